@@ -1,0 +1,75 @@
+#include "base/alloc.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+static atomic_size_t live_blocks;
+static atomic_size_t fail_countdown;
+
+bool gm_mul_size(size_t a, size_t b, size_t *out)
+{
+    if (__builtin_mul_overflow(a, b, out)) {
+        *out = SIZE_MAX;
+        return false;
+    }
+    return true;
+}
+
+static bool must_fail(void)
+{
+    size_t n = atomic_load_explicit(&fail_countdown, memory_order_relaxed);
+    return n != 0 && atomic_fetch_sub(&fail_countdown, 1) == 1;
+}
+
+static void *counted(void *p)
+{
+    if (p)
+        atomic_fetch_add_explicit(&live_blocks, 1, memory_order_relaxed);
+    return p;
+}
+
+void *gm_alloc(size_t n, size_t size)
+{
+    size_t bytes;
+    if (!gm_mul_size(n, size, &bytes) || must_fail())
+        return NULL;
+    return counted(calloc(1, bytes ? bytes : 1));
+}
+
+void *gm_realloc(void *p, size_t n, size_t size)
+{
+    size_t bytes;
+    if (!gm_mul_size(n, size, &bytes) || must_fail())
+        return NULL;
+    void *q = realloc(p, bytes ? bytes : 1);
+    return p ? q : counted(q);
+}
+
+void *gm_alloc_aligned(size_t n, size_t size)
+{
+    size_t bytes;
+    if (!gm_mul_size(n, size, &bytes) || bytes > SIZE_MAX - 64 || must_fail())
+        return NULL;
+    return counted(aligned_alloc(64, bytes ? (bytes + 63) & ~(size_t)63 : 64));
+}
+
+char *gm_strdup(const char *s)
+{
+    size_t n = strlen(s) + 1;
+    char *d = gm_alloc(n, 1);
+    return d ? memcpy(d, s, n) : NULL;
+}
+
+void gm_free(void *p)
+{
+    if (!p)
+        return;
+    atomic_fetch_sub_explicit(&live_blocks, 1, memory_order_relaxed);
+    free(p);
+}
+
+size_t gm_alloc_live(void) { return atomic_load(&live_blocks); }
+
+void gm_alloc_fail_at(size_t nth) { atomic_store(&fail_countdown, nth); }

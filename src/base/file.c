@@ -1,0 +1,171 @@
+#include "base/file.h"
+
+#include "base/alloc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Open for reading; a directory is refused here, so that messages name it as such. */
+static enum gm_status open_read(int *fd, struct stat *sb, const char *path, struct gm_error *err)
+{
+    *fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (*fd < 0)
+        return GM_FAIL(err, GM_EIO, "%s: cannot open: %s", path, strerror(errno));
+    if (fstat(*fd, sb) == 0 && !S_ISDIR(sb->st_mode))
+        return GM_OK;
+    bool dir = S_ISDIR(sb->st_mode);
+    close(*fd);
+    *fd = -1;
+    return GM_FAIL(err, GM_EIO, "%s: %s", path, dir ? "is a directory, not a file" : "cannot stat");
+}
+
+enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_error *err)
+{
+    int fd = STDIN_FILENO;
+    bool is_stdin = strcmp(path, "-") == 0;
+    struct stat sb = {0};
+    enum gm_status st = is_stdin ? GM_OK : open_read(&fd, &sb, path, err);
+    if (st != GM_OK)
+        return st;
+    if (sb.st_size > 0 && (size_t)sb.st_size > out->max - out->n) {
+        st = GM_FAIL(err, GM_ENOMEM, "%s: %lld bytes, over the limit of %zu", path,
+                     (long long)sb.st_size, out->max);
+        goto done;
+    }
+    for (;;) {
+        /* One byte more than the file's size, so that the end is seen without growing again. */
+        size_t want = sb.st_size > 0 && (size_t)sb.st_size >= out->n ? (size_t)sb.st_size - out->n + 1
+                                                                     : (size_t)1 << 16;
+        if (want > out->max - out->n)
+            want = out->max - out->n ? out->max - out->n : 1;
+        GM_TRY(gm_buf_reserve(out, want, err));
+        ssize_t got = read(fd, out->p + out->n, want);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0) {
+            st = GM_FAIL(err, GM_EIO, "%s: cannot read: %s", path, strerror(errno));
+            goto done;
+        }
+        out->n += (size_t)got;
+        out->p[out->n] = 0;
+        if (got == 0)
+            break;
+    }
+done:
+    if (!is_stdin)
+        close(fd);
+    return st;
+}
+
+enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error *err)
+{
+    int fd;
+    struct stat sb;
+    *out = (struct gm_map){0};
+    enum gm_status st = open_read(&fd, &sb, path, err);
+    if (st != GM_OK)
+        return st;
+    if (sb.st_size == 0) {
+        close(fd);
+        return GM_FAIL(err, GM_EFORMAT, "%s: empty file", path);
+    }
+    void *p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+    int why = errno;
+    close(fd);
+    if (p == MAP_FAILED)
+        return GM_FAIL(err, GM_EIO, "%s: cannot map: %s", path, strerror(why));
+    *out = (struct gm_map){p, (size_t)sb.st_size};
+    return GM_OK;
+}
+
+void gm_map_close(struct gm_map *m)
+{
+    if (m && m->p)
+        munmap((void *)(uintptr_t)m->p, m->n);
+    if (m)
+        *m = (struct gm_map){0};
+}
+
+enum gm_status gm_mkdirs(const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char *copy = gm_strdup(path);
+    if (!copy)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (char *p = copy + 1;; p++) {
+        if (*p != '/' && *p != 0)
+            continue;
+        char c = *p;
+        *p = 0;
+        if (mkdir(copy, 0777) != 0 && (errno != EEXIST || !gm_is_dir(copy))) {
+            st = GM_FAIL(err, GM_EIO, "%s: cannot create the folder: %s", copy,
+                         errno == EEXIST ? "a file of that name is there" : strerror(errno));
+            break;
+        }
+        *p = c;
+        if (c == 0)
+            break;
+    }
+    gm_free(copy);
+    return st;
+}
+
+bool gm_is_file(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 && S_ISREG(sb.st_mode);
+}
+
+bool gm_is_dir(const char *path)
+{
+    struct stat sb;
+    return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
+}
+
+char *gm_path_join(struct gm_arena *a, const char *dir, const char *name)
+{
+    if (name[0] == '/' || dir[0] == 0)
+        return (char *)(uintptr_t)gm_arena_str(a, gm_str(name)).p;
+    bool slash = dir[strlen(dir) - 1] == '/';
+    return (char *)(uintptr_t)gm_arena_printf(a, "%s%s%s", dir, slash ? "" : "/", name).p;
+}
+
+char *gm_path_dir(struct gm_arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct gm_str dir = !slash          ? GM_STR(".")
+                        : slash == path ? GM_STR("/")
+                                        : (struct gm_str){path, (size_t)(slash - path)};
+    return (char *)(uintptr_t)gm_arena_str(a, dir).p;
+}
+
+char *gm_home_path(struct gm_arena *a, const char *name)
+{
+    const char *home = getenv("GMNER_HOME");
+    char exe[4096];
+    char *path = home ? gm_path_join(a, home, name) : NULL;
+    if (path && access(path, F_OK) == 0)
+        return path;
+    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    if (n <= 0)
+        return NULL;
+    exe[n] = 0;
+    /* Looked for upwards, as build trees nest (build/gmner, build/sanitize/gmner, build/x/tests/t). */
+    char *dir = gm_path_dir(a, exe);
+    for (int up = 0; dir && up < 4; up++) {
+        dir = gm_path_dir(a, dir);
+        path = dir ? gm_path_join(a, dir, name) : NULL;
+        if (path && access(path, F_OK) == 0)
+            return path;
+        char *share = dir ? gm_path_join(a, dir, "share/gmner") : NULL;
+        path = share ? gm_path_join(a, share, name) : NULL;
+        if (path && access(path, F_OK) == 0)
+            return path;
+    }
+    return NULL;
+}

@@ -1,0 +1,72 @@
+/* file.h - files: whole, mapped, line by line, and written so that a reader never sees half. */
+#ifndef GM_BASE_FILE_H
+#define GM_BASE_FILE_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/status.h"
+#include "base/str.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+/* gm_file_read - append the whole regular file (path "-" = standard input) to `out`.
+ * Errors: IO (missing, a directory, unreadable), NOMEM (over out->max). */
+enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
+
+/* A read-only mapping of a file; pages are loaded on demand and shared between processes. */
+struct gm_map {
+    const unsigned char *p;
+    size_t n; /* bytes */
+};
+enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error *err) GM_NODISCARD;
+void gm_map_close(struct gm_map *m); /* NULL-safe, may be called twice */
+
+/* Reading a file line by line in constant memory. */
+struct gm_lines;
+/* gm_lines_open - path "-" = standard input; a line over max_line bytes is a FORMAT error. */
+enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max_line,
+                             struct gm_error *err) GM_NODISCARD;
+/* gm_lines_next - the next line without "\n" or "\r\n" (a leading byte order mark is dropped);
+ * *has is false at the end. The view is valid until the next call. An over-long line is skipped
+ * whole, so that the caller may report it and go on. */
+enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
+                             struct gm_error *err) GM_NODISCARD;
+size_t gm_lines_number(const struct gm_lines *l); /* 1-based number of the line last returned */
+const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
+void gm_lines_free(struct gm_lines *l);
+
+/* Writing: to standard output, or to a temporary file beside the target, which replaces it only on
+ * gm_out_commit. */
+struct gm_out;
+/* gm_out_open - path NULL or "-" = standard output. Errors: IO (the folder is missing or not
+ * writable, the target is a directory). */
+enum gm_status gm_out_open(struct gm_out **out, const char *path, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_out_write(struct gm_out *o, struct gm_str s, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_out_flush(struct gm_out *o, struct gm_error *err) GM_NODISCARD;
+/* gm_out_commit - flush, fsync, rename over the target; the object is freed whatever the result,
+ * and on failure the temporary file is removed. */
+enum gm_status gm_out_commit(struct gm_out *o, struct gm_error *err) GM_NODISCARD;
+/* gm_out_abort - drop what was written and free; NULL-safe. */
+void gm_out_abort(struct gm_out *o);
+
+/* gm_file_write - all of `data` to `path` by the same temporary-file way. */
+enum gm_status gm_file_write(const char *path, struct gm_str data, struct gm_error *err) GM_NODISCARD;
+
+/* gm_mkdirs - create a directory and its parents; fine when it is there. */
+enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;
+bool gm_is_file(const char *path);
+bool gm_is_dir(const char *path);
+
+/* gm_path_join - "dir/name", or name alone when it is absolute or dir is empty; NULL when memory is
+ * out. gm_path_dir - the folder part ("." when there is none). Both live in the arena. */
+char *gm_path_join(struct gm_arena *a, const char *dir, const char *name);
+char *gm_path_dir(struct gm_arena *a, const char *path);
+
+/* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
+ * "models"): under $GMNER_HOME, the folder above the executable's, or ../share/gmner beside it,
+ * whichever has it first. NULL when none has. Lives in the arena. */
+char *gm_home_path(struct gm_arena *a, const char *name);
+
+#endif

@@ -1,0 +1,30 @@
+/* log.h - one line an event, to stderr: "gmner: module: text" or, with --log-format json,
+ * {"time","level","module","msg"}. Code that returns an error does not log it. Never log keys,
+ * headers or whole prompts. Safe from any thread. The only mutable global state of the program. */
+#ifndef GM_BASE_LOG_H
+#define GM_BASE_LOG_H
+
+#include "base/status.h"
+
+#include <stdbool.h>
+
+enum gm_log_level { GM_LOG_ERROR, GM_LOG_WARN, GM_LOG_INFO, GM_LOG_DEBUG };
+enum gm_log_format { GM_LOG_TEXT, GM_LOG_JSON };
+
+/* GM_LOG(level, "module", fmt, ...) - key=value style where there are values. */
+#define GM_LOG(level, module, ...) gm_log_write((level), (module), __VA_ARGS__)
+
+void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...) GM_PRINTF(3, 4);
+void gm_log_setup(enum gm_log_format format, enum gm_log_level most_verbose);
+enum gm_log_format gm_log_format(void);
+
+/* gm_log_sink - lines go to `fn` in place of stderr (NULL: back); for tests and the server. */
+void gm_log_sink(void (*fn)(void *user, enum gm_log_level level, const char *line), void *user);
+
+/* gm_log_status_line - show `line` as the live last line of a terminal (NULL removes it); log lines
+ * are written above it. Used by progress.c only. */
+void gm_log_status_line(const char *line);
+/* gm_log_is_terminal - whether stderr is a terminal and lines are text. */
+bool gm_log_is_terminal(void);
+
+#endif

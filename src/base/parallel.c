@@ -1,0 +1,18 @@
+#include "base/parallel.h"
+
+#include <omp.h>
+
+void gm_threads_set(size_t n)
+{
+    if (n > 0)
+        omp_set_num_threads(n > 1024 ? 1024 : (int)n);
+}
+
+size_t gm_threads(void) { return (size_t)omp_get_max_threads(); }
+
+void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx)
+{
+#pragma omp parallel for schedule(static) if (n > 1)
+    for (size_t i = 0; i < n; i++)
+        fn(ctx, i);
+}

@@ -1,0 +1,18 @@
+/* parallel.h - the one thread budget of the process. Our loops and oneDNN share OpenMP's threads,
+ * so that they never stack up; OpenVINO is told the same number. */
+#ifndef GM_BASE_PARALLEL_H
+#define GM_BASE_PARALLEL_H
+
+#include <stddef.h>
+
+/* gm_threads_set - the budget; 0 = OMP_NUM_THREADS, else all cores the process may use. Called once
+ * by the program, before work starts. */
+void gm_threads_set(size_t n);
+size_t gm_threads(void);
+
+/* gm_parallel_for - fn(ctx, i) for every i in [0, n) over the budget's threads, in no set order;
+ * returns when all are done. Static split: item i runs on the same thread every time. fn must not
+ * call it again. */
+void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx);
+
+#endif

@@ -1,0 +1,46 @@
+/* stage.h - the one interface of all stages and their backends.
+ *
+ * A stage is a function from one post's record to the same record with more in it. It never reaches
+ * into another stage: what it needs is in the record. A backend is one way to do a stage; the table
+ * in stages.c lists them all. A recipe names the stages, each one's backend and its settings. */
+#ifndef GM_STAGES_STAGE_H
+#define GM_STAGES_STAGE_H
+
+#include "data/record.h"
+
+struct gm_backend {
+    const char *stage; /* "tag", "look", … */
+    const char *name;  /* "native", "detector", … */
+    bool needs_image;  /* posts without an image pass it untouched */
+
+    /* Load models; settings is a JSON object (may be NULL), borrowed during the call. Keys that the
+     * backend does not know, and values out of range, are ARG errors that name the key.
+     * *self is closed by `close`. */
+    enum gm_status (*open)(void **self, const struct gm_json *settings, struct gm_error *err);
+
+    /* Work on a batch; n >= 1. A post that fails gets gm_post_fail and the others go on; posts that
+     * have an error are skipped. A status other than OK means that no post can be done (and the run
+     * stops). Called from one thread at a time; uses the thread budget inside. */
+    enum gm_status (*run)(void *self, struct gm_post **posts, size_t n, struct gm_error *err);
+
+    void (*close)(void *self); /* NULL-safe */
+};
+
+/* gm_backend_find - the backend of that stage and name; name NULL = the stage's embedded default.
+ * NULL when there is none. gm_backend_at - number i in stage order, NULL past the end. */
+const struct gm_backend *gm_backend_find(const char *stage, const char *name);
+const struct gm_backend *gm_backend_at(size_t i);
+
+/* gm_stage_order - place of a stage in the pipeline (tag 0, inform 1, …); -1 = no such stage. */
+int gm_stage_order(const char *stage);
+
+/* gm_settings_check - ARG error naming the first key of `settings` that is not in the NULL-ended
+ * list `known`. gm_settings_num/str - read one with a default and a range. */
+enum gm_status gm_settings_check(const struct gm_json *settings, const char *stage,
+                                 const char *const *known, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_settings_num(const struct gm_json *settings, const char *key, double min,
+                               double max, double *value, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,
+                               struct gm_str *value, struct gm_error *err) GM_NODISCARD;
+
+#endif
