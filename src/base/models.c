@@ -1,0 +1,266 @@
+#include "base/models.h"
+
+#include "base/file.h"
+#include "base/json.h"
+#include "base/sha256.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MANIFEST_MAX_BYTES = 1 << 20 };
+
+/* ---- manifests ---- */
+
+/* A required (or optional) string member, copied to the arena. */
+static enum gm_status get_text(struct gm_arena *a, const struct gm_json *j, const char *key,
+                               bool required, const char **out, struct gm_error *err)
+{
+    struct gm_str s;
+    const struct gm_json *v = gm_json_get(j, key);
+    *out = NULL;
+    if (!v && !required)
+        return GM_OK;
+    if (!gm_json_str(v, &s) || s.n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"%s\" must be a text, but is %s", key,
+                       gm_json_kind_name(gm_json_kind(v)));
+    *out = gm_arena_str(a, s).p;
+    return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+/* A manifest must not point outside of its model's folder. */
+static bool path_is_inside(const char *path)
+{
+    struct gm_str rest = gm_str(path), part;
+    if (path[0] == '/')
+        return false;
+    for (bool more = true; more;) {
+        more = gm_str_cut(rest, '/', &part, &rest);
+        if (part.n == 0 || gm_str_eq_c(part, "..") || gm_str_eq_c(part, "."))
+            return false;
+    }
+    return true;
+}
+
+static enum gm_status read_file_entry(struct gm_arena *a, const struct gm_json *j,
+                                      struct gm_model_file *f, struct gm_error *err)
+{
+    enum gm_status st = get_text(a, j, "path", true, &f->path, err);
+    if (st == GM_OK)
+        st = get_text(a, j, "sha256", true, &f->sha256, err);
+    if (st != GM_OK)
+        return st;
+    if (!path_is_inside(f->path))
+        return GM_FAIL(err, GM_EFORMAT, "\"path\": \"%s\" leads out of the model's folder", f->path);
+    if (!gm_json_int(gm_json_get(j, "bytes"), &f->bytes) || f->bytes < 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"bytes\" of %s must be a whole number", f->path);
+    if (strlen(f->sha256) != GM_SHA256_HEX - 1 ||
+        strspn(f->sha256, "0123456789abcdef") != GM_SHA256_HEX - 1)
+        return GM_FAIL(err, GM_EFORMAT, "\"sha256\" of %s must be 64 lower-case hex digits", f->path);
+    return GM_OK;
+}
+
+static enum gm_status read_manifest(struct gm_arena *a, const struct gm_json *j, struct gm_model *m,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *origin = gm_json_get(j, "origin"), *files = gm_json_get(j, "files");
+    GM_TRY(get_text(a, j, "name", true, &m->name, err));
+    GM_TRY(get_text(a, j, "task", true, &m->task, err));
+    GM_TRY(get_text(a, j, "summary", true, &m->summary, err));
+    GM_TRY(get_text(a, j, "licence", true, &m->licence, err));
+    if (origin) {
+        GM_TRY(get_text(a, origin, "registry", true, &m->registry, err));
+        GM_TRY(get_text(a, origin, "package", true, &m->package, err));
+        GM_TRY(get_text(a, origin, "version", true, &m->version, err));
+    }
+    if (gm_json_kind(files) != GM_JSON_ARRAY || gm_json_count(files) == 0) {
+        st = GM_FAIL(err, GM_EFORMAT, "\"files\" must be a list that is not empty");
+        goto done;
+    }
+    m->n_files = gm_json_count(files);
+    m->files = gm_arena_alloc(a, m->n_files, sizeof *m->files);
+    if (!m->files) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    for (size_t i = 0; i < m->n_files; i++)
+        GM_TRY(read_file_entry(a, gm_json_at(files, i), &m->files[i], err));
+done:
+    return st;
+}
+
+static enum gm_status load_manifest(struct gm_arena *a, const char *path, struct gm_model *m,
+                                    struct gm_error *err)
+{
+    struct gm_json *j = NULL;
+    enum gm_status st = gm_json_load(&j, path, MANIFEST_MAX_BYTES, err);
+    if (st != GM_OK)
+        return st;
+    st = read_manifest(a, j, m, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "%s", path);
+    gm_json_free(j);
+    return st;
+}
+
+static int by_name(const void *x, const void *y)
+{
+    const struct gm_model *a = x, *b = y;
+    return strcmp(a->name, b->name);
+}
+
+enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t *n,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
+    const char *dir = gm_home_path(a, "models");
+    DIR *d = dir ? opendir(dir) : NULL;
+    if (!d)
+        return GM_FAIL(err, GM_EIO, "no folder \"models\" beside the program; set GMNER_HOME to the "
+                                    "folder that has it");
+    for (struct dirent *e; (e = readdir(d));) {
+        if (!gm_str_ends(gm_str(e->d_name), GM_STR(".json")) || e->d_name[0] == '.')
+            continue;
+        const char *path = gm_path_join(a, dir, e->d_name);
+        if (!path) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+            goto done;
+        }
+        GM_TRY(GM_ARENA_GROW(a, *out, *n, cap, err));
+        GM_TRY(load_manifest(a, path, &(*out)[*n], err));
+        (*n)++;
+    }
+    if (*n)
+        qsort(*out, *n, sizeof **out, by_name);
+done:
+    closedir(d);
+    return st;
+}
+
+/* ---- places ---- */
+
+/* Places where a model's folder may be, best first; NULL when place i does not exist. */
+static const char *place(struct gm_arena *a, int i)
+{
+    if (i == 0)
+        return getenv("GMNER_MODELS");
+    return gm_home_path(a, i == 1 ? ".deps/models" : "models");
+}
+
+enum { N_PLACES = 3 };
+
+/* The first of the places that has NAME (and FILE in it, unless NULL); NULL = none, or no memory. */
+static const char *find(struct gm_arena *a, const char *name, const char *file)
+{
+    struct stat sb;
+    for (int i = 0; i < N_PLACES; i++) {
+        const char *dir = place(a, i);
+        const char *path = dir && dir[0] ? gm_path_join(a, dir, name) : NULL;
+        if (path && file)
+            path = gm_path_join(a, path, file);
+        if (path && stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))
+            return path;
+    }
+    return NULL;
+}
+
+/* Why a model isn't there and what to do about it. */
+static enum gm_status missing(const char *name, const char *file, struct gm_error *err)
+{
+    struct gm_arena a;
+    struct gm_model *m = NULL;
+    size_t n = 0, used = 0;
+    char known[512] = "";
+    gm_arena_init(&a, 0);
+    enum gm_status st = gm_models_load(&a, &m, &n, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        if (strcmp(m[i].name, name) == 0)
+            st = GM_FAIL(err, GM_EMODEL, "model %s: %s%sis not there; %s%s", name, file ? file : "",
+                         file ? " " : "",
+                         m[i].registry ? "get it with: gmner models get "
+                                       : "it comes with the program: restore the folder models/",
+                         name);
+        else if (used < sizeof known)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
+                                     m[i].name);
+    }
+    if (st == GM_OK)
+        st = GM_FAIL(err, GM_EMODEL,
+                     "no model \"%s\"; known are: %s (a folder of your own is given as ./%s)", name,
+                     known, name);
+    gm_arena_clear(&a);
+    return st;
+}
+
+enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **dir,
+                            struct gm_error *err)
+{
+    *dir = NULL;
+    if (!strchr(name, '/')) {
+        *dir = find(a, name, NULL);
+        return *dir ? GM_OK : missing(name, NULL, err);
+    }
+    if (!gm_is_dir(name))
+        return GM_FAIL(err, GM_EMODEL, "%s: no such model folder", name);
+    *dir = gm_arena_str(a, gm_str(name)).p;
+    return *dir ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *file,
+                             const char **path, struct gm_error *err)
+{
+    *path = NULL;
+    if (!strchr(name, '/')) {
+        *path = find(a, name, file);
+        return *path ? GM_OK : missing(name, file, err);
+    }
+    *path = gm_path_join(a, name, file);
+    if (!*path)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return gm_is_file(*path) ? GM_OK
+                             : GM_FAIL(err, GM_EMODEL, "%s: the model file is not there", *path);
+}
+
+/* ---- checking ---- */
+
+static enum gm_status check_file(struct gm_arena *a, const struct gm_model *m,
+                                 const struct gm_model_file *f, struct gm_error *err)
+{
+    char hex[GM_SHA256_HEX];
+    struct stat sb;
+    const char *path;
+    enum gm_status st = gm_model_path(a, m->name, f->path, &path, err);
+    if (st != GM_OK)
+        return st;
+    if (stat(path, &sb) != 0)
+        return GM_FAIL(err, GM_EIO, "%s: %s", path, strerror(errno));
+    if ((long long)sb.st_size != f->bytes)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: %lld bytes, but the manifest says %lld; remove it and run: "
+                       "gmner models get %s",
+                       path, (long long)sb.st_size, f->bytes, m->name);
+    st = gm_sha256_file(path, hex, err);
+    if (st == GM_OK && strcmp(hex, f->sha256) != 0)
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: its SHA-256 sum is not the manifest's; remove it and run: "
+                     "gmner models get %s",
+                     path, m->name);
+    return st;
+}
+
+enum gm_status gm_model_check(const struct gm_model *m, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    for (size_t i = 0; i < m->n_files && st == GM_OK; i++)
+        st = check_file(&a, m, &m->files[i], err);
+    gm_arena_clear(&a);
+    return st;
+}

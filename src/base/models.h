@@ -1,0 +1,48 @@
+/* models.h - the model files that the program uses: manifests, where each file lies, checksums.
+ *
+ * A manifest is models/NAME.json in the program's home: {"name","task","summary","licence",
+ * "origin"?: {"registry","package","version"}, "files": [{"path","bytes","sha256"}]}, paths
+ * relative to the model's folder. A model's folder is the first there is of
+ *   $GMNER_MODELS/NAME   the user's cache, when the variable is set
+ *   HOME/.deps/models/NAME   where the set-up puts downloads (HOME: see gm_home_path)
+ *   HOME/models/NAME   models that come with the program
+ * Functions are safe from any thread with separate arenas. */
+#ifndef GM_BASE_MODELS_H
+#define GM_BASE_MODELS_H
+
+#include "base/arena.h"
+#include "base/status.h"
+
+struct gm_model_file {
+    const char *path;   /* inside the model's folder */
+    long long bytes;
+    const char *sha256; /* 64 lower-case hex digits */
+};
+
+struct gm_model {
+    const char *name, *task, *summary, *licence;
+    const char *registry, *package, *version; /* NULL: made by this project */
+    struct gm_model_file *files;
+    size_t n_files;
+};
+
+/* gm_models_load - all manifests in order of name; everything lives in the arena.
+ * Errors: IO, FORMAT (naming manifest and field), NOMEM. */
+enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t *n,
+                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_model_dir - the folder of model `name`; a name with a "/" is a folder itself. It need not have
+ * all its files. Errors: MODEL (no such folder; the message says how to get it), NOMEM. */
+enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **dir,
+                            struct gm_error *err) GM_NODISCARD;
+
+/* gm_model_path - the path of one file of model `name` ("nanodet", "nanodet.onnx").
+ * Errors: MODEL when it isn't there, naming the command that gets it; NOMEM. */
+enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *file,
+                             const char **path, struct gm_error *err) GM_NODISCARD;
+
+/* gm_model_check - sizes and SHA-256 sums of all files. Errors: MODEL (missing or different, naming
+ * file and remedy), IO, NOMEM. Cost: reads every byte. */
+enum gm_status gm_model_check(const struct gm_model *m, struct gm_error *err) GM_NODISCARD;
+
+#endif

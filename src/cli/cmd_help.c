@@ -1,0 +1,45 @@
+#include "cli/cmd.h"
+
+struct opts {
+    bool markdown;
+};
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    const struct opts *o = options;
+    const struct gm_command *c = NULL;
+    enum gm_status st;
+    struct gm_buf out;
+    if (args->n) {
+        c = gm_commands_find(args->v[0]);
+        const char *near = c ? NULL : gm_commands_nearest(args->v[0]);
+        if (!c)
+            return GM_USAGE(err, "no command \"%s\"%s%s; `gmner help` lists the commands",
+                            args->v[0], near ? "; did you mean " : "", near ? near : "");
+    }
+    gm_buf_init(&out, (size_t)1 << 22);
+    st = o->markdown ? gm_help_markdown(&out, err)
+         : c         ? gm_help_command(c, &out, err)
+                     : gm_help_overview(&out, err);
+    if (st == GM_OK)
+        st = gm_print(gm_buf_str(&out), err);
+    gm_buf_clear(&out);
+    return gm_exit_of(st);
+}
+
+static const struct gm_option options[] = {
+    {"markdown", 0, GM_OPT_FLAG, offsetof(struct opts, markdown), NULL, 0, 0, NULL,
+     "print docs/cli.md: every command as Markdown"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_help = {
+    .name = "help",
+    .summary = "explain a command",
+    .usage = "[COMMAND]",
+    .examples = "gmner help predict\n",
+    .options = options,
+    .opts_size = sizeof(struct opts),
+    .max_args = 1,
+    .run = run,
+};

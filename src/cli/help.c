@@ -1,0 +1,190 @@
+/* The help texts and docs/cli.md, made from the command and option tables. */
+#include "cli/cmd.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { WIDTH = 100, INDENT = 28 };
+
+/* Append `text` wrapped at WIDTH, continued lines indented by `indent`; the cursor is at `col`. */
+static enum gm_status wrap(const char *text, size_t indent, size_t col, struct gm_buf *out,
+                           struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool first = true;
+    while (*text) {
+        size_t n = strcspn(text, " \n");
+        if (!first && col + 1 + n > WIDTH) {
+            GM_TRY(gm_buf_printf(out, err, "\n%*s", (int)indent, ""));
+            col = indent;
+            first = true;
+        }
+        GM_TRY(gm_buf_printf(out, err, "%s%.*s", first ? "" : " ", (int)n, text));
+        col += n + !first;
+        first = false;
+        text += n;
+        while (*text == ' ')
+            text++;
+        if (*text == '\n') {
+            GM_TRY(gm_buf_printf(out, err, "\n%*s", (int)indent, ""));
+            col = indent;
+            first = true;
+            text++;
+        }
+    }
+    GM_TRY(gm_buf_add_c(out, "\n", err));
+done:
+    return st;
+}
+
+/* "-o, --output FILE" */
+static void option_head(const struct gm_option *o, char *text, size_t cap)
+{
+    char letter[8] = "";
+    if (o->letter)
+        snprintf(letter, sizeof letter, "-%c, ", o->letter);
+    snprintf(text, cap, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+}
+
+enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (const struct gm_option *o = table; o->name; o++) {
+        char head[128], help[512];
+        option_head(o, head, sizeof head);
+        snprintf(help, sizeof help, "%s%s%s%s", o->help, o->preset ? " (default " : "",
+                 o->preset ? o->preset : "", o->preset ? ")" : "");
+        GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
+        if (strlen(head) > INDENT - 4)
+            GM_TRY(gm_buf_printf(out, err, "\n%*s", INDENT, ""));
+        GM_TRY(wrap(help, INDENT, INDENT, out, err));
+    }
+done:
+    return st;
+}
+
+/* Append text with "|" escaped, as cells of a Markdown table need it. */
+static enum gm_status cell(const char *text, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (; *text; text++)
+        GM_TRY(gm_buf_printf(out, err, "%s%c", *text == '|' ? "\\" : "", *text));
+done:
+    return st;
+}
+
+enum gm_status gm_options_markdown(const struct gm_option *table, struct gm_buf *out,
+                                   struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (!table->name)
+        return st;
+    GM_TRY(gm_buf_add_c(out, "| option | what it does | default |\n|---|---|---|\n", err));
+    for (const struct gm_option *o = table; o->name; o++) {
+        char head[128];
+        option_head(o, head, sizeof head);
+        GM_TRY(gm_buf_add_c(out, "| `", err));
+        GM_TRY(cell(head, out, err));
+        GM_TRY(gm_buf_add_c(out, "` | ", err));
+        GM_TRY(cell(o->help, out, err));
+        GM_TRY(gm_buf_printf(out, err, " | %s |\n", o->preset ? o->preset : ""));
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_help_overview(struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out,
+                        "gmner finds the named entities of social-media posts, where each is in the"
+                        " post's image,\nand exactly which pixels it covers.\n\n"
+                        "Usage: gmner COMMAND [options]\n\nCommands:\n",
+                        err));
+    for (size_t i = 0; gm_commands_at(i); i++)
+        GM_TRY(gm_buf_printf(out, err, "  %-10s%s\n", gm_commands_at(i)->name,
+                             gm_commands_at(i)->summary));
+    GM_TRY(gm_buf_add_c(out,
+                        "\n`gmner COMMAND --help` explains a command; `gmner --version` tells the"
+                        " version.\nExit status: 0 done, 1 failed, 2 wrong usage, 3 done but some"
+                        " posts failed.\n",
+                        err));
+done:
+    return st;
+}
+
+/* Examples come one a line; each is shown with `before` in front. */
+static enum gm_status examples(const char *lines, const char *before, struct gm_buf *out,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    while (*lines) {
+        size_t n = strcspn(lines, "\n");
+        GM_TRY(gm_buf_printf(out, err, "%s%.*s\n", before, (int)n, lines));
+        lines += n + (lines[n] == '\n');
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_help_command(const struct gm_command *c, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "gmner %s - %s\n\nUsage: gmner %s %s\n", c->name, c->summary,
+                         c->name, c->usage));
+    if (c->about) {
+        GM_TRY(gm_buf_add_c(out, "\n", err));
+        GM_TRY(wrap(c->about, 0, 0, out, err));
+    }
+    if (c->options->name) {
+        GM_TRY(gm_buf_add_c(out, "\nOptions:\n", err));
+        GM_TRY(gm_options_help(c->options, out, err));
+    }
+    GM_TRY(gm_buf_add_c(out, "\nOptions of every command:\n", err));
+    GM_TRY(gm_options_help(gm_common_options, out, err));
+    if (c->examples) {
+        GM_TRY(gm_buf_add_c(out, "\nExamples:\n", err));
+        GM_TRY(examples(c->examples, "  ", out, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status markdown_command(const struct gm_command *c, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "\n## gmner %s\n\n%s.\n\n```\ngmner %s %s\n```\n", c->name,
+                         c->summary, c->name, c->usage));
+    if (c->about)
+        GM_TRY(gm_buf_printf(out, err, "\n%s\n", c->about));
+    GM_TRY(gm_buf_add_c(out, "\n", err));
+    GM_TRY(gm_options_markdown(c->options, out, err));
+    if (c->examples) {
+        GM_TRY(gm_buf_add_c(out, "\n```\n", err));
+        GM_TRY(examples(c->examples, "", out, err));
+        GM_TRY(gm_buf_add_c(out, "```\n", err));
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_help_markdown(struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out,
+                        "# Command line\n\n<!-- Written by `gmner help --markdown`; a test fails"
+                        " when it lags behind the program. -->\n\n"
+                        "Results go to standard output or to `-o`, everything else to standard"
+                        " error. Exit status: 0 done,\n1 failed, 2 wrong usage, 3 done but some"
+                        " posts failed. `-o FILE` is written beside its place and\nrenamed when"
+                        " complete: an existing file is replaced only on success.\n\n"
+                        "Options of every command:\n\n",
+                        err));
+    GM_TRY(gm_options_markdown(gm_common_options, out, err));
+    for (size_t i = 0; gm_commands_at(i); i++)
+        GM_TRY(markdown_command(gm_commands_at(i), out, err));
+done:
+    return st;
+}
