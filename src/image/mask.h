@@ -1,6 +1,7 @@
 /* mask.h - binary masks and COCO's run-length encoding of them.
+ * A mask is [h][w] row-major bytes, 0 = outside, anything else = inside.
  * Source: the COCO API's format: column-major runs that start with zeros; the compressed form packs
- * differences of counts into 6-bit ASCII groups. */
+ * differences of counts into 6-bit ASCII groups. All functions are safe from any thread. */
 #ifndef GM_IMAGE_MASK_H
 #define GM_IMAGE_MASK_H
 
@@ -8,6 +9,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,8 +18,36 @@ enum gm_status gm_rle_encode(struct gm_arena *a, const uint8_t *mask, uint32_t h
                              struct gm_str *counts, struct gm_error *err) GM_NODISCARD;
 
 /* gm_rle_decode - the reverse into mask [h][w] (0 or 1), which the caller gives.
- * Errors: FORMAT (bytes that are no counts, runs that do not add up to h*w). */
+ * Errors: FORMAT (bytes that are no counts, runs that do not add up to h*w); the mask then holds
+ * what was read before. */
 enum gm_status gm_rle_decode(struct gm_str counts, uint32_t h, uint32_t w, uint8_t *mask,
                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_mask_area - number of pixels inside. */
+size_t gm_mask_area(const uint8_t *mask, uint32_t h, uint32_t w);
+
+/* gm_mask_box - smallest half-open box around the pixels inside; false (and zeros) when none is. */
+bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, float box[4]);
+
+/* gm_mask_iou - intersection over union of two masks of the same size; 1 when both are empty. */
+double gm_mask_iou(const uint8_t *a, const uint8_t *b, uint32_t h, uint32_t w);
+
+/* Pieces of a mask that do not touch each other. */
+struct gm_components {
+    size_t n;       /* how many */
+    size_t area;    /* pixels of all */
+    size_t largest; /* pixels of the largest: largest / area is its share */
+};
+
+/* gm_mask_components - count them; connectivity is 4 or 8. Errors: ARG, NOMEM. Cost O(h*w). */
+enum gm_status gm_mask_components(const uint8_t *mask, uint32_t h, uint32_t w, int connectivity,
+                                  struct gm_components *out, struct gm_error *err) GM_NODISCARD;
+
+/* gm_mask_drop_small - clear every component of fewer than min_share (0..1) of the largest one's
+ * pixels: specks go, and with min_share 1 only the largest (and its equals) stays. *out, NULL
+ * allowed, tells of what is left. Errors: as above. */
+enum gm_status gm_mask_drop_small(uint8_t *mask, uint32_t h, uint32_t w, int connectivity,
+                                  double min_share, struct gm_components *out,
+                                  struct gm_error *err) GM_NODISCARD;
 
 #endif

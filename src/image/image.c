@@ -1,0 +1,144 @@
+/* image.c - pictures as objects: allocation, size limits, choice of the decoder by content. */
+#include "image/image.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "image/image_internal.h"
+
+#include <string.h>
+
+/* A file of more than this is refused: the largest allowed picture, stored raw, is no larger. */
+static const size_t max_file_bytes = (size_t)512 << 20;
+
+enum gm_status gm_image_check_size(uint64_t w, uint64_t h, struct gm_error *err)
+{
+    if (w == 0 || h == 0)
+        return GM_FAIL(err, GM_EFORMAT, "the picture has no pixels");
+    if (w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE || w * h > GM_IMAGE_MAX_PIXELS)
+        return GM_FAIL(err, GM_EFORMAT,
+                       "the header claims %llu x %llu pixels; the limit is %d a side and %d million "
+                       "in all: scale the picture down",
+                       (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
+                       GM_IMAGE_MAX_PIXELS / 1000000);
+    return GM_OK;
+}
+
+enum gm_status gm_image_new(struct gm_image **out, uint32_t w, uint32_t h, struct gm_error *err)
+{
+    *out = NULL;
+    if (w == 0 || h == 0 || w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE ||
+        (uint64_t)w * h > GM_IMAGE_MAX_PIXELS)
+        return GM_FAIL(err, GM_EARG, "cannot make a picture of %u x %u pixels", w, h);
+    struct gm_image *im = gm_alloc(1, sizeof *im);
+    uint8_t *rgb = gm_alloc((size_t)w * h, 3);
+    if (!im || !rgb) {
+        gm_free(im);
+        gm_free(rgb);
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a picture of %u x %u pixels", w, h);
+    }
+    *im = (struct gm_image){w, h, rgb};
+    *out = im;
+    return GM_OK;
+}
+
+void gm_image_free(struct gm_image *im)
+{
+    if (im)
+        gm_free(im->rgb);
+    gm_free(im);
+}
+
+void gm_image_blend(struct gm_image *im, const uint8_t *rgba)
+{
+    size_t n = (size_t)im->w * im->h;
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < 3; c++) {
+            unsigned a = rgba[4 * i + 3];
+            unsigned mixed = rgba[4 * i + c] * a + 255 * (255 - a);
+            im->rgb[3 * i + c] = (uint8_t)((mixed + 127) / 255);
+        }
+}
+
+/* Where pixel (x, y) of the upright picture lies in the stored one, as strides from an origin. */
+struct walk {
+    ptrdiff_t origin, right, down;
+};
+
+static struct walk walk_of(int orientation, ptrdiff_t w, ptrdiff_t h)
+{
+    ptrdiff_t last_x = w - 1, last_y = (h - 1) * w;
+    switch (orientation) {
+    case 2: return (struct walk){last_x, -1, w};           /* mirrored */
+    case 3: return (struct walk){last_x + last_y, -1, -w}; /* half a turn */
+    case 4: return (struct walk){last_y, 1, -w};           /* upside down */
+    case 5: return (struct walk){0, w, 1};                 /* transposed */
+    case 6: return (struct walk){last_y, -w, 1};           /* turn right */
+    case 7: return (struct walk){last_x + last_y, -w, -1}; /* transposed on the other diagonal */
+    case 8: return (struct walk){last_x, w, -1};           /* turn left */
+    default: return (struct walk){0, 1, w};
+    }
+}
+
+enum gm_status gm_image_orient(struct gm_image *im, int orientation, struct gm_error *err)
+{
+    if (orientation < 2 || orientation > 8)
+        return GM_OK;
+    uint32_t w = orientation < 5 ? im->w : im->h, h = orientation < 5 ? im->h : im->w;
+    uint8_t *rgb = gm_alloc((size_t)w * h, 3), *to = rgb;
+    if (!rgb)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a picture of %u x %u pixels", w, h);
+    struct walk step = walk_of(orientation, (ptrdiff_t)im->w, (ptrdiff_t)im->h);
+    for (ptrdiff_t y = 0; y < (ptrdiff_t)h; y++)
+        for (ptrdiff_t x = 0; x < (ptrdiff_t)w; x++, to += 3)
+            memcpy(to, im->rgb + 3 * (step.origin + x * step.right + y * step.down), 3);
+    gm_free(im->rgb);
+    *im = (struct gm_image){w, h, rgb};
+    return GM_OK;
+}
+
+typedef enum gm_status decode_fn(struct gm_image **, struct gm_str, int *, struct gm_error *);
+
+/* The decoder by the first bytes; NULL when they are of no known format. */
+static decode_fn *decoder_of(struct gm_str bytes)
+{
+    if (gm_str_starts(bytes, GM_STR("\xff\xd8")))
+        return gm_jpeg_decode;
+    if (gm_str_starts(bytes, GM_STR("\x89PNG\r\n\x1a\n")))
+        return gm_png_decode;
+    if (gm_str_starts(bytes, GM_STR("RIFF")) && gm_str_eq(gm_str_sub(bytes, 8, 12), GM_STR("WEBP")))
+        return gm_webp_decode;
+    return NULL;
+}
+
+enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_image *im = NULL;
+    int orientation = 1;
+    *out = NULL;
+    if (bytes.n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "empty file");
+    decode_fn *decode = decoder_of(bytes);
+    if (!decode)
+        return GM_FAIL(err, GM_EFORMAT, "not a JPEG, PNG or WebP picture: convert it to one of these");
+    GM_TRY(decode(&im, bytes, &orientation, err));
+    GM_TRY(gm_image_orient(im, orientation, err));
+    *out = im;
+    im = NULL;
+done:
+    gm_image_free(im);
+    return st;
+}
+
+enum gm_status gm_image_load(struct gm_image **out, const char *path, struct gm_error *err)
+{
+    struct gm_buf file;
+    *out = NULL;
+    gm_buf_init(&file, max_file_bytes);
+    /* "-" would mean standard input to gm_file_read. */
+    enum gm_status st = gm_file_read(strcmp(path, "-") == 0 ? "./-" : path, &file, err);
+    if (st == GM_OK && (st = gm_image_decode(out, gm_buf_str(&file), err)) != GM_OK)
+        gm_error_prefix(err, "%s", path);
+    gm_buf_clear(&file);
+    return st;
+}
