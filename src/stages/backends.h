@@ -1,0 +1,15 @@
+/* backends.h - every backend there is, for the table in stages.c. A backend is a file
+ * STAGE_NAME.c that defines one of these. */
+#ifndef GM_STAGES_BACKENDS_H
+#define GM_STAGES_BACKENDS_H
+
+#include "stages/stage.h"
+
+extern const struct gm_backend gm_backend_tag_native;
+extern const struct gm_backend gm_backend_look_detector;
+extern const struct gm_backend gm_backend_expand_template;
+extern const struct gm_backend gm_backend_entail_native;
+extern const struct gm_backend gm_backend_ground_objects;
+extern const struct gm_backend gm_backend_segment_matting;
+
+#endif
