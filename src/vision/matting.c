@@ -1,0 +1,229 @@
+#include "vision/matting.h"
+
+#include "base/alloc.h"
+#include "base/str.h"
+#include "image/mask.h"
+#include "vision/session.h"
+
+#include <math.h>
+#include <string.h>
+
+enum { SIDE = 256, PIXELS = SIDE * SIDE };
+
+struct recipe {
+    const char *model, *input, *output;
+    const char *presence; /* output that says whether somebody is there; NULL = none */
+    bool planes;          /* input is [3][SIDE][SIDE], else [SIDE][SIDE][3]; RGB in [0,1] */
+    bool logits;          /* output still needs the sigmoid */
+    float widen;          /* square of this times the box's longer side; 0 = the box itself */
+    float down;           /* the square's centre lies this many box heights below the box's */
+};
+
+/* Measured on the demo portraits and two persons of one more photo: with these crops the two models
+ * agree with IoU 0.96 to 0.98; with the pose model on the plain box only with 0.2 to 0.6. */
+static const struct recipe RECIPES[] = {
+    [GM_MATTING_SELFIE] = {"selfie", "image", "mask", NULL, true, false, 0, 0},
+    [GM_MATTING_POSE] = {"pose", "input_1", "Identity_2", "Identity_1", false, true, 2.5f, 0.35f},
+};
+
+struct gm_matting {
+    const struct recipe *recipe;
+    struct gm_session *session;
+    struct gm_matting_opts opts;
+    float *input; /* [3*PIXELS] */
+    float *map;   /* [SIDE][SIDE] probabilities */
+};
+
+/* A rectangle of the picture and the rectangle of the model's input that shows it. */
+struct view {
+    size_t x0, y0, x1, y1; /* picture */
+    size_t u0, v0, u1, v1; /* input */
+};
+
+struct gm_matting_opts gm_matting_opts_default(void)
+{
+    return (struct gm_matting_opts){.threshold = 0.5f, .min_share = 0.1f};
+}
+
+bool gm_matting_kind_parse(const char *name, enum gm_matting_kind *out)
+{
+    for (size_t i = 0; i < sizeof RECIPES / sizeof *RECIPES; i++)
+        if (strcmp(name, RECIPES[i].model) == 0) {
+            *out = (enum gm_matting_kind)i;
+            return true;
+        }
+    return false;
+}
+
+enum gm_status gm_matting_load(struct gm_matting **out, enum gm_matting_kind kind, const char *path,
+                               const struct gm_matting_opts *opts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_matting *m = gm_alloc(1, sizeof *m);
+    *out = NULL;
+    if (m) {
+        m->recipe = &RECIPES[kind];
+        m->opts = opts ? *opts : gm_matting_opts_default();
+        m->input = gm_alloc_aligned(3 * PIXELS, sizeof *m->input);
+        m->map = gm_alloc(PIXELS, sizeof *m->map);
+    }
+    if (!m || !m->input || !m->map) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for the person masks");
+        goto done;
+    }
+    struct gm_session_opts so = {.model = m->recipe->model};
+    GM_TRY(gm_session_load(&m->session, path, &so, err));
+    *out = m;
+    m = NULL;
+done:
+    gm_matting_free(m);
+    return st;
+}
+
+void gm_matting_free(struct gm_matting *m)
+{
+    if (!m)
+        return;
+    gm_session_free(m->session);
+    gm_free(m->map);
+    gm_free(m->input);
+    gm_free(m);
+}
+
+/* [lo, hi) rounded outwards to whole pixels of [0, size). */
+static void whole_pixels(double lo, double hi, uint32_t size, size_t *from, size_t *to)
+{
+    lo = fmin(fmax(floor(lo), 0), size);
+    hi = fmin(fmax(ceil(hi), 0), size);
+    *from = (size_t)lo;
+    *to = (size_t)hi;
+}
+
+/* Where pixel `from` of the picture lands in an input that shows `side` pixels from `start` on. */
+static size_t to_input(double from, double start, double side)
+{
+    double u = floor((from - start) * SIDE / side + 0.5);
+    return (size_t)fmin(fmax(u, 0), SIDE);
+}
+
+static enum gm_status choose_view(const struct recipe *r, const struct gm_image *im,
+                                  const float box[4], struct view *v, struct gm_error *err)
+{
+    double w = (double)box[2] - (double)box[0], h = (double)box[3] - (double)box[1];
+    double x = box[0], y = box[1], sw = w, sh = h;
+    if (r->widen > 0) {
+        sw = sh = (double)r->widen * fmax(w, h);
+        x = (double)box[0] + w / 2 - sw / 2;
+        y = (double)box[1] + h / 2 + (double)r->down * h - sh / 2;
+    }
+    whole_pixels(x, x + sw, im->w, &v->x0, &v->x1);
+    whole_pixels(y, y + sh, im->h, &v->y0, &v->y1);
+    v->u0 = v->v0 = 0;
+    v->u1 = v->v1 = SIDE;
+    if (r->widen > 0) {
+        v->u0 = to_input((double)v->x0, x, sw);
+        v->u1 = to_input((double)v->x1, x, sw);
+        v->v0 = to_input((double)v->y0, y, sh);
+        v->v1 = to_input((double)v->y1, y, sh);
+    }
+    if (!(w > 0 && h > 0) || v->x0 >= v->x1 || v->y0 >= v->y1 || v->u0 >= v->u1 || v->v0 >= v->v1)
+        return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] is not inside the %u x %u picture",
+                       (double)box[0], (double)box[1], (double)box[2], (double)box[3], im->w,
+                       im->h);
+    return GM_OK;
+}
+
+static enum gm_status fill_input(struct gm_matting *m, const struct gm_image *im,
+                                 const struct view *v, struct gm_error *err)
+{
+    struct gm_image *small = NULL;
+    const float box[4] = {(float)v->x0, (float)v->y0, (float)v->x1, (float)v->y1};
+    uint32_t w = (uint32_t)(v->u1 - v->u0), h = (uint32_t)(v->v1 - v->v0);
+    enum gm_status st = gm_image_resize(&small, im, box, w, h, err);
+    if (st != GM_OK)
+        return st;
+    memset(m->input, 0, 3 * PIXELS * sizeof *m->input); /* black around the picture */
+    size_t pixel_step = m->recipe->planes ? 1 : 3, channel_step = m->recipe->planes ? PIXELS : 1;
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < w; x++) {
+            const uint8_t *rgb = small->rgb + (y * w + x) * 3;
+            float *to = m->input + ((y + v->v0) * SIDE + x + v->u0) * pixel_step;
+            for (size_t c = 0; c < 3; c++)
+                to[c * channel_step] = (float)rgb[c] / 255.0f;
+        }
+    gm_image_free(small);
+    return GM_OK;
+}
+
+/* Fills m->map; *somebody is false when the model says that nobody is there. */
+static enum gm_status infer(struct gm_matting *m, bool *somebody, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct recipe *r = m->recipe;
+    struct gm_session_tensor in = {r->input, m->input, {1, SIDE, SIDE, 3}, 4};
+    if (r->planes)
+        in = (struct gm_session_tensor){r->input, m->input, {1, 3, SIDE, SIDE}, 4};
+    struct gm_session_tensor out[2] = {{.name = r->output}, {.name = r->presence}};
+    GM_TRY(gm_session_run(m->session, &in, 1, out, r->presence ? 2 : 1, err));
+    const size_t map_dims[4] = {1, SIDE, SIDE, 1}, presence_dims[2] = {1, 1};
+    GM_TRY(gm_session_expect(m->session, &out[0], map_dims, 4, err));
+    *somebody = true;
+    if (r->presence) {
+        GM_TRY(gm_session_expect(m->session, &out[1], presence_dims, 2, err));
+        *somebody = out[1].data[0] >= 0.5f;
+    }
+    for (size_t i = 0; i < PIXELS; i++)
+        m->map[i] = r->logits ? 1 / (1 + expf(-out[0].data[i])) : out[0].data[i];
+done:
+    return st;
+}
+
+/* Sample centre of picture pixel i on one axis of the map: the lower of the two map cells between
+ * which it lies, and its distance from that. */
+static size_t map_cell(size_t i, size_t p0, size_t p1, size_t m0, size_t m1, float *frac)
+{
+    double at = ((double)(i - p0) + 0.5) * (double)(m1 - m0) / (double)(p1 - p0) - 0.5 + (double)m0;
+    at = fmin(fmax(at, (double)m0), (double)(m1 - 1));
+    size_t cell = (size_t)at < SIDE - 2 ? (size_t)at : SIDE - 2;
+    *frac = (float)(at - (double)cell);
+    return cell;
+}
+
+/* The map, bilinearly, at every pixel of `in`, a rectangle of the picture inside the view. */
+static void paint(const struct gm_matting *m, const struct view *v, const struct view *in,
+                  uint8_t *mask, size_t stride)
+{
+    for (size_t y = in->y0; y < in->y1; y++) {
+        float fy;
+        const float *row = m->map + map_cell(y, v->y0, v->y1, v->v0, v->v1, &fy) * SIDE;
+        for (size_t x = in->x0; x < in->x1; x++) {
+            float fx;
+            const float *p = row + map_cell(x, v->x0, v->x1, v->u0, v->u1, &fx);
+            float top = p[0] + fx * (p[1] - p[0]);
+            float bottom = p[SIDE] + fx * (p[SIDE + 1] - p[SIDE]);
+            mask[y * stride + x] = top + fy * (bottom - top) > m->opts.threshold;
+        }
+    }
+}
+
+enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
+                              uint8_t *mask, size_t *area, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct view view, inside;
+    bool somebody = false;
+    memset(mask, 0, (size_t)im->w * im->h);
+    *area = 0;
+    GM_TRY(choose_view(&RECIPES[GM_MATTING_SELFIE], im, box, &inside, err)); /* the box itself */
+    GM_TRY(choose_view(m->recipe, im, box, &view, err));
+    GM_TRY(fill_input(m, im, &view, err));
+    GM_TRY(infer(m, &somebody, err));
+    if (!somebody)
+        goto done;
+    paint(m, &view, &inside, mask, im->w);
+    struct gm_components left;
+    GM_TRY(gm_mask_drop_small(mask, im->h, im->w, 8, (double)m->opts.min_share, &left, err));
+    *area = left.area;
+done:
+    return st;
+}

@@ -1,0 +1,95 @@
+#include "vision/nanodet.h"
+
+#include <math.h>
+#include <string.h>
+
+/* Expectation of bin 0..10 under the softmax of one side's logits. */
+static float expected_bin(const float *logits)
+{
+    float top = logits[0];
+    for (size_t i = 1; i < GM_NANODET_BINS; i++)
+        top = fmaxf(top, logits[i]);
+    double sum = 0, weighted = 0;
+    for (size_t i = 0; i < GM_NANODET_BINS; i++) {
+        double e = exp((double)logits[i] - (double)top);
+        sum += e;
+        weighted += e * (double)i;
+    }
+    return (float)(weighted / sum);
+}
+
+static void decode_cell(const struct gm_nanodet_level *l, size_t cell, struct gm_detection *d)
+{
+    size_t n = GM_NANODET_SIDE / l->stride;
+    float stride = (float)l->stride;
+    float x = ((float)(cell % n) + 0.5f) * stride;
+    float y = ((float)(cell / n) + 0.5f) * stride;
+    const float *dis = l->dis + cell * 4 * GM_NANODET_BINS;
+    d->box[0] = x - stride * expected_bin(dis);
+    d->box[1] = y - stride * expected_bin(dis + GM_NANODET_BINS);
+    d->box[2] = x + stride * expected_bin(dis + 2 * GM_NANODET_BINS);
+    d->box[3] = y + stride * expected_bin(dis + 3 * GM_NANODET_BINS);
+}
+
+/* Insert by score, the worst falls out when full. Few cells pass the threshold, so that insertion
+ * beats sorting; equal scores keep their order. Returns the new count. */
+static size_t insert(struct gm_detection *out, size_t n, size_t max, const struct gm_detection *d)
+{
+    size_t at = n;
+    while (at > 0 && out[at - 1].score < d->score)
+        at--;
+    if (at == max)
+        return n;
+    size_t last = n < max ? n : max - 1;
+    memmove(out + at + 1, out + at, (last - at) * sizeof *out);
+    out[at] = *d;
+    return n < max ? n + 1 : max;
+}
+
+size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels, float score_min,
+                         struct gm_detection *out, size_t max)
+{
+    size_t n_out = 0;
+    for (size_t i = 0; i < n_levels; i++) {
+        const struct gm_nanodet_level *l = &levels[i];
+        size_t n = GM_NANODET_SIDE / l->stride;
+        for (size_t cell = 0; cell < n * n; cell++) {
+            const float *cls = l->cls + cell * GM_NANODET_CLASSES;
+            size_t best = 0;
+            for (size_t c = 1; c < GM_NANODET_CLASSES; c++)
+                if (cls[c] > cls[best])
+                    best = c;
+            if (!(cls[best] >= score_min))
+                continue;
+            struct gm_detection d = {.score = cls[best], .class_id = (uint32_t)best};
+            decode_cell(l, cell, &d);
+            n_out = insert(out, n_out, max, &d);
+        }
+    }
+    return n_out;
+}
+
+float gm_box_iou(const float a[4], const float b[4])
+{
+    float w = fminf(a[2], b[2]) - fmaxf(a[0], b[0]);
+    float h = fminf(a[3], b[3]) - fmaxf(a[1], b[1]);
+    if (!(w > 0 && h > 0))
+        return 0;
+    float both = w * h;
+    float all = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both;
+    return both / all;
+}
+
+size_t gm_nms(struct gm_detection *d, size_t n, float iou_max)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < kept && !(d[k].class_id == d[i].class_id &&
+                             gm_box_iou(d[k].box, d[i].box) > iou_max))
+            k++;
+        if (k == kept)
+            d[kept++] = d[i];
+    }
+    return kept;
+}

@@ -1,0 +1,54 @@
+#include "vision/openvino_api.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char HOME_LIB[] = ".deps/openvino/lib/libopenvino_c.so";
+static const char SYSTEM_LIB[] = "libopenvino_c.so";
+
+/* The path that is used, without trying another one when it does not work: a broken installation
+ * should be seen, not hidden by an older one. */
+static const char *library_path(struct gm_arena *a)
+{
+    const char *path = getenv("GMNER_OPENVINO");
+    if (!path || !path[0])
+        path = gm_home_path(a, HOME_LIB);
+    return path ? path : SYSTEM_LIB;
+}
+
+enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *path = library_path(&a);
+    void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    if (!lib) {
+        const char *why = dlerror();
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: can't load the OpenVINO runtime (%s); run `make` to fetch it, or set "
+                     "GMNER_OPENVINO to a libopenvino_c.so",
+                     path, why ? why : "unknown reason");
+        goto done;
+    }
+/* ISO C has no cast from void * to a function pointer; POSIX promises that the bytes are the same. */
+#define GM_OPENVINO_LOOK_UP(name)                                                                  \
+    {                                                                                              \
+        void *p = dlsym(lib, #name);                                                               \
+        if (!p) {                                                                                  \
+            st = GM_FAIL(err, GM_EMODEL, "%s: has no function %s; OpenVINO 2024 or newer is needed", \
+                         path, #name);                                                             \
+            goto done;                                                                             \
+        }                                                                                          \
+        memcpy(&api->name, &p, sizeof p);                                                          \
+    }
+    GM_OPENVINO_FUNCTIONS(GM_OPENVINO_LOOK_UP)
+#undef GM_OPENVINO_LOOK_UP
+done:
+    gm_arena_clear(&a);
+    return st;
+}

@@ -1,0 +1,255 @@
+#include "vision/session.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/parallel.h"
+#include "base/str.h"
+#include "vision/openvino_api.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_OUTPUTS = 16 };
+
+struct gm_session {
+    struct gm_openvino_api ov;
+    char *path;
+    ov_core_t *core; /* one a session: creating one takes 2 ms, sharing would need a global */
+    ov_compiled_model_t *compiled;
+    ov_infer_request_t *request;
+    ov_tensor_t *held[MAX_OUTPUTS]; /* what the outputs of the last run point into */
+    size_t n_held;
+};
+
+/* fail - the runtime's own words, which run over several lines, behind ours. */
+static enum gm_status fail(const struct gm_session *s, enum gm_status code, ov_status_e rc,
+                           const char *what, struct gm_error *err)
+{
+    const char *info = s->ov.ov_get_error_info(rc);
+    const char *more = s->ov.ov_get_last_err_msg();
+    return GM_FAIL(err, code, "%s: %s (%s%s%.600s)", s->path, what, info ? info : "unknown error",
+                   more && more[0] ? ": " : "", more ? more : "");
+}
+
+static enum gm_status check_file(const char *path, const struct gm_session_opts *opts,
+                                 struct gm_error *err)
+{
+    if (gm_is_file(path))
+        return GM_OK;
+    if (opts && opts->model)
+        return GM_FAIL(err, GM_EMODEL, "%s: no such model file; `gmner models get %s` gets it", path,
+                       opts->model);
+    return GM_FAIL(err, GM_EMODEL, "%s: no such model file", path);
+}
+
+static enum gm_status to_dims(const struct gm_session_tensor *t, int64_t *dims, struct gm_error *err)
+{
+    if (t->rank > GM_SESSION_RANK_MAX)
+        return GM_FAIL(err, GM_ESHAPE, "tensor %s: rank %zu, the most is %d", t->name, t->rank,
+                       (int)GM_SESSION_RANK_MAX);
+    for (size_t i = 0; i < t->rank; i++)
+        dims[i] = (int64_t)t->dims[i];
+    return GM_OK;
+}
+
+static enum gm_status fix_input(const struct gm_session *s, ov_model_t *model,
+                                const struct gm_session_tensor *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    int64_t dims[GM_SESSION_RANK_MAX];
+    ov_partial_shape_t shape = {0};
+    GM_TRY(to_dims(t, dims, err));
+    ov_status_e rc = s->ov.ov_partial_shape_create_static((int64_t)t->rank, dims, &shape);
+    if (rc == OK)
+        rc = s->ov.ov_model_reshape_input_by_name(model, t->name, shape);
+    s->ov.ov_partial_shape_free(&shape);
+    if (rc != OK) {
+        char what[128];
+        snprintf(what, sizeof what, "can't fix the shape of input '%.80s'", t->name);
+        st = fail(s, GM_ESHAPE, rc, what, err);
+    }
+done:
+    return st;
+}
+
+static enum gm_status compile(struct gm_session *s, const ov_model_t *model, struct gm_error *err)
+{
+    char threads[32];
+    snprintf(threads, sizeof threads, "%zu", gm_threads());
+    ov_status_e rc = s->ov.ov_core_compile_model(
+        s->core, model, "CPU", 6, &s->compiled, "INFERENCE_NUM_THREADS", threads, "PERFORMANCE_HINT",
+        "LATENCY", "INFERENCE_PRECISION_HINT", "f32");
+    if (rc == OK)
+        rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->request);
+    if (rc != OK)
+        return fail(s, GM_EMODEL, rc, "can't be prepared for this CPU", err);
+    return GM_OK;
+}
+
+static enum gm_status read_and_compile(struct gm_session *s, const struct gm_session_opts *opts,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    ov_model_t *model = NULL;
+    ov_status_e rc = s->ov.ov_core_create(&s->core);
+    if (rc != OK) {
+        st = fail(s, GM_EMODEL, rc, "the OpenVINO runtime does not start", err);
+        goto done;
+    }
+    rc = s->ov.ov_core_read_model(s->core, s->path, NULL, &model);
+    if (rc != OK) {
+        st = fail(s, GM_EMODEL, rc, "not a model that OpenVINO reads; get it anew", err);
+        goto done;
+    }
+    for (size_t i = 0; opts && i < opts->n_inputs; i++)
+        GM_TRY(fix_input(s, model, &opts->inputs[i], err));
+    GM_TRY(compile(s, model, err));
+done:
+    if (model)
+        s->ov.ov_model_free(model);
+    return st;
+}
+
+enum gm_status gm_session_load(struct gm_session **out, const char *path,
+                               const struct gm_session_opts *opts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_session *s = NULL;
+    *out = NULL;
+    GM_TRY(check_file(path, opts, err));
+    s = gm_alloc(1, sizeof *s);
+    if (!s || !(s->path = gm_strdup(path))) {
+        st = GM_FAIL(err, GM_ENOMEM, "%s: out of memory", path);
+        goto done;
+    }
+    GM_TRY(gm_openvino_open(&s->ov, err));
+    GM_TRY(read_and_compile(s, opts, err));
+    *out = s;
+    s = NULL;
+done:
+    gm_session_free(s);
+    return st;
+}
+
+static void drop_held(struct gm_session *s)
+{
+    for (size_t i = 0; i < s->n_held; i++)
+        s->ov.ov_tensor_free(s->held[i]);
+    s->n_held = 0;
+}
+
+void gm_session_free(struct gm_session *s)
+{
+    if (!s)
+        return;
+    drop_held(s);
+    if (s->request)
+        s->ov.ov_infer_request_free(s->request);
+    if (s->compiled)
+        s->ov.ov_compiled_model_free(s->compiled);
+    if (s->core)
+        s->ov.ov_core_free(s->core);
+    gm_free(s->path);
+    gm_free(s);
+}
+
+static enum gm_status set_input(struct gm_session *s, const struct gm_session_tensor *t,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    int64_t dims[GM_SESSION_RANK_MAX];
+    ov_shape_t shape = {0};
+    ov_tensor_t *tensor = NULL;
+    GM_TRY(to_dims(t, dims, err));
+    ov_status_e rc = s->ov.ov_shape_create((int64_t)t->rank, dims, &shape);
+    /* The runtime only reads inputs; its C interface has no const. */
+    if (rc == OK)
+        rc = s->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, &tensor);
+    if (rc == OK)
+        rc = s->ov.ov_infer_request_set_tensor(s->request, t->name, tensor);
+    if (rc != OK) {
+        char what[128];
+        snprintf(what, sizeof what, "input '%.80s' does not fit", t->name);
+        st = fail(s, GM_ESHAPE, rc, what, err);
+    }
+done:
+    if (tensor)
+        s->ov.ov_tensor_free(tensor); /* the request keeps its own reference */
+    if (shape.dims)
+        s->ov.ov_shape_free(&shape);
+    return st;
+}
+
+static enum gm_status get_output(struct gm_session *s, struct gm_session_tensor *t,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    ov_tensor_t *tensor = NULL;
+    ov_shape_t shape = {0};
+    ov_element_type_e type = DYNAMIC;
+    void *data = NULL;
+    ov_status_e rc = s->ov.ov_infer_request_get_tensor(s->request, t->name, &tensor);
+    if (rc != OK) {
+        char what[128];
+        snprintf(what, sizeof what, "has no output '%.80s'", t->name);
+        st = fail(s, GM_EMODEL, rc, what, err);
+        goto done;
+    }
+    s->held[s->n_held++] = tensor;
+    rc = s->ov.ov_tensor_get_element_type(tensor, &type);
+    if (rc == OK)
+        rc = s->ov.ov_tensor_get_shape(tensor, &shape);
+    if (rc == OK)
+        rc = s->ov.ov_tensor_data(tensor, &data);
+    if (rc != OK || type != F32 || shape.rank < 0 || shape.rank > GM_SESSION_RANK_MAX) {
+        st = GM_FAIL(err, GM_ESHAPE, "%s: output '%s' is no f32 tensor of rank 0 to %d", s->path,
+                     t->name, (int)GM_SESSION_RANK_MAX);
+        goto done;
+    }
+    t->data = data;
+    t->rank = (size_t)shape.rank;
+    for (size_t i = 0; i < t->rank; i++)
+        t->dims[i] = (size_t)shape.dims[i];
+done:
+    if (shape.dims)
+        s->ov.ov_shape_free(&shape);
+    return st;
+}
+
+enum gm_status gm_session_run(struct gm_session *s, const struct gm_session_tensor *in, size_t n_in,
+                              struct gm_session_tensor *out, size_t n_out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    drop_held(s);
+    if (n_out > MAX_OUTPUTS) {
+        st = GM_FAIL(err, GM_EARG, "%s: %zu outputs asked for, the most is %d", s->path, n_out,
+                     (int)MAX_OUTPUTS);
+        goto done;
+    }
+    for (size_t i = 0; i < n_in; i++)
+        GM_TRY(set_input(s, &in[i], err));
+    ov_status_e rc = s->ov.ov_infer_request_infer(s->request);
+    if (rc != OK) {
+        st = fail(s, GM_EMODEL, rc, "the model could not be run", err);
+        goto done;
+    }
+    for (size_t i = 0; i < n_out; i++)
+        GM_TRY(get_output(s, &out[i], err));
+done:
+    return st;
+}
+
+enum gm_status gm_session_expect(const struct gm_session *s, const struct gm_session_tensor *t,
+                                 const size_t *dims, size_t rank, struct gm_error *err)
+{
+    if (t->rank == rank && memcmp(t->dims, dims, rank * sizeof *dims) == 0)
+        return GM_OK;
+    char have[256] = "", want[256] = "";
+    size_t nh = 0, nw = 0;
+    for (size_t i = 0; i < t->rank && nh < 200; i++)
+        nh += (size_t)snprintf(have + nh, sizeof have - nh, "%s%zu", i ? "," : "", t->dims[i]);
+    for (size_t i = 0; i < rank && nw < 200; i++)
+        nw += (size_t)snprintf(want + nw, sizeof want - nw, "%s%zu", i ? "," : "", dims[i]);
+    return GM_FAIL(err, GM_ESHAPE, "%s: tensor '%s' has the shape [%s], not [%s]: another model?",
+                   s->path, t->name, have, want);
+}
