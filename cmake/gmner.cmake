@@ -9,7 +9,8 @@ target_compile_options(gm_options INTERFACE
   -fno-math-errno -fno-trapping-math -ffp-contract=fast)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   # The baseline of the project; wider vectors are chosen at run time.
-  target_compile_options(gm_options INTERFACE -march=x86-64-v3)
+  target_compile_options(gm_options INTERFACE
+    $<IF:$<BOOL:$<TARGET_PROPERTY:GM_V4>>,-march=x86-64-v4,-march=x86-64-v3>)
 endif()
 if(GM_SANITIZE)
   target_compile_options(gm_options INTERFACE -O1 -fno-omit-frame-pointer

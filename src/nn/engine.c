@@ -1,0 +1,339 @@
+#include "nn/engine.h"
+
+#include "base/alloc.h"
+
+#include <oneapi/dnnl/dnnl.h>
+
+enum { N_BINS = 1024, PACK_ROWS = 1024 };
+
+/* One product of one shape, ready to run. */
+struct product {
+    struct product *next;
+    struct gm_matmul d;
+    dnnl_primitive_t primitive;
+    dnnl_memory_t a, b, bias, dst, scratch;
+    size_t scratch_bytes;
+};
+
+struct gm_packed {
+    dnnl_memory_t memory;
+    dnnl_memory_desc_t desc;
+    void *data;
+};
+
+struct gm_engine {
+    dnnl_engine_t cpu;
+    dnnl_stream_t stream;
+    struct product *bins[N_BINS];
+    void *scratch;
+    size_t scratch_bytes;
+};
+
+static dnnl_data_type_t dnnl_type(enum gm_dtype t) { return t == GM_BF16 ? dnnl_bf16 : dnnl_f32; }
+
+static enum gm_status fail(dnnl_status_t s, const char *what, struct gm_error *err)
+{
+    return GM_FAIL(err, s == dnnl_out_of_memory ? GM_ENOMEM : GM_ESHAPE, "oneDNN: %s: status %d",
+                   what, (int)s);
+}
+
+/* For functions that have `st`, `err` and `done`. */
+#define DNNL_TRY(call)                                                                             \
+    do {                                                                                           \
+        dnnl_status_t s_ = (call);                                                                 \
+        if (s_ != dnnl_success) {                                                                  \
+            st = fail(s_, #call, err);                                                             \
+            goto done;                                                                             \
+        }                                                                                          \
+    } while (0)
+
+enum gm_status gm_engine_new(struct gm_engine **out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *out = NULL;
+    struct gm_engine *e = gm_alloc(1, sizeof *e);
+    if (!e)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    DNNL_TRY(dnnl_engine_create(&e->cpu, dnnl_cpu, 0));
+    DNNL_TRY(dnnl_stream_create(&e->stream, e->cpu, dnnl_stream_default_flags));
+    *out = e;
+    e = NULL;
+done:
+    gm_engine_free(e);
+    return st;
+}
+
+static void product_free(struct product *p)
+{
+    dnnl_memory_t all[] = {p->a, p->b, p->bias, p->dst, p->scratch};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        if (all[i])
+            dnnl_memory_destroy(all[i]);
+    if (p->primitive)
+        dnnl_primitive_destroy(p->primitive);
+    gm_free(p);
+}
+
+void gm_engine_free(struct gm_engine *e)
+{
+    if (!e)
+        return;
+    for (size_t i = 0; i < N_BINS; i++)
+        while (e->bins[i]) {
+            struct product *p = e->bins[i];
+            e->bins[i] = p->next;
+            product_free(p);
+        }
+    if (e->stream)
+        dnnl_stream_destroy(e->stream);
+    if (e->cpu)
+        dnnl_engine_destroy(e->cpu);
+    gm_free(e->scratch);
+    gm_free(e);
+}
+
+enum gm_status gm_precision_pick(const char *name, enum gm_dtype *out, struct gm_error *err)
+{
+    int isa = (int)dnnl_get_effective_cpu_isa();
+    bool has_bf16 = (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
+    *out = GM_F32;
+    if (!name || strcmp(name, "auto") == 0)
+        *out = has_bf16 ? GM_BF16 : GM_F32;
+    else if (strcmp(name, "bf16") == 0 && has_bf16)
+        *out = GM_BF16;
+    else if (strcmp(name, "bf16") == 0)
+        return GM_FAIL(err, GM_EARG, "this CPU does not multiply bf16; use --precision f32 or auto");
+    else if (strcmp(name, "f32") != 0)
+        return GM_FAIL(err, GM_EARG, "unknown precision \"%s\": auto, f32 or bf16", name);
+    return GM_OK;
+}
+
+size_t gm_rows_bucket(size_t n)
+{
+    size_t step = n <= 256 ? 16 : n <= 1024 ? 32 : n <= 4096 ? 64 : 128;
+    return n == 0 ? 16 : (n + step - 1) / step * step;
+}
+
+static enum gm_status desc_2d(dnnl_memory_desc_t *out, size_t rows, size_t cols, enum gm_dtype t,
+                              dnnl_format_tag_t tag, struct gm_error *err)
+{
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
+    dnnl_status_t s = dnnl_memory_desc_create_with_tag(out, 2, dims, dnnl_type(t), tag);
+    return s == dnnl_success ? GM_OK : fail(s, "memory descriptor", err);
+}
+
+/* What the primitive is made from; `b_any` leaves the layout of b to oneDNN. */
+static enum gm_status describe(struct gm_engine *e, const struct gm_matmul *d,
+                               const struct gm_packed *packed, bool b_any,
+                               dnnl_primitive_desc_t *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    dnnl_memory_desc_t a = NULL, b = NULL, bias = NULL, dst = NULL;
+    dnnl_primitive_attr_t attr = NULL;
+    dnnl_post_ops_t ops = NULL;
+    GM_TRY(desc_2d(&a, d->m, d->k, d->dtype, d->a_trans ? dnnl_ba : dnnl_ab, err));
+    if (packed)
+        DNNL_TRY(dnnl_memory_desc_clone(&b, packed->desc));
+    else
+        GM_TRY(desc_2d(&b, d->k, d->n, d->dtype,
+                       b_any                            ? dnnl_format_tag_any
+                       : d->b_layout == GM_B_TRANSPOSED ? dnnl_ba
+                                                        : dnnl_ab,
+                       err));
+    if (d->has_bias)
+        GM_TRY(desc_2d(&bias, 1, d->n, GM_F32, dnnl_ab, err));
+    GM_TRY(desc_2d(&dst, d->m, d->n, d->dst_dtype, dnnl_ab, err));
+    DNNL_TRY(dnnl_primitive_attr_create(&attr));
+    DNNL_TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
+    if (d->accumulate) {
+        DNNL_TRY(dnnl_post_ops_create(&ops));
+        DNNL_TRY(dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef));
+        DNNL_TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
+    }
+    DNNL_TRY(dnnl_matmul_primitive_desc_create(out, e->cpu, a, b, bias, dst, attr));
+done:
+    if (ops)
+        dnnl_post_ops_destroy(ops);
+    if (attr)
+        dnnl_primitive_attr_destroy(attr);
+    dnnl_memory_desc_t all[] = {a, b, bias, dst};
+    for (size_t i = 0; i < 4; i++)
+        if (all[i])
+            dnnl_memory_desc_destroy(all[i]);
+    return st;
+}
+
+static enum gm_status memory_for(struct gm_engine *e, dnnl_memory_t *out, const_dnnl_primitive_desc_t pd,
+                                 dnnl_query_t what, struct gm_error *err)
+{
+    const_dnnl_memory_desc_t md = dnnl_primitive_desc_query_md(pd, what, 0);
+    dnnl_status_t s = dnnl_memory_create(out, md, e->cpu, DNNL_MEMORY_NONE);
+    return s == dnnl_success ? GM_OK : fail(s, "memory", err);
+}
+
+static enum gm_status product_new(struct gm_engine *e, struct product **out,
+                                  const struct gm_matmul *d, const struct gm_packed *packed,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    dnnl_primitive_desc_t pd = NULL;
+    struct product *p = gm_alloc(1, sizeof *p);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    p->d = *d;
+    GM_TRY(describe(e, d, packed, false, &pd, err));
+    DNNL_TRY(dnnl_primitive_create(&p->primitive, pd));
+    GM_TRY(memory_for(e, &p->a, pd, dnnl_query_src_md, err));
+    GM_TRY(memory_for(e, &p->b, pd, dnnl_query_weights_md, err));
+    GM_TRY(memory_for(e, &p->dst, pd, dnnl_query_dst_md, err));
+    GM_TRY(memory_for(e, &p->scratch, pd, dnnl_query_scratchpad_md, err));
+    p->scratch_bytes =
+        dnnl_memory_desc_get_size(dnnl_primitive_desc_query_md(pd, dnnl_query_scratchpad_md, 0));
+    if (d->has_bias) {
+        const_dnnl_memory_desc_t md = dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 1);
+        DNNL_TRY(dnnl_memory_create(&p->bias, md, e->cpu, DNNL_MEMORY_NONE));
+    }
+    *out = p;
+    p = NULL;
+done:
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (p)
+        product_free(p);
+    return st;
+}
+
+static bool same(const struct product *p, const struct gm_matmul *d)
+{
+    return p->d.m == d->m && p->d.k == d->k && p->d.n == d->n && p->d.dtype == d->dtype &&
+           p->d.dst_dtype == d->dst_dtype && p->d.a_trans == d->a_trans &&
+           p->d.b_layout == d->b_layout && p->d.has_bias == d->has_bias &&
+           p->d.accumulate == d->accumulate;
+}
+
+/* Weights of one shape and type all get one layout (packing always asks oneDNN the same question),
+ * so that a product made for one of them serves the others. */
+static enum gm_status product_get(struct gm_engine *e, struct product **out,
+                                  const struct gm_matmul *d, const struct gm_packed *packed,
+                                  struct gm_error *err)
+{
+    size_t bin = (d->m * 31 + d->k * 7 + d->n * 3 + (size_t)d->b_layout * 5 + d->a_trans +
+                  2 * (size_t)d->accumulate) % N_BINS;
+    for (struct product *p = e->bins[bin]; p; p = p->next)
+        if (same(p, d)) {
+            *out = p;
+            return GM_OK;
+        }
+    enum gm_status st = product_new(e, out, d, packed, err);
+    if (st == GM_OK) {
+        (*out)->next = e->bins[bin];
+        e->bins[bin] = *out;
+    }
+    return st;
+}
+
+static enum gm_status need_scratch(struct gm_engine *e, size_t bytes, struct gm_error *err)
+{
+    if (bytes <= e->scratch_bytes)
+        return GM_OK;
+    gm_free(e->scratch);
+    e->scratch = gm_alloc_aligned(bytes, 1);
+    e->scratch_bytes = e->scratch ? bytes : 0;
+    return e->scratch ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu bytes", bytes);
+}
+
+static void *handle(const void *p) { return (void *)(uintptr_t)p; }
+
+enum gm_status gm_matmul_run(struct gm_engine *e, const struct gm_matmul *d, const void *a,
+                             const void *b, const float *bias, void *dst, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct product *p = NULL;
+    const struct gm_packed *packed = d->b_layout == GM_B_PACKED ? b : NULL;
+    GM_TRY(product_get(e, &p, d, packed, err));
+    GM_TRY(need_scratch(e, p->scratch_bytes, err));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->a, handle(a)));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->b, packed ? packed->data : handle(b)));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->dst, dst));
+    DNNL_TRY(dnnl_memory_set_data_handle(p->scratch, e->scratch));
+    if (p->bias)
+        DNNL_TRY(dnnl_memory_set_data_handle(p->bias, handle(bias)));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_SRC, p->a},
+                              {DNNL_ARG_WEIGHTS, p->b},
+                              {DNNL_ARG_DST, p->dst},
+                              {DNNL_ARG_SCRATCHPAD, p->scratch},
+                              {DNNL_ARG_BIAS, p->bias}};
+    DNNL_TRY(dnnl_primitive_execute(p->primitive, e->stream, p->bias ? 5 : 4, args));
+    DNNL_TRY(dnnl_stream_wait(e->stream));
+done:
+    return st;
+}
+
+static enum gm_status packed_new(struct gm_engine *e, struct gm_packed **out, enum gm_dtype dtype,
+                                 size_t k, size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    dnnl_primitive_desc_t pd = NULL;
+    struct gm_packed *p = gm_alloc(1, sizeof *p);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    struct gm_matmul d = {
+        .m = PACK_ROWS, .k = k, .n = n, .dtype = dtype, .dst_dtype = dtype, .b_layout = GM_B_ROWS};
+    GM_TRY(describe(e, &d, NULL, true, &pd, err));
+    DNNL_TRY(dnnl_memory_desc_clone(&p->desc, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)));
+    p->data = gm_alloc_aligned(dnnl_memory_desc_get_size(p->desc), 1);
+    if (!p->data) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    DNNL_TRY(dnnl_memory_create(&p->memory, p->desc, e->cpu, p->data));
+    *out = p;
+    p = NULL;
+done:
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    gm_packed_free(p);
+    return st;
+}
+
+enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const void *w,
+                       enum gm_dtype dtype, size_t k, size_t n, bool trans, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    dnnl_memory_desc_t plain = NULL;
+    dnnl_memory_t src = NULL;
+    dnnl_primitive_desc_t pd = NULL;
+    dnnl_primitive_t reorder = NULL;
+    if (!*packed)
+        GM_TRY(packed_new(e, packed, dtype, k, n, err));
+    GM_TRY(desc_2d(&plain, k, n, dtype, trans ? dnnl_ba : dnnl_ab, err));
+    DNNL_TRY(dnnl_memory_create(&src, plain, e->cpu, handle(w)));
+    /* oneDNN keeps made primitives itself, so this costs microseconds beside the copy. */
+    DNNL_TRY(dnnl_reorder_primitive_desc_create(&pd, plain, e->cpu, (*packed)->desc, e->cpu, NULL));
+    DNNL_TRY(dnnl_primitive_create(&reorder, pd));
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, (*packed)->memory}};
+    DNNL_TRY(dnnl_primitive_execute(reorder, e->stream, 2, args));
+    DNNL_TRY(dnnl_stream_wait(e->stream));
+done:
+    if (reorder)
+        dnnl_primitive_destroy(reorder);
+    if (pd)
+        dnnl_primitive_desc_destroy(pd);
+    if (src)
+        dnnl_memory_destroy(src);
+    if (plain)
+        dnnl_memory_desc_destroy(plain);
+    return st;
+}
+
+void gm_packed_free(struct gm_packed *p)
+{
+    if (!p)
+        return;
+    if (p->memory)
+        dnnl_memory_destroy(p->memory);
+    if (p->desc)
+        dnnl_memory_desc_destroy(p->desc);
+    gm_free(p->data);
+    gm_free(p);
+}

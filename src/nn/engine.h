@@ -1,0 +1,56 @@
+/* engine.h - matrix products on oneDNN (engine.c is its only user), for f32 and bf16.
+ *
+ * Primitives are made once for each shape and kept; row counts come in buckets (gm_rows_bucket), so
+ * that packed batches of any size meet few shapes. Weights may be packed once into the layout that
+ * oneDNN likes best. All sums are f32. One engine belongs to one thread at a time; inside, products
+ * use the thread budget of base/parallel.h. */
+#ifndef GM_NN_ENGINE_H
+#define GM_NN_ENGINE_H
+
+#include "nn/tensor.h"
+
+struct gm_engine;
+
+enum gm_status gm_engine_new(struct gm_engine **out, struct gm_error *err) GM_NODISCARD;
+void gm_engine_free(struct gm_engine *e); /* NULL-safe */
+
+/* gm_precision_pick - the compute type for "auto", "f32" or "bf16" (NULL = auto): auto takes bf16
+ * where the CPU multiplies it in hardware. Errors: ARG (unknown name; bf16 where the CPU has none). */
+enum gm_status gm_precision_pick(const char *name, enum gm_dtype *out,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_rows_bucket - the row count that n rows are padded to: the next multiple of 16 (up to 256),
+ * 32 (1024), 64 (4096) or 128. */
+size_t gm_rows_bucket(size_t n);
+
+/* A matrix in oneDNN's own layout, as right operand [k,n] of products. */
+struct gm_packed;
+
+/* gm_pack - (re)pack `w`: `trans` false: w is [k,n] row-major; true: w is [n,k] (how models store
+ * linear layers) and the product is with its transpose. *packed is made when NULL, else reused (same
+ * shape and type). Cost O(k*n). */
+enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const void *w,
+                       enum gm_dtype dtype, size_t k, size_t n, bool trans,
+                       struct gm_error *err) GM_NODISCARD;
+void gm_packed_free(struct gm_packed *p); /* NULL-safe; before its engine */
+
+enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
+
+/* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst) */
+struct gm_matmul {
+    size_t m, k, n;
+    enum gm_dtype dtype;     /* of a and b */
+    enum gm_dtype dst_dtype;
+    bool a_trans;            /* a is stored [k,m] */
+    enum gm_b_layout b_layout;
+    bool has_bias;           /* bias is f32 */
+    bool accumulate;         /* add to what dst holds */
+};
+
+/* gm_matmul_run - the product described by `d`; b is a struct gm_packed * when b_layout says PACKED.
+ * Errors: NOMEM, SHAPE (oneDNN can't do it). Cost 2*m*k*n. */
+enum gm_status gm_matmul_run(struct gm_engine *e, const struct gm_matmul *d, const void *a,
+                             const void *b, const float *bias, void *dst,
+                             struct gm_error *err) GM_NODISCARD;
+
+#endif

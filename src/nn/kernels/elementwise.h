@@ -1,0 +1,190 @@
+/* elementwise.h - the row-wise and element-wise kernels; see kernels.h for what each computes. */
+
+INLINE vf dropped(vf x, const struct gm_dropout *d, size_t index)
+{
+    vi keep = kept((uint32_t)index, d->seed, d->threshold);
+    return (vf)((vi)(x * d->scale) & keep);
+}
+
+/* p = x or p += x */
+INLINE void put(T *p, vf x, bool add, size_t k)
+{
+    if (add)
+        x += load_k(p, k);
+    store_k(p, x, k);
+}
+
+static void to_f32(size_t n, const void *x, float *out)
+{
+    for (size_t i = 0; i < n; i += VL)
+        store_f32_k(out + i, load_k((const T *)x + i, n - i), n - i);
+}
+
+static void from_f32(size_t n, const float *x, void *out)
+{
+    for (size_t i = 0; i < n; i += VL)
+        store_k((T *)out + i, load_f32_k(x + i, n - i), n - i);
+}
+
+static void layernorm(size_t rows, size_t n, const void *x_, const void *residual_,
+                      const float *gamma, const float *beta, float eps,
+                      const struct gm_dropout *drop, void *y_, void *xhat_, float *rstd_out)
+{
+    float s[4096 + 64];
+    for (size_t r = 0; r < rows; r++) {
+        const T *x = (const T *)x_ + r * n, *res = residual_ ? (const T *)residual_ + r * n : NULL;
+        T *y = (T *)y_ + r * n, *xhat = xhat_ ? (T *)xhat_ + r * n : NULL;
+        vf sum = {0}, sum2 = {0};
+        for (size_t i = 0; i < n; i += VL) {
+            vf v = load_k(x + i, n - i);
+            if (drop->threshold)
+                v = dropped(v, drop, r * n + i);
+            if (res)
+                v += load_k(res + i, n - i);
+            store_f32(s + i, v);
+            sum += v;
+        }
+        float mean = sum_of(sum) / (float)n;
+        for (size_t i = 0; i < n; i += VL) {
+            vf v = load_f32(s + i) - mean;
+            if (n - i < VL)
+                v = (vf)((vi)v & lanes_below(n - i));
+            sum2 += v * v;
+        }
+        float rstd = 1.0f / __builtin_sqrtf(sum_of(sum2) / (float)n + eps);
+        for (size_t i = 0; i < n; i += VL) {
+            vf h = (load_f32(s + i) - mean) * rstd;
+            if (xhat)
+                store_k(xhat + i, h, n - i);
+            store_k(y + i, h * load_f32_k(gamma + i, n - i) + load_f32_k(beta + i, n - i), n - i);
+        }
+        if (rstd_out)
+            rstd_out[r] = rstd;
+    }
+}
+
+/* With g = d_y * gamma: d_s = rstd * (g - mean(g) - xhat * mean(g * xhat)). */
+static void layernorm_back(size_t rows, size_t n, const void *d_y_, const void *xhat_,
+                           const float *rstd, const float *gamma, const struct gm_dropout *drop,
+                           void *d_x_, bool add_x, void *d_residual_, bool add_residual,
+                           float *d_gamma, float *d_beta)
+{
+    for (size_t r = 0; r < rows; r++) {
+        const T *d_y = (const T *)d_y_ + r * n, *xhat = (const T *)xhat_ + r * n;
+        T *d_x = (T *)d_x_ + r * n, *d_res = d_residual_ ? (T *)d_residual_ + r * n : NULL;
+        vf sg = {0}, sgh = {0};
+        for (size_t i = 0; i < n; i += VL) {
+            vf dy = load_k(d_y + i, n - i), h = load_k(xhat + i, n - i);
+            vf g = dy * load_f32_k(gamma + i, n - i);
+            sg += g;
+            sgh += g * h;
+            store_f32_k(d_gamma + i, load_f32_k(d_gamma + i, n - i) + dy * h, n - i);
+            store_f32_k(d_beta + i, load_f32_k(d_beta + i, n - i) + dy, n - i);
+        }
+        float mg = sum_of(sg) / (float)n, mgh = sum_of(sgh) / (float)n;
+        for (size_t i = 0; i < n; i += VL) {
+            vf h = load_k(xhat + i, n - i);
+            vf g = load_k(d_y + i, n - i) * load_f32_k(gamma + i, n - i);
+            vf ds = (g - mg - h * mgh) * rstd[r];
+            if (d_res)
+                put(d_res + i, ds, add_residual, n - i);
+            if (drop->threshold)
+                ds = dropped(ds, drop, r * n + i);
+            put(d_x + i, ds, add_x, n - i);
+        }
+    }
+}
+
+/* Phi(x) and, through *pdf, the density of the normal distribution: they share one exponential. */
+INLINE vf normal_cdf(vf x, vf *pdf)
+{
+    vf z = (vf)((vi)x & 0x7FFFFFFF) * 0.70710678f;
+    vf e = exp_f(-z * z);
+    vf t = 1.0f / (1.0f + 0.3275911f * z);
+    vf poly = splat(1.061405429f);
+    poly = poly * t - 1.453152027f;
+    poly = poly * t + 1.421413741f;
+    poly = poly * t - 0.284496736f;
+    poly = poly * t + 0.254829592f;
+    vf tail = 0.5f * poly * t * e; /* 1 - Phi(|x|) */
+    *pdf = e * 0.39894228f;
+    return select_f(x < 0.0f, tail, 1.0f - tail);
+}
+
+static void gelu(size_t n, const void *x, void *y)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        vf v = load_k((const T *)x + i, n - i), pdf;
+        store_k((T *)y + i, v * normal_cdf(v, &pdf), n - i);
+    }
+}
+
+static void gelu_back(size_t n, const void *x, const void *d_y, void *d_x)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        vf v = load_k((const T *)x + i, n - i), pdf;
+        vf cdf = normal_cdf(v, &pdf);
+        store_k((T *)d_x + i, load_k((const T *)d_y + i, n - i) * (cdf + v * pdf), n - i);
+    }
+}
+
+static void dropout(size_t n, const void *x, const struct gm_dropout *drop, void *y, bool add)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        vf v = load_k((const T *)x + i, n - i);
+        if (drop->threshold)
+            v = dropped(v, drop, i);
+        put((T *)y + i, v, add, n - i);
+    }
+}
+
+static void column_sum(size_t rows, size_t n, const void *x, float *sum)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        vf s = load_f32_k(sum + i, n - i);
+        for (size_t r = 0; r < rows; r++)
+            s += load_k((const T *)x + r * n + i, n - i);
+        store_f32_k(sum + i, s, n - i);
+    }
+}
+
+INLINE vf sqrt_f(vf x)
+{
+    for (int i = 0; i < VL; i++)
+        x[i] = __builtin_sqrtf(x[i]);
+    return x;
+}
+
+static void adamw(size_t n, float *w, const float *g, float *m, float *v, uint16_t *w16,
+                  const struct gm_adamw *c)
+{
+    for (size_t i = 0; i < n; i += VL) {
+        size_t k = n - i;
+        vf gi = load_f32_k(g + i, k) * c->g_scale, wi = load_f32_k(w + i, k);
+        vf mi = load_f32_k(m + i, k) * c->beta1 + gi * (1.0f - c->beta1);
+        vf vi_ = load_f32_k(v + i, k) * c->beta2 + gi * gi * (1.0f - c->beta2);
+        wi -= c->lr * (mi * c->m_fix / (sqrt_f(vi_ * c->v_fix) + c->eps) + c->decay * wi);
+        store_f32_k(m + i, mi, k);
+        store_f32_k(v + i, vi_, k);
+        store_f32_k(w + i, wi, k);
+        if (w16) {
+            vh h = narrow(wi);
+            memcpy(w16 + i, &h, (k < VL ? k : VL) * sizeof *w16);
+        }
+    }
+}
+
+static double sum_squares(size_t n, const float *x)
+{
+    double total = 0;
+    for (size_t from = 0; from < n; from += 4096) {
+        size_t to = n - from < 4096 ? n : from + 4096;
+        vf s = {0};
+        for (size_t i = from; i < to; i += VL) {
+            vf v = load_f32_k(x + i, to - i);
+            s += v * v;
+        }
+        total += (double)sum_of(s);
+    }
+    return total;
+}

@@ -1,0 +1,82 @@
+/* kernels.h - the inner loops: everything between the matrix products. Each is built for f32 and
+ * bf16 activations (T below) and for two x86-64 levels (AVX2, AVX-512; one elsewhere); the level is
+ * chosen at run time. Sums are f32 whatever T is. Kernels check nothing and touch only their
+ * arguments: safe from any thread. Lengths need not be multiples of the vector length. */
+#ifndef GM_NN_KERNELS_H
+#define GM_NN_KERNELS_H
+
+#include "nn/tensor.h"
+
+/* Dropout at element i of a tensor: kept when a hash of seed + i is at least `threshold`; kept values
+ * are scaled. The same mask is made again in the backward pass, so none is stored.
+ * threshold 0 = no dropout. */
+struct gm_dropout {
+    uint32_t seed, threshold;
+    float scale; /* 1 / (1 - p) */
+};
+
+/* One head of one sequence; qkv rows hold q, k, v side by side. */
+struct gm_attention {
+    size_t len;          /* T: rows of the sequence */
+    size_t dim;          /* d: columns of the head */
+    size_t qkv_stride;   /* elements between rows of qkv and d_qkv */
+    size_t k_at, v_at;   /* columns from the head's q to its k and v */
+    size_t out_stride;   /* elements between rows of out and d_out */
+    float scale;         /* 1/sqrt(d) */
+    struct gm_dropout drop; /* of the probabilities; element i*len + j */
+};
+
+struct gm_adamw {
+    float lr, beta1, beta2, eps, decay, m_fix, v_fix, g_scale;
+};
+
+struct gm_kernels {
+    /* out[i] = x[i], between T and f32 */
+    void (*to_f32)(size_t n, const void *x, float *out);
+    void (*from_f32)(size_t n, const float *x, void *out);
+
+    /* s = dropout(x) + residual; y = (s - mean(s)) * rstd * gamma + beta, by rows of n.
+     * residual NULL = none; xhat [rows,n] and rstd [rows] are kept for backward (NULL = not).
+     * Source: Ba, Kiros, Hinton 2016. */
+    void (*layernorm)(size_t rows, size_t n, const void *x, const void *residual,
+                      const float *gamma, const float *beta, float eps,
+                      const struct gm_dropout *drop, void *y, void *xhat, float *rstd);
+    /* d_x and d_residual are written, or added to where the flag says so; d_residual NULL = none;
+     * d_gamma, d_beta f32 [n] are added to. */
+    void (*layernorm_back)(size_t rows, size_t n, const void *d_y, const void *xhat,
+                           const float *rstd, const float *gamma, const struct gm_dropout *drop,
+                           void *d_x, bool add_x, void *d_residual, bool add_residual,
+                           float *d_gamma, float *d_beta);
+
+    /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016; erf by Abramowitz and
+     * Stegun 7.1.26, |error| < 1.5e-7. x and y may be the same. */
+    void (*gelu)(size_t n, const void *x, void *y);
+    void (*gelu_back)(size_t n, const void *x, const void *d_y, void *d_x);
+
+    /* y (+)= dropout(x); its own backward. */
+    void (*dropout)(size_t n, const void *x, const struct gm_dropout *drop, void *y, bool add);
+
+    /* sum[j] += x[i][j] over rows i. */
+    void (*column_sum)(size_t rows, size_t n, const void *x, float *sum);
+
+    /* Softmax attention of one head of one sequence, without padding. probs [len,len] T is kept for
+     * backward (NULL = not). scratch: attention_scratch(len, dim) floats, 64-byte aligned.
+     * Source: Vaswani et al. 2017, equation 1. */
+    void (*attention)(const struct gm_attention *a, const void *qkv, void *out, void *probs,
+                      float *scratch);
+    void (*attention_back)(const struct gm_attention *a, const void *qkv, const void *probs,
+                           const void *d_out, void *d_qkv, float *scratch);
+    size_t (*attention_scratch)(size_t len, size_t dim); /* floats */
+
+    /* AdamW on n weights (Loshchilov, Hutter 2019): m, v moments; w -= lr * (m' / (sqrt(v') + eps) +
+     * decay * w) with m' = m * m_fix, v' = v * v_fix (bias corrections); gradients are scaled by
+     * g_scale first. w16 gets the bf16 copy (NULL = none). */
+    void (*adamw)(size_t n, float *w, const float *g, float *m, float *v, uint16_t *w16,
+                  const struct gm_adamw *c);
+    double (*sum_squares)(size_t n, const float *x);
+};
+
+/* gm_kernels - the table for activations of type T (F32 or BF16) on this CPU. */
+const struct gm_kernels *gm_kernels(enum gm_dtype t);
+
+#endif

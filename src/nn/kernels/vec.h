@@ -1,0 +1,166 @@
+/* vec.h - short vectors in GCC's portable vector extension, and loads and stores of the activation
+ * type T. Built once for each T (GM_T_BF16) and vector length (from the compiler's flags). */
+#ifndef GM_NN_KERNELS_VEC_H
+#define GM_NN_KERNELS_VEC_H
+
+#include "nn/tensor.h"
+
+#ifdef __AVX512F__
+enum { VL = 16 };
+typedef float vf __attribute__((vector_size(64), may_alias));
+typedef uint32_t vu __attribute__((vector_size(64), may_alias));
+typedef int32_t vi __attribute__((vector_size(64), may_alias));
+typedef uint16_t vh __attribute__((vector_size(32), may_alias));
+#else
+enum { VL = 8 };
+typedef float vf __attribute__((vector_size(32), may_alias));
+typedef uint32_t vu __attribute__((vector_size(32), may_alias));
+typedef int32_t vi __attribute__((vector_size(32), may_alias));
+typedef uint16_t vh __attribute__((vector_size(16), may_alias));
+#endif
+
+#define INLINE static inline __attribute__((always_inline))
+
+#ifdef GM_T_BF16
+typedef uint16_t T;
+#else
+typedef float T;
+#endif
+
+INLINE vf splat(float x) { return x - (vf){0}; }
+INLINE vu splat_u(uint32_t x) { return x - (vu){0}; }
+INLINE vf select_f(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+INLINE vf min_f(vf a, vf b) { return select_f(a < b, a, b); }
+INLINE vf max_f(vf a, vf b) { return select_f(a > b, a, b); }
+
+INLINE vf load_f32(const float *p)
+{
+    vf x;
+    memcpy(&x, p, sizeof x);
+    return x;
+}
+
+INLINE void store_f32(float *p, vf x) { memcpy(p, &x, sizeof x); }
+
+INLINE vf widen(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
+
+/* To nearest even; a NaN stays one because its quiet bit is above the rounding. */
+INLINE vh narrow(vf x)
+{
+    vu u = (vu)x;
+    vu rounded = u + 0x7FFFu + ((u >> 16) & 1u);
+    vu is_nan = (vu)(x != x);
+    return __builtin_convertvector(((is_nan & (u | 0x400000u)) | (~is_nan & rounded)) >> 16, vh);
+}
+
+INLINE vf load(const T *p)
+{
+#ifdef GM_T_BF16
+    vh h;
+    memcpy(&h, p, sizeof h);
+    return widen(h);
+#else
+    return load_f32(p);
+#endif
+}
+
+INLINE void store(T *p, vf x)
+{
+#ifdef GM_T_BF16
+    vh h = narrow(x);
+    memcpy(p, &h, sizeof h);
+#else
+    store_f32(p, x);
+#endif
+}
+
+/* The first k < VL elements; the others read as 0 and are not written. */
+INLINE vf load_f32_part(const float *p, size_t k)
+{
+    float t[VL] = {0};
+    memcpy(t, p, k * sizeof *p);
+    return load_f32(t);
+}
+
+INLINE void store_f32_part(float *p, vf x, size_t k) { memcpy(p, &x, k * sizeof *p); }
+
+INLINE vf load_part(const T *p, size_t k)
+{
+    T t[VL] = {0};
+    memcpy(t, p, k * sizeof *p);
+    return load(t);
+}
+
+INLINE void store_part(T *p, vf x, size_t k)
+{
+    T t[VL];
+    store(t, x);
+    memcpy(p, t, k * sizeof *p);
+}
+
+/* As the above, for k elements of which VL or fewer are left. */
+INLINE vf load_k(const T *p, size_t k) { return k >= VL ? load(p) : load_part(p, k); }
+INLINE void store_k(T *p, vf x, size_t k)
+{
+    if (k >= VL)
+        store(p, x);
+    else
+        store_part(p, x, k);
+}
+INLINE vf load_f32_k(const float *p, size_t k) { return k >= VL ? load_f32(p) : load_f32_part(p, k); }
+INLINE void store_f32_k(float *p, vf x, size_t k)
+{
+    if (k >= VL)
+        store_f32(p, x);
+    else
+        store_f32_part(p, x, k);
+}
+
+INLINE float sum_of(vf x)
+{
+    float s = 0;
+    for (int i = 0; i < VL; i++)
+        s += x[i];
+    return s;
+}
+
+INLINE vi lanes_below(size_t k)
+{
+    vi lane;
+    for (int i = 0; i < VL; i++)
+        lane[i] = i;
+    return lane < (int32_t)(k < VL ? k : VL);
+}
+
+/* e^x, relative error about 2e-7; 0 and infinity are not reached: x is clipped to [-87, 88]. */
+INLINE vf exp_f(vf x)
+{
+    const float magic = 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
+    x = min_f(max_f(x, splat(-87.0f)), splat(88.0f));
+    vf t = x * 1.44269504f + magic;
+    vf n = t - magic;
+    vf r = x - n * 0.693359375f + n * 2.12194440e-4f;
+    vf p = splat(1.9875691500e-4f);
+    p = p * r + 1.3981999507e-3f;
+    p = p * r + 8.3334519073e-3f;
+    p = p * r + 4.1665795894e-2f;
+    p = p * r + 1.6666665459e-1f;
+    p = p * r + 5.0000001201e-1f;
+    p = p * r * r + r + 1.0f;
+    return (vf)((vi)p + ((vi)t << 23));
+}
+
+/* All ones where element `index` of a tensor is kept. */
+INLINE vi kept(uint32_t index, uint32_t seed, uint32_t threshold)
+{
+    vu lane;
+    for (int i = 0; i < VL; i++)
+        lane[i] = (uint32_t)i;
+    vu h = (lane + index + seed) * 0x9E3779B1u;
+    h = (h ^ (h >> 15)) * 0x85EBCA77u;
+    h = (h ^ (h >> 13)) * 0xC2B2AE3Du;
+    h ^= h >> 16;
+    return h >= threshold;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/* safetensors.h - reading (mapped, nothing copied) and writing safetensors files.
+ * Format: u64 little-endian header length, a JSON header {name: {dtype, shape, data_offsets}},
+ * then the data. Source: the safetensors format description.
+ *
+ * A file is checked whole before anything of it is used: header within the file and under 100 MB,
+ * shapes that multiply without overflow and fit their byte ranges, ranges that neither overlap nor
+ * leave holes and end exactly at the file's end. */
+#ifndef GM_NN_SAFETENSORS_H
+#define GM_NN_SAFETENSORS_H
+
+#include "base/str.h"
+#include "nn/tensor.h"
+
+struct gm_safetensors;
+
+/* gm_safetensors_open - map and check the file. *out is yours. Errors: IO, NOMEM, FORMAT (messages
+ * start with the path and name the tensor). */
+enum gm_status gm_safetensors_open(struct gm_safetensors **out, const char *path,
+                                   struct gm_error *err) GM_NODISCARD;
+void gm_safetensors_free(struct gm_safetensors *f); /* NULL-safe; all views of it become invalid */
+
+/* gm_safetensors_get - *out views tensor `name`; false when the file has none. Valid while f lives. */
+bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out);
+
+size_t gm_safetensors_count(const struct gm_safetensors *f);
+const char *gm_safetensors_name(const struct gm_safetensors *f, size_t i);
+const char *gm_safetensors_path(const struct gm_safetensors *f);
+
+/* gm_safetensors_metadata - value of "__metadata__"[key]; false when absent. Borrowed. */
+bool gm_safetensors_metadata(const struct gm_safetensors *f, const char *key, struct gm_str *out);
+
+/* gm_safetensors_write - n tensors to `path`, whole or not at all; `metadata` is NULL or key, value,
+ * key, value, …, NULL. Errors: IO, NOMEM. */
+enum gm_status gm_safetensors_write(const char *path, const struct gm_tensor *tensors,
+                                    const char *const *names, size_t n, const char *const *metadata,
+                                    struct gm_error *err) GM_NODISCARD;
+
+#endif
