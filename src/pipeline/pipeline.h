@@ -1,0 +1,50 @@
+/* pipeline.h - posts through the stages of a recipe, in batches, in order, in flat memory.
+ *
+ * Opening reads the recipe only. A stage's models load when the first post needs them, so that
+ * posts without images never start the vision runtime and one text is tagged at once. */
+#ifndef GM_PIPELINE_PIPELINE_H
+#define GM_PIPELINE_PIPELINE_H
+
+#include "data/reader.h"
+#include "data/record.h"
+
+struct gm_pipeline;
+
+struct gm_pipeline_opts {
+    const char *recipe;    /* name or path; NULL = "embedded" */
+    const char *tagger;    /* folder of the tag stage's model in place of the recipe's; NULL */
+    const char *precision; /* "auto", "f32", "bf16" for every native stage; NULL = the recipe's */
+};
+
+/* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load; ARG (a tagger for a recipe that
+ * has no tag stage, a tagger folder that is missing). */
+enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
+                                struct gm_error *err) GM_NODISCARD;
+void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
+
+/* gm_pipeline_run - one batch: each stage in turn over the posts that need it. A post that fails
+ * keeps what it has, carries its error and skips the later stages.
+ * Errors: a stage can't work at all (missing model, bad setting, out of memory): the message names
+ * the stage. One call at a time on one pipeline; works with the thread budget inside. */
+enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, size_t n,
+                               struct gm_error *err) GM_NODISCARD;
+
+/* What happens with the posts of a stream. */
+struct gm_stream_sink {
+    void *user;
+    /* Change a post before the stages see it (add a caption); NULL = nothing to change. */
+    enum gm_status (*prepare)(void *user, struct gm_post *post, struct gm_error *err);
+    /* A post is ready; they come in input order. Not OK ends the run with that error. */
+    enum gm_status (*post)(void *user, struct gm_post *post, struct gm_error *err);
+    /* An input line that can't be read; e's message has file and line. Not OK ends the run. */
+    enum gm_status (*unreadable)(void *user, const struct gm_error *e, struct gm_error *err);
+};
+
+/* gm_pipeline_stream - all posts of `reader` through the pipeline to the sink, a batch at a time: at
+ * most 64 posts, of which at most 16 with a picture, are held at once.
+ * Errors: those of the reader, the pipeline and the sink. */
+enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
+                                  const struct gm_stream_sink *sink,
+                                  struct gm_error *err) GM_NODISCARD;
+
+#endif

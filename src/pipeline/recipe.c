@@ -1,0 +1,216 @@
+#include "pipeline/recipe.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/yaml.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A text member as a C string in the recipe's arena. */
+static enum gm_status get_text(struct gm_recipe *r, const struct gm_json *j, const char *key,
+                               bool required, const char **out, struct gm_error *err)
+{
+    struct gm_str s;
+    const struct gm_json *v = gm_json_get(j, key);
+    *out = NULL;
+    if (!v && !required)
+        return GM_OK;
+    if (!gm_json_str(v, &s) || s.n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"%s\" must be a text, but is %s", key,
+                       gm_json_kind_name(gm_json_kind(v)));
+    *out = gm_arena_str(&r->arena, s).p;
+    return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+/* "native, llm": the backends of a stage, for messages. */
+static void list_backends(const char *stage, char *text, size_t cap)
+{
+    const struct gm_backend *b;
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; (b = gm_backend_at(i)) && used < cap; i++)
+        if (strcmp(b->stage, stage) == 0)
+            used += (size_t)snprintf(text + used, cap - used, "%s%s", used ? ", " : "", b->name);
+}
+
+static enum gm_status find_backend(const char *stage, const char *name,
+                                   const struct gm_backend **out, struct gm_error *err)
+{
+    char known[256];
+    *out = gm_backend_find(stage, name);
+    if (*out)
+        return GM_OK;
+    list_backends(stage, known, sizeof known);
+    if (gm_stage_order(stage) < 0)
+        return GM_FAIL(err, GM_EFORMAT, "there is no stage \"%s\"; the stages are tag, inform, refine, "
+                                        "look, expand, entail, ground, segment", stage);
+    if (name && known[0])
+        return GM_FAIL(err, GM_EFORMAT, "stage %s has no backend \"%s\"; it has: %s", stage, name,
+                       known);
+    return GM_FAIL(err, GM_EFORMAT, "stage %s has no backend%s%s in this program", stage,
+                   name ? " " : "", name ? name : "");
+}
+
+/* All members but `stage` and `backend`. */
+static enum gm_status copy_settings(const struct gm_json *item, struct gm_json **out,
+                                    struct gm_error *err)
+{
+    *out = gm_json_new_object();
+    bool ok = *out != NULL;
+    for (void *it = gm_json_first(item); it && ok; it = gm_json_next(item, it)) {
+        struct gm_str key = gm_json_key(it);
+        if (!gm_str_eq_c(key, "stage") && !gm_str_eq_c(key, "backend"))
+            ok = gm_json_set(*out, key.p, gm_json_ref(gm_json_value(it)));
+    }
+    return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+static enum gm_status read_stage(struct gm_recipe *r, const struct gm_json *item,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *stage, *name;
+    struct gm_recipe_stage *s = &r->stages[r->n_stages];
+    if (gm_json_kind(item) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EFORMAT, "it must be a mapping with the key \"stage\", but is %s",
+                       gm_json_kind_name(gm_json_kind(item)));
+    GM_TRY(get_text(r, item, "stage", true, &stage, err));
+    GM_TRY(get_text(r, item, "backend", false, &name, err));
+    GM_TRY(find_backend(stage, name, &s->backend, err));
+    if (r->n_stages && gm_stage_order(stage) <= gm_stage_order(s[-1].backend->stage))
+        return GM_FAIL(err, GM_EFORMAT, "stage %s cannot come after %s; the order is tag, inform, "
+                                        "refine, look, expand, entail, ground, segment",
+                       stage, s[-1].backend->stage);
+    r->n_stages++; /* from here on gm_recipe_free sees it */
+    GM_TRY(copy_settings(item, &s->settings, err));
+done:
+    return st;
+}
+
+static enum gm_status read_recipe(struct gm_recipe *r, const struct gm_json *j, struct gm_error *err)
+{
+    static const char *const known[] = {"name", "description", "stages", NULL};
+    enum gm_status st = GM_OK;
+    const struct gm_json *stages = gm_json_get(j, "stages");
+    if (gm_json_kind(j) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EFORMAT, "a recipe is a mapping with the keys name, description, stages");
+    for (void *it = gm_json_first(j); it; it = gm_json_next(j, it)) {
+        size_t k = 0;
+        while (known[k] && !gm_str_eq_c(gm_json_key(it), known[k]))
+            k++;
+        if (!known[k])
+            return GM_FAIL(err, GM_EFORMAT, "unknown key \"%s\"; a recipe has: name, description, stages",
+                           gm_json_key(it).p);
+    }
+    GM_TRY(get_text(r, j, "name", true, &r->name, err));
+    GM_TRY(get_text(r, j, "description", false, &r->description, err));
+    size_t n = gm_json_count(stages);
+    if (gm_json_kind(stages) != GM_JSON_ARRAY || n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"stages\" must be a list that is not empty");
+    r->stages = gm_arena_alloc(&r->arena, n, sizeof *r->stages);
+    if (!r->stages)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        st = read_stage(r, gm_json_at(stages, i), err);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "stages[%zu]", i);
+            goto done;
+        }
+    }
+done:
+    return st;
+}
+
+/* "embedded, tag": the recipes that come with the program. */
+static void list_recipes(struct gm_arena *a, char *text, size_t cap)
+{
+    size_t used = 0;
+    const char *dir = gm_home_path(a, "recipes");
+    DIR *d = dir ? opendir(dir) : NULL;
+    text[0] = 0;
+    for (struct dirent *e; d && (e = readdir(d)) && used < cap;)
+        if (gm_str_ends(gm_str(e->d_name), GM_STR(".yaml")) && e->d_name[0] != '.')
+            used += (size_t)snprintf(text + used, cap - used, "%s%.*s", used ? ", " : "",
+                                     (int)strlen(e->d_name) - 5, e->d_name);
+    if (d)
+        closedir(d);
+}
+
+static enum gm_status find_recipe(struct gm_arena *a, const char *which, const char **path,
+                                  struct gm_error *err)
+{
+    char known[512];
+    struct gm_str w = gm_str(which);
+    *path = which;
+    if (strchr(which, '/') || gm_str_ends(w, GM_STR(".yaml")) || gm_str_ends(w, GM_STR(".yml")))
+        return GM_OK;
+    struct gm_str file = gm_arena_printf(a, "recipes/%s.yaml", which);
+    *path = file.p ? gm_home_path(a, file.p) : NULL;
+    if (*path)
+        return GM_OK;
+    list_recipes(a, known, sizeof known);
+    if (!known[0])
+        return GM_FAIL(err, GM_EIO, "no folder \"recipes\" beside the program; set GMNER_HOME to the "
+                                    "folder that has it");
+    return GM_FAIL(err, GM_EARG, "no recipe \"%s\"; there are: %s (a file of your own is given as "
+                                 "./%s.yaml)", which, known, which);
+}
+
+enum gm_status gm_recipe_load(struct gm_recipe **out, const char *which, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *j = NULL;
+    *out = NULL;
+    struct gm_recipe *r = gm_alloc(1, sizeof *r);
+    if (!r)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_init(&r->arena, 0);
+    GM_TRY(find_recipe(&r->arena, which, &r->path, err));
+    r->path = gm_arena_str(&r->arena, gm_str(r->path)).p;
+    if (!r->path) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_yaml_load(&j, r->path, err));
+    st = read_recipe(r, j, err);
+    if (st != GM_OK) {
+        gm_error_prefix(err, "%s", r->path);
+        goto done;
+    }
+    *out = r;
+    r = NULL;
+done:
+    gm_json_free(j);
+    gm_recipe_free(r);
+    return st;
+}
+
+void gm_recipe_free(struct gm_recipe *r)
+{
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->n_stages; i++)
+        gm_json_free(r->stages[i].settings);
+    gm_arena_clear(&r->arena);
+    gm_free(r);
+}
+
+enum gm_status gm_recipe_set(struct gm_recipe *r, const char *stage, const char *backend,
+                             const char *key, const char *value, size_t *n_set, struct gm_error *err)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_stages; i++) {
+        struct gm_recipe_stage *s = &r->stages[i];
+        if ((stage && strcmp(s->backend->stage, stage) != 0) ||
+            (backend && strcmp(s->backend->name, backend) != 0))
+            continue;
+        if (!gm_json_set(s->settings, key, gm_json_new_str(gm_str(value))))
+            return GM_FAIL(err, GM_ENOMEM, "out of memory, or not UTF-8: %s", value);
+        n++;
+    }
+    if (n_set)
+        *n_set = n;
+    return GM_OK;
+}
