@@ -27,11 +27,15 @@ static enum gm_status png_fail(int code, struct gm_error *err)
                    spng_strerror(code));
 }
 
-static bool has_alpha(spng_ctx *ctx, const struct spng_ihdr *head)
+/* Whether any pixel may be see-through. This reads up to the pixels, and meets the file's end there. */
+static enum gm_status find_alpha(spng_ctx *ctx, const struct spng_ihdr *head, bool *alpha,
+                                 struct gm_error *err)
 {
     struct spng_trns trns;
-    return head->color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
-           head->color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA || spng_get_trns(ctx, &trns) == 0;
+    int code = spng_get_trns(ctx, &trns);
+    *alpha = code == 0 || head->color_type == SPNG_COLOR_TYPE_GRAYSCALE_ALPHA ||
+             head->color_type == SPNG_COLOR_TYPE_TRUECOLOR_ALPHA;
+    return code == 0 || code == SPNG_ECHUNKAVAIL ? GM_OK : png_fail(code, err);
 }
 
 /* All pixels into im, of 1 to 16 bits, grey, palette or colour, with or without alpha. */
@@ -60,6 +64,7 @@ enum gm_status gm_png_decode(struct gm_image **out, struct gm_str bytes, int *or
     struct gm_image *im = NULL;
     struct spng_ihdr head;
     struct spng_exif exif;
+    bool alpha;
     int code;
     *out = NULL;
     *orientation = 1;
@@ -73,8 +78,9 @@ enum gm_status gm_png_decode(struct gm_image **out, struct gm_str bytes, int *or
         goto done;
     }
     GM_TRY(gm_image_check_size(head.width, head.height, err));
+    GM_TRY(find_alpha(ctx, &head, &alpha, err));
     GM_TRY(gm_image_new(&im, head.width, head.height, err));
-    GM_TRY(read_pixels(ctx, im, has_alpha(ctx, &head), err));
+    GM_TRY(read_pixels(ctx, im, alpha, err));
     /* What follows the pixels may hold the EXIF block, and must be there to its end. */
     code = spng_decode_chunks(ctx);
     if (code == SPNG_IO_EOF) {

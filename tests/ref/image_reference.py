@@ -1,0 +1,122 @@
+#!/usr/bin/env python3
+"""Make tests/golden/image: pictures and masks with what Pillow and pycocotools make of them.
+
+Made with Python 3.11, Pillow 13.0.0, numpy 2.4.6, pycocotools 2.0.11; seed 7.
+  python3 -m venv V && V/bin/pip install pillow==13.0.0 numpy==2.4.6 pycocotools==2.0.11
+  V/bin/python tests/ref/image_reference.py
+Pictures are small and lossless where they are the expected side, so that the folder stays small.
+"""
+import io
+import pathlib
+
+import numpy as np
+from PIL import Image, ImageOps
+from pycocotools import mask as coco
+
+OUT = pathlib.Path(__file__).parent.parent / "golden" / "image"
+rng = np.random.default_rng(7)
+
+
+def scene(w, h):
+    """Smooth colours, hard edges and noise: what a resizing or a colour conversion can get wrong."""
+    y, x = np.mgrid[0:h, 0:w].astype(np.float64)
+    rgb = np.stack([255 * x / w, 255 * y / h, 127 + 120 * np.sin(x / 3 + y / 5)], -1)
+    rgb[h // 4 : h // 2, w // 3 : w // 2] = (250, 20, 30)
+    rgb[h // 2 :, : w // 5] = rng.uniform(0, 255, (h - h // 2, w // 5, 3))
+    return Image.fromarray(rgb.round().clip(0, 255).astype(np.uint8))
+
+
+def save(image, name, **options):
+    image.save(OUT / name, **options)
+
+
+def decoding():
+    """decode.txt: file, expected picture, tolerance in levels."""
+    base, lines = scene(61, 43), []
+
+    def case(name, image, tolerance, expected=None, **options):
+        save(image, name, **options)
+        if expected is None:
+            expected = ImageOps.exif_transpose(Image.open(OUT / name)).convert("RGB")
+        save(expected, name + ".expected.png", optimize=True)
+        lines.append(f"{name} {name}.expected.png {tolerance}")
+
+    def on_white(image):
+        rgba = np.asarray(image.convert("RGBA")).astype(np.float64)
+        alpha = rgba[..., 3:] / 255
+        return Image.fromarray((rgba[..., :3] * alpha + 255 * (1 - alpha)).round().astype(np.uint8))
+
+    # Two levels between versions of libjpeg; CMYK by Pillow's own formula.
+    case("baseline.jpg", base, 2, quality=90)
+    case("progressive.jpg", base, 2, quality=85, progressive=True)
+    case("grey.jpg", base.convert("L"), 2, quality=90)
+    case("cmyk.jpg", base.convert("CMYK"), 3, quality=95)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        case(f"exif{orientation}.jpg", base.crop((0, 0, 37, 24)), 2, quality=90, subsampling=0, exif=exif)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    case("exif6.png", base.crop((0, 0, 37, 24)), 0, exif=exif)
+    case("exif6.webp", base.crop((0, 0, 37, 24)), 1, lossless=True, exif=exif)
+    case("lossy.webp", base, 2, quality=80)
+
+    case("rgb.png", base, 0)
+    case("grey.png", base.convert("L"), 0)
+    case("bits1.png", base.convert("1"), 0)
+    case("palette.png", base.quantize(17), 0)
+    deep = np.asarray(base.convert("L")).astype(np.uint16) * 257
+    case("grey16.png", Image.fromarray(deep), 1, expected=base.convert("L").convert("RGB"))
+    rgba = base.convert("RGBA")
+    rgba.putalpha(Image.fromarray(np.linspace(0, 255, 61 * 43).reshape(43, 61).astype(np.uint8)))
+    case("alpha.png", rgba, 1, expected=on_white(rgba))
+    case("alpha.webp", rgba, 1, expected=on_white(rgba), lossless=True, exact=True)
+    see_through = base.quantize(9)
+    see_through.info["transparency"] = 3
+    see_through.save(OUT / "trns.png", transparency=3)
+    case("trns.png", see_through, 1, expected=on_white(Image.open(OUT / "trns.png")), transparency=3)
+    (OUT / "decode.txt").write_text("\n".join(lines) + "\n")
+
+
+def resizing():
+    """resize.txt: x0 y0 x1 y1 of source.png, then the size, then the file that Pillow made."""
+    source, lines = scene(173, 97), []
+    save(source, "source.png", optimize=True)
+    cases = [
+        ((0, 0, 173, 97), (64, 64)), ((0, 0, 173, 97), (41, 13)), ((0, 0, 173, 97), (173, 97)),
+        ((0, 0, 173, 97), (200, 150)), ((0, 0, 173, 97), (1, 1)), ((0, 0, 173, 97), (7, 90)),
+        ((10.25, 5.5, 100.75, 80.125), (32, 48)), ((100, 40, 173, 97), (80, 61)),
+        ((170.5, 95.5, 172.25, 96.75), (9, 5)), ((0.4, 0.4, 1.2, 96.9), (3, 33)),
+    ]
+    for i, (box, size) in enumerate(cases):
+        save(source.resize(size, Image.BILINEAR, box=box), f"resize{i}.png", optimize=True)
+        lines.append(" ".join(map(str, [*box, *size, f"resize{i}.png"])))
+    (OUT / "resize.txt").write_text("\n".join(lines) + "\n")
+
+
+def masks():
+    """rle.txt: h, w, pixels row by row as hexadecimal bits (first pixel = highest bit), counts."""
+    lines = []
+    shapes = [(1, 1), (1, 9), (9, 1), (5, 7), (31, 66), (64, 64), (40, 130), (17, 129)]
+    for h, w in shapes:
+        for kind in range(6):
+            y, x = np.mgrid[0:h, 0:w]
+            m = [
+                np.zeros((h, w)), np.ones((h, w)), rng.uniform(size=(h, w)) < 0.5,
+                rng.uniform(size=(h, w)) < 0.03,
+                ((x - w / 2) / (w / 2.5)) ** 2 + ((y - h / 2) / (h / 2.5)) ** 2 < 1, x >= w // 2,
+            ][kind].astype(np.uint8)
+            counts = coco.encode(np.asfortranarray(m))["counts"].decode()
+            lines.append(f"{h} {w} {np.packbits(m).tobytes().hex()} {counts}")
+    # Long runs, whose differences need several groups of bits.
+    for h, w, x0, x1 in [(1000, 700, 350, 351), (1000, 700, 0, 699)]:
+        m = np.zeros((h, w), np.uint8)
+        m[:, x0:x1] = 1
+        lines.append(f"{h} {w} columns:{x0}:{x1} {coco.encode(np.asfortranarray(m))['counts'].decode()}")
+    (OUT / "rle.txt").write_text("\n".join(lines) + "\n")
+
+
+OUT.mkdir(parents=True, exist_ok=True)
+decoding()
+resizing()
+masks()

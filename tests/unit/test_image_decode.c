@@ -1,0 +1,178 @@
+/* Decoding against Pillow, orientation, files that are no pictures, and encoding. */
+#include "image_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static void decodes_as_pillow_does(void **state)
+{
+    (void)state;
+    FILE *f = fopen(GOLDEN "decode.txt", "r");
+    char name[64], expected[64];
+    int tolerance, n = 0;
+    assert_non_null(f);
+    while (fscanf(f, "%63s %63s %d", name, expected, &tolerance) == 3) {
+        struct gm_image *got = golden_image(name), *want = golden_image(expected);
+        int d = image_distance(got, want);
+        if (d > tolerance)
+            fail_msg("%s: differs by %d levels from %s", name, d, expected);
+        gm_image_free(got);
+        gm_image_free(want);
+        n++;
+    }
+    fclose(f);
+    assert_true(n >= 23);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* The eight orientations of a picture of numbered pixels, by EXIF's definition of row 0, column 0. */
+static void turns_every_way(void **state)
+{
+    (void)state;
+    /* 3 x 2: 0 1 2 / 3 4 5 */
+    static const uint8_t upright[9][6] = {
+        [1] = {0, 1, 2, 3, 4, 5}, [2] = {2, 1, 0, 5, 4, 3}, [3] = {5, 4, 3, 2, 1, 0},
+        [4] = {3, 4, 5, 0, 1, 2}, [5] = {0, 3, 1, 4, 2, 5}, [6] = {3, 0, 4, 1, 5, 2},
+        [7] = {5, 2, 4, 1, 3, 0}, [8] = {2, 5, 1, 4, 0, 3},
+    };
+    for (int o = 1; o <= 8; o++) {
+        struct gm_error err;
+        struct gm_image *im;
+        must(gm_image_new(&im, 3, 2, &err), &err);
+        for (size_t i = 0; i < 18; i++)
+            im->rgb[i] = (uint8_t)(10 * (i / 3) + i % 3);
+        must(gm_image_orient(im, o, &err), &err);
+        assert_int_equal(im->w, o < 5 ? 3 : 2);
+        assert_int_equal(im->h, o < 5 ? 2 : 3);
+        for (size_t i = 0; i < 18; i++)
+            assert_int_equal(im->rgb[i], 10 * upright[o][i / 3] + i % 3);
+        gm_image_free(im);
+    }
+}
+
+static void expect_error(const char *path, enum gm_status code, const char *part)
+{
+    struct gm_error err;
+    struct gm_image *im;
+    assert_int_equal(gm_image_load(&im, path, &err), code);
+    assert_null(im);
+    if (strncmp(err.msg, path, strlen(path)) != 0 || !strstr(err.msg, part))
+        fail_msg("message \"%s\" must start with %s and say \"%s\"", err.msg, path, part);
+}
+
+static void write_file(const char *path, struct gm_str s)
+{
+    struct gm_error err;
+    must(gm_file_write(path, s, &err), &err);
+}
+
+static void refuses_what_is_no_picture(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/gm_test_image_XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/x.jpg", dir);
+    expect_error(path, GM_EIO, "No such file");
+    expect_error(dir, GM_EIO, "is a directory");
+    write_file(path, GM_STR(""));
+    expect_error(path, GM_EFORMAT, "empty");
+    write_file(path, GM_STR("this is a text\n"));
+    expect_error(path, GM_EFORMAT, "not a JPEG, PNG or WebP");
+    write_file(path, GM_STR("RIFF"));
+    expect_error(path, GM_EFORMAT, "not a JPEG");
+    write_file(path, GM_STR("\xff\xd8"));
+    expect_error(path, GM_EFORMAT, "truncated");
+    unlink(path);
+    rmdir(dir);
+}
+
+/* Headers that claim 60,000 x 60,000 pixels: refused before memory is asked for. */
+static void refuses_huge_headers(void **state)
+{
+    (void)state;
+    static const char jpeg[] = "\xff\xd8\xff\xc0\x00\x11\x08\xea\x60\xea\x60\x03"
+                               "\x01\x22\x00\x02\x11\x01\x03\x11\x01"
+                               "\xff\xda\x00\x0c\x03\x01\x00\x02\x11\x03\x11\x00\x3f\x00";
+    static const char png[] = "\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\xea\x60\0\0\xea\x60\x08\x02\0\0\0"
+                              "\xda\xf4\x02\x23\0\0\0\0IDAT";
+    /* WebP's canvas is at most 16384 x 16384, which is over the limit on all pixels. */
+    static const char webp[] = "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0"
+                               "VP8 \0\0\0\0";
+    struct gm_str files[] = {{jpeg, sizeof jpeg - 1}, {png, sizeof png - 1}, {webp, sizeof webp - 1}};
+    for (int i = 0; i < 3; i++) {
+        struct gm_error err;
+        struct gm_image *im;
+        gm_alloc_fail_at(i == 1 ? 0 : 1); /* libspng's context is allocated by gm_alloc */
+        assert_int_equal(gm_image_decode(&im, files[i], &err), GM_EFORMAT);
+        gm_alloc_fail_at(0);
+        if (!strstr(err.msg, i < 2 ? "60000 x 60000" : "16384 x 16384"))
+            fail_msg("file %d: \"%s\"", i, err.msg);
+    }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+static void writes_what_it_reads(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_image *im = golden_image("source.png"), *back;
+    struct gm_buf b;
+    gm_buf_init(&b, 1 << 20);
+    must(gm_image_write_png(im, &b, &err), &err);
+    must(gm_image_decode(&back, gm_buf_str(&b), &err), &err);
+    assert_int_equal(image_distance(im, back), 0);
+    gm_image_free(back);
+    gm_buf_reset(&b);
+    must(gm_image_write_jpeg(im, 98, &b, &err), &err);
+    must(gm_image_decode(&back, gm_buf_str(&b), &err), &err);
+    /* Chroma at half resolution blurs the noise; the mean stays close. */
+    double sum = 0;
+    for (size_t i = 0; i < (size_t)im->w * im->h * 3; i++)
+        sum += im->rgb[i] > back->rgb[i] ? im->rgb[i] - back->rgb[i] : back->rgb[i] - im->rgb[i];
+    assert_true(sum / (im->w * im->h * 3.0) < 8);
+    assert_int_equal(gm_image_write_jpeg(im, 0, &b, &err), GM_EARG);
+    gm_buf_clear(&b);
+    gm_buf_init(&b, 100); /* too small for either */
+    assert_int_equal(gm_image_write_png(im, &b, &err), GM_ENOMEM);
+    assert_int_equal(gm_image_write_jpeg(im, 90, &b, &err), GM_ENOMEM);
+    gm_buf_clear(&b);
+    gm_image_free(back);
+    gm_image_free(im);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Let each allocation of our own fail once: an error, never a crash or a leak. */
+static void survives_lack_of_memory(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"cmyk.jpg", "exif6.jpg", "alpha.png", "exif6.png", "alpha.webp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        enum gm_status st = GM_ENOMEM;
+        for (size_t nth = 1; st != GM_OK && nth < 500; nth++) {
+            struct gm_buf b = golden_bytes(names[i]);
+            struct gm_error err;
+            struct gm_image *im;
+            gm_alloc_fail_at(nth);
+            st = gm_image_decode(&im, gm_buf_str(&b), &err);
+            /* A failed read of the EXIF block counts as no orientation, hence OK for some nth. */
+            gm_alloc_fail_at(0);
+            assert_true(st == GM_OK || (im == NULL && err.code == st));
+            gm_image_free(im);
+            gm_buf_clear(&b);
+        }
+        assert_int_equal(st, GM_OK);
+        assert_int_equal(gm_alloc_live(), 0);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(decodes_as_pillow_does),  cmocka_unit_test(turns_every_way),
+        cmocka_unit_test(refuses_what_is_no_picture), cmocka_unit_test(refuses_huge_headers),
+        cmocka_unit_test(writes_what_it_reads),    cmocka_unit_test(survives_lack_of_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
