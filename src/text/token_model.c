@@ -1,0 +1,29 @@
+#include "text/token_model.h"
+
+#include "base/alloc.h"
+
+enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error *err)
+{
+    if (c->n == c->cap) {
+        size_t cap = c->cap ? c->cap * 2 : 32;
+        struct gm_cut *items = gm_realloc(c->items, cap, sizeof *items);
+        if (!items)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu word pieces", cap);
+        c->items = items;
+        c->cap = cap;
+    }
+    c->items[c->n++] = cut;
+    return GM_OK;
+}
+
+enum gm_status gm_token_id_read(int32_t *out, const struct gm_json *json, const char *path,
+                                struct gm_str what, struct gm_error *err)
+{
+    enum { MAX_ID = 1 << 24 }; /* ids size tables; the largest vocabularies have 2^18 tokens */
+    long long id;
+    if (!gm_json_int(json, &id) || id < 0 || id >= MAX_ID)
+        return GM_FAIL(err, GM_EMODEL, "%s: the id of token \"%.*s\" is not a number in 0..%d", path,
+                       GM_STR_ARG(what), MAX_ID - 1);
+    *out = (int32_t)id;
+    return GM_OK;
+}

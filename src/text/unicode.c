@@ -1,0 +1,132 @@
+#include "text/unicode.h"
+
+#include <utf8proc.h>
+
+/* Code points of categories Mn, P* and Cf that were added after Unicode 8, as ranges which hold no
+ * older one of these categories. Found by asking the library (0.23.3) about every code point. */
+static const struct {
+    uint32_t first, last;
+} after_unicode_8[] = {
+    {0x61D, 0x61D}, {0x7FD, 0x7FD}, {0x890, 0x8E2}, {0x9FD, 0x9FE}, {0xA76, 0xA76}, {0xAFA, 0xAFF},
+    {0xB55, 0xB55}, {0xC04, 0xC3C}, {0xC77, 0xC77}, {0xC84, 0xC84}, {0xD00, 0xD00}, {0xD3B, 0xD3C},
+    {0xD81, 0xD81}, {0xEBA, 0xEBA}, {0xECE, 0xECE}, {0x180F, 0x1886}, {0x1ABF, 0x1ACE},
+    {0x1B7D, 0x1B7E}, {0x1DF6, 0x1DFB}, {0x2E43, 0x2E5D}, {0xA82C, 0xA82C}, {0xA8C5, 0xA8C5},
+    {0xA8FF, 0xA8FF}, {0xA9BD, 0xA9BD}, {0x10D24, 0x10F89}, {0x11070, 0x11074}, {0x110C2, 0x110CD},
+    {0x111C9, 0x111C9}, {0x111CF, 0x111CF}, {0x1123E, 0x11241}, {0x1133B, 0x1133B},
+    {0x11438, 0x1145E}, {0x11660, 0x1166C}, {0x116B9, 0x116B9}, {0x1182F, 0x11FFF},
+    {0x12FF1, 0x13455}, {0x16E97, 0x16F4F}, {0x16FE2, 0x16FE4}, {0x1CF00, 0x1CF46},
+    {0x1E000, 0x1E4EF}, {0x1E944, 0x1E95F},
+};
+
+static bool is_after_unicode_8(uint32_t cp)
+{
+    size_t lo = 0, hi = sizeof after_unicode_8 / sizeof *after_unicode_8;
+    while (lo < hi) {
+        size_t mid = (lo + hi) / 2;
+        if (cp > after_unicode_8[mid].last)
+            lo = mid + 1;
+        else if (cp < after_unicode_8[mid].first)
+            hi = mid;
+        else
+            return true;
+    }
+    return false;
+}
+
+static utf8proc_category_t category(uint32_t cp)
+{
+    return utf8proc_category((utf8proc_int32_t)cp);
+}
+
+bool gm_cp_is_space(uint32_t cp)
+{
+    if (cp < 0x80)
+        return cp == ' ' || (cp >= '\t' && cp <= '\r');
+    return cp == 0x85 || cp == 0xA0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) ||
+           cp == 0x2028 || cp == 0x2029 || cp == 0x202F || cp == 0x205F || cp == 0x3000;
+}
+
+bool gm_cp_is_upper(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LT;
+}
+
+bool gm_cp_is_alnum(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO) ||
+           (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO);
+}
+
+bool gm_cp_is_any_mark(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME;
+}
+
+bool gm_cp_is_any_punct(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
+}
+
+bool gm_cp_is_any_symbol(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return c >= UTF8PROC_CATEGORY_SM && c <= UTF8PROC_CATEGORY_SO;
+}
+
+bool gm_cp_hf_is_control(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return (c == UTF8PROC_CATEGORY_CF && !is_after_unicode_8(cp)) || c == UTF8PROC_CATEGORY_CC ||
+           c == UTF8PROC_CATEGORY_CS || c == UTF8PROC_CATEGORY_CO;
+}
+
+bool gm_cp_hf_is_punct(uint32_t cp)
+{
+    if (cp < 0x80)
+        return (cp >= '!' && cp <= '/') || (cp >= ':' && cp <= '@') || (cp >= '[' && cp <= '`') ||
+               (cp >= '{' && cp <= '~');
+    if (cp == 0x166D || cp == 0x111C9) /* punctuation in Unicode 8, a symbol and a mark since */
+        return true;
+    return gm_cp_is_any_punct(cp) && !is_after_unicode_8(cp);
+}
+
+bool gm_cp_hf_is_mark(uint32_t cp)
+{
+    if (cp == 0x1734) /* Mn in Unicode 8, Mc since */
+        return true;
+    return category(cp) == UTF8PROC_CATEGORY_MN && !is_after_unicode_8(cp);
+}
+
+size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS])
+{
+    out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+    if (cp != 0x130) /* the only code point whose lower case is two: I with a dot above */
+        return 1;
+    out[0] = 'i';
+    out[1] = 0x307;
+    return 2;
+}
+
+size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS])
+{
+    utf8proc_int32_t parts[GM_CP_PARTS];
+    utf8proc_ssize_t n = 1;
+    out[0] = cp;
+    if (cp < 0xC0 || cp == 0x11938) /* U+11938 is newer than the library's tables */
+        return 1;
+    n = utf8proc_decompose_char((utf8proc_int32_t)cp, parts, GM_CP_PARTS, UTF8PROC_DECOMPOSE, NULL);
+    if (n < 1 || n > GM_CP_PARTS)
+        return 1; /* utf8proc takes it for no character: it stays as it is */
+    for (utf8proc_ssize_t i = 0; i < n; i++)
+        out[i] = (uint32_t)parts[i];
+    return (size_t)n;
+}
+
+unsigned gm_cp_combining_class(uint32_t cp)
+{
+    return (unsigned)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
+}

@@ -1,0 +1,38 @@
+/* unicode.h - properties of code points; unicode.c is the only user of utf8proc.
+ * Every function takes any value up to 0x10FFFF, is pure and safe from any thread. */
+#ifndef GM_TEXT_UNICODE_H
+#define GM_TEXT_UNICODE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* gm_cp_is_space - Unicode property White_Space. */
+bool gm_cp_is_space(uint32_t cp);
+/* gm_cp_is_upper, gm_cp_is_alnum - general categories Lu and Lt; L* and N*. */
+bool gm_cp_is_upper(uint32_t cp);
+bool gm_cp_is_alnum(uint32_t cp);
+/* gm_cp_is_any_mark, gm_cp_is_any_punct, gm_cp_is_any_symbol - general categories M*, P*, S*. */
+bool gm_cp_is_any_mark(uint32_t cp);
+bool gm_cp_is_any_punct(uint32_t cp);
+bool gm_cp_is_any_symbol(uint32_t cp);
+
+/* The same questions as the `tokenizers` library answers them: its tables of general categories are
+ * those of Unicode 8 (2015), so that what was added to Unicode later has no category. Equal answers
+ * matter more than right ones, as models were trained on the library's output.
+ *   is_control  Cc, Cf, Cs, Co      is_punct  P* and every ASCII symbol      is_mark  Mn */
+bool gm_cp_hf_is_control(uint32_t cp);
+bool gm_cp_hf_is_punct(uint32_t cp);
+bool gm_cp_hf_is_mark(uint32_t cp);
+
+enum { GM_CP_PARTS = 4 }; /* most code points that one decomposes to, or that a capital lowers to */
+
+/* gm_cp_lower - full lower-case mapping without context; returns the 1-2 code points written. */
+size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS]);
+/* gm_cp_decompose - full canonical decomposition (one step of NFD: marks are not yet put in order);
+ * returns the 1-4 code points written. */
+size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS]);
+/* gm_cp_combining_class - canonical combining class, 0 for starters. */
+unsigned gm_cp_combining_class(uint32_t cp);
+
+#endif

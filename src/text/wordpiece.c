@@ -1,0 +1,123 @@
+/* WordPiece: a word is cut from left to right into the longest pieces that the vocabulary has;
+ * pieces after the first are written there with a prefix ("##"). A word that can't be cut to its
+ * end, or is too long, is the unknown token as a whole.
+ * Source: Wu et al., arXiv 1609.08144, section 4.1; greedy cutting as in BERT's tokenizer. */
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "text/token_model.h"
+#include "text/vocab.h"
+
+struct wordpiece {
+    struct gm_vocab first; /* the whole vocabulary as it is written */
+    struct gm_vocab rest;  /* the tokens with the prefix, without it */
+    int32_t unk;
+    size_t max_chars; /* of a word */
+    size_t n_ids;
+};
+
+static void wordpiece_free(void *self)
+{
+    struct wordpiece *w = self;
+    if (!w)
+        return;
+    gm_vocab_clear(&w->first);
+    gm_vocab_clear(&w->rest);
+    gm_free(w);
+}
+
+static enum gm_status load_vocab(struct wordpiece *w, const struct gm_json *vocab,
+                                 struct gm_str prefix, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = gm_json_count(vocab);
+    GM_TRY(gm_vocab_init(&w->first, n, err));
+    GM_TRY(gm_vocab_init(&w->rest, n, err));
+    for (void *it = gm_json_first(vocab); it; it = gm_json_next(vocab, it)) {
+        struct gm_str token = gm_json_key(it);
+        int32_t id;
+        GM_TRY(gm_token_id_read(&id, gm_json_value(it), path, token, err));
+        if ((size_t)id >= w->n_ids)
+            w->n_ids = (size_t)id + 1;
+        GM_TRY(gm_vocab_put(&w->first, token, id, err));
+        if (gm_str_starts(token, prefix))
+            GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status wordpiece_load(void **self, const struct gm_json *model, const char *path,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str unk = GM_STR("[UNK]"), prefix = GM_STR("##");
+    long long max_chars = 100;
+    struct wordpiece *w = gm_alloc(1, sizeof *w);
+    *self = NULL;
+    if (!w)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    const struct gm_json *vocab = gm_json_get(model, "vocab");
+    if (gm_json_kind(vocab) != GM_JSON_OBJECT) {
+        st = GM_FAIL(err, GM_EMODEL, "%s: model.vocab is %s; it must be an object of token ids",
+                     path, gm_json_kind_name(gm_json_kind(vocab)));
+        goto done;
+    }
+    gm_json_str(gm_json_get(model, "unk_token"), &unk);
+    gm_json_str(gm_json_get(model, "continuing_subword_prefix"), &prefix);
+    gm_json_int(gm_json_get(model, "max_input_chars_per_word"), &max_chars);
+    w->max_chars = max_chars < 0 ? 0 : (size_t)max_chars;
+    GM_TRY(load_vocab(w, vocab, prefix, path, err));
+    w->unk = gm_vocab_find(&w->first, unk);
+    if (w->unk < 0) {
+        st = GM_FAIL(err, GM_EMODEL, "%s: the unknown token %.*s is not in model.vocab", path,
+                     GM_STR_ARG(unk));
+        goto done;
+    }
+    *self = w;
+    w = NULL;
+done:
+    wordpiece_free(w);
+    return st;
+}
+
+static enum gm_status wordpiece_cut(const void *self, struct gm_str word, struct gm_cuts *out,
+                                    struct gm_error *err)
+{
+    const struct wordpiece *w = self;
+    const struct gm_cut unknown = {w->unk, 0, word.n};
+    enum gm_status st = GM_OK;
+    size_t n_before = out->n;
+    if (word.n > w->max_chars && gm_utf8_count(word) > w->max_chars)
+        return gm_cuts_add(out, unknown, err);
+    for (size_t at = 0; at < word.n && st == GM_OK;) {
+        int32_t id = w->unk;
+        size_t n = gm_vocab_longest_prefix(at ? &w->rest : &w->first,
+                                           gm_str_sub(word, at, word.n), &id);
+        if (n == 0) {
+            out->n = n_before;
+            return gm_cuts_add(out, unknown, err);
+        }
+        st = gm_cuts_add(out, (struct gm_cut){id, at, at + n}, err);
+        at += n;
+    }
+    return st;
+}
+
+static int32_t wordpiece_id(const void *self, struct gm_str token)
+{
+    return gm_vocab_find(&((const struct wordpiece *)self)->first, token);
+}
+
+static int32_t wordpiece_unk(const void *self) { return ((const struct wordpiece *)self)->unk; }
+
+static size_t wordpiece_n_ids(const void *self) { return ((const struct wordpiece *)self)->n_ids; }
+
+const struct gm_token_model gm_wordpiece = {
+    .type = "WordPiece",
+    .load = wordpiece_load,
+    .free = wordpiece_free,
+    .cut = wordpiece_cut,
+    .id = wordpiece_id,
+    .unk = wordpiece_unk,
+    .n_ids = wordpiece_n_ids,
+};

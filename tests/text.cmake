@@ -1,0 +1,1 @@
+gm_test(text_tokenizer LINK gm_text)
