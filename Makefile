@@ -1,0 +1,49 @@
+# The two commands to know: `make demo` and `make test`. Both install what is missing first
+# (tools/setup.sh: apt as root or with sudo, pinned packages into .deps/), then build.
+JOBS := $(shell nproc 2>/dev/null || echo 1)
+CMAKE_FLAGS ?=
+
+.PHONY: build all setup demo test bench sanitize clean distclean help
+
+build: setup build/release.ok
+	@ninja -C build -j $(JOBS) --quiet
+
+all: build
+
+setup:
+	@tools/setup.sh
+
+# Ninja runs cmake again by itself when a CMakeLists.txt changed; this is for the first time.
+build/release.ok: Makefile
+	cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS)
+	@touch $@
+
+demo: build
+	@tools/demo.sh
+
+test: build
+	@ctest --test-dir build --output-on-failure -j $(JOBS)
+
+bench: build
+	@tools/bench.sh
+
+# AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
+sanitize: setup
+	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGM_SANITIZE=ON $(CMAKE_FLAGS)
+	@ninja -C build/sanitize -j $(JOBS) --quiet
+	@ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
+
+clean:
+	rm -rf build
+
+distclean: clean
+	rm -rf .deps
+
+help:
+	@echo "make            install what is missing, then build build/gmner"
+	@echo "make demo       and find, box and mask the named entities of real posts (build/demo/)"
+	@echo "make test       and run all tests"
+	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
+	@echo "make bench      measure speed beside PyTorch on the same work"
+	@echo "make setup      only install what is missing"
+	@echo "make clean      remove build/;  make distclean: also the downloads in .deps/"
