@@ -1,0 +1,126 @@
+/* draw.c - see draw.h. */
+#include "image/draw.h"
+
+#include "base/utf8.h"
+
+#include <math.h>
+
+static const struct gm_color white = {255, 255, 255};
+
+static uint8_t mixed(uint8_t from, uint8_t to, float opacity)
+{
+    return (uint8_t)lrintf((float)from + ((float)to - (float)from) * opacity);
+}
+
+static void tint(struct gm_image *im, size_t x, size_t y, struct gm_color c, float opacity)
+{
+    uint8_t *px = im->rgb + (y * im->w + x) * 3;
+    px[0] = mixed(px[0], c.r, opacity);
+    px[1] = mixed(px[1], c.g, opacity);
+    px[2] = mixed(px[2], c.b, opacity);
+}
+
+/* A coordinate as a whole number in [0, most]; NaN becomes 0. */
+static int clip(float v, uint32_t most)
+{
+    return v > 0 ? (v < (float)most ? (int)lrintf(v) : (int)most) : 0;
+}
+
+static void fill(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color c,
+                 float opacity)
+{
+    x0 = x0 > 0 ? x0 : 0;
+    y0 = y0 > 0 ? y0 : 0;
+    for (int y = y0; y < y1 && y < (int)im->h; y++)
+        for (int x = x0; x < x1 && x < (int)im->w; x++)
+            tint(im, (size_t)x, (size_t)y, c, opacity);
+}
+
+/* The four sides of a frame, `thick` to the inside, no pixel twice. */
+static void frame(struct gm_image *im, int x0, int y0, int x1, int y1, int thick, struct gm_color c,
+                  float opacity)
+{
+    thick = thick * 2 > y1 - y0 ? (y1 - y0 + 1) / 2 : thick;
+    fill(im, x0, y0, x1, y0 + thick, c, opacity);
+    fill(im, x0, y1 - thick > y0 + thick ? y1 - thick : y0 + thick, x1, y1, c, opacity);
+    fill(im, x0, y0 + thick, x0 + thick < x1 ? x0 + thick : x1, y1 - thick, c, opacity);
+    fill(im, x1 - thick > x0 + thick ? x1 - thick : x0 + thick, y0 + thick, x1, y1 - thick, c,
+         opacity);
+}
+
+void gm_draw_box(struct gm_image *im, const float box[4], struct gm_color color, uint32_t thick_px)
+{
+    int x0 = clip(box[0], im->w), y0 = clip(box[1], im->h);
+    int x1 = clip(box[2], im->w), y1 = clip(box[3], im->h), thick = (int)thick_px;
+    if (x1 <= x0 || y1 <= y0)
+        return;
+    frame(im, x0 - 1, y0 - 1, x1 + 1, y1 + 1, 1, white, 0.7f);
+    frame(im, x0, y0, x1, y1, thick, color, 1);
+    if (x1 - x0 > 2 * thick + 2 && y1 - y0 > 2 * thick + 2)
+        frame(im, x0 + thick, y0 + thick, x1 - thick, y1 - thick, 1, white, 0.7f);
+}
+
+/* Whether a pixel inside the mask is nearer than `reach` to the outside, looked at in eight
+ * directions. The picture's edge is no contour. */
+static bool near_outside(const uint8_t *mask, int w, int h, int x, int y, int reach)
+{
+    int slant = (int)lrintf((float)reach * 0.7f);
+    const int step[8][2] = {{reach, 0},     {-reach, 0},     {0, reach},      {0, -reach},
+                            {slant, slant}, {slant, -slant}, {-slant, slant}, {-slant, -slant}};
+    for (int i = 0; i < 8; i++) {
+        int u = x + step[i][0], v = y + step[i][1];
+        if (u >= 0 && v >= 0 && u < w && v < h && !mask[(size_t)v * (size_t)w + (size_t)u])
+            return true;
+    }
+    return false;
+}
+
+void gm_draw_mask(struct gm_image *im, const uint8_t *mask, struct gm_color color, float opacity,
+                  uint32_t thick_px)
+{
+    int w = (int)im->w, h = (int)im->h;
+    for (int y = 0; y < h; y++)
+        for (int x = 0; x < w; x++) {
+            if (!mask[(size_t)y * im->w + (size_t)x])
+                continue;
+            bool edge = thick_px && near_outside(mask, w, h, x, y, (int)thick_px);
+            tint(im, (size_t)x, (size_t)y, color, edge ? 0.9f : opacity);
+        }
+}
+
+/* The longest beginning of the text that fits into `most` pixels with "…" behind it. */
+static struct gm_str shortened(struct gm_font *font, struct gm_str text, uint32_t most, bool *cut)
+{
+    *cut = gm_font_width(font, text) > most;
+    if (!*cut)
+        return text;
+    uint32_t dots = gm_font_width(font, GM_STR("…"));
+    size_t end = 0;
+    for (size_t pos = 0; pos < text.n;) {
+        gm_utf8_next(text, &pos);
+        if (gm_font_width(font, gm_str_sub(text, 0, pos)) + dots > most)
+            break;
+        end = pos;
+    }
+    return gm_str_sub(text, 0, end);
+}
+
+void gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y, struct gm_str text,
+                   struct gm_color color)
+{
+    int ascent = (int)gm_font_ascent(font), pad = (ascent + 5) / 6;
+    int height = ascent + (int)gm_font_descent(font) + pad;
+    bool cut;
+    text = shortened(font, text, im->w > 2 * (uint32_t)pad ? im->w - 2 * (uint32_t)pad : 0, &cut);
+    int text_w = (int)gm_font_width(font, text);
+    int width = text_w + 2 * pad + (cut ? (int)gm_font_width(font, GM_STR("…")) : 0);
+    int left = clip(x, im->w), top = clip(y, im->h) - height;
+    left = left + width > (int)im->w ? (int)im->w - width : left;
+    left = left < 0 ? 0 : left;
+    top = top < 0 ? 0 : top;
+    fill(im, left, top, left + width, top + height, color, 0.92f);
+    struct gm_color ink = gm_palette_ink(color);
+    gm_font_draw(font, im, left + pad, top + pad / 2 + ascent, text, ink);
+    if (cut)
+        gm_font_draw(font, im, left + pad + text_w, top + pad / 2 + ascent, GM_STR("…"), ink);
+}

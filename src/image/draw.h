@@ -1,0 +1,24 @@
+/* draw.h - boxes, masks and labels drawn into a picture. What reaches outside is cut off.
+ * Safe from any thread on distinct pictures and fonts. */
+#ifndef GM_IMAGE_DRAW_H
+#define GM_IMAGE_DRAW_H
+
+#include "image/font.h"
+#include "image/image.h"
+#include "image/palette.h"
+
+/* gm_draw_box - the frame of the box [x0,y0,x1,y1) in pixels, `thick_px` wide to the inside, with a
+ * thin light edge around it that keeps it visible on any ground. */
+void gm_draw_box(struct gm_image *im, const float box[4], struct gm_color color, uint32_t thick_px);
+
+/* gm_draw_mask - tint the pixels of a mask [im->h][im->w] (0 = outside) with `opacity` (0..1) and
+ * draw its contour `thick_px` wide. */
+void gm_draw_mask(struct gm_image *im, const uint8_t *mask, struct gm_color color, float opacity,
+                  uint32_t thick_px);
+
+/* gm_draw_label - a line of text on a ground of `color`, its lower left corner at (x, y), moved so
+ * that all of it is in the picture where that is possible. Text that is too wide ends with "…". */
+void gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y, struct gm_str text,
+                   struct gm_color color);
+
+#endif

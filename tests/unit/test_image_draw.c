@@ -1,0 +1,146 @@
+/* Boxes, masks, labels and colours: which pixels change, and that nothing outside is touched. */
+#include "image_files.h"
+
+#include "image/draw.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct gm_color blue = {0, 114, 178};
+
+static struct gm_image *blank(uint32_t w, uint32_t h)
+{
+    struct gm_error err;
+    struct gm_image *im;
+    must(gm_image_new(&im, w, h, &err), &err);
+    return im;
+}
+
+static bool is_color(const struct gm_image *im, size_t x, size_t y, struct gm_color c)
+{
+    const uint8_t *px = im->rgb + (y * im->w + x) * 3;
+    return px[0] == c.r && px[1] == c.g && px[2] == c.b;
+}
+
+static void boxes_have_their_frame(void **state)
+{
+    (void)state;
+    struct gm_image *im = blank(40, 30);
+    const struct gm_color black = {0, 0, 0};
+    gm_draw_box(im, (float[]){5, 6, 35, 26}, blue, 2);
+    for (size_t y = 0; y < 30; y++)
+        for (size_t x = 0; x < 40; x++) {
+            bool in = x >= 5 && x < 35 && y >= 6 && y < 26;
+            bool inner = x >= 7 && x < 33 && y >= 8 && y < 24;
+            bool blank_zone = x < 4 || x >= 36 || y < 5 || y >= 27 ||
+                              (x >= 8 && x < 32 && y >= 9 && y < 23);
+            if (in && !inner)
+                assert_true(is_color(im, x, y, blue));
+            if (blank_zone)
+                assert_true(is_color(im, x, y, black));
+        }
+    gm_image_free(im);
+}
+
+/* Whatever the coordinates are, nothing outside the picture is written (sharp with the sanitizer). */
+static void odd_coordinates_are_cut_off(void **state)
+{
+    (void)state;
+    static const float v[] = {-1e30f, -3, 0, 0.4f, 7, 16, 17, 1e9f, INFINITY, NAN};
+    enum { N = sizeof v / sizeof *v };
+    struct gm_error err;
+    struct gm_font *font = NULL;
+    if (gm_font_open(&font, 9, &err) != GM_OK)
+        print_message("labels are left out: %s\n", err.msg);
+    for (int i = 0; i < N * N * N * N; i++) {
+        struct gm_image *im = blank(16, 12);
+        float box[4] = {v[i % N], v[i / N % N], v[i / N / N % N], v[i / N / N / N]};
+        gm_draw_box(im, box, blue, (uint32_t)i % 9);
+        if (font && i % 50 == 0)
+            gm_draw_label(im, font, box[0], box[1], GM_STR("José 李 \xff"), blue);
+        gm_image_free(im);
+    }
+    gm_font_free(font);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+static void masks_tint_their_pixels(void **state)
+{
+    (void)state;
+    struct gm_image *im = blank(20, 20);
+    uint8_t mask[400] = {0};
+    for (size_t y = 4; y < 16; y++)
+        memset(mask + y * 20 + 4, 1, 12);
+    gm_draw_mask(im, mask, (struct gm_color){200, 100, 50}, 0.5f, 1);
+    for (size_t y = 0; y < 20; y++)
+        for (size_t x = 0; x < 20; x++) {
+            bool edge = x == 4 || x == 15 || y == 4 || y == 15;
+            struct gm_color want = !mask[y * 20 + x] ? (struct gm_color){0, 0, 0}
+                                   : edge            ? (struct gm_color){180, 90, 45}
+                                                     : (struct gm_color){100, 50, 25};
+            assert_true(is_color(im, x, y, want));
+        }
+    gm_image_free(im);
+}
+
+static void labels_are_lettered(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_font *font;
+    if (gm_font_open(&font, 16, &err) != GM_OK) {
+        print_message("%s\n", err.msg);
+        skip();
+    }
+    struct gm_image *im = blank(200, 60);
+    gm_draw_label(im, font, 10, 40, GM_STR("José Иван"), blue);
+    size_t ground = 0, ink = 0;
+    for (size_t y = 0; y < 60; y++)
+        for (size_t x = 0; x < 200; x++) {
+            ground += is_color(im, x, y, (struct gm_color){0, 105, 164});
+            ink += is_color(im, x, y, (struct gm_color){255, 255, 255});
+        }
+    assert_true(ground > 500 && ink > 80);
+    /* An accent and a Cyrillic letter are letters of their own, not frames. */
+    assert_true(gm_font_has(font, 0xe9) && gm_font_has(font, 0x418));
+    uint32_t narrow = gm_font_width(font, GM_STR("il")), wide = gm_font_width(font, GM_STR("WM"));
+    assert_true(narrow > 0 && narrow < wide);
+    assert_int_equal(gm_font_width(font, GM_STR("a\xe2\x80\x8d\xef\xb8\x8f")),
+                     gm_font_width(font, GM_STR("a")));
+    gm_image_free(im);
+    gm_font_free(font);
+    setenv("GMNER_FONT", "tests/golden/image/rle.txt", 1);
+    assert_int_equal(gm_font_open(&font, 16, &err), GM_EIO);
+    assert_non_null(strstr(err.msg, "GMNER_FONT"));
+    unsetenv("GMNER_FONT");
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+static bool same(struct gm_color a, struct gm_color b)
+{
+    return a.r == b.r && a.g == b.g && a.b == b.b;
+}
+
+static void types_have_their_colors(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"PER", "ORG", "LOC", "OTHER"};
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < i; k++)
+            assert_false(same(gm_palette_color(gm_str(types[i])), gm_palette_color(gm_str(types[k]))));
+    assert_true(same(gm_palette_color(GM_STR("PER")), gm_palette_color(GM_STR("person"))));
+    assert_true(same(gm_palette_color(GM_STR("MISC")), gm_palette_color(GM_STR("OTHER"))));
+    assert_true(same(gm_palette_color(GM_STR("Vessel")), gm_palette_color(GM_STR("vessel"))));
+    gm_palette_color((struct gm_str){0});
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(boxes_have_their_frame),  cmocka_unit_test(odd_coordinates_are_cut_off),
+        cmocka_unit_test(masks_tint_their_pixels), cmocka_unit_test(labels_are_lettered),
+        cmocka_unit_test(types_have_their_colors),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
