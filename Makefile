@@ -14,7 +14,7 @@ setup:
 	@tools/setup.sh
 
 # Ninja runs cmake again by itself when a CMakeLists.txt changed; this is for the first time.
-build/release.ok: Makefile
+build/release.ok: Makefile | setup
 	cmake -S . -B build -G Ninja -DCMAKE_BUILD_TYPE=Release $(CMAKE_FLAGS)
 	@touch $@
 
