@@ -3,6 +3,7 @@
 #define GM_DATA_READER_H
 
 #include "data/record.h"
+#include "data/tags.h"
 
 enum gm_format { GM_FORMAT_AUTO, GM_FORMAT_JSONL, GM_FORMAT_CONLL };
 
@@ -10,23 +11,30 @@ struct gm_reader_opts {
     enum gm_format format;   /* AUTO: by the first non-empty line ("{" = JSON Lines) */
     const char *images_dir;  /* CoNLL: image of post ID is images_dir/ID.jpg; JSON: base of relative
                                 paths (default: the input file's folder). NULL = none */
+    enum gm_tag_repair repair; /* what CoNLL tags that break the scheme mean; 0 = CONLLEVAL */
 };
 
 struct gm_reader;
 
-/* gm_reader_open - path "-" = standard input. Errors: IO, NOMEM. */
+/* gm_reader_open - path "-" = standard input; opts NULL = all defaults. Errors: IO, NOMEM, FORMAT
+ * (a file that is in no format read here, with path:line). */
 enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
                               const struct gm_reader_opts *opts, struct gm_error *err) GM_NODISCARD;
 
 /* gm_reader_next - initialise and fill *post; *has is false at the end (then *post is not
- * initialised). A post that can't be read gives FORMAT with path:line; *has is then true, *post is
- * not initialised and the next call goes on behind it. The caller clears each post. Errors whose
- * *has is false (IO) end the reading. A post without id gets its 1-based number as id. */
+ * initialised). A post that can't be read gives FORMAT (NOMEM: too large) with path:line; *has is
+ * then true, *post is not initialised and the next call goes on behind it. The caller clears each
+ * post. Errors whose *has is false (IO) end the reading. A post without id gets its 1-based number
+ * as id. Posts do not depend on the reader once returned. */
 enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *has,
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_reader_line - 1-based number of the line that the post last returned starts at. */
 size_t gm_reader_line(const struct gm_reader *r);
+/* gm_reader_path - for messages; "standard input" for "-". gm_reader_count - posts returned so far,
+ * those that could not be read included. */
+const char *gm_reader_path(const struct gm_reader *r);
+size_t gm_reader_count(const struct gm_reader *r);
 void gm_reader_free(struct gm_reader *r);
 
 /* gm_format_parse - "jsonl", "conll", "auto". */

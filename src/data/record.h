@@ -20,6 +20,9 @@ struct gm_image;
 
 enum { GM_BOX_XYXY = 4 };
 
+/* The most words a post may have; the readers refuse longer ones. */
+#define GM_POST_MAX_WORDS ((size_t)2000000)
+
 /* One mask in COCO's compressed run-length encoding: runs of zeros and ones in column-major order. */
 struct gm_rle {
     uint32_t h, w;         /* pixels; the original image's size */
@@ -53,6 +56,8 @@ struct gm_entity {
     double visible;           /* probability that it is in the image; < 0 = not judged */
     struct gm_region *regions;
     size_t n_regions;
+    const struct gm_json *fields; /* the input's object, whose unknown fields are written again;
+                                     borrowed from the post's source; NULL = none */
 };
 
 struct gm_object {
@@ -69,13 +74,14 @@ struct gm_post {
     struct gm_arena arena;  /* owns everything below that is not in `source` */
     struct gm_json *source; /* the input object; NULL for other formats. Unknown fields are kept */
     struct gm_str id;
+    bool has_id;            /* the input gave it; else it is the post's 1-based number there */
     struct gm_str text;     /* valid UTF-8 */
     struct gm_token *tokens;/* words given by the input; NULL = raw text, to be segmented */
     size_t n_tokens;
     bool has_tokens;        /* the input gave words (also when there are none) */
     struct gm_str image;    /* path, relative paths resolved against the input file; empty = none */
     struct gm_str caption;  /* empty = none */
-    struct gm_str knowledge;/* empty = none */
+    struct gm_str knowledge;/* empty = none; from CoNLL: the words after <EOS>, joined by a space */
     struct gm_entity *entities;
     size_t n_entities;
     bool has_entities;      /* the input gave entities, or tagging has run */
@@ -88,7 +94,8 @@ struct gm_post {
     struct { struct gm_str stage, code, message; } error; /* stage.n == 0: none */
 };
 
-/* gm_post_init - an empty post with its arena; visible to no one else. gm_post_clear frees all. */
+/* gm_post_init - an empty post with its arena; allocates nothing. gm_post_clear frees all; the post
+ * can then be initialised again. One thread at a time a post. */
 void gm_post_init(struct gm_post *p);
 void gm_post_clear(struct gm_post *p);
 
@@ -97,7 +104,7 @@ void gm_post_clear(struct gm_post *p);
 void gm_post_fail(struct gm_post *p, const char *stage, const struct gm_error *e);
 
 /* gm_post_set_words - set text and tokens from words: `text` becomes the words joined by one space.
- * Words are copied and repaired to valid UTF-8. Errors: NOMEM. */
+ * Words are copied and repaired to valid UTF-8. Errors: NOMEM. Cost: linear. */
 enum gm_status gm_post_set_words(struct gm_post *p, const struct gm_str *words, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
@@ -107,12 +114,14 @@ struct gm_str gm_post_word(const struct gm_post *p, size_t i);
 /* gm_post_from_json - fill an empty post from one parsed line, which it takes over (also on
  * failure). `base_dir` resolves a relative image path (NULL: as it is).
  * Input: {"id","text" or "tokens","image"?,"caption"?,"entities"?}; also reads what gm_post_to_json
- * wrote. Errors: FORMAT naming the field that is wrong; ARG. */
+ * wrote. `id` stays empty when there is none. Errors: FORMAT naming the field that is wrong, NOMEM;
+ * the post is then in no defined state but for gm_post_clear. */
 enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const char *base_dir,
                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_post_to_json - append the record as one line of JSON, without "\n": the input's fields in their
- * order, then what was added. Scores are rounded to 6 decimals, boxes to 2. */
+ * order, then what was added. Scores are rounded to 6 decimals, boxes to 2; a number that is not
+ * finite is written as null. Errors: NOMEM (over out->max); `out` may then end in half a line. */
 enum gm_status gm_post_to_json(const struct gm_post *p, struct gm_buf *out,
                                struct gm_error *err) GM_NODISCARD;
 

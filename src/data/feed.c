@@ -1,0 +1,44 @@
+#include "data/feed.h"
+
+#include "base/utf8.h"
+
+enum gm_status gm_feed_open(struct gm_feed *f, const char *path, struct gm_error *err)
+{
+    *f = (struct gm_feed){0};
+    gm_buf_init(&f->repaired, 3 * GM_FEED_MAX_LINE);
+    return gm_lines_open(&f->lines, path, GM_FEED_MAX_LINE, err);
+}
+
+void gm_feed_close(struct gm_feed *f)
+{
+    gm_lines_free(f->lines);
+    gm_buf_clear(&f->repaired);
+    *f = (struct gm_feed){0};
+}
+
+enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
+                            struct gm_error *err)
+{
+    *has = true;
+    if (!f->is_unread) {
+        enum gm_status st = gm_lines_next(f->lines, &f->line, has, err);
+        if (st != GM_OK)
+            return st;
+        if (*has && !gm_utf8_is_valid(f->line)) {
+            gm_buf_reset(&f->repaired);
+            st = gm_utf8_repair(f->line, &f->repaired, err);
+            if (st != GM_OK)
+                return st;
+            f->line = gm_buf_str(&f->repaired);
+        }
+    }
+    f->is_unread = false;
+    *line = f->line;
+    return GM_OK;
+}
+
+void gm_feed_unread(struct gm_feed *f) { f->is_unread = true; }
+
+size_t gm_feed_number(const struct gm_feed *f) { return gm_lines_number(f->lines); }
+
+const char *gm_feed_path(const struct gm_feed *f) { return gm_lines_path(f->lines); }

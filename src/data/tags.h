@@ -1,0 +1,70 @@
+/* tags.h - word tags (B-PER I-PER O) and the entity spans they stand for: the one place that turns
+ * one into the other.
+ *
+ * Sources: Ramshaw and Marcus 1995 (BIO); the CoNLL-2000 script conlleval and seqeval 1.2.2, whose
+ * default mode is GM_REPAIR_CONLLEVAL and whose strict mode is GM_REPAIR_STRICT. */
+#ifndef GM_DATA_TAGS_H
+#define GM_DATA_TAGS_H
+
+#include "data/labels.h"
+#include "data/record.h"
+
+enum gm_tag_scheme {
+    GM_TAGS_AUTO, /* BIOES where an E- or S- tag is seen, else BIO; for reading only */
+    GM_TAGS_BIO,  /* seqeval's IOB2 */
+    GM_TAGS_BIOES /* seqeval's IOBES */
+};
+
+/* What sequences that break the scheme mean ("O I-PER", "B-PER I-LOC"). */
+enum gm_tag_repair {
+    GM_REPAIR_CONLLEVAL, /* an I- or E- that continues nothing begins an entity; BIO and BIOES tags
+                            may be mixed */
+    GM_REPAIR_STRICT     /* an entity begins with B- (or S-) only, in BIOES it ends with E-; other
+                            tags are outside */
+};
+
+struct gm_tag {
+    char prefix;   /* 'B', 'I', 'E', 'S' or 'O' */
+    uint32_t type; /* label number; no meaning for 'O' */
+};
+
+struct gm_span {
+    size_t first, end; /* words, end exclusive */
+    uint32_t type;     /* label number */
+};
+
+/* gm_tag_parse - split "B-PER" into 'B' and "PER" (borrowed); "O" has an empty type. False when it
+ * is neither "O" nor B, I, E or S, a hyphen and a type. */
+bool gm_tag_parse(struct gm_str tag, char *prefix, struct gm_str *type);
+
+/* gm_tags_to_spans - the entities of a sequence, in order, not overlapping.
+ *   tags   [n] in
+ *   scheme  AUTO looks at these n tags alone; only the strict repair asks for it
+ *   spans  [n] out; the number of spans is returned (at most n) */
+size_t gm_tags_to_spans(const struct gm_tag *tags, size_t n, enum gm_tag_scheme scheme,
+                        enum gm_tag_repair repair, struct gm_span *spans);
+
+/* gm_spans_to_tags - the reverse: tags [n] out. Spans (in any order) must lie in [0, n) and not
+ * overlap; an empty one gives no tag. scheme is BIO or BIOES. */
+void gm_spans_to_tags(const struct gm_span *spans, size_t n_spans, enum gm_tag_scheme scheme,
+                      struct gm_tag *tags, size_t n);
+
+/* gm_post_add_spans - append entities to a post that has words: text, offsets and type (copied from
+ * `types`) are set, score 1, visible -1, source `source` (a constant, kept by reference).
+ * Sets has_entities. Cost linear when spans are in order. Errors: NOMEM. */
+enum gm_status gm_post_add_spans(struct gm_post *p, const struct gm_span *spans, size_t n,
+                                 const struct gm_labels *types, const char *source,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_post_spans - the post's entities as spans of its words, in text order; types are added to
+ * `types`. Entities that do not begin and end with a word, and those that overlap an earlier one,
+ * cannot be tagged: they are left out and counted in *n_skipped.
+ *   spans [n_entities] out; *n_spans are set. Errors: NOMEM, FORMAT (too many types). */
+enum gm_status gm_post_spans(const struct gm_post *p, struct gm_labels *types,
+                             struct gm_span *spans, size_t *n_spans, size_t *n_skipped,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_tag_repair_parse - "conlleval" or "strict". */
+bool gm_tag_repair_parse(const char *name, enum gm_tag_repair *out);
+
+#endif
