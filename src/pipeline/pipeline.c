@@ -79,6 +79,18 @@ void gm_pipeline_free(struct gm_pipeline *p)
     gm_free(p);
 }
 
+/* What an earlier run found is found anew: the entities when the recipe starts with the tagger, and a
+ * failure in any case. */
+static void start_post(const struct gm_pipeline *p, struct gm_post *post)
+{
+    post->error.stage = post->error.code = post->error.message = GM_STR("");
+    if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
+        post->entities = NULL;
+        post->n_entities = 0;
+        post->has_entities = false;
+    }
+}
+
 /* Whether this stage has something to do for this post. */
 static bool needs(const struct stage *s, const struct gm_post *post)
 {
@@ -107,6 +119,8 @@ enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, si
     struct gm_post **todo = gm_alloc(n, sizeof *todo);
     if (!todo)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        start_post(p, posts[i]);
     for (size_t i = 0; i < p->n_stages && st == GM_OK; i++) {
         struct stage *s = &p->stages[i];
         size_t n_todo = 0;

@@ -23,7 +23,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
 void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
 
 /* gm_pipeline_run - one batch: each stage in turn over the posts that need it. A post that fails
- * keeps what it has, carries its error and skips the later stages.
+ * keeps what it has, carries its error and skips the later stages. A recipe that starts with `tag`
+ * replaces entities that came with the post; an error that came with it is forgotten.
  * Errors: a stage can't work at all (missing model, bad setting, out of memory): the message names
  * the stage. One call at a time on one pipeline; works with the thread budget inside. */
 enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, size_t n,

@@ -1,0 +1,226 @@
+/* gmner predict: posts in, entities with boxes and masks out. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "base/utf8.h"
+#include "cli/cmd.h"
+#include "cli/predict_out.h"
+#include "data/captions.h"
+#include "pipeline/pipeline.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct opts {
+    const char *text, *image;
+    const char *from, *images, *captions;
+    const char *recipe, *tagger, *precision;
+    const char *output, *html;
+    bool strict;
+};
+
+/* One run: where posts come from and go to, and how many failed. */
+struct job {
+    const struct opts *o;
+    struct gm_predict_out *out;
+    struct gm_captions *captions; /* NULL = none */
+    struct gm_progress progress;
+    bool shows_progress;
+    size_t n_posts, n_failed, n_unreadable;
+};
+
+static enum gm_status on_prepare(void *user, struct gm_post *post, struct gm_error *err)
+{
+    const struct job *job = user;
+    struct gm_str caption = gm_captions_get(job->captions, post->id);
+    if (post->caption.n || !caption.n)
+        return GM_OK;
+    post->caption = gm_arena_str(&post->arena, caption);
+    return post->caption.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+static enum gm_status on_post(void *user, struct gm_post *post, struct gm_error *err)
+{
+    struct job *job = user;
+    job->n_posts++;
+    if (post->error.stage.n) {
+        job->n_failed++;
+        if (job->o->strict)
+            return GM_FAIL(err, GM_EFORMAT, "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
+                           GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
+        GM_LOG(GM_LOG_ERROR, "predict", "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
+               GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
+    }
+    if (job->shows_progress)
+        gm_progress_update(&job->progress, job->n_posts, NULL);
+    return gm_predict_out_post(job->out, post, err);
+}
+
+static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct gm_error *err)
+{
+    struct job *job = user;
+    job->n_unreadable++;
+    if (job->o->strict) {
+        *err = *e;
+        return e->code;
+    }
+    GM_LOG(GM_LOG_ERROR, "predict", "%s", e->msg);
+    return GM_OK;
+}
+
+static enum gm_status set_member(struct gm_json *j, const char *key, const char *value,
+                                 struct gm_error *err)
+{
+    struct gm_buf valid;
+    gm_buf_init(&valid, SIZE_MAX - 1);
+    enum gm_status st = gm_utf8_repair(gm_str(value), &valid, err);
+    if (st == GM_OK && !gm_json_set(j, key, gm_json_new_str(gm_buf_str(&valid))))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_buf_clear(&valid);
+    return st;
+}
+
+/* The post of --text and --image, through the same record as a line of a file. */
+static enum gm_status run_one(struct job *job, struct gm_pipeline *pipeline, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_post post, *ptr = &post;
+    gm_post_init(&post);
+    struct gm_json *j = gm_json_new_object();
+    if (!j) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(set_member(j, "id", "1", err));
+    GM_TRY(set_member(j, "text", job->o->text, err));
+    if (job->o->image)
+        GM_TRY(set_member(j, "image", job->o->image, err));
+    struct gm_json *line = j;
+    j = NULL;
+    GM_TRY(gm_post_from_json(&post, line, NULL, err));
+    GM_TRY(gm_pipeline_run(pipeline, &ptr, 1, err));
+    GM_TRY(on_post(job, &post, err));
+done:
+    gm_json_free(j);
+    gm_post_clear(&post);
+    return st;
+}
+
+static enum gm_status run_file(struct job *job, struct gm_pipeline *pipeline, const char *path,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_reader *reader = NULL;
+    struct gm_reader_opts ro = {.images_dir = job->o->images};
+    const struct gm_stream_sink sink = {job, on_prepare, on_post, on_unreadable};
+    (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
+    GM_TRY(gm_reader_open(&reader, path, &ro, err));
+    job->shows_progress = job->o->output || !isatty(STDOUT_FILENO);
+    gm_progress_init(&job->progress, "predict", 0, "posts");
+    GM_TRY(gm_pipeline_stream(pipeline, reader, &sink, err));
+done:
+    if (job->shows_progress)
+        gm_progress_end(&job->progress);
+    gm_reader_free(reader);
+    return st;
+}
+
+static enum gm_exit check(const struct opts *o, const struct gm_args *args, struct gm_error *err)
+{
+    if (o->image && !o->text)
+        return GM_USAGE(err, "--image goes with --text; posts of a file name their images themselves");
+    if (o->text && args->n)
+        return GM_USAGE(err, "either --text or the file %s, not both", args->v[0]);
+    if (o->text && (o->images || o->captions))
+        return GM_USAGE(err, "--images and --captions go with a file, not with --text");
+    if (!o->text && !args->n && isatty(STDIN_FILENO))
+        return GM_USAGE(err, "no posts: give --text TEXT or a FILE; `gmner predict --help` has examples");
+    return GM_EXIT_DONE;
+}
+
+static enum gm_exit finish(const struct job *job)
+{
+    size_t bad = job->n_failed + job->n_unreadable;
+    if (!bad)
+        return GM_EXIT_DONE;
+    GM_LOG(GM_LOG_INFO, "predict", "posts=%zu failed=%zu unreadable_lines=%zu", job->n_posts,
+           job->n_failed, job->n_unreadable);
+    return GM_EXIT_SOME;
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    const struct opts *o = options;
+    struct job job = {.o = o};
+    struct gm_pipeline *pipeline = NULL;
+    const struct gm_pipeline_opts po = {o->recipe, o->tagger, o->precision};
+    enum gm_exit code = check(o, args, err);
+    if (code != GM_EXIT_DONE)
+        return code;
+    enum gm_status st = gm_pipeline_open(&pipeline, &po, err);
+    if (st == GM_EARG)
+        return GM_EXIT_USAGE;
+    if (st != GM_OK)
+        return GM_EXIT_FAILED;
+    /* Outputs before the work, so that one that can't be written is known at once. */
+    GM_TRY(gm_predict_out_open(&job.out, o->output, o->html, err));
+    if (o->captions)
+        GM_TRY(gm_captions_load(&job.captions, o->captions, err));
+    GM_TRY(o->text ? run_one(&job, pipeline, err)
+                   : run_file(&job, pipeline, args->n ? args->v[0] : "-", err));
+    struct gm_predict_out *out = job.out;
+    job.out = NULL;
+    GM_TRY(gm_predict_out_commit(out, err));
+    code = finish(&job);
+done:
+    gm_predict_out_abort(job.out);
+    gm_captions_free(job.captions);
+    gm_pipeline_free(pipeline);
+    return st == GM_OK ? code : GM_EXIT_FAILED;
+}
+
+static const struct gm_option options[] = {
+    {"text", 0, GM_OPT_STR, offsetof(struct opts, text), NULL, 0, 0, "TEXT",
+     "the text of one post, in place of a file"},
+    {"image", 0, GM_OPT_STR, offsetof(struct opts, image), NULL, 0, 0, "FILE",
+     "the image of that post: JPEG, PNG or WebP"},
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, "auto|jsonl|conll",
+     "format of the input; auto looks at its first line"},
+    {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
+     "folder of the images: DIR/ID.jpg for CoNLL posts, base of relative paths for JSON Lines"},
+    {"captions", 0, GM_OPT_STR, offsetof(struct opts, captions), NULL, 0, 0, "FILE",
+     "image captions, lines \"imgid:ID###CAPTION\", for posts that have none"},
+    {"recipe", 'r', GM_OPT_STR, offsetof(struct opts, recipe), "embedded", 0, 0, "NAME|FILE",
+     "which stages to run: a recipe of the program or a YAML file"},
+    {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "DIR",
+     "a tagger that `gmner train` wrote, in place of the recipe's"},
+    {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16",
+     "arithmetic of the native models; auto is bf16 where the processor has it (default: the "
+     "recipe's, else auto)"},
+    {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",
+     "write JSON Lines to FILE, which is replaced only when all is done"},
+    {"html", 0, GM_OPT_STR, offsetof(struct opts, html), NULL, 0, 0, "FILE",
+     "also write a self-contained page with the pictures, boxes and masks"},
+    {"strict", 0, GM_OPT_FLAG, offsetof(struct opts, strict), NULL, 0, 0, NULL,
+     "stop at the first post that fails, without output"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_predict = {
+    .name = "predict",
+    .summary = "find the entities of posts, in text and image",
+    .usage = "[FILE|-] [options]",
+    .about = "Posts come from --text and --image (one post), from FILE or from standard input (JSON "
+             "Lines or CoNLL). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the "
+             "order of the input. Posts without an image are only tagged. A post that fails carries "
+             "\"error\" and keeps what was found before; a line that can't be read is reported and "
+             "left out; both give exit status 3.",
+    .examples = "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
+                "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
+                "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"
+                "echo '{\"text\": \"Paris in May\"}' | gmner predict --recipe tag\n",
+    .options = options,
+    .opts_size = sizeof(struct opts),
+    .max_args = 1,
+    .run = run,
+};

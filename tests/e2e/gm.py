@@ -1,0 +1,112 @@
+"""Running the program from whole-program tests, and the little runner of those tests.
+
+A test script defines functions test_*; `gm.main(globals())` runs them all, prints what failed, and
+exits with 1 when one did, with 77 when all were skipped. Python's standard library only.
+GMNER is the program, GMNER_HOME the root of the sources.
+"""
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import traceback
+
+PROGRAM = os.environ["GMNER"]
+HOME = os.environ["GMNER_HOME"]
+TIMEOUT_S = int(os.environ.get("GM_TIMEOUT", "300"))
+
+
+class Skip(Exception):
+    """Raised by a test that can't run here; its text says why."""
+
+
+class Result:
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    @property
+    def posts(self):
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    @property
+    def errors(self):
+        """The error lines of standard error, without their beginning."""
+        mark = "gmner: error: "
+        return [l[len(mark):] for l in self.err.splitlines() if l.startswith(mark)]
+
+
+def run(*args, stdin="", env=None, stdout=None, cwd=None):
+    """Run the program; stdin is text or bytes. A death by a signal fails the test."""
+    data = stdin if isinstance(stdin, bytes) else stdin.encode()
+    p = subprocess.run([PROGRAM, *map(str, args)], input=data, stdout=stdout or subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=TIMEOUT_S, env={**os.environ, **(env or {})},
+                       cwd=cwd)
+    out = (p.stdout or b"").decode("utf-8")
+    err = p.stderr.decode("utf-8", "replace")
+    assert p.returncode >= 0, f"killed by signal {-p.returncode}: {args}\n{err[-2000:]}"
+    for bad in ("AddressSanitizer", "runtime error:", "LeakSanitizer"):
+        assert bad not in err, f"{bad}: {args}\n{err[-4000:]}"
+    return Result(p.returncode, out, err)
+
+
+def expect(result, code, *parts):
+    """The status is `code` and exactly one error line has all of `parts`; returns the result."""
+    assert result.code == code, f"status {result.code}, not {code}: {result.err[-2000:]}"
+    assert len(result.errors) == 1, f"{len(result.errors)} error lines, not 1: {result.err[-2000:]}"
+    for part in parts:
+        assert part in result.errors[0], f"{part!r} is not in {result.errors[0]!r}"
+    return result
+
+
+def expect_ok(result):
+    assert result.code == 0, f"status {result.code}: {result.err[-2000:]}"
+    assert not result.errors, result.err[-2000:]
+    return result
+
+
+class Folder:
+    """A temporary folder: `with Folder() as d: d.write("x.txt", "...")`."""
+
+    def __enter__(self):
+        self._dir = tempfile.TemporaryDirectory(prefix="gm-e2e-")
+        self.path = self._dir.name
+        return self
+
+    def __exit__(self, *_):
+        for root, dirs, _files in os.walk(self.path):
+            for name in dirs:
+                os.chmod(os.path.join(root, name), 0o700)
+        self._dir.cleanup()
+
+    def __truediv__(self, name):
+        return os.path.join(self.path, name)
+
+    def write(self, name, data):
+        path = self / name
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "wb") as f:
+            f.write(data if isinstance(data, bytes) else data.encode())
+        return path
+
+    def names(self):
+        return sorted(os.listdir(self.path))
+
+
+def main(names):
+    only = sys.argv[1:]
+    done = skipped = failed = 0
+    for name, function in list(names.items()):
+        if not name.startswith("test_") or (only and name not in only):
+            continue
+        try:
+            function()
+            done += 1
+        except Skip as why:
+            skipped += 1
+            print(f"skipped {name}: {why}")
+        except Exception:
+            failed += 1
+            print(f"FAILED {name}")
+            traceback.print_exc(file=sys.stdout)
+    print(f"{done} passed, {skipped} skipped, {failed} failed")
+    sys.exit(1 if failed or done + skipped == 0 else 0 if done else 77)

@@ -1,0 +1,124 @@
+"""Help, usage errors, and what holds for every command."""
+import os
+
+import gm
+
+
+def commands():
+    lines = gm.expect_ok(gm.run("--help")).out.split("Commands:\n")[1].split("\n\n")[0].splitlines()
+    return [line.split()[0] for line in lines]
+
+
+def test_nothing():
+    r = gm.run()
+    assert r.code == 2 and r.out == "" and "Usage: gmner COMMAND" in r.err
+
+
+def test_overview_and_version():
+    r = gm.expect_ok(gm.run("--help"))
+    assert "Usage: gmner COMMAND" in r.out and r.err == ""
+    assert gm.expect_ok(gm.run("help")).out == r.out
+    assert gm.expect_ok(gm.run("--version")).out.startswith("gmner ")
+    assert set(commands()) >= {"predict", "models", "help"}
+
+
+def test_help_of_every_command():
+    for command in commands():
+        r = gm.expect_ok(gm.run(command, "--help"))
+        assert r.out.startswith(f"gmner {command} - "), r.out
+        assert f"Usage: gmner {command} " in r.out and "--threads N" in r.out and "Examples:" in r.out
+        assert gm.expect_ok(gm.run("help", command)).out == r.out
+        assert max(map(len, r.out.splitlines())) <= 110, command
+
+
+def test_every_command_refuses_unknown_options():
+    for command in commands():
+        gm.expect(gm.run(command, "--thraeds", "2"), 2, "--thraeds", "did you mean --threads?")
+        gm.expect(gm.run(command, "--threads", "two"), 2, "--threads", "whole number")
+        gm.expect(gm.run(command, "--threads", "-1"), 2, "out of range")
+        gm.expect(gm.run(command, "--threads"), 2, "needs a value")
+        gm.expect(gm.run(command, "--threads", "1", "--threads=1"), 2, "given twice")
+        gm.expect(gm.run(command, "--log-format", "xml"), 2, "text|json")
+
+
+def test_unknown_command():
+    gm.expect(gm.run("pradict"), 2, "pradict", "did you mean predict")
+    gm.expect(gm.run("zzzzzz"), 2, "zzzzzz", "gmner help")
+    gm.expect(gm.run("help", "modles"), 2, "did you mean models")
+
+
+def test_json_log():
+    import json
+    r = gm.run("models", "chek", "--log-format", "json")
+    line = json.loads(r.err)
+    assert r.code == 2 and line["level"] == "error" and "chek" in line["msg"], r.err
+
+
+def test_docs_are_current():
+    with open(os.path.join(gm.HOME, "docs", "cli.md"), encoding="utf-8") as f:
+        committed = f.read()
+    now = gm.expect_ok(gm.run("help", "--markdown")).out
+    assert committed == now, "docs/cli.md lags: gmner help --markdown > docs/cli.md"
+
+
+def test_full_disk():
+    with open("/dev/full", "wb") as full:
+        for args in (["--help"], ["--version"], ["help", "--markdown"], ["models", "list"]):
+            gm.expect(gm.run(*args, stdout=full), 1, "standard output: cannot write", "No space left")
+
+
+def test_reader_gone():
+    """`gmner ... | head -0` ends by SIGPIPE like any filter, without a message."""
+    import signal
+    import subprocess
+    read, write = os.pipe()
+    os.close(read)
+    p = subprocess.run([gm.PROGRAM, "help"], stdout=write, stderr=subprocess.PIPE, check=False)
+    os.close(write)
+    assert p.returncode == -signal.SIGPIPE and p.stderr == b"", (p.returncode, p.stderr)
+
+
+def test_predict_usage():
+    gm.expect(gm.run("predict", "--image", "x.jpg"), 2, "--image goes with --text")
+    gm.expect(gm.run("predict", "f", "--text", "x"), 2, "not both")
+    gm.expect(gm.run("predict", "f", "g"), 2, "\"g\" is one word too many")
+    gm.expect(gm.run("predict", "--text", "x", "--captions", "f"), 2, "--captions")
+    gm.expect(gm.run("predict", "--text", "x", "--recipe", "emdebbed"), 2, "no recipe \"emdebbed\"",
+              "embedded", "tag")
+    gm.expect(gm.run("predict", "--text", "x", "--tagger", "/no/such"), 2, "/no/such",
+              "no such model folder")
+    gm.expect(gm.run("predict", "--text", "x", "--from", "xml"), 2, "auto|jsonl|conll")
+
+
+def test_predict_on_a_terminal():
+    """No post given and nobody piping one in: an error, not a program that waits."""
+    import pty
+    import subprocess
+    master, slave = pty.openpty()
+    p = subprocess.run([gm.PROGRAM, "predict"], stdin=slave, stdout=subprocess.PIPE,
+                       stderr=subprocess.PIPE, timeout=60, check=False)
+    os.close(master)
+    os.close(slave)
+    assert p.returncode == 2 and b"no posts: give --text TEXT or a FILE" in p.stderr, p.stderr
+
+
+def test_models():
+    r = gm.expect_ok(gm.run("models", "list"))
+    for part in ("nanodet", "Apache-2.0", "MB"):
+        assert part in r.out, r.out
+    gm.expect(gm.run("models"), 2, "usage: gmner models list|get|check")
+    gm.expect(gm.run("models", "chek"), 2, "none of list, get, check")
+    gm.expect(gm.run("models", "check", "nanodte"), 2, "no model \"nanodte\"; did you mean nanodet")
+
+
+def test_models_check_finds_damage():
+    with gm.Folder() as d:
+        d.write("nanodet/nanodet.onnx", "not a model")
+        env = {"GMNER_MODELS": d.path}
+        r = gm.run("models", "check", "nanodet", env=env)
+        assert r.code == 1 and len(r.errors) == 2, r.err
+        assert d / "nanodet/nanodet.onnx" in r.errors[0] and "11 bytes" in r.errors[0], r.err
+        assert "gmner models get nanodet" in r.errors[0], r.err
+
+
+gm.main(globals())

@@ -1,0 +1,1 @@
+gm_test(pipeline_recipe LINK gm_pipeline)

@@ -1,0 +1,1 @@
+gm_test(stages_expand LINK gm_stages)

@@ -1,0 +1,122 @@
+/* Recipes: what is read, what is refused and where the message points. */
+#include "base/alloc.h"
+#include "base/file.h"
+#include "pipeline/recipe.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static char path[64];
+
+static void write_recipe(const char *text)
+{
+    snprintf(path, sizeof path, "/tmp/gm-recipe-%ld.yaml", (long)getpid());
+    assert_int_equal(gm_file_write(path, gm_str(text), NULL), GM_OK);
+}
+
+static void expect_error(const char *text, enum gm_status st, const char *part)
+{
+    struct gm_recipe *r;
+    struct gm_error err = {0};
+    write_recipe(text);
+    assert_int_equal(gm_recipe_load(&r, path, &err), st);
+    assert_null(r);
+    unlink(path);
+    if (!strstr(err.msg, part) || !strstr(err.msg, path))
+        fail_msg("\"%s\" lacks \"%s\" or the path", err.msg, part);
+}
+
+static void test_read(void **state)
+{
+    (void)state;
+    struct gm_recipe *r;
+    struct gm_error err = {0};
+    struct gm_str s;
+    size_t n = 0;
+    write_recipe("name: mine\ndescription: a test\nstages:\n  - stage: expand\n    backend: template\n"
+                 "    size: 3\n    word: x\n");
+    assert_int_equal(gm_recipe_load(&r, path, &err), GM_OK);
+    unlink(path);
+    assert_string_equal(r->name, "mine");
+    assert_int_equal(r->n_stages, 1);
+    assert_string_equal(r->stages[0].backend->stage, "expand");
+    assert_int_equal(gm_json_count(r->stages[0].settings), 2);
+    assert_int_equal(gm_recipe_set(r, "expand", "template", "word", "y", &n, &err), GM_OK);
+    assert_int_equal(n, 1);
+    assert_true(gm_json_str(gm_json_get(r->stages[0].settings, "word"), &s));
+    assert_true(gm_str_eq_c(s, "y"));
+    assert_int_equal(gm_recipe_set(r, NULL, "native", "precision", "f32", &n, &err), GM_OK);
+    assert_int_equal(n, 0);
+    gm_recipe_free(r);
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    expect_error("name: x\nstages: []\n", GM_EFORMAT, "\"stages\" must be a list");
+    expect_error("name: x\n", GM_EFORMAT, "\"stages\" must be a list");
+    expect_error("stages:\n  - stage: expand\n", GM_EFORMAT, "\"name\" must be a text, but is missing");
+    expect_error("name: x\nsteps: []\n", GM_EFORMAT, "unknown key \"steps\"");
+    expect_error("[1, 2]\n", GM_EFORMAT, "a recipe is a mapping");
+    expect_error("name: x\nstages:\n  - stage: dance\n", GM_EFORMAT,
+                 "stages[0]: there is no stage \"dance\"");
+    expect_error("name: x\nstages:\n  - stage: expand\n    backend: magic\n", GM_EFORMAT,
+                 "stage expand has no backend \"magic\"; it has: template");
+    expect_error("name: x\nstages:\n  - stage: expand\n  - stage: expand\n", GM_EFORMAT,
+                 "stages[1]: stage expand cannot come after expand");
+    expect_error("name: x\nstages:\n  - expand\n", GM_EFORMAT, "stages[0]: it must be a mapping");
+    expect_error("name: 3\nstages:\n  - stage: expand\n", GM_EFORMAT, "\"name\" must be a text");
+    expect_error("name: x\nstages:\n  - stage: [\n", GM_EFORMAT, ":4:");
+}
+
+static void test_names(void **state)
+{
+    (void)state;
+    struct gm_recipe *r;
+    struct gm_error err = {0};
+    assert_int_equal(gm_recipe_load(&r, "no-such-recipe", &err), GM_EARG);
+    assert_non_null(strstr(err.msg, "no recipe \"no-such-recipe\"; there are: "));
+    assert_non_null(strstr(err.msg, "embedded"));
+    assert_int_equal(gm_recipe_load(&r, "./no-such-recipe.yaml", &err), GM_EIO);
+    assert_non_null(strstr(err.msg, "./no-such-recipe.yaml: cannot open"));
+}
+
+/* Every allocation of a load failing in turn: an error each time, and nothing leaks. */
+static void test_no_memory(void **state)
+{
+    (void)state;
+    struct gm_recipe *r;
+    size_t live = gm_alloc_live();
+    enum gm_status st = GM_ENOMEM;
+    write_recipe("name: mine\nstages:\n  - stage: expand\n    backend: template\n");
+    for (size_t nth = 1; st != GM_OK; nth++) {
+        assert_true(nth < 1000);
+        gm_alloc_fail_at(nth);
+        st = gm_recipe_load(&r, path, NULL);
+        gm_alloc_fail_at(0);
+        assert_true(st == GM_OK || st == GM_ENOMEM);
+        gm_recipe_free(r);
+        assert_int_equal(gm_alloc_live(), live);
+    }
+    unlink(path);
+}
+
+int main(void)
+{
+    setenv("GMNER_HOME", ".", 0); /* tests run in the root of the sources */
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_no_memory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
