@@ -99,11 +99,15 @@ static void whole_pixels(double lo, double hi, uint32_t size, size_t *from, size
     *to = (size_t)hi;
 }
 
-/* Where pixel `from` of the picture lands in an input that shows `side` pixels from `start` on. */
-static size_t to_input(double from, double start, double side)
+/* Where the pixels [from, to) of the picture land in an input that shows `side` pixels from `start`
+ * on: at least one pixel wide. */
+static void to_input(size_t from, size_t to, double start, double side, size_t *lo, size_t *hi)
 {
-    double u = floor((from - start) * SIDE / side + 0.5);
-    return (size_t)fmin(fmax(u, 0), SIDE);
+    double u = floor(((double)from - start) * SIDE / side + 0.5);
+    double v = floor(((double)to - start) * SIDE / side + 0.5);
+    u = fmin(fmax(u, 0), SIDE - 1);
+    *lo = (size_t)u;
+    *hi = (size_t)fmin(fmax(v, u + 1), SIDE);
 }
 
 static enum gm_status choose_view(const struct recipe *r, const struct gm_image *im,
@@ -121,12 +125,10 @@ static enum gm_status choose_view(const struct recipe *r, const struct gm_image 
     v->u0 = v->v0 = 0;
     v->u1 = v->v1 = SIDE;
     if (r->widen > 0) {
-        v->u0 = to_input((double)v->x0, x, sw);
-        v->u1 = to_input((double)v->x1, x, sw);
-        v->v0 = to_input((double)v->y0, y, sh);
-        v->v1 = to_input((double)v->y1, y, sh);
+        to_input(v->x0, v->x1, x, sw, &v->u0, &v->u1);
+        to_input(v->y0, v->y1, y, sh, &v->v0, &v->v1);
     }
-    if (!(w > 0 && h > 0) || v->x0 >= v->x1 || v->y0 >= v->y1 || v->u0 >= v->u1 || v->v0 >= v->v1)
+    if (!(w > 0 && h > 0) || v->x0 >= v->x1 || v->y0 >= v->y1)
         return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] is not inside the %u x %u picture",
                        (double)box[0], (double)box[1], (double)box[2], (double)box[3], im->w,
                        im->h);
