@@ -6,7 +6,7 @@ CMAKE_FLAGS ?=
 .PHONY: build all setup demo test bench sanitize clean distclean help
 
 build: setup build/release.ok
-	@ninja -C build -j $(JOBS) --quiet
+	@cmake --build build -j $(JOBS)
 
 all: build
 
@@ -30,7 +30,7 @@ bench: build
 # AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
 sanitize: setup
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGM_SANITIZE=ON $(CMAKE_FLAGS)
-	@ninja -C build/sanitize -j $(JOBS) --quiet
+	@cmake --build build/sanitize -j $(JOBS)
 	@ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
 
 clean:

@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 stamp=.deps/stamps/setup
 
 apt_packages="gcc libc6-dev cmake ninja-build pkg-config python3 ca-certificates
-    libjansson-dev libcyaml-dev libyaml-dev libexpat1-dev libutf8proc-dev libjpeg62-turbo-dev
-    libturbojpeg0-dev libspng-dev libwebp-dev libexif-dev libcmocka-dev nettle-dev
-    libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev"
+    libjansson-dev libyaml-dev libexpat1-dev libutf8proc-dev libjpeg62-turbo-dev libspng-dev
+    libwebp-dev libexif-dev libfreetype-dev fonts-dejavu-core fonts-droid-fallback libcmocka-dev
+    nettle-dev libcurl4-openssl-dev libsqlite3-dev libmicrohttpd-dev"
 
 fail() {
     echo "setup: $*" >&2
@@ -65,6 +65,19 @@ apt_bytes() {
         awk '/^\047/ { n += $(NF - 1) } END { printf "%d", n }'
 }
 
+megabytes() {
+    awk -v n="$1" 'BEGIN { printf "%.1f MB", n / 1e6 }'
+}
+
+# What is still to come from PyPI and npm; without python3 yet, all of the lock file may be.
+pinned_bytes() {
+    if size=$(python3 tools/packages.py size 2>/dev/null); then
+        megabytes "${size% *}"
+    else
+        megabytes "$(awk -F '[:,]' '$1 ~ /"bytes"/ { n += $2 } END { print n }' tools/packages.lock)"
+    fi
+}
+
 install_apt() {
     command -v apt-get >/dev/null ||
         fail "no apt-get here; install by hand what these Debian packages have: $*"
@@ -72,9 +85,8 @@ install_apt() {
     echo "setup: reading the package lists first (apt-get update, about 10 MB)"
     apt_get update || fail "apt-get update failed; is the network up?"
     bytes=$(apt_bytes "$@")
-    pinned=$(awk -F '[:,]' '$1 ~ /"bytes"/ { n += $2 } END { printf "%d", n / 1e6 }' tools/packages.lock)
-    echo "setup: downloads: $((bytes / 1000000)) MB of Debian packages now, then up to $pinned MB of" \
-        "pinned PyPI and npm packages"
+    echo "setup: downloads: $(megabytes "$bytes") of Debian packages now, then" \
+        "$(pinned_bytes) of pinned PyPI and npm packages"
     mkdir -p .deps
     apt_get install -y --no-install-recommends "$@" >.deps/apt.log 2>&1 || {
         tail -n 20 .deps/apt.log >&2
@@ -102,7 +114,7 @@ fi
 
 size=$(python3 tools/packages.py size) || exit 1
 if [ "${size#* }" != 0 ]; then
-    echo "setup: downloading ${size#* } pinned packages, $((${size% *} / 1000000)) MB, into .deps/"
+    echo "setup: downloading ${size#* } pinned packages, $(megabytes "${size% *}"), into .deps/"
 fi
 python3 tools/packages.py all
 write_stamp
