@@ -211,7 +211,7 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *j, st
     GM_TRY(check_object("entity", j, err));
     GM_TRY(read_span(j, e, at, err));
     GM_TRY(get_str(j, "type", &e->type, err));
-    if (e->type.n == 0)
+    if (e->type.n == 0 || memchr(e->type.p, 0, e->type.n))
         return GM_FAIL(err, GM_EFORMAT, "\"type\": expected a string such as \"PER\"");
     GM_TRY(get_str(j, "fine_type", &e->fine_type, err));
     GM_TRY(get_str(j, "source", &e->source, err));

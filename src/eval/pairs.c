@@ -1,0 +1,227 @@
+#include "eval/pairs.h"
+
+#include "base/alloc.h"
+#include "data/labels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_IDS = 1 << 30, ID_SHOWN = 80 };
+
+/* A prediction that waits for its gold post. Those of one id are a chain in file order. */
+struct waiting {
+    struct gm_post post;
+    size_t line;
+    uint32_t next; /* GM_LABEL_NONE: the last */
+    bool is_used;
+};
+
+struct chain {
+    uint32_t first, last; /* numbers of waiting[]; GM_LABEL_NONE: empty */
+};
+
+/* Posts of one file that found no partner. */
+struct unpaired {
+    size_t n, line;           /* line of the first */
+    char id[ID_SHOWN];        /* of the first */
+};
+
+struct gm_pairs {
+    struct gm_reader *gold, *pred;
+    struct gm_labels ids;
+    struct gm_buf chains;     /* struct chain [ids.n] */
+    struct gm_buf waiting;    /* struct waiting */
+    bool is_begun, by_place;  /* by_place: one of the files has no ids */
+    bool pred_ended;
+    struct unpaired no_pred, no_gold;
+};
+
+static struct waiting *waiting_at(const struct gm_pairs *p, size_t i)
+{
+    return &((struct waiting *)(void *)p->waiting.p)[i];
+}
+
+static struct chain *chain_at(const struct gm_pairs *p, uint32_t id)
+{
+    return &((struct chain *)(void *)p->chains.p)[id];
+}
+
+enum gm_status gm_pairs_open(struct gm_pairs **out, const char *gold_path, const char *pred_path,
+                             const struct gm_reader_opts *opts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *out = NULL;
+    if (strcmp(gold_path, "-") == 0 && strcmp(pred_path, "-") == 0)
+        return GM_FAIL(err, GM_EARG, "gold and predictions cannot both be standard input");
+    struct gm_pairs *p = gm_alloc(1, sizeof *p);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_labels_init(&p->ids, MAX_IDS);
+    gm_buf_init(&p->chains, MAX_IDS * sizeof(struct chain));
+    gm_buf_init(&p->waiting, MAX_IDS * sizeof(struct waiting));
+    GM_TRY(gm_reader_open(&p->gold, gold_path, opts, err));
+    GM_TRY(gm_reader_open(&p->pred, pred_path, opts, err));
+    *out = p;
+    p = NULL;
+done:
+    gm_pairs_free(p);
+    return st;
+}
+
+void gm_pairs_free(struct gm_pairs *p)
+{
+    if (!p)
+        return;
+    for (size_t i = 0; i < p->waiting.n / sizeof(struct waiting); i++)
+        if (!waiting_at(p, i)->is_used)
+            gm_post_clear(&waiting_at(p, i)->post);
+    gm_reader_free(p->gold);
+    gm_reader_free(p->pred);
+    gm_labels_clear(&p->ids);
+    gm_buf_clear(&p->chains);
+    gm_buf_clear(&p->waiting);
+    gm_free(p);
+}
+
+static void note(struct unpaired *u, struct gm_str id, size_t line)
+{
+    if (u->n++ == 0) {
+        snprintf(u->id, sizeof u->id, "%.*s", (int)(id.n < ID_SHOWN ? id.n : ID_SHOWN), id.p);
+        u->line = line;
+    }
+}
+
+/* Keep a prediction, which is taken over in any case. */
+static enum gm_status keep(struct gm_pairs *p, struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct chain empty = {GM_LABEL_NONE, GM_LABEL_NONE};
+    uint32_t id, at = (uint32_t)(p->waiting.n / sizeof(struct waiting));
+    GM_TRY(gm_labels_add(&p->ids, post->id, &id, err));
+    while (p->chains.n < p->ids.n * sizeof empty)
+        GM_TRY(gm_buf_add(&p->chains, &empty, sizeof empty, err));
+    struct waiting w = {*post, gm_reader_line(p->pred), GM_LABEL_NONE, false};
+    GM_TRY(gm_buf_add(&p->waiting, &w, sizeof w, err));
+    struct chain *c = chain_at(p, id);
+    if (c->last == GM_LABEL_NONE)
+        c->first = at;
+    else
+        waiting_at(p, c->last)->next = at;
+    c->last = at;
+    return GM_OK;
+done:
+    gm_post_clear(post);
+    return st;
+}
+
+/* The first prediction of that id that waits; false when none does. */
+static bool take(struct gm_pairs *p, struct gm_str id, struct gm_post *pred)
+{
+    uint32_t i = gm_labels_find(&p->ids, id);
+    if (i == GM_LABEL_NONE || chain_at(p, i)->first == GM_LABEL_NONE)
+        return false;
+    struct chain *c = chain_at(p, i);
+    struct waiting *w = waiting_at(p, c->first);
+    *pred = w->post;
+    w->is_used = true;
+    c->first = w->next;
+    if (c->first == GM_LABEL_NONE)
+        c->last = GM_LABEL_NONE;
+    return true;
+}
+
+static enum gm_status read_pred(struct gm_pairs *p, struct gm_post *pred, bool *has,
+                                struct gm_error *err)
+{
+    *has = false;
+    if (p->pred_ended)
+        return GM_OK;
+    enum gm_status st = gm_reader_next(p->pred, pred, has, err);
+    p->pred_ended = st != GM_OK || !*has;
+    *has = *has && st == GM_OK;
+    return st;
+}
+
+/* The prediction for `gold`; *has false when the file holds none. */
+static enum gm_status find(struct gm_pairs *p, const struct gm_post *gold, struct gm_post *pred,
+                           bool *has, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *has = !p->by_place && take(p, gold->id, pred);
+    while (!*has) {
+        GM_TRY(read_pred(p, pred, has, err));
+        if (!*has)
+            break;
+        if (!p->is_begun)
+            p->by_place = !gold->has_id || !pred->has_id;
+        p->is_begun = true;
+        if (p->by_place || gm_str_eq(gold->id, pred->id))
+            break;
+        *has = false;
+        GM_TRY(keep(p, pred, err));
+    }
+done:
+    return st;
+}
+
+/* Predictions that are left over once the gold file has ended. */
+static enum gm_status drain(struct gm_pairs *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_post post;
+    bool has = true;
+    for (size_t i = 0; i < p->waiting.n / sizeof(struct waiting); i++)
+        if (!waiting_at(p, i)->is_used)
+            note(&p->no_gold, waiting_at(p, i)->post.id, waiting_at(p, i)->line);
+    while (has) {
+        GM_TRY(read_pred(p, &post, &has, err));
+        if (!has)
+            break;
+        note(&p->no_gold, post.id, gm_reader_line(p->pred));
+        gm_post_clear(&post);
+    }
+done:
+    return st;
+}
+
+/* All posts must have found a partner. */
+static enum gm_status check_complete(struct gm_pairs *p, struct gm_error *err)
+{
+    enum gm_status st = drain(p, err);
+    char gold[256] = "", pred[256] = "";
+    if (st != GM_OK || (p->no_pred.n == 0 && p->no_gold.n == 0))
+        return st;
+    if (p->no_pred.n)
+        snprintf(gold, sizeof gold, "%zu gold post%s no prediction (first: id %s, line %zu)",
+                 p->no_pred.n, p->no_pred.n == 1 ? " has" : "s have", p->no_pred.id,
+                 p->no_pred.line);
+    if (p->no_gold.n)
+        snprintf(pred, sizeof pred, "%zu predicted post%s not in gold (first: id %s, line %zu)",
+                 p->no_gold.n, p->no_gold.n == 1 ? " is" : "s are", p->no_gold.id,
+                 p->no_gold.line);
+    return GM_FAIL(err, GM_EFORMAT, "%s and %s do not hold the same posts%s: %s%s%s",
+                   gm_reader_path(p->gold), gm_reader_path(p->pred),
+                   p->by_place ? " (paired by position, as one has no ids)" : "", gold,
+                   *gold && *pred ? "; " : "", pred);
+}
+
+enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm_post *pred,
+                             bool *has, struct gm_error *err)
+{
+    for (;;) {
+        enum gm_status st = gm_reader_next(p->gold, gold, has, err);
+        if (st != GM_OK || !*has) {
+            *has = false;
+            return st != GM_OK ? st : check_complete(p, err);
+        }
+        st = find(p, gold, pred, has, err);
+        if (st == GM_OK && *has)
+            return GM_OK;
+        note(&p->no_pred, gold->id, gm_reader_line(p->gold));
+        gm_post_clear(gold);
+        if (st != GM_OK) {
+            *has = false;
+            return st;
+        }
+    }
+}

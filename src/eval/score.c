@@ -1,0 +1,14 @@
+#include "eval/score.h"
+
+static double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
+
+double gm_score_precision(struct gm_score s) { return ratio((double)s.tp, (double)s.n_pred); }
+
+double gm_score_recall(struct gm_score s) { return ratio((double)s.tp, (double)s.n_gold); }
+
+/* From precision and recall, as scikit-learn and seqeval round it. */
+double gm_score_f1(struct gm_score s)
+{
+    double p = gm_score_precision(s), r = gm_score_recall(s);
+    return ratio(2 * p * r, p + r);
+}
