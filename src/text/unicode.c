@@ -130,3 +130,9 @@ unsigned gm_cp_combining_class(uint32_t cp)
 {
     return (unsigned)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
 }
+
+unsigned gm_cp_columns(uint32_t cp)
+{
+    int n = utf8proc_charwidth((utf8proc_int32_t)cp);
+    return n > 0 ? (unsigned)n : 0;
+}

@@ -34,5 +34,7 @@ size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS]);
 size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS]);
 /* gm_cp_combining_class - canonical combining class, 0 for starters. */
 unsigned gm_cp_combining_class(uint32_t cp);
+/* gm_cp_columns - columns of a terminal that it takes: 0 (marks, controls), 1 or 2 (East Asian). */
+unsigned gm_cp_columns(uint32_t cp);
 
 #endif

@@ -4,6 +4,7 @@
 
 #include "base/rng.h"
 #include "image/mask.h"
+#include "image/outline.h"
 
 #include <string.h>
 
@@ -192,12 +193,68 @@ static void measures(void **state)
     assert_true(gm_mask_iou(a, none, 4, 6) == 0);
 }
 
+/* Whether the middle of pixel (x, y) is in the loops by the even-odd rule. */
+static bool is_in(const struct gm_outline *o, double x, double y)
+{
+    bool in = false;
+    for (size_t i = 0, from = 0; i < o->n_loops; from = o->ends[i++])
+        for (size_t k = from, before = o->ends[i] - 1; k < o->ends[i]; before = k++) {
+            struct gm_point p = o->points[before], q = o->points[k];
+            if ((p.y > y) != (q.y > y) &&
+                x < p.x + (y - p.y) * ((double)q.x - p.x) / ((double)q.y - p.y))
+                in = !in;
+        }
+    return in;
+}
+
+/* Exact outlines filled again give the mask, specks and holes included; simplified ones of a smooth
+ * shape stay near it with far fewer corners. */
+static void outlines_enclose_the_mask(void **state)
+{
+    (void)state;
+    struct gm_rng rng;
+    struct gm_error err;
+    struct gm_arena a;
+    struct gm_outline o;
+    gm_arena_init(&a, 0);
+    gm_rng_init(&rng, 77);
+    for (int round = 0; round < 200; round++) {
+        uint8_t m[20 * 20];
+        uint32_t h = (uint32_t)gm_rng_below(&rng, 20) + 1, w = (uint32_t)gm_rng_below(&rng, 20) + 1;
+        double density = gm_rng_uniform(&rng);
+        for (size_t i = 0; i < (size_t)h * w; i++)
+            m[i] = gm_rng_uniform(&rng) < density;
+        must(gm_mask_outline(&a, m, h, w, 0, 0, &o, &err), &err);
+        for (uint32_t y = 0; y < h; y++)
+            for (uint32_t x = 0; x < w; x++)
+                assert_int_equal(is_in(&o, x + 0.5, y + 0.5), m[y * w + x]);
+        gm_arena_reset(&a);
+    }
+    enum { SIDE = 200 };
+    uint8_t *m = gm_alloc(SIDE * SIDE, 1);
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            m[y * SIDE + x] = (x - 100) * (x - 100) + (y - 90) * (y - 90) < 80 * 80;
+    m[3] = 1; /* a speck */
+    must(gm_mask_outline(&a, m, SIDE, SIDE, 1, 4, &o, &err), &err);
+    assert_int_equal(o.n_loops, 1);
+    assert_in_range(o.n_points, 8, 60);
+    size_t wrong = 0;
+    for (int y = 0; y < SIDE; y++)
+        for (int x = 0; x < SIDE; x++)
+            wrong += is_in(&o, x + 0.5, y + 0.5) != m[y * SIDE + x];
+    assert_true(wrong < 500); /* a band of a pixel around a circle of 503 */
+    gm_free(m);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pycocotools),         cmocka_unit_test(random_masks_come_back),
         cmocka_unit_test(hostile_counts_are_refused), cmocka_unit_test(components_equal_flooding),
-        cmocka_unit_test(measures),
+        cmocka_unit_test(measures),                   cmocka_unit_test(outlines_enclose_the_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
