@@ -138,12 +138,12 @@ static void dropout(size_t n, const void *x, const struct gm_dropout *drop, void
     }
 }
 
-static void column_sum(size_t rows, size_t n, const void *x, float *sum)
+static void column_sum(size_t rows, size_t n, const void *x, size_t stride, float *sum)
 {
     for (size_t i = 0; i < n; i += VL) {
         vf s = load_f32_k(sum + i, n - i);
         for (size_t r = 0; r < rows; r++)
-            s += load_k((const T *)x + r * n + i, n - i);
+            s += load_k((const T *)x + r * stride + i, n - i);
         store_f32_k(sum + i, s, n - i);
     }
 }

@@ -56,8 +56,8 @@ struct gm_kernels {
     /* y (+)= dropout(x); its own backward. */
     void (*dropout)(size_t n, const void *x, const struct gm_dropout *drop, void *y, bool add);
 
-    /* sum[j] += x[i][j] over rows i. */
-    void (*column_sum)(size_t rows, size_t n, const void *x, float *sum);
+    /* sum[j] += x[i][j] over rows i, for the first n of the `stride` columns of x. */
+    void (*column_sum)(size_t rows, size_t n, const void *x, size_t stride, float *sum);
 
     /* Softmax attention of one head of one sequence, without padding. probs [len,len] T is kept for
      * backward (NULL = not). scratch: attention_scratch(len, dim) floats, 64-byte aligned.

@@ -1,0 +1,219 @@
+#include "nn/crf.h"
+
+#include <math.h>
+
+static bool may(const uint8_t *allowed, size_t i) { return !allowed || allowed[i]; }
+
+static enum gm_status allocate(struct gm_crf_lattice *l, size_t n, size_t k, struct gm_arena *a,
+                               struct gm_error *err)
+{
+    *l = (struct gm_crf_lattice){.n = n, .k = k};
+    double **blocks[] = {&l->x, &l->alpha, &l->beta, &l->scale, &l->step};
+    size_t counts[] = {n * k, n * k, n * k, n, k * k};
+    for (size_t i = 0; i < 5; i++) {
+        *blocks[i] = gm_arena_alloc(a, counts[i], sizeof(double));
+        if (!*blocks[i])
+            return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    }
+    return GM_OK;
+}
+
+static double normalise(double *row, size_t k)
+{
+    double sum = 0;
+    for (size_t j = 0; j < k; j++)
+        sum += row[j];
+    for (size_t j = 0; j < k; j++)
+        row[j] /= sum;
+    return sum;
+}
+
+static void forward(struct gm_crf_lattice *l, const struct gm_crf *crf, const float *emit)
+{
+    size_t k = l->k;
+    for (size_t t = 0; t < l->n; t++) {
+        const float *e = emit + t * k;
+        double *x = l->x + t * k, *al = l->alpha + t * k;
+        double top = e[0];
+        for (size_t j = 1; j < k; j++)
+            top = e[j] > top ? e[j] : top;
+        for (size_t j = 0; j < k; j++) {
+            x[j] = exp((double)e[j] - top);
+            al[j] = t ? 0 : may(crf->allowed_start, j) ? exp((double)crf->start[j]) * x[j] : 0;
+        }
+        if (t) {
+            const double *before = al - k;
+            for (size_t i = 0; i < k; i++)
+                for (size_t j = 0; j < k; j++)
+                    al[j] += before[i] * l->step[i * k + j];
+            for (size_t j = 0; j < k; j++)
+                al[j] *= x[j];
+        }
+        l->scale[t] = normalise(al, k);
+        l->log_z += log(l->scale[t]) + top;
+    }
+}
+
+static void backward(struct gm_crf_lattice *l, const struct gm_crf *crf)
+{
+    size_t k = l->k, last = l->n - 1;
+    for (size_t j = 0; j < k; j++) {
+        double b = may(crf->allowed_end, j) ? exp((double)crf->end[j]) : 0;
+        l->beta[last * k + j] = b;
+        l->z_end += l->alpha[last * k + j] * b;
+    }
+    for (size_t t = last; t-- > 0;) {
+        const double *next = l->beta + (t + 1) * k, *x = l->x + (t + 1) * k;
+        for (size_t i = 0; i < k; i++) {
+            double s = 0;
+            for (size_t j = 0; j < k; j++)
+                s += l->step[i * k + j] * x[j] * next[j];
+            l->beta[t * k + i] = s / l->scale[t + 1];
+        }
+    }
+    l->log_z += log(l->z_end);
+}
+
+enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf *crf,
+                                   const float *emit, size_t n, struct gm_arena *a,
+                                   struct gm_error *err)
+{
+    enum gm_status st = allocate(l, n, crf->k, a, err);
+    if (st != GM_OK || n == 0)
+        return st;
+    for (size_t i = 0; i < crf->k * crf->k; i++)
+        l->step[i] = may(crf->allowed, i) ? exp((double)crf->trans[i]) : 0;
+    forward(l, crf, emit);
+    backward(l, crf);
+    return GM_OK;
+}
+
+double gm_crf_marginal(const struct gm_crf_lattice *l, size_t t, size_t k)
+{
+    return l->alpha[t * l->k + k] * l->beta[t * l->k + k] / l->z_end;
+}
+
+double gm_crf_span(const struct gm_crf_lattice *l, size_t from, size_t to, const uint16_t *labels,
+                   size_t not_next)
+{
+    size_t k = l->k;
+    double p = l->alpha[from * k + labels[0]];
+    for (size_t t = from + 1; t < to; t++)
+        p *= l->step[labels[t - from - 1] * k + labels[t - from]] * l->x[t * k + labels[t - from]] /
+             l->scale[t];
+    size_t last = labels[to - from - 1];
+    double tail = l->beta[(to - 1) * k + last];
+    if (to < l->n && not_next < k)
+        tail -= l->step[last * k + not_next] * l->x[to * k + not_next] * l->beta[to * k + not_next] /
+                l->scale[to];
+    p *= tail / l->z_end;
+    return p < 0 ? 0 : p > 1 ? 1 : p;
+}
+
+static double path_score(const struct gm_crf *crf, const float *emit, size_t n, const uint16_t *y)
+{
+    size_t k = crf->k;
+    if (!may(crf->allowed_start, y[0]) || !may(crf->allowed_end, y[n - 1]))
+        return -INFINITY;
+    double s = (double)crf->start[y[0]] + (double)crf->end[y[n - 1]];
+    for (size_t t = 0; t < n; t++) {
+        s += (double)emit[t * k + y[t]];
+        if (t && !may(crf->allowed, y[t - 1] * k + y[t]))
+            return -INFINITY;
+        if (t)
+            s += (double)crf->trans[y[t - 1] * k + y[t]];
+    }
+    return s;
+}
+
+/* Expected counts less the gold path's, times weight. */
+static void add_gradient(const struct gm_crf_lattice *l, const uint16_t *gold, double weight,
+                         float *d_emit, const struct gm_crf_grad *d)
+{
+    size_t k = l->k;
+    for (size_t t = 0; t < l->n; t++) {
+        for (size_t j = 0; j < k; j++) {
+            double p = gm_crf_marginal(l, t, j) - (gold[t] == j);
+            d_emit[t * k + j] += (float)(weight * p);
+            if (t == 0)
+                d->start[j] += (float)(weight * p);
+            if (t == l->n - 1)
+                d->end[j] += (float)(weight * p);
+        }
+        if (t == 0)
+            continue;
+        const double *al = l->alpha + (t - 1) * k, *x = l->x + t * k, *be = l->beta + t * k;
+        double c = weight / (l->scale[t] * l->z_end);
+        for (size_t i = 0; i < k; i++)
+            for (size_t j = 0; j < k; j++)
+                d->trans[i * k + j] += (float)(c * al[i] * l->step[i * k + j] * x[j] * be[j]);
+        d->trans[gold[t - 1] * k + gold[t]] -= (float)weight;
+    }
+}
+
+enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uint32_t *offsets,
+                          size_t n_posts, const uint16_t *gold, double weight, float *d_emit,
+                          const struct gm_crf_grad *d, double *loss, struct gm_arena *a,
+                          struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t b = 0; b < n_posts && st == GM_OK; b++) {
+        size_t at = offsets[b], n = offsets[b + 1] - at;
+        struct gm_crf_lattice l;
+        if (n == 0)
+            continue;
+        gm_arena_reset(a);
+        st = gm_crf_lattice_fill(&l, crf, emit + at * crf->k, n, a, err);
+        if (st != GM_OK)
+            break;
+        *loss += weight * (l.log_z - path_score(crf, emit + at * crf->k, n, gold + at));
+        add_gradient(&l, gold + at, weight, d_emit + at * crf->k, d);
+    }
+    return st;
+}
+
+enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,
+                              double *score, struct gm_arena *a, struct gm_error *err)
+{
+    size_t k = crf->k;
+    if (score)
+        *score = 0;
+    if (n == 0)
+        return GM_OK;
+    double *s = gm_arena_alloc(a, 2 * k, sizeof *s), *before = s ? s + k : NULL;
+    uint16_t *from = gm_arena_alloc(a, n * k, sizeof *from); /* best label before (t, j) */
+    if (!s || !from)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    for (size_t j = 0; j < k; j++)
+        s[j] = may(crf->allowed_start, j) ? (double)crf->start[j] + (double)emit[j] : -INFINITY;
+    for (size_t t = 1; t < n; t++) {
+        memcpy(before, s, k * sizeof *s);
+        for (size_t j = 0; j < k; j++) {
+            double top = -INFINITY;
+            uint16_t arg = 0;
+            for (size_t i = 0; i < k; i++) {
+                double v = may(crf->allowed, i * k + j) ? before[i] + (double)crf->trans[i * k + j]
+                                                        : -INFINITY;
+                if (v > top) {
+                    top = v;
+                    arg = (uint16_t)i;
+                }
+            }
+            s[j] = top + (double)emit[t * k + j];
+            from[t * k + j] = arg;
+        }
+    }
+    size_t last = 0;
+    for (size_t j = 0; j < k; j++) {
+        s[j] += may(crf->allowed_end, j) ? (double)crf->end[j] : -INFINITY;
+        if (s[j] > s[last])
+            last = j;
+    }
+    if (score)
+        *score = s[last];
+    for (size_t t = n; t-- > 0;) {
+        best[t] = (uint16_t)last;
+        last = from[t * k + last];
+    }
+    return GM_OK;
+}

@@ -1,0 +1,73 @@
+/* crf.h - linear-chain conditional random field: loss and gradient, best path, marginals.
+ * Source: Lafferty, McCallum, Pereira, ICML 2001; forward-backward with a scale for each position
+ * (Rabiner 1989), in f64.
+ *
+ * The score of labels y over emissions e: start[y_0] + sum e[t][y_t] + sum trans[y_t-1][y_t] +
+ * end[y_T-1]. Transitions that are not allowed have weight zero everywhere. */
+#ifndef GM_NN_CRF_H
+#define GM_NN_CRF_H
+
+#include "base/arena.h"
+#include "nn/tensor.h"
+
+struct gm_crf {
+    size_t k;             /* labels */
+    const float *trans;   /* [k,k] from row to column */
+    const float *start;   /* [k] */
+    const float *end;     /* [k] */
+    const uint8_t *allowed;       /* [k,k] 0/1; NULL = all */
+    const uint8_t *allowed_start; /* [k]; NULL = all */
+    const uint8_t *allowed_end;   /* [k]; NULL = all */
+};
+
+/* Gradients of the parameters above, f32, added to. */
+struct gm_crf_grad {
+    float *trans, *start, *end;
+};
+
+/* gm_crf_nll - loss of the gold label paths and its gradient.
+ *   emit    [N,K] f32 in   the words of all posts end to end
+ *   offsets [B+1] u32 in   post b is rows offsets[b] .. offsets[b+1]; an empty post costs nothing
+ *   gold    [N]   u16 in   label ids in [0,K)
+ *   weight        f64 in   factor of loss and gradient (1/B for a mean)
+ *   d_emit  [N,K] f32 out  gradient, ADDED: caller zeroes
+ *   d             out      gradients of the parameters, ADDED
+ *   loss          f64 out  nats, ADDED; infinite when a gold path is not allowed
+ * `a` is working memory, left as it was found apart from its size. Errors: NOMEM.
+ * Cost O(N*K^2). Threads: yes, with separate a and outputs. */
+enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uint32_t *offsets,
+                          size_t n_posts, const uint16_t *gold, double weight, float *d_emit,
+                          const struct gm_crf_grad *d, double *loss, struct gm_arena *a,
+                          struct gm_error *err) GM_NODISCARD;
+
+/* gm_crf_viterbi - the best path of one post: emit [n,K], best [n] out, its score in *score (NULL
+ * allowed). Ties take the smaller label. Errors: NOMEM. */
+enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,
+                              double *score, struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
+
+/* Forward and backward weights of one post, for probabilities of its parts. */
+struct gm_crf_lattice {
+    size_t n, k;
+    double *x;      /* [n,k] exp(emit - max of the row) */
+    double *alpha;  /* [n,k] forward, each row summing to 1 */
+    double *beta;   /* [n,k] backward, on alpha's scales */
+    double *scale;  /* [n] */
+    double *step;   /* [k,k] exp(trans), 0 where not allowed */
+    double z_end;   /* sum of alpha[n-1] * beta[n-1] */
+    double log_z;
+};
+
+/* gm_crf_lattice_fill - run forward-backward; memory from `a`. Errors: NOMEM. */
+enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf *crf,
+                                   const float *emit, size_t n, struct gm_arena *a,
+                                   struct gm_error *err) GM_NODISCARD;
+
+/* gm_crf_marginal - probability that word t has label k. */
+double gm_crf_marginal(const struct gm_crf_lattice *l, size_t t, size_t k);
+
+/* gm_crf_span - probability that words from .. to (exclusive) have exactly `labels` [to-from] and
+ * word `to`, if there is one, does not have label `not_next` (>= k: no such condition). */
+double gm_crf_span(const struct gm_crf_lattice *l, size_t from, size_t to, const uint16_t *labels,
+                   size_t not_next);
+
+#endif

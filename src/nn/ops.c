@@ -1,0 +1,309 @@
+/* ops.c - embedding, row-wise operations and their gradients; products are in ops_linear.c, attention
+ * in ops_attention.c. */
+#include "nn/ops.h"
+
+#include "base/parallel.h"
+#include "nn/ops_internal.h"
+
+size_t gm_ops_chunks(size_t rows)
+{
+    size_t n = gm_threads();
+    return rows / 16 < n ? (rows / 16 ? rows / 16 : 1) : n;
+}
+
+void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element)
+{
+    return (char *)(uintptr_t)p + element * gm_dtype_size(g->dtype);
+}
+
+/* ---- embedding ---- */
+
+struct embed {
+    struct gm_embed_input in[4];
+    size_t n, n_rows;
+    struct gm_var *y;
+};
+
+static enum gm_status embed_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    struct embed *e = ctx;
+    size_t width = e->y->cols;
+    void *row_;
+    enum gm_status st = gm_graph_alloc(g, &row_, width, sizeof(float), err);
+    float *row = row_;
+    for (size_t i = 0; st == GM_OK && i < e->n_rows; i++) {
+        g->kn->to_f32(width, gm_ops_at(g, e->y->d, i * width), row);
+        for (size_t k = 0; k < e->n; k++) {
+            struct gm_param *p = &g->params->p[e->in[k].table];
+            if (p->frozen)
+                continue;
+            float *d = gm_param_touch(p, e->in[k].ids ? e->in[k].ids[i] : 0);
+            if (!d)
+                return GM_FAIL(err, GM_ENOMEM, "out of memory for embedding gradients");
+            for (size_t j = 0; j < width; j++)
+                d[j] += row[j];
+        }
+    }
+    return st;
+}
+
+enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, size_t n,
+                           size_t n_rows, struct gm_var **y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t width = g->params->p[in[0].table].shape[1], rows = gm_rows_bucket(n_rows);
+    void *ctx, *buffer;
+    GM_TRY(gm_graph_var(g, y, rows, width, err));
+    GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct embed), err));
+    GM_TRY(gm_graph_alloc(g, &buffer, 2 * width, sizeof(float), err));
+    struct embed *e = ctx;
+    *e = (struct embed){.n = n, .n_rows = n_rows, .y = *y};
+    memcpy(e->in, in, n * sizeof *in);
+    float *sum = buffer, *row = sum + width;
+    for (size_t i = 0; i < n_rows; i++) {
+        memset(sum, 0, width * sizeof *sum);
+        for (size_t k = 0; k < n; k++) {
+            gm_param_row(&g->params->p[in[k].table], in[k].ids ? in[k].ids[i] : 0, row);
+            for (size_t j = 0; j < width; j++)
+                sum[j] += row[j];
+        }
+        g->kn->from_f32(width, sum, gm_ops_at(g, (*y)->x, i * width));
+    }
+    memset(gm_ops_at(g, (*y)->x, n_rows * width), 0,
+           (rows - n_rows) * width * gm_dtype_size(g->dtype));
+    st = gm_graph_record(g, embed_back, e, err);
+done:
+    return st;
+}
+
+/* ---- layer norm ---- */
+
+struct layernorm {
+    struct gm_var *x, *residual, *y;
+    size_t gamma, beta;
+    struct gm_dropout drop;
+    void *xhat;
+    float *rstd;
+};
+
+static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct layernorm *l = ctx;
+    size_t n = l->x->cols, rows = l->x->rows, chunks = gm_ops_chunks(rows);
+    struct gm_param *gamma = &g->params->p[l->gamma], *beta = &g->params->p[l->beta];
+    void *parts_;
+    GM_TRY(gm_graph_grad(g, l->x, err));
+    if (l->residual)
+        GM_TRY(gm_graph_grad(g, l->residual, err));
+    GM_TRY(gm_graph_alloc(g, &parts_, chunks * 2 * n, sizeof(float), err));
+    float *parts = parts_;
+    memset(parts, 0, chunks * 2 * n * sizeof *parts);
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
+        g->kn->layernorm_back(to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at),
+                              l->rstd + from, gamma->w, &(struct gm_dropout){
+                                  l->drop.seed + (uint32_t)at, l->drop.threshold, l->drop.scale},
+                              gm_ops_at(g, l->x->d, at), l->x->has_d,
+                              l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
+                              l->residual && l->residual->has_d, parts + c * 2 * n,
+                              parts + c * 2 * n + n);
+    }
+    l->x->has_d = true;
+    if (l->residual)
+        l->residual->has_d = true;
+    for (size_t c = 0; c < chunks; c++) {
+        gm_ops_add_grad(gamma, parts + c * 2 * n, 0, n);
+        gm_ops_add_grad(beta, parts + c * 2 * n + n, 0, n);
+    }
+done:
+    return st;
+}
+
+void gm_ops_add_grad(struct gm_param *p, const float *d, size_t at, size_t n)
+{
+    if (p->frozen)
+        return;
+    if (!p->has_g)
+        memset(p->g, 0, p->n * sizeof *p->g);
+    p->has_g = true;
+    for (size_t i = 0; i < n; i++)
+        p->g[at + i] += d[i];
+}
+
+enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
+                               double drop_p, size_t gamma, size_t beta, double eps,
+                               struct gm_var **y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = x->cols, rows = x->rows, chunks = gm_ops_chunks(rows);
+    void *ctx, *rstd = NULL;
+    GM_TRY(gm_graph_var(g, y, rows, n, err));
+    GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct layernorm), err));
+    struct layernorm *l = ctx;
+    *l = (struct layernorm){.x = x, .residual = residual, .y = *y, .gamma = gamma, .beta = beta};
+    l->drop = gm_graph_dropout(g, drop_p);
+    if (g->training) {
+        GM_TRY(gm_graph_alloc(g, &l->xhat, rows * n, gm_dtype_size(g->dtype), err));
+        GM_TRY(gm_graph_alloc(g, &rstd, rows, sizeof(float), err));
+        l->rstd = rstd;
+    }
+    const float *gw = g->params->p[gamma].w, *bw = g->params->p[beta].w;
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
+        g->kn->layernorm(to - from, n, gm_ops_at(g, x->x, at),
+                         residual ? gm_ops_at(g, residual->x, at) : NULL, gw, bw, (float)eps,
+                         &(struct gm_dropout){l->drop.seed + (uint32_t)at, l->drop.threshold,
+                                              l->drop.scale},
+                         gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
+                         l->rstd ? l->rstd + from : NULL);
+    }
+    st = gm_graph_record(g, layernorm_back, l, err);
+done:
+    return st;
+}
+
+/* ---- GELU and dropout ---- */
+
+struct unary {
+    struct gm_var *x, *y;
+    struct gm_dropout drop;
+};
+
+static enum gm_status unary_new(struct gm_graph *g, struct gm_var *x, struct unary **out,
+                                struct gm_error *err)
+{
+    void *ctx;
+    enum gm_status st = gm_graph_alloc(g, &ctx, 1, sizeof **out, err);
+    if (st != GM_OK)
+        return st;
+    *out = ctx;
+    **out = (struct unary){.x = x};
+    return gm_graph_var(g, &(*out)->y, x->rows, x->cols, err);
+}
+
+static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    struct unary *u = ctx;
+    enum gm_status st = gm_graph_grad(g, u->x, err);
+    if (st != GM_OK)
+        return st;
+    size_t rows = u->x->rows, chunks = gm_ops_chunks(rows), n = u->x->cols;
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
+        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, u->y->d, at),
+                         gm_ops_at(g, u->x->d, at));
+    }
+    u->x->has_d = true;
+    return GM_OK;
+}
+
+enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **y,
+                          struct gm_error *err)
+{
+    struct unary *u;
+    enum gm_status st = unary_new(g, x, &u, err);
+    if (st != GM_OK)
+        return st;
+    size_t rows = x->rows, chunks = gm_ops_chunks(rows), n = x->cols;
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
+        g->kn->gelu(len, gm_ops_at(g, x->x, at), gm_ops_at(g, u->y->x, at));
+    }
+    *y = u->y;
+    return gm_graph_record(g, gelu_back, u, err);
+}
+
+static enum gm_status dropout_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    struct unary *u = ctx;
+    enum gm_status st = gm_graph_grad(g, u->x, err);
+    if (st != GM_OK)
+        return st;
+    g->kn->dropout(u->x->rows * u->x->cols, u->y->d, &u->drop, u->x->d, u->x->has_d);
+    u->x->has_d = true;
+    return GM_OK;
+}
+
+enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
+                             struct gm_error *err)
+{
+    struct unary *u;
+    if (!g->training || p <= 0) {
+        *y = x;
+        return GM_OK;
+    }
+    enum gm_status st = unary_new(g, x, &u, err);
+    if (st != GM_OK)
+        return st;
+    u->drop = gm_graph_dropout(g, p);
+    g->kn->dropout(x->rows * x->cols, x->x, &u->drop, u->y->x, false);
+    *y = u->y;
+    return gm_graph_record(g, dropout_back, u, err);
+}
+
+/* ---- means of row ranges ---- */
+
+struct mean_rows {
+    struct gm_var *x, *y;
+    const uint32_t *begin, *end;
+    size_t n;
+    float *row; /* two rows of f32 */
+};
+
+static enum gm_status mean_rows_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    struct mean_rows *m = ctx;
+    size_t cols = m->x->cols;
+    enum gm_status st = gm_graph_grad(g, m->x, err);
+    if (st != GM_OK)
+        return st;
+    if (!m->x->has_d)
+        memset(m->x->d, 0, m->x->rows * cols * gm_dtype_size(g->dtype));
+    m->x->has_d = true;
+    float *d = m->row, *sum = d + cols;
+    for (size_t i = 0; i < m->n; i++) {
+        float share = 1.0f / (float)(m->end[i] - m->begin[i]);
+        g->kn->to_f32(cols, gm_ops_at(g, m->y->d, i * cols), d);
+        for (size_t r = m->begin[i]; r < m->end[i]; r++) {
+            g->kn->to_f32(cols, gm_ops_at(g, m->x->d, r * cols), sum);
+            for (size_t j = 0; j < cols; j++)
+                sum[j] += d[j] * share;
+            g->kn->from_f32(cols, sum, gm_ops_at(g, m->x->d, r * cols));
+        }
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint32_t *begin,
+                               const uint32_t *end, size_t n, struct gm_var **y,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t cols = x->cols, rows = gm_rows_bucket(n);
+    void *ctx, *row_;
+    GM_TRY(gm_graph_var(g, y, rows, cols, err));
+    GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct mean_rows), err));
+    GM_TRY(gm_graph_alloc(g, &row_, 2 * cols, sizeof(float), err));
+    struct mean_rows *m = ctx;
+    *m = (struct mean_rows){x, *y, begin, end, n, row_};
+    float *row = m->row, *sum = row + cols;
+    for (size_t i = 0; i < n; i++) {
+        float share = 1.0f / (float)(end[i] - begin[i]);
+        memset(sum, 0, cols * sizeof *sum);
+        for (size_t r = begin[i]; r < end[i]; r++) {
+            g->kn->to_f32(cols, gm_ops_at(g, x->x, r * cols), row);
+            for (size_t j = 0; j < cols; j++)
+                sum[j] += row[j] * share;
+        }
+        g->kn->from_f32(cols, sum, gm_ops_at(g, (*y)->x, i * cols));
+    }
+    memset(gm_ops_at(g, (*y)->x, n * cols), 0, (rows - n) * cols * gm_dtype_size(g->dtype));
+    st = gm_graph_record(g, mean_rows_back, m, err);
+done:
+    return st;
+}

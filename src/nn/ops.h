@@ -1,0 +1,53 @@
+/* ops.h - the operations that models are made of; each records its gradient on the graph's tape.
+ * All: *y is a new variable of the graph; errors are NOMEM (activations) and SHAPE. */
+#ifndef GM_NN_OPS_H
+#define GM_NN_OPS_H
+
+#include "nn/graph.h"
+
+/* gm_op_embed - y[i] = sum over k of table_k[ids_k[i]], for n <= 4 embedding parameters (by index).
+ * ids_k: [n_rows] rows of table k, checked by the caller; NULL = the table's row 0 for all.
+ * y has gm_rows_bucket(n_rows) rows; padding rows are zero. */
+struct gm_embed_input {
+    size_t table;
+    const uint32_t *ids; /* must live until backward has run */
+};
+enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, size_t n,
+                           size_t n_rows, struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_linear - y = x W' + b; W [out,in] matrix, b [out] vector (parameters by index). */
+enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                            struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_layernorm - y = LN(dropout_p(x) + residual) * gamma + beta; residual NULL = none. */
+enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
+                               double drop_p, size_t gamma, size_t beta, double eps,
+                               struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **y,
+                          struct gm_error *err) GM_NODISCARD;
+
+enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_attention - multi-head self-attention within each sequence; qkv [rows, 3*width] holds q, k
+ * and v of all heads. offsets [n_seqs+1]: sequence s is rows offsets[s] .. offsets[s+1]; must live
+ * until backward has run. Cost O(sum of squared lengths). */
+enum gm_status gm_op_attention(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
+                               size_t n_seqs, size_t heads, double drop_p, struct gm_var **y,
+                               struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_mean_rows - y[i] = mean of rows begin[i] .. end[i] of x (at least one each): picks the
+ * first piece of a word (end = begin+1), or pools a span. Ranges must live until backward has run. */
+enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint32_t *begin,
+                               const uint32_t *end, size_t n, struct gm_var **y,
+                               struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_head - the last layer, in f32 whatever T is: out[i] = W x[i] + b for the first n rows of x.
+ * W [out,in] and b [out] are f32 parameters (GM_VECTOR kind). *out is [n, out] f32; the caller writes
+ * the loss's gradient to *d_out (same shape, zeroed here; NULL when not training) before
+ * gm_graph_backward. */
+enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight, size_t bias,
+                          float **out, float **d_out, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,152 @@
+/* ops_linear.c - linear layers. Forward y = x W' + b; backward dx = dy W, dW = dy' x, db = sum dy. */
+#include "nn/ops_internal.h"
+
+enum { PACK_FROM_ROWS = 64 }; /* fewer rows do not repay packing the weights */
+
+struct linear {
+    struct gm_var *x, *y;
+    size_t weight, bias;
+};
+
+static enum gm_status bias_back(struct gm_graph *g, const struct gm_var *y, struct gm_param *b,
+                                struct gm_error *err)
+{
+    enum { BLOCK = 64 };
+    void *sum_;
+    size_t n = y->cols, blocks = (n + BLOCK - 1) / BLOCK;
+    if (b->frozen)
+        return GM_OK;
+    enum gm_status st = gm_graph_alloc(g, &sum_, n, sizeof(float), err);
+    if (st != GM_OK)
+        return st;
+    float *sum = sum_;
+    memset(sum, 0, n * sizeof *sum);
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < blocks; c++) {
+        size_t at = c * BLOCK, len = n - at < BLOCK ? n - at : BLOCK;
+        g->kn->column_sum(y->rows, len, gm_ops_at(g, y->d, at), n, sum + at);
+    }
+    gm_ops_add_grad(b, sum, 0, n);
+    return GM_OK;
+}
+
+static enum gm_status linear_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct linear *l = ctx;
+    struct gm_param *w = &g->params->p[l->weight];
+    size_t rows = l->x->rows, in = l->x->cols, out = l->y->cols;
+    if (!w->frozen) {
+        struct gm_matmul d = {.m = out, .k = rows, .n = in, .dtype = g->dtype, .dst_dtype = GM_F32,
+                              .a_trans = true, .b_layout = GM_B_ROWS, .accumulate = w->has_g};
+        GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, l->x->x, NULL, w->g, err));
+        w->has_g = true;
+    }
+    GM_TRY(bias_back(g, l->y, &g->params->p[l->bias], err));
+    GM_TRY(gm_graph_grad(g, l->x, err));
+    struct gm_matmul d = {.m = rows, .k = out, .n = in, .dtype = g->dtype, .dst_dtype = g->dtype,
+                          .b_layout = GM_B_ROWS, .accumulate = l->x->has_d};
+    GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, gm_param_matrix(w, g->dtype), NULL, l->x->d, err));
+    l->x->has_d = true;
+done:
+    return st;
+}
+
+/* The weights as right operand: packed when the batch repays it. */
+static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
+                              struct gm_matmul *d, const void **b, struct gm_error *err)
+{
+    const void *plain = gm_param_matrix(w, g->dtype);
+    if (rows < PACK_FROM_ROWS && (w->packed_stale || !w->packed)) {
+        d->b_layout = GM_B_TRANSPOSED;
+        *b = plain;
+        return GM_OK;
+    }
+    d->b_layout = GM_B_PACKED;
+    enum gm_status st = GM_OK;
+    if (w->packed_stale)
+        st = gm_pack(g->engine, &w->packed, plain, g->dtype, w->shape[1], w->shape[0], true, err);
+    w->packed_stale = false;
+    *b = w->packed;
+    return st;
+}
+
+enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                            struct gm_var **y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_param *w = &g->params->p[weight];
+    void *ctx;
+    const void *b;
+    GM_TRY(gm_graph_var(g, y, x->rows, w->shape[0], err));
+    GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct linear), err));
+    struct linear *l = ctx;
+    *l = (struct linear){x, *y, weight, bias};
+    struct gm_matmul d = {.m = x->rows, .k = x->cols, .n = w->shape[0], .dtype = g->dtype,
+                          .dst_dtype = g->dtype, .has_bias = true};
+    GM_TRY(operand(g, w, x->rows, &d, &b, err));
+    GM_TRY(gm_matmul_run(g->engine, &d, x->x, b, g->params->p[bias].w, (*y)->x, err));
+    st = gm_graph_record(g, linear_back, l, err);
+done:
+    return st;
+}
+
+/* ---- the last layer, in f32 ---- */
+
+struct head {
+    struct gm_var *x;
+    size_t n, rows, weight, bias;
+    float *xf;    /* [rows, in] */
+    float *d_out; /* [rows, out] */
+};
+
+static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct head *h = ctx;
+    struct gm_param *w = &g->params->p[h->weight], *b = &g->params->p[h->bias];
+    size_t in = w->shape[1], out = w->shape[0];
+    void *dx;
+    struct gm_matmul dw = {.m = out, .k = h->rows, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
+                           .a_trans = true, .b_layout = GM_B_ROWS, .accumulate = w->has_g};
+    GM_TRY(gm_matmul_run(g->engine, &dw, h->d_out, h->xf, NULL, w->g, err));
+    w->has_g = true;
+    for (size_t i = 0; i < h->n; i++)
+        gm_ops_add_grad(b, h->d_out + i * out, 0, out);
+    GM_TRY(gm_graph_alloc(g, &dx, h->rows * in, sizeof(float), err));
+    struct gm_matmul d = {.m = h->rows, .k = out, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
+                          .b_layout = GM_B_ROWS};
+    GM_TRY(gm_matmul_run(g->engine, &d, h->d_out, w->w, NULL, dx, err));
+    GM_TRY(gm_graph_grad(g, h->x, err));
+    g->kn->from_f32(h->x->rows * in, dx, h->x->d);
+    h->x->has_d = true;
+done:
+    return st;
+}
+
+enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight, size_t bias,
+                          float **out, float **d_out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_param *w = &g->params->p[weight];
+    size_t in = x->cols, k = w->shape[0], rows = x->rows;
+    void *ctx, *xf, *y, *dy = NULL;
+    GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct head), err));
+    GM_TRY(gm_graph_alloc(g, &xf, rows * in, sizeof(float), err));
+    GM_TRY(gm_graph_alloc(g, &y, rows * k, sizeof(float), err));
+    if (g->training) {
+        GM_TRY(gm_graph_alloc(g, &dy, rows * k, sizeof(float), err));
+        memset(dy, 0, rows * k * sizeof(float));
+    }
+    g->kn->to_f32(rows * in, x->x, xf);
+    struct head *h = ctx;
+    *h = (struct head){.x = x, .n = n, .rows = rows, .weight = weight, .bias = bias, .xf = xf, .d_out = dy};
+    struct gm_matmul d = {.m = rows, .k = in, .n = k, .dtype = GM_F32, .dst_dtype = GM_F32,
+                          .b_layout = GM_B_TRANSPOSED, .has_bias = true};
+    GM_TRY(gm_matmul_run(g->engine, &d, xf, w->w, g->params->p[bias].w, y, err));
+    *out = y;
+    *d_out = dy;
+    st = gm_graph_record(g, head_back, h, err);
+done:
+    return st;
+}

@@ -1,0 +1,353 @@
+#include "nn/params.h"
+
+#include "base/alloc.h"
+
+#include <stdio.h>
+
+void gm_params_init(struct gm_params *ps, enum gm_dtype dtype, bool training)
+{
+    *ps = (struct gm_params){.dtype = dtype, .training = training};
+    gm_arena_init(&ps->arena, 0);
+}
+
+void gm_params_clear(struct gm_params *ps)
+{
+    for (size_t i = 0; i < ps->n; i++) {
+        struct gm_param *p = &ps->p[i];
+        gm_packed_free(p->packed);
+        void *all[] = {p->w, p->w16, p->g, p->m, p->v, p->slot, p->touched};
+        for (size_t k = 0; k < sizeof all / sizeof *all; k++)
+            gm_free(all[k]);
+    }
+    gm_free(ps->p);
+    gm_arena_clear(&ps->arena);
+    *ps = (struct gm_params){0};
+}
+
+enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
+                                   size_t rows, size_t cols, const char *const names[3],
+                                   struct gm_error *err)
+{
+    size_t parts = names[1] ? 3 : 1, n;
+    if (!gm_mul_size(rows, parts, &rows) || !gm_mul_size(rows, cols ? cols : 1, &n))
+        return GM_FAIL(err, GM_ESHAPE, "parameter %s is too large", names[0]);
+    if (ps->n == ps->cap) {
+        size_t cap = ps->cap ? 2 * ps->cap : 64;
+        struct gm_param *grown = gm_realloc(ps->p, cap, sizeof *grown);
+        if (!grown)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        ps->p = grown;
+        ps->cap = cap;
+    }
+    struct gm_param *p = &ps->p[ps->n];
+    *p = (struct gm_param){.n_parts = parts,
+                           .kind = kind,
+                           .rank = cols ? 2 : 1,
+                           .shape = {rows, cols ? cols : 1},
+                           .n = n,
+                           .decay = kind != GM_VECTOR,
+                           .packed_stale = true};
+    for (size_t k = 0; k < parts; k++) {
+        p->names[k] = gm_arena_str(&ps->arena, gm_str(names[k])).p;
+        if (!p->names[k])
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    *index = ps->n++;
+    return GM_OK;
+}
+
+enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
+                             size_t rows, size_t cols, struct gm_error *err, const char *name_fmt,
+                             ...)
+{
+    char name[256];
+    va_list ap;
+    va_start(ap, name_fmt);
+    vsnprintf(name, sizeof name, name_fmt, ap);
+    va_end(ap);
+    return gm_params_add_parts(ps, index, kind, rows, cols, (const char *const[3]){name}, err);
+}
+
+static bool has_values(const struct gm_param *p) { return p->w || p->stored.data; }
+
+static bool find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
+{
+    char prefixed[300];
+    snprintf(prefixed, sizeof prefixed, "bert.%s", name);
+    return gm_safetensors_get(f, name, out) || gm_safetensors_get(f, prefixed, out);
+}
+
+static enum gm_status check_part(const struct gm_param *p, const struct gm_tensor *t,
+                                 const char *name, const char *path, struct gm_error *err)
+{
+    size_t rows = p->shape[0] / p->n_parts;
+    bool same = t->rank == p->rank && t->shape[0] == rows && (p->rank == 1 || t->shape[1] == p->shape[1]);
+    if (!same)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: tensor %s has shape [%zu,%zu] (rank %u) where the model's config.json "
+                       "asks for [%zu,%zu] (rank %u)",
+                       path, name, t->shape[0], t->rank > 1 ? t->shape[1] : 1, t->rank, rows,
+                       p->shape[1], p->rank);
+    if (t->dtype != GM_F32 && t->dtype != GM_BF16 && t->dtype != GM_F16)
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)", path,
+                       name);
+    return GM_OK;
+}
+
+static enum gm_status bind_one(struct gm_param *p, const struct gm_safetensors *f,
+                               struct gm_error *err)
+{
+    struct gm_tensor parts[GM_PARAM_PARTS];
+    const char *path = gm_safetensors_path(f);
+    bool adjacent = true;
+    size_t n = p->n / p->n_parts;
+    for (size_t k = 0; k < p->n_parts; k++) {
+        if (!find(f, p->names[k], &parts[k]))
+            return GM_OK;
+        enum gm_status st = check_part(p, &parts[k], p->names[k], path, err);
+        if (st != GM_OK)
+            return st;
+        adjacent = adjacent && parts[k].dtype == parts[0].dtype &&
+                   parts[k].data == (const char *)parts[0].data + k * n * gm_dtype_size(parts[0].dtype);
+    }
+    if (adjacent) { /* as we write them ourselves: one mapped block */
+        p->stored = parts[0];
+        p->stored.shape[0] = p->shape[0];
+        return GM_OK;
+    }
+    p->w = gm_alloc_aligned(p->n, sizeof *p->w);
+    if (!p->w)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t k = 0; k < p->n_parts; k++)
+        gm_tensor_to_f32(&parts[k], 0, n, p->w + k * n);
+    return GM_OK;
+}
+
+enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < ps->n && st == GM_OK; i++)
+        if (!has_values(&ps->p[i]))
+            st = bind_one(&ps->p[i], f, err);
+    return st;
+}
+
+const char *gm_params_missing(const struct gm_params *ps)
+{
+    for (size_t i = 0; i < ps->n; i++)
+        if (!has_values(&ps->p[i]))
+            return ps->p[i].names[0];
+    return NULL;
+}
+
+static enum gm_status own_f32(struct gm_param *p, struct gm_error *err)
+{
+    if (p->w)
+        return GM_OK;
+    p->w = gm_alloc_aligned(p->n, sizeof *p->w);
+    if (!p->w)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
+    if (p->stored.data)
+        gm_tensor_to_f32(&p->stored, 0, p->n, p->w);
+    p->stored.data = NULL;
+    return GM_OK;
+}
+
+enum gm_status gm_params_init_normal(struct gm_params *ps, size_t index, double std,
+                                     struct gm_rng *rng, struct gm_error *err)
+{
+    struct gm_param *p = &ps->p[index];
+    enum gm_status st = own_f32(p, err);
+    for (size_t i = 0; st == GM_OK && i < p->n; i++)
+        p->w[i] = (float)(std * gm_rng_normal(rng));
+    return st;
+}
+
+enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float value,
+                                    struct gm_error *err)
+{
+    struct gm_param *p = &ps->p[index];
+    enum gm_status st = own_f32(p, err);
+    for (size_t i = 0; st == GM_OK && i < p->n; i++)
+        p->w[i] = value;
+    return st;
+}
+
+static enum gm_status ready_for_training(struct gm_param *p, struct gm_error *err)
+{
+    enum gm_status st = own_f32(p, err);
+    if (st != GM_OK)
+        return st;
+    p->m = gm_alloc(p->n, sizeof *p->m); /* zeroed pages: untouched embedding rows cost nothing */
+    p->v = gm_alloc(p->n, sizeof *p->v);
+    if (p->kind == GM_EMBEDDING)
+        p->slot = gm_alloc(p->shape[0], sizeof *p->slot);
+    else
+        p->g = gm_alloc_aligned(p->n, sizeof *p->g);
+    if (!p->m || !p->v || !(p->kind == GM_EMBEDDING ? (void *)p->slot : (void *)p->g))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
+    return GM_OK;
+}
+
+static void refresh_w16(struct gm_param *p)
+{
+    for (size_t i = 0; p->w16 && i < p->n; i++)
+        p->w16[i] = gm_bf16_from_f32(p->w[i]);
+    p->packed_stale = true;
+}
+
+enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
+{
+    const char *missing = gm_params_missing(ps);
+    if (missing)
+        return GM_FAIL(err, GM_EMODEL, "tensor %s is missing", missing);
+    for (size_t i = 0; i < ps->n; i++) {
+        struct gm_param *p = &ps->p[i];
+        enum gm_status st = GM_OK;
+        if (ps->training && !p->frozen)
+            st = ready_for_training(p, err);
+        else if (p->kind == GM_VECTOR || (p->kind == GM_MATRIX && p->stored.data &&
+                                          p->stored.dtype != ps->dtype))
+            st = own_f32(p, err);
+        if (st == GM_OK && p->kind == GM_MATRIX && p->w && ps->dtype == GM_BF16) {
+            p->w16 = gm_alloc_aligned(p->n, sizeof *p->w16);
+            if (!p->w16)
+                return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
+            refresh_w16(p);
+            if (!ps->training || p->frozen) {
+                gm_free(p->w);
+                p->w = NULL;
+            }
+        }
+        if (st != GM_OK)
+            return st;
+    }
+    return GM_OK;
+}
+
+const void *gm_param_matrix(const struct gm_param *p, enum gm_dtype dtype)
+{
+    if (p->stored.data)
+        return p->stored.data;
+    return dtype == GM_BF16 ? (const void *)p->w16 : p->w;
+}
+
+void gm_param_row(const struct gm_param *p, size_t row, float *out)
+{
+    if (p->w)
+        memcpy(out, p->w + row * p->shape[1], p->shape[1] * sizeof *out);
+    else
+        gm_tensor_to_f32(&p->stored, row * p->shape[1], p->shape[1], out);
+}
+
+float *gm_param_touch(struct gm_param *p, size_t row)
+{
+    size_t width = p->shape[1];
+    if (p->slot[row])
+        return p->g + (p->slot[row] - 1) * width;
+    if (p->n_touched == p->cap_touched) {
+        size_t cap = p->cap_touched ? 2 * p->cap_touched : 256;
+        uint32_t *touched = gm_realloc(p->touched, cap, sizeof *touched);
+        if (!touched)
+            return NULL;
+        p->touched = touched;
+        size_t n;
+        float *g = gm_mul_size(cap, width, &n) ? gm_realloc(p->g, n, sizeof *g) : NULL;
+        if (!g)
+            return NULL;
+        p->g = g;
+        p->cap_touched = cap;
+    }
+    p->touched[p->n_touched++] = (uint32_t)row;
+    p->slot[row] = (uint32_t)p->n_touched;
+    float *g = p->g + (p->n_touched - 1) * width;
+    memset(g, 0, width * sizeof *g);
+    return g;
+}
+
+void gm_param_values(const struct gm_param *p, float *out)
+{
+    if (p->w)
+        memcpy(out, p->w, p->n * sizeof *out);
+    else if (p->stored.data)
+        gm_tensor_to_f32(&p->stored, 0, p->n, out);
+    else
+        for (size_t i = 0; i < p->n; i++)
+            out[i] = gm_bf16_to_f32(p->w16[i]);
+}
+
+void gm_param_set(struct gm_param *p, const float *values)
+{
+    memcpy(p->w, values, p->n * sizeof *p->w);
+    refresh_w16(p);
+}
+
+void gm_params_zero_grad(struct gm_params *ps)
+{
+    for (size_t i = 0; i < ps->n; i++) {
+        struct gm_param *p = &ps->p[i];
+        for (size_t k = 0; k < p->n_touched; k++)
+            p->slot[p->touched[k]] = 0;
+        p->n_touched = 0;
+        p->has_g = false;
+    }
+}
+
+/* The n_parts tensors of one parameter, their values in a new block. */
+static enum gm_status export(const struct gm_param *p, enum gm_dtype dtype, void **block,
+                             struct gm_tensor *out, const char **names, struct gm_error *err)
+{
+    size_t n = p->n / p->n_parts;
+    enum gm_dtype t = p->kind == GM_VECTOR ? GM_F32 : dtype;
+    float *values = gm_alloc_aligned(p->n, sizeof *values);
+    *block = values;
+    if (!values)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_param_values(p, values);
+    if (t == GM_BF16)
+        for (size_t i = 0; i < p->n; i++) { /* in place: the halves trail what is still to read */
+            uint16_t h = gm_bf16_from_f32(values[i]);
+            memcpy((char *)values + 2 * i, &h, 2);
+        }
+    for (size_t k = 0; k < p->n_parts; k++) {
+        out[k] = (struct gm_tensor){.dtype = t,
+                                    .rank = p->rank,
+                                    .shape = {p->shape[0] / p->n_parts, p->shape[1]},
+                                    .data = (char *)values + k * n * gm_dtype_size(t)};
+        names[k] = p->names[k];
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
+                              bool skip_frozen, const char *const *metadata, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t max = ps->n * GM_PARAM_PARTS, n = 0;
+    struct gm_tensor *tensors = gm_alloc(max, sizeof *tensors);
+    const char **names = gm_alloc(max, sizeof *names);
+    void **blocks = gm_alloc(ps->n, sizeof *blocks);
+    if (!tensors || !names || !blocks) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    /* Vectors first: f32 data in front keeps everything aligned. */
+    for (int vectors = 1; vectors >= 0; vectors--)
+        for (size_t i = 0; i < ps->n; i++) {
+            const struct gm_param *p = &ps->p[i];
+            if ((p->kind == GM_VECTOR) != vectors ||
+                (skip_frozen && p->frozen && p->kind == GM_EMBEDDING))
+                continue;
+            GM_TRY(export(p, dtype, &blocks[i], tensors + n, names + n, err));
+            n += p->n_parts;
+        }
+    st = gm_safetensors_write(path, tensors, names, n, metadata, err);
+done:
+    for (size_t i = 0; blocks && i < ps->n; i++)
+        gm_free(blocks[i]);
+    gm_free(blocks);
+    gm_free(names);
+    gm_free(tensors);
+    return st;
+}

@@ -1,0 +1,108 @@
+/* params.h - the table of a model's parameters: one row each, which drives loading, initialisation,
+ * the optimiser and saving. */
+#ifndef GM_NN_PARAMS_H
+#define GM_NN_PARAMS_H
+
+#include "base/arena.h"
+#include "base/rng.h"
+#include "nn/engine.h"
+#include "nn/safetensors.h"
+
+enum gm_param_kind {
+    GM_VECTOR,   /* biases, norms, transitions: used as f32 */
+    GM_MATRIX,   /* [out,in] of a linear layer: used in the compute type */
+    GM_EMBEDDING /* [rows,width]: read by rows; gradients only for the rows of a batch */
+};
+
+enum { GM_PARAM_PARTS = 3 };
+
+struct gm_param {
+    /* What it is. A parameter may be stored as up to three tensors of equal shape, one below the
+     * other (query, key, value). */
+    const char *names[GM_PARAM_PARTS];
+    size_t n_parts;
+    enum gm_param_kind kind;
+    unsigned rank;
+    size_t shape[2]; /* all parts together */
+    size_t n;        /* elements */
+    unsigned group;  /* learning-rate group */
+    bool decay;      /* weight decay applies */
+    bool frozen;
+
+    /* Its values. */
+    struct gm_tensor stored; /* mapped file content; data NULL = none (new, or being trained) */
+    float *w;                /* f32 values, owned; NULL for stored matrices and embeddings */
+    uint16_t *w16;           /* bf16 copy of a matrix for products, owned */
+    struct gm_packed *packed;/* the same in oneDNN's layout; made when first worth it */
+    bool packed_stale;
+
+    /* Training. */
+    float *g;      /* gradient [n]; of an embedding: [n_touched, width] */
+    bool has_g;    /* g holds something; else the first writer overwrites */
+    float *m, *v;  /* Adam's moments [n] */
+    uint32_t *slot;    /* embedding: row -> 1 + its place in `touched`; 0 = untouched */
+    uint32_t *touched; /* rows with a gradient, in order of first touch */
+    size_t n_touched, cap_touched;
+};
+
+struct gm_params {
+    struct gm_param *p;
+    size_t n, cap;
+    struct gm_arena arena; /* names */
+    enum gm_dtype dtype;   /* compute type */
+    bool training;
+};
+
+void gm_params_init(struct gm_params *ps, enum gm_dtype dtype, bool training);
+void gm_params_clear(struct gm_params *ps);
+
+/* gm_params_add - a new row named `name`; its index in *index (pointers move as rows are added).
+ * cols 0 = a vector of `rows`. Errors: NOMEM. */
+enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
+                             size_t rows, size_t cols, struct gm_error *err, const char *name_fmt,
+                             ...) GM_PRINTF(7, 8) GM_NODISCARD;
+/* gm_params_add_parts - the same for three tensors of [rows,cols] (cols 0: [rows]) each. */
+enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
+                                   size_t rows, size_t cols, const char *const names[3],
+                                   struct gm_error *err) GM_NODISCARD;
+
+/* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
+ * may carry the prefix "bert." there). The file must outlive the parameters. Errors: MODEL (a shape
+ * or type that is not what the model needs, naming file and tensor). */
+enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
+                              struct gm_error *err) GM_NODISCARD;
+/* gm_params_missing - name of the first parameter that still has no values; NULL = complete. */
+const char *gm_params_missing(const struct gm_params *ps);
+
+/* gm_params_init_normal, _zero - values for a new parameter. Errors: NOMEM. */
+enum gm_status gm_params_init_normal(struct gm_params *ps, size_t index, double std,
+                                     struct gm_rng *rng, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float value,
+                                    struct gm_error *err) GM_NODISCARD;
+
+/* gm_params_ready - after binding: copy what must be f32 or bf16, and allocate what training needs.
+ * Errors: NOMEM, MODEL (something is missing, named). */
+enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err) GM_NODISCARD;
+
+/* gm_param_matrix - a matrix in the compute type, row-major [out,in]; borrowed. */
+const void *gm_param_matrix(const struct gm_param *p, enum gm_dtype dtype);
+/* gm_param_row - row of an embedding as f32 into out[width]. */
+void gm_param_row(const struct gm_param *p, size_t row, float *out);
+/* gm_param_touch - gradient row of an embedding's row, zero when new in this step.
+ * NULL when memory is out. */
+float *gm_param_touch(struct gm_param *p, size_t row);
+/* gm_param_values - all values as f32 into out[n]. */
+void gm_param_values(const struct gm_param *p, float *out);
+/* gm_param_set - replace the values (training only): the master copy and what is derived from it. */
+void gm_param_set(struct gm_param *p, const float *values);
+
+/* gm_params_zero_grad - forget all gradients. */
+void gm_params_zero_grad(struct gm_params *ps);
+
+/* gm_params_save - write all parameters (but frozen embeddings when `skip_frozen`) as safetensors of
+ * `dtype`: matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
+enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
+                              bool skip_frozen, const char *const *metadata,
+                              struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,1 @@
+gm_test(nn_encoder LINK gm_nn)

@@ -1,0 +1,163 @@
+/* The encoder against transformers' BertModel on a tiny random model: states and the gradients of
+ * every parameter (tests/ref/encoder_reference.py made the expected values). */
+#include "nn/encoder.h"
+
+#include "base/alloc.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#include <cmocka.h>
+
+#define DIR "tests/golden/tiny-bert/"
+
+struct fixture {
+    struct gm_safetensors *weights, *expected;
+    struct gm_engine *engine;
+    struct gm_params params;
+    struct gm_encoder enc;
+    struct gm_graph g;
+    struct gm_batch batch;
+    uint32_t ids[64], positions[64], offsets[8];
+};
+
+static struct gm_tensor expected(const struct fixture *f, const char *name)
+{
+    struct gm_tensor t;
+    assert_true(gm_safetensors_get(f->expected, name, &t));
+    return t;
+}
+
+static void open_model(struct fixture *f, enum gm_dtype dtype)
+{
+    struct gm_error err;
+    struct gm_encoder_config c;
+    memset(f, 0, sizeof *f);
+    assert_int_equal(gm_encoder_config_load(&c, DIR "config.json", &err), GM_OK);
+    c.hidden_dropout = c.attention_dropout = 0;
+    assert_int_equal(gm_safetensors_open(&f->weights, DIR "model.safetensors", &err), GM_OK);
+    assert_int_equal(gm_safetensors_open(&f->expected, DIR "expected.safetensors", &err), GM_OK);
+    gm_params_init(&f->params, dtype, true);
+    assert_int_equal(gm_encoder_init(&f->enc, &c, &f->params, NULL, 0, &err), GM_OK);
+    assert_int_equal(gm_params_bind(&f->params, f->weights, &err), GM_OK);
+    assert_int_equal(gm_params_ready(&f->params, &err), GM_OK);
+    assert_int_equal(gm_engine_new(&f->engine, &err), GM_OK);
+    assert_int_equal(gm_graph_init(&f->g, f->engine, &f->params, 1 << 26, &err), GM_OK);
+    struct gm_tensor ids = expected(f, "ids"), offsets = expected(f, "offsets");
+    f->batch = (struct gm_batch){.n_tokens = ids.shape[0], .n_seqs = offsets.shape[0] - 1,
+                                 .ids = f->ids, .positions = f->positions, .offsets = f->offsets};
+    memcpy(f->ids, ids.data, ids.shape[0] * 4);
+    memcpy(f->offsets, offsets.data, offsets.shape[0] * 4);
+    for (size_t s = 0; s < f->batch.n_seqs; s++)
+        for (uint32_t i = f->offsets[s]; i < f->offsets[s + 1]; i++)
+            f->positions[i] = i - f->offsets[s];
+}
+
+static void close_model(struct fixture *f)
+{
+    gm_graph_clear(&f->g);
+    gm_params_clear(&f->params);
+    gm_engine_free(f->engine);
+    gm_safetensors_free(f->weights);
+    gm_safetensors_free(f->expected);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+static void assert_close(const float *a, const float *b, size_t n, double atol, double rtol,
+                         const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!(fabs((double)a[i] - (double)b[i]) <= atol + rtol * fabs((double)b[i])))
+            fail_msg("%s[%zu]: %g, expected %g", what, i, (double)a[i], (double)b[i]);
+}
+
+static struct gm_var *forward(struct fixture *f, bool training)
+{
+    struct gm_error err;
+    struct gm_var *hidden = NULL;
+    gm_graph_begin(&f->g, training, 1);
+    assert_int_equal(gm_encoder_forward(&f->enc, &f->g, &f->batch, &hidden, &err), GM_OK);
+    return hidden;
+}
+
+static void states_agree(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_model(&f, GM_F32);
+    for (int training = 0; training < 2; training++) {
+        struct gm_var *hidden = forward(&f, training);
+        struct gm_tensor t = expected(&f, "hidden");
+        assert_int_equal(hidden->cols, t.shape[1]);
+        assert_close(hidden->x, t.data, gm_tensor_count(&t), 2e-6, 1e-5, "hidden");
+    }
+    close_model(&f);
+}
+
+static void check_gradients(struct fixture *f, double atol, double rtol)
+{
+    struct gm_error err;
+    struct gm_var *hidden = forward(f, true);
+    struct gm_tensor probe = expected(f, "probe");
+    assert_int_equal(gm_graph_grad(&f->g, hidden, &err), GM_OK);
+    memset(hidden->d, 0, hidden->rows * hidden->cols * gm_dtype_size(f->g.dtype));
+    f->g.kn->from_f32(gm_tensor_count(&probe), probe.data, hidden->d);
+    hidden->has_d = true;
+    assert_int_equal(gm_graph_backward(&f->g, &err), GM_OK);
+    for (size_t i = 0; i < f->params.n; i++) {
+        const struct gm_param *p = &f->params.p[i];
+        for (size_t k = 0; k < p->n_parts; k++) {
+            char name[200];
+            snprintf(name, sizeof name, "grad.%s", p->names[k]);
+            struct gm_tensor t = expected(f, name);
+            size_t n = gm_tensor_count(&t), width = p->shape[1];
+            if (p->kind != GM_EMBEDDING) {
+                assert_close(p->g + k * n, t.data, n, atol, rtol, name);
+                continue;
+            }
+            static const float zero[64];
+            for (size_t r = 0; r < p->shape[0]; r++)
+                assert_close(p->slot[r] ? p->g + (p->slot[r] - 1) * width : zero,
+                             (const float *)t.data + r * width, width, atol, rtol, name);
+        }
+    }
+}
+
+static void gradients_agree(void **state)
+{
+    (void)state;
+    struct fixture f;
+    open_model(&f, GM_F32);
+    check_gradients(&f, 2e-5, 1e-4);
+    close_model(&f);
+}
+
+static void bf16_is_near(void **state)
+{
+    (void)state;
+    struct fixture f;
+    enum gm_dtype t;
+    if (gm_precision_pick("bf16", &t, NULL) != GM_OK) {
+        print_message("skipped: this CPU does not multiply bf16\n");
+        skip();
+    }
+    open_model(&f, GM_BF16);
+    struct gm_var *hidden = forward(&f, true);
+    struct gm_tensor e = expected(&f, "hidden");
+    float values[26 * 20];
+    f.g.kn->to_f32(26 * 20, hidden->x, values);
+    assert_close(values, e.data, 26 * 20, 0.06, 0.02, "hidden");
+    close_model(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(states_agree),
+        cmocka_unit_test(gradients_agree),
+        cmocka_unit_test(bf16_is_near),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
