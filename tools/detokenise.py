@@ -45,10 +45,10 @@ def joins_hyphen(tokens, tags, j, numeric_id):
         return False
     if tags[j].startswith("I-"):
         return True
-    if tags[j - 1] != "O" and right[0].isupper():
-        return False                       # Glen Campbell - Musicians play
     if left.lower() in PREFIXES or (left[-1].isdigit() and right[0].isdigit()):
         return True
+    if tags[j - 1] != "O":
+        return False                       # Glen Campbell - Musicians play
     return left[0].islower() and right[0].islower()
 
 
