@@ -30,7 +30,8 @@
     X(ov_partial_shape_create_static)                                                              \
     X(ov_partial_shape_free)                                                                       \
     X(ov_get_error_info)                                                                           \
-    X(ov_get_last_err_msg)
+    X(ov_get_last_err_msg)                                                                         \
+    X(ov_free)
 
 struct gm_openvino_api {
 #define GM_OPENVINO_FIELD(name) __typeof__(&name) name;

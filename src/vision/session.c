@@ -26,9 +26,12 @@ static enum gm_status fail(const struct gm_session *s, enum gm_status code, ov_s
                            const char *what, struct gm_error *err)
 {
     const char *info = s->ov.ov_get_error_info(rc);
-    const char *more = s->ov.ov_get_last_err_msg();
-    return GM_FAIL(err, code, "%s: %s (%s%s%.600s)", s->path, what, info ? info : "unknown error",
-                   more && more[0] ? ": " : "", more ? more : "");
+    const char *more = s->ov.ov_get_last_err_msg(); /* a copy that is ours */
+    GM_FAIL(err, code, "%s: %s (%s%s%.600s)", s->path, what, info ? info : "unknown error",
+            more && more[0] ? ": " : "", more ? more : "");
+    if (more)
+        s->ov.ov_free(more);
+    return code;
 }
 
 static enum gm_status check_file(const char *path, const struct gm_session_opts *opts,

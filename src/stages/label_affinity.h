@@ -1,0 +1,16 @@
+/* label_affinity.h - how near an object's label is in meaning to an entity that is no person. */
+#ifndef GM_STAGES_LABEL_AFFINITY_H
+#define GM_STAGES_LABEL_AFFINITY_H
+
+#include "data/record.h"
+
+/* gm_label_affinity - 0 (nothing in common) to 1.
+ *   1.0  the label, or its plural, stands in the entity's expression or text ("a dog", "Hot Dogs")
+ *   0.8  a word of the table stands there that means such an object ("MacBook" - laptop)
+ *   0.6  the fine type names the label's kind ("animal" - cat, dog, …)
+ * The text counts only for things: a place or an organisation is called "Chicago Bears", "Orange
+ * County" or "Apple" without any such object in the picture. Whole words, ASCII case ignored.
+ * Source: hand-written table; docs/grounding.md says what it can't know. Pure. */
+float gm_label_affinity(struct gm_str label, const struct gm_entity *e);
+
+#endif

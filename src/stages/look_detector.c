@@ -1,0 +1,111 @@
+/* look, by the closed-set detector: the objects of the picture and, where the post has no caption,
+ * one made from their labels ("two people and a dog"). */
+#include "stages/backends.h"
+#include "stages/caption.h"
+#include "stages/pixels.h"
+
+#include "base/alloc.h"
+#include "base/models.h"
+#include "vision/coco.h"
+#include "vision/detector.h"
+
+#include <string.h>
+
+enum { OBJECTS_MAX = 100 };
+
+struct look {
+    struct gm_detector *detector;
+};
+
+static void close_look(void *self)
+{
+    struct look *l = self;
+    if (!l)
+        return;
+    gm_detector_free(l->detector);
+    gm_free(l);
+}
+
+/* Settings: model (a model's name or folder, default "nanodet"), score (objects below it are
+ * dropped), iou (how far two boxes of a kind may overlap). */
+static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    static const char *const known[] = {"model", "score", "iou", NULL};
+    enum gm_status st = GM_OK;
+    struct look *l = NULL;
+    struct gm_str model = GM_STR("nanodet");
+    const char *path;
+    struct gm_detector_opts opts = gm_detector_opts_default();
+    double score = (double)opts.score_min, iou = (double)opts.iou_max;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    *self = NULL;
+    GM_TRY(gm_settings_check(settings, "look", known, err));
+    GM_TRY(gm_settings_str(settings, "model", &model, err));
+    GM_TRY(gm_settings_num(settings, "score", 0.01, 1, &score, err));
+    GM_TRY(gm_settings_num(settings, "iou", 0, 1, &iou, err));
+    opts.score_min = (float)score;
+    opts.iou_max = (float)iou;
+    if (!(l = gm_alloc(1, sizeof *l))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_model_path(&a, model.p, "nanodet.onnx", &path, err));
+    GM_TRY(gm_detector_load(&l->detector, path, &opts, err));
+    *self = l;
+    l = NULL;
+done:
+    close_look(l);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status look_at(struct look *l, struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_image *im;
+    struct gm_detection found[OBJECTS_MAX];
+    size_t n;
+    GM_TRY(gm_post_pixels(p, &im, err));
+    GM_TRY(gm_detector_run(l->detector, im, found, OBJECTS_MAX, &n, err));
+    struct gm_object *objects = gm_arena_alloc(&p->arena, n, sizeof *objects);
+    if (!objects) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        objects[i].label = gm_str(gm_coco_class(found[i].class_id)->label);
+        objects[i].score = found[i].score;
+        memcpy(objects[i].box, found[i].box, sizeof objects[i].box);
+    }
+    p->objects = objects;
+    p->n_objects = n;
+    p->has_objects = true;
+    if (!p->caption.n)
+        GM_TRY(gm_caption_of_objects(&p->arena, objects, n, &p->caption, err));
+done:
+    return st;
+}
+
+static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    (void)err;
+    gm_posts_decode(posts, n, "look");
+    for (size_t i = 0; i < n; i++) {
+        struct gm_error e = {0};
+        if (posts[i]->error.stage.n || !posts[i]->image.n)
+            continue;
+        if (look_at(self, posts[i], &e) != GM_OK)
+            gm_post_fail(posts[i], "look", &e);
+    }
+    return GM_OK;
+}
+
+const struct gm_backend gm_backend_look_detector = {
+    .stage = "look",
+    .name = "detector",
+    .needs_image = true,
+    .open = open_look,
+    .run = run_look,
+    .close = close_look,
+};

@@ -1,0 +1,167 @@
+/* segment, by person matting: one mask a box whose object is a person. Any other box stays and says
+ * why it has no mask. */
+#include "stages/backends.h"
+#include "stages/pixels.h"
+
+#include "base/alloc.h"
+#include "base/models.h"
+#include "image/mask.h"
+#include "vision/matting.h"
+
+#include <string.h>
+
+struct segment {
+    struct gm_matting *matting;
+    uint8_t *mask; /* [mask_cap], of the picture at hand */
+    size_t mask_cap;
+};
+
+/* File of each matting kind in its model's folder. */
+static const char *const FILES[] = {
+    [GM_MATTING_SELFIE] = "selfie.onnx",
+    [GM_MATTING_POSE] = "pose_landmark_full.tflite",
+};
+
+static void close_segment(void *self)
+{
+    struct segment *s = self;
+    if (!s)
+        return;
+    gm_matting_free(s->matting);
+    gm_free(s->mask);
+    gm_free(s);
+}
+
+/* Settings: model ("selfie" or "pose"), threshold (probability that makes a pixel a person's),
+ * min_share (smaller pieces than this share of the largest are dropped). */
+static enum gm_status open_segment(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    static const char *const known[] = {"model", "threshold", "min_share", NULL};
+    enum gm_status st = GM_OK;
+    struct segment *s = NULL;
+    struct gm_str model = GM_STR("selfie");
+    enum gm_matting_kind kind;
+    const char *path;
+    struct gm_matting_opts opts = gm_matting_opts_default();
+    double threshold = (double)opts.threshold, min_share = (double)opts.min_share;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    *self = NULL;
+    GM_TRY(gm_settings_check(settings, "segment", known, err));
+    GM_TRY(gm_settings_str(settings, "model", &model, err));
+    GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
+    GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
+    opts.threshold = (float)threshold;
+    opts.min_share = (float)min_share;
+    if (!gm_matting_kind_parse(model.p, &kind)) {
+        st = GM_FAIL(err, GM_EARG, "stage segment: unknown model \"%.*s\"; it knows selfie and pose",
+                     GM_STR_ARG(model));
+        goto done;
+    }
+    if (!(s = gm_alloc(1, sizeof *s))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_model_path(&a, model.p, FILES[kind], &path, err));
+    GM_TRY(gm_matting_load(&s->matting, kind, path, &opts, err));
+    *self = s;
+    s = NULL;
+done:
+    close_segment(s);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status reserve_mask(struct segment *s, const struct gm_image *im,
+                                   struct gm_error *err)
+{
+    size_t need = (size_t)im->w * im->h;
+    if (need <= s->mask_cap)
+        return GM_OK;
+    gm_free(s->mask);
+    s->mask_cap = 0;
+    if (!(s->mask = gm_alloc(need, 1)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", im->w, im->h);
+    s->mask_cap = need;
+    return GM_OK;
+}
+
+/* A region before entity `e`, region `k` with the same box: its mask is the same too. */
+static const struct gm_region *seen_before(const struct gm_post *p, size_t e, size_t k)
+{
+    const struct gm_region *r = &p->entities[e].regions[k];
+    for (size_t i = 0; i <= e; i++)
+        for (size_t j = 0; j < (i < e ? p->entities[i].n_regions : k); j++) {
+            const struct gm_region *old = &p->entities[i].regions[j];
+            if (memcmp(old->box, r->box, sizeof r->box) == 0 && gm_str_eq(old->label, r->label))
+                return old;
+        }
+    return NULL;
+}
+
+static enum gm_status segment_region(struct segment *s, struct gm_post *p, struct gm_region *r,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_image *im;
+    size_t area;
+    if (!gm_str_eq_c(r->label, "person")) {
+        r->note = GM_STR("no_mask:not_a_person");
+        goto done;
+    }
+    GM_TRY(gm_post_pixels(p, &im, err));
+    GM_TRY(reserve_mask(s, im, err));
+    GM_TRY(gm_matting_run(s->matting, im, r->box, s->mask, &area, err));
+    if (area == 0) {
+        r->note = GM_STR("no_mask:nobody_seen");
+        goto done;
+    }
+    GM_TRY(gm_rle_encode(&p->arena, s->mask, im->h, im->w, &r->mask.counts, err));
+    r->mask.h = im->h;
+    r->mask.w = im->w;
+done:
+    return st;
+}
+
+static enum gm_status segment_post(struct segment *s, struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t e = 0; e < p->n_entities; e++)
+        for (size_t k = 0; k < p->entities[e].n_regions; k++) {
+            struct gm_region *r = &p->entities[e].regions[k];
+            if (r->mask.counts.n)
+                continue; /* it came with the post */
+            const struct gm_region *old = seen_before(p, e, k);
+            if (old) {
+                r->mask = old->mask;
+                r->note = old->note;
+            } else {
+                GM_TRY(segment_region(s, p, r, err));
+            }
+        }
+done:
+    return st;
+}
+
+static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
+                                  struct gm_error *err)
+{
+    (void)err;
+    for (size_t i = 0; i < n; i++) {
+        struct gm_error e = {0};
+        if (posts[i]->error.stage.n || !posts[i]->image.n)
+            continue;
+        if (segment_post(self, posts[i], &e) != GM_OK)
+            gm_post_fail(posts[i], "segment", &e);
+    }
+    return GM_OK;
+}
+
+const struct gm_backend gm_backend_segment_matting = {
+    .stage = "segment",
+    .name = "matting",
+    .needs_image = true,
+    .open = open_segment,
+    .run = run_segment,
+    .close = close_segment,
+};
