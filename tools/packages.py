@@ -322,10 +322,10 @@ def print_size(packages):
 
 def make(packages, model_names, libraries):
     for p, to_unpack, models in missing(packages, model_names):
-        if not libraries and not models:
+        if not models and not (to_unpack and libraries):
             continue
         archive = packages.archive(p)
-        if to_unpack:
+        if to_unpack and libraries:
             unpack(archive, p)
             os.makedirs(STAMPS, exist_ok=True)
             with open(stamp_path(p), "w", encoding="ascii") as f:
