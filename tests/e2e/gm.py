@@ -35,12 +35,13 @@ class Result:
         return [l[len(mark):] for l in self.err.splitlines() if l.startswith(mark)]
 
 
-def run(*args, stdin="", env=None, stdout=None, cwd=None):
+def run(*args, stdin="", env=None, stdout=None, cwd=None, program=PROGRAM):
     """Run the program; stdin is text or bytes. A death by a signal fails the test."""
     data = stdin if isinstance(stdin, bytes) else stdin.encode()
-    p = subprocess.run([PROGRAM, *map(str, args)], input=data, stdout=stdout or subprocess.PIPE,
+    words = [a if isinstance(a, bytes) else str(a) for a in args]
+    p = subprocess.run([program, *words], input=data, stdout=stdout or subprocess.PIPE,
                        stderr=subprocess.PIPE, timeout=TIMEOUT_S, env={**os.environ, **(env or {})},
-                       cwd=cwd)
+                       cwd=cwd, check=False)
     out = (p.stdout or b"").decode("utf-8")
     err = p.stderr.decode("utf-8", "replace")
     assert p.returncode >= 0, f"killed by signal {-p.returncode}: {args}\n{err[-2000:]}"

@@ -1,0 +1,277 @@
+"""Everything a user can get wrong: one clear line that says what and where, the right status, no
+crash, and no output that looks complete. Runs a recipe without the tagger; what concerns the
+tagger is in test_tagging.py."""
+import json
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import zlib
+
+import gm
+
+PHOTO = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+RECIPE = "name: boxes\nstages:\n  - stage: look\n  - stage: expand\n"
+
+
+def png(width, height, rows=b""):
+    def chunk(kind, data):
+        body = kind + data
+        return struct.pack(">I", len(data)) + body + struct.pack(">I", zlib.crc32(body))
+    head = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(rows)) + \
+        chunk(b"IEND", b"")
+
+
+def good_png():
+    return png(40, 30, b"".join(b"\0" + b"\x40\x80\xc0" * 40 for _ in range(30)))
+
+
+def predict(d, lines, *args, **kw):
+    """The lines (posts or raw text) as posts.jsonl through the recipe above."""
+    text = b"".join((l if isinstance(l, bytes) else json.dumps(l).encode()) + b"\n" for l in lines)
+    d.write("posts.jsonl", text)
+    d.write("boxes.yaml", RECIPE)
+    return gm.run("predict", d / "posts.jsonl", "--recipe", d / "boxes.yaml", *args, **kw)
+
+
+def check_bad_image(d, name, *parts):
+    """A bad image between two good posts: the others are done, --strict stops without output."""
+    posts = [{"id": "a", "text": "x", "image": "good.png"}, {"id": "b", "text": "y", "image": name},
+             {"id": "c", "text": "z"}]
+    d.write("good.png", good_png())
+    r = gm.expect(predict(d, posts), 3, "post b: look: ", d / name, *parts)
+    assert [p["id"] for p in r.posts] == ["a", "b", "c"], r.out
+    assert r.posts[1]["error"]["stage"] == "look" and r.posts[1]["text"] == "y", r.posts[1]
+    assert "error" not in r.posts[0] and "objects" in r.posts[0], r.posts[0]
+    out = d.write("out.jsonl", "kept\n")
+    gm.expect(predict(d, posts, "--strict", "-o", out), 1, "post b: look: ", d / name)
+    with open(out, encoding="utf-8") as f:
+        assert f.read() == "kept\n"
+    assert not [n for n in d.names() if n.endswith(".tmp")], d.names()
+
+
+def test_missing_image():
+    with gm.Folder() as d:
+        check_bad_image(d, "none.jpg", "No such file")
+
+
+def test_empty_image():
+    with gm.Folder() as d:
+        d.write("empty.jpg", "")
+        check_bad_image(d, "empty.jpg", "empty")
+
+
+def test_text_named_jpg():
+    with gm.Folder() as d:
+        d.write("text.jpg", "this is no picture\n" * 50)
+        check_bad_image(d, "text.jpg")
+
+
+def test_directory_for_an_image():
+    with gm.Folder() as d:
+        os.mkdir(d / "dir.jpg")
+        check_bad_image(d, "dir.jpg", "directory")
+
+
+def test_huge_header():
+    with gm.Folder() as d:
+        d.write("huge.png", png(60000, 60000))
+        check_bad_image(d, "huge.png", "60000")
+
+
+def test_corrupt_png():
+    with gm.Folder() as d:
+        data = bytearray(good_png())
+        data[45:55] = b"\xff" * 10
+        d.write("bad.png", bytes(data))
+        check_bad_image(d, "bad.png")
+
+
+def test_truncated_jpeg():
+    with open(PHOTO, "rb") as f:
+        data = f.read()
+    with gm.Folder() as d:
+        for n in (3, 200, len(data) // 2, len(data) - 2000):
+            d.write("cut.jpg", data[:n])
+            check_bad_image(d, "cut.jpg")
+
+
+def test_jpeg_huge_header():
+    with open(PHOTO, "rb") as f:
+        data = bytearray(f.read())
+    at = data.index(b"\xff\xc0") if b"\xff\xc0" in data else data.index(b"\xff\xc2")
+    data[at + 5:at + 9] = struct.pack(">HH", 60000, 60000)
+    with gm.Folder() as d:
+        d.write("huge.jpg", bytes(data))
+        check_bad_image(d, "huge.jpg", "60000")
+
+
+def test_unreadable_image():
+    if os.geteuid() == 0:
+        raise gm.Skip("root reads everything")
+    with gm.Folder() as d:
+        os.chmod(d.write("secret.jpg", "x"), 0)
+        check_bad_image(d, "secret.jpg", "denied")
+
+
+def check_bad_line(line, *parts):
+    with gm.Folder() as d:
+        posts = [{"id": "a", "text": "x"}, line, {"id": "c", "text": "z"}]
+        r = gm.expect(predict(d, posts), 3, d / "posts.jsonl" + ":2:", *parts)
+        assert [p["id"] for p in r.posts] == ["a", "c"], r.out
+        gm.expect(predict(d, posts, "--strict", "-o", d / "out.jsonl"), 1, d / "posts.jsonl" + ":2:")
+        assert d.names() == ["boxes.yaml", "posts.jsonl"], d.names()
+
+
+def test_malformed_json():
+    check_bad_line(b'{"id": "b", "text"')
+    check_bad_line(b'{"id": "b", "text": "y"} trailing')
+    check_bad_line(b"[1, 2]", "object")
+    check_bad_line(b'"just a string"')
+    check_bad_line(b'{"id": "b"}', "text")
+    check_bad_line(b'{"id": "b", "text": 17}', "text")
+    check_bad_line(b'{"id": "b", "text": "y", "image": ["x"]}', "image")
+    check_bad_line(b'{"id": "b", "text": "y", "entities": 3}', "entities")
+    check_bad_line(b'{"id": "b", "text": "y", "entities": [{"start": 5, "end": 2, "type": "PER"}]}',
+                   "entities")
+    check_bad_line(b"\x00\x01\x02")
+
+
+def test_nested_brackets():
+    check_bad_line(b"[" * 200000 + b"]" * 200000)
+    check_bad_line(b'{"text": "y", "x": ' + b"[" * 200000 + b"]" * 200000 + b"}")
+    check_bad_line(b'{"a":' * 200000)
+
+
+def test_invalid_utf8():
+    with gm.Folder() as d:
+        r = gm.expect_ok(predict(d, [b'{"id": "a", "text": "caf\xe9 \xf0\x9f\x98 x"}']))
+        assert r.posts[0]["text"] == "caf\ufffd \ufffd x", r.out
+        d.write("boxes.yaml", RECIPE)
+        r = gm.expect_ok(gm.run("predict", "--recipe", d / "boxes.yaml", "--text", b"caf\xe9"))
+        assert r.posts[0]["text"] == "caf\ufffd", r.out
+
+
+def test_conll():
+    with gm.Folder() as d:
+        d.write("boxes.yaml", RECIPE)
+        path = d.write("posts.txt", "IMGID:1\nParis\tB-LOC\n\nIMGID:2\nBad\tB-LOC\tx\ty\n\n"
+                                    "IMGID:3\nRome\tB-LOC\n\n")
+        r = gm.expect(gm.run("predict", path, "--recipe", d / "boxes.yaml"), 3, path + ":5")
+        assert [p["id"] for p in r.posts] == ["1", "3"], r.out
+        r = gm.run("predict", path, "--recipe", d / "boxes.yaml", "--images", d / "pictures")
+        assert r.code == 3 and len(r.errors) == 3, r.err
+        assert d / "pictures/1.jpg" in r.err and d / "pictures/3.jpg" in r.err, r.err
+
+
+def test_million_words():
+    with gm.Folder() as d:
+        r = gm.expect_ok(predict(d, [{"id": "a", "text": "word " * 1000000}]))
+        assert len(r.posts[0]["text"]) >= 4999999
+
+
+def test_input_file():
+    with gm.Folder() as d:
+        d.write("boxes.yaml", RECIPE)
+        args = ["--recipe", d / "boxes.yaml", "-o", d / "out.jsonl"]
+        gm.expect(gm.run("predict", d / "none.jsonl", *args), 1, d / "none.jsonl", "No such file")
+        gm.expect(gm.run("predict", d.path, *args), 1, d.path, "directory")
+        assert d.names() == ["boxes.yaml"], d.names()
+        d.write("empty.jsonl", "")
+        gm.expect_ok(gm.run("predict", d / "empty.jsonl", *args))
+        assert os.path.getsize(d / "out.jsonl") == 0
+
+
+def test_order_and_fields():
+    """More posts than a batch holds: all there, in order, unknown fields kept."""
+    with gm.Folder() as d:
+        d.write("good.png", good_png())
+        posts = [{"id": str(i), "text": f"t{i}", "extra": {"n": i}} for i in range(200)]
+        for p in posts[::7]:
+            p["image"] = "good.png"
+        r = gm.expect_ok(predict(d, posts, "-o", d / "out.jsonl"))
+        assert r.out == ""
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            out = [json.loads(line) for line in f]
+        assert [p["id"] for p in out] == [p["id"] for p in posts]
+        assert all(p["extra"] == q["extra"] for p, q in zip(out, posts))
+        assert all(("objects" in p) == ("image" in p) for p in out)
+
+
+def test_output_place():
+    with gm.Folder() as d:
+        posts = [{"id": "a", "text": "x"}]
+        os.mkdir(d / "dir")
+        gm.expect(predict(d, posts, "-o", d / "dir"), 1, d / "dir", "is a directory")
+        gm.expect(predict(d, posts, "-o", d / "no/such/out.jsonl"), 1, d / "no/such/out.jsonl",
+                  "cannot write")
+        gm.expect(predict(d, posts, "--html", d / "dir"), 1, d / "dir", "is a directory")
+        if os.geteuid() != 0:
+            os.chmod(d / "dir", 0o500)
+            gm.expect(predict(d, posts, "-o", d / "dir/out.jsonl"), 1, "cannot write")
+
+
+def test_disk_full():
+    with gm.Folder() as d, open("/dev/full", "wb") as full:
+        posts = [{"id": "a", "text": "x"}]
+        gm.expect(predict(d, posts, "-o", "/dev/full"), 1, "/dev/full", "No space left")
+        gm.expect(predict(d, posts, stdout=full), 1, "standard output", "No space left")
+
+
+def test_file_size_limit():
+    """A disk that fills in the middle of the work: the old output stays, the new one goes."""
+    with gm.Folder() as d:
+        predict(d, [{"id": str(i), "text": "word " * 1000} for i in range(200)], "-o", d / "x.jsonl")
+        os.rename(d / "x.jsonl", d / "posts.jsonl")
+        out = d.write("out.jsonl", "kept\n")
+
+        def limit():
+            signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+            resource.setrlimit(resource.RLIMIT_FSIZE, (100000, 100000))
+        p = subprocess.run([gm.PROGRAM, "predict", d / "posts.jsonl", "--recipe", d / "boxes.yaml",
+                            "-o", out], stderr=subprocess.PIPE, stdout=subprocess.PIPE,
+                           preexec_fn=limit, timeout=gm.TIMEOUT_S, check=False)
+        gm.expect(gm.Result(p.returncode, "", p.stderr.decode()), 1, out, "cannot write")
+        with open(out, encoding="utf-8") as f:
+            assert f.read() == "kept\n"
+        assert d.names() == ["boxes.yaml", "out.jsonl", "posts.jsonl"], d.names()
+
+
+def test_recipes():
+    with gm.Folder() as d:
+        for text, part in ((RECIPE + "colour: red\n", "unknown key \"colour\""),
+                           (RECIPE + "    size: 3\n", "stage expand: unknown setting \"size\""),
+                           ("name: x\nstages:\n  - stage: look\n    score: high\n", "\"score\" must be"),
+                           ("name: x\nstages: [\n", "boxes.yaml:"),
+                           ("[]", "a recipe is a mapping"),
+                           ("", "boxes.yaml: empty file"),
+                           ("name: x\nstages:\n  - stage: look\n    backend: eyes\n",
+                            "stage look has no backend \"eyes\"; it has: detector"),
+                           ("name: x\nstages:\n  - stage: look\n    model: nothing\n",
+                            "no model \"nothing\"; known are: ")):
+            path = d.write("boxes.yaml", text)
+            photo = d.write("good.png", good_png())
+            r = gm.expect(gm.run("predict", "--recipe", path, "--text", "x", "--image", photo), 1, part)
+            assert r.out == "", r.out
+        gm.expect(gm.run("predict", "--recipe", d / "none.yaml", "--text", "x"), 1, d / "none.yaml")
+
+
+def test_missing_model():
+    """A model that is not there: the message names the command that gets it."""
+    with gm.Folder() as d:
+        d.write("recipes/boxes.yaml", RECIPE)
+        shutil.copy(os.path.join(gm.HOME, "models", "nanodet.json"), os.path.dirname(
+            d.write("models/.keep", "")))
+        # A copy of the program, since the folder above the executable counts as home as well.
+        program = shutil.copy(gm.PROGRAM, os.path.dirname(d.write("build/.keep", "")))
+        photo = d.write("good.png", good_png())
+        gm.expect(gm.run("predict", "--recipe", "boxes", "--text", "x", "--image", photo,
+                         env={"GMNER_HOME": d.path, "GMNER_MODELS": d / "none"}, program=program),
+                  1, "stage look: model nanodet: nanodet.onnx is not there",
+                  "get it with: gmner models get nanodet")
+
+
+gm.main(globals())
