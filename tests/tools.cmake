@@ -1,7 +1,6 @@
 # The set-up's scripts, tested with Python's standard library; needs no network.
-find_program(GM_PYTHON3 python3 REQUIRED)
-add_test(NAME tools/packages COMMAND ${GM_PYTHON3} -B tools/test_packages.py
+add_test(NAME tools/packages COMMAND ${GM_PYTHON} -B tools/test_packages.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-add_test(NAME tools/tfjs_to_onnx COMMAND ${GM_PYTHON3} -B tools/test_tfjs_to_onnx.py
+add_test(NAME tools/tfjs_to_onnx COMMAND ${GM_PYTHON} -B tools/test_tfjs_to_onnx.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 set_tests_properties(tools/packages tools/tfjs_to_onnx PROPERTIES TIMEOUT 120 LABELS fast)
