@@ -127,7 +127,7 @@ static size_t next_end(struct gm_str s, size_t at, size_t *url)
     return cut > at ? cut : end;
 }
 
-enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_span **spans, size_t *n,
+enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_word **spans, size_t *n,
                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -142,7 +142,7 @@ enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_span
         }
         size_t end = next_end(text, at, &url);
         GM_TRY(GM_ARENA_GROW(a, *spans, *n, cap, err));
-        (*spans)[(*n)++] = (struct gm_span){at, end};
+        (*spans)[(*n)++] = (struct gm_word){at, end};
         at = end;
     }
 done:

@@ -19,14 +19,14 @@
 
 #include <stddef.h>
 
-struct gm_span {
+struct gm_word {
     size_t start, end; /* bytes of the text, half-open */
 };
 
 /* gm_segment - the words of well-formed UTF-8 `text`, in order; *spans [*n] lives in the arena.
  * Words are never empty, hold no white space, and cover everything that is not white space.
  * Errors: NOMEM. Cost O(text.n). Threads: yes. */
-enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_span **spans, size_t *n,
+enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_word **spans, size_t *n,
                           struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -41,7 +41,7 @@ static struct gm_str unescape(struct gm_arena *a, struct gm_str s)
 
 static struct gm_str joined(struct gm_arena *a, struct gm_str text)
 {
-    struct gm_span *spans;
+    struct gm_word *spans;
     size_t n, at = 0;
     assert_int_equal(gm_segment(text, a, &spans, &n, NULL), GM_OK);
     char *out = gm_arena_alloc(a, 2 * text.n + 1, 1);
@@ -89,7 +89,7 @@ static void cases(void **state)
 
 /* Words are in order, not empty, without white space, on code point borders, and nothing but white
  * space is between them. */
-static void check_cover(struct gm_str s, const struct gm_span *spans, size_t n)
+static void check_cover(struct gm_str s, const struct gm_word *spans, size_t n)
 {
     size_t word = 0;
     for (size_t i = 0; i < s.n;) {
@@ -120,7 +120,7 @@ static void covers_any_text(void **state)
     for (int round = 0; round < 20000; round++) {
         char text[256];
         size_t n = 0, n_words, n_parts = gm_rng_below(&r, 16);
-        struct gm_span *spans;
+        struct gm_word *spans;
         for (size_t i = 0; i < n_parts; i++) {
             const char *part = parts[gm_rng_below(&r, sizeof parts / sizeof *parts)];
             memcpy(text + n, part, strlen(part));
@@ -147,7 +147,7 @@ static void huge(void **state)
     gm_arena_init(&a, 0);
     for (size_t c = 0; c < sizeof units / sizeof *units; c++) {
         size_t len = strlen(units[c].unit), n;
-        struct gm_span *spans;
+        struct gm_word *spans;
         char *text = gm_alloc(N, len);
         assert_non_null(text);
         for (size_t i = 0; i < N; i++)
@@ -164,7 +164,7 @@ static void huge(void **state)
 static void out_of_memory(void **state)
 {
     struct gm_arena a;
-    struct gm_span *spans;
+    struct gm_word *spans;
     struct gm_error err;
     size_t n;
     (void)state;
@@ -184,7 +184,7 @@ struct tally {
     bool show;
 };
 
-static bool is_border(const struct gm_span *spans, size_t n, size_t byte, bool start)
+static bool is_border(const struct gm_word *spans, size_t n, size_t byte, bool start)
 {
     for (size_t i = 0; i < n; i++)
         if ((start ? spans[i].start : spans[i].end) == byte)
@@ -195,7 +195,7 @@ static bool is_border(const struct gm_span *spans, size_t n, size_t byte, bool s
 static void measure_post(const struct gm_json *post, struct gm_arena *a, struct tally *t)
 {
     struct gm_str text, word;
-    struct gm_span *spans;
+    struct gm_word *spans;
     size_t n;
     const struct gm_json *words = gm_json_get(post, "words"), *ents = gm_json_get(post, "entities");
     assert_true(gm_json_str(gm_json_get(post, "text"), &text));
