@@ -11,7 +11,8 @@ struct gm_predict_out;
  * to be writable. *out is yours until commit or abort. Errors: IO, NOMEM. */
 enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *output,
                                    const char *html, struct gm_error *err) GM_NODISCARD;
-enum gm_status gm_predict_out_post(struct gm_predict_out *o, const struct gm_post *post,
+/* gm_predict_out_post - write a post; changes its image path to one that is right beside the output. */
+enum gm_status gm_predict_out_post(struct gm_predict_out *o, struct gm_post *post,
                                    struct gm_error *err) GM_NODISCARD;
 /* gm_predict_out_commit - put the files in their places; frees o whatever the result. */
 enum gm_status gm_predict_out_commit(struct gm_predict_out *o, struct gm_error *err) GM_NODISCARD;
