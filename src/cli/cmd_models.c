@@ -68,12 +68,12 @@ static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
         const struct gm_model *m = &s->all[i];
         if (!is_selected(s, m))
             continue;
-        GM_TRY(gm_buf_printf(&out, err, "%-16s %-9s %8.1f MB  %-12s %-9s ", m->name, m->task,
-                             megabytes(m), m->licence, is_present(a, m) ? "present" : "missing"));
-        GM_TRY(m->registry ? gm_buf_printf(&out, err, "%s %s %s\n", m->registry, m->package,
+        GM_TRY(gm_buf_printf(&out, err, "%-16s %-8s %7.1f MB  %s\n    %s\n    licence %s; ", m->name,
+                             m->task, megabytes(m), is_present(a, m) ? "present" : "missing",
+                             m->summary, m->licence));
+        GM_TRY(m->registry ? gm_buf_printf(&out, err, "from %s: %s %s\n", m->registry, m->package,
                                            m->version)
                            : gm_buf_add_c(&out, "comes with gmner\n", err));
-        GM_TRY(gm_buf_printf(&out, err, "%-16s %s\n", "", m->summary));
     }
     GM_TRY(gm_print(gm_buf_str(&out), err));
 done:

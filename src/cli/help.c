@@ -1,6 +1,7 @@
 /* The help texts and docs/cli.md, made from the command and option tables. */
 #include "cli/cmd.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -55,9 +56,10 @@ enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out
         option_head(o, head, sizeof head);
         snprintf(help, sizeof help, "%s%s%s%s", o->help, o->preset ? " (default " : "",
                  o->preset ? o->preset : "", o->preset ? ")" : "");
-        GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
-        if (strlen(head) > INDENT - 4)
-            GM_TRY(gm_buf_printf(out, err, "\n%*s", INDENT, ""));
+        if (strlen(head) <= INDENT - 4)
+            GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
+        else
+            GM_TRY(gm_buf_printf(out, err, "  %s\n%*s", head, INDENT, ""));
         GM_TRY(wrap(help, INDENT, INDENT, out, err));
     }
 done:
@@ -155,8 +157,8 @@ static enum gm_status markdown_command(const struct gm_command *c, struct gm_buf
                                        struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(out, err, "\n## gmner %s\n\n%s.\n\n```\ngmner %s %s\n```\n", c->name,
-                         c->summary, c->name, c->usage));
+    GM_TRY(gm_buf_printf(out, err, "\n## gmner %s\n\n%c%s.\n\n```\ngmner %s %s\n```\n", c->name,
+                         toupper((unsigned char)c->summary[0]), c->summary + 1, c->name, c->usage));
     if (c->about)
         GM_TRY(gm_buf_printf(out, err, "\n%s\n", c->about));
     GM_TRY(gm_buf_add_c(out, "\n", err));

@@ -121,4 +121,37 @@ def test_models_check_finds_damage():
         assert "gmner models get nanodet" in r.errors[0], r.err
 
 
+def test_models_get():
+    """`get` runs the fetching script for what is missing, and checks what it brought."""
+    import hashlib
+    import json
+    manifest = {"name": "toy", "task": "test", "summary": "a toy", "licence": "MIT",
+                "origin": {"registry": "r", "package": "p", "version": "1"},
+                "files": [{"path": "w.bin", "bytes": 5,
+                           "sha256": hashlib.sha256(b"hello").hexdigest()}]}
+    with gm.Folder() as d:
+        env = {"GMNER_HOME": d.path, "GMNER_MODELS": d / "cache"}
+        os.mkdir(d / "cache")
+        d.write("models/toy.json", json.dumps(manifest))
+        gm.expect(gm.run("models", "get", "toy", env=env, program=home_program(d)), 1,
+                  "tools/get_models.sh is not beside the program")
+        script = d.write("tools/get_models.sh", "#!/bin/sh\necho fetching $1\n"
+                         "mkdir -p $GMNER_MODELS/$1 && printf hello > $GMNER_MODELS/$1/w.bin\n")
+        os.chmod(script, 0o755)
+        r = gm.expect_ok(gm.run("models", "get", "toy", env=env, program=d / "build/gmner"))
+        assert r.err == "fetching toy\n" and r.out.startswith("toy: 1 file"), (r.out, r.err)
+        r = gm.expect_ok(gm.run("models", "get", env=env, program=d / "build/gmner"))
+        assert r.err == "" and r.out.startswith("toy: 1 file"), (r.out, r.err)
+        d.write("cache/toy/w.bin", "hullo")
+        d.write("tools/get_models.sh", "#!/bin/sh\nexit 5\n")
+        gm.expect(gm.run("models", "get", "toy", env=env, program=d / "build/gmner"), 1,
+                  "get_models.sh failed (status 5)")
+
+
+def home_program(d):
+    """A copy of the program in d/build: the folder above the executable counts as its home."""
+    import shutil
+    return shutil.copy(gm.PROGRAM, os.path.dirname(d.write("build/.keep", "")))
+
+
 gm.main(globals())
