@@ -16,14 +16,21 @@ enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error
     return GM_OK;
 }
 
-enum gm_status gm_token_id_read(int32_t *out, const struct gm_json *json, const char *path,
-                                struct gm_str what, struct gm_error *err)
+enum gm_status gm_token_id_check(int32_t *out, long long id, const char *path, struct gm_str what,
+                                 struct gm_error *err)
 {
     enum { MAX_ID = 1 << 24 }; /* ids size tables; the largest vocabularies have 2^18 tokens */
-    long long id;
-    if (!gm_json_int(json, &id) || id < 0 || id >= MAX_ID)
+    if (id < 0 || id >= MAX_ID)
         return GM_FAIL(err, GM_EMODEL, "%s: the id of token \"%.*s\" is not a number in 0..%d", path,
                        GM_STR_ARG(what), MAX_ID - 1);
     *out = (int32_t)id;
     return GM_OK;
+}
+
+enum gm_status gm_token_id_read(int32_t *out, const struct gm_json *json, const char *path,
+                                struct gm_str what, struct gm_error *err)
+{
+    long long id = -1; /* what is no integer is out of range as well */
+    gm_json_int(json, &id);
+    return gm_token_id_check(out, id, path, what, err);
 }

@@ -25,10 +25,11 @@ enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error
 
 struct gm_token_model {
     const char *type; /* "model.type" of tokenizer.json */
-    /* load - build the model from the "model" member; *self is freed by `free`. `path` is for
-     * messages. Errors: MODEL, NOMEM. */
-    enum gm_status (*load)(void **self, const struct gm_json *model, const char *path,
-                           struct gm_error *err);
+    /* load - build the model from the "model" member; *self is freed by `free`. Where "model.vocab"
+     * is an object, it is empty in `model`, and `vocab` is its JSON text (json_scan.h); else `vocab`
+     * is empty. `path` is for messages. Errors: MODEL, NOMEM. */
+    enum gm_status (*load)(void **self, const struct gm_json *model, struct gm_str vocab,
+                           const char *path, struct gm_error *err);
     void (*free)(void *self); /* NULL-safe */
     /* cut - append the pieces of one pre-tokenised word (not empty, well-formed). Safe from any
      * thread. Errors: NOMEM. */
@@ -41,7 +42,10 @@ struct gm_token_model {
 
 extern const struct gm_token_model gm_wordpiece;
 
-/* gm_token_id_read - a token id from JSON. Errors: MODEL, naming `what`. */
+/* gm_token_id_check - a token id as int32_t, gm_token_id_read - the same from JSON. Errors: MODEL
+ * (out of range or no integer), naming `what`. */
+enum gm_status gm_token_id_check(int32_t *out, long long id, const char *path, struct gm_str what,
+                                 struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_token_id_read(int32_t *out, const struct gm_json *json, const char *path,
                                 struct gm_str what, struct gm_error *err) GM_NODISCARD;
 

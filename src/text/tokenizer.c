@@ -2,9 +2,11 @@
 
 #include "base/alloc.h"
 #include "base/arena.h"
+#include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "text/added.h"
+#include "text/json_scan.h"
 #include "text/normalise.h"
 #include "text/pretokenise.h"
 #include "text/special.h"
@@ -48,7 +50,7 @@ void gm_pieces_reset(struct gm_pieces *p) { p->n = 0; }
 /* ---- loading ---- */
 
 static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *model,
-                                 const char *path, struct gm_error *err)
+                                 struct gm_str vocab, const char *path, struct gm_error *err)
 {
     struct gm_str type = GM_STR("null");
     gm_json_str(gm_json_get(model, "type"), &type);
@@ -58,7 +60,7 @@ static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *m
     if (!t->kind)
         return GM_FAIL(err, GM_EMODEL, "%s: model %.*s is not supported (WordPiece is)", path,
                        GM_STR_ARG(type));
-    return t->kind->load(&t->model, model, path, err);
+    return t->kind->load(&t->model, model, vocab, path, err);
 }
 
 static bool flag(const struct gm_json *json, const char *key)
@@ -114,13 +116,13 @@ done:
 }
 
 static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *root,
-                                 const char *path, struct gm_error *err)
+                                 struct gm_str vocab, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     if (gm_json_kind(root) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EMODEL, "%s: not a tokenizer.json: %s in place of an object", path,
                        gm_json_kind_name(gm_json_kind(root)));
-    GM_TRY(load_model(t, gm_json_get(root, "model"), path, err));
+    GM_TRY(load_model(t, gm_json_get(root, "model"), vocab, path, err));
     t->n_ids = t->kind->n_ids(t->model);
     GM_TRY(gm_normaliser_read(&t->normaliser, gm_json_get(root, "normalizer"), path, err));
     GM_TRY(gm_pretokenise_check(gm_json_get(root, "pre_tokenizer"), path, err));
@@ -131,21 +133,56 @@ done:
     return st;
 }
 
+/* The file's JSON with an empty object in place of "model.vocab", whose text becomes *vocab (empty
+ * when it is no object). */
+static enum gm_status parse(struct gm_json **root, struct gm_str *vocab, struct gm_str file,
+                            const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str model;
+    struct gm_buf rest;
+    gm_buf_init(&rest, MAX_FILE + 2);
+    bool apart = gm_scan_member(file, "model", &model) && gm_scan_member(model, "vocab", vocab) &&
+                 gm_str_starts(*vocab, GM_STR("{"));
+    *vocab = apart ? gm_scan_value(*vocab) : GM_STR("");
+    if (!apart) {
+        GM_TRY(gm_buf_add_str(&rest, file, err));
+    } else {
+        size_t start = (size_t)(vocab->p - file.p);
+        GM_TRY(gm_buf_add_str(&rest, gm_str_sub(file, 0, start), err));
+        GM_TRY(gm_buf_add_c(&rest, "{}", err));
+        GM_TRY(gm_buf_add_str(&rest, gm_str_sub(file, start + vocab->n, file.n), err));
+    }
+    st = gm_json_parse(root, gm_buf_str(&rest), err);
+    if (st == GM_EFORMAT && apart) /* once more, for the line and column in the file */
+        st = gm_json_parse(root, file, err);
+    if (st == GM_EFORMAT)
+        gm_error_prefix(err, "%s", path);
+done:
+    gm_buf_clear(&rest);
+    return st;
+}
+
 enum gm_status gm_tokenizer_load(struct gm_tokenizer **out, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *root = NULL;
+    struct gm_buf file;
+    struct gm_str vocab;
     *out = NULL;
     struct gm_tokenizer *t = gm_alloc(1, sizeof *t);
     if (!t)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&t->arena, 0);
-    GM_TRY(gm_json_load(&root, path, MAX_FILE, err));
-    GM_TRY(load_parts(t, root, path, err));
+    gm_buf_init(&file, MAX_FILE);
+    GM_TRY(gm_file_read(path, &file, err));
+    GM_TRY(parse(&root, &vocab, gm_buf_str(&file), path, err));
+    GM_TRY(load_parts(t, root, vocab, path, err));
     *out = t;
     t = NULL;
 done:
     gm_json_free(root);
+    gm_buf_clear(&file);
     gm_tokenizer_free(t);
     return st;
 }

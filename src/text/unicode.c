@@ -52,6 +52,8 @@ bool gm_cp_is_upper(uint32_t cp)
     return c == UTF8PROC_CATEGORY_LU || c == UTF8PROC_CATEGORY_LT;
 }
 
+bool gm_cp_is_lower(uint32_t cp) { return category(cp) == UTF8PROC_CATEGORY_LL; }
+
 bool gm_cp_is_alnum(uint32_t cp)
 {
     utf8proc_category_t c = category(cp);

@@ -9,8 +9,9 @@
 
 /* gm_cp_is_space - Unicode property White_Space. */
 bool gm_cp_is_space(uint32_t cp);
-/* gm_cp_is_upper, gm_cp_is_alnum - general categories Lu and Lt; L* and N*. */
+/* gm_cp_is_upper, gm_cp_is_lower, gm_cp_is_alnum - general categories Lu and Lt; Ll; L* and N*. */
 bool gm_cp_is_upper(uint32_t cp);
+bool gm_cp_is_lower(uint32_t cp);
 bool gm_cp_is_alnum(uint32_t cp);
 /* gm_cp_is_any_mark, gm_cp_is_any_punct, gm_cp_is_any_symbol - general categories M*, P*, S*. */
 bool gm_cp_is_any_mark(uint32_t cp);

@@ -4,6 +4,7 @@
  * Source: Wu et al., arXiv 1609.08144, section 4.1; greedy cutting as in BERT's tokenizer. */
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "text/json_scan.h"
 #include "text/token_model.h"
 #include "text/vocab.h"
 
@@ -25,29 +26,60 @@ static void wordpiece_free(void *self)
     gm_free(w);
 }
 
-static enum gm_status load_vocab(struct wordpiece *w, const struct gm_json *vocab,
-                                 struct gm_str prefix, const char *path, struct gm_error *err)
+/* How often `part` occurs. */
+static size_t count_parts(struct gm_str s, struct gm_str part)
+{
+    size_t n = 0;
+    for (size_t at = 0; (at = gm_str_find(s, part, at)) != SIZE_MAX; at++)
+        n++;
+    return n;
+}
+
+static enum gm_status put_token(struct wordpiece *w, struct gm_str token, long long id_read,
+                                struct gm_str prefix, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = gm_json_count(vocab);
-    GM_TRY(gm_vocab_init(&w->first, n, err));
-    GM_TRY(gm_vocab_init(&w->rest, n, err));
-    for (void *it = gm_json_first(vocab); it; it = gm_json_next(vocab, it)) {
-        struct gm_str token = gm_json_key(it);
-        int32_t id;
-        GM_TRY(gm_token_id_read(&id, gm_json_value(it), path, token, err));
-        if ((size_t)id >= w->n_ids)
-            w->n_ids = (size_t)id + 1;
-        GM_TRY(gm_vocab_put(&w->first, token, id, err));
-        if (gm_str_starts(token, prefix))
-            GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
-    }
+    int32_t id;
+    GM_TRY(gm_token_id_check(&id, id_read, path, token, err));
+    if ((size_t)id >= w->n_ids)
+        w->n_ids = (size_t)id + 1;
+    GM_TRY(gm_vocab_put(&w->first, token, id, err));
+    if (gm_str_starts(token, prefix))
+        GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
 done:
     return st;
 }
 
-static enum gm_status wordpiece_load(void **self, const struct gm_json *model, const char *path,
-                                     struct gm_error *err)
+static enum gm_status load_vocab(struct wordpiece *w, struct gm_str vocab, struct gm_str prefix,
+                                 const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf scratch;
+    struct gm_scan_pairs pairs = {.text = vocab, .key = &scratch};
+    struct gm_str token;
+    long long id;
+    bool has;
+    gm_buf_init(&scratch, 1 << 20);
+    /* Each member has a colon; each token with the prefix shows it or a backslash of an escape. */
+    size_t n = count_parts(vocab, GM_STR(":"));
+    size_t n_rest = prefix.n ? count_parts(vocab, prefix) + count_parts(vocab, GM_STR("\\")) : n;
+    GM_TRY(gm_vocab_init(&w->first, n, err));
+    GM_TRY(gm_vocab_init(&w->rest, n_rest < n ? n_rest : n, err));
+    for (;;) {
+        st = gm_scan_next(&pairs, &token, &id, &has, err);
+        if (st == GM_EFORMAT)
+            gm_error_prefix(err, "%s: model.vocab must be an object of token ids", path);
+        if (st != GM_OK || !has)
+            goto done;
+        GM_TRY(put_token(w, token, id, prefix, path, err));
+    }
+done:
+    gm_buf_clear(&scratch);
+    return st;
+}
+
+static enum gm_status wordpiece_load(void **self, const struct gm_json *model, struct gm_str vocab,
+                                     const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str unk = GM_STR("[UNK]"), prefix = GM_STR("##");
@@ -56,10 +88,10 @@ static enum gm_status wordpiece_load(void **self, const struct gm_json *model, c
     *self = NULL;
     if (!w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    const struct gm_json *vocab = gm_json_get(model, "vocab");
-    if (gm_json_kind(vocab) != GM_JSON_OBJECT) {
+    if (vocab.n == 0) {
+        enum gm_json_kind kind = gm_json_kind(gm_json_get(model, "vocab"));
         st = GM_FAIL(err, GM_EMODEL, "%s: model.vocab is %s; it must be an object of token ids",
-                     path, gm_json_kind_name(gm_json_kind(vocab)));
+                     path, gm_json_kind_name(kind));
         goto done;
     }
     gm_json_str(gm_json_get(model, "unk_token"), &unk);
@@ -89,8 +121,10 @@ static enum gm_status wordpiece_cut(const void *self, struct gm_str word, struct
     size_t n_before = out->n;
     if (word.n > w->max_chars && gm_utf8_count(word) > w->max_chars)
         return gm_cuts_add(out, unknown, err);
+    int32_t id = gm_vocab_find(&w->first, word);
+    if (id >= 0) /* most words: no need to try the prefixes */
+        return gm_cuts_add(out, (struct gm_cut){id, 0, word.n}, err);
     for (size_t at = 0; at < word.n && st == GM_OK;) {
-        int32_t id = w->unk;
         size_t n = gm_vocab_longest_prefix(at ? &w->rest : &w->first,
                                            gm_str_sub(word, at, word.n), &id);
         if (n == 0) {

@@ -156,7 +156,7 @@ static const char small[] =
     "\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",2],"
     "\"cls\":[\"[CLS]\",1]},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
     "\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":5,\"vocab\":{\"[UNK]\":0,"
-    "\"[CLS]\":1,\"x\":2,\"ab\":3,\"##c\":4,\"##cd\":5,\"\xC3\x89t\xC3\xA9\":6}}}";
+    "\"[CLS]\":1,\"x\":2, \"\\u0061b\" : 3,\"##c\":4,\"##c\\u0064\":5,\"\xC3\x89t\xC3\xA9\":6}}}";
 
 static char small_path[] = "/tmp/gm_test_tokenizer_XXXXXX";
 
@@ -222,7 +222,16 @@ static void bad_files(void **state)
         {"\"clean_text\":true", "\"clean_text\":1", "normalizer.clean_text is an integer", GM_EMODEL},
         {"\"x\":2", "\"x\":-2", "id of token \"x\"", GM_EMODEL},
         {"\"x\":2", "\"x\":99999999999", "id of token \"x\"", GM_EMODEL},
-        {"\"x\":2", "\"x\":\"2\"", "id of token \"x\"", GM_EMODEL},
+        {"\"x\":2", "\"x\":\"2\"", "byte 25: an integer was expected", GM_EFORMAT},
+        {"\"x\":2", "\"x\" 2", "a colon was expected", GM_EFORMAT},
+        {"\"x\":2", "\"x\":2 4", "a comma or a closing brace was expected", GM_EFORMAT},
+        {"\"x\":2", "x:2", "a string was expected", GM_EFORMAT},
+        {"\"x\":2", "\"\\ud800\":2", "an escape that is none", GM_EFORMAT},
+        {"\"x\":2", "\"\xFF\":2", "not UTF-8", GM_EFORMAT},
+        {"6}}}", "6}}", "not valid JSON", GM_EFORMAT},
+        {"6}}}", "6", "not valid JSON", GM_EFORMAT},
+        {"6}}}", "6,\"a", "not valid JSON", GM_EFORMAT},
+        {"6}}}", "6,\"a\\", "not valid JSON", GM_EFORMAT},
         {"\"[UNK]\":0", "\"[U]\":0", "unknown token [UNK]", GM_EMODEL},
         {"\"vocab\":{", "\"vocab\":[],\"other\":{", "model.vocab is an array", GM_EMODEL},
         {"\"content\":\"[CLS]\",", "", "added token without", GM_EMODEL},
