@@ -32,7 +32,8 @@ bench: build
 sanitize: setup
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGM_SANITIZE=ON $(CMAKE_FLAGS)
 	@cmake --build build/sanitize -j $(JOBS)
-	@TBB_ENABLE_SANITIZERS=1 ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
+	@TBB_ENABLE_SANITIZERS=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
+		ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
 
 clean:
 	rm -rf build
