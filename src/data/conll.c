@@ -7,10 +7,10 @@
 enum { MAX_COLUMNS = 3, MAX_TYPES = 65535, MAX_TEXT = 256 << 20 };
 
 void gm_conll_init(struct gm_conll *c, struct gm_feed *feed, const char *images_dir,
-                   enum gm_tag_repair repair)
+                   enum gm_tag_scheme scheme, enum gm_tag_repair repair)
 {
-    *c = (struct gm_conll){.feed = feed, .images_dir = images_dir, .repair = repair,
-                           .scheme = GM_TAGS_BIO};
+    *c = (struct gm_conll){.feed = feed, .images_dir = images_dir, .scheme = scheme,
+                           .repair = repair};
     gm_labels_init(&c->types, MAX_TYPES);
     gm_labels_init(&c->fine_types, MAX_TYPES);
     gm_buf_init(&c->id, GM_FEED_MAX_LINE);
@@ -117,7 +117,7 @@ static enum gm_status add_tag(struct gm_conll *c, struct gm_str text, struct gm_
                        (int)(text.n < 60 ? text.n : 60), text.p);
     if (tag.prefix != 'O')
         GM_TRY(gm_labels_add(types, type, &tag.type, err));
-    if (tag.prefix == 'E' || tag.prefix == 'S')
+    if (c->scheme == GM_TAGS_AUTO && (tag.prefix == 'E' || tag.prefix == 'S'))
         c->scheme = GM_TAGS_BIOES;
     GM_TRY(gm_buf_add(tags, &tag, sizeof tag, err));
 done:

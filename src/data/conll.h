@@ -13,12 +13,12 @@
 struct gm_conll {
     struct gm_feed *feed;   /* borrowed */
     const char *images_dir; /* borrowed; NULL = posts have no image */
+    enum gm_tag_scheme scheme; /* AUTO becomes BIOES when an E- or S- tag is seen */
     enum gm_tag_repair repair;
 
     size_t n_columns;       /* 1..3, fixed by the file's first word; 0 = not seen yet */
     size_t columns_line;    /* where they were seen */
     bool is_tabbed;
-    enum gm_tag_scheme scheme;      /* BIO until the file shows an E- or S- tag */
     struct gm_labels types, fine_types;
 
     size_t line;            /* where the post begins */
@@ -31,7 +31,7 @@ struct gm_conll {
 
 /* gm_conll_init - allocates nothing; gm_conll_clear frees. */
 void gm_conll_init(struct gm_conll *c, struct gm_feed *feed, const char *images_dir,
-                   enum gm_tag_repair repair);
+                   enum gm_tag_scheme scheme, enum gm_tag_repair repair);
 void gm_conll_clear(struct gm_conll *c);
 
 /* gm_conll_next - as gm_reader_next; a post without an IMGID line has no id. */

@@ -89,7 +89,7 @@ enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    gm_conll_init(&r->conll, &r->feed, images, o.repair);
+    gm_conll_init(&r->conll, &r->feed, images, o.scheme, o.repair);
     GM_TRY(detect(r, err));
     *out = r;
     r = NULL;

@@ -11,7 +11,9 @@ struct gm_reader_opts {
     enum gm_format format;   /* AUTO: by the first non-empty line ("{" = JSON Lines) */
     const char *images_dir;  /* CoNLL: image of post ID is images_dir/ID.jpg; JSON: base of relative
                                 paths (default: the input file's folder). NULL = none */
-    enum gm_tag_repair repair; /* what CoNLL tags that break the scheme mean; 0 = CONLLEVAL */
+    enum gm_tag_repair repair; /* what CoNLL tags that break their scheme mean; 0 = CONLLEVAL */
+    enum gm_tag_scheme scheme; /* for the strict repair; AUTO: BIO up to the file's first post with
+                                  an E- or S- tag, from there on BIOES */
 };
 
 struct gm_reader;

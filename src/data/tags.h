@@ -10,7 +10,7 @@
 #include "data/record.h"
 
 enum gm_tag_scheme {
-    GM_TAGS_AUTO, /* BIOES where an E- or S- tag is seen, else BIO; for reading only */
+    GM_TAGS_AUTO, /* BIOES where an E- or S- tag is seen, else BIO; for reading only; 0 */
     GM_TAGS_BIO,  /* seqeval's IOB2 */
     GM_TAGS_BIOES /* seqeval's IOBES */
 };

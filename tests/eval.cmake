@@ -1,0 +1,3 @@
+gm_test(eval_seqeval LINK gm_eval m)
+gm_test(eval_binary LINK gm_eval m)
+gm_test(eval_pairs LINK gm_eval)
