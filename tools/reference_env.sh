@@ -54,8 +54,8 @@ if [ "$(cat "$dir/stamp" 2>/dev/null)" != "$wanted" ]; then
         skip "no CPU build of $torch for $("$python" -V) at hand (GM_TORCH names one)"
     echo "reference environment: installing $torch and transformers in $dir" >&2
     # shellcheck disable=SC2086
-    pip --no-deps --no-compile ${GM_TORCH:---no-index $torch} || skip "pip: $(reason)"
-    pip --no-deps --no-compile -r "$root/tests/ref/requirements.txt" || skip "pip: $(reason)"
+    pip --no-deps ${GM_TORCH:---no-index $torch} || skip "pip: $(reason)"
+    pip --no-deps -r "$root/tests/ref/requirements.txt" || skip "pip: $(reason)"
     "$dir/bin/python" -c 'import torch, transformers' 2>"$dir/pip.log" ||
         skip "$(tail -1 "$dir/pip.log")"
     printf '%s\n' "$wanted" >"$dir/stamp"
@@ -65,6 +65,6 @@ fi
 wanted=$(cat "$bench")
 if [ "$(cat "$dir/stamp-bench" 2>/dev/null)" != "$wanted" ]; then
     rm -f "$dir/stamp-bench"
-    pip --no-deps --no-compile -r "$bench" || skip "pip: $(reason)"
+    pip --no-deps -r "$bench" || skip "pip: $(reason)"
     printf '%s\n' "$wanted" >"$dir/stamp-bench"
 fi

@@ -1,0 +1,282 @@
+#!/usr/bin/env python3
+"""Measures gmner beside its peers and prints one line a task: ours, the peer's, the ratio.
+
+Both sides do the same work with the same threads. In each round every program runs once, one
+after the other, so that a machine that slows down slows all of them; a figure is the median over
+the rounds, and a ratio above 1 says that gmner is faster. Everything measured goes to
+build/bench/results.json.
+
+Tasks
+  train-*    training on posts of train.txt, 32 a batch: word pieces a second, [CLS] and [SEP]
+             counted, padding not. The peer batches posts of like length.
+  predict-*  tagging a file, from its reading to the last line written: posts a second, less the
+             time to start (of gmner: the start task; the peers take the time themselves).
+  start      from the start of the process to the entities of one post: seconds.
+
+Only the standard library is used here; --peer-python names an interpreter with PyTorch.
+"""
+import argparse
+import json
+import os
+import random
+import statistics
+import subprocess
+import sys
+import time
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+WORK = os.path.join(ROOT, "build", "bench")
+POSTS_A_BATCH = 32
+TEXT = "RT @ HistoryPixs : Angelina Jolie when she was only 16 years old ."
+
+
+class Missing(Exception):
+    """This side can't be measured here; says why."""
+
+
+def read_conll(path):
+    """[[line, ...]] : the lines of each post, its IMGID line first."""
+    with open(path, encoding="utf-8", errors="replace") as f:
+        return [p.split("\n") for p in f.read().replace("\r", "").strip("\n").split("\n\n")]
+
+
+def synthetic_posts(encoder, n):
+    """Posts of vocabulary words with the lengths of Twitter-GMNER (16 words, 8 to 25 for 90%)."""
+    with open(f"{encoder}/tokenizer.json", encoding="utf-8") as f:
+        words = [w for w in json.load(f)["model"]["vocab"] if w.isascii() and w.isalpha()]
+    rng = random.Random(1)
+    posts = []
+    for i in range(n):
+        length = max(1, min(39, round(rng.gauss(16, 5))))
+        posts.append([f"IMGID:{i}"] + [rng.choice(words) + "\tO" for _ in range(length)])
+    return posts
+
+
+def write_inputs(args):
+    """The posts both sides read; their paths and counts in args."""
+    os.makedirs(WORK, exist_ok=True)
+    for name, source, n in (("train", args.train, args.n_train), ("posts", args.posts, args.n_posts)):
+        posts = read_conll(source)[:n] if os.path.exists(source) else synthetic_posts(args.encoder, n)
+        if not os.path.exists(source):
+            print(f"bench: no {source}: made-up posts of the same lengths instead", file=sys.stderr)
+        path = os.path.join(WORK, name)
+        with open(f"{path}.txt", "w", encoding="utf-8") as f:
+            f.write("\n\n".join("\n".join(p) for p in posts) + "\n\n")
+        with open(f"{path}.jsonl", "w", encoding="utf-8") as f:  # without labels: to be tagged
+            for post in posts:
+                tokens = [line.rsplit("\t", 1)[0] for line in post[1:]]
+                f.write(json.dumps({"id": post[0][6:], "tokens": tokens}) + "\n")
+        setattr(args, f"{name}_file", path)
+        setattr(args, f"{name}_count", len(posts))
+
+
+def run(command, args):
+    """(stdout, seconds) of a command on our threads; Missing with its last words if it fails."""
+    env = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+    start = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, env=env, check=False)
+    seconds = time.perf_counter() - start
+    if done.returncode:
+        words = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise Missing(f"{os.path.basename(command[0])} failed ({done.returncode}): {words}")
+    return done.stdout, seconds
+
+
+def gmner(args, *rest):
+    if not os.access(args.gmner, os.X_OK):
+        raise Missing(f"no {args.gmner}")
+    return run([args.gmner, *rest, "--threads", str(args.threads)], args)
+
+
+def peer(args, script, *rest):
+    if not args.peer_python:
+        raise Missing("no PyTorch here")
+    path = os.path.join(ROOT, "bench", script)
+    return run([args.peer_python, "-W", "ignore", path, "--model", args.encoder,
+                "--threads", str(args.threads), *rest], args)
+
+
+# -- our side -------------------------------------------------------------------------------------
+
+def our_train(args, precision):
+    """The median of tokens_per_s over the lines of metrics.jsonl that have it."""
+    out = os.path.join(WORK, "model")
+    gmner(args, "train", "--task", "ner", "--train", f"{args.train_file}.txt",
+          "--dev", f"{args.posts_file}.txt", "--encoder", args.encoder, "-o", out, "--epochs", "1",
+          "--batch-tokens", str(args.batch_tokens), "--precision", precision, "--seed", "1")
+    with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as f:
+        rates = [line["tokens_per_s"] for line in map(json.loads, f) if "tokens_per_s" in line]
+    if not rates:
+        raise Missing("metrics.jsonl has no tokens_per_s")
+    return statistics.median(rates)
+
+
+def our_tagger(args, precision):
+    return ["--recipe", "tag", "--precision", precision] + (
+        ["--tagger", args.tagger] if args.tagger else [])
+
+
+def our_start(args, precision):
+    out, seconds = gmner(args, "predict", "--text", TEXT, *our_tagger(args, precision))
+    json.loads(out.splitlines()[0])
+    return seconds
+
+
+def our_predict(args, precision):
+    out = os.path.join(WORK, "out.jsonl")
+    start_s = our_start(args, precision)
+    _, seconds = gmner(args, "predict", f"{args.posts_file}.jsonl", "-o", out,
+                       *our_tagger(args, precision))
+    with open(out, encoding="utf-8") as f:
+        n = sum("entities" in json.loads(line) for line in f)
+    if n != args.posts_count:
+        raise Missing(f"{n} of {args.posts_count} posts came back tagged")
+    return n / (seconds - start_s)
+
+
+# -- the peers' -----------------------------------------------------------------------------------
+
+def torch_train(args, precision):
+    out, _ = peer(args, "peer_train.py", "--train", f"{args.train_file}.txt", "--precision",
+                  precision, "--batch", str(POSTS_A_BATCH), "--bucket",
+                  "--steps", str(args.steps), "--windows", "1")
+    return json.loads(out)["tokens_per_s"]
+
+
+def torch_start(args, precision):
+    return peer(args, "peer_start.py", "--text", TEXT, "--precision", precision)[1]
+
+
+def predict_peer(backend):
+    def measure(args, precision):
+        out, _ = peer(args, "peer_predict.py", "--posts", f"{args.posts_file}.txt", "--precision",
+                      precision, "--batch", str(POSTS_A_BATCH), "--backend", backend, "--runs", "1")
+        return json.loads(out)["posts_per_s"]
+    return measure
+
+
+# name, unit, precision, ours, {peer: measure}; a task in seconds is better when smaller
+TASKS = [
+    ("train-bf16", "tokens/s", "bf16", our_train, {"torch": torch_train}),
+    ("train-f32", "tokens/s", "f32", our_train, {"torch": torch_train}),
+    ("predict-bf16", "posts/s", "bf16", our_predict,
+     {"torch": predict_peer("torch"), "openvino": predict_peer("openvino")}),
+    ("predict-f32", "posts/s", "f32", our_predict,
+     {"torch": predict_peer("torch"), "onnxruntime": predict_peer("onnxruntime")}),
+    ("start", "s", "f32", our_start, {"torch": torch_start}),
+]
+
+
+def measure_task(task, args):
+    """Runs the task's programs in turn, --rounds times; {program: [figure, ...] or the reason}."""
+    name, _, precision, ours, peers = task
+    programs = {"ours": ours, **peers}
+    figures = {p: [] for p in programs}
+    for r in range(args.rounds):
+        for program, measure in programs.items():
+            if isinstance(figures[program], str):
+                continue
+            progress(f"{name} {program} {r + 1}/{args.rounds}")
+            try:
+                figures[program].append(measure(args, precision))
+            except Missing as e:
+                figures[program] = str(e)
+    return figures
+
+
+def progress(text):
+    if sys.stderr.isatty():
+        print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+
+def result_line(task, program, figures):
+    """{name, unit, ours, peer, ratio, ...}: ours beside one peer."""
+    name, unit, _, _, _ = task
+    line = {"name": name, "unit": unit, "peer_name": program}
+    for side, key in (("ours", "ours"), ("peer", program)):
+        runs = figures[key]
+        line[side] = None if isinstance(runs, str) else statistics.median(runs)
+        line[f"{side}_runs"] = [] if isinstance(runs, str) else runs
+        if isinstance(runs, str):
+            line[f"{side}_missing"] = runs
+    ratio = None
+    if line["ours"] and line["peer"]:
+        ratio = line["peer"] / line["ours"] if unit == "s" else line["ours"] / line["peer"]
+    return {**line, "ratio": ratio}
+
+
+def print_line(line):
+    def figure(value):
+        return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
+    progress("")
+    print(f"{line['name']:13} {line['unit']:9} gmner {figure(line['ours']):>8}   "
+          f"{line['peer_name']:11} {figure(line['peer']):>8}   "
+          f"ratio {'-' if line['ratio'] is None else format(line['ratio'], '.2f')}", flush=True)
+    for side, who in (("ours", "gmner"), ("peer", line["peer_name"])):
+        if f"{side}_missing" in line:
+            print(f"  {who} left out: {line[f'{side}_missing']}", flush=True)
+
+
+def machine():
+    """The CPU's name and the commit, for the results file."""
+    cpu = ""
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as f:
+            cpu = next((x.split(":", 1)[1].strip() for x in f if x.startswith("model name")), "")
+    except OSError:
+        pass
+    git = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"],
+                         capture_output=True, text=True, check=False)
+    return {"cpu": cpu, "cores": os.cpu_count(), "commit": git.stdout.strip()}
+
+
+def parse_args():
+    data = os.path.join(ROOT, "..", "shared", "data", "twitter-gmner")
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="one short round: a smoke test")
+    parser.add_argument("--only", action="append", metavar="TASK", help="this task (repeatable)")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--gmner", default=os.path.join(ROOT, "build", "gmner"))
+    parser.add_argument("--tagger", help="model directory (default: the shipped tagger)")
+    parser.add_argument("--encoder", default=os.path.join(
+        os.environ.get("GMNER_MODELS", os.path.join(ROOT, ".deps", "models")), "minilm"))
+    parser.add_argument("--train", default=os.path.join(data, "train.txt"))
+    parser.add_argument("--posts", default=os.path.join(data, "dev.txt"))
+    parser.add_argument("--peer-python", help="interpreter with PyTorch (bench/run.sh gives it)")
+    args = parser.parse_args()
+    known = [t[0] for t in TASKS]
+    for name in args.only or []:
+        if name not in known:
+            parser.error(f"no task {name!r}; there are {', '.join(known)}")
+    if args.rounds < 1 or args.threads < 1:
+        parser.error("--rounds and --threads are at least 1")
+    args.n_train, args.n_posts, args.steps = (128, 64, 2) if args.quick else (640, 1500, 14)
+    args.batch_tokens = POSTS_A_BATCH * 22  # a post of Twitter-GMNER has 22.4 pieces
+    if args.quick:
+        args.rounds = 1
+    return args
+
+
+def main():
+    args = parse_args()
+    write_inputs(args)
+    lines = []
+    for task in TASKS:
+        if args.only and task[0] not in args.only:
+            continue
+        figures = measure_task(task, args)
+        for program in task[4]:
+            lines.append(result_line(task, program, figures))
+            print_line(lines[-1])
+    path = os.path.join(WORK, "results.json")
+    with open(path, "w", encoding="utf-8") as f:
+        json.dump({**machine(), "threads": args.threads, "rounds": args.rounds,
+                   "quick": args.quick, "lines": lines}, f, indent=1)
+        f.write("\n")
+    print(f"{path}: medians of {args.rounds} rounds, {args.threads} threads")
+
+
+if __name__ == "__main__":
+    main()
