@@ -174,7 +174,7 @@ static enum gm_status decompose(const struct gm_normaliser *nz, struct gm_normal
     uint32_t parts[GM_CP_PARTS] = {cp};
     size_t n = nz->strip_accents ? gm_cp_decompose(cp, parts) : 1;
     for (size_t i = 0; i < n; i++) {
-        unsigned class = nz->strip_accents ? gm_cp_combining_class(parts[i]) : 0;
+        unsigned class = nz->strip_accents ? gm_cp_hf_combining_class(parts[i]) : 0;
         if (class) {
             GM_TRY(add_mark(t, (struct gm_normal_mark){.cp = parts[i], .src = src,
                                                        .class = (uint16_t)class, .inserted = i > 0},
@@ -194,16 +194,16 @@ done:
 static enum gm_status add_ascii(const struct gm_normaliser *nz, struct gm_normal *t, char c,
                                 uint32_t src, struct gm_error *err)
 {
-    enum gm_status st = t->n_run ? flush_run(nz, t, err) : GM_OK;
-    if (st == GM_OK)
-        st = make_room(t, ROOM, err);
-    if (st != GM_OK)
-        return st;
     if (nz->clean_text && (c < ' ' || c == 0x7F)) {
         if (c != '\t' && c != '\n' && c != '\r')
             return GM_OK;
         c = ' ';
     }
+    enum gm_status st = t->n_run ? flush_run(nz, t, err) : GM_OK;
+    if (st == GM_OK)
+        st = make_room(t, ROOM, err);
+    if (st != GM_OK)
+        return st;
     if (nz->lowercase && c >= 'A' && c <= 'Z')
         c = (char)(c + ('a' - 'A'));
     t->p[t->n] = c;

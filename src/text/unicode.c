@@ -67,18 +67,6 @@ bool gm_cp_is_any_mark(uint32_t cp)
     return c >= UTF8PROC_CATEGORY_MN && c <= UTF8PROC_CATEGORY_ME;
 }
 
-bool gm_cp_is_any_punct(uint32_t cp)
-{
-    utf8proc_category_t c = category(cp);
-    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO;
-}
-
-bool gm_cp_is_any_symbol(uint32_t cp)
-{
-    utf8proc_category_t c = category(cp);
-    return c >= UTF8PROC_CATEGORY_SM && c <= UTF8PROC_CATEGORY_SO;
-}
-
 bool gm_cp_hf_is_control(uint32_t cp)
 {
     utf8proc_category_t c = category(cp);
@@ -88,12 +76,13 @@ bool gm_cp_hf_is_control(uint32_t cp)
 
 bool gm_cp_hf_is_punct(uint32_t cp)
 {
+    utf8proc_category_t c = category(cp);
     if (cp < 0x80)
         return (cp >= '!' && cp <= '/') || (cp >= ':' && cp <= '@') || (cp >= '[' && cp <= '`') ||
                (cp >= '{' && cp <= '~');
     if (cp == 0x166D || cp == 0x111C9) /* punctuation in Unicode 8, a symbol and a mark since */
         return true;
-    return gm_cp_is_any_punct(cp) && !is_after_unicode_8(cp);
+    return c >= UTF8PROC_CATEGORY_PC && c <= UTF8PROC_CATEGORY_PO && !is_after_unicode_8(cp);
 }
 
 bool gm_cp_hf_is_mark(uint32_t cp)
@@ -128,9 +117,10 @@ size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS])
     return (size_t)n;
 }
 
-unsigned gm_cp_combining_class(uint32_t cp)
+unsigned gm_cp_hf_combining_class(uint32_t cp)
 {
-    return (unsigned)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
+    unsigned class = (unsigned)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
+    return class && category(cp) == UTF8PROC_CATEGORY_MN && is_after_unicode_8(cp) ? 0 : class;
 }
 
 unsigned gm_cp_columns(uint32_t cp)

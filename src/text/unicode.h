@@ -13,10 +13,8 @@ bool gm_cp_is_space(uint32_t cp);
 bool gm_cp_is_upper(uint32_t cp);
 bool gm_cp_is_lower(uint32_t cp);
 bool gm_cp_is_alnum(uint32_t cp);
-/* gm_cp_is_any_mark, gm_cp_is_any_punct, gm_cp_is_any_symbol - general categories M*, P*, S*. */
+/* gm_cp_is_any_mark - general categories M*. */
 bool gm_cp_is_any_mark(uint32_t cp);
-bool gm_cp_is_any_punct(uint32_t cp);
-bool gm_cp_is_any_symbol(uint32_t cp);
 
 /* The same questions as the `tokenizers` library answers them: its tables of general categories are
  * those of Unicode 8 (2015), so that what was added to Unicode later has no category. Equal answers
@@ -33,8 +31,9 @@ size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS]);
 /* gm_cp_decompose - full canonical decomposition (one step of NFD: marks are not yet put in order);
  * returns the 1-4 code points written. */
 size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS]);
-/* gm_cp_combining_class - canonical combining class, 0 for starters. */
-unsigned gm_cp_combining_class(uint32_t cp);
+/* gm_cp_hf_combining_class - canonical combining class, 0 for starters and for what the library takes
+ * for one as it is newer than its tables. */
+unsigned gm_cp_hf_combining_class(uint32_t cp);
 /* gm_cp_columns - columns of a terminal that it takes: 0 (marks, controls), 1 or 2 (East Asian). */
 unsigned gm_cp_columns(uint32_t cp);
 

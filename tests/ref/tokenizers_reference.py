@@ -41,6 +41,7 @@ CASES = [
     "漢" * 12, "e" + "\u0301" * 60, "\u0301\u0323" * 30 + "x", "!" * 30, "supercalifragilisticexpialidocious",
     "Llanfairpwllgwyngyllgogerychwyrndrobwllllantysiliogogogoch", "ǆungla ǈubav ǋegoš", "\u0345 ᾳ ᾼ ᾀ ῼ",
     "ʼn 'n' l’homme aujourd'hui rock'n'roll", "\ue000 \uf8ff \U000F0000 \U0010FFFF \ufdd0 \uffff", "a\u034fb c\u034f\u0301d",
+    "\u0301\x7f\U0001D16Ea", "a\u0301\u200d\U0001D165\x01\u0323b", "\u1abf\u0301 \u0d3b\u0323",
 ]
 
 NASTY = (list("abcABC019 .,'#@_-[]!") + list("éÅİñßẞǅﬁ漢字かカ한각ไทยกำنעडि")
