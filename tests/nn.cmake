@@ -1,1 +1,2 @@
 gm_test(nn_encoder LINK gm_nn)
+gm_test(nn_safetensors LINK gm_nn)

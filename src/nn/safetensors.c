@@ -77,7 +77,7 @@ static enum gm_status read_entry(struct gm_safetensors *f, struct entry *e, cons
     if (k == sizeof dtypes / sizeof *dtypes)
         return GM_FAIL(err, GM_EFORMAT, "%s: tensor %s: unknown dtype \"%.*s\"", f->path, e->name,
                        GM_STR_ARG(dtype));
-    if (!gm_json_int(gm_json_at(range, 0), &begin) || !gm_json_int(gm_json_at(range, 1), &end) ||
+    if (gm_json_count(range) != 2 || !gm_json_int(gm_json_at(range, 0), &begin) || !gm_json_int(gm_json_at(range, 1), &end) ||
         begin < 0 || end < begin || (size_t)end > data_bytes)
         return GM_FAIL(err, GM_EFORMAT,
                        "%s: tensor %s: data_offsets are not two positions within the file's %zu "
@@ -230,9 +230,19 @@ static struct gm_json *entry_json(const struct gm_tensor *t, size_t begin)
     return NULL;
 }
 
+/* order[n]: the tensors with wide types first, so that the data of each is aligned to its type. */
+static void order_by_width(const struct gm_tensor *tensors, size_t n, size_t *order)
+{
+    size_t at = 0;
+    for (size_t width = 8; width > 0; width /= 2)
+        for (size_t i = 0; i < n; i++)
+            if (gm_dtype_size(tensors[i].dtype) == width)
+                order[at++] = i;
+}
+
 /* The whole header text, padded with spaces so that the data starts 8-byte aligned. */
 static enum gm_status build_header(const struct gm_tensor *tensors, const char *const *names,
-                                   size_t n, const char *const *metadata, struct gm_buf *out,
+                                   const size_t *order, size_t n, const char *const *metadata, struct gm_buf *out,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -246,8 +256,9 @@ static enum gm_status build_header(const struct gm_tensor *tensors, const char *
         m = NULL;
     }
     for (size_t i = 0; ok && i < n; i++) {
-        ok = gm_json_set(h, names[i], entry_json(&tensors[i], at));
-        at += gm_tensor_count(&tensors[i]) * gm_dtype_size(tensors[i].dtype);
+        const struct gm_tensor *t = &tensors[order[i]];
+        ok = gm_json_set(h, names[order[i]], entry_json(t, at));
+        at += gm_tensor_count(t) * gm_dtype_size(t->dtype);
     }
     if (!ok) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -271,21 +282,26 @@ enum gm_status gm_safetensors_write(const char *path, const struct gm_tensor *te
     struct gm_out *o = NULL;
     char length[8];
     gm_buf_init(&header, MAX_HEADER);
-    GM_TRY(build_header(tensors, names, n, metadata, &header, err));
+    size_t *order = gm_alloc(n, sizeof *order);
+    if (!order)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    order_by_width(tensors, n, order);
+    GM_TRY(build_header(tensors, names, order, n, metadata, &header, err));
     for (int i = 0; i < 8; i++)
         length[i] = (char)((uint64_t)header.n >> (8 * i));
     GM_TRY(gm_out_open(&o, path, err));
     GM_TRY(gm_out_write(o, (struct gm_str){length, 8}, err));
     GM_TRY(gm_out_write(o, gm_buf_str(&header), err));
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_out_write(o,
-                            (struct gm_str){tensors[i].data, gm_tensor_count(&tensors[i]) *
-                                                                 gm_dtype_size(tensors[i].dtype)},
-                            err));
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_tensor *t = &tensors[order[i]];
+        GM_TRY(gm_out_write(
+            o, (struct gm_str){t->data, gm_tensor_count(t) * gm_dtype_size(t->dtype)}, err));
+    }
     st = gm_out_commit(o, err);
     o = NULL;
 done:
     gm_out_abort(o);
     gm_buf_clear(&header);
+    gm_free(order);
     return st;
 }
