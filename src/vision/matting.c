@@ -17,14 +17,20 @@ struct recipe {
     bool logits;          /* output still needs the sigmoid */
     float widen;          /* square of this times the box's longer side; 0 = the box itself */
     float down;           /* the square's centre lies this many box heights below the box's */
+    float retry;          /* when nobody is seen in the box: look again with this share of its sides
+                             more around it; 0 = don't */
 };
 
 /* Measured on the demo portraits and two persons of one more photo: with these crops the two models
- * agree with IoU 0.96 to 0.98; with the pose model on the plain box only with 0.2 to 0.6. */
+ * agree with IoU 0.95 to 0.98; with the pose model on the plain box only with 0.2 to 0.6. The second
+ * look finds 26 of the 46 persons (of 378 in 400 tweets' photos) that the first does not see. */
 static const struct recipe RECIPES[] = {
-    [GM_MATTING_SELFIE] = {"selfie", "image", "mask", NULL, true, false, 0, 0},
-    [GM_MATTING_POSE] = {"pose", "input_1", "Identity_2", "Identity_1", false, true, 2.5f, 0.35f},
+    [GM_MATTING_SELFIE] = {"selfie", "image", "mask", NULL, true, false, 0, 0, 1},
+    [GM_MATTING_POSE] = {"pose", "input_1", "Identity_2", "Identity_1", false, true, 2.5f, 0.35f, 0},
 };
+
+/* Less than this share of the box in the mask: nobody is seen. */
+static const double SEEN_MIN = 0.05;
 
 struct gm_matting {
     const struct recipe *recipe;
@@ -42,7 +48,7 @@ struct view {
 
 struct gm_matting_opts gm_matting_opts_default(void)
 {
-    return (struct gm_matting_opts){.threshold = 0.5f, .min_share = 0.1f};
+    return (struct gm_matting_opts){.threshold = 0.5f, .min_share = 0.25f};
 }
 
 bool gm_matting_kind_parse(const char *name, enum gm_matting_kind *out)
@@ -110,29 +116,40 @@ static void to_input(size_t from, size_t to, double start, double side, size_t *
     *hi = (size_t)fmin(fmax(v, u + 1), SIDE);
 }
 
-static enum gm_status choose_view(const struct recipe *r, const struct gm_image *im,
-                                  const float box[4], struct view *v, struct gm_error *err)
+/* The whole pixels of the box that lie in the picture, and where they land when the box fills the
+ * whole input. */
+static enum gm_status view_box(const struct gm_image *im, const float box[4], struct view *v,
+                               struct gm_error *err)
 {
-    double w = (double)box[2] - (double)box[0], h = (double)box[3] - (double)box[1];
-    double x = box[0], y = box[1], sw = w, sh = h;
-    if (r->widen > 0) {
-        sw = sh = (double)r->widen * fmax(w, h);
-        x = (double)box[0] + w / 2 - sw / 2;
-        y = (double)box[1] + h / 2 + (double)r->down * h - sh / 2;
-    }
-    whole_pixels(x, x + sw, im->w, &v->x0, &v->x1);
-    whole_pixels(y, y + sh, im->h, &v->y0, &v->y1);
+    whole_pixels((double)box[0], (double)box[2], im->w, &v->x0, &v->x1);
+    whole_pixels((double)box[1], (double)box[3], im->h, &v->y0, &v->y1);
     v->u0 = v->v0 = 0;
     v->u1 = v->v1 = SIDE;
-    if (r->widen > 0) {
-        to_input(v->x0, v->x1, x, sw, &v->u0, &v->u1);
-        to_input(v->y0, v->y1, y, sh, &v->v0, &v->v1);
-    }
-    if (!(w > 0 && h > 0) || v->x0 >= v->x1 || v->y0 >= v->y1)
+    if (!(box[0] < box[2] && box[1] < box[3]) || v->x0 >= v->x1 || v->y0 >= v->y1)
         return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] is not inside the %u x %u picture",
                        (double)box[0], (double)box[1], (double)box[2], (double)box[3], im->w,
                        im->h);
     return GM_OK;
+}
+
+/* What the model is to see of a box that view_box accepts. */
+static struct view choose_view(const struct recipe *r, const struct gm_image *im,
+                               const float box[4], double margin)
+{
+    struct view v = {.u1 = SIDE, .v1 = SIDE};
+    double w = (double)box[2] - (double)box[0], h = (double)box[3] - (double)box[1];
+    double sw = w * (1 + margin), sh = h * (1 + margin);
+    if (r->widen > 0)
+        sw = sh = (double)r->widen * fmax(w, h);
+    double x = (double)box[0] + (w - sw) / 2;
+    double y = (double)box[1] + (h - sh) / 2 + (double)r->down * h;
+    whole_pixels(x, x + sw, im->w, &v.x0, &v.x1);
+    whole_pixels(y, y + sh, im->h, &v.y0, &v.y1);
+    if (r->widen > 0) { /* the square keeps its place when it reaches out of the picture */
+        to_input(v.x0, v.x1, x, sw, &v.u0, &v.u1);
+        to_input(v.y0, v.y1, y, sh, &v.v0, &v.v1);
+    }
+    return v;
 }
 
 static enum gm_status fill_input(struct gm_matting *m, const struct gm_image *im,
@@ -208,24 +225,40 @@ static void paint(const struct gm_matting *m, const struct view *v, const struct
     }
 }
 
-enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
-                              uint8_t *mask, size_t *area, struct gm_error *err)
+/* One look with `margin` around the box; *area stays 0 when the model says that nobody is there. */
+static enum gm_status look(struct gm_matting *m, const struct gm_image *im, const float box[4],
+                           double margin, uint8_t *mask, size_t *area, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct view view, inside;
-    bool somebody = false;
+    struct view inside, view;
+    struct gm_components left;
+    bool somebody;
     memset(mask, 0, (size_t)im->w * im->h);
     *area = 0;
-    GM_TRY(choose_view(&RECIPES[GM_MATTING_SELFIE], im, box, &inside, err)); /* the box itself */
-    GM_TRY(choose_view(m->recipe, im, box, &view, err));
+    GM_TRY(view_box(im, box, &inside, err));
+    view = choose_view(m->recipe, im, box, margin);
     GM_TRY(fill_input(m, im, &view, err));
     GM_TRY(infer(m, &somebody, err));
     if (!somebody)
         goto done;
     paint(m, &view, &inside, mask, im->w);
-    struct gm_components left;
     GM_TRY(gm_mask_drop_small(mask, im->h, im->w, 8, (double)m->opts.min_share, &left, err));
-    *area = left.area;
+    size_t box_area = (inside.x1 - inside.x0) * (inside.y1 - inside.y0);
+    if ((double)left.area < SEEN_MIN * (double)box_area)
+        memset(mask, 0, (size_t)im->w * im->h);
+    else
+        *area = left.area;
+done:
+    return st;
+}
+
+enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
+                              uint8_t *mask, size_t *area, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(look(m, im, box, 0, mask, area, err));
+    if (*area == 0 && m->recipe->retry > 0)
+        GM_TRY(look(m, im, box, (double)m->recipe->retry, mask, area, err));
 done:
     return st;
 }

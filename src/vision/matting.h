@@ -1,6 +1,7 @@
 /* matting.h - which pixels of a box are the person: two small models with one interface.
  *
- * selfie  MediaPipe's selfie segmentation, 256 x 256, 3 ms: the default. It sees the box alone.
+ * selfie  MediaPipe's selfie segmentation, 256 x 256, 3 ms: the default. It sees the box alone, and
+ *         a second time with its surroundings when it found less than 5% of the box.
  * pose    the mask output of MediaPipe's pose landmarks, 8 ms. It expects a whole body, so it sees a
  *         square 2.5 times the box's longer side, black where that reaches out of the picture.
  *
@@ -40,7 +41,7 @@ void gm_matting_free(struct gm_matting *m); /* NULL-safe */
  *   box         xyxy in pixels of `im`; parts outside are clipped
  *   mask        [im->h][im->w] out  1 = person, 0 elsewhere; nothing outside the box, whose sides
  *                                   are rounded outwards to whole pixels
- *   area        out                 pixels set; 0 when the model sees nobody
+ *   area        out                 pixels set; 0 when the model sees nobody (under 5% of the box)
  * Errors: ARG (box outside the picture), NOMEM, MODEL, SHAPE. Threads: one at a time. */
 enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
                               uint8_t *mask, size_t *area, struct gm_error *err) GM_NODISCARD;
