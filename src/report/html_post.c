@@ -1,0 +1,188 @@
+/* html_post.c - see html_post.h. An entity has the same data-e in the text, the table and the
+ * picture: the page's script lights them up together. */
+#include "report/html_post.h"
+
+#include "report/html.h"
+#include "report/html_figure.h"
+#include "report/marks.h"
+
+/* <tag>escaped text</tag>, or with attributes in `open`; nothing for an empty text. */
+static enum gm_status add_element(struct gm_buf *out, const char *open, struct gm_str text,
+                                  const char *close, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (text.n == 0)
+        return GM_OK;
+    GM_TRY(gm_buf_add_c(out, open, err));
+    GM_TRY(gm_html_text(out, text, err));
+    GM_TRY(gm_buf_add_c(out, close, err));
+done:
+    return st;
+}
+
+static enum gm_status add_text(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_mark *marks;
+    size_t n, at = 0;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_marks_of(&a, post, &marks, &n, err));
+    GM_TRY(gm_buf_add_c(out, "<p class=\"text\" dir=\"auto\">", err));
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_entity *e = &post->entities[marks[i].entity];
+        GM_TRY(gm_html_text(out, gm_str_sub(post->text, at, marks[i].from), err));
+        GM_TRY(gm_buf_printf(out, err, "<mark data-e=\"%zu\"", marks[i].entity));
+        GM_TRY(gm_html_color(out, gm_palette_color(e->type), err));
+        GM_TRY(gm_buf_add_c(out, ">", err));
+        GM_TRY(gm_html_text(out, gm_str_sub(post->text, marks[i].from, marks[i].to), err));
+        GM_TRY(add_element(out, "<span class=\"tag\">", e->type, "</span>", err));
+        GM_TRY(gm_buf_add_c(out, "</mark>", err));
+        at = marks[i].to;
+    }
+    GM_TRY(gm_html_text(out, gm_str_sub(post->text, at, post->text.n), err));
+    GM_TRY(gm_buf_add_c(out, "</p>\n", err));
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status add_probability(struct gm_buf *out, double p, struct gm_error *err)
+{
+    double bar = p > 0 ? (p < 1 ? p : 1) : 0;
+    return gm_buf_printf(out, err, "<span class=\"bar\" style=\"--p:%.3f\">%.2f</span>", bar, p);
+}
+
+static enum gm_status add_region(struct gm_buf *out, const struct gm_region *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "<li><span class=\"box\">%.0f, %.0f – %.0f, %.0f</span> ",
+                         (double)r->box[0], (double)r->box[1], (double)r->box[2], (double)r->box[3]));
+    GM_TRY(gm_html_text(out, r->label, err));
+    GM_TRY(gm_buf_printf(out, err, " %.2f", (double)r->score));
+    GM_TRY(gm_buf_add_c(out, r->mask.counts.n ? " <span class=\"has\">mask</span>" : "", err));
+    GM_TRY(add_element(out, " <span class=\"note\">", r->note, "</span>", err));
+    GM_TRY(gm_buf_add_c(out, "</li>", err));
+done:
+    return st;
+}
+
+static enum gm_status add_where(struct gm_buf *out, const struct gm_entity *e, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (e->n_regions == 0)
+        return gm_buf_add_c(out, "<span class=\"none\">none</span>", err);
+    GM_TRY(gm_buf_add_c(out, "<ul>", err));
+    for (size_t i = 0; i < e->n_regions; i++)
+        GM_TRY(add_region(out, &e->regions[i], err));
+    GM_TRY(gm_buf_add_c(out, "</ul>", err));
+done:
+    return st;
+}
+
+/* Row i; without an image the last two columns are left out. */
+static enum gm_status add_row(struct gm_buf *out, const struct gm_entity *e, size_t i,
+                              bool has_image, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "<tr data-e=\"%zu\" tabindex=\"0\"", i));
+    GM_TRY(gm_html_color(out, gm_palette_color(e->type), err));
+    GM_TRY(gm_buf_add_c(out, "><th scope=\"row\"><bdi>", err));
+    GM_TRY(gm_html_text(out, e->text, err));
+    GM_TRY(gm_buf_add_c(out, "</bdi>", err));
+    GM_TRY(add_element(out, "<small dir=\"auto\">", e->expression, "</small>", err));
+    GM_TRY(add_element(out, "<small class=\"note\">", e->note, "</small>", err));
+    GM_TRY(add_element(out, "</th><td><span class=\"type\">", e->type, "</span>", err));
+    GM_TRY(add_element(out, "<small>", e->fine_type, "</small>", err));
+    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(add_probability(out, e->score, err));
+    if (!has_image)
+        return gm_buf_add_c(out, "</td></tr>\n", err);
+    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(e->visible < 0 ? gm_buf_add_c(out, "<span class=\"none\">not judged</span>", err)
+                          : add_probability(out, e->visible, err));
+    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(add_where(out, e, err));
+    GM_TRY(gm_buf_add_c(out, "</td></tr>\n", err));
+done:
+    return st;
+}
+
+static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool has_image = post->image.n || post->pixels;
+    if (post->n_entities == 0)
+        return gm_buf_add_c(out, "<p class=\"none\">No entities.</p>\n", err);
+    GM_TRY(gm_buf_add_c(out,
+                        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Entity</th>"
+                        "<th scope=\"col\">Type</th><th scope=\"col\">Score</th>",
+                        err));
+    if (has_image)
+        GM_TRY(gm_buf_add_c(out, "<th scope=\"col\">In the image?</th><th scope=\"col\">Where</th>", err));
+    GM_TRY(gm_buf_add_c(out, "</tr></thead><tbody>\n", err));
+    for (size_t i = 0; i < post->n_entities; i++)
+        GM_TRY(add_row(out, &post->entities[i], i, has_image, err));
+    GM_TRY(gm_buf_add_c(out, "</tbody></table></div>\n", err));
+done:
+    return st;
+}
+
+static enum gm_status add_error(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (post->error.stage.n == 0)
+        return GM_OK;
+    GM_TRY(add_element(out, "<p class=\"error\"><strong>Failed in “", post->error.stage, "”:</strong> ", err));
+    GM_TRY(gm_html_text(out, post->error.message, err));
+    GM_TRY(gm_buf_add_c(out, "</p>\n", err));
+done:
+    return st;
+}
+
+static struct gm_str file_name(struct gm_str path)
+{
+    size_t i = path.n;
+    while (i > 0 && path.p[i - 1] != '/')
+        i--;
+    return gm_str_sub(path, i, path.n);
+}
+
+/* The card's head: its id, and the data that the page's filters look at. */
+static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, size_t number,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n_regions = 0;
+    for (size_t i = 0; i < post->n_entities; i++)
+        n_regions += post->entities[i].n_regions;
+    GM_TRY(gm_buf_printf(out, err, "<article class=\"post\" id=\"p%zu\"%s%s%s data-types=\"\n", number,
+                         post->image.n || post->pixels ? " data-image" : "", n_regions ? " data-regions" : "",
+                         post->error.stage.n ? " data-error" : ""));
+    for (size_t i = 0; i < post->n_entities; i++)
+        GM_TRY(add_element(out, "", post->entities[i].type, "\n", err));
+    GM_TRY(gm_buf_printf(out, err, "\">\n<header><h2><a href=\"#p%zu\">", number));
+    GM_TRY(gm_html_text(out, post->id.n ? post->id : GM_STR("(no id)"), err));
+    GM_TRY(gm_buf_add_c(out, "</a></h2>", err));
+    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", file_name(post->image), "</span>", err));
+    GM_TRY(gm_buf_add_c(out, "</header>\n<div class=\"body\">\n", err));
+done:
+    return st;
+}
+
+enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(add_head(out, post, number, err));
+    GM_TRY(gm_html_figure(out, post, err));
+    GM_TRY(gm_buf_add_c(out, "<div class=\"found\">\n", err));
+    GM_TRY(add_text(out, post, err));
+    GM_TRY(add_error(out, post, err));
+    GM_TRY(add_table(out, post, err));
+    GM_TRY(add_element(out, "<details><summary>Knowledge</summary><p dir=\"auto\">", post->knowledge,
+                       "</p></details>\n", err));
+    GM_TRY(gm_buf_add_c(out, "</div>\n</div>\n</article>\n", err));
+done:
+    return st;
+}

@@ -1,0 +1,12 @@
+/* html_post.h - one post as a card of the page. */
+#ifndef GM_REPORT_HTML_POST_H
+#define GM_REPORT_HTML_POST_H
+
+#include "base/buf.h"
+#include "data/record.h"
+
+/* gm_html_post - append the card of a post, the `number`th of the page from 1. Errors: NOMEM. */
+enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,
+                            struct gm_error *err) GM_NODISCARD;
+
+#endif

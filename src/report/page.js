@@ -1,0 +1,55 @@
+"use strict";
+// Lights up an entity in text, table and picture together, and filters the posts.
+const posts = [...document.querySelectorAll(".post")];
+const $ = (id) => document.getElementById(id);
+
+function light(event) {
+  const post = event.target.closest(".post");
+  const entity = event.target.closest("[data-e]");
+  if (!post) return;
+  const on = event.type !== "mouseout" && event.type !== "focusout" && entity;
+  post.querySelectorAll("[data-e]").forEach((x) =>
+    x.classList.toggle("on", Boolean(on) && x.dataset.e === entity.dataset.e));
+  const frame = post.querySelector(".frame");
+  if (frame) frame.classList.toggle("lit", Boolean(on) && frame.querySelector(".on") !== null);
+}
+for (const kind of ["mouseover", "mouseout", "focusin", "focusout"])
+  document.querySelector("main").addEventListener(kind, light);
+
+function fits(post, types, which, words) {
+  const own = post.dataset.types.split("\n");
+  const has = (name) => name in post.dataset;
+  const wanted = {
+    "": true,
+    regions: has("regions"),
+    unfound: has("image") && !has("regions"),
+    text: !has("image"),
+    error: has("error"),
+  };
+  return wanted[which] && (types.length === 0 || types.some((t) => own.includes(t))) &&
+    (words === "" || post.textContent.toLowerCase().includes(words));
+}
+
+function filter() {
+  const types = [...document.querySelectorAll("[aria-pressed=true]")].map((b) => b.dataset.type);
+  const words = $("words").value.trim().toLowerCase();
+  let shown = 0;
+  for (const post of posts) {
+    post.hidden = !fits(post, types, $("which").value, words);
+    shown += !post.hidden;
+  }
+  $("shown").textContent = shown === posts.length ? "" : `${shown} of ${posts.length} posts shown`;
+}
+
+$("filters").hidden = false;
+$("filters").addEventListener("submit", (event) => event.preventDefault());
+$("filters").addEventListener("click", (event) => {
+  const button = event.target.closest("[aria-pressed]");
+  if (!button) return;
+  button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+  filter();
+});
+$("words").addEventListener("input", filter);
+$("which").addEventListener("change", filter);
+$("objects").addEventListener("change", () =>
+  document.body.classList.toggle("objects", $("objects").checked));

@@ -1,0 +1,28 @@
+/* report.h - a self-contained HTML page of posts: each with its picture, boxes and masks, its text
+ * with the entities marked, and a table of them. The page loads nothing from anywhere; every byte
+ * of a post is escaped, and a Content-Security-Policy lets only the page's own script run.
+ *
+ * Posts are written as they come, so that memory does not grow with their number; the totals stand
+ * at the end of the file and are shown at the top. One thread a report. */
+#ifndef GM_REPORT_REPORT_H
+#define GM_REPORT_REPORT_H
+
+#include "data/record.h"
+
+struct gm_report;
+
+/* gm_report_open - begin a page at `path` ("-" = standard output; a file is replaced only by
+ * gm_report_commit). *out is yours until commit or abort. Errors: IO, NOMEM. */
+enum gm_status gm_report_open(struct gm_report **out, const char *path, const char *title,
+                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_report_add - append a post. Its picture is post->pixels, else it is decoded from post->image;
+ * one that can't be read is shown as missing, with the reason. Errors: IO, NOMEM. */
+enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_report_commit - write the totals and put the page in its place; frees r whatever the result. */
+enum gm_status gm_report_commit(struct gm_report *r, struct gm_error *err) GM_NODISCARD;
+void gm_report_abort(struct gm_report *r); /* drop what was written; NULL-safe */
+
+#endif
