@@ -8,9 +8,9 @@ static enum gm_status allocate(struct gm_crf_lattice *l, size_t n, size_t k, str
                                struct gm_error *err)
 {
     *l = (struct gm_crf_lattice){.n = n, .k = k};
-    double **blocks[] = {&l->x, &l->alpha, &l->beta, &l->scale, &l->step};
-    size_t counts[] = {n * k, n * k, n * k, n, k * k};
-    for (size_t i = 0; i < 5; i++) {
+    double **blocks[] = {&l->alpha, &l->beta, &l->step};
+    size_t counts[] = {n * k, n * k, k * k};
+    for (size_t i = 0; i < 3; i++) {
         *blocks[i] = gm_arena_alloc(a, counts[i], sizeof(double));
         if (!*blocks[i])
             return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
@@ -18,60 +18,46 @@ static enum gm_status allocate(struct gm_crf_lattice *l, size_t n, size_t k, str
     return GM_OK;
 }
 
-static double normalise(double *row, size_t k)
+/* log of the sum of exp(a[i * stride_a] + b[i]) */
+static double log_sum(size_t n, const double *a, size_t stride_a, const double *b)
 {
-    double sum = 0;
-    for (size_t j = 0; j < k; j++)
-        sum += row[j];
-    for (size_t j = 0; j < k; j++)
-        row[j] /= sum;
-    return sum;
+    double top = -INFINITY, sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double v = a[i * stride_a] + b[i];
+        top = v > top ? v : top;
+    }
+    if (isinf(top))
+        return top;
+    for (size_t i = 0; i < n; i++)
+        sum += exp(a[i * stride_a] + b[i] - top);
+    return top + log(sum);
 }
 
-static void forward(struct gm_crf_lattice *l, const struct gm_crf *crf, const float *emit)
+static void forward(struct gm_crf_lattice *l, const struct gm_crf *crf)
 {
     size_t k = l->k;
-    for (size_t t = 0; t < l->n; t++) {
-        const float *e = emit + t * k;
-        double *x = l->x + t * k, *al = l->alpha + t * k;
-        double top = e[0];
-        for (size_t j = 1; j < k; j++)
-            top = e[j] > top ? e[j] : top;
-        for (size_t j = 0; j < k; j++) {
-            x[j] = exp((double)e[j] - top);
-            al[j] = t ? 0 : may(crf->allowed_start, j) ? exp((double)crf->start[j]) * x[j] : 0;
-        }
-        if (t) {
-            const double *before = al - k;
-            for (size_t i = 0; i < k; i++)
-                for (size_t j = 0; j < k; j++)
-                    al[j] += before[i] * l->step[i * k + j];
-            for (size_t j = 0; j < k; j++)
-                al[j] *= x[j];
-        }
-        l->scale[t] = normalise(al, k);
-        l->log_z += log(l->scale[t]) + top;
-    }
+    for (size_t j = 0; j < k; j++)
+        l->alpha[j] = may(crf->allowed_start, j) ? (double)crf->start[j] + (double)l->emit[j]
+                                                 : -INFINITY;
+    for (size_t t = 1; t < l->n; t++)
+        for (size_t j = 0; j < k; j++)
+            l->alpha[t * k + j] = (double)l->emit[t * k + j] +
+                                  log_sum(k, l->step + j, k, l->alpha + (t - 1) * k);
 }
 
-static void backward(struct gm_crf_lattice *l, const struct gm_crf *crf)
+/* `ahead` [k] is working memory. */
+static void backward(struct gm_crf_lattice *l, const struct gm_crf *crf, double *ahead)
 {
     size_t k = l->k, last = l->n - 1;
-    for (size_t j = 0; j < k; j++) {
-        double b = may(crf->allowed_end, j) ? exp((double)crf->end[j]) : 0;
-        l->beta[last * k + j] = b;
-        l->z_end += l->alpha[last * k + j] * b;
-    }
+    for (size_t j = 0; j < k; j++)
+        l->beta[last * k + j] = may(crf->allowed_end, j) ? (double)crf->end[j] : -INFINITY;
     for (size_t t = last; t-- > 0;) {
-        const double *next = l->beta + (t + 1) * k, *x = l->x + (t + 1) * k;
-        for (size_t i = 0; i < k; i++) {
-            double s = 0;
-            for (size_t j = 0; j < k; j++)
-                s += l->step[i * k + j] * x[j] * next[j];
-            l->beta[t * k + i] = s / l->scale[t + 1];
-        }
+        for (size_t j = 0; j < k; j++)
+            ahead[j] = (double)l->emit[(t + 1) * k + j] + l->beta[(t + 1) * k + j];
+        for (size_t i = 0; i < k; i++)
+            l->beta[t * k + i] = log_sum(k, l->step + i * k, 1, ahead);
     }
-    l->log_z += log(l->z_end);
+    l->log_z = log_sum(k, l->alpha + last * k, 1, l->beta + last * k);
 }
 
 enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf *crf,
@@ -81,33 +67,41 @@ enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf
     enum gm_status st = allocate(l, n, crf->k, a, err);
     if (st != GM_OK || n == 0)
         return st;
+    double *ahead = gm_arena_alloc(a, crf->k, sizeof *ahead);
+    if (!ahead)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    l->emit = emit;
     for (size_t i = 0; i < crf->k * crf->k; i++)
-        l->step[i] = may(crf->allowed, i) ? exp((double)crf->trans[i]) : 0;
-    forward(l, crf, emit);
-    backward(l, crf);
+        l->step[i] = may(crf->allowed, i) ? (double)crf->trans[i] : -INFINITY;
+    forward(l, crf);
+    backward(l, crf, ahead);
     return GM_OK;
+}
+
+/* Probability of what has this log weight; rounding must not lead out of [0, 1]. */
+static double probability(const struct gm_crf_lattice *l, double weight)
+{
+    return isinf(weight) ? 0 : weight > l->log_z ? 1 : exp(weight - l->log_z);
 }
 
 double gm_crf_marginal(const struct gm_crf_lattice *l, size_t t, size_t k)
 {
-    return l->alpha[t * l->k + k] * l->beta[t * l->k + k] / l->z_end;
+    return probability(l, l->alpha[t * l->k + k] + l->beta[t * l->k + k]);
 }
 
 double gm_crf_span(const struct gm_crf_lattice *l, size_t from, size_t to, const uint16_t *labels,
                    size_t not_next)
 {
-    size_t k = l->k;
-    double p = l->alpha[from * k + labels[0]];
+    size_t k = l->k, last = labels[to - from - 1];
+    double w = l->alpha[from * k + labels[0]];
     for (size_t t = from + 1; t < to; t++)
-        p *= l->step[labels[t - from - 1] * k + labels[t - from]] * l->x[t * k + labels[t - from]] /
-             l->scale[t];
-    size_t last = labels[to - from - 1];
-    double tail = l->beta[(to - 1) * k + last];
+        w += l->step[labels[t - from - 1] * k + labels[t - from]] +
+             (double)l->emit[t * k + labels[t - from]];
+    double p = probability(l, w + l->beta[(to - 1) * k + last]);
     if (to < l->n && not_next < k)
-        tail -= l->step[last * k + not_next] * l->x[to * k + not_next] * l->beta[to * k + not_next] /
-                l->scale[to];
-    p *= tail / l->z_end;
-    return p < 0 ? 0 : p > 1 ? 1 : p;
+        p -= probability(l, w + l->step[last * k + not_next] +
+                                (double)l->emit[to * k + not_next] + l->beta[to * k + not_next]);
+    return p < 0 ? 0 : p;
 }
 
 static double path_score(const struct gm_crf *crf, const float *emit, size_t n, const uint16_t *y)
@@ -142,11 +136,12 @@ static void add_gradient(const struct gm_crf_lattice *l, const uint16_t *gold, d
         }
         if (t == 0)
             continue;
-        const double *al = l->alpha + (t - 1) * k, *x = l->x + t * k, *be = l->beta + t * k;
-        double c = weight / (l->scale[t] * l->z_end);
         for (size_t i = 0; i < k; i++)
-            for (size_t j = 0; j < k; j++)
-                d->trans[i * k + j] += (float)(c * al[i] * l->step[i * k + j] * x[j] * be[j]);
+            for (size_t j = 0; j < k; j++) {
+                double w = l->alpha[(t - 1) * k + i] + l->step[i * k + j] +
+                           (double)l->emit[t * k + j] + l->beta[t * k + j];
+                d->trans[i * k + j] += (float)(weight * probability(l, w));
+            }
         d->trans[gold[t - 1] * k + gold[t]] -= (float)weight;
     }
 }
@@ -166,7 +161,8 @@ enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uin
         st = gm_crf_lattice_fill(&l, crf, emit + at * crf->k, n, a, err);
         if (st != GM_OK)
             break;
-        *loss += weight * (l.log_z - path_score(crf, emit + at * crf->k, n, gold + at));
+        double score = path_score(crf, emit + at * crf->k, n, gold + at);
+        *loss += isinf(score) ? INFINITY : weight * (l.log_z - score);
         add_gradient(&l, gold + at, weight, d_emit + at * crf->k, d);
     }
     return st;

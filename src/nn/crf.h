@@ -1,6 +1,6 @@
 /* crf.h - linear-chain conditional random field: loss and gradient, best path, marginals.
- * Source: Lafferty, McCallum, Pereira, ICML 2001; forward-backward with a scale for each position
- * (Rabiner 1989), in f64.
+ * Source: Lafferty, McCallum, Pereira, ICML 2001; forward-backward in f64 logarithms, because with
+ * forbidden transitions a path that matters may lie any distance below the locally best one.
  *
  * The score of labels y over emissions e: start[y_0] + sum e[t][y_t] + sum trans[y_t-1][y_t] +
  * end[y_T-1]. Transitions that are not allowed have weight zero everywhere. */
@@ -45,19 +45,18 @@ enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uin
 enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,
                               double *score, struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
-/* Forward and backward weights of one post, for probabilities of its parts. */
+/* Forward and backward scores (logarithms) of one post, for probabilities of its parts. */
 struct gm_crf_lattice {
     size_t n, k;
-    double *x;      /* [n,k] exp(emit - max of the row) */
-    double *alpha;  /* [n,k] forward, each row summing to 1 */
-    double *beta;   /* [n,k] backward, on alpha's scales */
-    double *scale;  /* [n] */
-    double *step;   /* [k,k] exp(trans), 0 where not allowed */
-    double z_end;   /* sum of alpha[n-1] * beta[n-1] */
-    double log_z;
+    const float *emit; /* [n,k] borrowed */
+    double *alpha;     /* [n,k] log sum over the paths up to word t that end in label j */
+    double *beta;      /* [n,k] the same over what follows word t, `end` included */
+    double *step;      /* [k,k] trans, -INFINITY where not allowed */
+    double log_z;      /* of all paths; -INFINITY when none is allowed, probabilities are then 0 */
 };
 
-/* gm_crf_lattice_fill - run forward-backward; memory from `a`. Errors: NOMEM. */
+/* gm_crf_lattice_fill - run forward-backward; memory from `a`; emit [n,k] must outlive it.
+ * Errors: NOMEM. Cost O(n*k^2) exponentials. */
 enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf *crf,
                                    const float *emit, size_t n, struct gm_arena *a,
                                    struct gm_error *err) GM_NODISCARD;
