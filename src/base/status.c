@@ -1,13 +1,23 @@
 #include "base/status.h"
 
+#include "base/utf8.h"
+
 #include <stdio.h>
 #include <string.h>
 
+/* Messages quote file content and paths, and are cut at a fixed size: what is no well-formed UTF-8
+ * becomes '?', so that a message can go into JSON; control characters become spaces. */
 static void one_line(char *s)
 {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = ' ';
+    struct gm_str all = gm_str(s);
+    for (size_t i = 0; i < all.n;) {
+        size_t at = i;
+        uint32_t cp = gm_utf8_next(all, &i);
+        if (cp == 0xFFFD && !gm_str_eq_c(gm_str_sub(all, at, i), "\xEF\xBF\xBD"))
+            memset(s + at, '?', i - at);
+        else if (cp < 0x20 || cp == 0x7f)
+            s[at] = ' ';
+    }
 }
 
 enum gm_status gm_error_set(struct gm_error *err, enum gm_status code, const char *src_file,

@@ -47,7 +47,8 @@ struct gm_error {
     } while (0)
 
 /* gm_error_set - what GM_FAIL calls. The message is cut at GM_ERROR_MAX; control characters become
- * spaces, so that a message stays one line whatever a file's content was. Returns `code`. */
+ * spaces and bytes that are not UTF-8 '?', so that a message stays one line that JSON can hold,
+ * whatever a file's content was. Returns `code`. */
 enum gm_status gm_error_set(struct gm_error *err, enum gm_status code, const char *src_file,
                             int src_line, const char *fmt, ...) GM_PRINTF(5, 6);
 
