@@ -1,0 +1,2 @@
+gm_test(base_memory LINK gm_base)
+gm_test(base_text LINK gm_base m)
