@@ -1,3 +1,6 @@
 gm_test(data_tags LINK gm_data)
 gm_test(data_conll LINK gm_data)
+gm_test(data_json LINK gm_data)
+gm_test(data_voc LINK gm_data)
+gm_test(data_torture LINK gm_data)
 gm_test(data_shared LINK gm_data LABELS needs-data)

@@ -49,16 +49,16 @@ static enum gm_status get_probability(const struct gm_json *o, const char *key, 
     return st;
 }
 
-/* A required integer in [min, max]. */
-static enum gm_status get_size(const struct gm_json *o, const char *key, size_t min, size_t max,
-                               size_t *out, struct gm_error *err)
+/* A required number of code points. */
+static enum gm_status get_offset(const struct gm_json *o, const char *key, size_t *out,
+                                 struct gm_error *err)
 {
     long long x;
     const struct gm_json *j = get(o, key);
     if (!gm_json_int(j, &x))
         return wrong_kind(key, "an integer", j, err);
-    if (x < 0 || (unsigned long long)x < min || (unsigned long long)x > max)
-        return GM_FAIL(err, GM_EFORMAT, "\"%s\": %lld is not in %zu..%zu", key, x, min, max);
+    if (x < 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"%s\": %lld is negative", key, x);
     *out = (size_t)x;
     return GM_OK;
 }
@@ -170,6 +170,7 @@ static enum gm_status read_uncertainty(const struct gm_json *o, struct gm_uncert
     if (!j)
         return GM_OK;
     GM_TRY(check_object("\"uncertainty\"", j, err));
+    u->marginal = u->entropy = u->margin = NAN; /* until told; also what null stands for */
     GM_TRY(get_num(j, "marginal", &u->marginal, err));
     GM_TRY(get_num(j, "entropy", &u->entropy, err));
     GM_TRY(get_num(j, "margin", &u->margin, err));
@@ -184,10 +185,11 @@ static enum gm_status read_span(const struct gm_json *o, struct gm_entity *e, st
 {
     enum gm_status st = GM_OK;
     struct gm_str said = {NULL, 0};
-    size_t most = at->text.n; /* code points can't be more; told exactly below */
-    GM_TRY(get_size(o, "start", 0, most, &e->start, err));
-    GM_TRY(get_size(o, "end", e->start, most, &e->end, err));
+    GM_TRY(get_offset(o, "start", &e->start, err));
+    GM_TRY(get_offset(o, "end", &e->end, err));
     GM_TRY(get_str(o, "text", &said, err));
+    if (e->end < e->start)
+        return GM_FAIL(err, GM_EFORMAT, "\"end\": %zu is before \"start\", %zu", e->end, e->start);
     bool in = gm_offset_to_cp(at, e->start);
     size_t from = at->byte;
     in = in && gm_offset_to_cp(at, e->end);

@@ -75,9 +75,12 @@ static void on_start(void *user, const XML_Char *tag, const XML_Char **attribute
 static void on_text(void *user, const XML_Char *s, int n)
 {
     struct walk *w = user;
-    if (w->depth >= 1 && w->depth <= 4 && w->at[w->depth - 1] >= N_NAME && w->st == GM_OK &&
-        gm_buf_add(&w->text, s, (size_t)n, NULL) != GM_OK)
+    if (w->depth < 1 || w->depth > 4 || w->at[w->depth - 1] < N_NAME || w->st != GM_OK)
+        return;
+    if ((size_t)n > w->text.max - w->text.n)
         fail(w, GM_EFORMAT, "a text of over 65536 bytes", GM_STR(""));
+    else if (gm_buf_add(&w->text, s, (size_t)n, NULL) != GM_OK)
+        fail(w, GM_ENOMEM, "out of memory", GM_STR(""));
 }
 
 static void read_number(struct walk *w, enum node node, struct gm_str text)
