@@ -41,20 +41,27 @@ enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_erro
         /* One byte more than the file's size, so that the end is seen without growing again. */
         size_t want = sb.st_size > 0 && (size_t)sb.st_size >= out->n ? (size_t)sb.st_size - out->n + 1
                                                                      : (size_t)1 << 16;
+        char beyond; /* where the byte goes that shows a full buffer to be too small */
+        bool full = out->n == out->max;
         if (want > out->max - out->n)
-            want = out->max - out->n ? out->max - out->n : 1;
+            want = out->max - out->n;
         GM_TRY(gm_buf_reserve(out, want, err));
-        ssize_t got = read(fd, out->p + out->n, want);
+        ssize_t got = full ? read(fd, &beyond, 1) : read(fd, out->p + out->n, want);
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0) {
             st = GM_FAIL(err, GM_EIO, "%s: cannot read: %s", path, strerror(errno));
             goto done;
         }
-        out->n += (size_t)got;
-        out->p[out->n] = 0;
         if (got == 0)
             break;
+        if (full) {
+            st = GM_FAIL(err, GM_ENOMEM, "%s: over the limit of %zu bytes",
+                         is_stdin ? "standard input" : path, out->max);
+            goto done;
+        }
+        out->n += (size_t)got;
+        out->p[out->n] = 0;
     }
 done:
     if (!is_stdin)
