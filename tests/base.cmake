@@ -1,2 +1,3 @@
 gm_test(base_memory LINK gm_base)
 gm_test(base_text LINK gm_base m)
+gm_test(base_json LINK gm_base m)
