@@ -16,6 +16,24 @@ void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element)
     return (char *)(uintptr_t)p + element * gm_dtype_size(g->dtype);
 }
 
+enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
+                                struct gm_error *err)
+{
+    enum gm_status st = gm_graph_grad(g, v, err);
+    *to = v->d;
+    if (st != GM_OK || !v->has_d)
+        return st;
+    return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
+}
+
+void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to)
+{
+    const struct gm_dropout none = {.scale = 1.0f};
+    if (to != v->d)
+        g->kn->dropout(v->rows * v->cols, to, &none, v->d, true);
+    v->has_d = true;
+}
+
 /* ---- embedding ---- */
 
 struct embed {
@@ -93,6 +111,7 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
     size_t n = l->x->cols, rows = l->x->rows, chunks = gm_ops_chunks(rows);
     struct gm_param *gamma = &g->params->p[l->gamma], *beta = &g->params->p[l->beta];
     void *parts_;
+    bool same = l->residual == l->x; /* the kernel writes the residual's part first */
     GM_TRY(gm_graph_grad(g, l->x, err));
     if (l->residual)
         GM_TRY(gm_graph_grad(g, l->residual, err));
@@ -105,7 +124,7 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
         g->kn->layernorm_back(to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at),
                               l->rstd + from, gamma->w, &(struct gm_dropout){
                                   l->drop.seed + (uint32_t)at, l->drop.threshold, l->drop.scale},
-                              gm_ops_at(g, l->x->d, at), l->x->has_d,
+                              gm_ops_at(g, l->x->d, at), l->x->has_d || same,
                               l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
                               l->residual && l->residual->has_d, parts + c * 2 * n,
                               parts + c * 2 * n + n);
@@ -187,7 +206,8 @@ static enum gm_status unary_new(struct gm_graph *g, struct gm_var *x, struct una
 static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
     struct unary *u = ctx;
-    enum gm_status st = gm_graph_grad(g, u->x, err);
+    void *d_x;
+    enum gm_status st = gm_ops_grad_into(g, u->x, &d_x, err);
     if (st != GM_OK)
         return st;
     size_t rows = u->x->rows, chunks = gm_ops_chunks(rows), n = u->x->cols;
@@ -195,9 +215,9 @@ static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *
     for (size_t c = 0; c < chunks; c++) {
         size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
         g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, u->y->d, at),
-                         gm_ops_at(g, u->x->d, at));
+                         gm_ops_at(g, d_x, at));
     }
-    u->x->has_d = true;
+    gm_ops_grad_done(g, u->x, d_x);
     return GM_OK;
 }
 

@@ -50,7 +50,8 @@ static void *probs_of(const struct gm_graph *g, const struct attention *a, size_
 static enum gm_status attention_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
     struct attention *a = ctx;
-    enum gm_status st = gm_graph_grad(g, a->qkv, err);
+    void *d_qkv;
+    enum gm_status st = gm_ops_grad_into(g, a->qkv, &d_qkv, err);
     if (st != GM_OK)
         return st;
     size_t width = a->y->cols, dim = width / a->heads, used = a->offsets[a->n_seqs];
@@ -62,12 +63,12 @@ static enum gm_status attention_back(struct gm_graph *g, void *ctx, struct gm_er
             g->kn->attention_back(&k, gm_ops_at(g, a->qkv->x, row * 3 * width + h * dim),
                                   probs_of(g, a, s, h, k.len),
                                   gm_ops_at(g, a->y->d, row * width + h * dim),
-                                  gm_ops_at(g, a->qkv->d, row * 3 * width + h * dim),
+                                  gm_ops_at(g, d_qkv, row * 3 * width + h * dim),
                                   a->scratch + (size_t)omp_get_thread_num() * a->scratch_each);
     }
-    memset(gm_ops_at(g, a->qkv->d, used * 3 * width), 0,
+    memset(gm_ops_at(g, d_qkv, used * 3 * width), 0,
            (a->qkv->rows - used) * 3 * width * gm_dtype_size(g->dtype));
-    a->qkv->has_d = true;
+    gm_ops_grad_done(g, a->qkv, d_qkv);
     return GM_OK;
 }
 

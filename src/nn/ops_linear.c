@@ -106,20 +106,22 @@ static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *
     struct head *h = ctx;
     struct gm_param *w = &g->params->p[h->weight], *b = &g->params->p[h->bias];
     size_t in = w->shape[1], out = w->shape[0];
-    void *dx;
+    void *dx, *d_x;
     struct gm_matmul dw = {.m = out, .k = h->rows, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
                            .a_trans = true, .b_layout = GM_B_ROWS, .accumulate = w->has_g};
-    GM_TRY(gm_matmul_run(g->engine, &dw, h->d_out, h->xf, NULL, w->g, err));
-    w->has_g = true;
+    if (!w->frozen) {
+        GM_TRY(gm_matmul_run(g->engine, &dw, h->d_out, h->xf, NULL, w->g, err));
+        w->has_g = true;
+    }
     for (size_t i = 0; i < h->n; i++)
         gm_ops_add_grad(b, h->d_out + i * out, 0, out);
     GM_TRY(gm_graph_alloc(g, &dx, h->rows * in, sizeof(float), err));
     struct gm_matmul d = {.m = h->rows, .k = out, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
                           .b_layout = GM_B_ROWS};
     GM_TRY(gm_matmul_run(g->engine, &d, h->d_out, w->w, NULL, dx, err));
-    GM_TRY(gm_graph_grad(g, h->x, err));
-    g->kn->from_f32(h->x->rows * in, dx, h->x->d);
-    h->x->has_d = true;
+    GM_TRY(gm_ops_grad_into(g, h->x, &d_x, err));
+    g->kn->from_f32(h->x->rows * in, dx, d_x);
+    gm_ops_grad_done(g, h->x, d_x);
 done:
     return st;
 }
