@@ -83,9 +83,9 @@ static enum gm_status open_ground(void **self, const struct gm_json *settings, s
     }
     gm_arena_init(&r->arena, 0);
     r->visible_min = 0.5;
-    r->score_min = 0.35;
+    r->score_min = 0.4;
     r->near_score = 0.8;
-    r->near_area = 0.7;
+    r->near_area = 0.8;
     r->affinity_min = 0.5;
     GM_TRY(gm_settings_check(settings, "ground", known, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &r->visible_min, err));

@@ -1,0 +1,208 @@
+/* look, ground and segment on the demo photos, as a recipe runs them. */
+#include "vision_files.h"
+
+#include "stages/stage.h"
+
+static struct gm_json *json_of(const char *text)
+{
+    struct gm_error err;
+    struct gm_json *j = NULL;
+    if (text)
+        must(gm_json_parse(&j, gm_str(text), &err), &err);
+    return j;
+}
+
+static void run_stage(const char *stage, const char *settings, struct gm_post **posts, size_t n)
+{
+    struct gm_error err;
+    void *self;
+    struct gm_json *j = json_of(settings);
+    const struct gm_backend *b = gm_backend_find(stage, NULL);
+    assert_non_null(b);
+    must(b->open(&self, j, &err), &err);
+    must(b->run(self, posts, n, &err), &err);
+    b->close(self);
+    gm_json_free(j);
+}
+
+static void post_of(struct gm_post *p, const char *line)
+{
+    struct gm_error err;
+    gm_post_init(p);
+    must(gm_post_from_json(p, json_of(line), NULL, &err), &err);
+}
+
+static const char GRACE[] =
+    "{\"id\":\"g\",\"text\":\"Grace Hopper and her IBM tie\",\"image\":\".deps/photos/"
+    "grace_hopper.jpg\",\"entities\":[{\"text\":\"Grace Hopper\",\"type\":\"PER\",\"start\":0,"
+    "\"end\":12},{\"text\":\"IBM tie\",\"type\":\"OTHER\",\"start\":21,\"end\":28},"
+    "{\"text\":\"IBM\",\"type\":\"ORG\",\"start\":21,\"end\":24}]}";
+
+static void from_photo_to_mask(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_post p, *list[1] = {&p};
+    post_of(&p, GRACE);
+    run_stage("look", NULL, list, 1);
+    assert_true(p.has_objects);
+    assert_int_equal(p.image_w, 512);
+    assert_int_equal(p.image_h, 600);
+    assert_true(gm_str_eq_c(p.caption, "a person and a tie"));
+    run_stage("ground", NULL, list, 1);
+    run_stage("segment", NULL, list, 1);
+    assert_int_equal(p.error.stage.n, 0);
+    assert_int_equal(p.entities[0].n_regions, 1);
+    assert_int_equal(p.entities[1].n_regions, 1);
+    assert_int_equal(p.entities[2].n_regions, 0);
+    const struct gm_region *person = p.entities[0].regions, *tie = p.entities[1].regions;
+    assert_true(gm_str_eq_c(person->label, "person"));
+    assert_int_equal(person->mask.w, 512);
+    assert_int_equal(person->mask.h, 600);
+    assert_int_equal(person->note.n, 0);
+    assert_true(gm_str_eq_c(tie->label, "tie"));
+    assert_int_equal(tie->mask.counts.n, 0);
+    assert_true(gm_str_eq_c(tie->note, "no_mask:not_a_person"));
+    uint8_t *mask = gm_alloc(512 * 600, 1);
+    float box[4];
+    must(gm_rle_decode(person->mask.counts, 600, 512, mask, &err), &err);
+    assert_true(gm_mask_box(mask, 600, 512, box));
+    assert_true(gm_box_iou(box, person->box) > 0.8f);
+    gm_free(mask);
+    gm_post_clear(&p);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* One bad picture fails its own post with its path; the others go on, text alone passes. */
+static void bad_pictures_fail_alone(void **state)
+{
+    (void)state;
+    struct gm_post p[5], *list[5];
+    static const char *const lines[5] = {
+        "{\"id\":\"1\",\"text\":\"a\",\"image\":\"nowhere/no.jpg\"}",
+        "{\"id\":\"2\",\"text\":\"a\",\"image\":\".deps/photos/astronaut.png\",\"caption\":\"Eileen\"}",
+        "{\"id\":\"3\",\"text\":\"a\"}",
+        "{\"id\":\"4\",\"text\":\"a\",\"image\":\"README.md\"}",
+        "{\"id\":\"5\",\"text\":\"a\",\"image\":\"src\"}",
+    };
+    for (size_t i = 0; i < 5; i++) {
+        post_of(&p[i], lines[i]);
+        list[i] = &p[i];
+    }
+    run_stage("look", NULL, list, 5);
+    run_stage("ground", NULL, list, 5);
+    run_stage("segment", NULL, list, 5);
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(p[i].error.stage.n > 0, i != 1 && i != 2);
+    assert_true(gm_str_eq_c(p[0].error.stage, "look"));
+    assert_true(gm_str_find(p[0].error.message, GM_STR("nowhere/no.jpg"), 0) != SIZE_MAX);
+    assert_true(gm_str_find(p[3].error.message, GM_STR("README.md"), 0) != SIZE_MAX);
+    assert_true(p[1].n_objects > 0);
+    assert_true(gm_str_eq_c(p[1].caption, "Eileen")); /* a caption that came with it stays */
+    assert_false(p[2].has_objects);
+    for (size_t i = 0; i < 5; i++)
+        gm_post_clear(&p[i]);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Mentions of one name have one mask; the other model's mask is much the same. */
+static void masks_of_both_models(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    static const char *const settings[2] = {NULL, "{\"model\": \"pose\"}"};
+    uint8_t *mask[2];
+    for (size_t i = 0; i < 2; i++) {
+        struct gm_post p, *list[1] = {&p};
+        post_of(&p, "{\"id\":\"1\",\"text\":\"Eileen EILEEN\",\"image\":\".deps/photos/astronaut.png\","
+                    "\"entities\":[{\"text\":\"Eileen\",\"type\":\"PER\",\"start\":0,\"end\":6},"
+                    "{\"text\":\"EILEEN\",\"type\":\"PER\",\"start\":7,\"end\":13}]}");
+        run_stage("look", NULL, list, 1);
+        run_stage("ground", NULL, list, 1);
+        run_stage("segment", settings[i], list, 1);
+        assert_int_equal(p.entities[0].n_regions, 1);
+        assert_int_equal(p.entities[1].n_regions, 1);
+        const struct gm_rle *rle = &p.entities[0].regions[0].mask;
+        assert_true(gm_str_eq(rle->counts, p.entities[1].regions[0].mask.counts));
+        mask[i] = gm_alloc((size_t)rle->h * rle->w, 1);
+        must(gm_rle_decode(rle->counts, rle->h, rle->w, mask[i], &err), &err);
+        gm_post_clear(&p);
+    }
+    assert_true(gm_mask_iou(mask[0], mask[1], 512, 512) > 0.9);
+    gm_free(mask[0]);
+    gm_free(mask[1]);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+static void bad_settings(void **state)
+{
+    (void)state;
+    static const char *const bad[][3] = {
+        {"look", "{\"scores\": 0.5}", "scores"},
+        {"look", "{\"score\": 0}", "score"},
+        {"look", "{\"model\": \"yolo99\"}", "yolo99"},
+        {"look", "{\"model\": \"src/\"}", "nanodet.onnx"},
+        {"segment", "{\"model\": \"sam\"}", "selfie and pose"},
+        {"segment", "{\"threshold\": 1}", "threshold"},
+        {"segment", "{\"min_share\": -1}", "min_share"},
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct gm_error err;
+        void *self;
+        struct gm_json *j = json_of(bad[i][1]);
+        enum gm_status st = gm_backend_find(bad[i][0], NULL)->open(&self, j, &err);
+        assert_true(st == GM_EARG || st == GM_EMODEL);
+        if (!strstr(err.msg, bad[i][2]))
+            fail_msg("\"%s\" does not name %s", err.msg, bad[i][2]);
+        assert_null(self);
+        gm_json_free(j);
+    }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Any allocation may fail: the run stops or the post has an error, and nothing is lost. */
+static void memory_may_run_out(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    const struct gm_backend *look = gm_backend_find("look", NULL);
+    const struct gm_backend *ground = gm_backend_find("ground", NULL);
+    const struct gm_backend *segment = gm_backend_find("segment", NULL);
+    void *eye, *rule, *knife;
+    must(look->open(&eye, NULL, &err), &err);
+    must(ground->open(&rule, NULL, &err), &err);
+    must(segment->open(&knife, NULL, &err), &err);
+    size_t before = gm_alloc_live();
+    bool failed = true;
+    for (size_t nth = 1; failed; nth++) {
+        struct gm_post p, *list[1] = {&p};
+        assert_in_range(nth, 1, 300);
+        post_of(&p, GRACE);
+        gm_alloc_fail_at(nth);
+        enum gm_status st = look->run(eye, list, 1, &err);
+        st = st == GM_OK ? ground->run(rule, list, 1, &err) : st;
+        st = st == GM_OK ? segment->run(knife, list, 1, &err) : st;
+        gm_alloc_fail_at(0);
+        failed = st != GM_OK || p.error.stage.n;
+        assert_true(failed || p.entities[0].n_regions == 1);
+        gm_post_clear(&p);
+    }
+    assert_true(gm_alloc_live() <= before + 1); /* the mask buffer of segment */
+    look->close(eye);
+    ground->close(rule);
+    segment->close(knife);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+int main(void)
+{
+    int skip = vision_tests_start(PHOTOS "grace_hopper.jpg");
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(from_photo_to_mask),
+        cmocka_unit_test(bad_pictures_fail_alone),
+        cmocka_unit_test(masks_of_both_models),
+        cmocka_unit_test(bad_settings),
+        cmocka_unit_test(memory_may_run_out),
+    };
+    return skip ? skip : cmocka_run_group_tests(tests, NULL, NULL);
+}
