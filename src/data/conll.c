@@ -33,6 +33,17 @@ void gm_conll_clear(struct gm_conll *c)
     gm_buf_clear(&c->fine_tags);
 }
 
+/* gm_buf_add without the call where there is room: once a word and column, the hot path. */
+static enum gm_status push(struct gm_buf *b, const void *p, size_t n, struct gm_error *err)
+{
+    if (b->cap - b->n <= n)
+        return gm_buf_add(b, p, n, err);
+    memcpy(b->p + b->n, p, n);
+    b->n += n;
+    b->p[b->n] = 0;
+    return GM_OK;
+}
+
 static bool is_blank(struct gm_str line)
 {
     for (size_t i = 0; i < line.n; i++)
@@ -44,7 +55,7 @@ static bool is_blank(struct gm_str line)
 /* "IMGID:797970" alone on its line. The word "IMGID:5" of a row is followed by a tab or a space. */
 static bool is_id_line(struct gm_str line, struct gm_str *id)
 {
-    if (!gm_str_starts(line, GM_STR("IMGID:")))
+    if (line.n < 6 || memcmp(line.p, "IMGID:", 6) != 0)
         return false;
     *id = gm_str_trim(gm_str_sub(line, 6, line.n));
     return !memchr(id->p, '\t', id->n) && !memchr(id->p, ' ', id->n);
@@ -119,7 +130,7 @@ static enum gm_status add_tag(struct gm_conll *c, struct gm_str text, struct gm_
         GM_TRY(gm_labels_add(types, type, &tag.type, err));
     if (c->scheme == GM_TAGS_AUTO && (tag.prefix == 'E' || tag.prefix == 'S'))
         c->scheme = GM_TAGS_BIOES;
-    GM_TRY(gm_buf_add(tags, &tag, sizeof tag, err));
+    GM_TRY(push(tags, &tag, sizeof tag, err));
 done:
     return st;
 }
@@ -133,8 +144,8 @@ static enum gm_status add_context(struct gm_conll *c, struct gm_str word, struct
     if (word.n == 0 || (first && gm_str_eq_c(word, "<EOS>")))
         return GM_OK;
     if (c->context.n)
-        GM_TRY(gm_buf_add(&c->context, " ", 1, err));
-    GM_TRY(gm_buf_add_str(&c->context, word, err));
+        GM_TRY(push(&c->context, " ", 1, err));
+    GM_TRY(push(&c->context, word.p, word.n, err));
 done:
     return st;
 }
@@ -148,16 +159,16 @@ static enum gm_status add_word(struct gm_conll *c, struct gm_str line, struct gm
         return GM_FAIL(err, GM_EFORMAT, "a post of over %zu words; posts end with an empty line",
                        GM_POST_MAX_WORDS);
     struct gm_str tag = c->n_columns > 1 ? gm_str_trim(cols[1]) : GM_STR("O");
-    if (gm_str_eq_c(tag, "X"))
+    if (tag.n == 1 && tag.p[0] == 'X')
         return add_context(c, cols[0], err);
     if (c->in_context)
         return GM_FAIL(err, GM_EFORMAT, "tag \"%.*s\" after words tagged X: expected X up to the "
                        "end of the post", (int)(tag.n < 60 ? tag.n : 60), tag.p);
     if (c->tokens.n)
-        GM_TRY(gm_buf_add(&c->text, " ", 1, err));
+        GM_TRY(push(&c->text, " ", 1, err));
     struct gm_token token = {c->text.n, c->text.n + cols[0].n};
-    GM_TRY(gm_buf_add_str(&c->text, cols[0], err));
-    GM_TRY(gm_buf_add(&c->tokens, &token, sizeof token, err));
+    GM_TRY(push(&c->text, cols[0].p, cols[0].n, err));
+    GM_TRY(push(&c->tokens, &token, sizeof token, err));
     if (c->n_columns > 1)
         GM_TRY(add_tag(c, tag, &c->types, &c->tags, err));
     if (c->n_columns > 2)

@@ -2,6 +2,22 @@
 
 #include "base/utf8.h"
 
+#include <string.h>
+
+/* Nearly all lines of CoNLL files are; eight bytes at a time. */
+static bool is_ascii(struct gm_str s)
+{
+    uint64_t high = 0, word;
+    size_t i = 0;
+    for (; i + sizeof word <= s.n; i += sizeof word) {
+        memcpy(&word, s.p + i, sizeof word);
+        high |= word;
+    }
+    for (; i < s.n; i++)
+        high |= (unsigned char)s.p[i];
+    return (high & 0x8080808080808080u) == 0;
+}
+
 enum gm_status gm_feed_open(struct gm_feed *f, const char *path, struct gm_error *err)
 {
     *f = (struct gm_feed){0};
@@ -24,7 +40,7 @@ enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
         enum gm_status st = gm_lines_next(f->lines, &f->line, has, err);
         if (st != GM_OK)
             return st;
-        if (*has && !gm_utf8_is_valid(f->line)) {
+        if (*has && !is_ascii(f->line) && !gm_utf8_is_valid(f->line)) {
             gm_buf_reset(&f->repaired);
             st = gm_utf8_repair(f->line, &f->repaired, err);
             if (st != GM_OK)
