@@ -1,0 +1,8 @@
+# The live comparison with transformers. It makes .deps/venv first where PyTorch can be had (a
+# minute or two, once), and is skipped where not.
+add_executable(test_nn_live unit/test_nn_live.c)
+target_link_libraries(test_nn_live PRIVATE gm_nn gm_options PkgConfig::CMOCKA)
+add_test(NAME ref/nn_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+         COMMAND tests/ref/encoder_live.sh .deps/models/minilm ${CMAKE_BINARY_DIR}/ref
+                 $<TARGET_FILE:test_nn_live>)
+set_tests_properties(ref/nn_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS slow)
