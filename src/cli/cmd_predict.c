@@ -214,7 +214,8 @@ const struct gm_command gm_cmd_predict = {
              "Lines or CoNLL). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the "
              "order of the input. Posts without an image are only tagged. A post that fails carries "
              "\"error\" and keeps what was found before; a line that can't be read is reported and "
-             "left out; both give exit status 3.",
+             "left out; both give exit status 3. Relative image paths start at the folder of the file that "
+             "they are in: of the input as it is read, of the output as it is written.",
     .examples = "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
                 "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
                 "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"

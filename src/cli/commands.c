@@ -6,18 +6,12 @@
 #include <string.h>
 
 static const struct gm_command *const commands[] = {
-#ifdef GM_CMD_PREDICT
     &gm_cmd_predict,
-#endif
-#ifdef GM_CMD_VIEW
     &gm_cmd_view,
-#endif
 #ifdef GM_CMD_TRAIN
     &gm_cmd_train,
 #endif
-#ifdef GM_CMD_EVAL
     &gm_cmd_eval,
-#endif
     &gm_cmd_models,
     &gm_cmd_help,
 };

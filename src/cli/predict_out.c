@@ -4,11 +4,9 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-#ifdef GM_HAVE_REPORT
 #include "report/report.h"
-#endif
+#include "report/terminal.h"
 
-#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -21,6 +19,8 @@ struct gm_predict_out {
     struct gm_arena arena;
     const char *dir;          /* folder of the output file; "." for standard output */
     struct gm_report *report; /* NULL = none */
+    bool is_terminal;         /* show posts to a reader in place of JSON Lines */
+    struct gm_terminal_opts style;
 };
 
 static void out_free(struct gm_predict_out *o)
@@ -47,12 +47,10 @@ enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *outp
         goto done;
     }
     GM_TRY(gm_out_open(&o->lines, output, err));
-#ifdef GM_HAVE_REPORT
+    o->is_terminal = !output && isatty(STDOUT_FILENO);
+    o->style = gm_terminal_opts_detect(STDOUT_FILENO);
     if (html)
         GM_TRY(gm_report_open(&o->report, html, "gmner predict", err));
-#else
-    (void)html;
-#endif
     *out = o;
     o = NULL;
 done:
@@ -60,38 +58,52 @@ done:
     return st;
 }
 
+/* The path, right from folder `dir`, of an image whose path is right from the current folder:
+ * absolute where the image is not inside `dir`. .p is NULL when memory is out. */
+static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_str image)
+{
+    char cwd[4096];
+    if (gm_str_starts(image, dir) && image.n > dir.n + 1 && image.p[dir.n] == '/')
+        return gm_str_sub(image, dir.n + 1, image.n);
+    if (image.p[0] == '/' || gm_str_eq_c(dir, ".") || !getcwd(cwd, sizeof cwd))
+        return image;
+    return gm_arena_printf(a, "%s/%.*s", cwd, GM_STR_ARG(image));
+}
+
 /* In every file, relative image paths are relative to that file's folder. The reader has resolved the
  * post's path against the input's folder; here it becomes one that is right beside the output:
- * unchanged where both files are in one folder, absolute where they are not. */
+ * unchanged where both files are in one folder. */
 static enum gm_status place_image(const struct gm_predict_out *o, struct gm_post *post,
                                   struct gm_error *err)
 {
-    char cwd[4096];
-    struct gm_str image = post->image, dir = gm_str(o->dir);
-    if (!image.n || image.p[0] == '/' || strcmp(o->dir, ".") == 0)
+    struct gm_str given = GM_STR("");
+    bool has_given = gm_json_str(gm_json_get(post->source, "image"), &given);
+    if (!post->image.n || gm_str_starts(given, GM_STR("/")))
         return GM_OK;
-    if (gm_str_starts(image, dir) && image.n > dir.n + 1 && image.p[dir.n] == '/') {
-        post->image = gm_str_sub(image, dir.n + 1, image.n);
-        return GM_OK;
-    }
-    if (!getcwd(cwd, sizeof cwd))
-        return GM_FAIL(err, GM_EIO, "cannot tell the current folder: %s", strerror(errno));
-    post->image = gm_arena_printf(&post->arena, "%s/%.*s", cwd, GM_STR_ARG(image));
-    return post->image.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    post->image = path_from(&post->arena, gm_str(o->dir), post->image);
+    if (!post->image.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    /* The record's writer keeps the fields of the input, so the path is changed there as well. */
+    if (has_given && !gm_str_eq(given, post->image) &&
+        !gm_json_set(post->source, "image", gm_json_new_str(post->image)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return GM_OK;
 }
 
 enum gm_status gm_predict_out_post(struct gm_predict_out *o, struct gm_post *post,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-#ifdef GM_HAVE_REPORT
     if (o->report) /* first: it may have to open the image */
         GM_TRY(gm_report_add(o->report, post, err));
-#endif
     GM_TRY(place_image(o, post, err));
     gm_buf_reset(&o->record);
-    GM_TRY(gm_post_to_json(post, &o->record, err));
-    GM_TRY(gm_buf_add_c(&o->record, "\n", err));
+    if (o->is_terminal) {
+        GM_TRY(gm_terminal_post(post, &o->style, &o->record, err));
+    } else {
+        GM_TRY(gm_post_to_json(post, &o->record, err));
+        GM_TRY(gm_buf_add_c(&o->record, "\n", err));
+    }
     GM_TRY(gm_out_write(o->lines, gm_buf_str(&o->record), err));
 done:
     return st;
@@ -102,14 +114,12 @@ enum gm_status gm_predict_out_commit(struct gm_predict_out *o, struct gm_error *
     struct gm_out *lines = o->lines;
     o->lines = NULL;
     enum gm_status st = gm_out_commit(lines, err);
-#ifdef GM_HAVE_REPORT
     struct gm_report *report = o->report;
     o->report = NULL;
     if (report && st == GM_OK)
         st = gm_report_commit(report, err);
     else
         gm_report_abort(report);
-#endif
     gm_predict_out_abort(o);
     return st;
 }
@@ -119,8 +129,6 @@ void gm_predict_out_abort(struct gm_predict_out *o)
     if (!o)
         return;
     gm_out_abort(o->lines);
-#ifdef GM_HAVE_REPORT
     gm_report_abort(o->report);
-#endif
     out_free(o);
 }

@@ -7,7 +7,8 @@
 
 struct gm_predict_out;
 
-/* gm_predict_out_open - output NULL = standard output; html NULL = no report. Both files are checked
+/* gm_predict_out_open - output NULL = standard output (the coloured view, if that is a terminal), "-"
+ * = standard output as JSON Lines in any case; html NULL = no report. Both files are checked
  * to be writable. *out is yours until commit or abort. Errors: IO, NOMEM. */
 enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *output,
                                    const char *html, struct gm_error *err) GM_NODISCARD;

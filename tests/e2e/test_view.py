@@ -1,0 +1,71 @@
+"""What people look at: the coloured view, the page, the annotated pictures, the demo."""
+import json
+import os
+import pty
+import shutil
+import subprocess
+
+import gm
+
+PHOTO = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+RECIPE = "name: boxes\nstages:\n  - stage: look\n  - stage: expand\n  - stage: ground\n  - stage: segment\n"
+
+
+def hopper(image):
+    return {"id": "gh", "text": "Grace Hopper & <friends>", "image": image,
+            "entities": [{"start": 0, "end": 12, "type": "PER"}]}
+
+
+def test_terminal_and_pipe():
+    """A terminal gets the view in colour, a pipe JSON Lines; -o - is JSON Lines on a terminal too."""
+    with gm.Folder() as d:
+        recipe = d.write("boxes.yaml", RECIPE)
+        args = [gm.PROGRAM, "predict", "--recipe", recipe]
+        post = json.dumps({"text": "Hello Rome", "entities": [{"start": 6, "end": 10, "type": "LOC"}]})
+        for extra, env, part, absent in (([], {}, b"\x1b[", b'{"'), (["-o", "-"], {}, b'{"text"', b"\x1b["),
+                                         ([], {"NO_COLOR": "1"}, b"Rome", b"\x1b[")):
+            master, slave = pty.openpty()
+            p = subprocess.run(args + extra, input=post.encode(), stdout=slave, check=False,
+                               stderr=subprocess.PIPE, timeout=60,
+                               env={**os.environ, "TERM": "xterm", **env})
+            os.close(slave)
+            out = os.read(master, 65536)
+            os.close(master)
+            assert p.returncode == 0 and part in out and absent not in out, (extra, out, p.stderr)
+
+
+def test_person_has_box_and_mask():
+    with gm.Folder() as d:
+        recipe = d.write("boxes.yaml", RECIPE)
+        r = gm.expect_ok(gm.run("predict", "-", "--recipe", recipe, "--html", d / "page.html",
+                                stdin=json.dumps(hopper(PHOTO))))
+        region = r.posts[0]["entities"][0]["regions"][0]
+        assert region["label"] == "person" and region["score"] > 0.6, region
+        assert region["mask"]["size"] == [600, 512] and region["mask"]["counts"], region
+        with open(d / "page.html", encoding="utf-8") as f:
+            page = f.read()
+        assert "&lt;friends&gt;" in page and "<friends>" not in page
+        assert "http://" not in page.replace("http://www.w3.org/", "") and "https://" not in page
+
+
+def test_images_are_found_again():
+    """The output's image paths hold for the folder that the output is in."""
+    with gm.Folder() as d:
+        recipe = d.write("boxes.yaml", RECIPE)
+        shutil.copy(PHOTO, d / "p.jpg")
+        d.write("posts.jsonl", json.dumps(hopper("p.jpg")) + "\n")
+        os.mkdir(d / "out")
+        for cwd, source, out, image in ((d.path, "posts.jsonl", "out.jsonl", "p.jpg"),
+                                        ("/", d / "posts.jsonl", d / "same.jsonl", "p.jpg"),
+                                        (d.path, "posts.jsonl", "out/o.jsonl", d / "p.jpg"),
+                                        (d / "out", "../posts.jsonl", "o2.jsonl", "../p.jpg")):
+            gm.expect_ok(gm.run("predict", source, "--recipe", recipe, "-o", out, cwd=cwd))
+            path = os.path.join(cwd, out)
+            with open(path, encoding="utf-8") as f:
+                assert json.loads(f.read())["image"] == image, (cwd, source, out)
+            gm.expect_ok(gm.run("view", path, "--png", d / "pictures", cwd="/"))
+            assert os.listdir(d / "pictures") == ["00001-gh.png"]
+            shutil.rmtree(d / "pictures")
+
+
+gm.main(globals())
