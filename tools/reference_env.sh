@@ -46,8 +46,9 @@ reason() { grep -h '^ERROR' "$dir/pip.log" | head -1; }
 # The stamps hold what was installed: a change of the pins installs again.
 wanted=$(cat "$root/tests/ref/requirements.txt"; echo "$torch ${GM_TORCH:-}")
 if [ "$(cat "$dir/stamp" 2>/dev/null)" != "$wanted" ]; then
-    [ -x "$dir/bin/python" ] || { rm -rf "$dir"; timeout "$limit_s" "$python" -m venv "$dir"; } \
-        >/dev/null 2>&1 || skip "$python can't make a virtual environment (Debian: python3-venv)"
+    "$dir/bin/python" -m pip --version >/dev/null 2>&1 ||
+        timeout "$limit_s" "$python" -m venv "$dir" >/dev/null 2>&1 ||
+        skip "$python can't make a virtual environment (Debian: python3-venv)"
     rm -f "$dir/stamp"
     # shellcheck disable=SC2086 # GM_TORCH is a list of arguments
     pip --dry-run --no-deps ${GM_TORCH:---no-index $torch} ||
