@@ -1,6 +1,7 @@
 #include "base/log.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -87,6 +88,7 @@ void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, 
     va_start(ap, fmt);
     vsnprintf(msg, sizeof msg, fmt, ap);
     va_end(ap);
+    gm_utf8_one_line(msg);
     pthread_mutex_lock(&g.lock);
     if (level <= g.level) {
         gm_buf_init(&b, 1 << 16);

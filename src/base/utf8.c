@@ -1,5 +1,7 @@
 #include "base/utf8.h"
 
+#include <string.h>
+
 /* Length of a lead byte's sequence (0 = not a lead) and the allowed range of its second byte. */
 static unsigned lead(unsigned char c, unsigned char *lo, unsigned char *hi)
 {
@@ -95,6 +97,20 @@ enum gm_status gm_utf8_repair(struct gm_str s, struct gm_buf *out, struct gm_err
         from = i;
     }
     return st == GM_OK ? gm_buf_add(out, s.p + from, s.n - from, err) : st;
+}
+
+void gm_utf8_one_line(char *s)
+{
+    struct gm_str all = gm_str(s);
+    for (size_t i = 0; i < all.n;) {
+        size_t at = i;
+        bool ok;
+        uint32_t cp = decode(all, &i, &ok);
+        if (!ok)
+            memset(s + at, '?', i - at);
+        else if (cp < 0x20 || cp == 0x7F)
+            s[at] = ' ';
+    }
 }
 
 size_t gm_utf8_count(struct gm_str s)
