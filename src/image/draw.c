@@ -36,6 +36,11 @@ static void fill(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_
             tint(im, (size_t)x, (size_t)y, c, opacity);
 }
 
+void gm_draw_rect(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color color)
+{
+    fill(im, x0, y0, x1, y1, color, 1);
+}
+
 /* The four sides of a frame, `thick` to the inside, no pixel twice. */
 static void frame(struct gm_image *im, int x0, int y0, int x1, int y1, int thick, struct gm_color c,
                   float opacity)
@@ -105,11 +110,18 @@ static struct gm_str shortened(struct gm_font *font, struct gm_str text, uint32_
     return gm_str_sub(text, 0, end);
 }
 
+static int label_pad(const struct gm_font *font) { return ((int)gm_font_ascent(font) + 5) / 6; }
+
+uint32_t gm_draw_label_height(const struct gm_font *font)
+{
+    return gm_font_ascent(font) + gm_font_descent(font) + (uint32_t)label_pad(font);
+}
+
 void gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y, struct gm_str text,
                    struct gm_color color)
 {
-    int ascent = (int)gm_font_ascent(font), pad = (ascent + 5) / 6;
-    int height = ascent + (int)gm_font_descent(font) + pad;
+    int ascent = (int)gm_font_ascent(font), pad = label_pad(font);
+    int height = (int)gm_draw_label_height(font);
     bool cut;
     text = shortened(font, text, im->w > 2 * (uint32_t)pad ? im->w - 2 * (uint32_t)pad : 0, &cut);
     int text_w = (int)gm_font_width(font, text);

@@ -11,10 +11,16 @@
  * thin light edge around it that keeps it visible on any ground. */
 void gm_draw_box(struct gm_image *im, const float box[4], struct gm_color color, uint32_t thick_px);
 
+/* gm_draw_rect - fill the pixels [x0,x1) x [y0,y1). */
+void gm_draw_rect(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color color);
+
 /* gm_draw_mask - tint the pixels of a mask [im->h][im->w] (0 = outside) with `opacity` (0..1) and
  * draw its contour `thick_px` wide. */
 void gm_draw_mask(struct gm_image *im, const uint8_t *mask, struct gm_color color, float opacity,
                   uint32_t thick_px);
+
+/* gm_draw_label_height - pixels that a label of this font is high. */
+uint32_t gm_draw_label_height(const struct gm_font *font);
 
 /* gm_draw_label - a line of text on a ground of `color`, its lower left corner at (x, y), moved so
  * that all of it is in the picture where that is possible. Text that is too wide ends with "…". */

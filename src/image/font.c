@@ -11,10 +11,17 @@
 #include FT_FREETYPE_H
 
 /* Where distributions keep them; of the first group one is needed, the others only add letters. */
-static const char *const base_paths[] = {
-    "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
-    "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans-Bold.ttf",
-    "/usr/share/fonts/TTF/DejaVuSans-Bold.ttf",
+static const char *const base_paths[2][3] = {
+    {
+        "/usr/share/fonts/truetype/dejavu/DejaVuSans.ttf",
+        "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans.ttf",
+        "/usr/share/fonts/TTF/DejaVuSans.ttf",
+    },
+    {
+        "/usr/share/fonts/truetype/dejavu/DejaVuSans-Bold.ttf",
+        "/usr/share/fonts/dejavu-sans-fonts/DejaVuSans-Bold.ttf",
+        "/usr/share/fonts/TTF/DejaVuSans-Bold.ttf",
+    },
 };
 static const char *const more_paths[] = {
     "/usr/share/fonts/opentype/noto/NotoSansCJK-Bold.ttc",
@@ -22,7 +29,7 @@ static const char *const more_paths[] = {
     "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
     "/usr/share/fonts/opentype/unifont/unifont.otf",
 };
-enum { N_BASE = sizeof base_paths / sizeof *base_paths,
+enum { N_BASE = sizeof base_paths[0] / sizeof *base_paths[0],
        N_MORE = sizeof more_paths / sizeof *more_paths,
        MAX_FACES = 1 + N_MORE };
 
@@ -46,7 +53,8 @@ static bool add_face(struct gm_font *f, const char *path)
     return true;
 }
 
-enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, struct gm_error *err)
+enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *wanted = getenv("GMNER_FONT");
@@ -62,7 +70,7 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, struct gm_er
         goto done;
     }
     for (size_t i = 0; i < N_BASE && f->n_faces == 0; i++)
-        add_face(f, base_paths[i]);
+        add_face(f, base_paths[bold][i]);
     if (f->n_faces == 0) {
         st = GM_FAIL(err, GM_EIO, "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
                                   "name a font file");

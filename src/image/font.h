@@ -8,13 +8,15 @@
 #include "image/image.h"
 #include "image/palette.h"
 
+#include <stdbool.h>
+
 struct gm_font;
 
-/* gm_font_open - a sans-serif font of the system at `size_px` pixels: the file that $GMNER_FONT
- * names, else DejaVu Sans; letters it lacks are taken from Noto Sans CJK, Droid Sans Fallback or
+/* gm_font_open - a sans-serif font of the system at `size_px` pixels, regular or bold: the file that
+ * $GMNER_FONT names, else DejaVu Sans; letters it lacks are taken from Noto Sans CJK, Droid Sans Fallback or
  * Unifont where these are installed. *out is yours. Errors: NOMEM, IO (no font is installed; says
  * which package has one). */
-enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px,
+enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
                             struct gm_error *err) GM_NODISCARD;
 void gm_font_free(struct gm_font *f); /* NULL-safe */
 

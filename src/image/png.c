@@ -20,7 +20,7 @@ static spng_ctx *ctx_new(int flags)
 
 static enum gm_status png_fail(int code, struct gm_error *err)
 {
-    if (code == SPNG_EMEM)
+    if (code == SPNG_EMEM || code == SPNG_EZLIB_INIT) /* zlib starts unless memory is out */
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a PNG picture");
     bool cut = code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT;
     return GM_FAIL(err, GM_EFORMAT, "%s PNG picture (%s)", cut ? "truncated" : "damaged",

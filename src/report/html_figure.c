@@ -45,8 +45,7 @@ done:
     return st;
 }
 
-/* A mask as one path, its holes as loops of their own. A mask that can't be read is left out: the
- * table says so. */
+/* A mask as one path, its holes as loops of their own. A mask that can't be read is left out. */
 static enum gm_status add_mask(struct figure *f, const struct gm_region *region, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -56,9 +55,15 @@ static enum gm_status add_mask(struct figure *f, const struct gm_region *region,
     gm_arena_init(&a, 0);
     float px = (float)(f->w > f->h ? f->w : f->h) / SHOWN_PX; /* a pixel of the page */
     px = px > 1 ? px : 1;
-    if (region->mask.counts.n == 0 || gm_region_mask(region, f->w, f->h, &mask, NULL) != GM_OK ||
-        gm_mask_outline(&a, mask, f->h, f->w, 0.75f * px, (size_t)(16 * px * px), &o, NULL) != GM_OK)
+    if (region->mask.counts.n == 0)
         goto done;
+    st = gm_region_mask(region, f->w, f->h, &mask, err);
+    if (st == GM_OK)
+        st = gm_mask_outline(&a, mask, f->h, f->w, 0.75f * px, (size_t)(16 * px * px), &o, err);
+    if (st != GM_OK) {
+        st = st == GM_EFORMAT ? GM_OK : st;
+        goto done;
+    }
     GM_TRY(gm_buf_add_c(f->out, "<path d=\"", err));
     for (size_t i = 0, k = 0; i < o.n_loops; i++) {
         for (char verb = 'M'; k < o.ends[i]; k++, verb = 'L')

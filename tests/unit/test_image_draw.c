@@ -51,7 +51,7 @@ static void odd_coordinates_are_cut_off(void **state)
     enum { N = sizeof v / sizeof *v };
     struct gm_error err;
     struct gm_font *font = NULL;
-    if (gm_font_open(&font, 9, &err) != GM_OK)
+    if (gm_font_open(&font, 9, true, &err) != GM_OK)
         print_message("labels are left out: %s\n", err.msg);
     for (int i = 0; i < N * N * N * N; i++) {
         struct gm_image *im = blank(16, 12);
@@ -89,7 +89,7 @@ static void labels_are_lettered(void **state)
     (void)state;
     struct gm_error err;
     struct gm_font *font;
-    if (gm_font_open(&font, 16, &err) != GM_OK) {
+    if (gm_font_open(&font, 16, true, &err) != GM_OK) {
         print_message("%s\n", err.msg);
         skip();
     }
@@ -111,7 +111,7 @@ static void labels_are_lettered(void **state)
     gm_image_free(im);
     gm_font_free(font);
     setenv("GMNER_FONT", "tests/golden/image/rle.txt", 1);
-    assert_int_equal(gm_font_open(&font, 16, &err), GM_EIO);
+    assert_int_equal(gm_font_open(&font, 16, true, &err), GM_EIO);
     assert_non_null(strstr(err.msg, "GMNER_FONT"));
     unsetenv("GMNER_FONT");
     assert_int_equal(gm_alloc_live(), 0);

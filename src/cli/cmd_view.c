@@ -1,0 +1,186 @@
+/* gmner view: posts with their entities as a page, as annotated pictures, or on the terminal. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/progress.h"
+#include "cli/cmd.h"
+#include "data/reader.h"
+#include "report/annotate.h"
+#include "report/report.h"
+#include "report/terminal.h"
+
+#include <string.h>
+#include <unistd.h>
+
+struct opts {
+    const char *output, *png, *images;
+};
+
+/* Where posts go: any of a page, a folder of pictures and, when neither is asked for, the terminal. */
+struct view {
+    const struct opts *o;
+    struct gm_report *report;
+    struct gm_out *terminal;
+    struct gm_terminal_opts style;
+    struct gm_buf text;
+    struct gm_progress progress;
+    size_t n_posts, n_bad;
+};
+
+#define TEXT_MAX ((size_t)1 << 30)
+
+/* DIR/NUMBER-ID.png, the id without what could leave the folder or trouble a shell. */
+static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t number, struct gm_str id)
+{
+    enum { MAX_ID = 80 };
+    struct gm_str name = gm_arena_str(a, gm_str_sub(id, 0, MAX_ID));
+    for (size_t i = 0; name.p && i < name.n; i++) {
+        char c = name.p[i];
+        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                     c == '-' || c == '_' || c == '.';
+        if (!plain)
+            ((char *)(uintptr_t)name.p)[i] = '_';
+    }
+    return gm_arena_printf(a, "%s/%05zu-%.*s.png", dir, number, GM_STR_ARG(name));
+}
+
+/* A picture that can't be made is reported and counted; a folder that can't be written ends all. */
+static enum gm_status write_picture(struct view *v, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_image *im = NULL;
+    struct gm_error why;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_reset(&v->text);
+    if (gm_annotate(post, &im, &why) != GM_OK) {
+        GM_LOG(GM_LOG_ERROR, "view", "post %.*s: %s", GM_STR_ARG(post->id), why.msg);
+        v->n_bad++;
+        goto done;
+    }
+    if (!im)
+        goto done;
+    struct gm_str path = picture_path(&a, v->o->png, v->n_posts, post->id);
+    GM_TRY(path.p ? gm_image_write_png(im, &v->text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_file_write(path.p, gm_buf_str(&v->text), err));
+done:
+    gm_image_free(im);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status show(struct view *v, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    v->n_posts++;
+    if (v->report)
+        GM_TRY(gm_report_add(v->report, post, err));
+    if (v->o->png)
+        GM_TRY(write_picture(v, post, err));
+    if (v->terminal) {
+        gm_buf_reset(&v->text);
+        GM_TRY(gm_terminal_post(post, &v->style, &v->text, err));
+        GM_TRY(gm_out_write(v->terminal, gm_buf_str(&v->text), err));
+    } else
+        gm_progress_update(&v->progress, v->n_posts, NULL);
+done:
+    return st;
+}
+
+static enum gm_status show_all(struct view *v, struct gm_reader *reader, struct gm_error *err)
+{
+    for (;;) {
+        struct gm_post post;
+        struct gm_error why;
+        bool has;
+        enum gm_status st = gm_reader_next(reader, &post, &has, &why);
+        if (st != GM_OK && has) { /* one line that can't be read */
+            GM_LOG(GM_LOG_ERROR, "view", "%s", why.msg);
+            v->n_bad++;
+            continue;
+        }
+        if (st != GM_OK)
+            return GM_FAIL(err, st, "%s", why.msg);
+        if (!has)
+            return GM_OK;
+        st = show(v, &post, err);
+        gm_post_clear(&post);
+        if (st != GM_OK)
+            return st;
+    }
+}
+
+static enum gm_status open_all(struct view *v, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char title[256];
+    const char *slash = strrchr(path, '/');
+    snprintf(title, sizeof title, "gmner: %s",
+             strcmp(path, "-") == 0 ? "posts" : slash ? slash + 1 : path);
+    gm_buf_init(&v->text, TEXT_MAX);
+    gm_progress_init(&v->progress, "view", 0, "posts");
+    if (v->o->output)
+        GM_TRY(gm_report_open(&v->report, v->o->output, title, err));
+    if (v->o->png)
+        GM_TRY(gm_mkdirs(v->o->png, err));
+    if (!v->o->output && !v->o->png) {
+        v->style = gm_terminal_opts_detect(STDOUT_FILENO);
+        GM_TRY(gm_out_open(&v->terminal, NULL, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct view v = {.o = options};
+    struct gm_reader *reader = NULL;
+    const struct gm_reader_opts ro = {.images_dir = v.o->images};
+    GM_TRY(gm_reader_open(&reader, args->v[0], &ro, err));
+    GM_TRY(open_all(&v, args->v[0], err));
+    GM_TRY(show_all(&v, reader, err));
+    if (v.report) {
+        struct gm_report *report = v.report;
+        v.report = NULL;
+        GM_TRY(gm_report_commit(report, err));
+    }
+    if (v.terminal) {
+        struct gm_out *terminal = v.terminal;
+        v.terminal = NULL;
+        GM_TRY(gm_out_commit(terminal, err));
+    }
+done:
+    gm_progress_end(&v.progress);
+    gm_report_abort(v.report);
+    gm_out_abort(v.terminal);
+    gm_buf_clear(&v.text);
+    gm_reader_free(reader);
+    return st != GM_OK ? GM_EXIT_FAILED : v.n_bad ? GM_EXIT_SOME : GM_EXIT_DONE;
+}
+
+static const struct gm_option options[] = {
+    {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",
+     "write a self-contained HTML page"},
+    {"png", 0, GM_OPT_STR, offsetof(struct opts, png), NULL, 0, 0, "DIR",
+     "write an annotated picture of every post with an image: DIR/NUMBER-ID.png"},
+    {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
+     "folder that relative image paths start from (default: the folder of FILE)"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_view = {
+    .name = "view",
+    .summary = "show posts and their entities: HTML page, annotated pictures, terminal",
+    .usage = "FILE|- [options]",
+    .about = "Reads what `gmner predict` wrote (or any posts with entities). Without -o and --png the "
+             "posts are shown on the terminal, in colour unless NO_COLOR is set. The page needs no "
+             "network and no other file: it holds the pictures, with masks and boxes that light up "
+             "with their entity, and can be filtered by type and outcome.",
+    .examples = "gmner view out.jsonl\n"
+                "gmner view out.jsonl -o out.html --png pictures\n",
+    .options = options,
+    .opts_size = sizeof(struct opts),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
