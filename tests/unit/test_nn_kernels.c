@@ -1,0 +1,594 @@
+/* Every kernel, for f32 and bf16 activations and both vector lengths, against plain loops in double,
+ * at lengths around the vector's; memory behind each output must stay as it was. */
+#include "nn/kernels/kernels.h"
+
+#include "nn_check.h"
+
+enum { MAX_N = 1 << 15, GUARD = 64 };
+
+static const size_t lengths[] = {1, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 100, 129};
+enum { N_LENGTHS = sizeof lengths / sizeof *lengths };
+
+/* The table under test. */
+struct variant {
+    const char *name, *isa;
+    enum gm_dtype t;
+    double eps; /* rounding of one stored activation, relative */
+};
+
+static const struct gm_kernels *kn;
+static const struct variant *var;
+
+static int choose(void **state)
+{
+    var = *state;
+    setenv("ONEDNN_MAX_CPU_ISA", var->isa, 1);
+    kn = gm_kernels(var->t);
+    return 0;
+}
+
+/* Activations of type T with the doubles that they stand for. */
+struct block {
+    _Alignas(64) unsigned char x[(MAX_N + GUARD) * 4];
+    double v[MAX_N];
+};
+
+static struct block A, B, C, D;
+
+static size_t width_of(void) { return gm_dtype_size(var->t); }
+
+static double element(const struct block *b, size_t i)
+{
+    float f;
+    uint16_t h;
+    if (var->t == GM_BF16) {
+        memcpy(&h, b->x + 2 * i, 2);
+        return (double)gm_bf16_to_f32(h);
+    }
+    memcpy(&f, b->x + 4 * i, 4);
+    return (double)f;
+}
+
+static void put(struct block *b, size_t i, double v)
+{
+    float f = (float)v;
+    uint16_t h = gm_bf16_from_f32(f);
+    memcpy(b->x + width_of() * i, var->t == GM_BF16 ? (void *)&h : (void *)&f, width_of());
+}
+
+static void fill(struct block *b, size_t n, struct gm_rng *r, double std)
+{
+    assert_true(n <= MAX_N);
+    memset(b->x, 0xA5, sizeof b->x);
+    for (size_t i = 0; i < n; i++) {
+        put(b, i, std * gm_rng_normal(r));
+        b->v[i] = element(b, i);
+    }
+}
+
+static void check_guard(const struct block *b, size_t n)
+{
+    for (size_t i = n * width_of(); i < n * width_of() + GUARD; i++)
+        if (b->x[i] != 0xA5)
+            fail_msg("%s: byte %zu behind %zu elements was written", var->name, i - n * width_of(), n);
+}
+
+static void check_block(const struct block *b, const double *want, size_t n, double atol, double rtol,
+                        const char *what)
+{
+    for (size_t i = 0; i < n; i++)
+        check_near(element(b, i), want[i], atol, rtol + var->eps, what, i);
+    check_guard(b, n);
+}
+
+/* ---- conversions ---- */
+
+static double nearest_bf16(double x)
+{
+    int e;
+    if (x == 0 || !isfinite(x))
+        return x;
+    frexp(x, &e);
+    double ulp = ldexp(1, e - 8 < -133 ? -133 : e - 8);
+    double r = nearbyint(x / ulp) * ulp; /* ties to even */
+    return fabs(r) >= 0x1p128 ? copysign(INFINITY, x) : r;
+}
+
+static void conversions(void **state)
+{
+    (void)state;
+    static const float special[] = {0.0f, -0.0f, 1.0f, 0x1.01p0f, 0x1.03p0f, 0x1.00fffep0f, 0x1.010002p0f,
+                                    -0x1.01p0f, 3.4028235e38f, -3.4028235e38f, 0x1.fep127f, 0x1.ffp127f,
+                                    0x1.fefffep127f, 1e-40f, -1e-40f, 0x1p-149f, 0x1p-133f, 0x1.8p-133f,
+                                    0x1p-134f, 0x1.8p-134f, 0x1p-126f, INFINITY, -INFINITY};
+    enum { N = sizeof special / sizeof *special };
+    struct gm_rng r;
+    gm_rng_init(&r, 1);
+    for (size_t l = 0; l < N_LENGTHS; l++)
+        for (size_t from = 0; from < N; from++) {
+            float in[160], back[160 + 1];
+            for (size_t i = 0; i < lengths[l]; i++)
+                in[i] = i < 2 ? special[(from + i) % N] : (float)gm_rng_normal(&r);
+            memset(A.x, 0xA5, sizeof A.x);
+            kn->from_f32(lengths[l], in, A.x);
+            check_guard(&A, lengths[l]);
+            back[lengths[l]] = 7;
+            kn->to_f32(lengths[l], A.x, back);
+            assert_true(back[lengths[l]] == 7);
+            for (size_t i = 0; i < lengths[l]; i++) {
+                double want = var->t == GM_BF16 ? nearest_bf16((double)in[i]) : (double)in[i];
+                if ((double)back[i] != want || signbit(back[i]) != signbit(in[i]))
+                    fail_msg("%a became %a, not %a", (double)in[i], (double)back[i], want);
+                if (var->t == GM_BF16)
+                    assert_true((double)gm_bf16_to_f32(gm_bf16_from_f32(in[i])) == want);
+            }
+        }
+}
+
+static void nan_stays_nan(void **state)
+{
+    (void)state;
+    static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF};
+    float in[40], back[40];
+    for (size_t i = 0; i < 40; i++)
+        memcpy(&in[i], &bits[i % 6], 4);
+    kn->from_f32(40, in, A.x);
+    kn->to_f32(40, A.x, back);
+    for (size_t i = 0; i < 40; i++)
+        assert_true(isnan(back[i]) && isnan(gm_bf16_to_f32(gm_bf16_from_f32(in[i]))));
+}
+
+/* ---- dropout ---- */
+
+static void dropout_mask(void **state)
+{
+    (void)state;
+    enum { N = 20000 };
+    static unsigned char kept[2][N];
+    for (size_t i = 0; i < N; i++)
+        put(&A, i, 1);
+    for (int k = 1; k <= 9; k += 2) {
+        double p = k / 10.0;
+        for (uint32_t s = 0; s < 2; s++) {
+            struct gm_dropout d = {12345 + 777 * s, (uint32_t)(p * 4294967296.0), (float)(1 / (1 - p))};
+            memset(B.x, 0xA5, sizeof B.x);
+            kn->dropout(N - 3, A.x, &d, B.x, false);
+            check_guard(&B, N - 3);
+            size_t n = 0;
+            for (size_t i = 0; i < N - 3; i++) {
+                double v = element(&B, i);
+                kept[s][i] = v != 0;
+                n += kept[s][i];
+                if (v != 0)
+                    check_near(v, 1 / (1 - p), 0, 1e-6 + var->eps, "kept", i);
+            }
+            /* Five standard deviations of a binomial. */
+            check_near((double)n / (N - 3), 1 - p, 5 * sqrt(p * (1 - p) / N), 0, "share kept", 0);
+            size_t both = 0, lag = 0;
+            for (size_t i = 0; i + 1 < N - 3; i++) {
+                lag += kept[s][i] && kept[s][i + 1];
+                both += kept[0][i] && kept[1][i];
+            }
+            double want = (1 - p) * (1 - p), sd = 6 * sqrt(want * (1 - want) * 2 / N);
+            check_near((double)lag / N, want, sd, 0, "neighbours kept", 0);
+            if (s)
+                check_near((double)both / N, want, sd, 0, "kept under both seeds", 0);
+        }
+        /* Added up: twice the same mask is twice the value, and element i of a part of the tensor
+         * with the seed moved on is the same as in the whole. */
+        struct gm_dropout d = {12345, (uint32_t)(p * 4294967296.0), (float)(1 / (1 - p))}, moved = d;
+        moved.seed += 1001;
+        kn->dropout(N, A.x, &d, B.x, false);
+        memcpy(C.x, B.x, sizeof C.x);
+        kn->dropout(N, A.x, &d, C.x, true);
+        kn->dropout(N - 1001, A.x, &moved, D.x, false);
+        for (size_t i = 0; i < N; i++) {
+            check_near(element(&C, i), 2 * element(&B, i), 0, 1e-6 + var->eps, "twice", i);
+            if (i >= 1001)
+                assert_true(element(&D, i - 1001) == element(&B, i));
+        }
+    }
+    struct gm_dropout none = {.seed = 5, .scale = 1};
+    struct gm_rng r;
+    gm_rng_init(&r, 2);
+    fill(&A, 100, &r, 1);
+    kn->dropout(100, A.x, &none, B.x, false);
+    assert_memory_equal(A.x, B.x, 100 * width_of());
+}
+
+/* The mask that the kernels use, read off the dropout kernel. */
+static void mask_of(size_t n, const struct gm_dropout *d, double *out)
+{
+    static struct block one, m;
+    for (size_t i = 0; i < n; i++)
+        put(&one, i, 1);
+    kn->dropout(n, one.x, d, m.x, false);
+    for (size_t i = 0; i < n; i++)
+        out[i] = !d->threshold ? 1 : element(&m, i) != 0 ? (double)d->scale : 0;
+}
+
+/* ---- layer norm ---- */
+
+static void norm_at(size_t rows, size_t n, bool residual, const struct gm_dropout *drop)
+{
+    static double mask[MAX_N], hat[MAX_N], y[MAX_N];
+    static struct block dy, dx, dres, xhat;
+    struct gm_rng r;
+    float gamma[160], beta[160], rstd[8], dg[161], db[161];
+    double want_g[160] = {0}, want_b[160] = {0};
+    gm_rng_init(&r, n);
+    fill(&A, rows * n, &r, 2);
+    fill(&B, rows * n, &r, 1);
+    fill_normal(&r, gamma, n, 1);
+    fill_normal(&r, beta, n, 1);
+    mask_of(rows * n, drop, mask);
+    for (size_t i = 0; i < rows; i++) {
+        double s[160], mean = 0, variance = 0;
+        for (size_t j = 0; j < n; j++) {
+            s[j] = A.v[i * n + j] * mask[i * n + j] + (residual ? B.v[i * n + j] : 0);
+            mean += s[j] / (double)n;
+        }
+        for (size_t j = 0; j < n; j++)
+            variance += (s[j] - mean) * (s[j] - mean) / (double)n;
+        for (size_t j = 0; j < n; j++) {
+            hat[i * n + j] = (s[j] - mean) / sqrt(variance + 1e-3);
+            y[i * n + j] = hat[i * n + j] * (double)gamma[j] + (double)beta[j];
+        }
+        rstd[i] = (float)(1 / sqrt(variance + 1e-3));
+    }
+    float got_rstd[9];
+    got_rstd[rows] = 7;
+    memset(C.x, 0xA5, sizeof C.x);
+    memset(xhat.x, 0xA5, sizeof xhat.x);
+    kn->layernorm(rows, n, A.x, residual ? B.x : NULL, gamma, beta, 1e-3f, drop, C.x, xhat.x, got_rstd);
+    check_block(&C, y, rows * n, 2e-5, 1e-5, "layernorm");
+    check_block(&xhat, hat, rows * n, 2e-5, 1e-5, "xhat");
+    assert_true(got_rstd[rows] == 7);
+    for (size_t i = 0; i < rows; i++)
+        check_near((double)got_rstd[i], (double)rstd[i], 0, 1e-5, "rstd", i);
+    memset(D.x, 0xA5, sizeof D.x);
+    kn->layernorm(rows, n, A.x, residual ? B.x : NULL, gamma, beta, 1e-3f, drop, D.x, NULL, NULL);
+    assert_memory_equal(C.x, D.x, sizeof C.x);
+
+    /* Backward, from the stored xhat. */
+    fill(&dy, rows * n, &r, 1);
+    for (int add = 0; add < 2; add++) {
+        double want_x[MAX_N / 8], want_res[MAX_N / 8], before = 0.5;
+        assert_true(rows * n <= MAX_N / 8);
+        memset(want_g, 0, sizeof want_g);
+        memset(want_b, 0, sizeof want_b);
+        fill(&dx, rows * n, &r, 0);
+        fill(&dres, rows * n, &r, 0);
+        for (size_t i = 0; i < rows * n; i++) {
+            put(&dx, i, before);
+            put(&dres, i, -before);
+        }
+        for (size_t i = 0; i < rows; i++) {
+            double mg = 0, mgh = 0;
+            for (size_t j = 0; j < n; j++) {
+                double h = element(&xhat, i * n + j), g = dy.v[i * n + j] * (double)gamma[j];
+                mg += g / (double)n;
+                mgh += g * h / (double)n;
+                want_g[j] += dy.v[i * n + j] * h;
+                want_b[j] += dy.v[i * n + j];
+            }
+            for (size_t j = 0; j < n; j++) {
+                size_t at = i * n + j;
+                double ds = (dy.v[at] * (double)gamma[j] - mg - element(&xhat, at) * mgh) * (double)got_rstd[i];
+                want_x[at] = ds * mask[at] + (add ? before : 0);
+                want_res[at] = ds - (add ? before : 0);
+            }
+        }
+        for (size_t j = 0; j <= n; j++)
+            dg[j] = db[j] = 2;
+        kn->layernorm_back(rows, n, dy.x, xhat.x, got_rstd, gamma, drop, dx.x, add,
+                           residual ? dres.x : NULL, add, dg, db);
+        check_block(&dx, want_x, rows * n, 1e-4, 1e-5, "d_x");
+        if (residual)
+            check_block(&dres, want_res, rows * n, 1e-4, 1e-5, "d_residual");
+        for (size_t j = 0; j < n; j++) {
+            check_near((double)dg[j], 2 + want_g[j], 1e-5, 1e-5, "d_gamma", j);
+            check_near((double)db[j], 2 + want_b[j], 1e-5, 1e-5, "d_beta", j);
+        }
+        assert_true(dg[n] == 2 && db[n] == 2);
+    }
+}
+
+static void layernorm(void **state)
+{
+    (void)state;
+    const struct gm_dropout none = {.scale = 1}, drop = {99, 1u << 30, 4.0f / 3};
+    for (size_t l = 0; l < N_LENGTHS; l++)
+        for (int residual = 0; residual < 2; residual++) {
+            norm_at(5, lengths[l], residual, &none);
+            norm_at(5, lengths[l], residual, &drop);
+        }
+}
+
+/* ---- GELU ---- */
+
+static double phi(double x) { return 0.5 * erfc(-x / sqrt(2)); }
+
+static void gelu(void **state)
+{
+    (void)state;
+    static double y[MAX_N], dx[MAX_N];
+    static struct block g;
+    enum { N = 20001 };
+    struct gm_rng r;
+    gm_rng_init(&r, 4);
+    fill(&A, N, &r, 0);
+    fill(&B, N, &r, 1);
+    fill(&C, N, &r, 0);
+    fill(&g, N, &r, 0);
+    for (size_t i = 0; i < N; i++) {
+        put(&A, i, ((double)i - 10000) / 800); /* -12.5 .. 12.5 */
+        A.v[i] = element(&A, i);
+        y[i] = A.v[i] * phi(A.v[i]);
+        dx[i] = B.v[i] * (phi(A.v[i]) + A.v[i] * exp(-A.v[i] * A.v[i] / 2) / sqrt(2 * acos(-1.0)));
+    }
+    kn->gelu(N, A.x, C.x);
+    check_block(&C, y, N, 1e-6, 1e-6, "gelu");
+    kn->gelu_back(N, A.x, B.x, g.x);
+    check_block(&g, dx, N, 2e-6, 2e-6, "gelu_back");
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        fill(&C, lengths[l], &r, 0);
+        fill(&g, lengths[l], &r, 0);
+        kn->gelu(lengths[l], A.x + 9990 * width_of(), C.x);
+        check_block(&C, y + 9990, lengths[l], 1e-6, 1e-6, "gelu, short");
+        kn->gelu_back(lengths[l], A.x + 9990 * width_of(), B.x + 9990 * width_of(), g.x);
+        check_block(&g, dx + 9990, lengths[l], 2e-6, 2e-6, "gelu_back, short");
+    }
+    /* In place, and far out. */
+    fill(&C, 5, &r, 0);
+    const double far[] = {-1e4, 1e4, -80, 80, 0}, want[] = {0, 1e4, 0, 80, 0};
+    for (size_t i = 0; i < 5; i++)
+        put(&C, i, far[i]);
+    kn->gelu(5, C.x, C.x);
+    check_block(&C, want, 5, 1e-6, 1e-6, "gelu, far out");
+}
+
+/* ---- sums ---- */
+
+static void column_sum(void **state)
+{
+    (void)state;
+    struct gm_rng r;
+    gm_rng_init(&r, 6);
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        enum { ROWS = 19, EXTRA = 5 };
+        size_t n = lengths[l], stride = n + EXTRA;
+        float sum[161];
+        fill(&A, ROWS * stride, &r, 1);
+        for (size_t j = 0; j <= n; j++)
+            sum[j] = 3;
+        kn->column_sum(ROWS, n, A.x, stride, sum);
+        for (size_t j = 0; j < n; j++) {
+            double want = 3;
+            for (size_t i = 0; i < ROWS; i++)
+                want += A.v[i * stride + j];
+            check_near((double)sum[j], want, 1e-5, 1e-6, "column_sum", j);
+        }
+        assert_true(sum[n] == 3);
+    }
+}
+
+static void sum_squares(void **state)
+{
+    (void)state;
+    static float x[10000];
+    struct gm_rng r;
+    gm_rng_init(&r, 7);
+    fill_normal(&r, x, 10000, 3);
+    double want = 0;
+    for (size_t n = 0; n <= 10000; n++) {
+        if (n < 200 || n % 997 == 0 || n == 4096 || n == 4097 || n == 8192)
+            check_near(kn->sum_squares(n, x), want, 0, 1e-6, "sum_squares", n);
+        if (n < 10000)
+            want += (double)x[n] * (double)x[n];
+    }
+    x[77] = INFINITY;
+    assert_true(isinf(kn->sum_squares(10000, x)));
+    x[77] = NAN;
+    assert_true(isnan(kn->sum_squares(10000, x)));
+}
+
+/* ---- attention ---- */
+
+struct shape { size_t len, dim; };
+
+/* p = softmax(scale q k'), o = (p * mask) v, in double. */
+static void naive_attention(const struct gm_attention *a, const double *qkv, const double *mask,
+                            double *p, double *o)
+{
+    for (size_t i = 0; i < a->len; i++) {
+        double *row = p + i * a->len, top = -INFINITY, sum = 0;
+        for (size_t j = 0; j < a->len; j++) {
+            row[j] = 0;
+            for (size_t c = 0; c < a->dim; c++)
+                row[j] += qkv[i * a->qkv_stride + c] * qkv[j * a->qkv_stride + a->k_at + c] * (double)a->scale;
+            top = row[j] > top ? row[j] : top;
+        }
+        for (size_t j = 0; j < a->len; j++)
+            sum += row[j] = exp(row[j] - top);
+        for (size_t j = 0; j < a->len; j++)
+            row[j] /= sum;
+        for (size_t c = 0; c < a->dim; c++) {
+            o[i * a->dim + c] = 0;
+            for (size_t j = 0; j < a->len; j++)
+                o[i * a->dim + c] += row[j] * mask[i * a->len + j] * qkv[j * a->qkv_stride + a->v_at + c];
+        }
+    }
+}
+
+/* d_qkv [len, qkv_stride] from the probabilities as stored. */
+static void naive_attention_back(const struct gm_attention *a, const double *qkv, const double *p,
+                                 const double *mask, const struct block *d_o, double *d)
+{
+    static double ds[MAX_N];
+    size_t n = a->len, w = a->qkv_stride;
+    memset(d, 0, n * w * sizeof *d);
+    for (size_t i = 0; i < n; i++) {
+        double dot = 0;
+        for (size_t j = 0; j < n; j++) {
+            double dp = 0, m = mask[i * n + j];
+            for (size_t c = 0; c < a->dim; c++) {
+                double go = d_o->v[i * a->out_stride + c];
+                dp += go * qkv[j * w + a->v_at + c] * m;
+                d[j * w + a->v_at + c] += go * p[i * n + j] * m;
+            }
+            ds[i * n + j] = dp;
+            dot += dp * p[i * n + j];
+        }
+        for (size_t j = 0; j < n; j++)
+            for (size_t c = 0; c < a->dim; c++) {
+                double s = p[i * n + j] * (ds[i * n + j] - dot) * (double)a->scale;
+                d[i * w + c] += s * qkv[j * w + a->k_at + c];
+                d[j * w + a->k_at + c] += s * qkv[i * w + c];
+            }
+    }
+}
+
+static void attention_at(struct shape s, double p_drop, double std)
+{
+    static double mask[MAX_N], p[MAX_N], o[MAX_N], d[MAX_N];
+    static struct block qkv, out, probs, d_out, d_qkv;
+    /* The head lies between others: q of `dim` columns, 3 columns of somebody else, and so on. */
+    struct gm_attention a = {.len = s.len, .dim = s.dim, .qkv_stride = 3 * (s.dim + 3), .k_at = s.dim + 3,
+                             .v_at = 2 * (s.dim + 3), .out_stride = s.dim + 3,
+                             .scale = (float)(1 / sqrt((double)s.dim)), .drop = {.scale = 1}};
+    if (p_drop > 0)
+        a.drop = (struct gm_dropout){31, (uint32_t)(p_drop * 4294967296.0), (float)(1 / (1 - p_drop))};
+    struct gm_rng r;
+    gm_rng_init(&r, s.len * 100 + s.dim);
+    fill(&qkv, s.len * a.qkv_stride, &r, std);
+    fill(&d_out, s.len * a.out_stride, &r, 1);
+    fill(&out, 0, &r, 0);
+    fill(&probs, 0, &r, 0);
+    fill(&d_qkv, 0, &r, 0);
+    size_t n = kn->attention_scratch(s.len, s.dim);
+    float *scratch = gm_alloc_aligned(n + 16, sizeof *scratch);
+    assert_non_null(scratch);
+    memset(scratch, 0xA5, (n + 16) * sizeof *scratch); /* as NaN-like garbage as memory may hold */
+    mask_of(s.len * s.len, &a.drop, mask);
+    naive_attention(&a, qkv.v, mask, p, o);
+    kn->attention(&a, qkv.x, out.x, probs.x, scratch);
+    check_block(&probs, p, s.len * s.len, 1e-6 * (1 + std), 1e-5 * (1 + std), "probs");
+    for (size_t i = 0; i < s.len; i++)
+        for (size_t c = 0; c < s.dim; c++)
+            check_near(element(&out, i * a.out_stride + c), o[i * s.dim + c], 1e-5 * (1 + std),
+                       1e-5 * (1 + std) + var->eps, "attention", i * s.dim + c);
+    static struct block again;
+    fill(&again, 0, &r, 0);
+    kn->attention(&a, qkv.x, again.x, NULL, scratch);
+    assert_memory_equal(out.x, again.x, sizeof out.x);
+
+    for (size_t i = 0; i < s.len * s.len; i++)
+        p[i] = element(&probs, i); /* backward starts from what was stored */
+    naive_attention_back(&a, qkv.v, p, mask, &d_out, d);
+    memset(scratch, 0xA5, (n + 16) * sizeof *scratch);
+    kn->attention_back(&a, qkv.x, probs.x, d_out.x, d_qkv.x, scratch);
+    for (size_t i = 0; i < s.len; i++)
+        for (size_t c = 0; c < a.qkv_stride; c++) {
+            size_t at = i * a.qkv_stride + c;
+            if (c % (s.dim + 3) < s.dim)
+                check_near(element(&d_qkv, at), d[at], 2e-5 * (1 + std), 1e-5 * (1 + std) + var->eps,
+                           "d_qkv", at);
+            else /* the neighbour's columns */
+                for (size_t b = 0; b < width_of(); b++)
+                    assert_int_equal(d_qkv.x[at * width_of() + b], 0xA5);
+        }
+    for (size_t i = 0; i < 16; i++)
+        assert_int_equal(((unsigned char *)(scratch + n))[4 * i], 0xA5);
+    gm_free(scratch);
+}
+
+static void attention(void **state)
+{
+    (void)state;
+    static const size_t dims[] = {4, 8, 12, 32, 64};
+    for (size_t len = 1; len <= 70; len += len < 20 ? 1 : 5)
+        for (size_t k = 0; k < 5; k++)
+            attention_at((struct shape){len, dims[k]}, len % 3 ? 0.25 : 0, 1);
+    for (size_t len = 1; len <= 33; len += 8)
+        attention_at((struct shape){len, 12}, 0, 12); /* sharp: nearly all weight on one key */
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* ---- AdamW ---- */
+
+static void adamw(void **state)
+{
+    (void)state;
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        size_t n = lengths[l];
+        float w[161], g[160], m[161] = {0}, v[161] = {0};
+        uint16_t w16[161];
+        double W[160], M[160] = {0}, V[160] = {0};
+        struct gm_rng r;
+        gm_rng_init(&r, n);
+        fill_normal(&r, w, 160, 1);
+        for (size_t i = 0; i < n; i++)
+            W[i] = (double)w[i];
+        w[n] = m[n] = v[n] = 7;
+        w16[n] = 7;
+        for (int t = 1; t <= 20; t++) {
+            struct gm_adamw c = {.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .decay = 0.1f,
+                                 .m_fix = (float)(1 / (1 - pow(0.9, t))),
+                                 .v_fix = (float)(1 / (1 - pow(0.999, t))), .g_scale = 0.5f};
+            fill_normal(&r, g, n, t % 5 ? 1e-2 : 1);
+            kn->adamw(n, w, g, m, v, t % 2 ? w16 : NULL, &c);
+            for (size_t i = 0; i < n; i++) {
+                double gi = 0.5 * (double)g[i];
+                M[i] = 0.9 * M[i] + 0.1 * gi;
+                V[i] = 0.999 * V[i] + 0.001 * gi * gi;
+                double mh = M[i] / (1 - pow(0.9, t)), vh = V[i] / (1 - pow(0.999, t));
+                W[i] -= 0.01 * (mh / (sqrt(vh) + 1e-8) + 0.1 * W[i]);
+                check_near((double)w[i], W[i], 2e-6, 2e-6, "w", i);
+                check_near((double)m[i], M[i], 1e-7, 1e-5, "m", i);
+                check_near((double)v[i], V[i], 1e-12, 1e-4, "v", i); /* 1 - 0.999f is 5e-5 off */
+                if (t % 2)
+                    assert_int_equal(w16[i], gm_bf16_from_f32(w[i]));
+            }
+        }
+        assert_true(w[n] == 7 && m[n] == 7 && v[n] == 7 && w16[n] == 7);
+    }
+}
+
+/* The two levels are really different tables where the CPU has both. */
+static void levels_differ(void **state)
+{
+    (void)state;
+    setenv("ONEDNN_MAX_CPU_ISA", "AVX2", 1);
+    const struct gm_kernels *base = gm_kernels(GM_F32), *base16 = gm_kernels(GM_BF16);
+    unsetenv("ONEDNN_MAX_CPU_ISA");
+    const struct gm_kernels *best = gm_kernels(GM_F32);
+    assert_ptr_not_equal(base, base16);
+    print_message("f32 kernels: %s\n", best == base ? "one level on this CPU" : "two levels");
+}
+
+static const struct variant variants[] = {
+    {"f32, base", "AVX2", GM_F32, 0},
+    {"bf16, base", "AVX2", GM_BF16, 0x1.02p-8},
+    {"f32, best", "DEFAULT", GM_F32, 0},
+    {"bf16, best", "DEFAULT", GM_BF16, 0x1.02p-8},
+};
+
+int main(void)
+{
+    static const struct { const char *name; CMUnitTestFunction f; } each[] = {
+        {"conversions", conversions}, {"nan_stays_nan", nan_stays_nan}, {"dropout_mask", dropout_mask},
+        {"layernorm", layernorm},     {"gelu", gelu},                   {"column_sum", column_sum},
+        {"sum_squares", sum_squares}, {"attention", attention},         {"adamw", adamw},
+    };
+    enum { N = sizeof each / sizeof *each, V = sizeof variants / sizeof *variants };
+    static struct CMUnitTest tests[N * V + 1];
+    static char names[N * V][64];
+    for (size_t i = 0; i < N * V; i++) {
+        snprintf(names[i], sizeof names[i], "%s: %s", variants[i / N].name, each[i % N].name);
+        tests[i] = (struct CMUnitTest){names[i], each[i % N].f, choose, NULL,
+                                       (void *)(uintptr_t)&variants[i / N]};
+    }
+    tests[N * V] = (struct CMUnitTest)cmocka_unit_test(levels_differ);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
