@@ -8,7 +8,8 @@ bool gm_tag_parse(struct gm_str tag, char *prefix, struct gm_str *type)
     *prefix = tag.n ? tag.p[0] : 0;
     if (tag.n == 1)
         return *prefix == 'O';
-    return tag.n > 2 && tag.p[1] == '-' && strchr("BIES", *prefix) && *prefix;
+    return tag.n > 2 && tag.p[1] == '-' && strchr("BIES", *prefix) && *prefix &&
+           !memchr(type->p, 0, type->n);
 }
 
 bool gm_tag_repair_parse(const char *name, enum gm_tag_repair *out)

@@ -34,7 +34,7 @@ struct gm_span {
 };
 
 /* gm_tag_parse - split "B-PER" into 'B' and "PER" (borrowed); "O" has an empty type. False when it
- * is neither "O" nor B, I, E or S, a hyphen and a type. */
+ * is neither "O" nor B, I, E or S, a hyphen and a type (without NUL). */
 bool gm_tag_parse(struct gm_str tag, char *prefix, struct gm_str *type);
 
 /* gm_tags_to_spans - the entities of a sequence, in order, not overlapping.
