@@ -209,20 +209,31 @@ static size_t map_cell(size_t i, size_t p0, size_t p1, size_t m0, size_t m1, flo
 }
 
 /* The map, bilinearly, at every pixel of `in`, a rectangle of the picture inside the view. */
-static void paint(const struct gm_matting *m, const struct view *v, const struct view *in,
-                  uint8_t *mask, size_t stride)
+static enum gm_status paint(const struct gm_matting *m, const struct view *v, const struct view *in,
+                            uint8_t *mask, size_t stride, struct gm_error *err)
 {
+    size_t w = in->x1 - in->x0;
+    struct {
+        size_t cell;
+        float frac;
+    } *column = gm_alloc(w, sizeof *column);
+    if (!column)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %zu pixels", w);
+    for (size_t x = 0; x < w; x++)
+        column[x].cell = map_cell(x + in->x0, v->x0, v->x1, v->u0, v->u1, &column[x].frac);
     for (size_t y = in->y0; y < in->y1; y++) {
-        float fy;
-        const float *row = m->map + map_cell(y, v->y0, v->y1, v->v0, v->v1, &fy) * SIDE;
-        for (size_t x = in->x0; x < in->x1; x++) {
-            float fx;
-            const float *p = row + map_cell(x, v->x0, v->x1, v->u0, v->u1, &fx);
-            float top = p[0] + fx * (p[1] - p[0]);
-            float bottom = p[SIDE] + fx * (p[SIDE + 1] - p[SIDE]);
-            mask[y * stride + x] = top + fy * (bottom - top) > m->opts.threshold;
+        float fy, row[SIDE];
+        const float *map = m->map + map_cell(y, v->y0, v->y1, v->v0, v->v1, &fy) * SIDE;
+        uint8_t *to = mask + y * stride + in->x0;
+        for (size_t u = 0; u < SIDE; u++)
+            row[u] = map[u] + fy * (map[u + SIDE] - map[u]);
+        for (size_t x = 0; x < w; x++) {
+            const float *p = row + column[x].cell;
+            to[x] = p[0] + column[x].frac * (p[1] - p[0]) > m->opts.threshold;
         }
     }
+    gm_free(column);
+    return GM_OK;
 }
 
 /* One look with `margin` around the box; *area stays 0 when the model says that nobody is there. */
@@ -241,7 +252,7 @@ static enum gm_status look(struct gm_matting *m, const struct gm_image *im, cons
     GM_TRY(infer(m, &somebody, err));
     if (!somebody)
         goto done;
-    paint(m, &view, &inside, mask, im->w);
+    GM_TRY(paint(m, &view, &inside, mask, im->w, err));
     GM_TRY(gm_mask_drop_small(mask, im->h, im->w, 8, (double)m->opts.min_share, &left, err));
     size_t box_area = (inside.x1 - inside.x0) * (inside.y1 - inside.y0);
     if ((double)left.area < SEEN_MIN * (double)box_area)
