@@ -1,5 +1,5 @@
-/* added.h - the added tokens of a tokenizer ("[CLS]", "<mask>", …), which are found in a text before
- * the model sees it: the leftmost first, of those the longest. Internal to src/text. */
+/* added.h - the added tokens of a tokenizer ("[CLS]", "<mask>", …), which are found in a text
+ * before the model sees it: the leftmost first, of those the longest. Internal to src/text. */
 #ifndef GM_TEXT_ADDED_H
 #define GM_TEXT_ADDED_H
 

@@ -176,7 +176,8 @@ static enum gm_status read_key(struct gm_scan_pairs *p, struct gm_str *key, stru
 static enum gm_status read_integer(struct gm_scan_pairs *p, long long *value, struct gm_error *err)
 {
     size_t end = p->at;
-    while (end < p->text.n && (p->text.p[end] == '-' || (p->text.p[end] >= '0' && p->text.p[end] <= '9')))
+    while (end < p->text.n &&
+           (p->text.p[end] == '-' || (p->text.p[end] >= '0' && p->text.p[end] <= '9')))
         end++;
     if (!gm_str_to_int(gm_str_sub(p->text, p->at, end), value))
         return bad(p, "an integer was expected", err);
@@ -184,8 +185,8 @@ static enum gm_status read_integer(struct gm_scan_pairs *p, long long *value, st
     return GM_OK;
 }
 
-enum gm_status gm_scan_next(struct gm_scan_pairs *p, struct gm_str *key, long long *value, bool *has,
-                            struct gm_error *err)
+enum gm_status gm_scan_next(struct gm_scan_pairs *p, struct gm_str *key, long long *value,
+                            bool *has, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str s = p->text;
@@ -197,7 +198,8 @@ enum gm_status gm_scan_next(struct gm_scan_pairs *p, struct gm_str *key, long lo
         return p->at == s.n ? GM_OK : bad(p, "something after the object", err);
     }
     if (p->at >= s.n || s.p[p->at] != (first ? '{' : ','))
-        return bad(p, first ? "an object was expected" : "a comma or a closing brace was expected", err);
+        return bad(p, first ? "an object was expected" : "a comma or a closing brace was expected",
+                   err);
     p->at = skip_space(s, p->at + 1);
     if (first && p->at < s.n && s.p[p->at] == '}')
         return GM_OK;

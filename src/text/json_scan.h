@@ -29,7 +29,7 @@ struct gm_scan_pairs {
 /* gm_scan_next - the next member; *has is false at the end. `key` is valid until the next call.
  * Errors: FORMAT with the byte offset in the object's text (anything but JSON of that form, or not
  * UTF-8), NOMEM. */
-enum gm_status gm_scan_next(struct gm_scan_pairs *p, struct gm_str *key, long long *value, bool *has,
-                            struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_scan_next(struct gm_scan_pairs *p, struct gm_str *key, long long *value,
+                            bool *has, struct gm_error *err) GM_NODISCARD;
 
 #endif

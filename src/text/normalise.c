@@ -60,7 +60,7 @@ done:
 
 static bool is_chinese(uint32_t cp)
 {
-    /* The library's ranges. The last but one starts at U+2B920 where Unicode's starts at U+2B820. */
+    /* The library's ranges; it has U+2B920 where the block starts at U+2B820. */
     return (cp >= 0x4E00 && cp <= 0x9FFF) || (cp >= 0x3400 && cp <= 0x4DBF) ||
            (cp >= 0x20000 && cp <= 0x2A6DF) || (cp >= 0x2A700 && cp <= 0x2B81F) ||
            (cp >= 0x2B920 && cp <= 0x2CEAF) || (cp >= 0xF900 && cp <= 0xFAFF) ||

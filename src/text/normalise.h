@@ -33,9 +33,9 @@ enum gm_status gm_normaliser_read(struct gm_normaliser *out, const struct gm_jso
                                   const char *path, struct gm_error *err) GM_NODISCARD;
 
 /* gm_normalise - set `out` to the normalised form of well-formed `s`, whose first code point has
- * number `first`. As the `tokenizers` library's BertNormalizer: controls are removed and white space
- * made plain, ideographs are put between spaces, accents are stripped after canonical decomposition
- * (NFD, with its ordering of marks), capitals are lowered.
+ * number `first`. As the `tokenizers` library's BertNormalizer: controls are removed and white
+ * space made plain, ideographs are put between spaces, accents are stripped after canonical
+ * decomposition (NFD, with its ordering of marks), capitals are lowered.
  * Errors: NOMEM. Cost O(s.n), but for runs of combining marks, which are sorted. */
 enum gm_status gm_normalise(const struct gm_normaliser *nz, struct gm_str s, uint32_t first,
                             struct gm_normal *out, struct gm_error *err) GM_NODISCARD;

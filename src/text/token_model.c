@@ -21,8 +21,8 @@ enum gm_status gm_token_id_check(int32_t *out, long long id, const char *path, s
 {
     enum { MAX_ID = 1 << 24 }; /* ids size tables; the largest vocabularies have 2^18 tokens */
     if (id < 0 || id >= MAX_ID)
-        return GM_FAIL(err, GM_EMODEL, "%s: the id of token \"%.*s\" is not a number in 0..%d", path,
-                       GM_STR_ARG(what), MAX_ID - 1);
+        return GM_FAIL(err, GM_EMODEL, "%s: the id of token \"%.*s\" is not a number in 0..%d",
+                       path, GM_STR_ARG(what), MAX_ID - 1);
     *out = (int32_t)id;
     return GM_OK;
 }

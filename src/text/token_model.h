@@ -26,8 +26,8 @@ enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error
 struct gm_token_model {
     const char *type; /* "model.type" of tokenizer.json */
     /* load - build the model from the "model" member; *self is freed by `free`. Where "model.vocab"
-     * is an object, it is empty in `model`, and `vocab` is its JSON text (json_scan.h); else `vocab`
-     * is empty. `path` is for messages. Errors: MODEL, NOMEM. */
+     * is an object, it is empty in `model`, and `vocab` is its JSON text (json_scan.h); else
+     * `vocab` is empty. `path` is for messages. Errors: MODEL, NOMEM. */
     enum gm_status (*load)(void **self, const struct gm_json *model, struct gm_str vocab,
                            const char *path, struct gm_error *err);
     void (*free)(void *self); /* NULL-safe */

@@ -42,11 +42,11 @@ void gm_tokenizer_free(struct gm_tokenizer *t); /* NULL-safe */
 
 /* gm_tokenizer_encode - append the pieces of `text` (well-formed UTF-8) to `out`, without [CLS] and
  * [SEP]. A word of a text that was split already is given by itself, as the library does it with
- * is_pretokenized: its offsets then count from the word's start, and a word in which nothing is left
- * after normalisation (control characters, a variation selector) appends no piece; what that means
- * is the caller's to decide. A text that spells an added token ("[SEP]") gets that token's id, as in
- * the library.
- * Errors: NOMEM; ARG (a text of 2^32 code points or more). `out` then keeps what it held.
+ * is_pretokenized: its offsets then count from the word's start, and a word in which nothing is
+ * left after normalisation (control characters, a variation selector) appends no piece; what that
+ * means is the caller's to decide. A text that spells an added token ("[SEP]") gets that token's
+ * id, as in the library.
+ * Errors: NOMEM; ARG (a text of 4 GiB or more). `out` then keeps what it held.
  * Cost O(bytes). Threads: yes, with separate `out`. */
 enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str text,
                                    struct gm_pieces *out, struct gm_error *err) GM_NODISCARD;

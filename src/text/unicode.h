@@ -31,8 +31,8 @@ size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS]);
 /* gm_cp_decompose - full canonical decomposition (one step of NFD: marks are not yet put in order);
  * returns the 1-4 code points written. */
 size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS]);
-/* gm_cp_hf_combining_class - canonical combining class, 0 for starters and for what the library takes
- * for one as it is newer than its tables. */
+/* gm_cp_hf_combining_class - canonical combining class, 0 for starters and for what the library
+ * takes for one as it is newer than its tables. */
 unsigned gm_cp_hf_combining_class(uint32_t cp);
 /* gm_cp_columns - columns of a terminal that it takes: 0 (marks, controls), 1 or 2 (East Asian). */
 unsigned gm_cp_columns(uint32_t cp);

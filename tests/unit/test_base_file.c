@@ -289,7 +289,8 @@ static void folders(void **state)
     assert_int_equal(gm_mkdirs(in_dir("a/b/"), &err), GM_OK);
     assert_true(gm_is_dir(in_dir("a/b/c")) && !gm_is_file(in_dir("a/b/c")));
     put("a/file", GM_STR("x"));
-    assert_true(gm_is_file(in_dir("a/file")) && !gm_is_dir(in_dir("a/file")) && !gm_is_file(in_dir("a/no")));
+    assert_true(gm_is_file(in_dir("a/file")) && !gm_is_dir(in_dir("a/file")) &&
+                !gm_is_file(in_dir("a/no")));
     assert_int_equal(gm_mkdirs(in_dir("a/file"), &err), GM_EIO);
     assert_int_equal(gm_mkdirs(in_dir("a/file/x"), &err), GM_EIO);
     assert_non_null(strstr(err.msg, "a/file"));

@@ -41,8 +41,10 @@ static void reading(void **state)
     long long i = -1;
     bool yes = false;
     (void)state;
-    struct gm_json *j = parse(" {\"s\":\"a\\u0000\\u00e9\\ud83d\\ude00\",\"i\":-3,\"r\":2.5,\"b\":true,\"n\":null,\"a\":[1,2]} ");
-    assert_true(gm_json_str(gm_json_get(j, "s"), &s) && gm_str_eq(s, GM_STR("a\0\xC3\xA9\xF0\x9F\x98\x80")));
+    struct gm_json *j = parse(" {\"s\":\"a\\u0000\\u00e9\\ud83d\\ude00\",\"i\":-3,\"r\":2.5,\"b\":"
+                              "true,\"n\":null,\"a\":[1,2]} ");
+    assert_true(gm_json_str(gm_json_get(j, "s"), &s) &&
+                gm_str_eq(s, GM_STR("a\0\xC3\xA9\xF0\x9F\x98\x80")));
     assert_true(gm_json_int(gm_json_get(j, "i"), &i) && i == -3);
     assert_true(gm_json_num(gm_json_get(j, "i"), &x) && fabs(x + 3) < 1e-9);
     assert_true(gm_json_num(gm_json_get(j, "r"), &x) && fabs(x - 2.5) < 1e-9);
@@ -52,7 +54,8 @@ static void reading(void **state)
     assert_null(gm_json_at(gm_json_get(j, "a"), 2));
     assert_int_equal(gm_json_kind(gm_json_get(j, "n")), GM_JSON_NULL);
     /* of another kind or absent: false, and nothing is touched */
-    assert_false(gm_json_int(gm_json_get(j, "r"), &i) || gm_json_str(j, &s) || gm_json_bool(NULL, &yes));
+    assert_false(gm_json_int(gm_json_get(j, "r"), &i) || gm_json_str(j, &s) ||
+                 gm_json_bool(NULL, &yes));
     assert_false(gm_json_num(gm_json_get(j, "s"), &x) || gm_json_num(gm_json_get(NULL, "s"), &x));
     assert_int_equal(i, 2);
     assert_int_equal(gm_json_kind(gm_json_get(j, "zz")), GM_JSON_NONE);
@@ -74,9 +77,21 @@ static void refused(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "1:0"}, {"{", "1:1"}, {"[1,]", "1:4"}, {"{\"a\":1,}", "1:8"}, {"[1] 2", "1:5"}, {"{\n\"a\" 1}", "2:5"},
-        {"nan", "1:"}, {"01", "1:"}, {"1e999", "1:"}, {"[\"\\ud800\"]", "1:"}, {"\"a\nb\"", "1:"}, {"'a'", "1:"},
-        {"{\"a\\u0000b\":1}", "1:"}, {"\"\xFF\"", "1:"}, {"123456789012345678901234567890", "1:"},
+        {"", "1:0"},
+        {"{", "1:1"},
+        {"[1,]", "1:4"},
+        {"{\"a\":1,}", "1:8"},
+        {"[1] 2", "1:5"},
+        {"{\n\"a\" 1}", "2:5"},
+        {"nan", "1:"},
+        {"01", "1:"},
+        {"1e999", "1:"},
+        {"[\"\\ud800\"]", "1:"},
+        {"\"a\nb\"", "1:"},
+        {"'a'", "1:"},
+        {"{\"a\\u0000b\":1}", "1:"},
+        {"\"\xFF\"", "1:"},
+        {"123456789012345678901234567890", "1:"},
     };
     struct gm_error err;
     struct gm_json *j;
@@ -99,8 +114,11 @@ static void refused(void **state)
 static void writing(void **state)
 {
     (void)state;
-    struct gm_json *j = parse("{\"a\":[],\"o\":{},\"l\":[1,{\"x\":\"\\u0001\\n\\\"\\\\/\\u007f\\u2028\"}],\"n\":null,\"t\":true,\"r\":1.0}");
-    expect_text(j, false, "{\"a\": [], \"o\": {}, \"l\": [1, {\"x\": \"\\u0001\\n\\\"\\\\/\x7f\xE2\x80\xA8\"}], \"n\": null, \"t\": true, \"r\": 1.0}");
+    struct gm_json *j = parse("{\"a\":[],\"o\":{},\"l\":[1,{\"x\":\"\\u0001\\n\\\"\\\\/"
+                              "\\u007f\\u2028\"}],\"n\":null,\"t\":true,\"r\":1.0}");
+    expect_text(j, false,
+                "{\"a\": [], \"o\": {}, \"l\": [1, {\"x\": "
+                "\"\\u0001\\n\\\"\\\\/\x7f\xE2\x80\xA8\"}], \"n\": null, \"t\": true, \"r\": 1.0}");
     struct gm_json *small = parse("[1,{\"a\":2}]");
     expect_text(small, true, "[\n  1,\n  {\n    \"a\": 2\n  }\n]");
     struct gm_buf b;
@@ -127,18 +145,32 @@ static void building(void **state)
     assert_null(gm_json_new_str(GM_STR("\xFF")));
     assert_true(gm_json_add(a, gm_json_new_int(1)) && gm_json_add(a, gm_json_new_null()));
     assert_false(gm_json_add(a, NULL)); /* a failed gm_json_new_* */
-    assert_true(gm_json_set(o, "k", gm_json_new_str(GM_STR("v"))) && gm_json_set(o, "b", gm_json_new_bool(false)));
+    assert_true(gm_json_set(o, "k", gm_json_new_str(GM_STR("v"))) &&
+                gm_json_set(o, "b", gm_json_new_bool(false)));
     assert_true(gm_json_set(o, "a", a) && gm_json_set(o, "k", gm_json_new_num(0.1)));
     assert_false(gm_json_set(o, "x", NULL));
-    assert_false(gm_json_set(a, "x", gm_json_new_int(1))); /* no object: the value is taken all the same */
+    assert_false(
+        gm_json_set(a, "x", gm_json_new_int(1))); /* no object: the value is taken all the same */
     expect_text(o, false, "{\"k\": 0.1, \"b\": false, \"a\": [1, null]}");
     gm_json_free(o);
 }
 
 static void numbers_read_back(void **state)
 {
-    static const double special[] = {0.0, -0.0, 1.0, 0.1, 1e21, 1e-7, 5e-324, 1.7976931348623157e308, 123456.7, 1e6, 1e5,
-                                     2.2250738585072014e-308, 9007199254740993.0, 0.30000000000000004};
+    static const double special[] = {0.0,
+                                     -0.0,
+                                     1.0,
+                                     0.1,
+                                     1e21,
+                                     1e-7,
+                                     5e-324,
+                                     1.7976931348623157e308,
+                                     123456.7,
+                                     1e6,
+                                     1e5,
+                                     2.2250738585072014e-308,
+                                     9007199254740993.0,
+                                     0.30000000000000004};
     struct gm_rng r;
     (void)state;
     gm_rng_init(&r, 3);
@@ -201,16 +233,21 @@ static void yaml_values(void **state)
     struct gm_json *j;
     struct gm_error err;
     (void)state;
-    write_file("# recipe\nname: embedded # x\nn: 3\nneg: -2\nr: 1.5e-3\nt: true\nnone: ~\nempty:\nquoted: \"3\"\n"
-               "single: 'a''b'\nword: yes\nver: 1.2.3\ninf: .inf\nlist:\n  - a\n  - {b: 1, c: [2, 3]}\nblock: |\n  x\n  y\n"
+    write_file("# recipe\nname: embedded # x\nn: 3\nneg: -2\nr: 1.5e-3\nt: true\nnone: "
+               "~\nempty:\nquoted: \"3\"\n"
+               "single: 'a''b'\nword: yes\nver: 1.2.3\ninf: .inf\nlist:\n  - a\n  - {b: 1, c: [2, "
+               "3]}\nblock: |\n  x\n  y\n"
                "utf: caf\xC3\xA9\n");
     if (gm_yaml_load(&j, file_path, &err) != GM_OK)
         fail_msg("%s", err.msg);
-    expect_text(j, false,
-                "{\"name\": \"embedded\", \"n\": 3, \"neg\": -2, \"r\": 0.0015, \"t\": true, \"none\": null, "
-                "\"empty\": null, \"quoted\": \"3\", \"single\": \"a'b\", \"word\": \"yes\", \"ver\": \"1.2.3\", "
-                "\"inf\": \".inf\", \"list\": [\"a\", {\"b\": 1, \"c\": [2, 3]}], \"block\": \"x\\ny\\n\", "
-                "\"utf\": \"caf\xC3\xA9\"}");
+    expect_text(
+        j, false,
+        "{\"name\": \"embedded\", \"n\": 3, \"neg\": -2, \"r\": 0.0015, \"t\": true, \"none\": "
+        "null, "
+        "\"empty\": null, \"quoted\": \"3\", \"single\": \"a'b\", \"word\": \"yes\", \"ver\": "
+        "\"1.2.3\", "
+        "\"inf\": \".inf\", \"list\": [\"a\", {\"b\": 1, \"c\": [2, 3]}], \"block\": \"x\\ny\\n\", "
+        "\"utf\": \"caf\xC3\xA9\"}");
     gm_json_free(j);
 }
 
@@ -219,10 +256,19 @@ static void yaml_refused(void **state)
     static const struct {
         const char *text, *message;
     } cases[] = {
-        {"", "empty file"}, {"# only a comment\n", "empty file"}, {"a: 1\na: 2\n", ":2:1: this key is here twice"},
-        {"a: &x 1\n", "anchors and tags"}, {"a: *x\n", ":1:"}, {"a: !!int 3\n", "anchors and tags"},
-        {"a: 1\n---\nb: 2\n", "a second document"}, {"a: [1, 2\n", ":2:"}, {"a: 1\n b: 2\n", ":2:"},
-        {"\ta: 1\n", ":1:"}, {"? [a]\n: 1\n", "a key must be a plain word"}, {"a: \"\\q\"\n", ":1:"}, {"a: \xFF\n", ":"},
+        {"", "empty file"},
+        {"# only a comment\n", "empty file"},
+        {"a: 1\na: 2\n", ":2:1: this key is here twice"},
+        {"a: &x 1\n", "anchors and tags"},
+        {"a: *x\n", ":1:"},
+        {"a: !!int 3\n", "anchors and tags"},
+        {"a: 1\n---\nb: 2\n", "a second document"},
+        {"a: [1, 2\n", ":2:"},
+        {"a: 1\n b: 2\n", ":2:"},
+        {"\ta: 1\n", ":1:"},
+        {"? [a]\n: 1\n", "a key must be a plain word"},
+        {"a: \"\\q\"\n", ":1:"},
+        {"a: \xFF\n", ":"},
         {"a: {b: {c: }\n", ":2:"},
     };
     struct gm_json *j;

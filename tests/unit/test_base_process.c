@@ -125,7 +125,8 @@ static void progress_lines(void **state)
     p.shown_s -= 5;
     gm_progress_update(&p, 100, "loss 0.5");
     assert_int_equal(n_logged, 1);
-    assert_string_equal(logged, "gmner: progress: epoch 1/6 100/200 posts  20/s  ETA 0:05  loss 0.5");
+    assert_string_equal(logged,
+                        "gmner: progress: epoch 1/6 100/200 posts  20/s  ETA 0:05  loss 0.5");
     gm_progress_update(&p, 101, NULL);
     assert_int_equal(n_logged, 1);
     p.shown_s -= 10;
@@ -146,7 +147,8 @@ static void progress_lines(void **state)
 /* The reference in a few lines of Python: splitmix64 of the seed, then xoshiro256**. */
 static void rng_reference(void **state)
 {
-    static const uint64_t seed_0[] = {0x99ec5f36cb75f2b4u, 0xbf6e1f784956452au, 0x1a5f849d4933e6e0u};
+    static const uint64_t seed_0[] = {0x99ec5f36cb75f2b4u, 0xbf6e1f784956452au,
+                                      0x1a5f849d4933e6e0u};
     struct gm_rng r, same;
     (void)state;
     gm_rng_init(&r, 0);

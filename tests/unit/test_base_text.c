@@ -20,11 +20,15 @@ static void comparing(void **state)
     assert_true(gm_str_eq(gm_str(NULL), GM_STR("")));
     assert_true(gm_str_eq_c(GM_STR("ab"), "ab"));
     assert_false(gm_str_eq_c(GM_STR("ab"), "abc"));
-    assert_true(gm_str_starts(GM_STR("abc"), GM_STR("ab")) && gm_str_ends(GM_STR("abc"), GM_STR("bc")));
+    assert_true(gm_str_starts(GM_STR("abc"), GM_STR("ab")) &&
+                gm_str_ends(GM_STR("abc"), GM_STR("bc")));
     assert_true(gm_str_starts(GM_STR("abc"), GM_STR("")) && gm_str_ends(GM_STR(""), GM_STR("")));
-    assert_false(gm_str_starts(GM_STR("ab"), GM_STR("abc")) || gm_str_ends(GM_STR("c"), GM_STR("bc")));
-    assert_true(gm_str_cmp(GM_STR("a"), GM_STR("b")) < 0 && gm_str_cmp(GM_STR("b"), GM_STR("a")) > 0);
-    assert_true(gm_str_cmp(GM_STR("a"), GM_STR("ab")) < 0 && gm_str_cmp(GM_STR(""), GM_STR("")) == 0);
+    assert_false(gm_str_starts(GM_STR("ab"), GM_STR("abc")) ||
+                 gm_str_ends(GM_STR("c"), GM_STR("bc")));
+    assert_true(gm_str_cmp(GM_STR("a"), GM_STR("b")) < 0 &&
+                gm_str_cmp(GM_STR("b"), GM_STR("a")) > 0);
+    assert_true(gm_str_cmp(GM_STR("a"), GM_STR("ab")) < 0 &&
+                gm_str_cmp(GM_STR(""), GM_STR("")) == 0);
     assert_true(gm_str_cmp(GM_STR("\xC3"), GM_STR("a")) > 0); /* bytes are unsigned */
 }
 
@@ -80,8 +84,9 @@ static void strict_integers(void **state)
 
 static void strict_reals(void **state)
 {
-    static const char *const bad[] = {"", " 1", "1 ", "1x", "0x10", "nan", "NAN", "inf", "-inf", "infinity",
-                                      "1e", "1e400", "-1e400", ".", "1,5", "1.2.3"};
+    static const char *const bad[] = {"",       " 1",  "1 ",   "1x",       "0x10", "nan",
+                                      "NAN",    "inf", "-inf", "infinity", "1e",   "1e400",
+                                      "-1e400", ".",   "1,5",  "1.2.3"};
     double x;
     (void)state;
     assert_true(gm_str_to_double(GM_STR("-1.5e-3"), &x) && fabs(x + 0.0015) < 1e-18);

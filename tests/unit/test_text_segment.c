@@ -108,10 +108,12 @@ static void check_cover(struct gm_str s, const struct gm_word *spans, size_t n)
 
 static void covers_any_text(void **state)
 {
-    static const char *const parts[] = {"a", "Z", "9", "-", "/", "http://", "http://t.co/", "https", "&", "#",
-                                        ";", "amp", " ", "\n", "_", ".", "'", "\xC2\xA0", "\xCC\x81",
-                                        "\xE2\x80\x8D", "\xE2\x80\xA6", "\xF0\x9F\x98\x80", "\xEF\xB8\x8F",
-                                        "\xE6\xBC\xA2", "\xEF\xBF\xBD", "\xE2\x80\xA8", "\x01", "\xC2\xAD"};
+    static const char *const parts[] = {
+        "a", "Z", "9", "-", "/", "http://", "http://t.co/", "https", "&", "#", ";", "amp", " ", "\n",
+        "_", ".", "'", "\xC2\xA0", "\xCC\x81", "\xE2\x80\x8D", "\xE2\x80\xA6",
+        "\xF0\x9F\x98\x80", "\xEF\xB8\x8F", "\xE6\xBC\xA2", "\xEF\xBF\xBD", "\xE2\x80\xA8",
+        "\x01", "\xC2\xAD",
+    };
     struct gm_arena a;
     struct gm_rng r;
     (void)state;
@@ -140,8 +142,10 @@ static void huge(void **state)
     static const struct {
         const char *unit;
         size_t n_words;
-    } units[] = {{"a ", N}, {"a", 1}, {"!", N}, {"http://", 1 + 1 + 2 * (N - 1) + 1}, {"&amp;", 2 * N},
-                 {"&#", 2 * N}, {"\xCC\x81", N}, {"a-", 2}, {"h", 1}, {"-", N}};
+    } units[] = {
+        {"a ", N},        {"a", 1},      {"!", N},        {"http://", 1 + 1 + 2 * (N - 1) + 1},
+        {"&amp;", 2 * N}, {"&#", 2 * N}, {"\xCC\x81", N}, {"a-", 2},
+        {"h", 1},         {"-", N}};
     struct gm_arena a;
     (void)state;
     gm_arena_init(&a, 0);
@@ -245,7 +249,8 @@ static int measure(const char *path, bool show)
     gm_arena_clear(&a);
     printf("%zu posts: %.2f%% the same words, %.2f%% the same or all entities on word borders; "
            "%.2f%% of %zu entity borders, %.2f%% of %zu entities\n",
-           t.posts, 100.0 * (double)t.same / (double)t.posts, 100.0 * (double)t.harmless / (double)t.posts,
+           t.posts, 100.0 * (double)t.same / (double)t.posts,
+           100.0 * (double)t.harmless / (double)t.posts,
            100.0 * (double)t.borders_ok / (double)t.borders, t.borders,
            100.0 * (double)t.entities_ok / (double)t.entities, t.entities);
     return 0;

@@ -51,7 +51,8 @@ static bool same(const struct gm_pieces *p, const struct gm_json *line, size_t n
     const struct gm_json *ids = gm_json_get(line, "ids"), *at = gm_json_get(line, "offsets");
     for (size_t i = 0; i < p->n && i < gm_json_count(ids); i++) {
         struct gm_piece x = p->items[i];
-        if (x.id == int_at(ids, i) && x.start == int_at(at, 2 * i) && x.end == int_at(at, 2 * i + 1))
+        if (x.id == int_at(ids, i) && x.start == int_at(at, 2 * i) &&
+            x.end == int_at(at, 2 * i + 1))
             continue;
         printf("line %zu piece %zu: %d [%u,%u), expected %lld [%lld,%lld)\n", number, i, (int)x.id,
                (unsigned)x.start, (unsigned)x.end, int_at(ids, i), int_at(at, 2 * i),
@@ -129,7 +130,11 @@ static void huge_words(void **state)
     static const struct {
         const char *unit;
         size_t n_pieces;
-    } cases[] = {{"x", 1}, {"!", N}, {"\xCC\x81\xCC\xA3", 0}, {"\xE3\x80\xAE\xE1\xAD\x84", 1}, {"[SEP", 2 * N}};
+    } cases[] = {{"x", 1},
+                 {"!", N},
+                 {"\xCC\x81\xCC\xA3", 0},
+                 {"\xE3\x80\xAE\xE1\xAD\x84", 1},
+                 {"[SEP", 2 * N}};
     struct gm_pieces p;
     (void)state;
     gm_pieces_init(&p);
@@ -140,7 +145,8 @@ static void huge_words(void **state)
         for (size_t i = 0; i < N; i++)
             memcpy(text + i * len, cases[c].unit, len);
         gm_pieces_reset(&p);
-        assert_int_equal(gm_tokenizer_encode(minilm, (struct gm_str){text, N * len}, &p, NULL), GM_OK);
+        assert_int_equal(gm_tokenizer_encode(minilm, (struct gm_str){text, N * len}, &p, NULL),
+                         GM_OK);
         assert_int_equal(p.n, cases[c].n_pieces);
         gm_free(text);
     }
@@ -153,7 +159,8 @@ static const char small[] =
     "\"lstrip\":false},{\"id\":9,\"content\":\"<Sp\xC3\xA9 >\",\"normalized\":true,\"lstrip\":true,"
     "\"rstrip\":true}],\"normalizer\":{\"type\":\"BertNormalizer\",\"clean_text\":true,"
     "\"handle_chinese_chars\":true,\"strip_accents\":null,\"lowercase\":true},\"pre_tokenizer\":{"
-    "\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",2],"
+    "\"type\":\"BertPreTokenizer\"},\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\","
+    "2],"
     "\"cls\":[\"[CLS]\",1]},\"model\":{\"type\":\"WordPiece\",\"unk_token\":\"[UNK]\","
     "\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":5,\"vocab\":{\"[UNK]\":0,"
     "\"[CLS]\":1,\"x\":2, \"\\u0061b\" : 3,\"##c\":4,\"##c\\u0064\":5,\"\xC3\x89t\xC3\xA9\":6}}}";
@@ -165,7 +172,8 @@ static void write_small(const char *from, const char *to)
     char text[4096];
     const char *at = strstr(small, from);
     assert_non_null(at);
-    int n = snprintf(text, sizeof text, "%.*s%s%s", (int)(at - small), small, to, at + strlen(from));
+    int n =
+        snprintf(text, sizeof text, "%.*s%s%s", (int)(at - small), small, to, at + strlen(from));
     assert_int_equal(gm_file_write(small_path, (struct gm_str){text, (size_t)n}, NULL), GM_OK);
 }
 
@@ -191,16 +199,19 @@ static void settings(void **state)
     assert_int_equal(gm_tokenizer_n_ids(t), 10);
     assert_int_equal(gm_tokenizer_special(t).sep, 2);
     assert_int_equal(gm_tokenizer_special(t).pad, -1);
-    expect_ids(t, "abcd Abc abcdcd [CLS]ab", "3[0,2) 5[2,4) 3[5,7) 4[7,8) 0[9,15) 1[16,21) 3[21,23) ");
+    expect_ids(t, "abcd Abc abcdcd [CLS]ab",
+               "3[0,2) 5[2,4) 3[5,7) 4[7,8) 0[9,15) 1[16,21) 3[21,23) ");
     expect_ids(t, "x  <spe >  x", "2[0,1) 9[1,11) 2[11,12) ");
     expect_ids(t, "\xC3\x89t\xC3\xA9", "0[0,3) "); /* stripped: not the vocabulary's */
     gm_tokenizer_free(t);
-    write_small("\"strip_accents\":null,\"lowercase\":true", "\"strip_accents\":false,\"lowercase\":false");
+    write_small("\"strip_accents\":null,\"lowercase\":true",
+                "\"strip_accents\":false,\"lowercase\":false");
     assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
     expect_ids(t, "\xC3\x89t\xC3\xA9 AB", "6[0,3) 0[4,6) ");
     gm_tokenizer_free(t);
-    write_small("\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",2],\"cls\":[\"[CLS]\",1]}",
-                "\"post_processor\":null");
+    write_small(
+        "\"post_processor\":{\"type\":\"BertProcessing\",\"sep\":[\"x\",2],\"cls\":[\"[CLS]\",1]}",
+        "\"post_processor\":null");
     assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
     assert_int_equal(gm_tokenizer_special(t).cls, 1);
     assert_int_equal(gm_tokenizer_special(t).sep, -1);
@@ -213,13 +224,16 @@ static void bad_files(void **state)
         const char *from, *to, *message;
         enum gm_status st;
     } cases[] = {
-        {"\"type\":\"WordPiece\"", "\"type\":\"Unigram\"", "model Unigram is not supported", GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"Unigram\"", "model Unigram is not supported",
+         GM_EMODEL},
         {"\"model\"", "\"modle\"", "model null is not supported", GM_EMODEL},
         {"\"BertNormalizer\"", "\"NFKC\"", "normalizer NFKC is not supported", GM_EMODEL},
-        {"\"BertPreTokenizer\"", "\"ByteLevel\"", "pre_tokenizer ByteLevel is not supported", GM_EMODEL},
+        {"\"BertPreTokenizer\"", "\"ByteLevel\"", "pre_tokenizer ByteLevel is not supported",
+         GM_EMODEL},
         {"\"BertProcessing\"", "\"Other\"", "post_processor Other is not supported", GM_EMODEL},
         {"\"BertProcessing\"", "\"TemplateProcessing\"", "post_processor.single", GM_EMODEL},
-        {"\"clean_text\":true", "\"clean_text\":1", "normalizer.clean_text is an integer", GM_EMODEL},
+        {"\"clean_text\":true", "\"clean_text\":1", "normalizer.clean_text is an integer",
+         GM_EMODEL},
         {"\"x\":2", "\"x\":-2", "id of token \"x\"", GM_EMODEL},
         {"\"x\":2", "\"x\":99999999999", "id of token \"x\"", GM_EMODEL},
         {"\"x\":2", "\"x\":\"2\"", "byte 25: an integer was expected", GM_EFORMAT},
@@ -268,8 +282,9 @@ static void torture(void **state)
         gm_alloc_fail_at(n);
         enum gm_status st = gm_tokenizer_load(&t, small_path, NULL);
         if (st == GM_OK)
-            st = gm_tokenizer_encode(t, GM_STR("ab\xCC\x81\xCC\xA3 abc <Spe > [CLS] \xCC\x81\xE3\x80\xAE\xCC\xA3"),
-                                     &p, NULL);
+            st = gm_tokenizer_encode(
+                t, GM_STR("ab\xCC\x81\xCC\xA3 abc <Spe > [CLS] \xCC\x81\xE3\x80\xAE\xCC\xA3"), &p,
+                NULL);
         gm_alloc_fail_at(0);
         done = st == GM_OK;
         if (!done) {
