@@ -307,7 +307,7 @@ int main(int argc, char **argv)
     if (argc > 1)
         golden_path = argv[1];
     if (!gm_is_file(tokenizer_path)) {
-        printf("skipped: %s is absent (make models)\n", tokenizer_path);
+        printf("skipped: %s is absent (make setup)\n", tokenizer_path);
         return 77;
     }
     int fd = mkstemp(small_path);
