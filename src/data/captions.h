@@ -13,8 +13,8 @@
 
 struct gm_captions;
 
-/* gm_captions_load - read a whole file (at most 1 GiB of captions). *out is yours; immutable, may be
- * read from any thread. Errors: IO, NOMEM, FORMAT with path:line (text before the first imgid, an
+/* gm_captions_load - read a whole file (at most 1 GiB of captions). *out is yours; immutable, may
+ * be read from any thread. Errors: IO, NOMEM, FORMAT with path:line (text before the first imgid, an
  * imgid line without ###). */
 enum gm_status gm_captions_load(struct gm_captions **out, const char *path,
                                 struct gm_error *err) GM_NODISCARD;

@@ -101,7 +101,8 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
     size_t n = split(line, c->is_tabbed, cols);
     if (n > MAX_COLUMNS)
         return GM_FAIL(err, GM_EFORMAT,
-                       "%zu columns; expected a word and a tag (or two: coarse and fine) a line", n);
+                       "%zu columns; expected a word and a tag (or two: coarse and fine) a line",
+                       n);
     if (c->n_columns == 0) {
         c->n_columns = n;
         c->columns_line = gm_feed_number(c->feed);

@@ -2,7 +2,7 @@
  * each post. Internal to src/data; the format is described in docs/record.md.
  *
  *   IMGID:797970      optional line before each post
- *   Pak<TAB>B-LOC     word and tag, by a tab or by spaces; or word, tag, fine tag; or the word alone
+ *   Pak<TAB>B-LOC     word and tag, by a tab or spaces; or word, tag, fine tag; or the word alone
  */
 #ifndef GM_DATA_CONLL_H
 #define GM_DATA_CONLL_H

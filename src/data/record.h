@@ -23,7 +23,7 @@ enum { GM_BOX_XYXY = 4 };
 /* The most words a post may have; the readers refuse longer ones. */
 #define GM_POST_MAX_WORDS ((size_t)2000000)
 
-/* One mask in COCO's compressed run-length encoding: runs of zeros and ones in column-major order. */
+/* One mask in COCO's compressed run-length encoding: column-major runs of zeros and ones. */
 struct gm_rle {
     uint32_t h, w;         /* pixels; the original image's size */
     struct gm_str counts;  /* COCO's ASCII string; .n == 0 = no mask */
@@ -50,7 +50,7 @@ struct gm_entity {
     size_t start, end;                   /* code points of the post's text */
     double score;                        /* 0..1 */
     struct gm_uncertainty uncertainty;
-    struct gm_str source;     /* stage that last set it: "tag"; "input" when it came with the post */
+    struct gm_str source;     /* stage that last set it: "tag"; "input": came with the post */
     struct gm_str note;       /* "refine_rejected:schema"; empty = none */
     struct gm_str expression; /* "a man in a dark suit"; empty = none */
     double visible;           /* probability that it is in the image; < 0 = not judged */
@@ -119,8 +119,8 @@ struct gm_str gm_post_word(const struct gm_post *p, size_t i);
 enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const char *base_dir,
                                  struct gm_error *err) GM_NODISCARD;
 
-/* gm_post_to_json - append the record as one line of JSON, without "\n": the input's fields in their
- * order, then what was added. Scores are rounded to 6 decimals, boxes to 2; a number that is not
+/* gm_post_to_json - append the record as one line of JSON, without "\n": the input's fields in
+ * their order, then what was added. Scores are rounded to 6 decimals, boxes to 2; a number that is not
  * finite is written as null. Errors: NOMEM (over out->max); `out` may then end in half a line. */
 enum gm_status gm_post_to_json(const struct gm_post *p, struct gm_buf *out,
                                struct gm_error *err) GM_NODISCARD;

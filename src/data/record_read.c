@@ -64,7 +64,8 @@ static enum gm_status get_offset(const struct gm_json *o, const char *key, size_
 }
 
 /* An optional array (NULL = none) and an optional object. */
-static enum gm_status get_array(const struct gm_json *o, const char *key, const struct gm_json **out,
+static enum gm_status get_array(const struct gm_json *o, const char *key,
+                                const struct gm_json **out,
                                 struct gm_error *err)
 {
     *out = get(o, key);
@@ -81,7 +82,8 @@ static enum gm_status check_object(const char *what, const struct gm_json *j, st
                    gm_json_kind_name(gm_json_kind(j)));
 }
 
-static enum gm_status read_box(const struct gm_json *o, float box[GM_BOX_XYXY], struct gm_error *err)
+static enum gm_status read_box(const struct gm_json *o, float box[GM_BOX_XYXY],
+                               struct gm_error *err)
 {
     const struct gm_json *j = get(o, "box");
     if (gm_json_kind(j) != GM_JSON_ARRAY || gm_json_count(j) != GM_BOX_XYXY)
@@ -118,7 +120,8 @@ static enum gm_status read_mask(const struct gm_json *o, struct gm_rle *m, struc
     if (gm_json_count(size) != 2 || !gm_json_int(gm_json_at(size, 0), &h) ||
         !gm_json_int(gm_json_at(size, 1), &w) || h < 1 || w < 1 || h > INT32_MAX || w > INT32_MAX ||
         m->counts.n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "\"mask\": expected {\"size\": [height, width], \"counts\": "
+        return GM_FAIL(err, GM_EFORMAT,
+                       "\"mask\": expected {\"size\": [height, width], \"counts\": "
                        "\"compressed COCO RLE\"}");
     m->h = (uint32_t)h;
     m->w = (uint32_t)w;
@@ -126,7 +129,8 @@ done:
     return st;
 }
 
-static enum gm_status read_region(const struct gm_json *j, struct gm_region *r, struct gm_error *err)
+static enum gm_status read_region(const struct gm_json *j, struct gm_region *r,
+                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(check_object("region", j, err));
@@ -279,7 +283,7 @@ done:
     return st;
 }
 
-/* With "text" beside "tokens": find each token in the text, nothing but white space between them. */
+/* With "text" beside "tokens": find each token in the text, only white space between them. */
 static enum gm_status locate_tokens(struct gm_post *p, const struct gm_str *words, size_t n,
                                     struct gm_error *err)
 {

@@ -206,7 +206,8 @@ done:
 }
 
 /* The record's own fields, in the order they are added in. */
-enum field { F_ID, F_TEXT, F_TOKENS, F_IMAGE, F_CAPTION, F_KNOWLEDGE, F_ENTITIES, F_OBJECTS, F_ERROR,
+enum field { F_ID, F_TEXT, F_TOKENS, F_IMAGE, F_CAPTION, F_KNOWLEDGE, F_ENTITIES, F_OBJECTS,
+            F_ERROR,
              N_FIELDS };
 static const char *const field_names[N_FIELDS] = {"id", "text", "tokens", "image", "caption",
                                                   "knowledge", "entities", "objects", "error"};
@@ -257,8 +258,9 @@ static enum gm_status write_field(const struct gm_post *p, enum field f, struct 
     return GM_OK;
 }
 
-/* A field of the input, in its place: what stages may have changed is written as it is now, an
- * error that is gone is left out, all else stays as it was. */
+/* A field of the input, in its place: what stages may have changed is written as it is now, or left
+ * out when it is no more (the entities that the input had are not those of a tagger that failed);
+ * all else stays as it was. */
 static enum gm_status write_source_field(const struct gm_post *p, void *it, struct gm_buf *out,
                                          struct gm_error *err)
 {
@@ -266,7 +268,8 @@ static enum gm_status write_source_field(const struct gm_post *p, void *it, stru
     enum field f = field_of(gm_json_key(it));
     if (f >= F_CAPTION && f < N_FIELDS && is_set(p, f))
         return write_field(p, f, out, err);
-    if (f == F_ERROR)
+    bool is_null = gm_json_kind(gm_json_value(it)) == GM_JSON_NULL;
+    if (f >= F_ENTITIES && f < N_FIELDS && (!is_null || f == F_ERROR))
         return GM_OK;
     GM_TRY(gm_buf_add_c(out, out->p[out->n - 1] == '{' ? "" : ", ", err));
     GM_TRY(gm_json_write_str(gm_json_key(it), out, err));

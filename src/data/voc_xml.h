@@ -21,7 +21,8 @@ struct gm_voc {
 /* gm_voc_read - the annotation dir/ID.xml into the arena; a file that is missing has no objects.
  * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; an object without a name or
  * without the four numbers of its box). */
-enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir, struct gm_str id,
+enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
+                           struct gm_str id,
                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
@@ -29,8 +30,8 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
  * ASCII white space and punctuation only count. */
 const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i);
 
-/* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the boxes
- * of its name (score 1), and `visible` 1 or 0. Errors: as gm_voc_read. */
+/* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the
+ * boxes of its name (score 1), and `visible` 1 or 0. Errors: as gm_voc_read. */
 enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir,
                                  struct gm_error *err) GM_NODISCARD;
 

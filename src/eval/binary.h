@@ -1,5 +1,5 @@
 /* binary.h - metrics of yes/no answers with a score: visual entailment.
- * Source of the AUC: Mann and Whitney 1947 (ties count one half), as sklearn.metrics.roc_auc_score. */
+ * Source of the AUC: Mann and Whitney 1947 (ties count one half), as scikit-learn's. */
 #ifndef GM_EVAL_BINARY_H
 #define GM_EVAL_BINARY_H
 

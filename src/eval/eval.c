@@ -163,7 +163,8 @@ static void compare(struct gm_eval *e)
     }
 }
 
-static enum gm_status check_pair(const struct gm_post *gold, const struct gm_post *pred, bool *solid,
+static enum gm_status check_pair(const struct gm_post *gold, const struct gm_post *pred,
+                                 bool *solid,
                                  struct gm_error *err)
 {
     *solid = !gm_str_eq(gold->text, pred->text);
@@ -177,12 +178,14 @@ static enum gm_status check_pair(const struct gm_post *gold, const struct gm_pos
         return GM_FAIL(err, GM_EFORMAT, "post %.*s: the gold file has no entities or tags for it",
                        GM_STR_ARG(gold->id));
     if (!pred->has_entities && pred->error.stage.n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "post %.*s: the prediction file has no entities or tags for "
+        return GM_FAIL(err, GM_EFORMAT,
+                       "post %.*s: the prediction file has no entities or tags for "
                        "it; run gmner predict on it first", GM_STR_ARG(gold->id));
     return GM_OK;
 }
 
-enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold, const struct gm_post *pred,
+enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
+                           const struct gm_post *pred,
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;

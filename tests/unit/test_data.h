@@ -53,6 +53,7 @@ static inline const char *temp_file_bytes(const char *text, size_t n)
     return path;
 }
 
-static inline const char *temp_file(const char *text) { return temp_file_bytes(text, strlen(text)); }
+static inline const char *temp_file(const char *text) { return temp_file_bytes(text,
+                                                                               strlen(text)); }
 
 #endif

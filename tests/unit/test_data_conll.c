@@ -24,13 +24,15 @@ static size_t read_all(const char *path, const struct gm_reader_opts *opts, char
             snprintf(out[n], 512, "error%s", place ? place : err.msg);
             continue;
         }
-        size_t used = (size_t)snprintf(out[n], 512, "%.*s|%.*s|", GM_STR_ARG(p.id), GM_STR_ARG(p.text));
+        size_t used = (size_t)snprintf(out[n], 512, "%.*s|%.*s|", GM_STR_ARG(p.id),
+                                       GM_STR_ARG(p.text));
         for (size_t i = 0; i < p.n_entities; i++) {
             const struct gm_entity *e = &p.entities[i];
             used += (size_t)snprintf(out[n] + used, 512 - used, "%s%.*s[%zu,%zu]", i ? " " : "",
                                      GM_STR_ARG(e->type), e->start, e->end);
             if (e->fine_type.n)
-                used += (size_t)snprintf(out[n] + used, 512 - used, "/%.*s", GM_STR_ARG(e->fine_type));
+                used += (size_t)snprintf(out[n] + used, 512 - used, "/%.*s",
+                                         GM_STR_ARG(e->fine_type));
         }
         if (p.knowledge.n)
             snprintf(out[n] + used, 512 - used, "|%.*s", GM_STR_ARG(p.knowledge));
@@ -54,7 +56,8 @@ static void expect_bytes(const char *text, size_t n_bytes, const char *const *wa
     assert_int_equal(n, i);
 }
 
-#define EXPECT(text, ...) expect_bytes(text, sizeof(text) - 1, (const char *const[]){__VA_ARGS__, NULL})
+#define EXPECT(text, ...) expect_bytes(text, sizeof(text) - 1, (const char *const[]){__VA_ARGS__,
+                                                                                     NULL})
 
 static void test_forms(void **state)
 {
@@ -64,19 +67,22 @@ static void test_forms(void **state)
     EXPECT("\xEF\xBB\xBFIMGID:7\r\nPak\tB-LOC\r\nis\tO\r\n\r\n", "7|Pak is|LOC[0,3]");
     EXPECT("IMGID:7\nPak\tB-LOC\nis\tO", "7|Pak is|LOC[0,3]");                 /* no last newline */
     EXPECT("a\tS-X\nb\tB-Y\nc\tE-Y\n\n\n\nd\tO\n", "1|a b c|X[0,1] Y[2,5]", "2|d|"); /* no ids */
-    EXPECT("a O \nb O \t\n", "1|a b|");                                       /* white space behind */
+    EXPECT("a O \nb O \t\n",
+           "1|a b|");                                       /* white space behind */
     EXPECT("IMGID:1\nIMGID:2\na\tO\nIMGID:3\n\nIMGID:4\n\nb\tO\n", "1||", "2|a|", "3||", "4|b|");
     EXPECT("a\tB-person\tB-actor\nb\tI-person\tI-actor\nc\tO\tO\n", "1|a b c|person[0,3]/actor");
     EXPECT("a\nb\n\nc\n", "1|a b|", "2|c|");                                  /* words alone */
     EXPECT("{\tO\n\"\tO\n}\tO\n", "1|{ \" }|");                               /* not JSON */
     EXPECT("[\tO\n", "1|[|");
-    EXPECT("IMGID:x\tO\nb\tO\n", "1|IMGID:x b|");                             /* a word, not an id */
+    EXPECT("IMGID:x\tO\nb\tO\n", "1|IMGID:x b|");                             /* a word,
+    not an id */
 }
 
 static void test_odd_words(void **state)
 {
     (void)state;
-    EXPECT("\xC2\xA0\tO\na\xC2\xA0" "b\tB-X\n\xE3\x80\x80\tO\n", "1|\xC2\xA0 a\xC2\xA0" "b \xE3\x80\x80|X[2,5]");
+    EXPECT("\xC2\xA0\tO\na\xC2\xA0" "b\tB-X\n\xE3\x80\x80\tO\n",
+           "1|\xC2\xA0 a\xC2\xA0" "b \xE3\x80\x80|X[2,5]");
     EXPECT("a\xC2\xA0" "b B-X\n\xE2\x80\x8A O\n", "1|a\xC2\xA0" "b \xE2\x80\x8A|X[0,3]");
     EXPECT("\tB-X\nb\tI-X\n\tO\n", "1| b |X[0,2]");                           /* empty words */
     EXPECT("x B-X\n O\n", "1|x |X[0,1]");
@@ -109,8 +115,10 @@ static void test_nul(void **state)
 static void test_context(void **state)
 {
     (void)state;
-    EXPECT("Ted\tB-PER\n<EOS>\tX\nNamed\tX\n\tX\n<EOS>\tX\n\nb\tO\n", "1|Ted|PER[0,3]|Named <EOS>", "2|b|");
-    EXPECT("a\tO\nb\tX\nc\tO\n\nd\tO\n", "error:3: tag \"O\" after words tagged X: expected X up to the "
+    EXPECT("Ted\tB-PER\n<EOS>\tX\nNamed\tX\n\tX\n<EOS>\tX\n\nb\tO\n", "1|Ted|PER[0,3]|Named <EOS>",
+           "2|b|");
+    EXPECT("a\tO\nb\tX\nc\tO\n\nd\tO\n",
+           "error:3: tag \"O\" after words tagged X: expected X up to the "
            "end of the post", "2|d|");
 }
 
@@ -119,20 +127,28 @@ static void test_faults(void **state)
     (void)state;
     /* Each names its line; the next post is read. */
     EXPECT("IMGID:1\na\tQ-PER\nb\tZ\n\nIMGID:2\nc\tO\n",
-           "error:2: \"Q-PER\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)", "2|c|");
-    EXPECT("a\tO\nb\n\nc\tO\n",
-           "error:2: 1 column where line 1 has 2: expected a word and its tag, separated by a tab", "2|c|");
-    EXPECT("a\nb O\n\nc\n", "error:2: 2 columns where line 1 has 1: expected a word alone, separated by spaces",
+           "error:2: \"Q-PER\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)",
            "2|c|");
-    EXPECT("a\tO\tO\nb\tO\n", "error:2: 2 columns where line 1 has 3: expected a word and two tags, "
+    EXPECT("a\tO\nb\n\nc\tO\n",
+           "error:2: 1 column where line 1 has 2: expected a word and its tag, separated by a tab",
+           "2|c|");
+    EXPECT("a\nb O\n\nc\n",
+           "error:2: 2 columns where line 1 has 1: expected a word alone, separated by spaces",
+           "2|c|");
+    EXPECT("a\tO\tO\nb\tO\n",
+           "error:2: 2 columns where line 1 has 3: expected a word and two tags, "
            "separated by a tab");
     EXPECT("a b c d O\n\na O\n",
-           "error:1: 5 columns; expected a word and a tag (or two: coarse and fine) a line", "2|a|");
+           "error:1: 5 columns; expected a word and a tag (or two: coarse and fine) a line",
+           "2|a|");
     EXPECT("a\tO\n\nIMGID:\nb\tO\n", "1|a|", "error:3: IMGID: without an id");
-    EXPECT("a\tB-X\tB-y\nb\tO\tC-y\n", "error:2: \"C-y\" is not a tag: expected O, or B-, I-, E- or S- and "
+    EXPECT("a\tB-X\tB-y\nb\tO\tC-y\n",
+           "error:2: \"C-y\" is not a tag: expected O, or B-, I-, E- or S- and "
            "a type (B-PER)");
-    EXPECT("a\tB-\n", "error:1: \"B-\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)");
-    EXPECT("a\t\n", "error:1: \"\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)");
+    EXPECT("a\tB-\n",
+           "error:1: \"B-\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)");
+    EXPECT("a\t\n",
+           "error:1: \"\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)");
 }
 
 static void test_repairs(void **state)
@@ -156,7 +172,8 @@ static void test_images_and_lines(void **state)
     struct gm_error err;
     bool has;
     const char *path = temp_file("\n\nIMGID:a_1\nx\tO\n\ny\tO\n\n");
-    const struct { const char *dir, *image; } cases[] = {{"img", "img/a_1.jpg"}, {"img/", "img/a_1.jpg"}};
+    const struct { const char *dir, *image; } cases[] = {{"img", "img/a_1.jpg"}, {"img/",
+                                                                                  "img/a_1.jpg"}};
     for (size_t i = 0; i < 2; i++) {
         struct gm_reader_opts opts = {.images_dir = cases[i].dir};
         assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
@@ -223,7 +240,8 @@ static void test_huge(void **state)
     bool has;
     gm_buf_init(&b, SIZE_MAX - 1);
     for (size_t i = 0; i < 1000000; i++)
-        assert_int_equal(gm_buf_add_c(&b, i % 2 ? "\xC3\xA9" "a\tB-X\n" : "word\tO\n", NULL), GM_OK);
+        assert_int_equal(gm_buf_add_c(&b, i % 2 ? "\xC3\xA9" "a\tB-X\n" : "word\tO\n", NULL),
+                         GM_OK);
     assert_int_equal(gm_buf_add_c(&b, "\n", NULL), GM_OK);
     for (size_t i = 0; i < GM_POST_MAX_WORDS + 1; i++)
         assert_int_equal(gm_buf_add_c(&b, "w\tO\n", NULL), GM_OK);
@@ -278,7 +296,8 @@ static void test_long_line(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_forms), leak_checked(test_odd_words), leak_checked(test_nul), leak_checked(test_context),
+        leak_checked(test_forms), leak_checked(test_odd_words), leak_checked(test_nul),
+        leak_checked(test_context),
         leak_checked(test_faults), leak_checked(test_repairs), leak_checked(test_images_and_lines),
         leak_checked(test_open_faults), leak_checked(test_huge), leak_checked(test_long_line)};
     return cmocka_run_group_tests_name("data_conll", tests, NULL, NULL);

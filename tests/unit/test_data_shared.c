@@ -105,7 +105,8 @@ static void test_boxes(void **state)
         assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
         if (!has)
             break;
-        assert_status(gm_voc_read(&voc, &p.arena, DATA "twitter-gmner/xml", p.id, &err), GM_OK, &err);
+        assert_status(gm_voc_read(&voc, &p.arena, DATA "twitter-gmner/xml", p.id, &err), GM_OK,
+                      &err);
         objects += voc.n_objects;
         assert_status(gm_post_add_boxes(&p, DATA "twitter-gmner/xml", &err), GM_OK, &err);
         for (size_t i = 0; i < p.n_entities; i++) {
@@ -123,7 +124,8 @@ static void test_boxes(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_twitter_gmner), leak_checked(test_knowledge), leak_checked(test_fine_types),
+        leak_checked(test_twitter_gmner), leak_checked(test_knowledge),
+        leak_checked(test_fine_types),
         leak_checked(test_no_ids), leak_checked(test_captions), leak_checked(test_boxes)};
     if (!gm_is_dir(DATA)) {
         puts("skipped: no " DATA " beside the checkout");

@@ -116,7 +116,8 @@ static void test_round_trip(void **state)
 static void test_post_round_trip(void **state)
 {
     (void)state;
-    static const char *const vocabulary[] = {"a", "é", "日本", "", "\xF0\x9F\x98\x80", "\xC2\xA0", "x y"};
+    static const char *const vocabulary[] = {"a", "é", "日本", "", "\xF0\x9F\x98\x80", "\xC2\xA0",
+                                             "x y"};
     struct gm_rng r;
     gm_rng_init(&r, 4);
     for (size_t round = 0; round < 500; round++) {
@@ -132,7 +133,8 @@ static void test_post_round_trip(void **state)
         gm_labels_init(&in, 10);
         gm_labels_init(&types, 10);
         for (size_t t = 0; t < 3; t++)
-            assert_int_equal(gm_labels_add(&in, gm_str((const char *[]){"A", "B", "C"}[t]), &id, NULL),
+            assert_int_equal(gm_labels_add(&in, gm_str((const char *[]){"A", "B", "C"}[t]), &id,
+                                           NULL),
                              GM_OK);
         gm_post_init(&p);
         assert_int_equal(gm_post_set_words(&p, words, n, NULL), GM_OK);
@@ -149,7 +151,8 @@ static void test_post_round_trip(void **state)
         for (size_t i = 0; i < got; i++) {
             assert_int_equal(again[i].first, spans[i].first);
             assert_int_equal(again[i].end, spans[i].end);
-            assert_true(gm_str_eq(gm_labels_at(&types, again[i].type), gm_labels_at(&in, spans[i].type)));
+            assert_true(gm_str_eq(gm_labels_at(&types, again[i].type), gm_labels_at(&in,
+                                                                                    spans[i].type)));
         }
         gm_post_clear(&p);
         gm_labels_clear(&in);
@@ -170,7 +173,8 @@ static void test_post_skips(void **state)
     gm_labels_init(&types, 10);
     assert_int_equal(gm_post_set_words(&p, words, 3, NULL), GM_OK);
     struct gm_entity e[] = {{.type = GM_STR("X"), .start = 3, .end = 8},  /* cd ef */
-                            {.type = GM_STR("X"), .start = 0, .end = 5},  /* ab cd: first in order */
+                            {.type = GM_STR("X"), .start = 0, .end = 5},
+                             /* ab cd: first in order */
                             {.type = GM_STR("X"), .start = 1, .end = 2},  /* inside a word */
                             {.type = GM_STR("X"), .start = 6, .end = 8}}; /* ef */
     p.entities = e;
@@ -210,6 +214,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         leak_checked(test_parse), leak_checked(test_repairs), leak_checked(test_round_trip),
-        leak_checked(test_post_round_trip), leak_checked(test_post_skips), leak_checked(test_labels)};
+        leak_checked(test_post_round_trip), leak_checked(test_post_skips),
+        leak_checked(test_labels)};
     return cmocka_run_group_tests_name("data_tags", tests, NULL, NULL);
 }

@@ -93,7 +93,8 @@ static int make_files(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(xml, sizeof xml, "%s/p.xml", folder);
-    return gm_file_write(xml, GM_STR("<a><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+    return gm_file_write(xml,
+                         GM_STR("<a><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
                                      "<xmax>3</xmax><ymax>4</ymax></bndbox></object></a>"), NULL);
 }
 

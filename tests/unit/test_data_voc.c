@@ -34,9 +34,12 @@ static void test_objects(void **state)
     struct gm_error err;
     gm_arena_init(&a, 0);
     write_xml("<?xml version=\"1.0\"?>\n<annotation><name>not this</name><path>D:\\研究\\x.jpg</path>"
-              "<size><width>500</width><height>706</height></size>" OBJECT("Ann &amp; Bob", BOX("1", "2", "600.5", "4"))
-              OBJECT(" Oslo\n", BOX("-1", "0", "7", "8")) "<part><object><name>no</name></object></part>"
-              OBJECT("Oslo", "<part>" BOX("9", "9", "9", "9") "</part>" BOX("5", "6", "7", "8")) "</annotation>");
+              "<size><width>500</width><height>706</height></size>" OBJECT("Ann &amp; Bob", BOX("1",
+                                                                                                "2", "600.5", "4"))
+              OBJECT(" Oslo\n", BOX("-1", "0", "7",
+                                    "8")) "<part><object><name>no</name></object></part>"
+              OBJECT("Oslo", "<part>" BOX("9", "9", "9", "9") "</part>" BOX("5", "6", "7",
+                                                                            "8")) "</annotation>");
     assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_OK, &err);
     assert_int_equal(v.w, 500);
     assert_int_equal(v.h, 706);
@@ -72,7 +75,8 @@ static void test_post(void **state)
     struct gm_post p;
     struct gm_error err;
     gm_post_init(&p);
-    write_xml("<annotation>" OBJECT("Ann", BOX("1", "2", "3", "4")) OBJECT("Ann", BOX("5", "6", "7", "8")) "</annotation>");
+    write_xml("<annotation>" OBJECT("Ann", BOX("1", "2", "3", "4")) OBJECT("Ann", BOX("5", "6", "7",
+                                                                                      "8")) "</annotation>");
     struct gm_entity e[] = {{.text = GM_STR("Ann")}, {.text = GM_STR("Bob")}};
     p.entities = e;
     p.n_entities = 2;
@@ -94,11 +98,14 @@ static void test_xml_faults(void **state)
     static const struct { const char *xml, *msg; } cases[] = {
         {"", "p.xml:1:1: no element found"},
         {"<annotation>\n<object></annotation>", "p.xml:2:11: mismatched tag"},
-        {"<a>" OBJECT("x", "") "</a>", "bndbox lacks one of xmin, ymin, xmax, ymax in object \"x\""},
+        {"<a>" OBJECT("x", "") "</a>",
+         "bndbox lacks one of xmin, ymin, xmax, ymax in object \"x\""},
         {"<a>" OBJECT("", BOX("1", "2", "3", "4")) "</a>", "an object without a name"},
-        {"<a>" OBJECT("x", BOX("1", "two", "3", "4")) "</a>", "expected a number of pixels, found \"two\""},
+        {"<a>" OBJECT("x", BOX("1", "two", "3", "4")) "</a>",
+         "expected a number of pixels, found \"two\""},
         {"<a>" OBJECT("x", BOX("1", "2", "3", "")) "</a>", "expected a number of pixels, found"},
-        {"<a>" OBJECT("x", BOX("1", "2", "3", "1e99")) "</a>", "expected a number of pixels, found \"1e99\""},
+        {"<a>" OBJECT("x", BOX("1", "2", "3", "1e99")) "</a>",
+         "expected a number of pixels, found \"1e99\""},
         {"not xml", "p.xml:1:1: "}};
     struct gm_arena a;
     struct gm_voc v;
@@ -134,8 +141,10 @@ static void test_xml_bombs(void **state)
     gm_buf_reset(&b);
     (void)!gm_buf_add_c(&b, "<!DOCTYPE a [<!ENTITY e0 \"xxxxxxxxxxxxxxxxxxxx\">", NULL);
     for (int i = 1; i < 9; i++)
-        (void)!gm_buf_printf(&b, NULL, "<!ENTITY e%d \"&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;\">",
-                             i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
+        (void)!gm_buf_printf(&b, NULL,
+                             "<!ENTITY e%d \"&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;\">",
+                             i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
+                             i - 1);
     (void)!gm_buf_add_c(&b, "]><a><object><name>&e8;</name></object></a>", NULL);
     write_xml(b.p);
     assert_int_equal(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_EFORMAT);

@@ -97,7 +97,8 @@ static void test_no_ids(void **state)
     expect(plain, three, GM_TASK_MNER, (struct gm_score){1, 2, 1});
     expect_error(three, "Ann B-PER\nruns O\n\nOslo O\n\n",
                  "paired by position, as one has no ids): 1 gold post has no prediction (first: id 3");
-    expect_error(three, "Ann B-PER\nruns O\n\nBergen O\n\nhi O\n\n", "post 2: the predicted post has");
+    expect_error(three, "Ann B-PER\nruns O\n\nBergen O\n\nhi O\n\n",
+                 "post 2: the predicted post has");
 }
 
 static void test_missing_and_extra(void **state)

@@ -32,7 +32,8 @@ static void draw_tag(struct gm_rng *r, const char *prefixes, char tag[8])
     snprintf(tag, 8, "%c-%s", prefix, types[below(r, 4)]);
 }
 
-static void add(struct gm_buf *b, const char *s) { assert_int_equal(gm_buf_add_c(b, s, NULL), GM_OK); }
+static void add(struct gm_buf *b, const char *s) { assert_int_equal(gm_buf_add_c(b, s, NULL),
+                                                                    GM_OK); }
 
 /* One pair of posts, drawn as the script draws it. */
 static void draw_pair(struct gm_rng *r, const char *prefixes, struct gm_buf *gold,
