@@ -8,6 +8,7 @@
 #include "report/marks.h"
 
 #include <math.h>
+#include <stdio.h>
 
 /* The longest side in the page, and libjpeg's quality there: about 60 kB a picture. The style sheet
  * shows it FRAME_W wide and at most FRAME_H high, where a label takes LABEL_H. */
@@ -120,51 +121,74 @@ done:
     return st;
 }
 
-/* A label at the upper left corner of its box: above it, or inside where it is at the top; a step
- * lower for every label that has taken about the same place. */
-static enum gm_status add_label(struct figure *f, struct gm_str text, const double box[GM_BOX_XYXY],
-                                unsigned step, struct gm_error *err)
+/* Where labels stand, in pixels of the page, to keep them off each other. Their widths are guessed:
+ * the fonts are the browser's. */
+enum { MAX_PLACES = 64, LETTER_W = 7, MIN_LABEL_W = 56, MAX_STEPS = 8 };
+
+struct places {
+    struct {
+        double x0, x1, y;
+    } v[MAX_PLACES];
+    size_t n;
+};
+
+/* How many lines a label must go down from (x, y) to be on no other. */
+static unsigned steps_down(struct places *p, double x, double y, double wide)
 {
-    double left = 100 * box[0] / f->w, top = 100 * box[1] / f->h;
-    double frame_h = fmin((double)FRAME_W * f->h / f->w, FRAME_H);
-    enum gm_status st = gm_buf_printf(
-        f->out, err, ";left:min(%.2f%%,60%%);top:%.2f%%;--n:%u\"%s>", left, top, step,
-        top / 100 * frame_h < LABEL_H ? " data-in" : "");
-    if (st == GM_OK)
-        st = gm_html_text(f->out, text, err);
-    return st == GM_OK ? gm_buf_add_c(f->out, "</span>", err) : st;
+    unsigned step = 0;
+    for (size_t i = 0; i < p->n && step < MAX_STEPS; i++)
+        if (x < p->v[i].x1 && p->v[i].x0 < x + wide && fabs(y - p->v[i].y) < LABEL_H - 2) {
+            y = p->v[i].y + LABEL_H;
+            step++;
+            i = SIZE_MAX; /* from the start: others may be in the way now */
+        }
+    if (p->n < MAX_PLACES) {
+        p->v[p->n].x0 = x;
+        p->v[p->n].x1 = x + wide;
+        p->v[p->n++].y = y;
+    }
+    return step;
 }
 
-enum { MAX_PLACES = 64 };
+/* A label at the upper left corner of its box and no wider: above it, or inside where it is at the
+ * top. `open` begins the element, up to within its style. */
+static enum gm_status add_label(struct figure *f, const char *open, struct gm_str text,
+                                const double box[GM_BOX_XYXY], struct places *places,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    double shown_h = fmin((double)FRAME_W * f->h / f->w, FRAME_H), px = shown_h / f->h;
+    double box_w = (box[2] - box[0]) / f->w, y = box[1] * px;
+    bool inside = y < LABEL_H;
+    double wide = fmin(fmax(box_w * f->w * px, MIN_LABEL_W), (double)text.n * LETTER_W);
+    unsigned step = steps_down(places, box[0] * px, inside ? y : y - LABEL_H, wide);
+    GM_TRY(gm_buf_printf(f->out, err, "%s;left:min(%.2f%%,60%%);top:%.2f%%;--n:%u;--box:%.2f%%\"%s>",
+                         open, 100 * box[0] / f->w, 100 * box[1] / f->h, step, 100 * box_w,
+                         inside ? " data-in" : ""));
+    GM_TRY(gm_html_text(f->out, text, err));
+    GM_TRY(gm_buf_add_c(f->out, "</span>", err));
+done:
+    return st;
+}
 
 static enum gm_status add_labels(struct figure *f, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    double place[MAX_PLACES][2], b[GM_BOX_XYXY];
-    size_t n = 0;
-    for (size_t i = 0; i < f->post->n_objects; i++) {
-        if (!clip(f, f->post->objects[i].box, b))
-            continue;
-        GM_TRY(gm_buf_add_c(f->out, "<span class=\"label object\" style=\"--c:90,90,90", err));
-        GM_TRY(add_label(f, f->post->objects[i].label, b, 0, err));
-    }
+    struct places names = {.n = 0}, objects = {.n = 0};
+    double b[GM_BOX_XYXY];
+    for (size_t i = 0; i < f->post->n_objects; i++)
+        if (clip(f, f->post->objects[i].box, b))
+            GM_TRY(add_label(f, "<span class=\"label object\" style=\"--c:90,90,90",
+                             f->post->objects[i].label, b, &objects, err));
     for (size_t i = 0; i < f->post->n_entities; i++) {
         const struct gm_entity *e = &f->post->entities[i];
-        for (size_t k = 0; k < e->n_regions; k++) {
-            unsigned step = 0;
-            if (!clip(f, e->regions[k].box, b))
-                continue;
-            for (size_t m = 0; m < n; m++)
-                step += fabs(place[m][0] - b[0]) < 0.25 * f->w && fabs(place[m][1] - b[1]) < 0.05 * f->h;
-            if (n < MAX_PLACES) {
-                place[n][0] = b[0];
-                place[n++][1] = b[1];
-            }
-            struct gm_color c = gm_palette_color(e->type);
-            GM_TRY(gm_buf_printf(f->out, err, "<span class=\"label\" data-e=\"%zu\" style=\"--c:%d,%d,%d",
-                                 i, c.r, c.g, c.b));
-            GM_TRY(add_label(f, e->text, b, step, err));
-        }
+        struct gm_color c = gm_palette_color(e->type);
+        char open[96];
+        snprintf(open, sizeof open, "<span class=\"label\" data-e=\"%zu\" style=\"--c:%d,%d,%d", i, c.r,
+                 c.g, c.b);
+        for (size_t k = 0; k < e->n_regions; k++)
+            if (clip(f, e->regions[k].box, b))
+                GM_TRY(add_label(f, open, e->text, b, &names, err));
     }
 done:
     return st;
