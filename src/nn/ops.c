@@ -133,22 +133,11 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
     if (l->residual)
         l->residual->has_d = true;
     for (size_t c = 0; c < chunks; c++) {
-        gm_ops_add_grad(gamma, parts + c * 2 * n, 0, n);
-        gm_ops_add_grad(beta, parts + c * 2 * n + n, 0, n);
+        gm_params_add_grad(gamma, parts + c * 2 * n);
+        gm_params_add_grad(beta, parts + c * 2 * n + n);
     }
 done:
     return st;
-}
-
-void gm_ops_add_grad(struct gm_param *p, const float *d, size_t at, size_t n)
-{
-    if (p->frozen)
-        return;
-    if (!p->has_g)
-        memset(p->g, 0, p->n * sizeof *p->g);
-    p->has_g = true;
-    for (size_t i = 0; i < n; i++)
-        p->g[at + i] += d[i];
 }
 
 enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,

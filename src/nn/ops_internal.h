@@ -8,8 +8,6 @@
 size_t gm_ops_chunks(size_t rows);
 /* gm_ops_at - address of an element of T. */
 void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element);
-/* gm_ops_add_grad - add n values to a parameter's gradient from element `at`; frozen: nothing. */
-void gm_ops_add_grad(struct gm_param *p, const float *d, size_t at, size_t n);
 /* gm_ops_grad_into - where a kernel that only overwrites may put its gradient of v: v->d itself, or
  * memory of this step when another user of v has written there before. Then gm_ops_grad_done(v, to)
  * adds it up. Errors: NOMEM. */

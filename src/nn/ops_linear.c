@@ -26,7 +26,7 @@ static enum gm_status bias_back(struct gm_graph *g, const struct gm_var *y, stru
         size_t at = c * BLOCK, len = n - at < BLOCK ? n - at : BLOCK;
         g->kn->column_sum(y->rows, len, gm_ops_at(g, y->d, at), n, sum + at);
     }
-    gm_ops_add_grad(b, sum, 0, n);
+    gm_params_add_grad(b, sum);
     return GM_OK;
 }
 
@@ -114,7 +114,7 @@ static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *
         w->has_g = true;
     }
     for (size_t i = 0; i < h->n; i++)
-        gm_ops_add_grad(b, h->d_out + i * out, 0, out);
+        gm_params_add_grad(b, h->d_out + i * out);
     GM_TRY(gm_graph_alloc(g, &dx, h->rows * in, sizeof(float), err));
     struct gm_matmul d = {.m = h->rows, .k = out, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
                           .b_layout = GM_B_ROWS};

@@ -68,7 +68,7 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
     return gm_params_add_parts(ps, index, kind, rows, cols, (const char *const[3]){name}, err);
 }
 
-static bool has_values(const struct gm_param *p) { return p->w || p->stored.data; }
+static bool has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
 static bool find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
 {
@@ -102,8 +102,10 @@ static enum gm_status bind_one(struct gm_param *p, const struct gm_safetensors *
     bool adjacent = true;
     size_t n = p->n / p->n_parts;
     for (size_t k = 0; k < p->n_parts; k++) {
-        if (!find(f, p->names[k], &parts[k]))
+        if (!find(f, p->names[k], &parts[k])) {
+            p->missing = p->names[k];
             return GM_OK;
+        }
         enum gm_status st = check_part(p, &parts[k], p->names[k], path, err);
         if (st != GM_OK)
             return st;
@@ -137,7 +139,7 @@ const char *gm_params_missing(const struct gm_params *ps)
 {
     for (size_t i = 0; i < ps->n; i++)
         if (!has_values(&ps->p[i]))
-            return ps->p[i].names[0];
+            return ps->p[i].missing ? ps->p[i].missing : ps->p[i].names[0];
     return NULL;
 }
 
@@ -281,6 +283,17 @@ void gm_param_set(struct gm_param *p, const float *values)
 {
     memcpy(p->w, values, p->n * sizeof *p->w);
     refresh_w16(p);
+}
+
+void gm_params_add_grad(struct gm_param *p, const float *d)
+{
+    if (p->frozen)
+        return;
+    if (!p->has_g)
+        memset(p->g, 0, p->n * sizeof *p->g);
+    p->has_g = true;
+    for (size_t i = 0; i < p->n; i++)
+        p->g[i] += d[i];
 }
 
 void gm_params_zero_grad(struct gm_params *ps)

@@ -30,6 +30,7 @@ struct gm_param {
     bool frozen;
 
     /* Its values. */
+    const char *missing;     /* the tensor that the last file lacked */
     struct gm_tensor stored; /* mapped file content; data NULL = none (new, or being trained) */
     float *w;                /* f32 values, owned; NULL for stored matrices and embeddings */
     uint16_t *w16;           /* bf16 copy of a matrix for products, owned */
@@ -95,6 +96,9 @@ float *gm_param_touch(struct gm_param *p, size_t row);
 void gm_param_values(const struct gm_param *p, float *out);
 /* gm_param_set - replace the values (training only): the master copy and what is derived from it. */
 void gm_param_set(struct gm_param *p, const float *values);
+
+/* gm_params_add_grad - add d [n] to the gradient of a dense parameter; frozen: nothing. */
+void gm_params_add_grad(struct gm_param *p, const float *d);
 
 /* gm_params_zero_grad - forget all gradients. */
 void gm_params_zero_grad(struct gm_params *ps);

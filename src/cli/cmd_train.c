@@ -1,0 +1,104 @@
+/* gmner train: fit a tagger or an entailment classifier. */
+#include "tagger/train.h"
+
+#include "base/log.h"
+#include "base/yaml.h"
+#include "cli/cmd.h"
+
+#include <string.h>
+
+struct opts {
+    const char *task, *train, *dev, *xml, *captions, *dev_captions, *encoder, *out, *config;
+    const char *precision;
+    long long epochs, batch_posts, batch_tokens, seed;
+    double lr;
+};
+
+/* Options that were given override the file; 0 and NULL mean "not given". */
+static void override(struct gm_train_opts *t, const struct opts *o)
+{
+    t->train = o->train;
+    t->dev = o->dev;
+    t->xml = o->xml;
+    t->captions = o->captions;
+    t->dev_captions = o->dev_captions;
+    t->out = o->out;
+    if (o->encoder)
+        t->encoder = o->encoder;
+    if (o->precision)
+        t->precision = o->precision;
+    if (o->epochs)
+        t->epochs = (size_t)o->epochs;
+    if (o->batch_posts)
+        t->batch_posts = (size_t)o->batch_posts;
+    if (o->batch_tokens)
+        t->batch_tokens = (size_t)o->batch_tokens;
+    if (o->seed >= 0)
+        t->seed = (uint64_t)o->seed;
+    if (o->lr > 0)
+        t->lr = o->lr;
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct opts *o = options;
+    bool entail = strcmp(o->task, "entail") == 0;
+    struct gm_train_opts t = entail ? gm_train_opts_entail() : gm_train_opts_default();
+    struct gm_json *config = NULL;
+    (void)args;
+    if (!o->train || !o->out)
+        return GM_USAGE(err, "train: %s is missing", o->train ? "-o MODEL" : "--train FILE");
+    if (entail && !o->xml)
+        return GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
+    if (o->config) {
+        GM_TRY(gm_yaml_load(&config, o->config, err));
+        GM_TRY(gm_train_opts_read(&t, config, o->config, err));
+    }
+    override(&t, o);
+    st = entail ? gm_train_entail(&t, err) : gm_train_ner(&t, err);
+done:
+    gm_json_free(config);
+    return gm_exit_of(st);
+}
+
+#define AT(field) offsetof(struct opts, field)
+static const struct gm_option options[] = {
+    {"task", 0, GM_OPT_CHOICE, AT(task), "ner", 0, 0, "ner|entail",
+     "ner: the tagger; entail: whether an entity is in the image"},
+    {"train", 0, GM_OPT_STR, AT(train), NULL, 0, 0, "FILE", "posts with gold entities (CoNLL, JSON Lines)"},
+    {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE", "posts that choose the best epoch"},
+    {"output", 'o', GM_OPT_STR, AT(out), NULL, 0, 0, "MODEL", "model directory to write"},
+    {"encoder", 0, GM_OPT_STR, AT(encoder), NULL, 0, 0, "DIR",
+     "Hugging Face directory or packaged model to start from (default: minilm)"},
+    {"config", 0, GM_OPT_STR, AT(config), NULL, 0, 0, "FILE.yaml",
+     "settings of the run; options given beside it win"},
+    {"epochs", 0, GM_OPT_INT, AT(epochs), NULL, 1, 10000, "N", "passes over the data (default: 6; entail 4)"},
+    {"lr", 0, GM_OPT_NUM, AT(lr), NULL, 1e-9, 1, "X", "peak learning rate of the encoder (default: 1e-4)"},
+    {"batch-posts", 0, GM_OPT_INT, AT(batch_posts), NULL, 1, 65536, "N", "posts a step (default: 16)"},
+    {"batch-tokens", 0, GM_OPT_INT, AT(batch_tokens), NULL, 64, 1 << 20, "N",
+     "most word pieces a step; bounds the memory (default: 4096)"},
+    {"precision", 0, GM_OPT_CHOICE, AT(precision), NULL, 0, 0, "auto|f32|bf16",
+     "number type of the products (default: auto: bf16 where the CPU multiplies it)"},
+    {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of all randomness (default: 1)"},
+    {"xml", 0, GM_OPT_STR, AT(xml), NULL, 0, 0, "DIR", "entail: Pascal VOC boxes of the posts' images"},
+    {"captions", 0, GM_OPT_STR, AT(captions), NULL, 0, 0, "FILE", "entail: captions of the training posts"},
+    {"dev-captions", 0, GM_OPT_STR, AT(dev_captions), NULL, 0, 0, "FILE", "entail: captions of the dev posts"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_train = {
+    .name = "train",
+    .summary = "fit a tagger or an entailment classifier",
+    .usage = "--train FILE [--dev FILE] -o MODEL [options]",
+    .about = "Reads CoNLL (IMGID: lines, tab or space, BIO or BIOES) or JSON Lines. Each epoch reports\n"
+             "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
+             "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
+             "config.json, tokenizer.json, gmner.json and metrics.jsonl.",
+    .examples = "gmner train --train train.txt --dev dev.txt -o my-tagger\n"
+                "gmner train --config recipes/train/ner-default.yaml --train train.txt --dev dev.txt -o my-tagger\n"
+                "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n",
+    .options = options,
+    .opts_size = sizeof(struct opts),
+    .run = run,
+};

@@ -1,0 +1,261 @@
+#include "tagger/ner_model.h"
+
+#include "base/alloc.h"
+#include "tagger/features.h"
+
+#include <math.h>
+
+enum { MAX_TYPES = 1000 };
+
+static size_t per_type(const struct gm_ner_labels *l) { return l->scheme == GM_TAGS_BIOES ? 4 : 2; }
+
+uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag)
+{
+    static const char prefixes[] = "BIES";
+    if (tag.prefix == 'O')
+        return 0;
+    size_t at = (size_t)(strchr(prefixes, tag.prefix) - prefixes);
+    return (uint16_t)(1 + tag.type * per_type(l) + at);
+}
+
+struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label)
+{
+    if (label == 0)
+        return (struct gm_tag){'O', 0};
+    return (struct gm_tag){"BIES"[(label - 1) % per_type(l)],
+                           (uint32_t)((label - 1) / per_type(l))};
+}
+
+static bool opens(char c) { return c == 'B' || c == 'S' || c == 'O'; }
+
+/* Whether `b` may follow `a` in a valid sequence. */
+static bool may_follow(const struct gm_ner_labels *l, struct gm_tag a, struct gm_tag b)
+{
+    if (l->scheme == GM_TAGS_BIO)
+        return b.prefix != 'I' || (a.prefix != 'O' && a.type == b.type);
+    bool inside = a.prefix == 'B' || a.prefix == 'I';
+    return inside ? !opens(b.prefix) && a.type == b.type : opens(b.prefix);
+}
+
+enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err)
+{
+    l->k = 1 + l->types.n * per_type(l);
+    l->allowed = gm_arena_alloc(&l->arena, l->k * l->k, 1);
+    l->allowed_start = gm_arena_alloc(&l->arena, l->k, 1);
+    l->allowed_end = gm_arena_alloc(&l->arena, l->k, 1);
+    if (!l->allowed || !l->allowed_start || !l->allowed_end)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < l->k; i++) {
+        struct gm_tag a = gm_ner_tag(l, i);
+        l->allowed_start[i] = opens(a.prefix);
+        l->allowed_end[i] = l->scheme == GM_TAGS_BIO || (a.prefix != 'B' && a.prefix != 'I');
+        for (size_t j = 0; j < l->k; j++)
+            l->allowed[i * l->k + j] = may_follow(l, a, gm_ner_tag(l, j));
+    }
+    return GM_OK;
+}
+
+void gm_ner_labels_clear(struct gm_ner_labels *l)
+{
+    gm_labels_clear(&l->types);
+    gm_arena_clear(&l->arena);
+}
+
+/* Types and scheme from gmner.json. */
+static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *net,
+                                  struct gm_error *err)
+{
+    const struct gm_json *types = gm_json_get(net->settings, "types");
+    struct gm_str s = {0}, scheme = {0};
+    size_t n = gm_json_count(types);
+    gm_labels_init(&l->types, MAX_TYPES);
+    gm_arena_init(&l->arena, 0);
+    if (!net->settings)
+        return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);
+    if (!gm_json_str(gm_json_get(net->settings, "scheme"), &scheme) || n == 0)
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing", net->dir);
+    l->scheme = gm_str_eq_c(scheme, "bioes") ? GM_TAGS_BIOES : GM_TAGS_BIO;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id;
+        if (!gm_json_str(gm_json_at(types, i), &s))
+            return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" must be a list of names", net->dir);
+        enum gm_status st = gm_labels_add(&l->types, s, &id, err);
+        if (st != GM_OK)
+            return st;
+    }
+    return GM_OK;
+}
+
+static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    size_t k = t->labels.k, h = t->net.enc.config.hidden;
+    GM_TRY(gm_params_add(ps, &t->head_w, GM_VECTOR, k, h, err, "classifier.weight"));
+    GM_TRY(gm_params_add(ps, &t->head_b, GM_VECTOR, k, 0, err, "classifier.bias"));
+    GM_TRY(gm_params_add(ps, &t->trans, GM_VECTOR, k, k, err, "crf.transitions"));
+    GM_TRY(gm_params_add(ps, &t->start, GM_VECTOR, k, 0, err, "crf.start_transitions"));
+    GM_TRY(gm_params_add(ps, &t->end, GM_VECTOR, k, 0, err, "crf.end_transitions"));
+    ps->p[t->head_w].group = ps->p[t->head_b].group = 1;
+    ps->p[t->trans].group = ps->p[t->start].group = ps->p[t->end].group = 2;
+    ps->p[t->net.enc.extra].group = 1;
+    ps->p[t->head_w].decay = true;
+done:
+    return st;
+}
+
+/* New values for what a plain encoder does not have. */
+static enum gm_status init_head(struct gm_tagger *t, uint64_t seed, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    struct gm_rng rng;
+    gm_rng_init(&rng, seed);
+    GM_TRY(gm_params_init_normal(ps, t->net.enc.extra, 0.02, &rng, err));
+    GM_TRY(gm_params_init_normal(ps, t->head_w, 0.02, &rng, err));
+    GM_TRY(gm_params_init_const(ps, t->head_b, 0, err));
+    GM_TRY(gm_params_init_const(ps, t->trans, 0, err));
+    GM_TRY(gm_params_init_const(ps, t->start, 0, err));
+    st = gm_params_init_const(ps, t->end, 0, err);
+done:
+    return st;
+}
+
+enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_net_opts net = {.task = "ner", .precision = o->precision, .training = o->training,
+                              .extra_rows = GM_N_CASES, .extra_name = "case_embeddings.weight"};
+    *out = NULL;
+    struct gm_tagger *t = gm_alloc(1, sizeof *t);
+    if (!t) {
+        if (o->labels)
+            gm_ner_labels_clear(o->labels);
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    if (o->labels)
+        t->labels = *o->labels;
+    gm_packer_init(&t->packer);
+    gm_arena_init(&t->work, 0);
+    t->batch_tokens = 4096;
+    GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
+    if (!o->labels)
+        GM_TRY(labels_read(&t->labels, &t->net, err));
+    GM_TRY(gm_ner_labels_build(&t->labels, err));
+    GM_TRY(add_head(t, err));
+    GM_TRY(gm_net_bind(&t->net, err));
+    if (!t->net.settings)
+        GM_TRY(init_head(t, o->seed, err));
+    if (o->freeze_embeddings)
+        gm_net_freeze_embeddings(&t->net);
+    GM_TRY(gm_net_ready(&t->net, &net, err));
+    *out = t;
+    t = NULL;
+done:
+    gm_tagger_free(t);
+    return st;
+}
+
+enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
+                              const struct gm_tagger_opts *opts, struct gm_error *err)
+{
+    return gm_ner_open(out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL},
+                       err);
+}
+
+void gm_tagger_free(struct gm_tagger *t)
+{
+    if (!t)
+        return;
+    gm_net_clear(&t->net);
+    gm_ner_labels_clear(&t->labels);
+    gm_packer_clear(&t->packer);
+    gm_arena_clear(&t->work);
+    gm_free(t);
+}
+
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
+                           struct gm_error *err)
+{
+    const struct gm_ner_labels *l = &t->labels;
+    struct gm_json *s = gm_json_new_object(), *types = gm_json_new_array();
+    bool ok = s && types;
+    for (size_t i = 0; ok && i < l->types.n; i++)
+        ok = gm_json_add(types, gm_json_new_str(gm_labels_at(&l->types, (uint32_t)i)));
+    if (ok) {
+        ok = gm_json_set(s, "format", gm_json_new_int(1)) &&
+             gm_json_set(s, "task", gm_json_new_str(GM_STR("ner"))) &&
+             gm_json_set(s, "scheme", gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes")
+                                                                                  : GM_STR("bio"))) &&
+             gm_json_set(s, "training", gm_json_ref(training));
+        ok = gm_json_set(s, "types", types) && ok;
+        types = NULL;
+    }
+    enum gm_status st = ok ? gm_net_save(&t->net, dir, s, true, err)
+                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_json_free(types);
+    gm_json_free(s);
+    return st;
+}
+
+/* Rows of the sequences that end at token `to` or before, counted from that at token `from`. */
+static enum gm_status slice_rows(struct gm_tagger *t, size_t row, uint32_t from, uint32_t to,
+                                 uint32_t **begin, uint32_t **end, size_t *n, struct gm_error *err)
+{
+    const struct gm_packer *p = &t->packer;
+    void *rows;
+    for (*n = 0; row + *n < p->n_rows && p->begin[row + *n] < to;)
+        ++*n;
+    enum gm_status st = gm_graph_alloc(&t->net.graph, &rows, 2 * *n, sizeof **begin, err);
+    if (st != GM_OK)
+        return st;
+    *begin = rows;
+    *end = *begin + *n;
+    for (size_t i = 0; i < *n; i++) {
+        (*begin)[i] = p->begin[row + i] - from;
+        (*end)[i] = p->end[row + i] - from;
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
+                                size_t *row, float **emit, float **d_emit, size_t *n_rows,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_graph *g = &t->net.graph;
+    const struct gm_packer *p = &t->packer;
+    struct gm_var *x;
+    uint32_t *begin, *end, from = p->offsets[*seq];
+    size_t to_seq = *seq + 1;
+    void *offsets_;
+    while (to_seq < p->n_seqs && p->offsets[to_seq + 1] - from <= t->batch_tokens)
+        to_seq++;
+    uint32_t to = p->offsets[to_seq];
+    gm_graph_begin(g, training, seed);
+    GM_TRY(gm_graph_alloc(g, &offsets_, to_seq - *seq + 1, sizeof(uint32_t), err));
+    uint32_t *offsets = offsets_;
+    for (size_t s = *seq; s <= to_seq; s++)
+        offsets[s - *seq] = p->offsets[s] - from;
+    struct gm_batch b = {.n_tokens = to - from, .n_seqs = to_seq - *seq, .ids = p->ids + from,
+                         .positions = p->positions + from, .types = p->types + from,
+                         .extra = p->extra + from, .offsets = offsets};
+    GM_TRY(slice_rows(t, *row, from, to, &begin, &end, n_rows, err));
+    GM_TRY(gm_encoder_forward(&t->net.enc, g, &b, &x, err));
+    GM_TRY(gm_op_mean_rows(g, x, begin, end, *n_rows, &x, err));
+    GM_TRY(gm_op_dropout(g, x, t->net.enc.config.hidden_dropout, &x, err));
+    GM_TRY(gm_op_head(g, x, *n_rows, t->head_w, t->head_b, emit, d_emit, err));
+    *seq = to_seq;
+    *row += *n_rows;
+done:
+    return st;
+}
+
+struct gm_crf gm_ner_crf(const struct gm_tagger *t)
+{
+    const struct gm_param *p = t->net.params.p;
+    return (struct gm_crf){.k = t->labels.k, .trans = p[t->trans].w, .start = p[t->start].w,
+                           .end = p[t->end].w, .allowed = t->labels.allowed,
+                           .allowed_start = t->labels.allowed_start,
+                           .allowed_end = t->labels.allowed_end};
+}

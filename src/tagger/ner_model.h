@@ -1,0 +1,61 @@
+/* ner_model.h - the tagger's model: encoder + linear layer + CRF, and what its labels mean.
+ * Private to src/tagger; the public interface is tagger.h. */
+#ifndef GM_TAGGER_NER_MODEL_H
+#define GM_TAGGER_NER_MODEL_H
+
+#include "data/tags.h"
+#include "nn/crf.h"
+#include "tagger/pack.h"
+#include "tagger/tagger.h"
+
+/* Label 0 is O; then for each type B, I (BIO) or B, I, E, S (BIOES). */
+struct gm_ner_labels {
+    struct gm_labels types;
+    enum gm_tag_scheme scheme;
+    size_t k;
+    uint8_t *allowed, *allowed_start, *allowed_end; /* [k,k], [k], [k]: valid sequences only */
+    struct gm_arena arena;
+};
+
+struct gm_tagger {
+    struct gm_net net;
+    struct gm_ner_labels labels;
+    size_t head_w, head_b, trans, start, end; /* parameters */
+    struct gm_packer packer;
+    struct gm_arena work; /* of one post's decoding */
+    size_t batch_tokens;
+};
+
+/* gm_ner_labels_build - after types and scheme are set: k and the allowed transitions. */
+enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err) GM_NODISCARD;
+void gm_ner_labels_clear(struct gm_ner_labels *l);
+uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
+struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
+
+/* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
+ * settings; set = a new head for a plain encoder directory. The tagger takes labels over.
+ * `seed` initialises a new head; frozen: the word embeddings are not trained. */
+struct gm_ner_open {
+    const char *dir, *precision;
+    bool training, freeze_embeddings;
+    struct gm_ner_labels *labels;
+    uint64_t seed;
+};
+enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
+                           struct gm_error *err) GM_NODISCARD;
+
+/* gm_ner_save - write the model directory; `training` (borrowed) is recorded in gmner.json. */
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
+                           struct gm_error *err) GM_NODISCARD;
+
+/* gm_ner_emissions - run the encoder and the head over sequences [*seq, …) of t->packer, as many as
+ * fit batch_tokens (at least one): *emit [n_rows, k] for rows *row .. *row + n_rows; *d_emit its
+ * gradient when training. *seq and *row move on; packer.n_seqs reached = all done. */
+enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
+                                size_t *row, float **emit, float **d_emit, size_t *n_rows,
+                                struct gm_error *err) GM_NODISCARD;
+
+/* gm_ner_crf - view of the CRF's parameters. */
+struct gm_crf gm_ner_crf(const struct gm_tagger *t);
+
+#endif

@@ -1,0 +1,141 @@
+/* ner_predict.c - entities of posts: pieces, packed batches of similar length, CRF decoding. */
+#include "tagger/ner_model.h"
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "tagger/words.h"
+
+#include <stdlib.h>
+
+/* One post on its way. */
+struct job {
+    struct gm_post *post;
+    struct gm_word *words; /* bytes of the post's text */
+    size_t n_words;
+    struct gm_pieced pieced;
+    size_t cost; /* tokens */
+};
+
+/* Entities from the best labels of one post; `emit` are its rows. */
+static enum gm_status decode(struct gm_tagger *t, const struct job *j, const float *emit,
+                             struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_crf crf = gm_ner_crf(t);
+    struct gm_crf_lattice lattice;
+    struct gm_post *p = j->post;
+    size_t n = j->n_words;
+    gm_arena_reset(&t->work);
+    uint16_t *best = gm_arena_alloc(&t->work, n, sizeof *best);
+    struct gm_tag *tags = gm_arena_alloc(&t->work, n, sizeof *tags);
+    struct gm_span *spans = gm_arena_alloc(&t->work, n, sizeof *spans);
+    if (!best || !tags || !spans)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    GM_TRY(gm_crf_viterbi(&crf, emit, n, best, NULL, &t->work, err));
+    for (size_t i = 0; i < n; i++)
+        tags[i] = gm_ner_tag(&t->labels, best[i]);
+    size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
+    p->has_entities = true;
+    p->n_entities = 0;
+    if (n_spans == 0)
+        return GM_OK;
+    GM_TRY(gm_crf_lattice_fill(&lattice, &crf, emit, n, &t->work, err));
+    p->entities = gm_arena_alloc(&p->arena, n_spans, sizeof *p->entities);
+    if (!p->entities)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    size_t byte = 0, point = 0; /* code points before `byte` */
+    for (size_t i = 0; i < n_spans; i++) {
+        const struct gm_span *s = &spans[i];
+        size_t from = j->words[s->first].start, to = j->words[s->end - 1].end;
+        struct gm_entity *e = &p->entities[i];
+        uint16_t inside = t->labels.scheme == GM_TAGS_BIO
+                              ? gm_ner_label(&t->labels, (struct gm_tag){'I', s->type})
+                              : UINT16_MAX;
+        point += gm_utf8_count(gm_str_sub(p->text, byte, from));
+        byte = from;
+        *e = (struct gm_entity){.text = gm_str_sub(p->text, from, to),
+                                .type = gm_arena_str(&p->arena, gm_labels_at(&t->labels.types, s->type)),
+                                .start = point,
+                                .end = point + gm_utf8_count(gm_str_sub(p->text, from, to)),
+                                .score = gm_crf_span(&lattice, s->first, s->end, best + s->first, inside),
+                                .source = GM_STR("tag"),
+                                .visible = -1};
+        if (!e->type.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    p->n_entities = n_spans;
+done:
+    return st;
+}
+
+/* Encode and decode the jobs that are in the packer: one slice, but for posts over batch_tokens. */
+static enum gm_status run_batch(struct gm_tagger *t, struct job **jobs, size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_packer *p = &t->packer;
+    size_t k = t->labels.k, n_rows, seq = 0, row = 0, bytes;
+    float *part, *d_part;
+    float *emit = gm_mul_size(p->n_rows, k * sizeof *emit, &bytes) ? gm_alloc_aligned(bytes, 1) : NULL;
+    if (!emit)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    while (seq < p->n_seqs) {
+        size_t at = row;
+        GM_TRY(gm_ner_emissions(t, false, 0, &seq, &row, &part, &d_part, &n_rows, err));
+        memcpy(emit + at * k, part, n_rows * k * sizeof *emit);
+    }
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(decode(t, jobs[i], emit + p->posts[i] * k, err));
+done:
+    gm_free(emit);
+    return st;
+}
+
+static int by_cost(const void *a, const void *b)
+{
+    const struct job *x = *(struct job *const *)a, *y = *(struct job *const *)b;
+    if (x->cost != y->cost)
+        return x->cost < y->cost ? -1 : 1;
+    return x < y ? -1 : 1; /* in order of input, so that results do not depend on qsort */
+}
+
+enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_pieces tmp;
+    size_t n_jobs = 0;
+    gm_arena_init(&a, 0);
+    gm_pieces_init(&tmp);
+    struct job *jobs = gm_arena_alloc(&a, n, sizeof *jobs);
+    struct job **order = gm_arena_alloc(&a, n, sizeof *order);
+    if (!jobs || !order) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct gm_str *words;
+        if (posts[i]->error.stage.n || posts[i]->has_entities)
+            continue;
+        struct job *j = &jobs[n_jobs];
+        j->post = posts[i];
+        GM_TRY(gm_words_of(j->post, &a, &j->words, &words, &j->n_words, err));
+        GM_TRY(gm_pieces_of_words(&t->net, words, j->n_words, &tmp, &a, &j->pieced, err));
+        j->cost = gm_packer_cost(&t->net, &j->pieced);
+        order[n_jobs++] = j;
+    }
+    qsort(order, n_jobs, sizeof *order, by_cost);
+    for (size_t from = 0, to; from < n_jobs; from = to) {
+        gm_packer_reset(&t->packer);
+        for (to = from; to < n_jobs; to++) {
+            if (to > from && t->packer.n_tokens + order[to]->cost > t->batch_tokens)
+                break;
+            GM_TRY(gm_packer_add(&t->packer, &t->net, &order[to]->pieced, err));
+        }
+        GM_TRY(run_batch(t, order + from, to - from, err));
+    }
+done:
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&a);
+    return st;
+}

@@ -1,0 +1,374 @@
+/* ner_train.c - fitting the tagger on posts with gold entities. */
+#include "tagger/train.h"
+
+#include "base/alloc.h"
+#include "base/log.h"
+#include "data/reader.h"
+#include "eval/eval.h"
+#include "tagger/ner_model.h"
+#include "tagger/trainer.h"
+#include "tagger/words.h"
+
+#include <stdio.h>
+
+/* One sequence to learn from: a post, or a part of one that is longer than the encoder reads. */
+struct example {
+    struct gm_pieced text;
+    uint16_t *gold; /* [n_words] labels */
+};
+
+struct posts {
+    struct gm_post *items;
+    size_t n, cap;
+};
+
+struct ner_run {
+    const struct gm_train_opts *o;
+    struct gm_tagger *t;
+    struct gm_arena arena; /* examples */
+    struct example *examples;
+    size_t n_examples, cap_examples;
+    struct posts gold, pred; /* dev: as read, and to be predicted */
+    uint16_t *batch_gold;    /* [cap_gold] labels of a batch */
+    size_t cap_gold;
+};
+
+static void posts_clear(struct posts *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        gm_post_clear(&p->items[i]);
+    gm_free(p->items);
+}
+
+/* All posts of a file. A post that can't be read, or has no gold entities, ends the training. */
+static enum gm_status posts_read(struct posts *out, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_reader *r = NULL;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_reader_open(&r, path, NULL, err));
+    for (bool has = true; has;) {
+        if (out->n == out->cap) {
+            size_t cap = out->cap ? 2 * out->cap : 1024;
+            struct gm_post *grown = gm_realloc(out->items, cap, sizeof *grown);
+            GM_TRY(grown ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+            out->items = grown;
+            out->cap = cap;
+        }
+        struct gm_post *p = &out->items[out->n];
+        GM_TRY(gm_reader_next(r, p, &has, err));
+        if (!has)
+            break;
+        out->n++;
+        if (!p->has_entities) {
+            st = GM_FAIL(err, GM_EFORMAT, "%s:%zu: post %.*s has no gold entities (tags)", path,
+                         gm_reader_line(r), GM_STR_ARG(p->id));
+            goto done;
+        }
+        if (!p->has_tokens) { /* raw text: the words it would be cut into when predicted */
+            struct gm_word *ranges;
+            struct gm_str *words;
+            GM_TRY(gm_words_of(p, &p->arena, &ranges, &words, &p->n_tokens, err));
+            p->tokens = gm_arena_alloc(&p->arena, p->n_tokens, sizeof *p->tokens);
+            GM_TRY(p->tokens ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+            for (size_t i = 0; i < p->n_tokens; i++)
+                p->tokens[i] = (struct gm_token){ranges[i].start, ranges[i].end};
+            p->has_tokens = true;
+        }
+    }
+done:
+    gm_reader_free(r);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* ---- examples ---- */
+
+static enum gm_status add_example(struct ner_run *run, const struct gm_pieced *t,
+                                  const uint16_t *gold, size_t from, size_t to, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena *a = &run->arena;
+    size_t n = to - from;
+    GM_TRY(GM_ARENA_GROW(a, run->examples, run->n_examples, run->cap_examples, err));
+    uint32_t *first = gm_arena_alloc(a, n + 1, sizeof *first);
+    uint16_t *labels = gm_arena_alloc(a, n, sizeof *labels);
+    GM_TRY(first && labels ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t w = 0; w <= n; w++)
+        first[w] = t->first[from + w] - t->first[from];
+    if (n)
+        memcpy(labels, gold + from, n * sizeof *labels);
+    run->examples[run->n_examples++] = (struct example){
+        {n, t->ids + t->first[from], first, t->cases + from}, labels};
+done:
+    return st;
+}
+
+static bool is_inside(const struct gm_ner_labels *l, uint16_t label)
+{
+    char c = gm_ner_tag(l, label).prefix;
+    return c == 'I' || c == 'E';
+}
+
+/* A post as examples: one, or several of as many words as the encoder takes, never cut within an
+ * entity. */
+static enum gm_status add_post(struct ner_run *run, const struct gm_pieced *t, const uint16_t *gold,
+                               struct gm_error *err)
+{
+    size_t room = run->t->net.enc.config.positions - 2;
+    if (room > run->o->batch_tokens)
+        room = run->o->batch_tokens;
+    for (size_t from = 0; from < t->n_words;) {
+        size_t to = from;
+        while (to < t->n_words && t->first[to + 1] - t->first[from] <= room)
+            to++;
+        size_t cut = to;
+        while (cut < t->n_words && cut > from && is_inside(&run->t->labels, gold[cut]))
+            cut--;
+        if (cut > from)
+            to = cut;
+        enum gm_status st = add_example(run, t, gold, from, to, err);
+        if (st != GM_OK)
+            return st;
+        from = to;
+    }
+    return GM_OK;
+}
+
+static enum gm_status gold_labels(struct ner_run *run, const struct gm_post *p, struct gm_arena *a,
+                                  uint16_t **out, size_t *n_skipped, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_labels *l = &run->t->labels;
+    size_t n_spans;
+    struct gm_span *spans = gm_arena_alloc(a, p->n_entities, sizeof *spans);
+    struct gm_tag *tags = gm_arena_alloc(a, p->n_tokens, sizeof *tags);
+    *out = gm_arena_alloc(a, p->n_tokens, sizeof **out);
+    GM_TRY(spans && tags && *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_post_spans(p, &l->types, spans, &n_spans, n_skipped, err));
+    gm_spans_to_tags(spans, n_spans, l->scheme, tags, p->n_tokens);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        (*out)[i] = gm_ner_label(l, tags[i]);
+done:
+    return st;
+}
+
+static enum gm_status build_examples(struct ner_run *run, const struct posts *train,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_pieces tmp;
+    size_t skipped = 0;
+    gm_arena_init(&a, 0);
+    gm_pieces_init(&tmp);
+    for (size_t i = 0; i < train->n; i++) {
+        const struct gm_post *p = &train->items[i];
+        struct gm_word *ranges;
+        struct gm_str *words;
+        struct gm_pieced pieced;
+        uint16_t *gold;
+        size_t n, n_skipped;
+        gm_arena_reset(&a);
+        GM_TRY(gm_words_of(p, &a, &ranges, &words, &n, err));
+        GM_TRY(gm_pieces_of_words(&run->t->net, words, n, &tmp, &run->arena, &pieced, err));
+        GM_TRY(gold_labels(run, p, &a, &gold, &n_skipped, err));
+        GM_TRY(add_post(run, &pieced, gold, err));
+        skipped += n_skipped;
+    }
+    if (skipped)
+        GM_LOG(GM_LOG_WARN, "train", "%zu gold entities overlap or split words and were left out",
+               skipped);
+done:
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* The entity types of the training posts, in order of name. */
+static enum gm_status collect_types(struct gm_ner_labels *l, const struct posts *train,
+                                    const struct gm_train_opts *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_str *names = NULL;
+    size_t n = 0, cap = 0;
+    gm_arena_init(&a, 0);
+    *l = (struct gm_ner_labels){.scheme = strcmp(o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO};
+    gm_labels_init(&l->types, 1000);
+    gm_arena_init(&l->arena, 0);
+    if (strcmp(o->scheme, "bio") != 0 && strcmp(o->scheme, "bioes") != 0) {
+        st = GM_FAIL(err, GM_EARG, "unknown scheme \"%s\": bio or bioes", o->scheme);
+        goto done;
+    }
+    for (size_t i = 0; i < train->n; i++)
+        for (size_t k = 0; k < train->items[i].n_entities; k++) {
+            struct gm_str type = train->items[i].entities[k].type;
+            size_t at = 0;
+            while (at < n && gm_str_cmp(names[at], type) < 0)
+                at++;
+            if (at < n && gm_str_eq(names[at], type))
+                continue;
+            GM_TRY(GM_ARENA_GROW(&a, names, n, cap, err));
+            memmove(names + at + 1, names + at, (n - at) * sizeof *names);
+            names[at] = type;
+            n++;
+        }
+    if (n == 0)
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no entities to learn from", o->train);
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        uint32_t id;
+        st = gm_labels_add(&l->types, names[i], &id, err);
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* ---- what the loop calls ---- */
+
+static size_t cost(void *self, size_t i)
+{
+    const struct gm_pieced *t = &((struct ner_run *)self)->examples[i].text;
+    return t->first[t->n_words] + 2;
+}
+
+static void drop_words(struct gm_packer *p, const struct gm_net *net, double share, uint64_t seed)
+{
+    struct gm_rng rng;
+    gm_rng_init(&rng, seed);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        if (p->ids[i] != (uint32_t)net->special.cls && p->ids[i] != (uint32_t)net->special.sep &&
+            gm_rng_uniform(&rng) < share)
+            p->ids[i] = (uint32_t)net->special.unk;
+}
+
+static enum gm_status pack_batch(struct ner_run *run, const size_t *items, size_t n,
+                                 struct gm_error *err)
+{
+    struct gm_packer *p = &run->t->packer;
+    enum gm_status st = GM_OK;
+    gm_packer_reset(p);
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        st = gm_packer_add(p, &run->t->net, &run->examples[items[i]].text, err);
+    if (st == GM_OK && p->n_rows > run->cap_gold) {
+        uint16_t *grown = gm_realloc(run->batch_gold, p->n_rows, sizeof *grown);
+        if (!grown)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        run->batch_gold = grown;
+        run->cap_gold = p->n_rows;
+    }
+    for (size_t i = 0, at = 0; i < n && st == GM_OK; i++) {
+        const struct example *e = &run->examples[items[i]];
+        memcpy(run->batch_gold + at, e->gold, e->text.n_words * sizeof *e->gold);
+        at += e->text.n_words;
+    }
+    return st;
+}
+
+static enum gm_status step(void *self, const size_t *items, size_t n, uint64_t seed, double *loss,
+                           struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct ner_run *run = self;
+    struct gm_tagger *t = run->t;
+    struct gm_crf crf = gm_ner_crf(t);
+    size_t k = t->labels.k, seq = 0, row = 0, n_rows;
+    float *emit, *d_emit;
+    void *d_;
+    *loss = 0;
+    GM_TRY(pack_batch(run, items, n, err));
+    if (run->o->word_dropout > 0)
+        drop_words(&t->packer, &t->net, run->o->word_dropout, seed);
+    t->batch_tokens = SIZE_MAX; /* the loop has bounded the batch */
+    GM_TRY(gm_ner_emissions(t, true, seed, &seq, &row, &emit, &d_emit, &n_rows, err));
+    GM_TRY(gm_graph_alloc(&t->net.graph, &d_, k * k + 2 * k, sizeof(float), err));
+    float *d = d_;
+    memset(d, 0, (k * k + 2 * k) * sizeof *d);
+    struct gm_crf_grad grad = {.trans = d, .start = d + k * k, .end = d + k * k + k};
+    GM_TRY(gm_crf_nll(&crf, emit, t->packer.posts, n, run->batch_gold, 1.0 / (double)n, d_emit, &grad,
+                      loss, &t->work, err));
+    gm_params_add_grad(&t->net.params.p[t->trans], grad.trans);
+    gm_params_add_grad(&t->net.params.p[t->start], grad.start);
+    gm_params_add_grad(&t->net.params.p[t->end], grad.end);
+    st = gm_graph_backward(&t->net.graph, err);
+done:
+    return st;
+}
+
+static enum gm_status evaluate(void *self, double *score, char *text, size_t cap,
+                               struct gm_json *metrics, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct ner_run *run = self;
+    struct gm_eval *e = NULL;
+    struct gm_post **posts = gm_alloc(run->pred.n, sizeof *posts);
+    GM_TRY(posts ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < run->pred.n; i++) {
+        posts[i] = &run->pred.items[i];
+        posts[i]->has_entities = false;
+    }
+    run->t->batch_tokens = run->o->batch_tokens;
+    GM_TRY(gm_tagger_predict(run->t, posts, run->pred.n, err));
+    GM_TRY(gm_eval_new(&e, &(struct gm_eval_opts){.task = GM_TASK_MNER}, err));
+    for (size_t i = 0; i < run->pred.n; i++)
+        GM_TRY(gm_eval_add(e, &run->gold.items[i], posts[i], err));
+    struct gm_score s = gm_eval_total(e);
+    *score = gm_score_f1(s);
+    snprintf(text, cap, "dev P %.4f R %.4f F1 %.4f", gm_score_precision(s), gm_score_recall(s), *score);
+    if (!gm_json_set(metrics, "dev_precision", gm_json_new_num(gm_score_precision(s))) ||
+        !gm_json_set(metrics, "dev_recall", gm_json_new_num(gm_score_recall(s))) ||
+        !gm_json_set(metrics, "dev_f1", gm_json_new_num(*score)))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_eval_free(e);
+    gm_free(posts);
+    return st;
+}
+
+static enum gm_status save(void *self, const struct gm_json *training, struct gm_error *err)
+{
+    struct ner_run *run = self;
+    return gm_ner_save(run->t, run->o->out, training, err);
+}
+
+enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct ner_run run = {.o = o};
+    struct posts train = {0};
+    struct gm_ner_labels labels;
+    gm_arena_init(&run.arena, 0);
+    GM_TRY(posts_read(&train, o->train, err));
+    if (o->dev) {
+        GM_TRY(posts_read(&run.gold, o->dev, err));
+        GM_TRY(posts_read(&run.pred, o->dev, err));
+    }
+    st = collect_types(&labels, &train, o, err);
+    if (st != GM_OK) {
+        gm_ner_labels_clear(&labels);
+        goto done;
+    }
+    GM_TRY(gm_ner_open(&run.t, &(struct gm_ner_open){.dir = o->encoder, .precision = o->precision,
+                                                     .training = true,
+                                                     .freeze_embeddings = o->freeze_embeddings,
+                                                     .labels = &labels, .seed = o->seed}, err));
+    GM_TRY(build_examples(&run, &train, err));
+    posts_clear(&train);
+    train = (struct posts){0};
+    GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %s", run.n_examples,
+           run.gold.n, run.t->labels.types.n, run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
+    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .params = &run.t->net.params,
+                                               .n_examples = run.n_examples, .cost = cost,
+                                               .step = step, .evaluate = o->dev ? evaluate : NULL,
+                                               .save = save}, o, err);
+done:
+    posts_clear(&train);
+    posts_clear(&run.gold);
+    posts_clear(&run.pred);
+    gm_tagger_free(run.t);
+    gm_arena_clear(&run.arena);
+    gm_free(run.batch_gold);
+    return st;
+}

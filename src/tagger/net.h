@@ -1,0 +1,62 @@
+/* net.h - what the tagger and the entailment classifier share: tokenizer, encoder, parameters, the
+ * head's tables, and how a model directory is opened and written.
+ *
+ * A model directory holds
+ *   gmner.json         task, labels, settings, and where missing tensors come from
+ *   config.json        the encoder's shape (as Hugging Face writes it)
+ *   tokenizer.json
+ *   model.safetensors  weights (transformers' names for the encoder)
+ * Word embeddings that were frozen in training are not written again: "base" in gmner.json names the
+ * packaged model they come from, with a fingerprint of its rows, and they are mapped from there. */
+#ifndef GM_TAGGER_NET_H
+#define GM_TAGGER_NET_H
+
+#include "base/json.h"
+#include "nn/encoder.h"
+#include "text/tokenizer.h"
+
+struct gm_net {
+    struct gm_arena arena;
+    struct gm_json *settings;        /* gmner.json; NULL for a plain encoder directory */
+    const char *dir;
+    const char *base_name;           /* packaged model that frozen embeddings come from; NULL = none */
+    struct gm_tokenizer *tokenizer;
+    struct gm_special_ids special;
+    struct gm_encoder enc;
+    struct gm_params params;
+    struct gm_safetensors *weights, *base_weights;
+    struct gm_engine *engine;
+    struct gm_graph graph;
+};
+
+struct gm_net_opts {
+    const char *task;          /* "ner", "entail": what gmner.json must say */
+    const char *precision;     /* auto, f32, bf16; NULL = auto */
+    bool training;
+    size_t extra_rows;         /* rows of the extra input embedding; 0 = none */
+    const char *extra_name;
+    size_t max_activation_bytes; /* 0 = 4 GiB */
+};
+
+/* gm_net_open - step 1: read everything but the head. `dir` is a model directory that we wrote, or a
+ * Hugging Face directory, or the name of a packaged model ("minilm"). Then the caller adds its head's
+ * parameters to net->params and calls gm_net_bind. Errors: IO, MODEL, FORMAT, NOMEM. */
+enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
+                           struct gm_error *err) GM_NODISCARD;
+/* gm_net_bind - step 2: take all values from the files. Afterwards the caller initialises what a
+ * plain encoder does not have (gm_params_missing), then calls gm_net_ready. */
+enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
+/* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type and the graph. */
+enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
+                            struct gm_error *err) GM_NODISCARD;
+void gm_net_clear(struct gm_net *net);
+
+/* gm_net_freeze_embeddings - word embeddings stay as they are (before gm_net_ready). */
+void gm_net_freeze_embeddings(struct gm_net *net);
+
+/* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
+ * frozen embeddings are left out). Matrices as bf16 when `bf16`, else f32. */
+enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
+                           bool bf16, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,172 @@
+#include "tagger/pack.h"
+
+#include "tagger/features.h"
+
+enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
+                                  struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n_ids = 0, cap_ids = 0;
+    size_t room = net->enc.config.positions - 2;
+    size_t most = room < GM_WORD_MAX_PIECES ? room : GM_WORD_MAX_PIECES;
+    uint32_t *ids = NULL;
+    uint32_t *first = gm_arena_alloc(a, n + 1, sizeof *first);
+    uint8_t *cases = gm_arena_alloc(a, n, 1);
+    if (!first || !cases)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    for (size_t w = 0; w < n; w++) {
+        gm_pieces_reset(tmp);
+        GM_TRY(gm_tokenizer_encode(net->tokenizer, words[w], tmp, err));
+        first[w] = (uint32_t)n_ids;
+        cases[w] = (uint8_t)gm_case_of(words[w]);
+        size_t k = tmp->n < most ? tmp->n : most;
+        for (size_t i = 0; i < (k ? k : 1); i++) {
+            GM_TRY(GM_ARENA_GROW(a, ids, n_ids, cap_ids, err));
+            ids[n_ids++] = (uint32_t)(k ? tmp->items[i].id : net->special.unk);
+        }
+    }
+    first[n] = (uint32_t)n_ids;
+    *out = (struct gm_pieced){n, ids, first, cases};
+done:
+    return st;
+}
+
+void gm_packer_init(struct gm_packer *p)
+{
+    *p = (struct gm_packer){0};
+    gm_arena_init(&p->arena, 0);
+}
+
+void gm_packer_clear(struct gm_packer *p) { gm_arena_clear(&p->arena); }
+
+void gm_packer_reset(struct gm_packer *p)
+{
+    struct gm_arena a = p->arena;
+    gm_arena_reset(&a);
+    *p = (struct gm_packer){.arena = a};
+}
+
+enum gm_status gm_packer_token(struct gm_packer *p, int32_t id, uint32_t type, uint32_t extra,
+                               struct gm_error *err)
+{
+    if (p->n_tokens == p->cap_tokens) { /* four arrays, one capacity */
+        uint32_t **arrays[] = {&p->ids, &p->positions, &p->types, &p->extra};
+        size_t cap = 0;
+        for (size_t i = 0; i < 4; i++) {
+            cap = p->cap_tokens;
+            enum gm_status st = GM_ARENA_GROW(&p->arena, *arrays[i], p->n_tokens, cap, err);
+            if (st != GM_OK)
+                return st;
+        }
+        p->cap_tokens = cap;
+    }
+    uint32_t start = p->n_seqs ? p->offsets[p->n_seqs] : 0;
+    p->ids[p->n_tokens] = (uint32_t)id;
+    p->positions[p->n_tokens] = (uint32_t)p->n_tokens - start;
+    p->types[p->n_tokens] = type;
+    p->extra[p->n_tokens++] = extra;
+    return GM_OK;
+}
+
+/* Append to an array of running ends that starts with 0. */
+static enum gm_status push_end(struct gm_packer *p, uint32_t **ends, size_t *n, size_t *cap,
+                               size_t value, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    while (*cap < *n + 2 && st == GM_OK)
+        st = gm_arena_grow(&p->arena, (void **)ends, *cap, cap, sizeof **ends, err);
+    if (st == GM_OK)
+        (*ends)[++*n] = (uint32_t)value;
+    return st;
+}
+
+enum gm_status gm_packer_end_sequence(struct gm_packer *p, struct gm_error *err)
+{
+    return push_end(p, &p->offsets, &p->n_seqs, &p->cap_seqs, p->n_tokens, err);
+}
+
+enum gm_status gm_packer_end_post(struct gm_packer *p, struct gm_error *err)
+{
+    return push_end(p, &p->posts, &p->n_posts, &p->cap_posts, p->n_rows, err);
+}
+
+enum gm_status gm_packer_row(struct gm_packer *p, size_t begin, size_t end, struct gm_error *err)
+{
+    if (p->n_rows == p->cap_rows) {
+        size_t cap = p->cap_rows;
+        enum gm_status st = GM_ARENA_GROW(&p->arena, p->begin, p->n_rows, cap, err);
+        cap = p->cap_rows;
+        if (st == GM_OK)
+            st = GM_ARENA_GROW(&p->arena, p->end, p->n_rows, cap, err);
+        if (st != GM_OK)
+            return st;
+        p->cap_rows = cap;
+    }
+    p->begin[p->n_rows] = (uint32_t)begin;
+    p->end[p->n_rows++] = (uint32_t)end;
+    return GM_OK;
+}
+
+/* The words [w0, *w1) of the window that starts with word w0: as many as fit `room` pieces. */
+static size_t window_end(const struct gm_pieced *t, size_t w0, size_t room)
+{
+    size_t w1 = w0;
+    while (w1 < t->n_words && t->first[w1 + 1] - t->first[w0] <= room)
+        w1++;
+    return w1;
+}
+
+/* The word where the next window starts: about a quarter of `room` before w1, but after w0. */
+static size_t next_start(const struct gm_pieced *t, size_t w0, size_t w1, size_t room)
+{
+    size_t w = w1;
+    while (w > w0 + 1 && t->first[w1] - t->first[w - 1] <= room / 4)
+        w--;
+    return w;
+}
+
+static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
+                                 const struct gm_pieced *t, size_t w0, size_t w1, size_t own0,
+                                 size_t own1, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_packer_token(p, net->special.cls, 0, GM_CASE_NONE, err));
+    size_t at = p->n_tokens - t->first[w0]; /* piece i is token at + i */
+    for (size_t w = w0; w < w1; w++)
+        for (size_t i = t->first[w]; i < t->first[w + 1]; i++)
+            GM_TRY(gm_packer_token(p, (int32_t)t->ids[i], 0, t->cases[w], err));
+    GM_TRY(gm_packer_token(p, net->special.sep, 0, GM_CASE_NONE, err));
+    GM_TRY(gm_packer_end_sequence(p, err));
+    for (size_t w = own0; w < own1; w++)
+        GM_TRY(gm_packer_row(p, at + t->first[w], at + t->first[w] + 1, err));
+done:
+    return st;
+}
+
+enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
+                             const struct gm_pieced *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t room = net->enc.config.positions - 2, own = 0;
+    for (size_t w0 = 0; own < t->n_words;) {
+        size_t w1 = window_end(t, w0, room), next = next_start(t, w0, w1, room);
+        size_t own_end = w1 == t->n_words ? w1 : next + (w1 - next + 1) / 2;
+        GM_TRY(add_window(p, net, t, w0, w1, own, own_end, err));
+        own = own_end;
+        w0 = next;
+    }
+    st = gm_packer_end_post(p, err);
+done:
+    return st;
+}
+
+size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *t)
+{
+    size_t room = net->enc.config.positions - 2, total = 0;
+    for (size_t w0 = 0, w1 = 0; w1 < t->n_words; w0 = next_start(t, w0, w1, room)) {
+        w1 = window_end(t, w0, room);
+        total += t->first[w1] - t->first[w0] + 2;
+    }
+    return total;
+}

@@ -1,0 +1,60 @@
+/* pack.h - packed batches for the encoder: texts cut into pieces and laid end to end, long ones in
+ * overlapping windows, and which row speaks for which word. */
+#ifndef GM_TAGGER_PACK_H
+#define GM_TAGGER_PACK_H
+
+#include "data/record.h"
+#include "tagger/net.h"
+
+/* One text as the encoder sees it: the pieces of its words. */
+struct gm_pieced {
+    size_t n_words;
+    const uint32_t *ids;   /* [first[n_words]] */
+    const uint32_t *first; /* [n_words+1] word w is pieces first[w] .. first[w+1]; at least one each */
+    const uint8_t *cases;  /* [n_words] enum gm_case */
+};
+
+/* A word of more pieces than this keeps the first ones: only the first speaks for it. */
+enum { GM_WORD_MAX_PIECES = 64 };
+
+/* gm_pieces_of_words - cut words [n] (well-formed UTF-8) into pieces, in the arena. A word in which
+ * the tokenizer finds nothing becomes the unknown piece. `tmp` is working storage. */
+enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
+                                  struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
+                                  struct gm_error *err) GM_NODISCARD;
+
+/* A batch being put together; arrays grow and are reused. */
+struct gm_packer {
+    struct gm_arena arena; /* all arrays; reset with the batch */
+    size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts;
+    uint32_t *ids, *positions, *types, *extra; /* [n_tokens] */
+    uint32_t *offsets;                         /* [n_seqs+1] */
+    uint32_t *begin, *end;                     /* [n_rows] token ranges: the first piece of each word */
+    uint32_t *posts;                           /* [n_posts+1] rows of each post */
+};
+
+void gm_packer_init(struct gm_packer *p);
+void gm_packer_clear(struct gm_packer *p);
+void gm_packer_reset(struct gm_packer *p);
+
+/* gm_packer_add - append one post: [CLS] pieces [SEP], in windows of at most the encoder's positions
+ * that overlap by a quarter; a word in two windows is taken from the one where it is further from
+ * the edge. A post without words takes no rows. */
+enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
+                             const struct gm_pieced *text, struct gm_error *err) GM_NODISCARD;
+
+/* gm_packer_cost - tokens that gm_packer_add would append. */
+size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text);
+
+/* gm_packer_token, _end_sequence - the same by hand, for texts put together from parts.
+ * Positions count from the sequence's start. */
+enum gm_status gm_packer_token(struct gm_packer *p, int32_t id, uint32_t type, uint32_t extra,
+                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_packer_end_sequence(struct gm_packer *p, struct gm_error *err) GM_NODISCARD;
+/* gm_packer_row, _end_post - one more output row over tokens [begin,end); the rows since the last
+ * call are a post. */
+enum gm_status gm_packer_row(struct gm_packer *p, size_t begin, size_t end,
+                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_packer_end_post(struct gm_packer *p, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,51 @@
+/* train.h - fitting models: `gmner train`. */
+#ifndef GM_TAGGER_TRAIN_H
+#define GM_TAGGER_TRAIN_H
+
+#include "base/json.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Settings of a training run; strings are borrowed. */
+struct gm_train_opts {
+    const char *train, *dev;    /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
+    const char *encoder;        /* directory, or name of a packaged model ("minilm") */
+    const char *out;            /* model directory to write */
+    const char *xml;            /* entail: Pascal VOC boxes of the posts' images */
+    const char *captions;       /* entail: "imgid:ID###caption" files, of train and dev */
+    const char *dev_captions;
+    const char *precision;      /* auto, f32, bf16 */
+    const char *scheme;         /* ner: bio, bioes */
+    size_t epochs, batch_posts, batch_tokens;
+    double lr, head_lr, crf_lr; /* peak rates of encoder; head and case embeddings; CRF */
+    double warmup;              /* share of the steps; then linear decay to 0 */
+    double weight_decay, clip_norm;
+    double word_dropout;        /* share of pieces that become [UNK] in training */
+    bool freeze_embeddings;     /* word embeddings stay as in the encoder and are not stored again */
+    uint64_t seed;
+};
+
+/* gm_train_opts_default - a good start for the tagger; gm_train_opts_entail - for entailment. */
+struct gm_train_opts gm_train_opts_default(void);
+struct gm_train_opts gm_train_opts_entail(void);
+
+/* gm_train_opts_read - overwrite what a YAML mapping (as JSON) names: lr, head_lr, crf_lr, warmup,
+ * weight_decay, clip_norm, word_dropout, epochs, batch_posts, batch_tokens, seed, precision, scheme,
+ * freeze_embeddings, encoder. Strings are borrowed from `j`. Errors: ARG naming key and range. */
+enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
+                                  struct gm_error *err) GM_NODISCARD;
+
+/* gm_train_opts_json - the settings that shaped the weights, as written beside the model.
+ * NULL when memory is out. */
+struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);
+
+/* gm_train_ner, gm_train_entail - train and write the model directory of the best epoch (by dev F1;
+ * accuracy). Deterministic for a seed on one kind of machine, precision and thread count.
+ * Progress and one line an epoch go to the log, and as JSON to OUT/metrics.jsonl.
+ * Errors: IO, FORMAT, MODEL, ARG, NOMEM; ESHAPE when the loss is no longer finite. */
+enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,32 @@
+/* trainer.h - the training loop that all tasks share: shuffled batches, learning-rate schedule,
+ * optimiser, progress, and keeping the best epoch. Private to src/tagger. */
+#ifndef GM_TAGGER_TRAINER_H
+#define GM_TAGGER_TRAINER_H
+
+#include "nn/params.h"
+#include "tagger/train.h"
+
+/* What a task gives the loop. */
+struct gm_trainable {
+    void *self;
+    struct gm_params *params;
+    size_t n_examples;
+    /* tokens of example i, for batches under --batch-tokens and for the rate shown */
+    size_t (*cost)(void *self, size_t i);
+    /* forward and backward of a batch; *loss is its mean over examples */
+    enum gm_status (*step)(void *self, const size_t *items, size_t n, uint64_t seed, double *loss,
+                           struct gm_error *err);
+    /* score of the current weights on dev, higher is better; `text` (cap bytes) for the log line;
+     * numbers for metrics.jsonl are added to `metrics`. NULL = no dev */
+    enum gm_status (*evaluate)(void *self, double *score, char *text, size_t cap,
+                               struct gm_json *metrics, struct gm_error *err);
+    /* write the model directory; `training` is to be recorded */
+    enum gm_status (*save)(void *self, const struct gm_json *training, struct gm_error *err);
+};
+
+/* gm_trainer_run - train for o->epochs; the weights of the best epoch are saved each time a better
+ * one is found. */
+enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_train_opts *o,
+                              struct gm_error *err) GM_NODISCARD;
+
+#endif
