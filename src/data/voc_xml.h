@@ -22,8 +22,7 @@ struct gm_voc {
  * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; an object without a name or
  * without the four numbers of its box). */
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
-                           struct gm_str id,
-                           struct gm_error *err) GM_NODISCARD;
+                           struct gm_str id, struct gm_error *err) GM_NODISCARD;
 
 /* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
  * last. The name is the text; where no object is named exactly so, names that differ from it by

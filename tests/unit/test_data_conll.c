@@ -56,8 +56,8 @@ static void expect_bytes(const char *text, size_t n_bytes, const char *const *wa
     assert_int_equal(n, i);
 }
 
-#define EXPECT(text, ...) expect_bytes(text, sizeof(text) - 1, (const char *const[]){__VA_ARGS__,
-                                                                                     NULL})
+#define EXPECT(text, ...)                                                                          \
+    expect_bytes(text, sizeof(text) - 1, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_forms(void **state)
 {

@@ -4,8 +4,7 @@
 #include <math.h>
 
 /* The record of `line` written again; "" when it is refused, with *err filled. */
-static void rewrite(const char *line, const char *base_dir, struct gm_buf *out,
-                    struct gm_error *err)
+static void rewrite(const char *line, const char *base_dir, struct gm_buf *out, struct gm_error *err)
 {
     struct gm_json *j;
     struct gm_post p;
@@ -23,8 +22,7 @@ static void test_round_trip(void **state)
     (void)state;
     static const char *const lines[] = {
         "{\"id\": \"1\", \"text\": \"\"}",
-        "{\"id\": 17,
-        \"text\": \"a\\n\\u0000\\\"\", \"lang\": \"en\", \"x\": {\"y\": [1, 2.5, null, true]}}",
+        "{\"id\": 17, \"text\": \"a\\n\\u0000\\\"\", \"lang\": \"en\", \"x\": {\"y\": [1, 2.5, null, true]}}",
         "{\"zeta\": [], \"text\": \"Åse 日本 😀\", \"alpha\": {}, \"id\": null}",
         "{\"tokens\": [\"a\", \"\", \"\xC2\xA0\", \"b c\"], \"text\": \"a  \xC2\xA0 b c\", \"id\": \"t\"}",
         "{\"text\": \"a,b\", \"tokens\": [\"a\", \",\", \"b\"], \"id\": \"t\"}",
@@ -52,13 +50,11 @@ static void test_additions(void **state)
 {
     (void)state;
     static const struct { const char *in, *out; } cases[] = {
-        {"{\"tokens\": [\"a\", \"b\"], \"k\": 1}",
-         "{\"tokens\": [\"a\", \"b\"], \"k\": 1, \"text\": \"a b\"}"},
+        {"{\"tokens\": [\"a\", \"b\"], \"k\": 1}", "{\"tokens\": [\"a\", \"b\"], \"k\": 1, \"text\": \"a b\"}"},
         {"{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", \"start\": 0, \"end\": 3, \"extra\": 1}], \"k\": 2}",
          "{\"text\": \"Ann\", \"entities\": [{\"text\": \"Ann\", \"type\": \"PER\", \"start\": 0, "
          "\"end\": 3, \"score\": 1.0, \"source\": \"input\", \"regions\": [], \"extra\": 1}], \"k\": 2}"},
-        {"{\"text\": \"a\", \"caption\": null, \"entities\": null}",
-         "{\"text\": \"a\", \"caption\": null, \"entities\": null}"},
+        {"{\"text\": \"a\", \"caption\": null, \"entities\": null}", "{\"text\": \"a\", \"caption\": null, \"entities\": null}"},
         {"{\"text\": \"a\", \"error\": null}", "{\"text\": \"a\"}"}};
     struct gm_buf out;
     struct gm_error err = {0};
@@ -104,8 +100,7 @@ static void test_conll_to_json(void **state)
     gm_reader_free(r);
     unlink(path);
     assert_string_equal(
-        out.p,
-        "{\"id\": \"5\", \"text\": \"Åse \xC2\xA0  hi\", \"tokens\": [\"Åse\", \"\xC2\xA0\", \"\", \"hi\"], "
+        out.p, "{\"id\": \"5\", \"text\": \"Åse \xC2\xA0  hi\", \"tokens\": [\"Åse\", \"\xC2\xA0\", \"\", \"hi\"], "
                "\"image\": \"img/5.jpg\", \"caption\": \"cap\", \"knowledge\": \"singer\", \"entities\": "
                "[{\"text\": \"Åse\", \"type\": \"PER\", \"start\": 0, \"end\": 3, \"score\": 1.0, "
                "\"uncertainty\": {\"marginal\": 0.0, \"entropy\": 0.0, \"margin\": null}, "
@@ -156,8 +151,7 @@ static void test_numbers(void **state)
     p.n_objects = 2;
     p.has_objects = true;
     assert_int_equal(gm_post_to_json(&p, &out, NULL), GM_OK);
-    assert_string_equal(out.p,
-                        "{\"text\": \"\", \"objects\": [{\"label\": \"\", \"score\": 0.0, \"box\": [0.0, "
+    assert_string_equal(out.p, "{\"text\": \"\", \"objects\": [{\"label\": \"\", \"score\": 0.0, \"box\": [0.0, "
                                "1000000000.0, 300000000549775575777803994281145270272.0, 0.0]}, "
                                "{\"label\": \"\", \"score\": null, \"box\": [null, 12.5, 100.0, 1200.0]}]}");
     gm_buf_clear(&out);
@@ -171,20 +165,17 @@ static void test_refused(void **state)
         {"[1]", "expected an object with \"text\" or \"tokens\", found an array"},
         {"{}", "neither \"text\" nor \"tokens\""},
         {"{\"text\": 3}", "\"text\": expected a string, found an integer"},
-        {"{\"id\": 1.5, \"text\": \"\"}",
-         "\"id\": expected a string or an integer, found a number"},
+        {"{\"id\": 1.5, \"text\": \"\"}", "\"id\": expected a string or an integer, found a number"},
         {"{\"tokens\": \"a b\"}", "\"tokens\": expected an array, found a string"},
         {"{\"tokens\": [\"a\", null]}", "tokens[1]: expected a string, found null"},
         {"{\"tokens\": [\"a\", \"b\"], \"text\": \"a c\"}",
          "tokens[1]: \"b\" is not in \"text\" where it should be; give one of the two"},
-        {"{\"tokens\": [\"a\"], \"text\": \"a c\"}",
-         "\"text\" goes on after the last of its \"tokens\""},
+        {"{\"tokens\": [\"a\"], \"text\": \"a c\"}", "\"text\" goes on after the last of its \"tokens\""},
         {"{\"text\": \"\", \"image\": [\"x\"]}", "\"image\": expected a string, found an array"},
         {"{\"text\": \"\", \"image\": \"a\\u0000b\"}", "\"image\": a NUL character in the path"},
         {"{\"text\": \"\", \"caption\": 1}", "\"caption\": expected a string, found an integer"},
         {"{\"text\": \"a\", \"entities\": {}}", "\"entities\": expected an array, found an object"},
-        {"{\"text\": \"a\", \"entities\": [3]}",
-         "entities[0]: entity: expected an object, found an integer"},
+        {"{\"text\": \"a\", \"entities\": [3]}", "entities[0]: entity: expected an object, found an integer"},
         {"{\"text\": \"a\", \"entities\": [{\"type\": \"X\"}]}",
          "entities[0]: \"start\": expected an integer, found missing"},
         {"{\"text\": \"éa\", \"entities\": [{\"type\": \"X\", \"start\": 0, \"end\": 3}]}",
@@ -257,8 +248,7 @@ static void test_bad_lines(void **state)
     (void)!gm_buf_add(&b, "{\"text\": \"a\0b\"}\n", 17, NULL);
     for (size_t i = 0; i < 200000; i++)
         (void)!gm_buf_add_c(&b, "{\"a\":", NULL);
-    (void)!gm_buf_add_c(&b,
-                        "\n{\"text\": \"last\", \"text2\": 123456789012345678901234567890}\n{\"text\": \"end\"}", NULL);
+    (void)!gm_buf_add_c(&b, "\n{\"text\": \"last\", \"text2\": 123456789012345678901234567890}\n{\"text\": \"end\"}", NULL);
     const char *path = temp_file_bytes(b.p, b.n);
     gm_buf_clear(&b);
     assert_status(gm_reader_open(&r, path, NULL, &err), GM_OK, &err);
@@ -321,8 +311,7 @@ static void test_huge(void **state)
         (void)!gm_buf_add_c(&b, ", \"word\"", NULL);
     (void)!gm_buf_add_c(&b, "], \"entities\": [", NULL);
     for (size_t i = 0; i < 100000; i++)
-        (void)!gm_buf_printf(&b, NULL,
-                             "%s{\"type\": \"X\", \"start\": %zu, \"end\": %zu, \"text\": \"word\"}",
+        (void)!gm_buf_printf(&b, NULL, "%s{\"type\": \"X\", \"start\": %zu, \"end\": %zu, \"text\": \"word\"}",
                              i ? ", " : "", 2 + 50 * i, 6 + 50 * i);
     (void)!gm_buf_add_c(&b, "]}\n", NULL);
     const char *path = temp_file_bytes(b.p, b.n);
@@ -339,10 +328,8 @@ static void test_huge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_round_trip), leak_checked(test_additions),
-        leak_checked(test_conll_to_json),
-        leak_checked(test_removed), leak_checked(test_numbers), leak_checked(test_refused),
-        leak_checked(test_bad_lines),
+        leak_checked(test_round_trip), leak_checked(test_additions), leak_checked(test_conll_to_json),
+        leak_checked(test_removed), leak_checked(test_numbers), leak_checked(test_refused), leak_checked(test_bad_lines),
         leak_checked(test_paths_and_ids), leak_checked(test_huge)};
     return cmocka_run_group_tests_name("data_json", tests, NULL, NULL);
 }
