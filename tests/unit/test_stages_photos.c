@@ -82,7 +82,7 @@ static void bad_pictures_fail_alone(void **state)
         "{\"id\":\"1\",\"text\":\"a\",\"image\":\"nowhere/no.jpg\"}",
         "{\"id\":\"2\",\"text\":\"a\",\"image\":\".deps/photos/astronaut.png\",\"caption\":\"Eileen\"}",
         "{\"id\":\"3\",\"text\":\"a\"}",
-        "{\"id\":\"4\",\"text\":\"a\",\"image\":\"README.md\"}",
+        "{\"id\":\"4\",\"text\":\"a\",\"image\":\"CMakeLists.txt\"}",
         "{\"id\":\"5\",\"text\":\"a\",\"image\":\"src\"}",
     };
     for (size_t i = 0; i < 5; i++) {
@@ -96,7 +96,7 @@ static void bad_pictures_fail_alone(void **state)
         assert_int_equal(p[i].error.stage.n > 0, i != 1 && i != 2);
     assert_true(gm_str_eq_c(p[0].error.stage, "look"));
     assert_true(gm_str_find(p[0].error.message, GM_STR("nowhere/no.jpg"), 0) != SIZE_MAX);
-    assert_true(gm_str_find(p[3].error.message, GM_STR("README.md"), 0) != SIZE_MAX);
+    assert_true(gm_str_find(p[3].error.message, GM_STR("CMakeLists.txt"), 0) != SIZE_MAX);
     assert_true(p[1].n_objects > 0);
     assert_true(gm_str_eq_c(p[1].caption, "Eileen")); /* a caption that came with it stays */
     assert_false(p[2].has_objects);
