@@ -65,8 +65,7 @@ static enum gm_status get_offset(const struct gm_json *o, const char *key, size_
 
 /* An optional array (NULL = none) and an optional object. */
 static enum gm_status get_array(const struct gm_json *o, const char *key,
-                                const struct gm_json **out,
-                                struct gm_error *err)
+                                const struct gm_json **out, struct gm_error *err)
 {
     *out = get(o, key);
     if (!*out || gm_json_kind(*out) == GM_JSON_ARRAY)

@@ -145,8 +145,7 @@ static enum gm_status parse(struct walk *w, struct gm_str xml)
 }
 
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
-                           struct gm_str id,
-                           struct gm_error *err)
+                           struct gm_str id, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct stat sb;

@@ -164,8 +164,7 @@ static void compare(struct gm_eval *e)
 }
 
 static enum gm_status check_pair(const struct gm_post *gold, const struct gm_post *pred,
-                                 bool *solid,
-                                 struct gm_error *err)
+                                 bool *solid, struct gm_error *err)
 {
     *solid = !gm_str_eq(gold->text, pred->text);
     if (*solid && !gm_texts_align(gold->text, pred->text))
@@ -185,8 +184,7 @@ static enum gm_status check_pair(const struct gm_post *gold, const struct gm_pos
 }
 
 enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
-                           const struct gm_post *pred,
-                           struct gm_error *err)
+                           const struct gm_post *pred, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     bool solid;

@@ -34,8 +34,7 @@ void gm_eval_free(struct gm_eval *e); /* NULL-safe */
  * gold without them, or a prediction without them and without an error), NOMEM. Nothing is counted
  * then. */
 enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
-                           const struct gm_post *pred,
-                           struct gm_error *err) GM_NODISCARD;
+                           const struct gm_post *pred, struct gm_error *err) GM_NODISCARD;
 
 struct gm_eval_counts {
     size_t posts, failed_posts; /* those with an `error` among them */
