@@ -4,6 +4,7 @@
 #include "base/progress.h"
 #include "cli/cmd.h"
 #include "data/reader.h"
+#include "image/font.h"
 #include "report/annotate.h"
 #include "report/report.h"
 #include "report/terminal.h"
@@ -15,7 +16,7 @@ struct opts {
     const char *output, *png, *images;
 };
 
-/* Where posts go: any of a page, a folder of pictures and, when neither is asked for, the terminal. */
+/* Where posts go: a page, a folder of pictures, or the terminal when neither is asked for. */
 struct view {
     const struct opts *o;
     struct gm_report *report;
@@ -29,7 +30,8 @@ struct view {
 #define TEXT_MAX ((size_t)1 << 30)
 
 /* DIR/NUMBER-ID.png, the id without what could leave the folder or trouble a shell. */
-static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t number, struct gm_str id)
+static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t number,
+                                  struct gm_str id)
 {
     enum { MAX_ID = 80 };
     struct gm_str name = gm_arena_str(a, gm_str_sub(id, 0, MAX_ID));
@@ -44,7 +46,8 @@ static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t nu
 }
 
 /* A picture that can't be made is reported and counted; a folder that can't be written ends all. */
-static enum gm_status write_picture(struct view *v, const struct gm_post *post, struct gm_error *err)
+static enum gm_status write_picture(struct view *v, const struct gm_post *post,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_image *im = NULL;
@@ -60,7 +63,8 @@ static enum gm_status write_picture(struct view *v, const struct gm_post *post, 
     if (!im)
         goto done;
     struct gm_str path = picture_path(&a, v->o->png, v->n_posts, post->id);
-    GM_TRY(path.p ? gm_image_write_png(im, &v->text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(path.p ? gm_image_write_png(im, &v->text, err)
+                  : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_file_write(path.p, gm_buf_str(&v->text), err));
 done:
     gm_image_free(im);
@@ -120,8 +124,12 @@ static enum gm_status open_all(struct view *v, const char *path, struct gm_error
     gm_progress_init(&v->progress, "view", 0, "posts");
     if (v->o->output)
         GM_TRY(gm_report_open(&v->report, v->o->output, title, err));
-    if (v->o->png)
+    if (v->o->png) {
+        struct gm_font *font; /* known now rather than at every post */
+        GM_TRY(gm_font_open(&font, 16, false, err));
+        gm_font_free(font);
         GM_TRY(gm_mkdirs(v->o->png, err));
+    }
     if (!v->o->output && !v->o->png) {
         v->style = gm_terminal_opts_detect(STDOUT_FILENO);
         GM_TRY(gm_out_open(&v->terminal, NULL, err));
@@ -172,10 +180,11 @@ const struct gm_command gm_cmd_view = {
     .name = "view",
     .summary = "show posts and their entities: HTML page, annotated pictures, terminal",
     .usage = "FILE|- [options]",
-    .about = "Reads what `gmner predict` wrote (or any posts with entities). Without -o and --png the "
-             "posts are shown on the terminal, in colour unless NO_COLOR is set. The page needs no "
-             "network and no other file: it holds the pictures, with masks and boxes that light up "
-             "with their entity, and can be filtered by type and outcome.",
+    .about =
+        "Reads what `gmner predict` wrote (or any posts with entities). Without -o and --png the "
+        "posts are shown on the terminal, in colour unless NO_COLOR is set. The page needs no "
+        "network and no other file: it holds the pictures, with masks and boxes that light up "
+        "with their entity, and can be filtered by type and outcome.",
     .examples = "gmner view out.jsonl\n"
                 "gmner view out.jsonl -o out.html --png pictures\n",
     .options = options,

@@ -72,8 +72,9 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
     for (size_t i = 0; i < N_BASE && f->n_faces == 0; i++)
         add_face(f, base_paths[bold][i]);
     if (f->n_faces == 0) {
-        st = GM_FAIL(err, GM_EIO, "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
-                                  "name a font file");
+        st = GM_FAIL(err, GM_EIO,
+                     "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
+                     "name a font file");
         goto done;
     }
     for (size_t i = 0; i < N_MORE; i++)

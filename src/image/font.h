@@ -1,5 +1,6 @@
-/* font.h - lettering on pictures; font.c is the only user of FreeType. Letters stand side by side as
- * the font says: scripts that join or reorder letters (Arabic, Devanagari) are readable at best. */
+/* font.h - lettering on pictures; font.c is the only user of FreeType. Letters stand side by side
+ * as the font says: scripts that join letters or change their order (Arabic, Devanagari) look
+ * wrong. */
 #ifndef GM_IMAGE_FONT_H
 #define GM_IMAGE_FONT_H
 
@@ -12,10 +13,10 @@
 
 struct gm_font;
 
-/* gm_font_open - a sans-serif font of the system at `size_px` pixels, regular or bold: the file that
- * $GMNER_FONT names, else DejaVu Sans; letters it lacks are taken from Noto Sans CJK, Droid Sans Fallback or
- * Unifont where these are installed. *out is yours. Errors: NOMEM, IO (no font is installed; says
- * which package has one). */
+/* gm_font_open - a sans-serif font of the system at `size_px` pixels, regular or bold: the file
+ * that $GMNER_FONT names, else DejaVu Sans; letters it lacks are taken from Noto Sans CJK, Droid
+ * Sans Fallback or Unifont where these are installed. *out is yours. Errors: NOMEM, IO (no font is
+ * installed; says which package has one). */
 enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
                             struct gm_error *err) GM_NODISCARD;
 void gm_font_free(struct gm_font *f); /* NULL-safe */
@@ -29,8 +30,8 @@ uint32_t gm_font_descent(const struct gm_font *f);
 /* gm_font_has - whether some font has a shape for the code point. */
 bool gm_font_has(struct gm_font *f, uint32_t code_point);
 
-/* gm_font_draw - a line of text with the left end of its base line at (x, y); what is outside of the
- * picture is cut off. One thread a font. */
+/* gm_font_draw - a line of text with the left end of its base line at (x, y); what is outside of
+ * the picture is cut off. One thread a font. */
 void gm_font_draw(struct gm_font *f, struct gm_image *im, int x, int y, struct gm_str text,
                   struct gm_color color);
 

@@ -15,11 +15,12 @@ enum gm_status gm_image_check_size(uint64_t w, uint64_t h, struct gm_error *err)
     if (w == 0 || h == 0)
         return GM_FAIL(err, GM_EFORMAT, "the picture has no pixels");
     if (w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE || w * h > GM_IMAGE_MAX_PIXELS)
-        return GM_FAIL(err, GM_EFORMAT,
-                       "the header claims %llu x %llu pixels; the limit is %d a side and %d million "
-                       "in all: scale the picture down",
-                       (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
-                       GM_IMAGE_MAX_PIXELS / 1000000);
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "the header claims %llu x %llu pixels; the limit is %d a side and %d million "
+            "in all: scale the picture down",
+            (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
+            GM_IMAGE_MAX_PIXELS / 1000000);
     return GM_OK;
 }
 
@@ -120,7 +121,8 @@ enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struc
         return GM_FAIL(err, GM_EFORMAT, "empty file");
     decode_fn *decode = decoder_of(bytes);
     if (!decode)
-        return GM_FAIL(err, GM_EFORMAT, "not a JPEG, PNG or WebP picture: convert it to one of these");
+        return GM_FAIL(err, GM_EFORMAT,
+                       "not a JPEG, PNG or WebP picture: convert it to one of these");
     GM_TRY(decode(&im, bytes, &orientation, err));
     GM_TRY(gm_image_orient(im, orientation, err));
     *out = im;

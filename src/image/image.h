@@ -43,8 +43,9 @@ enum gm_status gm_image_orient(struct gm_image *im, int orientation,
 /* gm_image_resize - antialiased bilinear (triangle filter widened by the scale, as Pillow's
  * BILINEAR) of the box [x0,x1) x [y0,y1) of `src`, in pixels, to w x h. *out is yours.
  * A box that reaches outside is clipped to the picture. Errors: ARG (empty box), NOMEM. */
-enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src, const float box[4],
-                               uint32_t w, uint32_t h, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src,
+                               const float box[4], uint32_t w, uint32_t h,
+                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_plane_resize - the same filter on one channel of floats: all of src [src_h][src_w] to
  * dst [h][w], which the caller gives. Errors: ARG (a side of 0), NOMEM. */

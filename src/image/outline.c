@@ -108,7 +108,7 @@ static void simplify(struct tracer *t, size_t first, size_t last, double toleran
     }
 }
 
-/* The corner farthest from the first one stays too: between the two halves is no line of length 0. */
+/* The corner farthest from the first one stays too, so that neither half ends where it begins. */
 static void simplify_loop(struct tracer *t, double tolerance2)
 {
     size_t far = 0;

@@ -27,7 +27,7 @@ static enum gm_status png_fail(int code, struct gm_error *err)
                    spng_strerror(code));
 }
 
-/* Whether any pixel may be see-through. This reads up to the pixels, and meets the file's end there. */
+/* Whether any pixel may be see-through. This reads up to the pixels and so may meet the end. */
 static enum gm_status find_alpha(spng_ctx *ctx, const struct spng_ihdr *head, bool *alpha,
                                  struct gm_error *err)
 {
@@ -106,10 +106,11 @@ enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
     void *png = NULL;
     int code = SPNG_EMEM;
     spng_ctx *ctx = ctx_new(SPNG_CTX_ENCODER);
-    /* Photographs come out as small as with zlib's and libspng's defaults, in a third of the time. */
+    /* Photographs come out as small as with the default settings, in a third of the time. */
     if (ctx && !(code = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1)) &&
         !(code = spng_set_option(ctx, SPNG_IMG_COMPRESSION_LEVEL, 3)) &&
-        !(code = spng_set_option(ctx, SPNG_FILTER_CHOICE, SPNG_FILTER_CHOICE_SUB | SPNG_FILTER_CHOICE_UP)) &&
+        !(code = spng_set_option(ctx, SPNG_FILTER_CHOICE,
+                                 SPNG_FILTER_CHOICE_SUB | SPNG_FILTER_CHOICE_UP)) &&
         !(code = spng_set_ihdr(ctx, &head)) &&
         !(code = spng_encode_image(ctx, im->rgb, (size_t)im->w * im->h * 3, SPNG_FMT_PNG,
                                    SPNG_ENCODE_FINALIZE)))

@@ -4,8 +4,9 @@
  * their training code saw; sums are kept in f32 between the passes, where Pillow rounds to bytes,
  * so that a result may differ from its by one level.
  *
- * Hot: the vertical pass, first, runs along whole rows; the horizontal pass then has only the output
- * rows to do, with four floats a pixel. CMake compiles this file with -O3 for its vector loops. */
+ * Hot: the vertical pass, first, runs along whole rows; the horizontal pass then has only the
+ * output rows to do, with four floats a pixel. CMake compiles this file with -O3 for its vector
+ * loops. */
 #include "image/image.h"
 
 #include "base/alloc.h"
@@ -14,7 +15,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* The weights of one direction: output i = sum over k < n[i] of weight[i*most + k] * input[at[i]+k]. */
+/* The weights of one direction: output i = sum over k < n[i] of weight[i*most + k] x
+ * input[at[i] + k]. */
 struct filter {
     uint32_t *at, *n;
     float *weight;
@@ -130,8 +132,8 @@ static void resize_rows(const struct gm_image *src, struct gm_image *to, const s
     }
 }
 
-enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src, const float box[4],
-                               uint32_t w, uint32_t h, struct gm_error *err)
+enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src,
+                               const float box[4], uint32_t w, uint32_t h, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_image *to = NULL;

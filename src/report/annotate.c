@@ -126,7 +126,8 @@ static void put_text(struct strip *s, struct gm_str text, int behind, const stru
     }
 }
 
-static void put_post(struct strip *s, const struct gm_post *post, const struct gm_mark *marks, size_t n)
+static void put_post(struct strip *s, const struct gm_post *post, const struct gm_mark *marks,
+                     size_t n)
 {
     size_t at = 0;
     new_line(s);
@@ -169,7 +170,8 @@ static enum gm_status add_strip(struct gm_image **out, const struct gm_image *im
     gm_arena_init(&a, 0);
     GM_TRY(gm_marks_of(&a, post, &marks, &n, err));
     uint32_t w = im->w > MIN_WIDTH ? im->w : MIN_WIDTH;
-    int line_h = (int)(gm_font_ascent(font[0]) + gm_font_descent(font[0])) * 5 / 4, pad = line_h / 2;
+    int line_h = (int)(gm_font_ascent(font[0]) + gm_font_descent(font[0])) * 5 / 4;
+    int pad = line_h / 2;
     struct strip s = {.font = font[0], .bold = font[1], .small = font[2], .left = pad,
                       .right = (int)w - pad, .line_h = line_h};
     struct strip drawn = s;
@@ -183,7 +185,8 @@ done:
     return st;
 }
 
-static enum gm_status copy_of(struct gm_image **out, const struct gm_image *im, struct gm_error *err)
+static enum gm_status copy_of(struct gm_image **out, const struct gm_image *im,
+                              struct gm_error *err)
 {
     enum gm_status st = gm_image_new(out, im->w, im->h, err);
     if (st == GM_OK)

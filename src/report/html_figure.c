@@ -29,14 +29,16 @@ static enum gm_status add_picture(struct figure *f, const struct gm_image *im, s
     double scale = (double)SHOWN_PX / (im->w > im->h ? im->w : im->h);
     gm_buf_init(&jpeg, (size_t)16 << 20);
     if (scale < 1) {
-        uint32_t w = (uint32_t)fmax(1, round(im->w * scale)), h = (uint32_t)fmax(1, round(im->h * scale));
+        uint32_t w = (uint32_t)fmax(1, round(im->w * scale));
+        uint32_t h = (uint32_t)fmax(1, round(im->h * scale));
         const float all[4] = {0, 0, (float)im->w, (float)im->h};
         GM_TRY(gm_image_resize(&small, im, all, w, h, err));
         im = small;
     }
     GM_TRY(gm_image_write_jpeg(im, QUALITY, &jpeg, err));
     GM_TRY(gm_buf_printf(f->out, err, "<img width=\"%u\" height=\"%u\" alt=\"", im->w, im->h));
-    GM_TRY(gm_html_text(f->out, f->post->caption.n ? f->post->caption : GM_STR("the post's image"), err));
+    GM_TRY(gm_html_text(f->out, f->post->caption.n ? f->post->caption : GM_STR("the post's image"),
+                        err));
     GM_TRY(gm_buf_add_c(f->out, "\" src=\"data:image/jpeg;base64,", err));
     GM_TRY(gm_html_base64(f->out, gm_buf_str(&jpeg), err));
     GM_TRY(gm_buf_add_c(f->out, "\">", err));
@@ -47,7 +49,8 @@ done:
 }
 
 /* A mask as one path, its holes as loops of their own. A mask that can't be read is left out. */
-static enum gm_status add_mask(struct figure *f, const struct gm_region *region, struct gm_error *err)
+static enum gm_status add_mask(struct figure *f, const struct gm_region *region,
+                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -93,15 +96,17 @@ static enum gm_status add_rect(struct figure *f, const float box[GM_BOX_XYXY], s
     double b[GM_BOX_XYXY];
     if (!clip(f, box, b))
         return GM_OK;
-    return gm_buf_printf(f->out, err, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>",
-                         b[0], b[1], b[2] - b[0], b[3] - b[1]);
+    return gm_buf_printf(f->out, err,
+                         "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\"/>", b[0], b[1],
+                         b[2] - b[0], b[3] - b[1]);
 }
 
 static enum gm_status add_overlay(struct figure *f, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_post *p = f->post;
-    GM_TRY(gm_buf_printf(f->out, err, "<svg viewBox=\"0 0 %u %u\" aria-hidden=\"true\">", f->w, f->h));
+    GM_TRY(
+        gm_buf_printf(f->out, err, "<svg viewBox=\"0 0 %u %u\" aria-hidden=\"true\">", f->w, f->h));
     for (size_t i = 0; i < p->n_objects; i++) {
         GM_TRY(gm_buf_add_c(f->out, "<g class=\"object\">", err));
         GM_TRY(add_rect(f, p->objects[i].box, err));
@@ -162,9 +167,9 @@ static enum gm_status add_label(struct figure *f, const char *open, struct gm_st
     bool inside = y < LABEL_H;
     double wide = fmin(fmax(box_w * f->w * px, MIN_LABEL_W), (double)text.n * LETTER_W);
     unsigned step = steps_down(places, box[0] * px, inside ? y : y - LABEL_H, wide);
-    GM_TRY(gm_buf_printf(f->out, err, "%s;left:min(%.2f%%,60%%);top:%.2f%%;--n:%u;--box:%.2f%%\"%s>",
-                         open, 100 * box[0] / f->w, 100 * box[1] / f->h, step, 100 * box_w,
-                         inside ? " data-in" : ""));
+    GM_TRY(gm_buf_printf(
+        f->out, err, "%s;left:min(%.2f%%,60%%);top:%.2f%%;--n:%u;--box:%.2f%%\"%s>", open,
+        100 * box[0] / f->w, 100 * box[1] / f->h, step, 100 * box_w, inside ? " data-in" : ""));
     GM_TRY(gm_html_text(f->out, text, err));
     GM_TRY(gm_buf_add_c(f->out, "</span>", err));
 done:
@@ -184,8 +189,8 @@ static enum gm_status add_labels(struct figure *f, struct gm_error *err)
         const struct gm_entity *e = &f->post->entities[i];
         struct gm_color c = gm_palette_color(e->type);
         char open[96];
-        snprintf(open, sizeof open, "<span class=\"label\" data-e=\"%zu\" style=\"--c:%d,%d,%d", i, c.r,
-                 c.g, c.b);
+        snprintf(open, sizeof open, "<span class=\"label\" data-e=\"%zu\" style=\"--c:%d,%d,%d", i,
+                 c.r, c.g, c.b);
         for (size_t k = 0; k < e->n_regions; k++)
             if (clip(f, e->regions[k].box, b))
                 GM_TRY(add_label(f, open, e->text, b, &names, err));
@@ -218,7 +223,8 @@ enum gm_status gm_html_figure(struct gm_buf *out, const struct gm_post *post, st
     if (!im)
         return GM_OK;
     struct figure f = {out, post, im->w, im->h};
-    GM_TRY(gm_buf_printf(out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", im->w, im->h));
+    GM_TRY(gm_buf_printf(out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", im->w,
+                         im->h));
     GM_TRY(add_picture(&f, im, err));
     GM_TRY(add_overlay(&f, err));
     GM_TRY(add_labels(&f, err));

@@ -1,5 +1,5 @@
-/* html_figure.h - a post's picture in the page: scaled down, inside the page as JPEG, with masks and
- * boxes as SVG over it and the entities' names as labels. */
+/* html_figure.h - a post's picture in the page: scaled down, inside the page as JPEG, with masks
+ * and boxes as SVG over it and the entities' names as labels. */
 #ifndef GM_REPORT_HTML_FIGURE_H
 #define GM_REPORT_HTML_FIGURE_H
 

@@ -53,11 +53,13 @@ static enum gm_status add_probability(struct gm_buf *out, double p, struct gm_er
     return gm_buf_printf(out, err, "<span class=\"bar\" style=\"--p:%.3f\">%.2f</span>", bar, p);
 }
 
-static enum gm_status add_region(struct gm_buf *out, const struct gm_region *r, struct gm_error *err)
+static enum gm_status add_region(struct gm_buf *out, const struct gm_region *r,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_printf(out, err, "<li><span class=\"box\">%.0f, %.0f – %.0f, %.0f</span> ",
-                         (double)r->box[0], (double)r->box[1], (double)r->box[2], (double)r->box[3]));
+                         (double)r->box[0], (double)r->box[1], (double)r->box[2],
+                         (double)r->box[3]));
     GM_TRY(gm_html_text(out, r->label, err));
     GM_TRY(gm_buf_printf(out, err, " %.2f", (double)r->score));
     GM_TRY(gm_buf_add_c(out, r->mask.counts.n ? " <span class=\"has\">mask</span>" : "", err));
@@ -108,7 +110,8 @@ done:
     return st;
 }
 
-static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     bool has_image = post->image.n || post->pixels;
@@ -119,7 +122,8 @@ static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post, 
                         "<th scope=\"col\">Type</th><th scope=\"col\">Score</th>",
                         err));
     if (has_image)
-        GM_TRY(gm_buf_add_c(out, "<th scope=\"col\">In the image?</th><th scope=\"col\">Where</th>", err));
+        GM_TRY(gm_buf_add_c(out, "<th scope=\"col\">In the image?</th><th scope=\"col\">Where</th>",
+                            err));
     GM_TRY(gm_buf_add_c(out, "</tr></thead><tbody>\n", err));
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(add_row(out, &post->entities[i], i, has_image, err));
@@ -128,12 +132,14 @@ done:
     return st;
 }
 
-static enum gm_status add_error(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+static enum gm_status add_error(struct gm_buf *out, const struct gm_post *post,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     if (post->error.stage.n == 0)
         return GM_OK;
-    GM_TRY(add_element(out, "<p class=\"error\"><strong>Failed in “", post->error.stage, "”:</strong> ", err));
+    GM_TRY(add_element(out, "<p class=\"error\"><strong>Failed in “", post->error.stage,
+                       "”:</strong> ", err));
     GM_TRY(gm_html_text(out, post->error.message, err));
     GM_TRY(gm_buf_add_c(out, "</p>\n", err));
 done:
@@ -156,15 +162,17 @@ static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, s
     size_t n_regions = 0;
     for (size_t i = 0; i < post->n_entities; i++)
         n_regions += post->entities[i].n_regions;
-    GM_TRY(gm_buf_printf(out, err, "<article class=\"post\" id=\"p%zu\"%s%s%s data-types=\"\n", number,
-                         post->image.n || post->pixels ? " data-image" : "", n_regions ? " data-regions" : "",
+    GM_TRY(gm_buf_printf(out, err, "<article class=\"post\" id=\"p%zu\"%s%s%s data-types=\"\n",
+                         number, post->image.n || post->pixels ? " data-image" : "",
+                         n_regions ? " data-regions" : "",
                          post->error.stage.n ? " data-error" : ""));
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(add_element(out, "", post->entities[i].type, "\n", err));
     GM_TRY(gm_buf_printf(out, err, "\">\n<header><h2><a href=\"#p%zu\">", number));
     GM_TRY(gm_html_text(out, post->id.n ? post->id : GM_STR("(no id)"), err));
     GM_TRY(gm_buf_add_c(out, "</a></h2>", err));
-    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", file_name(post->image), "</span>", err));
+    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", file_name(post->image), "</span>",
+                       err));
     GM_TRY(gm_buf_add_c(out, "</header>\n<div class=\"body\">\n", err));
 done:
     return st;
@@ -180,8 +188,8 @@ enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size
     GM_TRY(add_text(out, post, err));
     GM_TRY(add_error(out, post, err));
     GM_TRY(add_table(out, post, err));
-    GM_TRY(add_element(out, "<details><summary>Knowledge</summary><p dir=\"auto\">", post->knowledge,
-                       "</p></details>\n", err));
+    GM_TRY(add_element(out, "<details><summary>Knowledge</summary><p dir=\"auto\">",
+                       post->knowledge, "</p></details>\n", err));
     GM_TRY(gm_buf_add_c(out, "</div>\n</div>\n</article>\n", err));
 done:
     return st;

@@ -49,7 +49,8 @@ enum gm_status gm_marks_of(struct gm_arena *a, const struct gm_post *post, struc
 }
 
 /* The mask at another size, each pixel the nearest of the old ones. */
-static uint8_t *scaled(const uint8_t *mask, uint32_t mask_w, uint32_t mask_h, uint32_t w, uint32_t h)
+static uint8_t *scaled(const uint8_t *mask, uint32_t mask_w, uint32_t mask_h, uint32_t w,
+                       uint32_t h)
 {
     uint8_t *to = gm_alloc((size_t)w * h, 1);
     for (size_t y = 0; to && y < h; y++)

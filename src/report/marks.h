@@ -12,8 +12,8 @@ struct gm_mark {
     size_t entity;   /* index in post->entities */
 };
 
-/* gm_marks_of - marks of the post's entities, sorted; of two that overlap, the one that begins first
- * (the longer one, when both do) is marked. *out lives in the arena. Errors: NOMEM. */
+/* gm_marks_of - marks of the post's entities, sorted; of two that overlap, the one that begins
+ * first (the longer one, when both do) is marked. *out lives in the arena. Errors: NOMEM. */
 enum gm_status gm_marks_of(struct gm_arena *a, const struct gm_post *post, struct gm_mark **out,
                            size_t *n, struct gm_error *err) GM_NODISCARD;
 

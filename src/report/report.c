@@ -27,7 +27,10 @@ struct gm_report {
     size_t n_posts, n_images, n_entities, n_visible, n_boxes, n_masks, n_errors;
 };
 
-static struct gm_str style(void) { return (struct gm_str){(const char *)page_css, sizeof page_css}; }
+static struct gm_str style(void)
+{
+    return (struct gm_str){(const char *)page_css, sizeof page_css};
+}
 static struct gm_str script(void) { return (struct gm_str){(const char *)page_js, sizeof page_js}; }
 
 static int hex_digit(char c) { return c <= '9' ? c - '0' : c - 'a' + 10; }
@@ -40,10 +43,11 @@ static enum gm_status add_policy(struct gm_buf *b, struct gm_error *err)
     gm_sha256(script(), hex);
     for (size_t i = 0; i < sizeof digest; i++)
         digest[i] = (char)(hex_digit(hex[2 * i]) << 4 | hex_digit(hex[2 * i + 1]));
-    GM_TRY(gm_buf_add_c(b,
-                        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
-                        "img-src data:; style-src 'unsafe-inline'; script-src 'sha256-",
-                        err));
+    GM_TRY(
+        gm_buf_add_c(b,
+                     "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
+                     "img-src data:; style-src 'unsafe-inline'; script-src 'sha256-",
+                     err));
     GM_TRY(gm_html_base64(b, (struct gm_str){digest, sizeof digest}, err));
     GM_TRY(gm_buf_add_c(b, "'\">\n", err));
 done:
@@ -108,7 +112,8 @@ static enum gm_status count_type(struct gm_report *r, struct gm_str type, struct
     return GM_OK;
 }
 
-static enum gm_status count_post(struct gm_report *r, const struct gm_post *post, struct gm_error *err)
+static enum gm_status count_post(struct gm_report *r, const struct gm_post *post,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     r->n_posts++;
@@ -143,13 +148,15 @@ static enum gm_status add_totals(const struct gm_report *r, struct gm_buf *b, st
     const struct {
         const char *name;
         size_t n;
-    } rows[] = {{"posts", r->n_posts},      {"with an image", r->n_images}, {"entities", r->n_entities},
-                {"found in the image", r->n_visible}, {"boxes", r->n_boxes}, {"masks", r->n_masks},
+    } rows[] = {{"posts", r->n_posts},        {"with an image", r->n_images},
+                {"entities", r->n_entities},  {"found in the image", r->n_visible},
+                {"boxes", r->n_boxes},        {"masks", r->n_masks},
                 {"failed posts", r->n_errors}};
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(b, "<dl>", err));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        GM_TRY(gm_buf_printf(b, err, "<div><dt>%s</dt><dd>%zu</dd></div>", rows[i].name, rows[i].n));
+        GM_TRY(
+            gm_buf_printf(b, err, "<div><dt>%s</dt><dd>%zu</dd></div>", rows[i].name, rows[i].n));
     GM_TRY(gm_buf_add_c(b, "</dl>\n", err));
 done:
     return st;
@@ -168,16 +175,17 @@ static enum gm_status add_filters(const struct gm_report *r, struct gm_buf *b, s
         GM_TRY(gm_html_text(b, r->types[i].name, err));
         GM_TRY(gm_buf_printf(b, err, " <span>%zu</span></button>", r->types[i].n));
     }
-    GM_TRY(gm_buf_add_c(b,
-                        "</fieldset><label>Posts <select id=\"which\"><option value=\"\">all</option>"
-                        "<option value=\"regions\">with boxes</option>"
-                        "<option value=\"unfound\">with an image, without boxes</option>"
-                        "<option value=\"text\">without an image</option>"
-                        "<option value=\"error\">that failed</option></select></label>"
-                        "<label>Find <input id=\"words\" type=\"search\" placeholder=\"text or id\">"
-                        "</label><label><input id=\"objects\" type=\"checkbox\"> all detected objects"
-                        "</label><output id=\"shown\"></output></form>\n",
-                        err));
+    GM_TRY(
+        gm_buf_add_c(b,
+                     "</fieldset><label>Posts <select id=\"which\"><option value=\"\">all</option>"
+                     "<option value=\"regions\">with boxes</option>"
+                     "<option value=\"unfound\">with an image, without boxes</option>"
+                     "<option value=\"text\">without an image</option>"
+                     "<option value=\"error\">that failed</option></select></label>"
+                     "<label>Find <input id=\"words\" type=\"search\" placeholder=\"text or id\">"
+                     "</label><label><input id=\"objects\" type=\"checkbox\"> all detected objects"
+                     "</label><output id=\"shown\"></output></form>\n",
+                     err));
 done:
     return st;
 }
@@ -188,11 +196,14 @@ static enum gm_status write_foot(struct gm_report *r, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct gm_buf *b = &r->card;
     gm_buf_reset(b);
-    GM_TRY(gm_buf_add_c(b, "</main>\n<section id=\"totals\" aria-label=\"Totals and filters\">\n", err));
+    GM_TRY(gm_buf_add_c(b, "</main>\n<section id=\"totals\" aria-label=\"Totals and filters\">\n",
+                        err));
     GM_TRY(add_totals(r, b, err));
     GM_TRY(add_filters(r, b, err));
-    GM_TRY(gm_buf_add_c(b, "</section>\n<footer>Made by gmner. Boxes and masks belong to the entity "
-                           "of the same colour and name.</footer>\n<script>", err));
+    GM_TRY(gm_buf_add_c(b,
+                        "</section>\n<footer>Made by gmner. Boxes and masks belong to the entity "
+                        "of the same colour and name.</footer>\n<script>",
+                        err));
     GM_TRY(gm_buf_add_str(b, script(), err));
     GM_TRY(gm_buf_add_c(b, "</script>\n</body>\n</html>\n", err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(b), err));

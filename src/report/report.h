@@ -21,7 +21,8 @@ enum gm_status gm_report_open(struct gm_report **out, const char *path, const ch
 enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post,
                              struct gm_error *err) GM_NODISCARD;
 
-/* gm_report_commit - write the totals and put the page in its place; frees r whatever the result. */
+/* gm_report_commit - write the totals and put the page in its place; frees r whatever the result.
+ */
 enum gm_status gm_report_commit(struct gm_report *r, struct gm_error *err) GM_NODISCARD;
 void gm_report_abort(struct gm_report *r); /* drop what was written; NULL-safe */
 

@@ -89,7 +89,8 @@ static enum gm_status add_spaces(struct view *v, size_t n, struct gm_error *err)
 }
 
 /* A cell of `columns`, and two spaces behind it. */
-static enum gm_status add_cell(struct view *v, struct gm_str s, size_t columns, struct gm_error *err)
+static enum gm_status add_cell(struct view *v, struct gm_str s, size_t columns,
+                               struct gm_error *err)
 {
     size_t used;
     enum gm_status st = add_cut(v, s, columns, &used, err);
@@ -116,7 +117,8 @@ static enum gm_status type_style(struct view *v, struct gm_str type, const char 
 {
     char sgr[40];
     struct gm_color c = gm_palette_color(type);
-    snprintf(sgr, sizeof sgr, "0;%s%d;48;5;%d", weight, gm_palette_ink(c).r ? 97 : 30, xterm_color(c));
+    snprintf(sgr, sizeof sgr, "0;%s%d;48;5;%d", weight, gm_palette_ink(c).r ? 97 : 30,
+             xterm_color(c));
     return style(v, sgr, err);
 }
 
@@ -238,7 +240,8 @@ static enum gm_status add_table(struct view *v, const struct gm_post *post, stru
         name = a > name ? a : name;
         type = b > type ? b : type;
     }
-    v->name_columns = limited(name, strlen("entity"), limited(v->opts->columns / 3, MIN_NAME, SIZE_MAX));
+    v->name_columns =
+        limited(name, strlen("entity"), limited(v->opts->columns / 3, MIN_NAME, SIZE_MAX));
     v->type_columns = limited(type, strlen("type"), MAX_TYPE);
     GM_TRY(style(v, "2", err));
     GM_TRY(add_spaces(v, 2, err));

@@ -1,5 +1,5 @@
-/* Cut and damaged files: an error or a picture, never a crash, a leak or endless work (the sanitizer
- * build makes these tests sharp). */
+/* Cut and damaged files: an error or a picture, never a crash, a leak or endless work (the
+ * sanitizer build makes these tests sharp). */
 #include "image_files.h"
 
 #include "base/rng.h"

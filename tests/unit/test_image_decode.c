@@ -27,7 +27,8 @@ static void decodes_as_pillow_does(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
-/* The eight orientations of a picture of numbered pixels, by EXIF's definition of row 0, column 0. */
+/* The eight orientations of a picture of numbered pixels, by EXIF's definition of row 0, column 0.
+ */
 static void turns_every_way(void **state)
 {
     (void)state;
@@ -100,7 +101,8 @@ static void refuses_huge_headers(void **state)
     /* WebP's canvas is at most 16384 x 16384, which is over the limit on all pixels. */
     static const char webp[] = "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0"
                                "VP8 \0\0\0\0";
-    struct gm_str files[] = {{jpeg, sizeof jpeg - 1}, {png, sizeof png - 1}, {webp, sizeof webp - 1}};
+    struct gm_str files[] = {
+        {jpeg, sizeof jpeg - 1}, {png, sizeof png - 1}, {webp, sizeof webp - 1}};
     for (int i = 0; i < 3; i++) {
         struct gm_error err;
         struct gm_image *im;
@@ -147,7 +149,8 @@ static void writes_what_it_reads(void **state)
 static void survives_lack_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"cmyk.jpg", "exif6.jpg", "alpha.png", "exif6.png", "alpha.webp"};
+    static const char *const names[] = {"cmyk.jpg", "exif6.jpg", "alpha.png", "exif6.png",
+                                        "alpha.webp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         enum gm_status st = GM_ENOMEM;
         for (size_t nth = 1; st != GM_OK && nth < 500; nth++) {

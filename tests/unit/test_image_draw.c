@@ -43,7 +43,8 @@ static void boxes_have_their_frame(void **state)
     gm_image_free(im);
 }
 
-/* Whatever the coordinates are, nothing outside the picture is written (sharp with the sanitizer). */
+/* Whatever the coordinates are, nothing outside the picture is written (sharp with the sanitizer).
+ */
 static void odd_coordinates_are_cut_off(void **state)
 {
     (void)state;
@@ -128,7 +129,8 @@ static void types_have_their_colors(void **state)
     static const char *const types[] = {"PER", "ORG", "LOC", "OTHER"};
     for (int i = 0; i < 4; i++)
         for (int k = 0; k < i; k++)
-            assert_false(same(gm_palette_color(gm_str(types[i])), gm_palette_color(gm_str(types[k]))));
+            assert_false(
+                same(gm_palette_color(gm_str(types[i])), gm_palette_color(gm_str(types[k]))));
     assert_true(same(gm_palette_color(GM_STR("PER")), gm_palette_color(GM_STR("person"))));
     assert_true(same(gm_palette_color(GM_STR("MISC")), gm_palette_color(GM_STR("OTHER"))));
     assert_true(same(gm_palette_color(GM_STR("Vessel")), gm_palette_color(GM_STR("vessel"))));

@@ -1,5 +1,5 @@
-/* COCO's run-length encoding against pycocotools, hostile counts, and mask measures against counting
- * pixel by pixel. */
+/* COCO's run-length encoding against pycocotools, hostile counts, and mask measures against
+ * counting pixel by pixel. */
 #include "image_files.h"
 
 #include "base/rng.h"
@@ -65,7 +65,8 @@ static void random_masks_come_back(void **state)
         struct gm_error err;
         struct gm_arena a;
         struct gm_str counts;
-        uint32_t h = (uint32_t)gm_rng_below(&rng, 90) + 1, w = (uint32_t)gm_rng_below(&rng, 150) + 1;
+        uint32_t h = (uint32_t)gm_rng_below(&rng, 90) + 1,
+                 w = (uint32_t)gm_rng_below(&rng, 150) + 1;
         double density = gm_rng_uniform(&rng);
         uint8_t *m = gm_alloc((size_t)h * w, 1), *back = gm_alloc((size_t)h * w, 1);
         for (size_t i = 0; i < (size_t)h * w; i++) /* any value but 0 is inside */

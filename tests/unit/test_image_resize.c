@@ -13,7 +13,8 @@ static void equals_pillow_within_one_level(void **state)
     char name[64];
     int n = 0;
     assert_non_null(f);
-    while (fscanf(f, "%f %f %f %f %u %u %63s", &box[0], &box[1], &box[2], &box[3], &w, &h, name) == 7) {
+    while (fscanf(f, "%f %f %f %f %u %u %63s", &box[0], &box[1], &box[2], &box[3], &w, &h, name) ==
+           7) {
         struct gm_error err;
         struct gm_image *got, *want = golden_image(name);
         must(gm_image_resize(&got, src, box, w, h, &err), &err);

@@ -64,7 +64,8 @@ static void shows_all_of_a_post(void **state)
     expect(&page, "class=\"label\" data-e=\"0\"", 2);
     expect(&page, "<tr data-e=\"1\"", 1);
     expect(&page, "<span class=\"has\">mask</span>", 1);
-    expect(&page, "style=\"--c:0,114,178\"", 5); /* mark, two regions, row, filter; labels have more */
+    expect(&page, "style=\"--c:0,114,178\"",
+           5); /* mark, two regions, row, filter; labels have more */
     expect(&page, "<dt>boxes</dt><dd>2</dd>", 1);
     expect(&page, "<dt>found in the image</dt><dd>1</dd>", 1);
     expect(&page, "<dt>masks</dt><dd>1</dd>", 1);
@@ -79,13 +80,17 @@ static void shows_all_of_a_post(void **state)
 static void nothing_becomes_markup(void **state)
 {
     (void)state;
-    const char *posts[] = {
-        "{\"id\": \"" EVIL "\", \"text\": \"" EVIL "\", \"image\": \"" EVIL "\", \"caption\": \"" EVIL "\","
-        " \"knowledge\": \"" EVIL "\", \"entities\": [{\"text\": \"" EVIL "\", \"type\": \"" EVIL "\","
-        " \"fine_type\": \"" EVIL "\", \"start\": 0, \"end\": 62, \"score\": 1, \"source\": \"tag\","
-        " \"note\": \"" EVIL "\", \"expression\": \"" EVIL "\", \"regions\": [{\"box\": [0, 0, 9, 9],"
-        " \"score\": 1, \"label\": \"" EVIL "\", \"note\": \"" EVIL "\"}]}],"
-        " \"error\": {\"stage\": \"" EVIL "\", \"code\": \"io\", \"message\": \"" EVIL "\"}}"};
+    const char *posts[] = {"{\"id\": \"" EVIL "\", \"text\": \"" EVIL "\", \"image\": \"" EVIL
+                           "\", \"caption\": \"" EVIL "\","
+                           " \"knowledge\": \"" EVIL "\", \"entities\": [{\"text\": \"" EVIL
+                           "\", \"type\": \"" EVIL "\","
+                           " \"fine_type\": \"" EVIL
+                           "\", \"start\": 0, \"end\": 62, \"score\": 1, \"source\": \"tag\","
+                           " \"note\": \"" EVIL "\", \"expression\": \"" EVIL
+                           "\", \"regions\": [{\"box\": [0, 0, 9, 9],"
+                           " \"score\": 1, \"label\": \"" EVIL "\", \"note\": \"" EVIL "\"}]}],"
+                           " \"error\": {\"stage\": \"" EVIL
+                           "\", \"code\": \"io\", \"message\": \"" EVIL "\"}}"};
     struct gm_buf page = page_of(posts, 1, "<b>\"'&");
     expect(&page, "<h1>&lt;b&gt;&quot;&#39;&amp;</h1>", 1);
     expect(&page, "<script>alert", 0);
@@ -137,11 +142,13 @@ static void broken_pictures_are_told(void **state)
 static void odd_regions_are_left_out(void **state)
 {
     (void)state;
-    const char *posts[] = {
-        "{\"id\": \"a\", \"text\": \"x\", \"image\": \"" GOLDEN "source.png\", \"entities\": [{\"text\":"
-        " \"x\", \"type\": \"T\", \"start\": 0, \"end\": 1, \"score\": 1, \"source\": \"tag\", \"regions\": ["
-        "{\"box\": [-50, -50, 1e9, 20], \"score\": 1, \"mask\": {\"size\": [97, 173], \"counts\": \"0\"}},"
-        "{\"box\": [500, 500, 600, 600], \"score\": 1}]}]}"};
+    const char *posts[] = {"{\"id\": \"a\", \"text\": \"x\", \"image\": \"" GOLDEN
+                           "source.png\", \"entities\": [{\"text\":"
+                           " \"x\", \"type\": \"T\", \"start\": 0, \"end\": 1, \"score\": 1, "
+                           "\"source\": \"tag\", \"regions\": ["
+                           "{\"box\": [-50, -50, 1e9, 20], \"score\": 1, \"mask\": {\"size\": [97, "
+                           "173], \"counts\": \"0\"}},"
+                           "{\"box\": [500, 500, 600, 600], \"score\": 1}]}]}"};
     struct gm_buf page = page_of(posts, 1, "t");
     expect(&page, "<path", 0);
     expect(&page, "<rect x=\"0.0\" y=\"0.0\" width=\"173.0\" height=\"20.0\"/>", 1);
@@ -153,9 +160,14 @@ static void odd_regions_are_left_out(void **state)
 static void base64_is_rfc_4648(void **state)
 {
     (void)state;
-    static const char *const pairs[][2] = {{"", ""},         {"f", "Zg=="},         {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
-                                           {"foobar", "Zm9vYmFy"}, {"\xff\xfe\xfd", "//79"}};
+    static const char *const pairs[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
+                                           {"foobar", "Zm9vYmFy"},
+                                           {"\xff\xfe\xfd", "//79"}};
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         struct gm_buf b;
         struct gm_error err;

@@ -43,7 +43,8 @@ static void colors_of_the_palette(void **state)
 {
     (void)state;
     struct gm_buf out = terminal_of(POST_WITH_IMAGE, true, 80);
-    assert_non_null(strstr(out.p, "\x1b[0;1;97;48;5;25m Ana Ruiz\x1b[0;97;48;5;25m PER \x1b[0m in "));
+    assert_non_null(
+        strstr(out.p, "\x1b[0;1;97;48;5;25m Ana Ruiz\x1b[0;97;48;5;25m PER \x1b[0m in "));
     assert_non_null(strstr(out.p, "\x1b[0m\n"));
     gm_buf_clear(&out);
 }
@@ -52,21 +53,26 @@ static void colors_of_the_palette(void **state)
 static void texts_are_harmless_and_aligned(void **state)
 {
     (void)state;
-    struct gm_buf out = terminal_of(
-        "{\"id\": \"a\\u001b]0;x\\u0007\", \"text\": \"\\u001b[2J\\u009b1m\\u202e \\u9824\\u548c\\u5712\\n"
-        "a name that is much too long for its column\","
-        " \"entities\": ["
-        "{\"text\": \"\\u9824\\u548c\\u5712\", \"type\": \"LOC\", \"start\": 9, \"end\": 12, \"score\": 1, \"source\": \"t\"},"
-        "{\"text\": \"a name that is much too long for its column\", \"type\": \"ATYPETHATISTOOLONGTOO\","
-        " \"start\": 13, \"end\": 56, \"score\": 1, \"source\": \"t\"}]}",
-        false, 60);
+    struct gm_buf out =
+        terminal_of("{\"id\": \"a\\u001b]0;x\\u0007\", \"text\": \"\\u001b[2J\\u009b1m\\u202e "
+                    "\\u9824\\u548c\\u5712\\n"
+                    "a name that is much too long for its column\","
+                    " \"entities\": ["
+                    "{\"text\": \"\\u9824\\u548c\\u5712\", \"type\": \"LOC\", \"start\": 9, "
+                    "\"end\": 12, \"score\": 1, \"source\": \"t\"},"
+                    "{\"text\": \"a name that is much too long for its column\", \"type\": "
+                    "\"ATYPETHATISTOOLONGTOO\","
+                    " \"start\": 13, \"end\": 56, \"score\": 1, \"source\": \"t\"}]}",
+                    false, 60);
     assert_null(strchr(out.p, '\x1b'));
     assert_null(strchr(out.p, '\x07'));
     assert_null(strstr(out.p, "\xc2\x9b"));
     assert_null(strstr(out.p, "\xe2\x80\xae"));
     assert_non_null(strstr(out.p, "[頤和園|LOC]"));
-    assert_non_null(strstr(out.p, "\n  頤和園                LOC               1.00      -         -\n"));
-    assert_non_null(strstr(out.p, "\n  a name that is much…  ATYPETHATISTOOL…  1.00      -         -\n"));
+    assert_non_null(
+        strstr(out.p, "\n  頤和園                LOC               1.00      -         -\n"));
+    assert_non_null(
+        strstr(out.p, "\n  a name that is much…  ATYPETHATISTOOL…  1.00      -         -\n"));
     gm_buf_clear(&out);
     assert_int_equal(gm_alloc_live(), 0);
 }
@@ -144,11 +150,13 @@ static void pictures_are_annotated(void **state)
     size_t left = (480 - 173) / 2;
     assert_true(near_color(im, left + 40, 60, 0, 114, 178));  /* left side of the first box */
     assert_true(near_color(im, left + 101, 60, 0, 114, 178)); /* and of the second */
-    const uint8_t *in = im->rgb + (80 * im->w + left + 50) * 3, *was = before->rgb + (80 * 173 + 50) * 3;
-    assert_true(near_color(im, left + 50, 80, (int)(was[0] * 0.65), (int)(was[1] * 0.65 + 114 * 0.35),
-                           (int)(was[2] * 0.65 + 178 * 0.35)));
+    const uint8_t *in = im->rgb + (80 * im->w + left + 50) * 3,
+                  *was = before->rgb + (80 * 173 + 50) * 3;
+    assert_true(near_color(im, left + 50, 80, (int)(was[0] * 0.65),
+                           (int)(was[1] * 0.65 + 114 * 0.35), (int)(was[2] * 0.65 + 178 * 0.35)));
     assert_memory_not_equal(in, was, 3);
-    assert_memory_equal(im->rgb + (10 * im->w + left + 160) * 3, before->rgb + (10 * 173 + 160) * 3, 3);
+    assert_memory_equal(im->rgb + (10 * im->w + left + 160) * 3, before->rgb + (10 * 173 + 160) * 3,
+                        3);
     size_t marked = 0; /* the text's entities stand on their colours */
     for (size_t i = 97 * 480; i < (size_t)im->w * im->h; i++)
         marked += near_color(im, i % 480, i / 480, 0, 114, 178);
@@ -173,7 +181,9 @@ static void long_texts_are_cut(void **state)
     struct gm_image *im;
     struct gm_buf json;
     gm_buf_init(&json, 1 << 22);
-    must(gm_buf_add_c(&json, "{\"id\": \"p\", \"image\": \"" GOLDEN "source.png\", \"text\": \"", &err), &err);
+    must(gm_buf_add_c(&json, "{\"id\": \"p\", \"image\": \"" GOLDEN "source.png\", \"text\": \"",
+                      &err),
+         &err);
     for (int i = 0; i < 100000; i++)
         must(gm_buf_add_c(&json, i % 100 ? "word " : "北京市", &err), &err);
     must(gm_buf_add_c(&json, "\"}", &err), &err);
