@@ -1,0 +1,240 @@
+"""Training and tagging as a user does it, with a tiny encoder made here: what is found, text of every
+kind, and model directories that are broken in every way."""
+import copy
+import json
+import os
+import shutil
+import tempfile
+
+import gm
+import tiny_model
+
+NAMES = ("Anna", "Bert", "Carla")
+PLACES = ("Berlin", "Paris", "Rome")
+RECIPE = os.path.join(gm.HOME, "recipes", "tag.yaml")
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-tagging-")
+
+
+def conll():
+    posts = []
+    for i in range(60):
+        name, place = NAMES[i % 3], PLACES[i // 3 % 3]
+        words = [["@", "O"]] * (i % 4 == 1) + [[name, "B-PER"]] + [[":", "O"]] * (i % 3 == 1)
+        words += [["lives" if i % 2 else "visits", "O"], ["in", "O"], [place, "B-LOC"],
+                  [".!"[i % 5 == 1], "O"]]
+        posts.append(f"IMGID:{i}\n" + "".join(f"{w}\t{t}\n" for w, t in words) + "\n")
+    return "".join(posts)
+
+
+def model():
+    """The directory of a tagger trained on the sentences above; made once."""
+    path = os.path.join(_dir.name, "model")
+    if not os.path.isdir(path):
+        encoder, data = os.path.join(_dir.name, "encoder"), os.path.join(_dir.name, "train.txt")
+        tiny_model.write(encoder)
+        with open(data, "w", encoding="utf-8") as f:
+            f.write(conll())
+        gm.expect_ok(gm.run("train", "--task", "ner", "--train", data, "--dev", data, "--encoder",
+                            encoder, "-o", path, "--epochs", "20", "--lr", "0.005", "--seed", "1",
+                            "--precision", "f32"))
+    return path
+
+
+def tag(posts, *args, tagger=None):
+    lines = "".join(json.dumps(p) + "\n" for p in posts)
+    return gm.run("predict", "-", "--recipe", "tag", "--tagger", tagger or model(), *args, stdin=lines)
+
+
+def check_offsets(post):
+    for e in post["entities"]:
+        assert post["text"][e["start"]:e["end"]] == e["text"] and e["text"], e
+        assert 0 <= e["score"] <= 1 and e["source"] == "tag", e
+
+
+def test_learns():
+    r = gm.expect_ok(tag([{"text": "Carla visits in Rome ."}, {"text": "@Anna: lives in Paris!"}]))
+    found = [[(e["text"], e["type"]) for e in p["entities"]] for p in r.posts]
+    assert found == [[("Carla", "PER"), ("Rome", "LOC")], [("Anna", "PER"), ("Paris", "LOC")]], found
+    for p in r.posts:
+        check_offsets(p)
+
+
+def test_gold_entities_are_replaced():
+    """A CoNLL file's tags are gold, not predictions: `tag` finds its own; eval compares the two."""
+    model()
+    data = os.path.join(_dir.name, "train.txt")
+    out = os.path.join(_dir.name, "out.jsonl")
+    gm.expect_ok(gm.run("predict", data, "--recipe", "tag", "--tagger", model(), "-o", out))
+    with open(out, encoding="utf-8") as f:
+        posts = [json.loads(line) for line in f]
+    assert len(posts) == 60 and all(e["source"] == "tag" for p in posts for e in p["entities"])
+    result = json.loads(gm.expect_ok(gm.run("eval", "--gold", data, "--pred", out, "--json")).out)
+    assert result["f1"] > 0.95, result
+    spoilt = posts[0]
+    spoilt["entities"] = [{"start": 0, "end": 1, "type": "XXX"}]
+    r = gm.expect_ok(tag([spoilt]))
+    assert all(e["type"] != "XXX" for e in r.posts[0]["entities"]), r.out
+
+
+def test_text_of_every_kind():
+    texts = ["", " ", "\n\t", "!", "\U0001F600\U0001F468\u200d\U0001F469\u200d\U0001F467 Anna \u2764\ufe0f in Rome",
+             "\u0410\u043d\u043d\u0430 \u0436\u0438\u0432\u0451\u0442 \u0432 \u041c\u043e\u0441\u043a\u0432\u0435",
+             "\u5f20\u4f1f\u4f4f\u5728\u5317\u4eac", "\u0645\u0631\u062d\u0628\u0627 Anna",
+             "x" * 100000, "Anna lives in Rome . " * 500, "a\u0301" * 300 + " Rome", "\u0000Anna\u0007 in Rome",
+             "https://t.co/" + "a" * 5000 + " Anna", "''''____####@@@@", "\ufeffAnna", "\u202eAnna\u202c"]
+    r = gm.expect_ok(tag([{"id": str(i), "text": t} for i, t in enumerate(texts)]))
+    assert len(r.posts) == len(texts)
+    for p, text in zip(r.posts, texts):
+        assert p["text"] == text
+        check_offsets(p)
+    # Nothing is cut: entities are found far behind the encoder's 64 positions.
+    assert len(r.posts[9]["entities"]) == 1000, len(r.posts[9]["entities"])
+
+
+def test_tokens():
+    r = gm.expect_ok(tag([{"tokens": ["Anna", "lives", "in", "Rome"]}, {"tokens": []}, {"tokens": ["", "Rome"]}]))
+    assert [e["text"] for e in r.posts[0]["entities"]] == ["Anna", "Rome"], r.out
+    for p in r.posts:
+        check_offsets(p)
+
+
+def test_a_million_words():
+    r = gm.expect_ok(tag([{"id": "big", "text": "Anna lives in Rome . " * 200000}, {"id": "small", "text": "Anna"}]))
+    assert [p["id"] for p in r.posts] == ["big", "small"]
+    assert r.posts[0]["entities"][-1]["end"] > 4000000
+    check_offsets(r.posts[0])
+
+
+def test_same_result():
+    posts = [{"text": f"{n} visits in {p} with {m}"} for n in NAMES for p in PLACES for m in NAMES] * 5
+    first = gm.expect_ok(tag(posts, "--threads", "1", "--precision", "f32")).out
+    assert gm.expect_ok(tag(posts, "--threads", "1", "--precision", "f32")).out == first
+
+
+def test_bad_settings():
+    with gm.Folder() as d:
+        path = d.write("r.yaml", "name: x\nstages:\n  - stage: tag\n    colour: red\n")
+        gm.expect(gm.run("predict", "--recipe", path, "--text", "x"), 1, "stage tag", "\"colour\"")
+        path = d.write("r.yaml", "name: x\nstages:\n  - stage: tag\n    model: none\n")
+        gm.expect(gm.run("predict", "--recipe", path, "--text", "x"), 1, "no model \"none\"; known are:")
+
+
+class Broken:
+    """A copy of the model for a test to spoil."""
+
+    def __enter__(self):
+        self._d = tempfile.TemporaryDirectory(prefix="gm-e2e-broken-")
+        self.path = os.path.join(self._d.name, "model")
+        shutil.copytree(model(), self.path)
+        self.weights = os.path.join(self.path, "model.safetensors")
+        return self
+
+    def __exit__(self, *_):
+        self._d.cleanup()
+
+    def expect(self, *parts):
+        out = os.path.join(self._d.name, "out.jsonl")
+        gm.expect(tag([{"text": "Anna lives in Rome"}], "-o", out, tagger=self.path), 1, "stage tag: ",
+                  self.path, *parts)
+        assert not os.path.exists(out)
+
+
+def test_missing_files():
+    for name in os.listdir(model()):
+        if name.endswith((".json", ".safetensors")):
+            with Broken() as b:
+                os.unlink(os.path.join(b.path, name))
+                b.expect()
+            with Broken() as b:
+                open(os.path.join(b.path, name), "w", encoding="utf-8").close()
+                b.expect(name)
+            with Broken() as b:
+                with open(os.path.join(b.path, name), "w", encoding="utf-8") as f:
+                    f.write("}not what it should be{" * 3)
+                b.expect(name)
+
+
+def test_not_a_tagger():
+    with gm.Folder() as d:
+        gm.expect(tag([{"text": "x"}], tagger=d.path), 1, "stage tag: ", d.path)
+        model()
+        encoder = os.path.join(_dir.name, "encoder")
+        gm.expect(tag([{"text": "x"}], tagger=encoder), 1, encoder)
+
+
+def spoil(change, *parts):
+    """change(header, data) gives the new (header, data, claimed header length or None)."""
+    with Broken() as b:
+        header, data = tiny_model.read_raw(b.weights)
+        header, data, claimed = change(copy.deepcopy(header), data)
+        raw = header if isinstance(header, bytes) else json.dumps(header).encode()
+        tiny_model.write_raw(b.weights, raw, data, claimed)
+        b.expect("model.safetensors", *parts)
+
+
+def with_entry(name_part, **fields):
+    def change(header, data):
+        name = next(n for n in header if name_part in n)
+        header[name].update(fields)
+        return header, data, None
+    return change
+
+
+def test_truncated_weights():
+    with Broken() as b:
+        size = os.path.getsize(b.weights)
+        for keep in (1, 7, 8, 100, size // 2, size - 1):
+            os.truncate(b.weights, keep)
+            b.expect("model.safetensors")
+            shutil.copy(os.path.join(model(), "model.safetensors"), b.weights)
+
+
+def test_broken_header():
+    spoil(lambda h, d: (h, d, 1 << 62), "header of")
+    spoil(lambda h, d: (h, d, (1 << 64) - 1), "header of")
+    spoil(lambda h, d: (h, d, len(json.dumps(h)) + len(d) + 64), "header of")
+    spoil(lambda h, d: (b" " * (100 << 20) + b"{}", b"", None))
+    spoil(lambda h, d: (b"[" * 200000 + b"]" * 200000, d, None))
+    spoil(lambda h, d: (b"[]", d, None))
+    spoil(lambda h, d: (b"\xff\xfe{}", d, None))
+
+
+def test_broken_tensors():
+    spoil(with_entry("classifier.weight", dtype="Q7"), "classifier.weight", "Q7")
+    spoil(with_entry("classifier.weight", dtype=3), "classifier.weight")
+    spoil(with_entry("classifier.weight", shape=[1 << 40, 1 << 40]), "classifier.weight")
+    spoil(with_entry("classifier.weight", shape=[1 << 32, 1 << 32]), "classifier.weight")
+    spoil(with_entry("classifier.weight", shape=[-1, 32]), "classifier.weight")
+    spoil(with_entry("classifier.weight", shape="big"), "classifier.weight")
+    spoil(with_entry("classifier.weight", data_offsets=[0, 4]))
+    spoil(with_entry("classifier.weight", data_offsets=[8, 4]))
+    spoil(with_entry("classifier.weight", data_offsets=[0, 1 << 62]))
+    spoil(with_entry("classifier.weight", data_offsets=None))
+    spoil(lambda h, d: (h, d + b"\0" * 16, None))
+
+
+def test_wrong_tensors():
+    def without(part):
+        """Tensors whose names hold `part` are left out, the data closed up."""
+        def change(header, data):
+            kept, out = {}, b""
+            for name, e in header.items():
+                if name == "__metadata__" or part in name:
+                    continue
+                a, z = e["data_offsets"]
+                kept[name] = {**e, "data_offsets": [len(out), len(out) + z - a]}
+                out += data[a:z]
+            return kept, out, None
+        return change
+
+    def transposed(header, data):
+        name = next(n for n in header if "intermediate.dense.weight" in n)
+        header[name]["shape"].reverse()
+        return header, data, None
+
+    for part in ("crf.transitions", "classifier.weight", "query.bias", "case_embeddings"):
+        spoil(without(part), part)
+    spoil(transposed, "intermediate.dense.weight")
+
+
+gm.main(globals())
