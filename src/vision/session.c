@@ -79,9 +79,11 @@ static enum gm_status compile(struct gm_session *s, const ov_model_t *model, str
 {
     char threads[32];
     snprintf(threads, sizeof threads, "%zu", gm_threads());
+    /* Not pinned: several of our processes on one machine would all sit on its first cores. */
     ov_status_e rc = s->ov.ov_core_compile_model(
-        s->core, model, "CPU", 6, &s->compiled, "INFERENCE_NUM_THREADS", threads, "PERFORMANCE_HINT",
-        "LATENCY", "INFERENCE_PRECISION_HINT", "f32");
+        s->core, model, "CPU", 8, &s->compiled, "INFERENCE_NUM_THREADS", threads,
+        "PERFORMANCE_HINT", "LATENCY", "INFERENCE_PRECISION_HINT", "f32", "ENABLE_CPU_PINNING",
+        "NO");
     if (rc == OK)
         rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->request);
     if (rc != OK)
