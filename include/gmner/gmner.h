@@ -8,8 +8,8 @@
  *         puts(record);
  *     gm_predictor_free(p);
  *
- * Posts and records are JSON as docs/record.md describes it, one object each. Recipes and models are
- * found beside the program that runs, or in $GMNER_HOME. Nothing is printed, and nothing exits.
+ * Posts and records are JSON as docs/record.md describes it, one object each. Recipes and models
+ * are found beside the program that runs, or in $GMNER_HOME. Nothing is printed, and nothing exits.
  * Threads: one call at a time on one predictor; several predictors are independent. */
 #ifndef GMNER_H
 #define GMNER_H

@@ -53,12 +53,14 @@ static enum gm_status read_file_entry(struct gm_arena *a, const struct gm_json *
     if (st != GM_OK)
         return st;
     if (!path_is_inside(f->path))
-        return GM_FAIL(err, GM_EFORMAT, "\"path\": \"%s\" leads out of the model's folder", f->path);
+        return GM_FAIL(err, GM_EFORMAT, "\"path\": \"%s\" leads out of the model's folder",
+                       f->path);
     if (!gm_json_int(gm_json_get(j, "bytes"), &f->bytes) || f->bytes < 0)
         return GM_FAIL(err, GM_EFORMAT, "\"bytes\" of %s must be a whole number", f->path);
     if (strlen(f->sha256) != GM_SHA256_HEX - 1 ||
         strspn(f->sha256, "0123456789abcdef") != GM_SHA256_HEX - 1)
-        return GM_FAIL(err, GM_EFORMAT, "\"sha256\" of %s must be 64 lower-case hex digits", f->path);
+        return GM_FAIL(err, GM_EFORMAT, "\"sha256\" of %s must be 64 lower-case hex digits",
+                       f->path);
     return GM_OK;
 }
 
@@ -122,8 +124,9 @@ enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t 
     const char *dir = gm_home_path(a, "models");
     DIR *d = dir ? opendir(dir) : NULL;
     if (!d)
-        return GM_FAIL(err, GM_EIO, "no folder \"models\" beside the program; set GMNER_HOME to the "
-                                    "folder that has it");
+        return GM_FAIL(err, GM_EIO,
+                       "no folder \"models\" beside the program; set GMNER_HOME to the "
+                       "folder that has it");
     for (struct dirent *e; (e = readdir(d));) {
         if (!gm_str_ends(gm_str(e->d_name), GM_STR(".json")) || e->d_name[0] == '.')
             continue;
@@ -155,7 +158,8 @@ static const char *place(struct gm_arena *a, int i)
 
 enum { N_PLACES = 3 };
 
-/* The first of the places that has NAME (and FILE in it, unless NULL); NULL = none, or no memory. */
+/* The first of the places that has NAME (and FILE in it, unless NULL); NULL = none, or no memory.
+ */
 static const char *find(struct gm_arena *a, const char *name, const char *file)
 {
     struct stat sb;

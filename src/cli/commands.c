@@ -6,14 +6,11 @@
 #include <string.h>
 
 static const struct gm_command *const commands[] = {
-    &gm_cmd_predict,
-    &gm_cmd_view,
+    &gm_cmd_predict, &gm_cmd_view,
 #ifdef GM_CMD_TRAIN
     &gm_cmd_train,
 #endif
-    &gm_cmd_eval,
-    &gm_cmd_models,
-    &gm_cmd_help,
+    &gm_cmd_eval,    &gm_cmd_models, &gm_cmd_help,
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

@@ -44,7 +44,8 @@ static void option_head(const struct gm_option *o, char *text, size_t cap)
     char letter[8] = "";
     if (o->letter)
         snprintf(letter, sizeof letter, "-%c, ", o->letter);
-    snprintf(text, cap, "%s--%s%s%s", letter, o->name, o->value ? " " : "", o->value ? o->value : "");
+    snprintf(text, cap, "%s--%s%s%s", letter, o->name, o->value ? " " : "",
+             o->value ? o->value : "");
 }
 
 enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,

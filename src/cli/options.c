@@ -82,7 +82,8 @@ static struct place find(const struct gm_option_set *sets, size_t n_sets, const 
     size_t flat = 0;
     for (size_t s = 0; s < n_sets; s++)
         for (const struct gm_option *o = sets[s].table; o->name; o++, flat++)
-            if (letter ? o->letter == letter : strlen(o->name) == len && !memcmp(o->name, name, len))
+            if (letter ? o->letter == letter
+                       : strlen(o->name) == len && !memcmp(o->name, name, len))
                 return (struct place){o, (char *)sets[s].values + o->offset, flat};
     return (struct place){0};
 }
@@ -156,7 +157,9 @@ static enum gm_status set_value(const struct gm_option *o, const char *text, voi
 {
     bool yes = true;
     switch (o->kind) {
-    case GM_OPT_FLAG: memcpy(value, &yes, sizeof yes); return GM_OK;
+    case GM_OPT_FLAG:
+        memcpy(value, &yes, sizeof yes);
+        return GM_OK;
     case GM_OPT_CHOICE:
         if (!in_choices(o->value, text))
             return GM_FAIL(err, GM_EARG, "--%s: \"%s\" is none of %s", o->name, text, o->value);
@@ -166,7 +169,8 @@ static enum gm_status set_value(const struct gm_option *o, const char *text, voi
             return GM_FAIL(err, GM_EARG, "--%s: the value is empty", o->name);
         break;
     case GM_OPT_INT:
-    case GM_OPT_NUM: return set_number(o, text, value, err);
+    case GM_OPT_NUM:
+        return set_number(o, text, value, err);
     }
     memcpy(value, &text, sizeof text);
     return GM_OK;

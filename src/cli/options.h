@@ -10,26 +10,28 @@
 #include <stddef.h>
 
 enum gm_option_kind {
-    GM_OPT_FLAG,  /* bool, no value */
-    GM_OPT_STR,   /* const char *: any text, not empty; a file, a name */
-    GM_OPT_CHOICE,/* const char *: one of `choices` */
-    GM_OPT_INT,   /* long long in [min, max] */
-    GM_OPT_NUM    /* double in [min, max] */
+    GM_OPT_FLAG,   /* bool, no value */
+    GM_OPT_STR,    /* const char *: any text, not empty; a file, a name */
+    GM_OPT_CHOICE, /* const char *: one of `choices` */
+    GM_OPT_INT,    /* long long in [min, max] */
+    GM_OPT_NUM     /* double in [min, max] */
 };
 
 /* One row. A table ends with a row whose name is NULL. */
 struct gm_option {
-    const char *name;    /* long name without "--" */
-    char letter;         /* short name; 0 = none */
+    const char *name; /* long name without "--" */
+    char letter;      /* short name; 0 = none */
     enum gm_option_kind kind;
-    size_t offset;       /* of the value in the command's struct */
-    const char *preset;  /* the default as text, read like a given value; NULL = zero bytes (NULL) */
-    double min, max;     /* INT and NUM */
-    const char *value;   /* what the value is called in the help: "FILE", "N"; CHOICE: "a|b|c" */
-    const char *help;    /* one sentence without the default, which the help adds */
+    size_t offset;      /* of the value in the command's struct */
+    const char *preset; /* the default as text, read like a given value; NULL = zero bytes (NULL) */
+    double min, max;    /* INT and NUM */
+    const char *value;  /* what the value is called in the help: "FILE", "N"; CHOICE: "a|b|c" */
+    const char *help;   /* one sentence without the default, which the help adds */
 };
 
+/* clang-format off */
 #define GM_OPTION_END {NULL, 0, GM_OPT_FLAG, 0, NULL, 0, 0, NULL, NULL}
+/* clang-format on */
 
 /* One table with the struct it fills. */
 struct gm_option_set {

@@ -30,8 +30,8 @@ static void out_free(struct gm_predict_out *o)
     gm_free(o);
 }
 
-enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *output, const char *html,
-                                   struct gm_error *err)
+enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *output,
+                                   const char *html, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     *out = NULL;
@@ -70,8 +70,8 @@ static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_
     return gm_arena_printf(a, "%s/%.*s", cwd, GM_STR_ARG(image));
 }
 
-/* In every file, relative image paths are relative to that file's folder. The reader has resolved the
- * post's path against the input's folder; here it becomes one that is right beside the output:
+/* In every file, relative image paths are relative to that file's folder. The reader has resolved
+ * the post's path against the input's folder; here it becomes one that is right beside the output:
  * unchanged where both files are in one folder. */
 static enum gm_status place_image(const struct gm_predict_out *o, struct gm_post *post,
                                   struct gm_error *err)

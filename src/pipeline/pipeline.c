@@ -27,14 +27,15 @@ static enum gm_status set_tagger(struct gm_recipe *r, const char *dir, struct gm
 {
     size_t n;
     if (!gm_is_dir(dir))
-        return GM_FAIL(err, GM_EARG, "%s: no such model folder; `gmner train --task ner` writes one",
-                       dir);
+        return GM_FAIL(err, GM_EARG,
+                       "%s: no such model folder; `gmner train --task ner` writes one", dir);
     const char *path = strchr(dir, '/') ? dir : gm_arena_printf(&r->arena, "./%s", dir).p;
     if (!path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     enum gm_status st = gm_recipe_set(r, "tag", NULL, "model", path, &n, err);
     if (st == GM_OK && n == 0)
-        st = GM_FAIL(err, GM_EARG, "recipe %s has no tag stage that a tagger could be for", r->name);
+        st =
+            GM_FAIL(err, GM_EARG, "recipe %s has no tag stage that a tagger could be for", r->name);
     return st;
 }
 
@@ -79,8 +80,8 @@ void gm_pipeline_free(struct gm_pipeline *p)
     gm_free(p);
 }
 
-/* What an earlier run found is found anew: the entities when the recipe starts with the tagger, and a
- * failure in any case. */
+/* What an earlier run found is found anew: the entities when the recipe starts with the tagger, and
+ * a failure in any case. */
 static void start_post(const struct gm_pipeline *p, struct gm_post *post)
 {
     post->error.stage = post->error.code = post->error.message = GM_STR("");

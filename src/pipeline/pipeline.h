@@ -16,8 +16,8 @@ struct gm_pipeline_opts {
     const char *precision; /* "auto", "f32", "bf16" for every native stage; NULL = the recipe's */
 };
 
-/* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load; ARG (a tagger for a recipe that
- * has no tag stage, a tagger folder that is missing). */
+/* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load; ARG (a tagger for a recipe
+ * that has no tag stage, a tagger folder that is missing). */
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err) GM_NODISCARD;
 void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
@@ -41,9 +41,9 @@ struct gm_stream_sink {
     enum gm_status (*unreadable)(void *user, const struct gm_error *e, struct gm_error *err);
 };
 
-/* gm_pipeline_stream - all posts of `reader` through the pipeline to the sink, a batch at a time: at
- * most 64 posts, of which at most 16 with a picture, are held at once.
- * Errors: those of the reader, the pipeline and the sink. */
+/* gm_pipeline_stream - all posts of `reader` through the pipeline to the sink, a batch at a time:
+ * at most 64 posts, of which at most 16 with a picture, are held at once. Errors: those of the
+ * reader, the pipeline and the sink. */
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
                                   const struct gm_stream_sink *sink,
                                   struct gm_error *err) GM_NODISCARD;

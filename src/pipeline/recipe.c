@@ -44,8 +44,10 @@ static enum gm_status find_backend(const char *stage, const char *name,
         return GM_OK;
     list_backends(stage, known, sizeof known);
     if (gm_stage_order(stage) < 0)
-        return GM_FAIL(err, GM_EFORMAT, "there is no stage \"%s\"; the stages are tag, inform, refine, "
-                                        "look, expand, entail, ground, segment", stage);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "there is no stage \"%s\"; the stages are tag, inform, refine, "
+                       "look, expand, entail, ground, segment",
+                       stage);
     if (name && known[0])
         return GM_FAIL(err, GM_EFORMAT, "stage %s has no backend \"%s\"; it has: %s", stage, name,
                        known);
@@ -80,8 +82,9 @@ static enum gm_status read_stage(struct gm_recipe *r, const struct gm_json *item
     GM_TRY(get_text(r, item, "backend", false, &name, err));
     GM_TRY(find_backend(stage, name, &s->backend, err));
     if (r->n_stages && gm_stage_order(stage) <= gm_stage_order(s[-1].backend->stage))
-        return GM_FAIL(err, GM_EFORMAT, "stage %s cannot come after %s; the order is tag, inform, "
-                                        "refine, look, expand, entail, ground, segment",
+        return GM_FAIL(err, GM_EFORMAT,
+                       "stage %s cannot come after %s; the order is tag, inform, "
+                       "refine, look, expand, entail, ground, segment",
                        stage, s[-1].backend->stage);
     r->n_stages++; /* from here on gm_recipe_free sees it */
     GM_TRY(copy_settings(item, &s->settings, err));
@@ -89,19 +92,22 @@ done:
     return st;
 }
 
-static enum gm_status read_recipe(struct gm_recipe *r, const struct gm_json *j, struct gm_error *err)
+static enum gm_status read_recipe(struct gm_recipe *r, const struct gm_json *j,
+                                  struct gm_error *err)
 {
     static const char *const known[] = {"name", "description", "stages", NULL};
     enum gm_status st = GM_OK;
     const struct gm_json *stages = gm_json_get(j, "stages");
     if (gm_json_kind(j) != GM_JSON_OBJECT)
-        return GM_FAIL(err, GM_EFORMAT, "a recipe is a mapping with the keys name, description, stages");
+        return GM_FAIL(err, GM_EFORMAT,
+                       "a recipe is a mapping with the keys name, description, stages");
     for (void *it = gm_json_first(j); it; it = gm_json_next(j, it)) {
         size_t k = 0;
         while (known[k] && !gm_str_eq_c(gm_json_key(it), known[k]))
             k++;
         if (!known[k])
-            return GM_FAIL(err, GM_EFORMAT, "unknown key \"%s\"; a recipe has: name, description, stages",
+            return GM_FAIL(err, GM_EFORMAT,
+                           "unknown key \"%s\"; a recipe has: name, description, stages",
                            gm_json_key(it).p);
     }
     GM_TRY(get_text(r, j, "name", true, &r->name, err));
@@ -152,10 +158,13 @@ static enum gm_status find_recipe(struct gm_arena *a, const char *which, const c
         return GM_OK;
     list_recipes(a, known, sizeof known);
     if (!known[0])
-        return GM_FAIL(err, GM_EIO, "no folder \"recipes\" beside the program; set GMNER_HOME to the "
-                                    "folder that has it");
-    return GM_FAIL(err, GM_EARG, "no recipe \"%s\"; there are: %s (a file of your own is given as "
-                                 "./%s.yaml)", which, known, which);
+        return GM_FAIL(err, GM_EIO,
+                       "no folder \"recipes\" beside the program; set GMNER_HOME to the "
+                       "folder that has it");
+    return GM_FAIL(err, GM_EARG,
+                   "no recipe \"%s\"; there are: %s (a file of your own is given as "
+                   "./%s.yaml)",
+                   which, known, which);
 }
 
 enum gm_status gm_recipe_load(struct gm_recipe **out, const char *which, struct gm_error *err)
@@ -198,7 +207,8 @@ void gm_recipe_free(struct gm_recipe *r)
 }
 
 enum gm_status gm_recipe_set(struct gm_recipe *r, const char *stage, const char *backend,
-                             const char *key, const char *value, size_t *n_set, struct gm_error *err)
+                             const char *key, const char *value, size_t *n_set,
+                             struct gm_error *err)
 {
     size_t n = 0;
     for (size_t i = 0; i < r->n_stages; i++) {

@@ -1,8 +1,8 @@
 /* recipe.h - which stages a run has, in which order, with which backends and settings.
  *
  * A YAML file: {name, description, stages: [{stage: tag, backend: native, KEY: VALUE, …}, …]}; the
- * keys beside `stage` and `backend` are the backend's settings; `backend` left out means the stage's
- * embedded default. Stages must be in pipeline order, each at most once. */
+ * keys beside `stage` and `backend` are the backend's settings; `backend` left out means the
+ * stage's embedded default. Stages must be in pipeline order, each at most once. */
 #ifndef GM_PIPELINE_RECIPE_H
 #define GM_PIPELINE_RECIPE_H
 
@@ -22,10 +22,10 @@ struct gm_recipe {
     size_t n_stages;
 };
 
-/* gm_recipe_load - `which` is the name of a recipe that comes with the program ("embedded") or, when
- * it has a "/" or ends in ".yaml" or ".yml", the path of a file. *out is yours (gm_recipe_free).
- * Errors: ARG (no such recipe; the message lists those there are), IO, FORMAT naming file and key,
- * NOMEM. */
+/* gm_recipe_load - `which` is the name of a recipe that comes with the program ("embedded") or,
+ * when it has a "/" or ends in ".yaml" or ".yml", the path of a file. *out is yours
+ * (gm_recipe_free). Errors: ARG (no such recipe; the message lists those there are), IO, FORMAT
+ * naming file and key, NOMEM. */
 enum gm_status gm_recipe_load(struct gm_recipe **out, const char *which,
                               struct gm_error *err) GM_NODISCARD;
 void gm_recipe_free(struct gm_recipe *r); /* NULL-safe */

@@ -1,7 +1,8 @@
-/* expand: an expression that a phrase detector or a reader can look for, made from the entity's type
- * and the caption. A person is described by the caption's first noun phrase about a person ("a man
- * in a dark suit"), anything else by its type alone: a caption rarely says which thing is meant.
- * Source: the role of entity expansion expressions in RiVEG (arXiv 2406.07268), without an LLM. */
+/* expand: an expression that a phrase detector or a reader can look for, made from the entity's
+ * type and the caption. A person is described by the caption's first noun phrase about a person ("a
+ * man in a dark suit"), anything else by its type alone: a caption rarely says which thing is
+ * meant. Source: the role of entity expansion expressions in RiVEG (arXiv 2406.07268), without an
+ * LLM. */
 #include "stages/backends.h"
 
 #include <ctype.h>
@@ -19,16 +20,17 @@ static const struct {
 
 /* Nouns that stand for one person or a group of persons. */
 static const char *const person_nouns[] = {
-    "man",    "woman",   "boy",     "girl",     "person",  "people",  "men",     "women",
-    "guy",    "lady",    "child",   "kid",      "player",  "athlete", "singer",  "actor",
-    "actress", "musician", "soldier", "politician", "speaker", "dancer", "driver", "couple",
+    "man",     "woman",    "boy",     "girl",       "person",  "people",  "men",    "women",
+    "guy",     "lady",     "child",   "kid",        "player",  "athlete", "singer", "actor",
+    "actress", "musician", "soldier", "politician", "speaker", "dancer",  "driver", "couple",
 };
 
 /* Words that end a noun phrase: verbs and joints of the sentence. */
 static const char *const phrase_ends[] = {
-    "is",   "are",  "was",     "were",   "has",  "and",  "while",   "who",     "that",     "standing",
-    "sitting", "posing", "smiling", "holding", "on", "at", "next", "behind", "near", "from", "as",
-    "for",  "to",   "playing", "walking", "looking", "talking", "speaking", "stands", "sits",
+    "is",      "are",      "was",     "were",     "has",     "and",     "while", "who",
+    "that",    "standing", "sitting", "posing",   "smiling", "holding", "on",    "at",
+    "next",    "behind",   "near",    "from",     "as",      "for",     "to",    "playing",
+    "walking", "looking",  "talking", "speaking", "stands",  "sits",
 };
 
 enum { WORDS_BEFORE_MAX = 4, WORDS_MAX = 10 };
@@ -79,7 +81,8 @@ static size_t phrase_end(struct gm_str caption, size_t head_end)
         end = (size_t)(word.p - caption.p) + word.n;
     }
     /* "a man in a" would end on a joint: go back to the last full word. */
-    static const char *const joints[] = {"in", "with", "wearing", "of", "a", "an", "the", "his", "her"};
+    static const char *const joints[] = {"in", "with", "wearing", "of", "a",
+                                         "an", "the",  "his",     "her"};
     while (end > head_end) {
         size_t from = end;
         while (from > head_end && !isspace((unsigned char)caption.p[from - 1]))

@@ -15,8 +15,8 @@ enum gm_status gm_settings_check(const struct gm_json *settings, const char *sta
             continue;
         char list[256] = "";
         for (size_t k = 0, used = 0; known[k] && used < sizeof list; k++)
-            used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "",
-                                     known[k]);
+            used +=
+                (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", known[k]);
         return GM_FAIL(err, GM_EARG, "stage %s: unknown setting \"%.*s\"; it knows: %s", stage,
                        GM_STR_ARG(key), list[0] ? list : "none");
     }

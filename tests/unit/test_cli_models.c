@@ -63,7 +63,8 @@ static void write_manifest(struct place *p, const char *files)
     struct gm_str text = gm_arena_printf(
         &p->a,
         "{\"name\": \"toy\", \"task\": \"test\", \"summary\": \"a toy\", \"licence\": \"MIT\","
-        " \"origin\": {\"registry\": \"r\", \"package\": \"p\", \"version\": \"1\"}, \"files\": %s}",
+        " \"origin\": {\"registry\": \"r\", \"package\": \"p\", \"version\": \"1\"}, \"files\": "
+        "%s}",
         files);
     write_file(p->manifest, text.p);
 }
@@ -72,9 +73,10 @@ static void write_good_manifest(struct place *p, long long bytes)
 {
     char hex[GM_SHA256_HEX];
     gm_sha256(GM_STR("hello"), hex);
-    write_manifest(p, gm_arena_printf(&p->a,
-                                      "[{\"path\": \"w.bin\", \"bytes\": %lld, \"sha256\": \"%s\"}]",
-                                      bytes, hex).p);
+    write_manifest(
+        p, gm_arena_printf(&p->a, "[{\"path\": \"w.bin\", \"bytes\": %lld, \"sha256\": \"%s\"}]",
+                           bytes, hex)
+               .p);
 }
 
 static void test_check(void **state)
@@ -90,7 +92,8 @@ static void test_check(void **state)
     assert_string_equal(m->name, "toy");
     assert_string_equal(m->package, "p");
     assert_int_equal(gm_model_check(m, &err), GM_EMODEL);
-    assert_string_equal(err.msg, "model toy: w.bin is not there; get it with: gmner models get toy");
+    assert_string_equal(err.msg,
+                        "model toy: w.bin is not there; get it with: gmner models get toy");
     write_file(p->weights, "hello");
     assert_int_equal(gm_model_check(m, &err), GM_OK);
     assert_int_equal(gm_model_path(&p->a, "toy", "w.bin", &path, &err), GM_OK);
@@ -112,8 +115,9 @@ static void test_unknown(void **state)
     const char *path;
     write_good_manifest(p, 5);
     assert_int_equal(gm_model_dir(&p->a, "giant", &path, &err), GM_EMODEL);
-    assert_string_equal(err.msg, "no model \"giant\"; known are: toy (a folder of your own is given "
-                                 "as ./giant)");
+    assert_string_equal(err.msg,
+                        "no model \"giant\"; known are: toy (a folder of your own is given "
+                        "as ./giant)");
     assert_int_equal(gm_model_dir(&p->a, "./giant", &path, &err), GM_EMODEL);
     assert_string_equal(err.msg, "./giant: no such model folder");
     assert_int_equal(gm_model_path(&p->a, p->home, "w.bin", &path, &err), GM_EMODEL);
@@ -139,10 +143,14 @@ static void test_refused(void **state)
     expect_refused(p, "[]", "\"files\" must be a list that is not empty");
     expect_refused(p, "{}", "\"files\" must be a list that is not empty");
     expect_refused(p, "[{\"path\": 3}]", "\"path\" must be a text, but is an integer");
-    expect_refused(p, "[{\"path\": \"../x\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]", "leads out of");
-    expect_refused(p, "[{\"path\": \"/x\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]", "leads out of");
-    expect_refused(p, "[{\"path\": \"a//b\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]", "leads out of");
-    expect_refused(p, "[{\"path\": \"x\", \"bytes\": -1, \"sha256\": \"" SUM "\"}]", "\"bytes\" of x");
+    expect_refused(p, "[{\"path\": \"../x\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]",
+                   "leads out of");
+    expect_refused(p, "[{\"path\": \"/x\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]",
+                   "leads out of");
+    expect_refused(p, "[{\"path\": \"a//b\", \"bytes\": 1, \"sha256\": \"" SUM "\"}]",
+                   "leads out of");
+    expect_refused(p, "[{\"path\": \"x\", \"bytes\": -1, \"sha256\": \"" SUM "\"}]",
+                   "\"bytes\" of x");
     expect_refused(p, "[{\"path\": \"x\", \"bytes\": 1, \"sha256\": \"AB\"}]", "\"sha256\" of x");
     write_file(p->manifest, "{\"name\"");
     struct gm_model *m;

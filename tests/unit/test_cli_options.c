@@ -188,9 +188,9 @@ static int no_leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_presets),   cmocka_unit_test(test_values),
-        cmocka_unit_test(test_mistakes),  cmocka_unit_test(test_no_memory),
-        cmocka_unit_test(test_nearest),   cmocka_unit_test(test_help_lists_every_row),
+        cmocka_unit_test(test_presets),  cmocka_unit_test(test_values),
+        cmocka_unit_test(test_mistakes), cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_nearest),  cmocka_unit_test(test_help_lists_every_row),
     };
     return cmocka_run_group_tests(tests, NULL, no_leaks);
 }

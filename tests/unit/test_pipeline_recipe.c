@@ -41,8 +41,9 @@ static void test_read(void **state)
     struct gm_error err = {0};
     struct gm_str s;
     size_t n = 0;
-    write_recipe("name: mine\ndescription: a test\nstages:\n  - stage: expand\n    backend: template\n"
-                 "    size: 3\n    word: x\n");
+    write_recipe(
+        "name: mine\ndescription: a test\nstages:\n  - stage: expand\n    backend: template\n"
+        "    size: 3\n    word: x\n");
     assert_int_equal(gm_recipe_load(&r, path, &err), GM_OK);
     unlink(path);
     assert_string_equal(r->name, "mine");
@@ -63,7 +64,8 @@ static void test_refused(void **state)
     (void)state;
     expect_error("name: x\nstages: []\n", GM_EFORMAT, "\"stages\" must be a list");
     expect_error("name: x\n", GM_EFORMAT, "\"stages\" must be a list");
-    expect_error("stages:\n  - stage: expand\n", GM_EFORMAT, "\"name\" must be a text, but is missing");
+    expect_error("stages:\n  - stage: expand\n", GM_EFORMAT,
+                 "\"name\" must be a text, but is missing");
     expect_error("name: x\nsteps: []\n", GM_EFORMAT, "unknown key \"steps\"");
     expect_error("[1, 2]\n", GM_EFORMAT, "a recipe is a mapping");
     expect_error("name: x\nstages:\n  - stage: dance\n", GM_EFORMAT,

@@ -1,4 +1,5 @@
-/* The stream of posts: order, bad lines between good ones, errors that end it, memory that runs out. */
+/* The stream of posts: order, bad lines between good ones, errors that end it, memory that runs
+ * out. */
 #include "base/alloc.h"
 #include "base/file.h"
 #include "gmner/gmner.h"
@@ -26,7 +27,8 @@ static int setup(void **state)
     snprintf(recipe, sizeof recipe, "/tmp/gm-stream-%ld.yaml", (long)getpid());
     snprintf(posts, sizeof posts, "/tmp/gm-stream-%ld.jsonl", (long)getpid());
     gm_buf_init(&b, 1 << 20);
-    enum gm_status st = gm_file_write(recipe, GM_STR("name: x\nstages:\n  - stage: expand\n"), NULL);
+    enum gm_status st =
+        gm_file_write(recipe, GM_STR("name: x\nstages:\n  - stage: expand\n"), NULL);
     for (int i = 0; i < N_POSTS && st == GM_OK; i++)
         st = i % BAD_EVERY == 3 ? gm_buf_add_c(&b, "{\n", NULL)
                                 : gm_buf_printf(&b, NULL, "{\"id\": \"%d\", \"text\": \"t\"}\n", i);
@@ -149,7 +151,8 @@ static void test_predictor(void **state)
     const char *record;
     char why[256];
     assert_int_equal(gm_predictor_open(&p, recipe, why, sizeof why), 0);
-    assert_int_equal(gm_predictor_run(p, "{\"text\": \"\xFF!\", \"n\": 1}", &record, why, sizeof why), 0);
+    assert_int_equal(
+        gm_predictor_run(p, "{\"text\": \"\xFF!\", \"n\": 1}", &record, why, sizeof why), 0);
     assert_non_null(strstr(record, "\"text\": \"\xEF\xBF\xBD!\""));
     assert_non_null(strstr(record, "\"n\": 1"));
     assert_null(strchr(record, '\n'));
@@ -167,7 +170,7 @@ int main(void)
 {
     setenv("GMNER_HOME", ".", 0); /* tests run in the root of the sources */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_order),    cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_order),     cmocka_unit_test(test_stop),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_override),
         cmocka_unit_test(test_predictor),
     };

@@ -96,7 +96,8 @@ static void test_setting_readers(void **state)
     struct gm_error err = {0};
     double x = 0.25;
     struct gm_str s = GM_STR("preset");
-    assert_int_equal(gm_json_parse(&j, GM_STR("{\"a\": 0.5, \"b\": \"t\", \"c\": 7}"), &err), GM_OK);
+    assert_int_equal(gm_json_parse(&j, GM_STR("{\"a\": 0.5, \"b\": \"t\", \"c\": 7}"), &err),
+                     GM_OK);
     assert_int_equal(gm_settings_num(j, "none", 0, 1, &x, &err), GM_OK);
     assert_true(x == 0.25);
     assert_int_equal(gm_settings_num(j, "a", 0, 1, &x, &err), GM_OK);
@@ -121,8 +122,8 @@ static int no_leaks(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_types), cmocka_unit_test(test_captions),
-        cmocka_unit_test(test_settings), cmocka_unit_test(test_table),
+        cmocka_unit_test(test_types),           cmocka_unit_test(test_captions),
+        cmocka_unit_test(test_settings),        cmocka_unit_test(test_table),
         cmocka_unit_test(test_setting_readers),
     };
     return cmocka_run_group_tests(tests, NULL, no_leaks);
