@@ -3,9 +3,9 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "data/reader.h"
 #include "eval/eval.h"
 #include "tagger/ner_model.h"
+#include "tagger/posts.h"
 #include "tagger/trainer.h"
 #include "tagger/words.h"
 
@@ -17,71 +17,16 @@ struct example {
     uint16_t *gold; /* [n_words] labels */
 };
 
-struct posts {
-    struct gm_post *items;
-    size_t n, cap;
-};
-
 struct ner_run {
     const struct gm_train_opts *o;
     struct gm_tagger *t;
     struct gm_arena arena; /* examples */
     struct example *examples;
     size_t n_examples, cap_examples;
-    struct posts gold, pred; /* dev: as read, and to be predicted */
+    struct gm_posts gold, pred; /* dev: as read, and to be predicted */
     uint16_t *batch_gold;    /* [cap_gold] labels of a batch */
     size_t cap_gold;
 };
-
-static void posts_clear(struct posts *p)
-{
-    for (size_t i = 0; i < p->n; i++)
-        gm_post_clear(&p->items[i]);
-    gm_free(p->items);
-}
-
-/* All posts of a file. A post that can't be read, or has no gold entities, ends the training. */
-static enum gm_status posts_read(struct posts *out, const char *path, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    GM_TRY(gm_reader_open(&r, path, NULL, err));
-    for (bool has = true; has;) {
-        if (out->n == out->cap) {
-            size_t cap = out->cap ? 2 * out->cap : 1024;
-            struct gm_post *grown = gm_realloc(out->items, cap, sizeof *grown);
-            GM_TRY(grown ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-            out->items = grown;
-            out->cap = cap;
-        }
-        struct gm_post *p = &out->items[out->n];
-        GM_TRY(gm_reader_next(r, p, &has, err));
-        if (!has)
-            break;
-        out->n++;
-        if (!p->has_entities) {
-            st = GM_FAIL(err, GM_EFORMAT, "%s:%zu: post %.*s has no gold entities (tags)", path,
-                         gm_reader_line(r), GM_STR_ARG(p->id));
-            goto done;
-        }
-        if (!p->has_tokens) { /* raw text: the words it would be cut into when predicted */
-            struct gm_word *ranges;
-            struct gm_str *words;
-            GM_TRY(gm_words_of(p, &p->arena, &ranges, &words, &p->n_tokens, err));
-            p->tokens = gm_arena_alloc(&p->arena, p->n_tokens, sizeof *p->tokens);
-            GM_TRY(p->tokens ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-            for (size_t i = 0; i < p->n_tokens; i++)
-                p->tokens[i] = (struct gm_token){ranges[i].start, ranges[i].end};
-            p->has_tokens = true;
-        }
-    }
-done:
-    gm_reader_free(r);
-    gm_arena_clear(&a);
-    return st;
-}
 
 /* ---- examples ---- */
 
@@ -154,7 +99,7 @@ done:
     return st;
 }
 
-static enum gm_status build_examples(struct ner_run *run, const struct posts *train,
+static enum gm_status build_examples(struct ner_run *run, const struct gm_posts *train,
                                      struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -187,7 +132,7 @@ done:
 }
 
 /* The entity types of the training posts, in order of name. */
-static enum gm_status collect_types(struct gm_ner_labels *l, const struct posts *train,
+static enum gm_status collect_types(struct gm_ner_labels *l, const struct gm_posts *train,
                                     const struct gm_train_opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -337,13 +282,13 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct ner_run run = {.o = o};
-    struct posts train = {0};
+    struct gm_posts train = {0};
     struct gm_ner_labels labels;
     gm_arena_init(&run.arena, 0);
-    GM_TRY(posts_read(&train, o->train, err));
+    GM_TRY(gm_posts_read(&train, o->train, err));
     if (o->dev) {
-        GM_TRY(posts_read(&run.gold, o->dev, err));
-        GM_TRY(posts_read(&run.pred, o->dev, err));
+        GM_TRY(gm_posts_read(&run.gold, o->dev, err));
+        GM_TRY(gm_posts_read(&run.pred, o->dev, err));
     }
     st = collect_types(&labels, &train, o, err);
     if (st != GM_OK) {
@@ -355,8 +300,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                      .freeze_embeddings = o->freeze_embeddings,
                                                      .labels = &labels, .seed = o->seed}, err));
     GM_TRY(build_examples(&run, &train, err));
-    posts_clear(&train);
-    train = (struct posts){0};
+    gm_posts_clear(&train);
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %s", run.n_examples,
            run.gold.n, run.t->labels.types.n, run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
     st = gm_trainer_run(&(struct gm_trainable){.self = &run, .params = &run.t->net.params,
@@ -364,9 +308,9 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                .step = step, .evaluate = o->dev ? evaluate : NULL,
                                                .save = save}, o, err);
 done:
-    posts_clear(&train);
-    posts_clear(&run.gold);
-    posts_clear(&run.pred);
+    gm_posts_clear(&train);
+    gm_posts_clear(&run.gold);
+    gm_posts_clear(&run.pred);
     gm_tagger_free(run.t);
     gm_arena_clear(&run.arena);
     gm_free(run.batch_gold);

@@ -1,0 +1,57 @@
+/* entail_model.h - the entailment classifier's model and input. Private to src/tagger.
+ *
+ *   [CLS] text [SEP] entity type [SEP] caption [SEP]
+ *
+ * Token types are 0 for the text, 1 behind it. The input embedding `extra` holds a row for each case
+ * class, and again for the words of the entity in the text. The logit is the sum of two linear
+ * layers, one over [CLS], one over the mean state of the entity's pieces in the text. */
+#ifndef GM_TAGGER_ENTAIL_MODEL_H
+#define GM_TAGGER_ENTAIL_MODEL_H
+
+#include "tagger/entail.h"
+#include "tagger/pack.h"
+
+/* A caption's first pieces are read, and a text's nearest to the entity. */
+#define GM_ENTAIL_CAPTION_PIECES ((size_t)64)
+
+struct gm_entail {
+    struct gm_net net;
+    size_t head_w, head_b; /* [2, hidden]: over [CLS], over the mention */
+    struct gm_packer packer;
+    size_t batch_tokens;
+};
+
+/* One question: is this entity in the image? */
+struct gm_entail_input {
+    struct gm_pieced text;
+    size_t first, end;      /* words of the mention; first < end */
+    struct gm_pieced type;
+    struct gm_pieced caption; /* n_words 0 = none */
+};
+
+/* gm_entail_open - load, or start from a plain encoder when it has no head yet. */
+enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const char *precision,
+                              bool training, bool freeze_embeddings, uint64_t seed,
+                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
+                              const struct gm_json *training, struct gm_error *err) GM_NODISCARD;
+
+/* gm_entail_inputs - the questions of a post, one an entity, in order; *inputs [n_entities] in the
+ * arena. An entity that covers no word gets end == first: no question. */
+enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post *p,
+                                struct gm_pieces *tmp, struct gm_arena *a,
+                                struct gm_entail_input **inputs, struct gm_error *err) GM_NODISCARD;
+
+/* gm_entail_cost - tokens of a question; gm_entail_add - append it to e->packer as one sequence with
+ * two rows, [CLS] and mention. */
+size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in, bool with_caption);
+enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *in,
+                             bool with_caption, struct gm_error *err) GM_NODISCARD;
+
+/* gm_entail_forward - outputs [n_rows, 2] of what is in the packer, rows 2i and 2i+1 of question i;
+ * the logit is out[2i][0] + out[2i+1][1]. */
+enum gm_status gm_entail_forward(struct gm_entail *e, bool training, uint64_t seed, float **out,
+                                 float **d_out, struct gm_error *err) GM_NODISCARD;
+double gm_entail_logit(const float *out, size_t i);
+
+#endif

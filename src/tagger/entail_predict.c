@@ -1,0 +1,67 @@
+/* entail_predict.c - the probability of each entity of posts to be in their images. */
+#include "tagger/entail_model.h"
+
+#include <math.h>
+
+/* The questions in the packer. */
+struct batch {
+    struct gm_arena a;
+    double **visible; /* [n] where each answer goes */
+    size_t n, cap;
+};
+
+static enum gm_status answer(struct gm_entail *e, struct batch *b, struct gm_error *err)
+{
+    float *out, *d_out;
+    if (b->n == 0)
+        return GM_OK;
+    enum gm_status st = gm_entail_forward(e, false, 0, &out, &d_out, err);
+    for (size_t i = 0; i < b->n && st == GM_OK; i++)
+        *b->visible[i] = 1 / (1 + exp(-gm_entail_logit(out, i)));
+    gm_arena_reset(&b->a);
+    *b = (struct batch){.a = b->a};
+    gm_packer_reset(&e->packer);
+    return st;
+}
+
+static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_post *p,
+                               struct gm_pieces *tmp, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_entail_input *inputs;
+    GM_TRY(gm_entail_inputs(e, p, tmp, &b->a, &inputs, err));
+    for (size_t i = 0; i < p->n_entities; i++) {
+        if (inputs[i].first == inputs[i].end) {
+            p->entities[i].visible = 0; /* no word, nothing to see */
+            continue;
+        }
+        GM_TRY(GM_ARENA_GROW(&b->a, b->visible, b->n, b->cap, err));
+        b->visible[b->n++] = &p->entities[i].visible;
+        GM_TRY(gm_entail_add(e, &inputs[i], true, err));
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_entail_predict(struct gm_entail *e, struct gm_post **posts, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct batch b = {0};
+    struct gm_pieces tmp;
+    gm_arena_init(&b.a, 0);
+    gm_pieces_init(&tmp);
+    gm_packer_reset(&e->packer);
+    for (size_t i = 0; i < n; i++) {
+        if (posts[i]->error.stage.n || posts[i]->image.n == 0 || posts[i]->n_entities == 0)
+            continue;
+        GM_TRY(ask_post(e, &b, posts[i], &tmp, err));
+        if (e->packer.n_tokens >= e->batch_tokens)
+            GM_TRY(answer(e, &b, err));
+    }
+    st = answer(e, &b, err);
+done:
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&b.a);
+    return st;
+}
