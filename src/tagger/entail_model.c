@@ -178,7 +178,7 @@ static struct fit fit(const struct gm_entail *e, const struct gm_entail_input *i
 size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in, bool with_caption)
 {
     struct fit f = fit(e, in, with_caption);
-    return 3 + (f.caption > 0) + (f.text_to - f.text_from) + (f.mention_to - f.mention_from) +
+    return (f.caption ? 4u : 3u) + (f.text_to - f.text_from) + (f.mention_to - f.mention_from) +
            f.type + f.caption;
 }
 
