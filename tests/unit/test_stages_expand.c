@@ -67,7 +67,7 @@ static void test_settings(void **state)
     void *self;
     assert_int_equal(gm_json_parse(&j, GM_STR("{\"colour\": 1}"), &err), GM_OK);
     assert_int_equal(b->open(&self, j, &err), GM_EARG);
-    assert_string_equal(err.msg, "stage expand: unknown setting \"colour\"; it knows: none");
+    assert_string_equal(err.msg, "unknown setting \"colour\"; expand knows: none");
     gm_json_free(j);
 }
 
