@@ -1,0 +1,100 @@
+"""The program as it comes: default recipe, shipped models, demo posts, hostile posts."""
+import json
+import os
+import subprocess
+import time
+
+import gm
+
+PHOTOS = os.path.join(gm.HOME, ".deps", "photos")
+TWEET = "Rear Admiral Grace Hopper of the US Navy, who gave us the first compiler."
+
+
+def entity(post, text):
+    found = [e for e in post["entities"] if e["text"] == text]
+    assert len(found) == 1, (text, post["entities"])
+    return found[0]
+
+
+def test_text():
+    r = gm.expect_ok(gm.run("predict", "--text", TWEET))
+    post = r.posts[0]
+    e = entity(post, "Grace Hopper")
+    assert (e["type"], e["start"], e["end"], e["source"]) == ("PER", 13, 25, "tag"), e
+    assert "objects" not in post and "regions" not in e or e["regions"] == [], post
+
+
+def test_text_needs_no_vision():
+    """Posts without images never look for the vision models, let alone load them."""
+    with gm.Folder() as d:
+        for name in ("models/ner-default", "recipes", "models/ner-default.json", ".deps/models/minilm"):
+            os.makedirs(os.path.dirname(d / name), exist_ok=True)
+            if os.path.exists(os.path.join(gm.HOME, name)):
+                os.symlink(os.path.join(gm.HOME, name), d / name)
+        import shutil
+        program = shutil.copy(gm.PROGRAM, os.path.dirname(d.write("build/.keep", "")))
+        env = {"GMNER_HOME": d.path, "GMNER_MODELS": ""}
+        gm.expect_ok(gm.run("predict", "--text", TWEET, env=env, program=program))
+        photo = os.path.join(PHOTOS, "grace_hopper.jpg")
+        gm.expect(gm.run("predict", "--text", TWEET, "--image", photo, env=env, program=program), 1,
+                  "stage look: ", "nanodet")
+
+
+def test_person_in_image():
+    r = gm.expect_ok(gm.run("predict", "--text", TWEET, "--image", os.path.join(PHOTOS, "grace_hopper.jpg")))
+    e = entity(r.posts[0], "Grace Hopper")
+    assert 0 <= e["visible"] <= 1 and e["expression"], e
+    box = e["regions"][0]["box"]
+    assert e["regions"][0]["label"] == "person" and e["regions"][0]["mask"]["counts"], e
+    assert box[2] - box[0] > 300 and box[3] - box[1] > 300, box
+
+
+def test_demo():
+    with gm.Folder() as d:
+        begin = time.monotonic()
+        p = subprocess.run([os.path.join(gm.HOME, "tools", "demo.sh"), d.path], capture_output=True,
+                           env={**os.environ, "GMNER": gm.PROGRAM}, timeout=gm.TIMEOUT_S, check=False)
+        took_s = time.monotonic() - begin
+        assert p.returncode == 0, (p.stdout, p.stderr)
+        names = d.names()
+        assert names[-2:] == ["index.html", "posts.jsonl"], names
+        assert len([n for n in names if n.endswith(".png")]) == 4, names
+        with open(d / "posts.jsonl", encoding="utf-8") as f:
+            posts = {json.loads(line)["id"]: json.loads(line) for line in f}
+        for post, person in (("grace-hopper", "Grace Hopper"), ("eileen-collins", "Eileen Collins")):
+            e = entity(posts[post], person)
+            assert e["type"] == "PER" and e["regions"] and "mask" in e["regions"][0], e
+        assert all(not e.get("regions") for e in posts["not-in-the-image"]["entities"])
+        assert all(not e.get("regions") for e in posts["text-only"]["entities"])
+        assert b"Grace Hopper" in p.stdout
+        print(f"demo: {took_s:.1f} s")
+
+
+def test_every_post_comes_back():
+    """Bad posts among good ones, in the default recipe, more than a batch."""
+    photo = os.path.join(PHOTOS, "astronaut.png")
+    posts = []
+    for i in range(70):
+        posts.append({"id": f"{i}", "text": f"Eileen Collins said {i} to NASA",
+                      **({"image": photo} if i % 10 == 0 else {"image": "/none.jpg"} if i % 10 == 5 else {})})
+    r = gm.run("predict", "-", stdin="".join(json.dumps(p) + "\n" for p in posts))
+    assert r.code == 3 and len(r.errors) == 7, (r.code, r.err)
+    assert [p["id"] for p in r.posts] == [p["id"] for p in posts]
+    for i, p in enumerate(r.posts):
+        assert any(e["text"] == "Eileen Collins" for e in p["entities"]), p
+        assert ("error" in p) == (i % 10 == 5) and ("objects" in p) == (i % 10 == 0), p
+
+
+def test_a_million_words():
+    r = gm.expect_ok(gm.run("predict", "-", stdin=json.dumps({"text": "Grace Hopper said so . " * 200000})))
+    assert len(r.posts[0]["text"]) > 4000000 and r.posts[0]["entities"][-1]["end"] > 4000000
+
+
+def shipped(name):
+    return os.path.isdir(os.path.join(gm.HOME, "models", name))
+
+
+if not (shipped("ner-default") and shipped("entail-default")):
+    print("skipped: models/ner-default or models/entail-default is not there")
+    raise SystemExit(77)
+gm.main(globals())
