@@ -7,9 +7,7 @@
 
 static const struct gm_command *const commands[] = {
     &gm_cmd_predict, &gm_cmd_view,
-#ifdef GM_CMD_TRAIN
     &gm_cmd_train,
-#endif
     &gm_cmd_eval,    &gm_cmd_models, &gm_cmd_help,
 };
 

@@ -9,22 +9,12 @@ static const char *const stage_names[] = {"tag",    "inform", "refine", "look",
 
 /* In stage order; the first backend of a stage is its embedded default. */
 static const struct gm_backend *const backends[] = {
-#ifdef GM_STAGE_TAG_NATIVE
     &gm_backend_tag_native,
-#endif
-#ifdef GM_STAGE_LOOK_DETECTOR
     &gm_backend_look_detector,
-#endif
     &gm_backend_expand_template,
-#ifdef GM_STAGE_ENTAIL_NATIVE
     &gm_backend_entail_native,
-#endif
-#ifdef GM_STAGE_GROUND_OBJECTS
     &gm_backend_ground_objects,
-#endif
-#ifdef GM_STAGE_SEGMENT_MATTING
     &gm_backend_segment_matting,
-#endif
 };
 
 int gm_stage_order(const char *stage)
