@@ -25,7 +25,7 @@ test: build
 	@ctest --test-dir build --output-on-failure -j $(JOBS)
 
 bench: build
-	@tools/bench.sh
+	@bench/run.sh
 
 # AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
 # The variable keeps oneTBB (under OpenVINO) from opening a library in a way that ASan refuses.
