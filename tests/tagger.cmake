@@ -1,0 +1,1 @@
+gm_test(tagger LINK gm_tagger)
