@@ -213,3 +213,38 @@ enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_
     }
     return GM_OK;
 }
+
+enum gm_status gm_crf_max_marginals(const struct gm_crf *crf, const float *emit, size_t n,
+                                    double *best, struct gm_arena *a, struct gm_error *err)
+{
+    size_t k = crf->k;
+    if (n == 0)
+        return GM_OK;
+    double *tail = gm_arena_alloc(a, 2 * k, sizeof *tail), *next = tail ? tail + k : NULL;
+    if (!tail)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    /* Forwards: best[t][j] = best score of words 0..t that ends in j. */
+    for (size_t t = 0; t < n; t++)
+        for (size_t j = 0; j < k; j++) {
+            double top = t || !may(crf->allowed_start, j) ? -INFINITY : (double)crf->start[j];
+            for (size_t i = 0; t && i < k; i++)
+                if (may(crf->allowed, i * k + j))
+                    top = fmax(top, best[(t - 1) * k + i] + (double)crf->trans[i * k + j]);
+            best[t * k + j] = top + (double)emit[t * k + j];
+        }
+    /* Backwards: tail[i] = best score of what follows label i at word t. */
+    for (size_t t = n; t-- > 0;) {
+        for (size_t i = 0; i < k; i++) {
+            double top = t + 1 < n || !may(crf->allowed_end, i) ? -INFINITY : (double)crf->end[i];
+            for (size_t j = 0; t + 1 < n && j < k; j++)
+                if (may(crf->allowed, i * k + j))
+                    top = fmax(top, (double)crf->trans[i * k + j] + (double)emit[(t + 1) * k + j] +
+                                        next[j]);
+            tail[i] = top;
+        }
+        memcpy(next, tail, k * sizeof *tail);
+        for (size_t i = 0; i < k; i++)
+            best[t * k + i] += tail[i];
+    }
+    return GM_OK;
+}

@@ -45,6 +45,12 @@ enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uin
 enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,
                               double *score, struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
+/* gm_crf_max_marginals - best [n,K] f64 out: the score of the best path that has label j at word t,
+ * -INFINITY where none is allowed. The largest of each row is Viterbi's score. Errors: NOMEM. */
+enum gm_status gm_crf_max_marginals(const struct gm_crf *crf, const float *emit, size_t n,
+                                    double *best, struct gm_arena *a,
+                                    struct gm_error *err) GM_NODISCARD;
+
 /* Forward and backward scores (logarithms) of one post, for probabilities of its parts. */
 struct gm_crf_lattice {
     size_t n, k;

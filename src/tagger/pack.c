@@ -139,7 +139,7 @@ static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
     GM_TRY(gm_packer_token(p, net->special.sep, 0, GM_CASE_NONE, err));
     GM_TRY(gm_packer_end_sequence(p, err));
     for (size_t w = own0; w < own1; w++)
-        GM_TRY(gm_packer_row(p, at + t->first[w], at + t->first[w] + 1, err));
+        GM_TRY(gm_packer_row(p, at + t->first[w], at + t->first[w + 1], err));
 done:
     return st;
 }

@@ -14,7 +14,7 @@ struct gm_pieced {
     const uint8_t *cases;  /* [n_words] enum gm_case */
 };
 
-/* A word of more pieces than this keeps the first ones: only the first speaks for it. */
+/* A word of more pieces than this keeps the first ones. */
 enum { GM_WORD_MAX_PIECES = 64 };
 
 /* gm_pieces_of_words - cut words [n] (well-formed UTF-8) into pieces, in the arena. A word in which
@@ -29,7 +29,7 @@ struct gm_packer {
     size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts;
     uint32_t *ids, *positions, *types, *extra; /* [n_tokens] */
     uint32_t *offsets;                         /* [n_seqs+1] */
-    uint32_t *begin, *end;                     /* [n_rows] token ranges: the first piece of each word */
+    uint32_t *begin, *end;                     /* [n_rows] token ranges: the pieces of each word */
     uint32_t *posts;                           /* [n_posts+1] rows of each post */
 };
 

@@ -121,6 +121,24 @@ static void check_viterbi(const struct sample *s, const struct paths *p, struct 
     ASSERT_OK(gm_crf_viterbi(&s->crf, s->emit, s->t, best, NULL, a, err));
 }
 
+static void check_max_marginals(const struct sample *s, const struct paths *p, struct gm_arena *a)
+{
+    double best[MAX_T * 4];
+    size_t k = s->crf.k;
+    ASSERT_OK(gm_crf_max_marginals(&s->crf, s->emit, s->t, best, a, err));
+    for (size_t t = 0; t < s->t; t++)
+        for (size_t j = 0; j < k; j++) {
+            double top = -INFINITY;
+            for (size_t i = 0; i < p->n; i++)
+                if (p->y[i][t] == j && p->score[i] > top)
+                    top = p->score[i];
+            if (isinf(top))
+                assert_true(best[t * k + j] == top);
+            else
+                check_near(best[t * k + j], top, 1e-9, 1e-12, "max marginal", t * k + j);
+        }
+}
+
 /* Loss and gradient from the enumeration: expected counts less the gold path's. */
 static void check_loss(const struct sample *s, const struct paths *p, struct gm_arena *a)
 {
@@ -176,6 +194,7 @@ static void check_all(struct gm_rng *r, double spread)
                     enumerate(&s, &p);
                     check_lattice(&s, &p, &a);
                     check_viterbi(&s, &p, &a);
+                    check_max_marginals(&s, &p, &a);
                     check_loss(&s, &p, &a);
                 }
     gm_arena_clear(&a);
@@ -227,6 +246,7 @@ static void sure_of_the_forbidden(void **state)
             enumerate(&s, &p);
             check_lattice(&s, &p, &a);
             check_viterbi(&s, &p, &a);
+            check_max_marginals(&s, &p, &a);
             check_loss(&s, &p, &a);
         }
     gm_arena_clear(&a);

@@ -162,6 +162,7 @@ static void windows_cover_every_word_once(void **state)
     for (size_t w = 0; w < N; w++) {
         while (p.begin[w] >= p.offsets[s + 1])
             s++;
+        assert_int_equal(p.end[w] - p.begin[w], t.first[w + 1] - t.first[w]);
         for (size_t i = p.begin[w]; i < p.end[w]; i++)
             assert_int_equal(p.ids[i], t.ids[t.first[w] + i - p.begin[w]]);
         assert_int_equal(p.extra[p.begin[w]], t.cases[w]);
