@@ -115,6 +115,17 @@ enum gm_status gm_arena_on_clear(struct gm_arena *a, void (*fn)(void *p), void *
     return GM_OK;
 }
 
+void gm_arena_drop(struct gm_arena *a, void (*fn)(void *p), void *p)
+{
+    for (struct gm_arena_hook **h = &a->hooks; *h; h = &(*h)->next) {
+        if ((*h)->fn != fn || (*h)->p != p)
+            continue;
+        *h = (*h)->next; /* its memory stays with the arena */
+        fn(p);
+        return;
+    }
+}
+
 struct gm_str gm_arena_str(struct gm_arena *a, struct gm_str s)
 {
     char *p = s.n < SIZE_MAX ? gm_arena_alloc(a, s.n + 1, 1) : NULL;

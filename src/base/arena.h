@@ -44,6 +44,10 @@ struct gm_str gm_arena_printf(struct gm_arena *a, const char *fmt, ...) GM_PRINT
 enum gm_status gm_arena_on_clear(struct gm_arena *a, void (*fn)(void *p), void *p,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_arena_drop - call the hook (fn, p) of gm_arena_on_clear now and forget it; nothing when there
+ * is none. */
+void gm_arena_drop(struct gm_arena *a, void (*fn)(void *p), void *p);
+
 /* GM_ARENA_GROW(a, ptr, n, cap, err) - make room for one more element of the arena array `ptr` that
  * holds n of cap: doubles by copying (the old array stays until the arena is released).
  * Evaluates to enum gm_status. */

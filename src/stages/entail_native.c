@@ -34,9 +34,21 @@ static enum gm_status run_entail(void *self, struct gm_post **posts, size_t n, s
     return gm_entail_predict(self, posts, n, err);
 }
 
-const struct gm_backend gm_backend_entail_native = {.stage = "entail",
-                                                    .name = "native",
-                                                    .needs_image = true,
-                                                    .open = open_entail,
-                                                    .run = run_entail,
-                                                    .close = close_entail};
+/* The model's files, whichever model the settings name. */
+static enum gm_status fingerprint_entail(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    struct gm_str model = GM_STR("entail-default");
+    enum gm_status st = gm_settings_str(settings, "model", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
+}
+
+const struct gm_backend gm_backend_entail_native = {
+    .stage = "entail",
+    .name = "native",
+    .needs_image = true,
+    .open = open_entail,
+    .run = run_entail,
+    .close = close_entail,
+    .fingerprint = fingerprint_entail,
+};

@@ -108,6 +108,15 @@ static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, str
     return GM_OK;
 }
 
+/* The model's files, whichever model the settings name. */
+static enum gm_status fingerprint_look(const struct gm_json *settings, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    struct gm_str model = GM_STR("nanodet");
+    enum gm_status st = gm_settings_str(settings, "model", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
+}
+
 const struct gm_backend gm_backend_look_detector = {
     .stage = "look",
     .name = "detector",
@@ -115,4 +124,5 @@ const struct gm_backend gm_backend_look_detector = {
     .open = open_look,
     .run = run_look,
     .close = close_look,
+    .fingerprint = fingerprint_look,
 };

@@ -28,6 +28,13 @@ done:
     return st;
 }
 
+void gm_post_drop_pixels(struct gm_post *p)
+{
+    if (p->pixels)
+        gm_arena_drop(&p->arena, free_pixels, p->pixels);
+    p->pixels = NULL;
+}
+
 struct batch {
     struct gm_post **posts;
     const char *stage;

@@ -11,6 +11,10 @@
 enum gm_status gm_post_pixels(struct gm_post *p, const struct gm_image **out,
                               struct gm_error *err) GM_NODISCARD;
 
+/* gm_post_drop_pixels - free the decoded picture, if there is one; it is decoded again when a stage
+ * asks for it. For posts that wait. */
+void gm_post_drop_pixels(struct gm_post *p);
+
 /* gm_posts_decode - the pictures of n posts, side by side on the thread budget. Posts without an
  * image or with an error are passed over; one that can't be decoded gets gm_post_fail(stage).
  * Memory: 3 bytes a pixel of every post until the post is cleared. */

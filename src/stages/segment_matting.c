@@ -157,6 +157,15 @@ static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
     return GM_OK;
 }
 
+/* The model's files, whichever model the settings name. */
+static enum gm_status fingerprint_matting(const struct gm_json *settings, struct gm_buf *out,
+                                          struct gm_error *err)
+{
+    struct gm_str model = GM_STR("selfie");
+    enum gm_status st = gm_settings_str(settings, "model", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
+}
+
 const struct gm_backend gm_backend_segment_matting = {
     .stage = "segment",
     .name = "matting",
@@ -164,4 +173,5 @@ const struct gm_backend gm_backend_segment_matting = {
     .open = open_segment,
     .run = run_segment,
     .close = close_segment,
+    .fingerprint = fingerprint_matting,
 };

@@ -8,6 +8,8 @@
 
 #include "data/record.h"
 
+struct gm_llm; /* src/llm */
+
 struct gm_backend {
     const char *stage; /* "tag", "look", … */
     const char *name;  /* "native", "detector", … */
@@ -24,7 +26,32 @@ struct gm_backend {
     enum gm_status (*run)(void *self, struct gm_post **posts, size_t n, struct gm_error *err);
 
     void (*close)(void *self); /* NULL-safe */
+
+    /* Append what the results depend on beside the settings, one "name=value" a line: the content
+     * of models, prompts and sample files (gm_fingerprint_model, gm_fingerprint_file). A stored
+     * result is used again only while this text and the settings stay the same; `gmner runs show`
+     * names the line that changed. Settings that change no result (an endpoint's address, limits)
+     * are no part of it: they go to the client and not into `settings`. NULL: the settings alone.
+     * Called before open. */
+    enum gm_status (*fingerprint)(const struct gm_json *settings, struct gm_buf *out,
+                                  struct gm_error *err);
+
+    /* A backend that asks a language model: use_llm hands it the run's one client (borrowed) after
+     * open and before the first run. Its run is called from many threads at once, a post a call,
+     * so `self` must be read-only by then. A status other than OK (ENET: a dead endpoint, ECANCEL:
+     * a spent budget or a drain) leaves the posts without an answer as they were: they are not
+     * stored and asked again when the run goes on. */
+    bool needs_llm;
+    void (*use_llm)(void *self, struct gm_llm *llm);
 };
+
+/* gm_fingerprint_model - lines "NAME/FILE=SHA-256" for every file of the model's folder, in order
+ * of name. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
+ * Errors: MODEL, IO, NOMEM. Cost: reads the files whole. */
+enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out,
+                                    struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_buf *out,
+                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_backend_find - the backend of that stage and name; name NULL = the stage's embedded default.
  * NULL when there is none. gm_backend_at - number i in stage order, NULL past the end. */

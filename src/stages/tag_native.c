@@ -33,5 +33,20 @@ static enum gm_status run_tag(void *self, struct gm_post **posts, size_t n, stru
     return gm_tagger_predict(self, posts, n, err);
 }
 
+/* The model's files, whichever model the settings name. */
+static enum gm_status fingerprint_tag(const struct gm_json *settings, struct gm_buf *out,
+                                      struct gm_error *err)
+{
+    struct gm_str model = GM_STR("ner-default");
+    enum gm_status st = gm_settings_str(settings, "model", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
+}
+
 const struct gm_backend gm_backend_tag_native = {
-    .stage = "tag", .name = "native", .open = open_tag, .run = run_tag, .close = close_tag};
+    .stage = "tag",
+    .name = "native",
+    .open = open_tag,
+    .run = run_tag,
+    .close = close_tag,
+    .fingerprint = fingerprint_tag,
+};
