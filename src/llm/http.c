@@ -1,0 +1,350 @@
+#include "llm/http.h"
+
+#include "base/alloc.h"
+
+#include <curl/curl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+struct transfer {
+    CURL *easy;
+    struct gm_buf body;
+    bool too_large;
+    void *user;
+    char what[CURL_ERROR_SIZE];
+    struct transfer *prev, *next; /* in `busy` or (next only) in `idle` */
+};
+
+struct gm_http {
+    CURLM *multi;
+    struct transfer *busy, *idle;
+};
+
+struct gm_http_target {
+    char *url;
+    struct curl_slist *headers;
+    bool loopback;
+};
+
+static void start_curl(void) { curl_global_init(CURL_GLOBAL_DEFAULT); }
+
+static bool curl_is_ready(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT; /* libcurl's own global state */
+    return pthread_once(&once, start_curl) == 0;
+}
+
+enum gm_status gm_http_new(struct gm_http **out, size_t max_connections, struct gm_error *err)
+{
+    *out = NULL;
+    if (!curl_is_ready())
+        return GM_FAIL(err, GM_ENET, "libcurl does not start");
+    struct gm_http *h = gm_alloc(1, sizeof *h);
+    if (!h || !(h->multi = curl_multi_init())) {
+        gm_free(h);
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    long n = max_connections < 4096 ? (long)max_connections : 4096;
+    curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, n + 4);
+    curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    *out = h;
+    return GM_OK;
+}
+
+static void transfer_free(struct transfer *t)
+{
+    curl_easy_cleanup(t->easy);
+    gm_buf_clear(&t->body);
+    gm_free(t);
+}
+
+void gm_http_free(struct gm_http *h)
+{
+    if (!h)
+        return;
+    for (struct transfer *t = h->busy, *next; t; t = next) {
+        next = t->next;
+        curl_multi_remove_handle(h->multi, t->easy);
+        transfer_free(t);
+    }
+    for (struct transfer *t = h->idle, *next; t; t = next) {
+        next = t->next;
+        transfer_free(t);
+    }
+    curl_multi_cleanup(h->multi);
+    gm_free(h);
+}
+
+static enum gm_status check_url(const char *url, bool *loopback, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char *host = NULL, *user = NULL, *scheme = NULL;
+    CURLU *u = curl_url();
+    if (!u)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (curl_url_set(u, CURLUPART_URL, url, 0) != CURLUE_OK ||
+        curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK ||
+        curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) != CURLUE_OK ||
+        (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0))
+        st = GM_FAIL(err, GM_EARG, "an endpoint must be http://HOST[:PORT]/… or https://…");
+    else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK)
+        st = GM_FAIL(err, GM_EARG,
+                     "an endpoint's URL must not hold a user or password; keys come from "
+                     "OPENAI_API_KEY or a key file");
+    else
+        *loopback = strcmp(host, "localhost") == 0 || strncmp(host, "127.", 4) == 0 ||
+                    strcmp(host, "[::1]") == 0;
+    curl_free(host);
+    curl_free(user);
+    curl_free(scheme);
+    curl_url_cleanup(u);
+    return st;
+}
+
+static bool add_header(struct gm_http_target *t, const char *line)
+{
+    struct curl_slist *more = curl_slist_append(t->headers, line);
+    if (more)
+        t->headers = more;
+    return more != NULL;
+}
+
+/* Memory that held a key; volatile, so that the compiler keeps the stores. */
+static void wipe(char *p, size_t n)
+{
+    volatile char *v = p;
+    while (p && n-- > 0)
+        *v++ = 0;
+}
+
+static enum gm_status add_key(struct gm_http_target *t, const char *key, struct gm_error *err)
+{
+    struct gm_buf line;
+    gm_buf_init(&line, 1 << 16);
+    enum gm_status st = gm_buf_printf(&line, err, "Authorization: Bearer %s", key);
+    if (st == GM_OK && !add_header(t, line.p))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    wipe(line.p, line.n);
+    gm_buf_clear(&line);
+    return st;
+}
+
+enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *key,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *out = NULL;
+    if (!curl_is_ready())
+        return GM_FAIL(err, GM_ENET, "libcurl does not start");
+    struct gm_http_target *t = gm_alloc(1, sizeof *t);
+    if (!t)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(check_url(url, &t->loopback, err));
+    t->url = gm_strdup(url);
+    /* No "Expect: 100-continue": it costs a round trip for each picture. */
+    if (!t->url || !add_header(t, "Content-Type: application/json") || !add_header(t, "Expect:")) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    if (key)
+        GM_TRY(add_key(t, key, err));
+    *out = t;
+    t = NULL;
+done:
+    gm_http_target_free(t);
+    return st;
+}
+
+void gm_http_target_free(struct gm_http_target *t)
+{
+    if (!t)
+        return;
+    for (struct curl_slist *s = t->headers; s; s = s->next)
+        wipe(s->data, strlen(s->data));
+    curl_slist_free_all(t->headers);
+    gm_free(t->url);
+    gm_free(t);
+}
+
+static size_t on_body(char *p, size_t size, size_t n, void *user)
+{
+    struct transfer *t = user;
+    if (gm_buf_add(&t->body, p, size * n, NULL) == GM_OK)
+        return size * n;
+    t->too_large = true;
+    return 0; /* ends the transfer */
+}
+
+static void set_options(struct transfer *t, const struct gm_http_request *req)
+{
+    CURL *c = t->easy;
+    const struct gm_http_target *to = req->target;
+    curl_easy_setopt(c, CURLOPT_URL, to->url);
+    curl_easy_setopt(c, CURLOPT_HTTPHEADER, to->headers);
+    curl_easy_setopt(c, CURLOPT_POST, 1L);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
+    curl_easy_setopt(c, CURLOPT_POSTFIELDS, req->body.p);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(c, CURLOPT_WRITEDATA, t);
+    curl_easy_setopt(c, CURLOPT_PRIVATE, t);
+    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, t->what);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, req->timeout_ms);
+    curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT_MS, req->connect_timeout_ms);
+    curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L);
+    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
+    curl_easy_setopt(c, CURLOPT_USERAGENT, "gmner");
+    if (to->loopback)
+        curl_easy_setopt(c, CURLOPT_PROXY, "");
+}
+
+static struct transfer *transfer_get(struct gm_http *h)
+{
+    struct transfer *t = h->idle;
+    if (t) {
+        h->idle = t->next;
+        curl_easy_reset(t->easy);
+        return t;
+    }
+    t = gm_alloc(1, sizeof *t);
+    if (t && !(t->easy = curl_easy_init())) {
+        gm_free(t);
+        t = NULL;
+    }
+    return t;
+}
+
+static void transfer_put(struct gm_http *h, struct transfer *t)
+{
+    t->next = h->idle;
+    h->idle = t;
+}
+
+enum gm_status gm_http_start(struct gm_http *h, const struct gm_http_request *req,
+                             struct gm_error *err)
+{
+    struct transfer *t = transfer_get(h);
+    if (!t)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_buf_init(&t->body, req->max_reply);
+    t->user = req->user;
+    t->too_large = false;
+    t->what[0] = 0;
+    set_options(t, req);
+    CURLMcode code = curl_multi_add_handle(h->multi, t->easy);
+    if (code != CURLM_OK) {
+        transfer_put(h, t);
+        return GM_FAIL(err, GM_ENET, "cannot start a request: %s", curl_multi_strerror(code));
+    }
+    t->prev = NULL;
+    t->next = h->busy;
+    if (h->busy)
+        h->busy->prev = t;
+    h->busy = t;
+    return GM_OK;
+}
+
+void gm_http_wait(struct gm_http *h, int timeout_ms)
+{
+    curl_multi_poll(h->multi, NULL, 0, timeout_ms, NULL);
+}
+
+void gm_http_wake(struct gm_http *h) { curl_multi_wakeup(h->multi); }
+
+static enum gm_http_fault fault_of(CURLcode code, const struct transfer *t)
+{
+    switch (code) {
+    case CURLE_OK: return GM_HTTP_OK;
+    case CURLE_COULDNT_CONNECT:
+    case CURLE_COULDNT_RESOLVE_HOST:
+    case CURLE_COULDNT_RESOLVE_PROXY: return GM_HTTP_CONNECT;
+    case CURLE_OPERATION_TIMEDOUT: return GM_HTTP_TIMEOUT;
+    case CURLE_WRITE_ERROR: return t->too_large ? GM_HTTP_TOO_LARGE : GM_HTTP_BROKEN;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR: return GM_HTTP_TLS;
+    case CURLE_PARTIAL_FILE:
+    case CURLE_GOT_NOTHING:
+    case CURLE_RECV_ERROR:
+    case CURLE_SEND_ERROR:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_HTTP2:
+    case CURLE_HTTP2_STREAM: return GM_HTTP_BROKEN;
+    default: return GM_HTTP_OTHER;
+    }
+}
+
+static void describe(struct transfer *t, CURLcode code, struct gm_http_done *out)
+{
+    long status = 0, request_size = 0;
+    curl_off_t retry_after = 0;
+    curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_getinfo(t->easy, CURLINFO_REQUEST_SIZE, &request_size);
+    curl_easy_getinfo(t->easy, CURLINFO_RETRY_AFTER, &retry_after);
+    *out = (struct gm_http_done){.user = t->user,
+                                 .fault = fault_of(code, t),
+                                 .status = (int)status,
+                                 .retry_after_s = retry_after > 0 ? (double)retry_after : -1,
+                                 .sent = request_size > 0,
+                                 .body = t->body};
+    const char *what = t->too_large ? "the reply is too large"
+                       : t->what[0] ? t->what
+                                    : curl_easy_strerror(code);
+    snprintf(out->what, sizeof out->what, "%s", code == CURLE_OK ? "" : what);
+}
+
+bool gm_http_next(struct gm_http *h, struct gm_http_done *out)
+{
+    int running, queued;
+    const CURLMsg *m = curl_multi_info_read(h->multi, &queued);
+    if (!m) {
+        curl_multi_perform(h->multi, &running);
+        m = curl_multi_info_read(h->multi, &queued);
+    }
+    if (!m)
+        return false;
+    CURLcode code = m->data.result; /* m does not outlive the removal */
+    CURL *easy = m->easy_handle;
+    struct transfer *t;
+    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
+    describe(t, code, out);
+    gm_buf_init(&t->body, 0); /* its memory went to *out */
+    curl_multi_remove_handle(h->multi, easy);
+    if (t->prev)
+        t->prev->next = t->next;
+    else
+        h->busy = t->next;
+    if (t->next)
+        t->next->prev = t->prev;
+    transfer_put(h, t);
+    return true;
+}
+
+static size_t drop_body(char *p, size_t size, size_t n, void *user)
+{
+    (void)p;
+    (void)user;
+    return size * n;
+}
+
+int gm_http_status(const char *url, long timeout_ms)
+{
+    long status = 0;
+    CURL *c = curl_is_ready() ? curl_easy_init() : NULL;
+    if (!c)
+        return 0;
+    curl_easy_setopt(c, CURLOPT_URL, url);
+    curl_easy_setopt(c, CURLOPT_PROXY, "");
+    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(c, CURLOPT_TIMEOUT_MS, timeout_ms);
+    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, drop_body);
+    if (curl_easy_perform(c) == CURLE_OK)
+        curl_easy_getinfo(c, CURLINFO_RESPONSE_CODE, &status);
+    curl_easy_cleanup(c);
+    return (int)status;
+}

@@ -1,0 +1,167 @@
+/* llm.h - a client of OpenAI-compatible /v1/chat/completions (vLLM, llama.cpp, hosted ones) that
+ * keeps many requests in flight.
+ *
+ * One gm_llm serves a whole run. It has one thread of its own, which does all network work; any
+ * number of threads submit requests, each through a box of its own, and poll that box for replies:
+ *
+ *     gm_llm_submit(box, &req, &id, err);   never waits for the network
+ *     while (gm_llm_poll(box, 1000, &reply)) { … gm_llm_reply_clear(&reply); }
+ *
+ * Every request gets exactly one reply, in no set order. What happens on the way (docs/llm.md has
+ * the rules): a cached answer is given at once; broken connections and statuses 408, 409, 425, 429
+ * and 5xx are tried again with exponential back-off and jitter; Retry-After and 429 make the
+ * endpoint cool down for everybody; an endpoint that only fails rests and is probed; when all are
+ * dead, the key is refused or the budget is spent, the client stops: what waits gets a reply with
+ * status NET, ARG or CANCEL and `stopped` set, and the work can go on later.
+ * An answer that doesn't fit its schema is asked for again, the same messages at another seed. */
+#ifndef GM_LLM_LLM_H
+#define GM_LLM_LLM_H
+
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/status.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct gm_llm;
+struct gm_llm_box;
+
+/* Where answers are kept from run to run. Both functions are called on the client's own thread. */
+struct gm_llm_cache {
+    void *user;
+    /* key: 64 hex digits of the whole request; append the reply to `out` and set *found. */
+    enum gm_status (*get)(void *user, const char *key, struct gm_buf *out, bool *found,
+                          struct gm_error *err);
+    /* Called as soon as a good reply has arrived, before it is delivered; never for a failure. */
+    enum gm_status (*put)(void *user, const char *key, struct gm_str reply, struct gm_error *err);
+};
+
+struct gm_llm_opts {
+    /* "http://127.0.0.1:8080/v1" (or the whole URL up to /chat/completions), or a FILE.gguf that a
+     * local server is started for. All serve the same model. Borrowed during gm_llm_new. */
+    const char *const *endpoints;
+    size_t n_endpoints;
+    const char *model;        /* NULL = "default" */
+    const char *key_file;     /* NULL = $OPENAI_API_KEY, which may be unset */
+    const char *llama_server; /* command for a GGUF file; NULL = "llama-server" */
+    size_t in_flight;         /* requests at once, over all endpoints */
+    double timeout_s;         /* of one try */
+    double deadline_s;        /* of one request with all its tries, from its first try */
+    size_t max_tries;         /* tries of one request that may fail */
+    size_t max_asks;          /* answers that may be asked for until one fits its schema */
+    double backoff_s, backoff_max_s;
+    size_t breaker_fails;     /* failures in a row after which an endpoint rests */
+    double breaker_rest_s;    /* its first rest, doubling up to 30 s */
+    double dead_s;            /* failing this long, it is dead */
+    double requests_per_min, tokens_per_min; /* 0 = no limit */
+    double price_in, price_out;              /* money a million tokens */
+    double budget;                           /* money; 0 = none */
+    bool dry_run;             /* only count: every reply is CANCEL and stopped */
+    uint64_t seed;            /* of the jitter */
+    struct gm_llm_cache cache;               /* .get NULL = none */
+};
+
+/* gm_llm_opts_default - everything but the endpoints. */
+struct gm_llm_opts gm_llm_opts_default(void);
+
+enum gm_llm_part_kind { GM_LLM_TEXT, GM_LLM_JPEG };
+
+struct gm_llm_part {
+    enum gm_llm_part_kind kind;
+    struct gm_str bytes; /* UTF-8 text, or a JPEG file */
+    uint32_t w, h;       /* pixels of the JPEG, for estimating tokens */
+};
+
+struct gm_llm_message {
+    const char *role; /* "system", "user", "assistant" */
+    const struct gm_llm_part *parts;
+    size_t n_parts;
+};
+
+struct gm_llm_request {
+    void *user; /* comes back in the reply */
+    const struct gm_llm_message *messages;
+    size_t n_messages;
+    double temperature, top_p; /* < 0 = the server's default */
+    long max_tokens;
+    long long seed;            /* < 0 = none */
+    bool logprobs;             /* ask for those of the 5 best tokens */
+    const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
+    /* A second check beside the schema: NULL or the reason why the value can't be used. Called on
+     * the client's thread; only reads what `user` points to. NULL = none. */
+    const char *(*check)(void *user, const struct gm_json *value);
+};
+
+struct gm_llm_usage {
+    size_t prompt, completion, cached; /* tokens as the server counts them */
+};
+
+struct gm_llm_reply {
+    uint64_t id;
+    void *user;
+    enum gm_status st;   /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
+                            ARG: the server refuses this request; CANCEL: not asked */
+    struct gm_error err;
+    bool stopped;        /* the client has stopped: this request was not answered, ask again later */
+    struct gm_buf text;      /* the answer's text */
+    struct gm_json *value;   /* with a schema and st OK: the answer */
+    struct gm_json *logprobs;/* array of tokens, NULL where the server gave none */
+    struct gm_llm_usage usage;
+    size_t n_asks;       /* answers it took; 0 when it came from the cache */
+    bool cached;
+};
+
+struct gm_llm_stats {
+    size_t submitted, answered, cached, failed; /* requests; failed: with an error that is theirs */
+    size_t sent, retries, reasks, invalid;      /* HTTP requests sent; tries after a fault; answers
+                                                   asked for again; answers that didn't fit */
+    size_t prompt_tokens, completion_tokens, cached_tokens;
+    size_t retried_tokens; /* of prompts sent again, and of answers thrown away */
+    double cost;           /* money so far, with a guess for tries that broke after being sent */
+    size_t in_flight, waiting;
+    size_t dry_requests, dry_prompt_tokens, dry_completion_tokens; /* dry run; the last: at most */
+};
+
+/* gm_llm_new - *out is yours. Starts local servers for GGUF files and waits until they are healthy.
+ * Errors: ARG (no endpoint, bad URL, key file that others can read), IO, NET, NOMEM. */
+enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts,
+                          struct gm_error *err) GM_NODISCARD;
+/* gm_llm_free - NULL-safe; drops what is in flight, stops local servers. All boxes must be freed. */
+void gm_llm_free(struct gm_llm *llm);
+
+/* gm_llm_box_new - a place for the replies of one caller. One thread a box at a time. */
+enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm,
+                              struct gm_error *err) GM_NODISCARD;
+/* gm_llm_box_free - NULL-safe; the replies that are still to come are kept in the cache and
+ * counted, and then dropped. */
+void gm_llm_box_free(struct gm_llm_box *box);
+
+/* gm_llm_submit - ask. Everything but req->schema and req->user is copied. Errors: NOMEM, FORMAT
+ * (text that is not UTF-8); there is no reply then. */
+enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request *req, uint64_t *id,
+                             struct gm_error *err) GM_NODISCARD;
+/* gm_llm_poll - wait up to timeout_ms for a reply of this box; false when none came. *out is yours:
+ * gm_llm_reply_clear. */
+bool gm_llm_poll(struct gm_llm_box *box, int timeout_ms, struct gm_llm_reply *out);
+void gm_llm_reply_clear(struct gm_llm_reply *r);
+
+/* gm_llm_in_flight - requests that should be outstanding to keep the endpoints busy. */
+size_t gm_llm_in_flight(const struct gm_llm *llm);
+bool gm_llm_is_dry(const struct gm_llm *llm);
+
+/* gm_llm_drain - start nothing more; what is in flight is finished, what waits is CANCEL and
+ * stopped. Safe in a signal handler. */
+void gm_llm_drain(struct gm_llm *llm);
+
+/* gm_llm_stats - the numbers so far. */
+void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out);
+
+/* gm_llm_reject - count an answer that stage `stage` could not use; stage and reason are texts that
+ * outlive the client. gm_llm_rejected - row i of those counts; false past the last. */
+void gm_llm_reject(struct gm_llm *llm, const char *stage, const char *reason);
+bool gm_llm_rejected(struct gm_llm *llm, size_t i, const char **stage, const char **reason,
+                     size_t *n);
+
+#endif

@@ -1,0 +1,89 @@
+/* llm_internal.h - the client's insides: llm.c is what callers use, client.c is the thread that does
+ * the network work. Everything in struct gm_llm but `http` is guarded by `lock`. */
+#ifndef GM_LLM_LLM_INTERNAL_H
+#define GM_LLM_LLM_INTERNAL_H
+
+#include "base/rng.h"
+#include "base/sha256.h"
+#include "llm/endpoint.h"
+#include "llm/llm.h"
+#include "llm/local_server.h"
+#include "llm/message.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+
+/* One request from submit to reply. It is in one place at a time: a queue, the network, or its box. */
+struct gm_ask {
+    struct gm_llm_box *box;      /* NULL: the caller has gone */
+    struct gm_ask *next;         /* in a queue, or in the box's list */
+    struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
+    struct gm_buf body;          /* the request's JSON; the first head_n bytes stay the same */
+    size_t head_n;
+    struct gm_llm_tail tail;
+    const char *(*check)(void *user, const struct gm_json *value);
+    char key[GM_SHA256_HEX];     /* of the cache */
+    size_t est_prompt, bound_prompt; /* tokens */
+    size_t tries, n_asks;
+    double ready_at, first_at, sent_at; /* s; first_at 0 = never sent */
+    struct gm_endpoint *ep;      /* while in flight */
+    struct gm_llm_reply reply;
+};
+
+struct gm_ask_queue {
+    struct gm_ask *first, *last;
+};
+
+struct gm_llm_box {
+    struct gm_llm *llm;
+    pthread_cond_t arrived;
+    struct gm_ask_queue done;
+};
+
+enum { GM_REJECTS_MAX = 64 };
+
+struct gm_reject {
+    const char *stage, *reason;
+    size_t n;
+};
+
+struct gm_llm {
+    struct gm_llm_opts opts; /* its pointers are not used after gm_llm_new */
+    char *model, *key;       /* key NULL = none */
+    struct gm_endpoint *ep;
+    size_t n_ep, turn;
+    struct gm_breaker breaker;
+    struct gm_local_server **servers; /* [n_ep], NULL where the endpoint is a URL */
+    struct gm_http *http;
+    struct gm_rng rng;
+    pthread_t thread;
+    bool has_thread, has_lock;
+    pthread_mutex_t lock;
+    atomic_int draining;
+    bool quit, warned_cache;
+    struct gm_ask_queue inbox;   /* just submitted */
+    struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
+    struct gm_ask_queue delayed; /* to be sent again at ready_at */
+    struct gm_ask *all;
+    uint64_t last_id;
+    enum gm_status stop;         /* OK = going on */
+    struct gm_error stop_err;
+    double next_request_at, next_token_at; /* the limits a minute */
+    double reserved;             /* money that what is in flight may cost at most */
+    struct gm_llm_stats stats;
+    struct gm_reject rejects[GM_REJECTS_MAX];
+    size_t n_rejects;
+};
+
+/* gm_client_thread - the body of the client's thread; arg is the gm_llm. */
+void *gm_client_thread(void *arg);
+
+void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a);
+struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */
+/* gm_ask_unlink - take it out of `all`. gm_ask_free - NULL-safe; it must be in no list. */
+void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a);
+void gm_ask_free(struct gm_ask *a);
+/* gm_ask_deliver - into its box (or away, when that has gone), waking the caller. */
+void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
+
+#endif

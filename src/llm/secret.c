@@ -1,0 +1,69 @@
+#include "llm/secret.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { KEY_MAX = 8192 };
+
+static void wipe(char *p, size_t n)
+{
+    volatile char *v = p; /* so that the compiler keeps the stores */
+    while (p && n-- > 0)
+        *v++ = 0;
+}
+
+void gm_secret_free(char *key)
+{
+    if (key)
+        wipe(key, strlen(key));
+    gm_free(key);
+}
+
+/* What may stand in a header line. */
+static enum gm_status copy_key(char **out, struct gm_str s, const char *from, struct gm_error *err)
+{
+    s = gm_str_trim(s);
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] <= ' ' || s.p[i] > '~')
+            return GM_FAIL(err, GM_EARG, "%s: a key is one line of letters, digits and signs", from);
+    if (!s.n)
+        return GM_FAIL(err, GM_EARG, "%s: there is no key in it", from);
+    if (!(*out = gm_alloc(s.n + 1, 1)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    memcpy(*out, s.p, s.n);
+    return GM_OK;
+}
+
+static enum gm_status read_file(char **out, const char *path, struct gm_error *err)
+{
+    struct stat sb;
+    struct gm_buf b;
+    enum gm_status st = GM_OK;
+    gm_buf_init(&b, KEY_MAX);
+    if (stat(path, &sb) != 0)
+        return GM_FAIL(err, GM_EIO, "%s: cannot read: %s", path, strerror(errno));
+    if (sb.st_mode & (S_IRWXG | S_IRWXO))
+        return GM_FAIL(err, GM_EARG,
+                       "%s: a key file must be its owner's alone; `chmod 600 %s` mends it", path,
+                       path);
+    GM_TRY(gm_file_read(path, &b, err));
+    GM_TRY(copy_key(out, gm_buf_str(&b), path, err));
+done:
+    wipe(b.p, b.n);
+    gm_buf_clear(&b);
+    return st;
+}
+
+enum gm_status gm_secret_read(char **out, const char *path, struct gm_error *err)
+{
+    *out = NULL;
+    if (path)
+        return read_file(out, path, err);
+    const char *key = getenv("OPENAI_API_KEY");
+    return key && *key ? copy_key(out, gm_str(key), "OPENAI_API_KEY", err) : GM_OK;
+}
