@@ -1,43 +1,66 @@
-/* normalise.h - text as a tokenizer's normaliser leaves it, with the place every byte came from. */
+/* normalise.h - text as a tokenizer's normaliser leaves it, with the place every byte came from.
+ * A normaliser is a list of steps: the "normalizer" of a tokenizer.json with its Sequences laid
+ * flat. Each step has a file of its own (norm_*.c, charsmap.c). Internal to src/text. */
 #ifndef GM_TEXT_NORMALISE_H
 #define GM_TEXT_NORMALISE_H
 
+#include "base/arena.h"
 #include "base/json.h"
-#include "base/status.h"
-#include "base/str.h"
+#include "text/normal.h"
 
 #include <stdbool.h>
-#include <stddef.h>
-#include <stdint.h>
 
-/* Settings of a BertNormalizer. */
+/* One step: set `out` to what it makes of `in`. Safe from any thread. Errors: NOMEM. */
+typedef enum gm_status gm_norm_run(const void *settings, const struct gm_normal *in,
+                                   struct gm_normal *out, struct gm_error *err);
+
+struct gm_norm_step {
+    gm_norm_run *run;
+    const void *settings; /* of its own type; in the arena */
+};
+
 struct gm_normaliser {
-    bool clean_text, handle_chinese_chars, strip_accents, lowercase;
-};
-
-/* A normalised text; the caller's storage, reused from text to text. One thread at a time. */
-struct gm_normal {
-    char *p;       /* [n] bytes, well-formed UTF-8 */
-    uint32_t *src; /* [n] number of the code point of the source that each byte came from */
+    struct gm_norm_step *steps; /* in the arena */
     size_t n, cap;
-    struct gm_normal_mark *run; /* combining marks waiting to be put in order */
-    size_t n_run, cap_run;
 };
 
-void gm_normal_init(struct gm_normal *t);  /* empty; allocates nothing */
-void gm_normal_clear(struct gm_normal *t); /* free the memory; usable again */
-
-/* gm_normaliser_read - settings from the "normalizer" member of a tokenizer.json (NULL = absent).
- * Only BertNormalizer is known. `path` is for messages. Errors: MODEL. */
+/* gm_normaliser_read - steps from the "normalizer" member of a tokenizer.json (NULL or null = none);
+ * all memory from `a`, which must outlive it. `path` is for messages.
+ * Errors: MODEL (a kind or setting that is not supported, named), NOMEM. */
 enum gm_status gm_normaliser_read(struct gm_normaliser *out, const struct gm_json *json,
-                                  const char *path, struct gm_error *err) GM_NODISCARD;
+                                  struct gm_arena *a, const char *path,
+                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_normalise - set `out` to the normalised form of well-formed `s`, whose first code point has
- * number `first`. As the `tokenizers` library's BertNormalizer: controls are removed and white
- * space made plain, ideographs are put between spaces, accents are stripped after canonical
- * decomposition (NFD, with its ordering of marks), capitals are lowered.
- * Errors: NOMEM. Cost O(s.n), but for runs of combining marks, which are sorted. */
+ * number `first`; `spare` is working storage. Errors: NOMEM. */
 enum gm_status gm_normalise(const struct gm_normaliser *nz, struct gm_str s, uint32_t first,
-                            struct gm_normal *out, struct gm_error *err) GM_NODISCARD;
+                            struct gm_normal *out, struct gm_normal *spare,
+                            struct gm_error *err) GM_NODISCARD;
+
+/* The kinds of steps and their settings. */
+struct gm_norm_bert {
+    bool clean_text, handle_chinese_chars, strip_accents, lowercase;
+};
+gm_norm_run gm_norm_bert_run;
+
+struct gm_norm_unicode {
+    bool compatible, composed; /* NFD, NFKD, NFC, NFKC */
+};
+gm_norm_run gm_norm_unicode_run;
+
+gm_norm_run gm_norm_lowercase_run, gm_norm_strip_accents_run; /* without settings */
+
+struct gm_norm_strip {
+    bool left, right;
+};
+gm_norm_run gm_norm_strip_run;
+
+struct gm_norm_replace {
+    struct gm_pattern *pattern;
+    struct gm_str content;
+};
+gm_norm_run gm_norm_replace_run;
+
+gm_norm_run gm_norm_charsmap_run; /* settings: struct gm_charsmap */
 
 #endif

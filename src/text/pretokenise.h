@@ -1,22 +1,89 @@
-/* pretokenise.h - cut a normalised text into the words that the model sees one by one. Internal to
- * src/text. */
+/* pretokenise.h - cut a normalised text into the stretches that the model sees one by one. A
+ * pre-tokeniser is a list of steps: the "pre_tokenizer" of a tokenizer.json with its Sequences laid
+ * flat. Internal to src/text. */
 #ifndef GM_TEXT_PRETOKENISE_H
 #define GM_TEXT_PRETOKENISE_H
 
+#include "base/arena.h"
 #include "base/json.h"
-#include "base/status.h"
-#include "base/str.h"
+#include "text/normal.h"
 
 #include <stdbool.h>
-#include <stddef.h>
 
-/* gm_pretokenise_check - the "pre_tokenizer" member of a tokenizer.json must be BertPreTokenizer.
- * Errors: MODEL. */
-enum gm_status gm_pretokenise_check(const struct gm_json *json, const char *path,
+/* A text and its stretches, in order, none empty. Steps that change the text write to `spare` and
+ * swap. The caller's storage, reused. */
+struct gm_pretokens {
+    struct gm_normal text, spare;
+    struct gm_stretch {
+        size_t start, end; /* bytes of `text` */
+    } *items, *next;       /* [n]; working storage of the step that runs */
+    size_t n, cap, n_next, cap_next;
+};
+
+void gm_pretokens_clear(struct gm_pretokens *p); /* zeroed is empty */
+
+/* One step. Safe from any thread with separate `p`. Errors: NOMEM. */
+typedef enum gm_status gm_pretoken_run(const void *settings, struct gm_pretokens *p,
+                                       struct gm_error *err);
+
+struct gm_pretoken_step {
+    gm_pretoken_run *run;
+    const void *settings; /* in the arena */
+};
+
+struct gm_pretokeniser {
+    struct gm_pretoken_step *steps; /* in the arena */
+    size_t n, cap;
+};
+
+/* gm_pretokeniser_read - steps from the "pre_tokenizer" member of a tokenizer.json (NULL or null =
+ * none: the text is one stretch); memory from `a`. Errors: MODEL (not supported, named), NOMEM. */
+enum gm_status gm_pretokeniser_read(struct gm_pretokeniser *out, const struct gm_json *json,
+                                    struct gm_arena *a, const char *path,
                                     struct gm_error *err) GM_NODISCARD;
 
-/* gm_pretokenise_next - the next word at or after byte *at, which moves past it; false at the end.
- * As BertPreTokenizer: white space parts words, every punctuation mark is a word of its own. */
-bool gm_pretokenise_next(struct gm_str s, size_t *at, struct gm_str *word);
+/* gm_pretokenise - cut bytes [from, to) of `text` with all steps; the result is in p->text and
+ * p->items. Errors: NOMEM. */
+enum gm_status gm_pretokenise(const struct gm_pretokeniser *pt, const struct gm_normal *text,
+                              size_t from, size_t to, struct gm_pretokens *p,
+                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_pretokens_push - append a stretch to the step's result, if it is not empty. Errors: NOMEM. */
+enum gm_status gm_pretokens_push(struct gm_pretokens *p, size_t start, size_t end,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* Settings of the kinds of steps; their files are pre_split.c and pre_space.c. */
+enum gm_split_behaviour {
+    GM_SPLIT_REMOVED,
+    GM_SPLIT_ISOLATED,
+    GM_SPLIT_MERGED_WITH_PREVIOUS,
+    GM_SPLIT_MERGED_WITH_NEXT,
+    GM_SPLIT_CONTIGUOUS
+};
+struct gm_pre_split {
+    struct gm_pattern *pattern;
+    enum gm_split_behaviour behaviour;
+    bool invert;
+};
+gm_pretoken_run gm_pre_split_run;
+gm_pretoken_run gm_pre_bert_run, gm_pre_whitespace_run, gm_pre_whitespace_split_run;
+
+enum gm_prepend { GM_PREPEND_ALWAYS, GM_PREPEND_FIRST, GM_PREPEND_NEVER };
+struct gm_pre_metaspace {
+    char mark[4]; /* [n_mark] the code point that stands for a space, as UTF-8 */
+    size_t n_mark;
+    enum gm_prepend prepend;
+    bool split;
+};
+gm_pretoken_run gm_pre_metaspace_run;
+
+struct gm_pre_byte_level {
+    bool add_prefix_space, use_regex;
+};
+gm_pretoken_run gm_pre_byte_level_run;
+
+/* gm_byte_level_char - the code point (U+0021..U+0143) that stands for a byte in the vocabularies
+ * of byte-level models. Source: GPT-2's bytes_to_unicode. */
+uint32_t gm_byte_level_char(unsigned char byte);
 
 #endif

@@ -36,30 +36,62 @@ done:
     return st;
 }
 
-enum gm_status gm_special_read(struct gm_special_ids *out, const struct gm_tokenizer *t,
-                               const struct gm_json *json, const char *path, struct gm_error *err)
+/* The id of the first of two names that the tokenizer has; -1 = neither. */
+static int32_t either(const struct gm_tokenizer *t, const char *a, const char *b)
+{
+    int32_t id = gm_tokenizer_id(t, gm_str(a));
+    return id >= 0 ? id : gm_tokenizer_id(t, gm_str(b));
+}
+
+static enum gm_status read_pair(struct gm_special_ids *out, const struct gm_json *json,
+                                const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str type = GM_STR("");
-    *out = (struct gm_special_ids){-1, -1, -1, -1};
-    out->pad = gm_tokenizer_id(t, GM_STR("[PAD]"));
-    if (out->pad < 0)
-        out->pad = gm_tokenizer_id(t, GM_STR("<pad>"));
-    gm_json_str(gm_json_get(json, "type"), &type);
-    if (gm_str_eq_c(type, "TemplateProcessing")) {
-        st = read_template(out, json, path, err);
-    } else if (gm_str_eq_c(type, "BertProcessing") || gm_str_eq_c(type, "RobertaProcessing")) {
-        GM_TRY(gm_token_id_read(&out->cls, gm_json_at(gm_json_get(json, "cls"), 1), path,
-                                GM_STR("cls"), err));
-        GM_TRY(gm_token_id_read(&out->sep, gm_json_at(gm_json_get(json, "sep"), 1), path,
-                                GM_STR("sep"), err));
-    } else if (type.n == 0) {
-        out->cls = gm_tokenizer_id(t, GM_STR("[CLS]"));
-        out->sep = gm_tokenizer_id(t, GM_STR("[SEP]"));
-    } else {
-        st = GM_FAIL(err, GM_EMODEL, "%s: post_processor %.*s is not supported", path,
-                     GM_STR_ARG(type));
-    }
+    GM_TRY(gm_token_id_read(&out->cls, gm_json_at(gm_json_get(json, "cls"), 1), path,
+                            GM_STR("cls"), err));
+    GM_TRY(gm_token_id_read(&out->sep, gm_json_at(gm_json_get(json, "sep"), 1), path,
+                            GM_STR("sep"), err));
 done:
     return st;
+}
+
+static enum gm_status read_one(struct gm_post *out, const struct gm_json *json, const char *path,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str type = GM_STR("without a type");
+    gm_json_str(gm_json_get(json, "type"), &type);
+    bool roberta = gm_str_eq_c(type, "RobertaProcessing");
+    if (roberta || gm_str_eq_c(type, "ByteLevel")) {
+        out->trim_offsets = out->add_prefix_space = true;
+        gm_json_bool(gm_json_get(json, "trim_offsets"), &out->trim_offsets);
+        gm_json_bool(gm_json_get(json, "add_prefix_space"), &out->add_prefix_space);
+        return roberta ? read_pair(&out->ids, json, path, err) : GM_OK;
+    }
+    if (gm_str_eq_c(type, "TemplateProcessing"))
+        return read_template(&out->ids, json, path, err);
+    if (gm_str_eq_c(type, "BertProcessing"))
+        return read_pair(&out->ids, json, path, err);
+    if (!gm_str_eq_c(type, "Sequence"))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: post_processor %.*s is not supported (TemplateProcessing, "
+                       "BertProcessing, RobertaProcessing, ByteLevel and Sequence are)",
+                       path, GM_STR_ARG(type));
+    const struct gm_json *list = gm_json_get(json, "processors");
+    for (size_t i = 0; i < gm_json_count(list); i++)
+        GM_TRY(read_one(out, gm_json_at(list, i), path, err));
+done:
+    return st;
+}
+
+enum gm_status gm_post_read(struct gm_post *out, const struct gm_tokenizer *t,
+                            const struct gm_json *json, const char *path, struct gm_error *err)
+{
+    *out = (struct gm_post){.ids = {-1, -1, -1, -1}};
+    out->ids.pad = either(t, "[PAD]", "<pad>");
+    if (gm_json_kind(json) != GM_JSON_NONE && gm_json_kind(json) != GM_JSON_NULL)
+        return read_one(out, json, path, err);
+    out->ids.cls = either(t, "[CLS]", "<s>");
+    out->ids.sep = either(t, "[SEP]", "</s>");
+    return GM_OK;
 }

@@ -16,6 +16,32 @@ enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error
     return GM_OK;
 }
 
+void gm_cuts_clear(struct gm_cuts *c)
+{
+    gm_free(c->items);
+    gm_free(c->work);
+    *c = (struct gm_cuts){0};
+}
+
+enum gm_status gm_cuts_work(struct gm_cuts *c, void **out, size_t n, size_t size,
+                            struct gm_error *err)
+{
+    size_t bytes;
+    if (!gm_mul_size(n, size, &bytes))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (bytes > c->cap_work) {
+        bytes += bytes / 2;
+        gm_free(c->work);
+        c->cap_work = 0;
+        c->work = gm_alloc(bytes, 1);
+        if (!c->work)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu bytes", bytes);
+        c->cap_work = bytes;
+    }
+    *out = c->work;
+    return GM_OK;
+}
+
 enum gm_status gm_token_id_check(int32_t *out, long long id, const char *path, struct gm_str what,
                                  struct gm_error *err)
 {

@@ -1,4 +1,4 @@
-/* token_model.h - what a kind of tokenizer model ("WordPiece" now; one file a kind) offers to
+/* token_model.h - what a kind of tokenizer model (WordPiece, Unigram, BPE; one file a kind) offers to
  * tokenizer.c. Internal to src/text. */
 #ifndef GM_TEXT_TOKEN_MODEL_H
 #define GM_TEXT_TOKEN_MODEL_H
@@ -6,6 +6,7 @@
 #include "base/json.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "text/vocab.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -16,11 +17,17 @@ struct gm_cut {
     size_t start, end; /* bytes of the word */
 };
 
-/* Growing list of cuts; the caller's storage. */
+/* Growing list of cuts, and a block that the model works in; the caller's storage. */
 struct gm_cuts {
     struct gm_cut *items;
     size_t n, cap;
+    void *work; /* [cap_work] bytes */
+    size_t cap_work;
 };
+void gm_cuts_clear(struct gm_cuts *c); /* zeroed is empty */
+/* gm_cuts_work - the block, at least n elements of `size` bytes, holding anything. Errors: NOMEM. */
+enum gm_status gm_cuts_work(struct gm_cuts *c, void **out, size_t n, size_t size,
+                            struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error *err) GM_NODISCARD;
 
 struct gm_token_model {
@@ -35,12 +42,12 @@ struct gm_token_model {
      * thread. Errors: NOMEM. */
     enum gm_status (*cut)(const void *self, struct gm_str word, struct gm_cuts *out,
                           struct gm_error *err);
-    int32_t (*id)(const void *self, struct gm_str token); /* -1 = not in the vocabulary */
-    int32_t (*unk)(const void *self);
+    const struct gm_vocab *(*vocab)(const void *self); /* tokens as the file writes them */
+    int32_t (*unk)(const void *self);                  /* -1 = none */
     size_t (*n_ids)(const void *self); /* highest id + 1 */
 };
 
-extern const struct gm_token_model gm_wordpiece;
+extern const struct gm_token_model gm_wordpiece, gm_unigram, gm_bpe;
 
 /* gm_token_id_check - a token id as int32_t, gm_token_id_read - the same from JSON. Errors: MODEL
  * (out of range or no integer), naming `what`. */

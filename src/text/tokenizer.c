@@ -11,25 +11,37 @@
 #include "text/pretokenise.h"
 #include "text/special.h"
 #include "text/token_model.h"
+#include "text/unicode.h"
 
 enum { MAX_FILE = 128 << 20 };
 
-static const struct gm_token_model *const kinds[] = {&gm_wordpiece};
+static const struct gm_token_model *const kinds[] = {&gm_wordpiece, &gm_unigram, &gm_bpe};
 
 struct gm_tokenizer {
     const struct gm_token_model *kind;
     void *model; /* of `kind` */
     struct gm_normaliser normaliser;
+    struct gm_pretokeniser pretokeniser;
     struct gm_added raw;    /* added tokens looked for in the text as it is */
     struct gm_added normal; /* and in its normalised form */
-    struct gm_special_ids special;
+    struct gm_post post;
+    int32_t unk;
+    struct spaces *spaces; /* [n_ids] of the vocabulary's tokens; NULL when offsets aren't trimmed */
     size_t n_ids;
-    struct gm_arena arena; /* strings of the added tokens */
+    struct gm_arena arena; /* strings of the added tokens, settings */
+};
+
+/* White space at the ends of a piece, in code points. */
+struct spaces {
+    uint32_t before, after;
 };
 
 struct gm_pieces_scratch {
-    struct gm_normal normal;
+    struct gm_normal normal, spare;
+    struct gm_pretokens words;
     struct gm_cuts cuts;
+    struct spaces *spaces; /* [cap_spaces] of this call's pieces, when offsets are trimmed */
+    size_t cap_spaces;
 };
 
 void gm_pieces_init(struct gm_pieces *p) { *p = (struct gm_pieces){0}; }
@@ -38,7 +50,10 @@ void gm_pieces_clear(struct gm_pieces *p)
 {
     if (p->scratch) {
         gm_normal_clear(&p->scratch->normal);
-        gm_free(p->scratch->cuts.items);
+        gm_normal_clear(&p->scratch->spare);
+        gm_pretokens_clear(&p->scratch->words);
+        gm_cuts_clear(&p->scratch->cuts);
+        gm_free(p->scratch->spaces);
         gm_free(p->scratch);
     }
     gm_free(p->items);
@@ -58,8 +73,8 @@ static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *m
         if (gm_str_eq_c(type, kinds[i]->type))
             t->kind = kinds[i];
     if (!t->kind)
-        return GM_FAIL(err, GM_EMODEL, "%s: model %.*s is not supported (WordPiece is)", path,
-                       GM_STR_ARG(type));
+        return GM_FAIL(err, GM_EMODEL, "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)",
+                       path, GM_STR_ARG(type));
     return t->kind->load(&t->model, model, vocab, path, err);
 }
 
@@ -71,7 +86,7 @@ static bool flag(const struct gm_json *json, const char *key)
 }
 
 static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_json *json,
-                                       struct gm_normal *normal, const char *path,
+                                       struct gm_normal normal[2], const char *path,
                                        struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -84,7 +99,7 @@ static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_j
                      GM_STR_ARG(token.text));
         goto done;
     }
-    int32_t known = t->kind->id(t->model, token.text);
+    int32_t known = gm_vocab_find(t->kind->vocab(t->model), token.text);
     if (known >= 0)
         token.id = known; /* as in the library: the model's vocabulary comes first */
     if ((size_t)token.id >= t->n_ids)
@@ -93,8 +108,8 @@ static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_j
         st = gm_added_put(&t->raw, &t->arena, token, err);
         goto done;
     }
-    GM_TRY(gm_normalise(&t->normaliser, token.text, 0, normal, err));
-    token.text = (struct gm_str){normal->p, normal->n};
+    GM_TRY(gm_normalise(&t->normaliser, token.text, 0, &normal[0], &normal[1], err));
+    token.text = gm_normal_str(&normal[0]);
     st = gm_added_put(&t->normal, &t->arena, token, err);
 done:
     return st;
@@ -104,15 +119,44 @@ static enum gm_status load_added(struct gm_tokenizer *t, const struct gm_json *l
                                  const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_normal normal;
-    gm_normal_init(&normal);
+    struct gm_normal normal[2] = {{0}};
     for (size_t i = 0; i < gm_json_count(list); i++)
-        GM_TRY(load_added_token(t, gm_json_at(list, i), &normal, path, err));
+        GM_TRY(load_added_token(t, gm_json_at(list, i), normal, path, err));
     gm_added_seal(&t->raw);
     gm_added_seal(&t->normal);
 done:
-    gm_normal_clear(&normal);
+    gm_normal_clear(&normal[0]);
+    gm_normal_clear(&normal[1]);
     return st;
+}
+
+/* White space at the ends of a token; in byte-level vocabularies a space is written U+0120. */
+static struct spaces spaces_of(struct gm_str s)
+{
+    struct spaces n = {0};
+    bool at_start = true;
+    for (size_t i = 0; i < s.n;) {
+        uint32_t cp = gm_utf8_next(s, &i);
+        bool space = cp == 0x120 || gm_cp_is_space(cp);
+        at_start = at_start && space;
+        n.before += at_start;
+        n.after = space ? n.after + 1 : 0;
+    }
+    return n;
+}
+
+static enum gm_status load_spaces(struct gm_tokenizer *t, struct gm_error *err)
+{
+    const struct gm_vocab *v = t->kind->vocab(t->model);
+    t->spaces = gm_alloc(t->n_ids ? t->n_ids : 1, sizeof *t->spaces);
+    if (!t->spaces)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a vocabulary of %zu tokens", t->n_ids);
+    for (size_t i = 0; i < v->n; i++) {
+        int32_t id;
+        struct gm_str token = gm_vocab_at(v, i, &id);
+        t->spaces[id] = spaces_of(token);
+    }
+    return GM_OK;
 }
 
 static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *root,
@@ -124,11 +168,17 @@ static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *r
                        gm_json_kind_name(gm_json_kind(root)));
     GM_TRY(load_model(t, gm_json_get(root, "model"), vocab, path, err));
     t->n_ids = t->kind->n_ids(t->model);
-    GM_TRY(gm_normaliser_read(&t->normaliser, gm_json_get(root, "normalizer"), path, err));
-    GM_TRY(gm_pretokenise_check(gm_json_get(root, "pre_tokenizer"), path, err));
+    GM_TRY(gm_normaliser_read(&t->normaliser, gm_json_get(root, "normalizer"), &t->arena, path,
+                              err));
+    GM_TRY(gm_pretokeniser_read(&t->pretokeniser, gm_json_get(root, "pre_tokenizer"), &t->arena,
+                                path, err));
     GM_TRY(load_added(t, gm_json_get(root, "added_tokens"), path, err));
-    GM_TRY(gm_special_read(&t->special, t, gm_json_get(root, "post_processor"), path, err));
-    t->special.unk = t->kind->unk(t->model);
+    GM_TRY(gm_post_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
+    t->unk = t->kind->unk(t->model);
+    if (t->unk < 0) /* byte-level models need none, but have one for what they can't be given */
+        t->unk = gm_tokenizer_id(t, GM_STR("<unk>"));
+    if (t->post.trim_offsets)
+        GM_TRY(load_spaces(t, err));
 done:
     return st;
 }
@@ -193,6 +243,7 @@ void gm_tokenizer_free(struct gm_tokenizer *t)
         return;
     if (t->kind)
         t->kind->free(t->model);
+    gm_free(t->spaces);
     gm_arena_clear(&t->arena);
     gm_free(t);
 }
@@ -203,10 +254,27 @@ void gm_tokenizer_free(struct gm_tokenizer *t)
 struct encoder {
     const struct gm_tokenizer *t;
     struct gm_pieces *out;
+    size_t n_before; /* pieces of earlier calls */
     struct gm_error *err;
 };
 
-static enum gm_status put(struct encoder *e, struct gm_piece piece)
+static enum gm_status note_spaces(struct encoder *e, size_t i, struct spaces spaces)
+{
+    struct gm_pieces_scratch *s = e->out->scratch;
+    if (i >= s->cap_spaces) {
+        size_t cap = s->cap_spaces ? s->cap_spaces * 2 : 64;
+        struct spaces *grown = gm_realloc(s->spaces, cap, sizeof *grown);
+        if (!grown)
+            return GM_FAIL(e->err, GM_ENOMEM, "out of memory for %zu word pieces", cap);
+        s->spaces = grown;
+        s->cap_spaces = cap;
+    }
+    s->spaces[i] = spaces;
+    return GM_OK;
+}
+
+/* Append a piece; `spelling` is needed for an added token only (else empty). */
+static enum gm_status put(struct encoder *e, struct gm_piece piece, struct gm_str spelling)
 {
     struct gm_pieces *p = e->out;
     if (p->n == p->cap) {
@@ -217,31 +285,35 @@ static enum gm_status put(struct encoder *e, struct gm_piece piece)
         p->items = items;
         p->cap = cap;
     }
+    if (e->t->spaces) {
+        struct spaces spaces = spelling.n ? spaces_of(spelling) : e->t->spaces[piece.id];
+        enum gm_status st = note_spaces(e, p->n - e->n_before, spaces);
+        if (st != GM_OK)
+            return st;
+    }
     p->items[p->n++] = piece;
     return GM_OK;
 }
 
-/* Bytes [start, end) of the normalised text, not empty, are one piece. */
-static enum gm_status put_bytes(struct encoder *e, int32_t id, size_t start, size_t end)
-{
-    const uint32_t *src = e->out->scratch->normal.src;
-    return put(e, (struct gm_piece){id, src[start], src[end - 1] + 1});
-}
-
-/* A stretch of the normalised text without added tokens: words, then the model's pieces. */
-static enum gm_status encode_words(struct encoder *e, size_t start, size_t end)
+/* Bytes [from, to) of the normalised text, without added tokens: words, then the model's pieces. */
+static enum gm_status encode_words(struct encoder *e, size_t from, size_t to)
 {
     enum gm_status st = GM_OK;
     struct gm_pieces_scratch *s = e->out->scratch;
-    struct gm_str all = {s->normal.p, end};
-    struct gm_str word;
-    for (size_t at = start; gm_pretokenise_next(all, &at, &word);) {
-        size_t base = (size_t)(word.p - all.p);
+    if (from == to)
+        return GM_OK;
+    GM_TRY(gm_pretokenise(&e->t->pretokeniser, &s->normal, from, to, &s->words, e->err));
+    const struct gm_normal *text = &s->words.text;
+    for (size_t w = 0; w < s->words.n; w++) {
+        struct gm_stretch x = s->words.items[w];
         s->cuts.n = 0;
-        GM_TRY(e->t->kind->cut(e->t->model, word, &s->cuts, e->err));
+        GM_TRY(e->t->kind->cut(e->t->model, gm_str_sub(gm_normal_str(text), x.start, x.end),
+                               &s->cuts, e->err));
         for (size_t i = 0; i < s->cuts.n; i++) {
             struct gm_cut c = s->cuts.items[i];
-            GM_TRY(put_bytes(e, c.id, base + c.start, base + c.end));
+            struct gm_piece piece = {c.id, text->src[x.start + c.start],
+                                     text->src[x.start + c.end - 1] + 1};
+            GM_TRY(put(e, piece, GM_STR("")));
         }
     }
 done:
@@ -252,16 +324,18 @@ done:
 static enum gm_status encode_stretch(struct encoder *e, struct gm_str s, uint32_t first)
 {
     enum gm_status st = GM_OK;
-    struct gm_normal *normal = &e->out->scratch->normal;
+    struct gm_pieces_scratch *work = e->out->scratch;
     size_t at = 0, start, end;
     if (s.n == 0)
         return GM_OK;
-    GM_TRY(gm_normalise(&e->t->normaliser, s, first, normal, e->err));
-    const struct gm_str all = {normal->p, normal->n};
+    GM_TRY(gm_normalise(&e->t->normaliser, s, first, &work->normal, &work->spare, e->err));
+    const struct gm_str all = gm_normal_str(&work->normal);
+    const uint32_t *src = work->normal.src;
     const struct gm_added_token *found;
     while ((found = gm_added_next(&e->t->normal, all, at, &start, &end)) != NULL) {
         GM_TRY(encode_words(e, at, start));
-        GM_TRY(put_bytes(e, found->id, start, end));
+        GM_TRY(put(e, (struct gm_piece){found->id, src[start], src[end - 1] + 1},
+                   gm_str_sub(all, start, end)));
         at = end;
     }
     GM_TRY(encode_words(e, at, all.n));
@@ -276,11 +350,11 @@ static enum gm_status encode_text(struct encoder *e, struct gm_str s)
     uint32_t cp = 0; /* number of the code point at `at` */
     const struct gm_added_token *found;
     while ((found = gm_added_next(&e->t->raw, s, at, &start, &end)) != NULL) {
-        struct gm_str before = gm_str_sub(s, at, start);
+        struct gm_str before = gm_str_sub(s, at, start), token = gm_str_sub(s, start, end);
         GM_TRY(encode_stretch(e, before, cp));
         cp += (uint32_t)gm_utf8_count(before);
-        uint32_t length = (uint32_t)gm_utf8_count(gm_str_sub(s, start, end));
-        GM_TRY(put(e, (struct gm_piece){found->id, cp, cp + length}));
+        uint32_t length = (uint32_t)gm_utf8_count(token);
+        GM_TRY(put(e, (struct gm_piece){found->id, cp, cp + length}, token));
         cp += length;
         at = end;
     }
@@ -289,11 +363,25 @@ done:
     return st;
 }
 
+/* Take the white space off the ends of the pieces, as the library's process_offsets does. */
+static void trim_offsets(struct encoder *e)
+{
+    for (size_t i = e->n_before; i < e->out->n; i++) {
+        struct gm_piece *p = &e->out->items[i];
+        struct spaces n = e->out->scratch->spaces[i - e->n_before];
+        bool is_first = i == e->n_before || p->start == 0;
+        if (is_first && e->t->post.add_prefix_space && n.before == 1)
+            n.before = 0; /* taken for the one that was put in front */
+        p->start = p->start + n.before < p->end ? p->start + n.before : p->end;
+        if (p->end >= n.after)
+            p->end = p->end - n.after > p->start ? p->end - n.after : p->start;
+    }
+}
+
 enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str text,
                                    struct gm_pieces *out, struct gm_error *err)
 {
-    struct encoder e = {t, out, err};
-    size_t n_before = out->n;
+    struct encoder e = {t, out, out->n, err};
     if (text.n >= UINT32_MAX)
         return GM_FAIL(err, GM_EARG, "a text of %zu bytes; at most 4 GiB can be tokenized", text.n);
     if (!out->scratch) {
@@ -303,18 +391,25 @@ enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str t
     }
     enum gm_status st = encode_text(&e, text);
     if (st != GM_OK)
-        out->n = n_before;
+        out->n = e.n_before;
+    else if (t->spaces)
+        trim_offsets(&e);
     return st;
 }
 
-struct gm_special_ids gm_tokenizer_special(const struct gm_tokenizer *t) { return t->special; }
+struct gm_special_ids gm_tokenizer_special(const struct gm_tokenizer *t)
+{
+    struct gm_special_ids ids = t->post.ids;
+    ids.unk = t->unk;
+    return ids;
+}
 
 int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token)
 {
     for (size_t i = 0; i < t->raw.n; i++)
         if (gm_str_eq(t->raw.tokens[i].text, token))
             return t->raw.tokens[i].id;
-    return t->kind->id(t->model, token);
+    return gm_vocab_find(t->kind->vocab(t->model), token);
 }
 
 size_t gm_tokenizer_n_ids(const struct gm_tokenizer *t) { return t->n_ids; }

@@ -1,9 +1,10 @@
 /* tokenizer.h - sub-word tokenizers read from a Hugging Face tokenizer.json, with the same ids and
  * offsets as the `tokenizers` library.
  *
- * What a file may hold is decided by its content: model WordPiece, normalizer BertNormalizer,
- * pre_tokenizer BertPreTokenizer; anything else is an error that names it. Its "truncation" and
- * "padding" settings are ignored: nothing is ever cut off. */
+ * What a file may hold is decided by its content: models WordPiece, Unigram and BPE; the normalizers
+ * of normalise.h; the pre_tokenizers of pretokenise.h; the post_processors of special.h; anything
+ * else is an error that names it. Its "truncation" and "padding" settings are ignored: nothing is
+ * ever cut off. */
 #ifndef GM_TEXT_TOKENIZER_H
 #define GM_TEXT_TOKENIZER_H
 
@@ -42,7 +43,8 @@ void gm_tokenizer_free(struct gm_tokenizer *t); /* NULL-safe */
 
 /* gm_tokenizer_encode - append the pieces of `text` (well-formed UTF-8) to `out`, without [CLS] and
  * [SEP]. A word of a text that was split already is given by itself, as the library does it with
- * is_pretokenized: its offsets then count from the word's start, and a word in which nothing is
+ * is_pretokenized (byte-level and Metaspace pre-tokenisers put their prefix before each word then,
+ * where the file says so): its offsets then count from the word's start, and a word in which nothing is
  * left after normalisation (control characters, a variation selector) appends no piece; what that
  * means is the caller's to decide. A text that spells an added token ("[SEP]") gets that token's
  * id, as in the library.
@@ -52,7 +54,8 @@ enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str t
                                    struct gm_pieces *out, struct gm_error *err) GM_NODISCARD;
 
 /* Ids of the special tokens; -1 where the tokenizer has none. cls and sep are those that the
- * post-processor puts around a text; pad is the token "[PAD]" or "<pad>"; unk is the model's. */
+ * post-processor puts around a text; pad is the token "[PAD]" or "<pad>"; unk is the model's, or
+ * "<unk>" where it has none. */
 struct gm_special_ids {
     int32_t cls, sep, pad, unk;
 };

@@ -1,5 +1,7 @@
 #include "text/unicode.h"
 
+#include "text/unicode_diff.h"
+
 #include <utf8proc.h>
 
 /* Code points of categories Mn, P* and Cf that were added after Unicode 8, as ranges which hold no
@@ -92,9 +94,63 @@ bool gm_cp_hf_is_mark(uint32_t cp)
     return category(cp) == UTF8PROC_CATEGORY_MN && !is_after_unicode_8(cp);
 }
 
+bool gm_cp_hf_is_digit(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp); /* all numbers new in Unicode 16 are digits */
+    return c == UTF8PROC_CATEGORY_ND ||
+           (c == UTF8PROC_CATEGORY_CN && gm_cp_differs(GM_CP_NEW_NUMBERS, cp));
+}
+
+bool gm_cp_hf_is_letter(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_LO) ||
+           (c == UTF8PROC_CATEGORY_CN && gm_cp_differs(GM_CP_NEW_LETTERS, cp));
+}
+
+bool gm_cp_hf_is_number(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO) ||
+           (c == UTF8PROC_CATEGORY_CN && gm_cp_differs(GM_CP_NEW_NUMBERS, cp));
+}
+
+bool gm_cp_hf_is_word(uint32_t cp)
+{
+    utf8proc_category_t c = category(cp);
+    return (c >= UTF8PROC_CATEGORY_LU && c <= UTF8PROC_CATEGORY_NL) ||
+           c == UTF8PROC_CATEGORY_PC || gm_cp_differs(GM_CP_WORD_NOT_BY_CATEGORY, cp);
+}
+
+bool gm_cp_hf_is_combining(uint32_t cp)
+{
+    if (cp == 0x1CF2 || cp == 0x1CF3) /* marks then, letters since */
+        return true;
+    return gm_cp_is_any_mark(cp) && !gm_cp_differs(GM_CP_NEWER_MARKS, cp);
+}
+
+/* Capitals newer than utf8proc's tables whose small letters the library knows. */
+static uint32_t lower_newer(uint32_t cp)
+{
+    if (cp < 0x1C89)
+        return cp;
+    if (cp >= 0x10D50 && cp <= 0x10D65)
+        return cp + 0x20;
+    if (cp >= 0x16EA0 && cp <= 0x16EB8)
+        return cp + 0x1B;
+    switch (cp) {
+    case 0x1C89: case 0xA7CC: case 0xA7CE: case 0xA7D2: case 0xA7D4: case 0xA7DA: return cp + 1;
+    case 0xA7CB: return 0x264;
+    case 0xA7DC: return 0x19B;
+    default: return cp;
+    }
+}
+
 size_t gm_cp_lower(uint32_t cp, uint32_t out[GM_CP_PARTS])
 {
     out[0] = (uint32_t)utf8proc_tolower((utf8proc_int32_t)cp);
+    if (out[0] == cp)
+        out[0] = lower_newer(cp);
     if (cp != 0x130) /* the only code point whose lower case is two: I with a dot above */
         return 1;
     out[0] = 'i';
@@ -117,10 +173,42 @@ size_t gm_cp_decompose(uint32_t cp, uint32_t out[GM_CP_PARTS])
     return (size_t)n;
 }
 
+size_t gm_cp_hf_decompose_compatible(uint32_t cp, uint32_t out[GM_CP_COMPATIBLE_PARTS])
+{
+    utf8proc_int32_t parts[GM_CP_COMPATIBLE_PARTS];
+    out[0] = cp;
+    if (cp < 0xA0 || cp == 0x11938 || gm_cp_differs(GM_CP_NEWER_COMPATIBLE, cp))
+        return 1;
+    utf8proc_ssize_t n =
+        utf8proc_decompose_char((utf8proc_int32_t)cp, parts, GM_CP_COMPATIBLE_PARTS,
+                                UTF8PROC_DECOMPOSE | UTF8PROC_COMPAT, NULL);
+    if (n < 1 || n > GM_CP_COMPATIBLE_PARTS)
+        return 1;
+    for (utf8proc_ssize_t i = 0; i < n; i++)
+        out[i] = (uint32_t)parts[i];
+    return (size_t)n;
+}
+
+uint32_t gm_cp_hf_compose(uint32_t a, uint32_t b)
+{
+    utf8proc_int32_t both[3] = {(utf8proc_int32_t)a, (utf8proc_int32_t)b};
+    if (b < 0x300) /* no second part of a composition is below */
+        return 0;
+    if (utf8proc_normalize_utf32(both, 2, UTF8PROC_COMPOSE | UTF8PROC_STABLE) != 1)
+        return 0;
+    return both[0] == 0x11938 ? 0 : (uint32_t)both[0]; /* newer than the library's tables */
+}
+
 unsigned gm_cp_hf_combining_class(uint32_t cp)
 {
     unsigned class = (unsigned)utf8proc_get_property((utf8proc_int32_t)cp)->combining_class;
-    return class && category(cp) == UTF8PROC_CATEGORY_MN && is_after_unicode_8(cp) ? 0 : class;
+    return class && gm_cp_differs(GM_CP_NEWER_CLASSES, cp) ? 0 : class;
+}
+
+bool gm_cp_is_grapheme_end(uint32_t before, uint32_t after, int32_t *state)
+{
+    return utf8proc_grapheme_break_stateful((utf8proc_int32_t)before, (utf8proc_int32_t)after,
+                                            state);
 }
 
 unsigned gm_cp_columns(uint32_t cp)

@@ -1,6 +1,8 @@
 #include "text/vocab.h"
 
 #include "base/alloc.h"
+#include "text/json_scan.h"
+#include "text/token_model.h"
 
 #include <string.h>
 
@@ -80,6 +82,45 @@ int32_t gm_vocab_find(const struct gm_vocab *v, struct gm_str s)
 {
     const struct gm_vocab_slot *slot = find_slot(v, s, gm_str_hash(s));
     return slot->entry ? v->entries[slot->entry - 1].id : -1;
+}
+
+struct gm_str gm_vocab_at(const struct gm_vocab *v, size_t i, int32_t *id)
+{
+    const struct gm_vocab_entry *e = &v->entries[i];
+    *id = e->id;
+    return (struct gm_str){v->bytes.p + e->at, e->len};
+}
+
+enum gm_status gm_vocab_read(struct gm_vocab *v, struct gm_str json, size_t *n_ids,
+                             const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf scratch;
+    struct gm_scan_pairs pairs = {.text = json, .key = &scratch};
+    struct gm_str token;
+    long long id_read;
+    int32_t id;
+    bool has;
+    size_t n = 0;
+    gm_buf_init(&scratch, 1 << 20);
+    *n_ids = 0;
+    for (size_t at = 0; (at = gm_str_find(json, GM_STR(":"), at)) != SIZE_MAX; at++)
+        n++; /* each member has a colon */
+    GM_TRY(gm_vocab_init(v, n, err));
+    for (;;) {
+        st = gm_scan_next(&pairs, &token, &id_read, &has, err);
+        if (st == GM_EFORMAT)
+            gm_error_prefix(err, "%s: model.vocab must be an object of token ids", path);
+        if (st != GM_OK || !has)
+            goto done;
+        GM_TRY(gm_token_id_check(&id, id_read, path, token, err));
+        GM_TRY(gm_vocab_put(v, token, id, err));
+        if ((size_t)id >= *n_ids)
+            *n_ids = (size_t)id + 1;
+    }
+done:
+    gm_buf_clear(&scratch);
+    return st;
 }
 
 size_t gm_vocab_longest_prefix(const struct gm_vocab *v, struct gm_str s, int32_t *id)

@@ -34,6 +34,14 @@ enum gm_status gm_vocab_put(struct gm_vocab *v, struct gm_str s, int32_t id,
 /* gm_vocab_find - the id of a string; -1 when absent. */
 int32_t gm_vocab_find(const struct gm_vocab *v, struct gm_str s);
 
+/* gm_vocab_at - string number i < v->n in order of insertion, and its id. Borrowed. */
+struct gm_str gm_vocab_at(const struct gm_vocab *v, size_t i, int32_t *id);
+
+/* gm_vocab_read - fill an empty table from the JSON text of an object of token ids, each put, and
+ * *n_ids = highest id + 1. Errors: MODEL, FORMAT, NOMEM; messages name `path`. */
+enum gm_status gm_vocab_read(struct gm_vocab *v, struct gm_str json, size_t *n_ids,
+                             const char *path, struct gm_error *err) GM_NODISCARD;
+
 /* gm_vocab_longest_prefix - length in bytes of the longest prefix of `s` that is in the table and
  * ends between two code points, and its id; 0 when there is none. Cost O(min(s.n, v->longest)). */
 size_t gm_vocab_longest_prefix(const struct gm_vocab *v, struct gm_str s, int32_t *id);

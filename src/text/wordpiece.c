@@ -4,7 +4,6 @@
  * Source: Wu et al., arXiv 1609.08144, section 4.1; greedy cutting as in BERT's tokenizer. */
 #include "base/alloc.h"
 #include "base/utf8.h"
-#include "text/json_scan.h"
 #include "text/token_model.h"
 #include "text/vocab.h"
 
@@ -26,55 +25,23 @@ static void wordpiece_free(void *self)
     gm_free(w);
 }
 
-/* How often `part` occurs. */
-static size_t count_parts(struct gm_str s, struct gm_str part)
-{
-    size_t n = 0;
-    for (size_t at = 0; (at = gm_str_find(s, part, at)) != SIZE_MAX; at++)
-        n++;
-    return n;
-}
-
-static enum gm_status put_token(struct wordpiece *w, struct gm_str token, long long id_read,
-                                struct gm_str prefix, const char *path, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    int32_t id;
-    GM_TRY(gm_token_id_check(&id, id_read, path, token, err));
-    if ((size_t)id >= w->n_ids)
-        w->n_ids = (size_t)id + 1;
-    GM_TRY(gm_vocab_put(&w->first, token, id, err));
-    if (gm_str_starts(token, prefix))
-        GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
-done:
-    return st;
-}
-
 static enum gm_status load_vocab(struct wordpiece *w, struct gm_str vocab, struct gm_str prefix,
                                  const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_buf scratch;
-    struct gm_scan_pairs pairs = {.text = vocab, .key = &scratch};
     struct gm_str token;
-    long long id;
-    bool has;
-    gm_buf_init(&scratch, 1 << 20);
-    /* Each member has a colon; each token with the prefix shows it or a backslash of an escape. */
-    size_t n = count_parts(vocab, GM_STR(":"));
-    size_t n_rest = prefix.n ? count_parts(vocab, prefix) + count_parts(vocab, GM_STR("\\")) : n;
-    GM_TRY(gm_vocab_init(&w->first, n, err));
-    GM_TRY(gm_vocab_init(&w->rest, n_rest < n ? n_rest : n, err));
-    for (;;) {
-        st = gm_scan_next(&pairs, &token, &id, &has, err);
-        if (st == GM_EFORMAT)
-            gm_error_prefix(err, "%s: model.vocab must be an object of token ids", path);
-        if (st != GM_OK || !has)
-            goto done;
-        GM_TRY(put_token(w, token, id, prefix, path, err));
+    int32_t id;
+    size_t n_rest = 0;
+    GM_TRY(gm_vocab_read(&w->first, vocab, &w->n_ids, path, err));
+    for (size_t i = 0; i < w->first.n; i++)
+        n_rest += gm_str_starts(gm_vocab_at(&w->first, i, &id), prefix);
+    GM_TRY(gm_vocab_init(&w->rest, n_rest, err));
+    for (size_t i = 0; i < w->first.n; i++) {
+        token = gm_vocab_at(&w->first, i, &id);
+        if (gm_str_starts(token, prefix))
+            GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
     }
 done:
-    gm_buf_clear(&scratch);
     return st;
 }
 
@@ -137,9 +104,9 @@ static enum gm_status wordpiece_cut(const void *self, struct gm_str word, struct
     return st;
 }
 
-static int32_t wordpiece_id(const void *self, struct gm_str token)
+static const struct gm_vocab *wordpiece_vocab(const void *self)
 {
-    return gm_vocab_find(&((const struct wordpiece *)self)->first, token);
+    return &((const struct wordpiece *)self)->first;
 }
 
 static int32_t wordpiece_unk(const void *self) { return ((const struct wordpiece *)self)->unk; }
@@ -151,7 +118,7 @@ const struct gm_token_model gm_wordpiece = {
     .load = wordpiece_load,
     .free = wordpiece_free,
     .cut = wordpiece_cut,
-    .id = wordpiece_id,
+    .vocab = wordpiece_vocab,
     .unk = wordpiece_unk,
     .n_ids = wordpiece_n_ids,
 };

@@ -1,6 +1,6 @@
-/* Ids and offsets of the tokenizer against what the `tokenizers` library gave
- * (tests/golden/wordpiece.jsonl, by tests/ref/tokenizers_reference.py); bad files; torture.
- * With an argument, a reference file of that form is compared in place of the golden one. */
+/* Ids and offsets of tokenizers against what the `tokenizers` library gave (tests/golden/tokenizers,
+ * by tests/ref/tokenizers_reference.py); bad files; torture.
+ * With arguments, reference files of that form are compared in place of the golden ones. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +18,15 @@
 #include <string.h>
 
 static const char tokenizer_path[] = ".deps/models/minilm/tokenizer.json";
-static const char *golden_path = "tests/golden/wordpiece.jsonl";
+#define GOLDEN "tests/golden/tokenizers/"
+static const char *const golden[] = {
+    GOLDEN "wordpiece.jsonl",  GOLDEN "wordpiece-cased.jsonl", GOLDEN "unigram.jsonl",
+    GOLDEN "unigram-bytes.jsonl", GOLDEN "bpe-roberta.jsonl", GOLDEN "bpe-prefix.jsonl",
+    GOLDEN "bpe-words.jsonl",  GOLDEN "bpe-fallback.jsonl",
+};
+static const char *const *references = golden;
+static size_t n_references = sizeof golden / sizeof *golden;
+static char small_path[] = "/tmp/gm_test_tokenizer_XXXXXX";
 static struct gm_tokenizer *minilm;
 
 static int setup(void **state)
@@ -64,22 +72,61 @@ static bool same(const struct gm_pieces *p, const struct gm_json *line, size_t n
     return p->n == gm_json_count(ids);
 }
 
-static void same_as_library(void **state)
+/* The tokenizer of a reference file's first line: its text (by way of a scratch file) or its path. */
+static struct gm_tokenizer *open_tokenizer(const struct gm_json *head)
+{
+    struct gm_tokenizer *t;
+    struct gm_error err;
+    struct gm_buf text;
+    struct gm_str named = GM_STR("");
+    const char *path;
+    const struct gm_json *whole = gm_json_get(head, "tokenizer");
+    gm_buf_init(&text, 1 << 26);
+    gm_json_str(gm_json_get(head, "tokenizer_path"), &named);
+    path = named.p;
+    if (whole) {
+        path = small_path;
+        assert_int_equal(gm_json_write(whole, false, &text, NULL), GM_OK);
+        assert_int_equal(gm_file_write(path, gm_buf_str(&text), NULL), GM_OK);
+    }
+    gm_buf_clear(&text);
+    if (gm_tokenizer_load(&t, path, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    return t;
+}
+
+/* The pieces of one reference line's text, or of its words one by one; false: neither. */
+static bool encode_line(const struct gm_tokenizer *t, const struct gm_json *line,
+                        struct gm_pieces *p)
+{
+    struct gm_str text;
+    const struct gm_json *words = gm_json_get(line, "words");
+    gm_pieces_reset(p);
+    if (gm_json_str(gm_json_get(line, "text"), &text))
+        assert_int_equal(gm_tokenizer_encode(t, text, p, NULL), GM_OK);
+    for (size_t i = 0; i < gm_json_count(words); i++) {
+        assert_true(gm_json_str(gm_json_at(words, i), &text));
+        assert_int_equal(gm_tokenizer_encode(t, text, p, NULL), GM_OK);
+    }
+    return words || gm_json_get(line, "text");
+}
+
+static void compare_file(const char *path)
 {
     struct gm_lines *lines;
-    struct gm_str line, text;
+    struct gm_str line;
     struct gm_pieces p;
+    struct gm_tokenizer *t = NULL;
     size_t n = 0, n_different = 0;
     bool has;
-    (void)state;
     gm_pieces_init(&p);
-    assert_int_equal(gm_lines_open(&lines, golden_path, 1 << 24, NULL), GM_OK);
+    assert_int_equal(gm_lines_open(&lines, path, 1 << 26, NULL), GM_OK);
     while (gm_lines_next(lines, &line, &has, NULL) == GM_OK && has) {
         struct gm_json *j;
         assert_int_equal(gm_json_parse(&j, line, NULL), GM_OK);
-        if (gm_json_str(gm_json_get(j, "text"), &text)) {
-            gm_pieces_reset(&p);
-            assert_int_equal(gm_tokenizer_encode(minilm, text, &p, NULL), GM_OK);
+        if (!t)
+            t = open_tokenizer(j);
+        if (encode_line(t, j, &p)) {
             n_different += !same(&p, j, gm_lines_number(lines));
             n++;
         }
@@ -87,9 +134,17 @@ static void same_as_library(void **state)
     }
     gm_lines_free(lines);
     gm_pieces_clear(&p);
-    printf("%zu texts compared, %zu differ\n", n, n_different);
+    gm_tokenizer_free(t);
+    printf("%s: %zu texts compared, %zu differ\n", path, n, n_different);
     assert_true(n > 100);
     assert_int_equal(n_different, 0);
+}
+
+static void same_as_library(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < n_references; i++)
+        compare_file(references[i]);
 }
 
 static void specials(void **state)
@@ -165,8 +220,6 @@ static const char small[] =
     "\"continuing_subword_prefix\":\"##\",\"max_input_chars_per_word\":5,\"vocab\":{\"[UNK]\":0,"
     "\"[CLS]\":1,\"x\":2, \"\\u0061b\" : 3,\"##c\":4,\"##c\\u0064\":5,\"\xC3\x89t\xC3\xA9\":6}}}";
 
-static char small_path[] = "/tmp/gm_test_tokenizer_XXXXXX";
-
 static void write_small(const char *from, const char *to)
 {
     char text[4096];
@@ -224,11 +277,30 @@ static void bad_files(void **state)
         const char *from, *to, *message;
         enum gm_status st;
     } cases[] = {
-        {"\"type\":\"WordPiece\"", "\"type\":\"Unigram\"", "model Unigram is not supported",
+        {"\"type\":\"WordPiece\"", "\"type\":\"WordLevel\"", "model WordLevel is not supported",
+         GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"Unigram\"", "model.vocab of a Unigram model",
+         GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"dropout\":0.1", "model.dropout", GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"merges\":[\"x\"]",
+         "model.merges[0] is not two tokens", GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"merges\":[\"x ##x\"]", "is not in model.vocab",
          GM_EMODEL},
         {"\"model\"", "\"modle\"", "model null is not supported", GM_EMODEL},
-        {"\"BertNormalizer\"", "\"NFKC\"", "normalizer NFKC is not supported", GM_EMODEL},
-        {"\"BertPreTokenizer\"", "\"ByteLevel\"", "pre_tokenizer ByteLevel is not supported",
+        {"\"BertNormalizer\"", "\"Nmt\"", "normalizer Nmt is not supported", GM_EMODEL},
+        {"\"BertNormalizer\"", "\"Replace\",\"content\":\"x\",\"pattern\":{\"Regex\":\"a|b\"}",
+         "pattern \"a|b\" is not supported", GM_EMODEL},
+        {"\"BertNormalizer\"", "\"Replace\",\"content\":\"x\",\"pattern\":{\"Regex\":\"a*\"}",
+         "pattern \"a*\" is not supported", GM_EMODEL},
+        {"\"BertNormalizer\"", "\"Precompiled\",\"precompiled_charsmap\":\"AAAA\"",
+         "precompiled_charsmap is broken", GM_EMODEL},
+        {"\"BertNormalizer\"", "\"Sequence\",\"normalizers\":[{\"type\":\"NFC\"},{}]",
+         "normalizer without a type is not supported", GM_EMODEL},
+        {"\"BertPreTokenizer\"", "\"UnicodeScripts\"",
+         "pre_tokenizer UnicodeScripts is not supported", GM_EMODEL},
+        {"\"BertPreTokenizer\"", "\"Metaspace\",\"replacement\":\"__\"", "must be one character",
+         GM_EMODEL},
+        {"\"BertPreTokenizer\"", "\"Split\",\"behavior\":\"Chopped\"", "\"Chopped\" is not known",
          GM_EMODEL},
         {"\"BertProcessing\"", "\"Other\"", "post_processor Other is not supported", GM_EMODEL},
         {"\"BertProcessing\"", "\"TemplateProcessing\"", "post_processor.single", GM_EMODEL},
@@ -268,13 +340,44 @@ static void bad_files(void **state)
     assert_int_equal(gm_tokenizer_load(&t, "/tmp", &err), GM_EIO);
 }
 
+/* A tokenizer of each other model, with the steps that work in memory of their own. */
+static const char unigram[] =
+    "{\"added_tokens\":[{\"id\":9,\"content\":\"<m>\",\"lstrip\":true}],\"normalizer\":{\"type\":"
+    "\"Sequence\",\"normalizers\":[{\"type\":\"NFKC\"},{\"type\":\"Strip\",\"strip_left\":true,"
+    "\"strip_right\":true},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}"
+    "]},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\"},"
+    "\"post_processor\":null,\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],"
+    "[\"\xE2\x96\x81\",-2],[\"a\",-3],[\"\xE2\x96\x81" "ab\",-4],[\"b\",-3]]}}";
+static const char bpe[] =
+    "{\"added_tokens\":[{\"id\":9,\"content\":\"<m>\",\"lstrip\":true}],\"normalizer\":null,"
+    "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true},\"post_processor\":{"
+    "\"type\":\"RobertaProcessing\",\"sep\":[\"a\",1],\"cls\":[\"b\",2],\"trim_offsets\":true,"
+    "\"add_prefix_space\":true},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{"
+    "\"<unk>\":0,\"a\":1,\"b\":2,\"\xC4\xA0\":3,\"\xC4\xA0" "a\":4,\"\xC4\xA0" "ab\":5},\"merges\":["
+    "\"\xC4\xA0 a\",[\"\xC4\xA0" "a\",\"b\"]]}}";
+
+static void other_models(void **state)
+{
+    struct gm_tokenizer *t;
+    (void)state;
+    assert_int_equal(gm_file_write(small_path, gm_str(unigram), NULL), GM_OK);
+    assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
+    expect_ids(t, "ab  xyb <m>", "3[0,2) 1[3,4) 0[4,6) 4[6,7) 9[7,11) ");
+    assert_int_equal(gm_tokenizer_special(t).unk, 0);
+    gm_tokenizer_free(t);
+    assert_int_equal(gm_file_write(small_path, gm_str(bpe), NULL), GM_OK);
+    assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
+    expect_ids(t, "ab abx <m>", "5[0,2) 5[3,5) 0[5,6) 9[7,10) ");
+    assert_int_equal(gm_tokenizer_special(t).sep, 1);
+    gm_tokenizer_free(t);
+}
+
 /* Every allocation fails once: NOMEM or (jansson's own memory) success, never a leak or a crash. */
-static void torture(void **state)
+static void torture_file(const char *json)
 {
     size_t live = gm_alloc_live();
     bool done = false;
-    (void)state;
-    write_small("", "");
+    assert_int_equal(gm_file_write(small_path, gm_str(json), NULL), GM_OK);
     for (size_t n = 1; !done; n++) {
         struct gm_tokenizer *t = NULL;
         struct gm_pieces p;
@@ -282,9 +385,10 @@ static void torture(void **state)
         gm_alloc_fail_at(n);
         enum gm_status st = gm_tokenizer_load(&t, small_path, NULL);
         if (st == GM_OK)
-            st = gm_tokenizer_encode(
-                t, GM_STR("ab\xCC\x81\xCC\xA3 abc <Spe > [CLS] \xCC\x81\xE3\x80\xAE\xCC\xA3"), &p,
-                NULL);
+            st = gm_tokenizer_encode(t,
+                                     GM_STR("ab\xCC\x81\xCC\xA3 abc <Spe > [CLS] <m> "
+                                            "\xCC\x81\xE3\x80\xAE\xCC\xA3"),
+                                     &p, NULL);
         gm_alloc_fail_at(0);
         done = st == GM_OK;
         if (!done) {
@@ -297,15 +401,48 @@ static void torture(void **state)
     }
 }
 
+static void torture(void **state)
+{
+    (void)state;
+    torture_file(small);
+    torture_file(unigram);
+    torture_file(bpe);
+}
+
+/* Every prefix of a tokenizer.json and every byte of it changed: an error or a tokenizer that works. */
+static void damaged_files(void **state)
+{
+    static const char *const files[] = {small, unigram, bpe};
+    (void)state;
+    for (size_t f = 0; f < sizeof files / sizeof *files; f++)
+        for (size_t i = 0, n = strlen(files[f]); i < n; i++) {
+            char text[4096];
+            struct gm_tokenizer *t;
+            memcpy(text, files[f], n);
+            text[i] = i % 3 ? '9' : '"';
+            assert_int_equal(gm_file_write(small_path, (struct gm_str){text, n}, NULL), GM_OK);
+            if (gm_tokenizer_load(&t, small_path, NULL) == GM_OK) {
+                struct gm_pieces p;
+                gm_pieces_init(&p);
+                assert_int_equal(gm_tokenizer_encode(t, GM_STR("ab abc <m>"), &p, NULL), GM_OK);
+                gm_pieces_clear(&p);
+            }
+            gm_tokenizer_free(t);
+        }
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(same_as_library), cmocka_unit_test(specials), cmocka_unit_test(appends),
         cmocka_unit_test(huge_words),      cmocka_unit_test(settings), cmocka_unit_test(bad_files),
-        cmocka_unit_test(torture),
+        cmocka_unit_test(other_models),    cmocka_unit_test(torture),
+        cmocka_unit_test(damaged_files),
     };
-    if (argc > 1)
-        golden_path = argv[1];
+    if (argc > 1) {
+        references = (const char *const *)argv + 1;
+        n_references = (size_t)argc - 1;
+    }
     if (!gm_is_file(tokenizer_path)) {
         printf("skipped: %s is absent (make setup)\n", tokenizer_path);
         return 77;
