@@ -1,9 +1,10 @@
-/* eval_internal.h - between the counting (eval.c), the texts (align.c) and the output
- * (eval_print.c). */
+/* eval_internal.h - texts that are compared without white space (align.c), and how a pair of posts
+ * is checked. Internal to src/eval. */
 #ifndef GM_EVAL_EVAL_INTERNAL_H
 #define GM_EVAL_EVAL_INTERNAL_H
 
-#include "eval/eval.h"
+#include "base/arena.h"
+#include "data/record.h"
 
 /* gm_texts_align - whether a and b are the same but for white space (Unicode's White_Space). */
 bool gm_texts_align(struct gm_str a, struct gm_str b);
@@ -17,5 +18,13 @@ struct gm_solid {
 /* gm_solid_before - number of characters that are no white space before code point `cp` of the
  * text. Cost: the distance from the last call, from the start when it goes back. */
 size_t gm_solid_before(struct gm_solid *s, size_t cp);
+
+/* gm_solid_copy - s without white space, in the arena; .p is NULL when memory is out. */
+struct gm_str gm_solid_copy(struct gm_arena *a, struct gm_str s);
+
+/* gm_pair_check - whether a prediction can be compared with its gold post at all: see gm_eval_add.
+ * *solid: the texts differ in white space. by_name: a post without text will do. Errors: FORMAT. */
+enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *pred, bool by_name,
+                             bool *solid, struct gm_error *err) GM_NODISCARD;
 
 #endif

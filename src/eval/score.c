@@ -1,5 +1,12 @@
 #include "eval/score.h"
 
+void gm_score_add(struct gm_score *to, struct gm_score add)
+{
+    to->tp += add.tp;
+    to->n_pred += add.n_pred;
+    to->n_gold += add.n_gold;
+}
+
 static double ratio(double part, double whole) { return whole > 0 ? part / whole : 0; }
 
 double gm_score_precision(struct gm_score s) { return ratio((double)s.tp, (double)s.n_pred); }

@@ -23,6 +23,23 @@ enum gm_status gm_rle_encode(struct gm_arena *a, const uint8_t *mask, uint32_t h
 enum gm_status gm_rle_decode(struct gm_str counts, uint32_t h, uint32_t w, uint8_t *mask,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_rle_from_runs - COCO's other form, the plain list of run lengths [n], to compressed counts in the
+ * arena; no pixel is touched. Errors: FORMAT (the runs are not h*w pixels), NOMEM. */
+enum gm_status gm_rle_from_runs(struct gm_arena *a, const uint64_t *runs, size_t n, uint32_t h,
+                                uint32_t w, struct gm_str *counts, struct gm_error *err) GM_NODISCARD;
+
+/* gm_rle_to_runs - the reverse: *runs [*n] in the arena, zeros first. Errors: as gm_rle_decode,
+ * NOMEM. */
+enum gm_status gm_rle_to_runs(struct gm_arena *a, struct gm_str counts, uint32_t h, uint32_t w,
+                              uint64_t **runs, size_t *n, struct gm_error *err) GM_NODISCARD;
+
+/* gm_mask_polygon - set the pixels inside a closed polygon of n corners xy [n][2] (pixels) in mask
+ * [h][w], as pycocotools' frPyObjects does; what is inside by even-odd only. Others stay, so that
+ * several polygons unite. Errors: FORMAT (fewer than 3 corners, a corner farther than 100,000
+ * pixels away), NOMEM. Source: rleFrPoly of the COCO API. */
+enum gm_status gm_mask_polygon(uint8_t *mask, uint32_t h, uint32_t w, const double *xy, size_t n,
+                               struct gm_error *err) GM_NODISCARD;
+
 /* gm_mask_area - number of pixels inside. */
 size_t gm_mask_area(const uint8_t *mask, uint32_t h, uint32_t w);
 

@@ -130,33 +130,84 @@ static void set_run(uint8_t *mask, uint32_t h, uint32_t w, size_t at, size_t n)
     }
 }
 
+/* Runs one after the other, checked against the number of pixels. */
+struct reader {
+    struct gm_str s;
+    size_t pos, i;       /* byte of s; number of the next run */
+    size_t at, n_pixels; /* pixels behind, pixels of the mask */
+    uint32_t h, w;
+    int64_t before[2];
+};
+
+static enum gm_status reader_init(struct reader *r, struct gm_str counts, uint32_t h, uint32_t w,
+                                  struct gm_error *err)
+{
+    *r = (struct reader){.s = counts, .h = h, .w = w};
+    if (!gm_mul_size(h, w, &r->n_pixels) || r->n_pixels == 0)
+        return GM_FAIL(err, GM_EFORMAT, "a mask of %u x %u pixels", w, h);
+    return GM_OK;
+}
+
+static enum gm_status next_run(struct reader *r, size_t *run, struct gm_error *err)
+{
+    size_t start = r->pos;
+    int64_t count;
+    if (!get_number(r->s, &r->pos, &count))
+        return GM_FAIL(err, GM_EFORMAT, "mask counts: no number at byte %zu", start + 1);
+    if (r->i > 2)
+        count += r->before[1];
+    if (count < 0 || (uint64_t)count > r->n_pixels - r->at)
+        return GM_FAIL(err, GM_EFORMAT, "mask counts: run %zu (byte %zu) leaves the %u x %u pixels",
+                       r->i + 1, start + 1, r->w, r->h);
+    *run = (size_t)count;
+    r->at += *run;
+    r->i++;
+    r->before[1] = r->before[0];
+    r->before[0] = count;
+    return GM_OK;
+}
+
+static enum gm_status reader_end(const struct reader *r, struct gm_error *err)
+{
+    if (r->at == r->n_pixels)
+        return GM_OK;
+    return GM_FAIL(err, GM_EFORMAT, "mask counts: runs of %zu pixels for a size of %u x %u", r->at,
+                   r->w, r->h);
+}
+
 enum gm_status gm_rle_decode(struct gm_str counts, uint32_t h, uint32_t w, uint8_t *mask,
                              struct gm_error *err)
 {
-    size_t n_pixels, at = 0, pos = 0;
-    int64_t before[2] = {0};
-    if (!gm_mul_size(h, w, &n_pixels) || n_pixels == 0)
-        return GM_FAIL(err, GM_EFORMAT, "a mask of %u x %u pixels", w, h);
-    memset(mask, 0, n_pixels);
-    for (size_t i = 0; pos < counts.n; i++) {
-        size_t start = pos;
-        int64_t count;
-        if (!get_number(counts, &pos, &count))
-            return GM_FAIL(err, GM_EFORMAT, "mask counts: no number at byte %zu", start + 1);
-        if (i > 2)
-            count += before[1];
-        if (count < 0 || (uint64_t)count > n_pixels - at)
-            return GM_FAIL(err, GM_EFORMAT,
-                           "mask counts: run %zu (byte %zu) leaves the %u x %u pixels", i + 1,
-                           start + 1, w, h);
-        if (i % 2)
-            set_run(mask, h, w, at, (size_t)count);
-        at += (size_t)count;
-        before[1] = before[0];
-        before[0] = count;
+    enum gm_status st = GM_OK;
+    struct reader r;
+    size_t run;
+    GM_TRY(reader_init(&r, counts, h, w, err));
+    memset(mask, 0, r.n_pixels);
+    while (r.pos < counts.n) {
+        GM_TRY(next_run(&r, &run, err));
+        if (r.i % 2 == 0)
+            set_run(mask, h, w, r.at - run, run);
     }
-    if (at != n_pixels)
-        return GM_FAIL(err, GM_EFORMAT, "mask counts: runs of %zu pixels for a size of %u x %u", at,
-                       w, h);
-    return GM_OK;
+    GM_TRY(reader_end(&r, err));
+done:
+    return st;
+}
+
+enum gm_status gm_rle_to_runs(struct gm_arena *a, struct gm_str counts, uint32_t h, uint32_t w,
+                              uint64_t **runs, size_t *n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct reader r;
+    size_t run, cap = 0;
+    *runs = NULL;
+    *n = 0;
+    GM_TRY(reader_init(&r, counts, h, w, err));
+    while (r.pos < counts.n) {
+        GM_TRY(next_run(&r, &run, err));
+        GM_TRY(GM_ARENA_GROW(a, *runs, *n, cap, err));
+        (*runs)[(*n)++] = run;
+    }
+    GM_TRY(reader_end(&r, err));
+done:
+    return st;
 }

@@ -21,6 +21,7 @@ struct type_count {
 struct gm_report {
     struct gm_out *out;
     struct gm_buf card;
+    struct gm_buf texts; /* what gm_report_add_text was given, as HTML */
     struct gm_arena names;
     struct type_count types[MAX_TYPES];
     size_t n_types;
@@ -85,6 +86,7 @@ enum gm_status gm_report_open(struct gm_report **out, const char *path, const ch
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a report");
     gm_buf_init(&r->card, CARD_MAX);
+    gm_buf_init(&r->texts, CARD_MAX);
     gm_arena_init(&r->names, 0);
     GM_TRY(gm_out_open(&r->out, path, err));
     GM_TRY(write_head(r, title, err));
@@ -139,6 +141,19 @@ enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post, st
     GM_TRY(count_post(r, post, err));
     GM_TRY(gm_html_post(&r->card, post, r->n_posts, err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(&r->card), err));
+done:
+    return st;
+}
+
+enum gm_status gm_report_add_text(struct gm_report *r, const char *heading, struct gm_str text,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(&r->texts, "<details open><summary>", err));
+    GM_TRY(gm_html_text(&r->texts, gm_str(heading), err));
+    GM_TRY(gm_buf_add_c(&r->texts, "</summary><pre>", err));
+    GM_TRY(gm_html_text(&r->texts, text, err));
+    GM_TRY(gm_buf_add_c(&r->texts, "</pre></details>\n", err));
 done:
     return st;
 }
@@ -199,6 +214,7 @@ static enum gm_status write_foot(struct gm_report *r, struct gm_error *err)
     GM_TRY(gm_buf_add_c(b, "</main>\n<section id=\"totals\" aria-label=\"Totals and filters\">\n",
                         err));
     GM_TRY(add_totals(r, b, err));
+    GM_TRY(gm_buf_add_str(b, gm_buf_str(&r->texts), err));
     GM_TRY(add_filters(r, b, err));
     GM_TRY(gm_buf_add_c(b,
                         "</section>\n<footer>Made by gmner. Boxes and masks belong to the entity "
@@ -228,6 +244,7 @@ void gm_report_abort(struct gm_report *r)
         return;
     gm_out_abort(r->out);
     gm_buf_clear(&r->card);
+    gm_buf_clear(&r->texts);
     gm_arena_clear(&r->names);
     gm_free(r);
 }

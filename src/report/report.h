@@ -21,6 +21,11 @@ enum gm_status gm_report_open(struct gm_report **out, const char *path, const ch
 enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_report_add_text - a table or other text of fixed width to be shown above the posts, under a
+ * heading. Both are copied. Errors: NOMEM. */
+enum gm_status gm_report_add_text(struct gm_report *r, const char *heading, struct gm_str text,
+                                  struct gm_error *err) GM_NODISCARD;
+
 /* gm_report_commit - write the totals and put the page in its place; frees r whatever the result.
  */
 enum gm_status gm_report_commit(struct gm_report *r, struct gm_error *err) GM_NODISCARD;

@@ -2,6 +2,7 @@
  * formats, and every way in which two files can fail to fit. */
 #include "test_data.h"
 
+#include "base/json.h"
 #include "eval/eval.h"
 #include "eval/pairs.h"
 
@@ -11,7 +12,7 @@ static enum gm_status evaluate(const char *gold_text, const char *pred_text, enu
 {
     enum gm_status st = GM_OK;
     char gold_path[64], pred_path[64];
-    struct gm_eval_opts eopts = {task};
+    struct gm_eval_opts eopts = gm_eval_opts_default(task);
     struct gm_eval *e = NULL;
     struct gm_pairs *pairs = NULL;
     struct gm_post gold, pred;
@@ -169,7 +170,7 @@ static void test_broken_files(void **state)
 static void test_output(void **state)
 {
     (void)state;
-    struct gm_eval_opts eopts = {GM_TASK_MNER};
+    struct gm_eval_opts eopts = gm_eval_opts_default(GM_TASK_MNER);
     struct gm_eval *e;
     struct gm_post p;
     struct gm_buf out;
@@ -182,20 +183,27 @@ static void test_output(void **state)
     p.n_entities = 2;
     assert_int_equal(gm_eval_new(&e, &eopts, NULL), GM_OK);
     assert_int_equal(gm_eval_add(e, &p, &p, NULL), GM_OK);
-    assert_int_equal(gm_eval_json(e, &out, NULL), GM_OK);
-    assert_string_equal(
-        out.p, "{\"task\": \"mner\", \"rule\": \"exact\", \"tp\": 2, \"n_pred\": 2, \"n_gold\": 2, "
-               "\"precision\": 1.0, \"recall\": 1.0, \"f1\": 1.0, \"per_type\": {"
-               "\"b\": {\"tp\": 1, \"n_pred\": 1, \"n_gold\": 1, \"precision\": 1.0, \"recall\": 1.0, "
-               "\"f1\": 1.0}, \"ä\": {\"tp\": 1, \"n_pred\": 1, \"n_gold\": 1, \"precision\": 1.0, "
-               "\"recall\": 1.0, \"f1\": 1.0}}, \"posts\": 1, \"failed_posts\": 0}\n");
+    struct gm_json *json;
+    assert_int_equal(gm_eval_json(e, &json, NULL), GM_OK);
+    assert_int_equal(gm_json_write(json, false, &out, NULL), GM_OK);
+    gm_json_free(json);
+    const char *begins =
+        "{\"task\": \"mner\", \"rule\": \"exact\", \"tp\": 2, \"n_pred\": 2, \"n_gold\": 2, "
+        "\"precision\": 1.0, \"recall\": 1.0, \"f1\": 1.0, \"per_type\": {"
+        "\"b\": {\"tp\": 1, \"n_pred\": 1, \"n_gold\": 1, \"precision\": 1.0, \"recall\": 1.0, "
+        "\"f1\": 1.0}, \"ä\": {\"tp\": 1, \"n_pred\": 1, \"n_gold\": 1, \"precision\": 1.0, "
+        "\"recall\": 1.0, \"f1\": 1.0}}, \"posts\": 1, \"failed_posts\": 0, \"steps\": [{\"step\": "
+        "\"span\", \"tp\": 2, ";
+    assert_true(gm_str_starts(gm_buf_str(&out), gm_str(begins)));
     gm_buf_reset(&out);
-    assert_int_equal(gm_eval_table(e, &out, NULL), GM_OK);
+    assert_int_equal(gm_eval_table(e, false, &out, NULL), GM_OK);
     assert_string_equal(out.p,
                         "       precision     recall         f1     right     found      gold\n"
                         "b         1.0000     1.0000     1.0000         1         1         1\n"
                         "ä         1.0000     1.0000     1.0000         1         1         1\n"
-                        "micro     1.0000     1.0000     1.0000         2         2         2\n");
+                        "micro     1.0000     1.0000     1.0000         2         2         2\n\n"
+                        "f1 with all that follows taken as right, and what each step loses\n"
+                        "span          1.0000  +0.0000\ntype          1.0000  +0.0000\n");
     gm_eval_free(e);
     gm_buf_clear(&out);
     gm_post_clear(&p);

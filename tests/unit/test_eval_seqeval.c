@@ -61,8 +61,9 @@ static void draw_pair(struct gm_rng *r, const char *prefixes, struct gm_buf *gol
 
 static struct gm_eval *evaluate(const char *gold_path, const char *pred_path, size_t mode)
 {
-    struct gm_reader_opts opts = {GM_FORMAT_CONLL, NULL, modes[mode].repair, modes[mode].scheme};
-    struct gm_eval_opts eopts = {GM_TASK_MNER};
+    struct gm_reader_opts opts = {.format = GM_FORMAT_CONLL, .repair = modes[mode].repair,
+                                  .scheme = modes[mode].scheme};
+    struct gm_eval_opts eopts = gm_eval_opts_default(GM_TASK_MNER);
     struct gm_eval *e;
     struct gm_pairs *pairs;
     struct gm_post gold, pred;

@@ -1,0 +1,92 @@
+#include "cli/eval_run.h"
+
+#include "data/voc_xml.h"
+#include "eval/pairs.h"
+
+#include <string.h>
+
+/* What the page says of a predicted entity, and of a gold entity that was not found as it is. */
+static struct gm_str note_of(enum gm_verdict v, bool of_gold)
+{
+    static const char *const notes[][2] = {
+        [GM_VERDICT_SPAN] = {"wrong: no such entity", "gold: not found"},
+        [GM_VERDICT_TYPE] = {"wrong: type", "gold: found with another type"},
+        [GM_VERDICT_IMAGE] = {"wrong: in the image or not", "gold: in the image or not"},
+        [GM_VERDICT_BOX] = {"wrong: region", "gold: found with another region"},
+        [GM_VERDICT_RIGHT] = {"right", ""},
+        [GM_VERDICT_COPY] = {"counted once", ""},
+    };
+    return gm_str(notes[v][of_gold]);
+}
+
+/* The predicted post with verdicts as notes, and behind its entities the gold ones that no
+ * prediction got right. Where the texts differ in white space, these have no place in the text. */
+static enum gm_status show(struct gm_report *report, const struct gm_eval *e,
+                           const struct gm_post *gold, struct gm_post *pred, struct gm_error *err)
+{
+    struct gm_post shown = *pred;
+    size_t most = gold->n_entities + pred->n_entities;
+    bool same = gm_str_eq(gold->text, pred->text);
+    shown.entities = gm_arena_alloc(&pred->arena, most, sizeof *shown.entities);
+    if (!shown.entities)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", most);
+    for (size_t i = 0; i < pred->n_entities; i++) {
+        shown.entities[i] = pred->entities[i];
+        shown.entities[i].note = note_of(gm_eval_verdict(e, false, i), false);
+    }
+    for (size_t i = 0; i < gold->n_entities; i++) {
+        enum gm_verdict v = gm_eval_verdict(e, true, i);
+        if (v >= GM_VERDICT_RIGHT)
+            continue;
+        struct gm_entity *to = &shown.entities[shown.n_entities++];
+        *to = gold->entities[i];
+        to->note = note_of(v, true);
+        to->source = GM_STR("gold");
+        if (!same)
+            to->start = to->end = 0;
+    }
+    if (shown.image.n == 0)
+        shown.image = gold->image;
+    return gm_report_add(report, &shown, err);
+}
+
+static enum gm_status give(const struct gm_eval_sinks *to, struct gm_post *gold,
+                           struct gm_post *pred, const char *xml, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (xml)
+        GM_TRY(gm_post_add_boxes(gold, xml, err));
+    if (to->eval)
+        GM_TRY(gm_eval_add(to->eval, gold, pred, err));
+    if (to->entail)
+        GM_TRY(gm_visible_add(to->entail, gold, pred, err));
+    if (to->ap)
+        GM_TRY(gm_ap_add(to->ap, gold, pred, err));
+    if (to->report)
+        GM_TRY(show(to->report, to->eval, gold, pred, err));
+done:
+    return st;
+}
+
+enum gm_status gm_eval_read(const struct gm_eval_sinks *to, const char *gold_path,
+                            const char *pred_path, const char *xml,
+                            const struct gm_reader_opts *reading, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_pairs *pairs = NULL;
+    struct gm_post gold, pred;
+    bool has = true;
+    GM_TRY(gm_pairs_open(&pairs, gold_path, pred_path, reading, err));
+    for (;;) {
+        GM_TRY(gm_pairs_next(pairs, &gold, &pred, &has, err));
+        if (!has)
+            break;
+        st = give(to, &gold, &pred, xml, err);
+        gm_post_clear(&gold);
+        gm_post_clear(&pred);
+        GM_TRY(st);
+    }
+done:
+    gm_pairs_free(pairs);
+    return st;
+}

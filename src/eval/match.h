@@ -1,0 +1,95 @@
+/* match.h - the entities of one post, gold and predicted, made ready to be compared, and the rules
+ * that say which prediction is paid by which gold entity. Internal to src/eval.
+ *
+ *   collect -> the rule's way of taking regions -> places -> copies dropped -> match, at any level
+ *
+ * Items "meet" when they may be the same entity at all: the rule compares either the places of both
+ * (ends) or their names (texts). Items that meet have the same number `place`. */
+#ifndef GM_EVAL_MATCH_H
+#define GM_EVAL_MATCH_H
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "data/labels.h"
+#include "eval/eval.h"
+#include "eval/overlap.h"
+
+#define GM_UNMATCHED UINT32_MAX
+
+/* One entity (by the ccks rule: one box of it) as it is compared. */
+struct gm_item {
+    size_t start, end;       /* code points, or characters that are no white space */
+    struct gm_str name;      /* as the task compares it */
+    uint32_t type;           /* number in the evaluation's labels; 0 when the task ignores types */
+    uint32_t place;
+    uint32_t entity;         /* index in the post */
+    uint8_t depth;           /* steps of the decomposition passed, for eval.c */
+    bool is_copy;            /* dropped: an equal item came before it (rules of sets) */
+    struct gm_shape *shapes; /* [n_shapes]; none: not in the image */
+    size_t n_shapes;
+};
+
+struct gm_rule_def;
+
+struct gm_match {
+    const struct gm_rule_def *rule;
+    const struct gm_eval_opts *opts;
+    struct gm_arena arena;        /* of the post in hand */
+    struct gm_buf gold, pred;     /* struct gm_item, in file order */
+    struct gm_buf sorted;         /* struct gm_item *, scratch of the places */
+    struct gm_buf order, first;   /* uint32_t: gold items by place, in file order; where each place
+                                     begins there, [n_places + 1] */
+    struct gm_buf mate, taken_by; /* uint32_t: gold of each prediction, and the reverse */
+    struct gm_buf queue, from;    /* uint32_t: scratch of the best matching */
+};
+
+/* What a pair that meets must agree in besides; the levels of the error decomposition. */
+struct gm_need {
+    bool type, image; /* image: both in the image or both not */
+    double iou;       /* the least overlap of items in the image; < 0: none asked for */
+    bool strict;      /* more than `iou`, not equal */
+};
+
+struct gm_rule_def {
+    const char *name;
+    bool by_place;                                            /* else by name */
+    bool is_set;                                              /* equal items count once */
+    enum gm_status (*take_regions)(struct gm_match *m, struct gm_error *err); /* NULL: all */
+    enum gm_status (*match)(struct gm_match *m, const struct gm_need *need, struct gm_error *err);
+};
+
+extern const struct gm_rule_def gm_rule_riveg, gm_rule_set, gm_rule_optimal, gm_rule_ccks;
+
+void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts);
+void gm_match_clear(struct gm_match *m);
+
+/* gm_match_load - take the entities of a pair of posts, whose strings stay borrowed until the next
+ * load. `solid`: compare places and names without white space. Types are added to `types`.
+ * Errors: NOMEM, FORMAT (a mask's counts are broken or its size differs from the others'). */
+enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
+                             const struct gm_post *pred, bool solid, struct gm_labels *types,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_match_run - fill mate and taken_by by the rule. Items that are copies have no mate.
+ * Errors: NOMEM. */
+enum gm_status gm_match_run(struct gm_match *m, const struct gm_need *need,
+                            struct gm_error *err) GM_NODISCARD;
+
+/* The items of either side, and what became of them. */
+struct gm_item *gm_match_gold(const struct gm_match *m, size_t *n);
+struct gm_item *gm_match_pred(const struct gm_match *m, size_t *n);
+uint32_t *gm_match_mates(const struct gm_match *m);    /* [n_pred] */
+uint32_t *gm_match_taken_by(const struct gm_match *m); /* [n_gold] */
+
+/* gm_match_meets - the gold items that meet a prediction, copies left out: *n indices. */
+const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_item *pred, size_t *n);
+
+/* gm_fits - whether a pair that meets agrees in what is needed. */
+bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
+             const struct gm_need *need);
+
+/* gm_match_best - as many pairs as possible, one to one (matching.c); the sets' and optimal rule. */
+enum gm_status gm_match_best(struct gm_match *m, const struct gm_need *need,
+                             struct gm_error *err) GM_NODISCARD;
+
+#endif
