@@ -1,5 +1,8 @@
 gm_test(eval_seqeval LINK gm_eval m)
 gm_test(eval_binary LINK gm_eval m)
 gm_test(eval_pairs LINK gm_eval)
+gm_test(eval_overlap LINK gm_eval)
+gm_test(eval_bootstrap LINK gm_eval m)
 gm_e2e(eval)
 gm_e2e(eval_rules)
+gm_e2e(eval_grounded)

@@ -1,0 +1,161 @@
+"""gmner eval on what has boxes: gold from XML, masks, entailment, AP, intervals, two systems, the
+page, and what it says of options that do not fit."""
+import json
+import os
+
+import gm
+
+XML = """<annotation><size><width>100</width><height>80</height></size>%s</annotation>"""
+OBJECT = ("<object><name>%s</name><bndbox><xmin>%d</xmin><ymin>%d</ymin><xmax>%d</xmax>"
+          "<ymax>%d</ymax></bndbox></object>")
+GOLD = "IMGID:1\nAnn\tB-PER\nLee\tI-PER\nin\tO\nOslo\tB-LOC\n\nIMGID:2\nBonn\tB-LOC\n\n"
+
+
+def post(id, text, *entities, **more):
+    return json.dumps({"id": id, "text": text, **more, "entities": [
+        {"start": a, "end": b, "type": t, "regions": [{"box": x} for x in boxes], **e}
+        for a, b, t, boxes, e in entities]}) + "\n"
+
+
+PRED = (post("1", "Ann Lee in Oslo", (0, 7, "PER", [[0, 0, 10, 10]], {"visible": 0.9}),
+             (11, 15, "ORG", [], {"visible": 0.2}))
+        + post("2", "Bonn", (0, 4, "LOC", [[50, 50, 60, 60]], {"visible": 0.7})))
+
+
+def files(d):
+    d.write("xml/1.xml", XML % (OBJECT % ("Ann Lee", 0, 0, 10, 20) + OBJECT % ("Ann Lee", 70, 0, 90, 9)))
+    return ["--gold", d.write("gold.txt", GOLD), "--xml", d / "xml", "--pred", d.write("p.jsonl", PRED)]
+
+
+def evaluate(*args):
+    return json.loads(gm.expect_ok(gm.run("eval", "--json", *args)).out)
+
+
+def test_xml():
+    with gm.Folder() as d:
+        f = files(d)
+        out = evaluate("--task", "gmner", *f)
+        assert (out["tp"], out["n_pred"], out["n_gold"], out["rule"]) == (1, 3, 3, "riveg")
+        assert [s["tp"] for s in out["steps"]] == [3, 2, 1, 1]
+        assert out["per_type"]["ORG"]["n_pred"] == 1 and out["per_type"]["PER"]["f1"] == 1
+        assert out["groups"]["image"]["in the image"] == {
+            "tp": 1, "n_pred": 2, "n_gold": 1, "precision": 0.5, "recall": 1.0, "f1": 2 / 3}
+        assert {"gold": "LOC", "pred": "ORG", "n": 1} in out["confusion"]
+        assert out["curve"]["0.50"] > 0 and out["curve"]["0.55"] == 0
+        assert evaluate("--task", "eeg", *f)["tp"] == 2
+        assert evaluate("--task", "gmner", "--iou-strict", *f)["tp"] == 0
+        r = gm.expect_ok(gm.run("eval", "--task", "gmner", "--gold", d / "gold.txt", "--pred", d / "p.jsonl"))
+        assert "gold has no regions" in r.err and "--xml DIR" in r.err, r.err
+        gm.expect(gm.run("eval", "--task", "gmner", *f[:3], d / "none", *f[4:]), 1, "no such folder")
+
+
+def test_table():
+    with gm.Folder() as d:
+        out = gm.expect_ok(gm.run("eval", "--task", "gmner", "--details", *files(d))).out
+        for part in ("entailment    0.3333  -0.3333", "in the image", "gold", "(found as)",
+                     "mean", "LOC          1       1       0"):
+            assert part in out, (part, out)
+
+
+def test_entail():
+    with gm.Folder() as d:
+        f = files(d)
+        out = evaluate("--task", "entail", *f)
+        assert (out["tp"], out["fp"], out["tn"], out["fn"], out["missed"]) == (1, 1, 1, 0, 0)
+        assert abs(out["accuracy"] - 2 / 3) < 1e-12 and abs(out["f1"] - 2 / 3) < 1e-12
+        assert out["auc"] == 1
+        d.write("p.jsonl", PRED.replace('"visible": 0.9', '"visible": 0.7').replace('"start": 11', '"start": 8'))
+        out = evaluate("--task", "entail", *f)
+        assert out["auc"] == 0.5 and out["missed"] == 1, out
+        d.write("p.jsonl", "".join(json.dumps({**json.loads(l), "entities": [
+            {k: v for k, v in e.items() if k != "visible"} for e in json.loads(l)["entities"]]}) + "\n"
+            for l in PRED.splitlines()))
+        assert evaluate("--task", "entail", *f)["accuracy"] == 2 / 3
+        text = gm.expect_ok(gm.run("eval", "--task", "entail", *f)).out
+        assert "accuracy   0.6667" in text and "auc" in text, text
+
+
+def test_masks():
+    """2 x 4 masks: columns of two pixels. Runs of COCO: '44' = 4 out, 4 in."""
+    def masks(*counts):
+        return post("1", "Ann", (0, 3, "PER", [[0, 0, 4, 2]], {"regions": [
+            {"box": [0, 0, 4, 2], **({"mask": {"size": [2, 4], "counts": c}} if c else {})}
+            for c in counts]}))
+    with gm.Folder() as d:
+        def tp(gold, pred):
+            return evaluate("--task", "smner", "--gold", d.write("g", gold), "--pred", d.write("p", pred))["tp"]
+        assert tp(masks("44"), masks("44")) == 1
+        assert tp(masks("44"), masks("26")) == 1  # 4 of 6
+        assert tp(masks("44"), masks("08")) == 1  # exactly one half
+        assert tp(masks("44"), masks("062")) == 0  # 2 of 8
+        assert tp(masks("44"), masks(None)) == 0
+        assert tp(masks("062", "44"), masks("44")) == 1
+        gm.expect(gm.run("eval", "--task", "smner", "--gold", d.write("g", masks("44")), "--pred",
+                         d.write("p", masks("44").replace("[2, 4]", "[4, 2]"))), 1, "post 1", "size")
+        gm.expect(gm.run("eval", "--task", "smner", "--gold", d / "g", "--pred",
+                         d.write("p", masks("49"))), 1, "post 1", "mask counts")
+
+
+def test_ap_as_pycocotools():
+    with open(os.path.join(gm.HOME, "tests", "golden", "coco-ap.json"), encoding="utf-8") as f:
+        cases = json.load(f)
+    worst = 0
+    with gm.Folder() as d:
+        for case in cases:
+            gold = d.write("g", "".join(json.dumps(p) + "\n" for p in case["gold"]))
+            pred = d.write("p", "".join(json.dumps(p) + "\n" for p in case["pred"]))
+            out = evaluate("--task", "gmner", "--ap", "--gold", gold, "--pred", pred)["ap"]
+            worst = max(worst, *(abs(a - b) for a, b in zip(out["curve"], case["ap"])))
+            assert abs(out["ap"] - sum(case["ap"]) / 10) < 1e-12
+    assert worst < 1e-12 and len(cases) == 12, worst
+
+
+def test_two_systems():
+    with gm.Folder() as d:
+        f = files(d)
+        worse = d.write("worse.jsonl", PRED.replace("PER", "LOC"))
+        out = evaluate("--task", "gmner", *f, "--vs", worse, "--bootstrap", 200)
+        assert out["vs"]["tp"] == 0 and out["vs"]["diff"] == out["f1"]
+        assert out["bootstrap"]["n"] == 200 and 0 < out["vs"]["p_value"] <= 1
+        low, high = out["bootstrap"]["f1"]
+        assert low <= out["f1"] <= high
+        again = evaluate("--task", "gmner", *f, "--vs", worse, "--bootstrap", 200, "--seed", 1)
+        assert again == out
+        text = gm.expect_ok(gm.run("eval", "--task", "gmner", *f, "--vs", worse)).out
+        assert "1000 resamplings" in text and "p = " in text, text
+
+
+def test_page():
+    with gm.Folder() as d:
+        f = files(d)
+        page = d / "page.html"
+        gm.expect_ok(gm.run("eval", "--task", "gmner", *f, "--html", page))
+        with open(page, encoding="utf-8") as file:
+            html = file.read()
+        for part in ("gmner, rule riveg", "wrong: type", "gold: found with another type", "right",
+                     "wrong: in the image or not", "Content-Security-Policy"):
+            assert part in html, part
+        assert d.names() == ["gold.txt", "p.jsonl", "page.html", "xml"]
+        d.write("p.jsonl", PRED[:-9])
+        gm.expect(gm.run("eval", "--task", "gmner", *f, "--html", d / "no.html"), 1, "p.jsonl:2")
+        assert "no.html" not in d.names()
+
+
+def test_options_that_do_not_fit():
+    with gm.Folder() as d:
+        f = files(d)
+        ev = lambda *a: gm.run("eval", *a)
+        gm.expect(ev("--rule", "set", "--gold", "g", "--pred", "p"), 2, "--rule is for tasks with boxes")
+        gm.expect(ev("--task", "span", "--iou", "0.7", *f[:2], *f[4:]), 2, "--iou is for tasks with boxes")
+        gm.expect(ev("--iou-strict", *f[:2], *f[4:]), 2, "--iou-strict is for tasks with boxes")
+        gm.expect(ev(*f), 2, "--xml is for tasks with boxes")
+        gm.expect(ev("--task", "entail", "--ap", *f), 2, "--ap is for tasks with boxes")
+        gm.expect(ev("--task", "entail", "--vs", "x", *f), 2, "not for --task entail")
+        gm.expect(ev("--task", "gmner", "--images", "x", *f), 2, "--html FILE")
+        gm.expect(ev("--task", "gmner", "--seed", "3", *f), 2, "--bootstrap")
+        gm.expect(ev("--task", "gmner", "--gold", "-", "--pred", "p", "--vs", "q"), 2, "standard input")
+        gm.expect(ev("--task", "gmner", "--iou", "1.5", *f), 2, "out of range")
+        gm.expect(ev("--task", "gmner", "--rule", "best", *f), 2, "riveg|set|optimal|ccks")
+
+
+gm.main(globals())

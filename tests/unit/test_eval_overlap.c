@@ -1,0 +1,94 @@
+/* Overlaps: boxes by hand and against counting pixels, masks against pycocotools
+ * (tests/golden/coco-masks.txt, made by tests/ref/coco_reference.py). */
+#include "test_data.h"
+
+#include "base/rng.h"
+#include "eval/overlap.h"
+#include "image/mask.h"
+
+#include <math.h>
+
+static void test_boxes_by_hand(void **state)
+{
+    (void)state;
+    const struct {
+        float a[4], b[4];
+        double iou;
+    } cases[] = {
+        {{0, 0, 10, 10}, {0, 0, 10, 10}, 1},         {{0, 0, 10, 10}, {0, 0, 10, 20}, 0.5},
+        {{0, 0, 10, 10}, {10, 0, 20, 10}, 0},        {{5, 5, 5, 5}, {5, 5, 5, 5}, 0},
+        {{0, 0, 10, 10}, {5, 5, 5, 9}, 0},           {{0, 0, 2, 2}, {1, 1, 3, 3}, 1.0 / 7},
+        {{0, 0, 10, 0}, {0, 0, 10, 0}, 0},           {{-5, -5, 5, 5}, {0, 0, 5, 5}, 0.25},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_true(gm_shape_box_iou(cases[i].a, cases[i].b) == cases[i].iou);
+        assert_true(gm_shape_box_iou(cases[i].b, cases[i].a) == cases[i].iou);
+    }
+}
+
+/* Whole-numbered boxes are sets of pixels. */
+static void test_boxes_by_pixels(void **state)
+{
+    (void)state;
+    enum { SIDE = 8 };
+    struct gm_rng r;
+    gm_rng_init(&r, 4);
+    for (size_t n = 0; n < 2000; n++) {
+        float box[2][4];
+        size_t in[3] = {0};
+        for (size_t i = 0; i < 2; i++)
+            for (size_t k = 0; k < 2; k++) {
+                size_t from = gm_rng_below(&r, SIDE), to = from + gm_rng_below(&r, SIDE - from + 1);
+                box[i][k] = (float)from;
+                box[i][k + 2] = (float)to;
+            }
+        for (size_t y = 0; y < SIDE; y++)
+            for (size_t x = 0; x < SIDE; x++) {
+                bool at[2];
+                for (size_t i = 0; i < 2; i++)
+                    at[i] = (float)x >= box[i][0] && (float)x < box[i][2] &&
+                            (float)y >= box[i][1] && (float)y < box[i][3];
+                in[at[0] + at[1]]++;
+            }
+        size_t all = in[1] + in[2];
+        double want = all ? (double)in[2] / (double)all : 0;
+        assert_true(gm_shape_box_iou(box[0], box[1]) == want);
+    }
+}
+
+static void test_masks_as_pycocotools(void **state)
+{
+    (void)state;
+    char line[8192], *save;
+    size_t n = 0;
+    FILE *f = fopen("tests/golden/coco-masks.txt", "r");
+    assert_non_null(f);
+    for (; fgets(line, sizeof line, f); n++) {
+        uint32_t h = (uint32_t)strtoul(strtok_r(line, " ", &save), NULL, 10);
+        uint32_t w = (uint32_t)strtoul(strtok_r(NULL, " ", &save), NULL, 10);
+        struct gm_arena a;
+        struct gm_shape shape[2] = {{0}};
+        gm_arena_init(&a, 0);
+        for (size_t i = 0; i < 2; i++) {
+            uint64_t *runs;
+            assert_int_equal(gm_rle_to_runs(&a, gm_str(strtok_r(NULL, " ", &save)), h, w, &runs,
+                                            &shape[i].n_runs, NULL), GM_OK);
+            shape[i].runs = runs;
+        }
+        double want = strtod(strtok_r(NULL, " \n", &save), NULL);
+        assert_true(gm_shape_iou(&shape[0], &shape[1], true) == want);
+        assert_true(gm_shape_iou(&shape[1], &shape[0], true) == want);
+        assert_true(gm_shape_iou(&shape[0], &(struct gm_shape){0}, true) == 0);
+        gm_arena_clear(&a);
+    }
+    fclose(f);
+    assert_int_equal(n, 400);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {leak_checked(test_boxes_by_hand),
+                                       leak_checked(test_boxes_by_pixels),
+                                       leak_checked(test_masks_as_pycocotools)};
+    return cmocka_run_group_tests_name("eval_overlap", tests, NULL, NULL);
+}
