@@ -2,8 +2,10 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
+#include "cli/count_posts.h"
 #include "cli/predict_out.h"
 #include "data/captions.h"
 #include "pipeline/pipeline.h"
@@ -16,6 +18,7 @@ struct opts {
     const char *from, *images, *captions;
     const char *recipe, *tagger, *precision;
     const char *output, *html;
+    const char *run, *shard;
     bool strict;
 };
 
@@ -51,8 +54,6 @@ static enum gm_status on_post(void *user, struct gm_post *post, struct gm_error 
         GM_LOG(GM_LOG_ERROR, "predict", "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
                GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
     }
-    if (job->shows_progress)
-        gm_progress_update(&job->progress, job->n_posts, NULL);
     return gm_predict_out_post(job->out, post, err);
 }
 
@@ -66,6 +67,19 @@ static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct
     }
     GM_LOG(GM_LOG_ERROR, "predict", "%s", e->msg);
     return GM_OK;
+}
+
+static void on_tick(void *user, size_t n_done)
+{
+    struct job *job = user;
+    if (job->shows_progress)
+        gm_progress_update(&job->progress, n_done, NULL);
+}
+
+static bool on_should_stop(void *user)
+{
+    (void)user;
+    return gm_stop_requested();
 }
 
 static enum gm_status set_member(struct gm_json *j, const char *key, const char *value,
@@ -107,16 +121,21 @@ done:
 }
 
 static enum gm_status run_file(struct job *job, struct gm_pipeline *pipeline, const char *path,
-                               struct gm_error *err)
+                               const struct gm_shard *shard, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_reader *reader = NULL;
     struct gm_reader_opts ro = {.images_dir = job->o->images};
-    const struct gm_stream_sink sink = {job, on_prepare, on_post, on_unreadable};
+    const struct gm_stream_sink sink = {job,           on_prepare, on_post,
+                                        on_unreadable, on_tick,    on_should_stop};
     (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, path, &ro, err));
     job->shows_progress = job->o->output || !isatty(STDOUT_FILENO);
-    gm_progress_init(&job->progress, "predict", 0, "posts");
+    size_t total = gm_count_posts(path, ro.format);
+    if (shard->n > 1)
+        total = total / shard->n + (total % shard->n >= shard->i);
+    gm_progress_init(&job->progress, "predict", total, "posts");
+    gm_stop_catch();
     GM_TRY(gm_pipeline_stream(pipeline, reader, &sink, err));
 done:
     if (job->shows_progress)
@@ -134,20 +153,49 @@ static enum gm_exit check(const struct opts *o, const struct gm_args *args, stru
         return GM_USAGE(err, "either --text or the file %s, not both", args->v[0]);
     if (o->text && (o->images || o->captions))
         return GM_USAGE(err, "--images and --captions go with a file, not with --text");
+    if (o->text && (o->run || o->shard))
+        return GM_USAGE(err, "--run and --shard go with a file, not with --text");
     if (!o->text && !args->n && isatty(STDIN_FILENO))
         return GM_USAGE(
             err, "no posts: give --text TEXT or a FILE; `gmner predict --help` has examples");
     return GM_EXIT_DONE;
 }
 
-static enum gm_exit finish(const struct job *job)
+/* "2/8": the second of eight parts. */
+static enum gm_exit parse_shard(const char *text, struct gm_shard *shard, struct gm_error *err)
+{
+    struct gm_str i, n;
+    long long part = 0, parts = 0;
+    *shard = (struct gm_shard){1, 1};
+    if (!text)
+        return GM_EXIT_DONE;
+    if (!gm_str_cut(gm_str(text), '/', &i, &n) || !gm_str_to_int(i, &part) ||
+        !gm_str_to_int(n, &parts) || part < 1 || part > parts)
+        return GM_USAGE(err, "--shard: \"%s\" is no part: give 1/4, 2/4, 3/4 or 4/4 for four parts",
+                        text);
+    *shard = (struct gm_shard){(size_t)part, (size_t)parts};
+    return GM_EXIT_DONE;
+}
+
+static enum gm_exit finish(const struct job *job, const char *run)
 {
     size_t bad = job->n_failed + job->n_unreadable;
     if (!bad)
         return GM_EXIT_DONE;
-    GM_LOG(GM_LOG_INFO, "predict", "posts=%zu failed=%zu unreadable_lines=%zu", job->n_posts,
-           job->n_failed, job->n_unreadable);
+    GM_LOG(GM_LOG_INFO, "predict", "posts=%zu failed=%zu unreadable_lines=%zu%s", job->n_posts,
+           job->n_failed, job->n_unreadable,
+           job->n_failed && run ? "; the same command again tries those that failed" : "");
     return GM_EXIT_SOME;
+}
+
+/* What becomes of the work that was done when a run ends early. */
+static void tell_how_to_go_on(enum gm_status st, const char *run)
+{
+    if (run)
+        GM_LOG(GM_LOG_INFO, "predict", "what is done is kept in %s; the same command goes on there",
+               run);
+    else if (st == GM_ECANCEL)
+        GM_LOG(GM_LOG_INFO, "predict", "nothing is kept; --run DIR would keep what is done");
 }
 
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
@@ -155,8 +203,11 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     const struct opts *o = options;
     struct job job = {.o = o};
     struct gm_pipeline *pipeline = NULL;
-    const struct gm_pipeline_opts po = {o->recipe, o->tagger, o->precision};
+    struct gm_pipeline_opts po = {
+        .recipe = o->recipe, .tagger = o->tagger, .precision = o->precision, .run = o->run};
     enum gm_exit code = check(o, args, err);
+    if (code == GM_EXIT_DONE)
+        code = parse_shard(o->shard, &po.shard, err);
     if (code != GM_EXIT_DONE)
         return code;
     enum gm_status st = gm_pipeline_open(&pipeline, &po, err);
@@ -169,12 +220,14 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (o->captions)
         GM_TRY(gm_captions_load(&job.captions, o->captions, err));
     GM_TRY(o->text ? run_one(&job, pipeline, err)
-                   : run_file(&job, pipeline, args->n ? args->v[0] : "-", err));
+                   : run_file(&job, pipeline, args->n ? args->v[0] : "-", &po.shard, err));
     struct gm_predict_out *out = job.out;
     job.out = NULL;
     GM_TRY(gm_predict_out_commit(out, err));
-    code = finish(&job);
+    code = finish(&job, po.run);
 done:
+    if (st != GM_OK)
+        tell_how_to_go_on(st, po.run);
     gm_predict_out_abort(job.out);
     gm_captions_free(job.captions);
     gm_pipeline_free(pipeline);
@@ -203,6 +256,11 @@ static const struct gm_option options[] = {
      "write JSON Lines to FILE, which is replaced only when all is done"},
     {"html", 0, GM_OPT_STR, offsetof(struct opts, html), NULL, 0, 0, "FILE",
      "also write a self-contained page with the pictures, boxes and masks"},
+    {"run", 0, GM_OPT_STR, offsetof(struct opts, run), NULL, 0, 0, "DIR",
+     "keep every result of every stage in this folder: the same command goes on where it was, and "
+     "a changed setting repeats only what it must"},
+    {"shard", 0, GM_OPT_STR, offsetof(struct opts, shard), NULL, 0, 0, "I/N",
+     "work on part I of N of the posts only (every Nth one); `gmner runs merge` joins the parts"},
     {"strict", 0, GM_OPT_FLAG, offsetof(struct opts, strict), NULL, 0, 0, NULL,
      "stop at the first post that fails, without output"},
     GM_OPTION_END,
@@ -223,6 +281,7 @@ const struct gm_command gm_cmd_predict = {
         "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
         "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
         "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"
+        "gmner predict posts.jsonl -o out.jsonl --run work\n"
         "echo '{\"text\": \"Paris in May\"}' | gmner predict --recipe tag\n",
     .options = options,
     .opts_size = sizeof(struct opts),

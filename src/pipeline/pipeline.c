@@ -1,26 +1,9 @@
-#include "pipeline/pipeline.h"
-
+/* Opening the stages of a recipe, and one batch through them. */
 #include "base/alloc.h"
 #include "base/file.h"
-#include "pipeline/recipe.h"
+#include "pipeline/pipeline_internal.h"
 
 #include <string.h>
-
-enum { BATCH_POSTS = 64, BATCH_IMAGES = 16 };
-
-/* A stage of the recipe and its backend's state, once that is open. */
-struct stage {
-    const struct gm_backend *backend;
-    const struct gm_json *settings; /* the recipe's */
-    void *self;
-    bool is_open;
-};
-
-struct gm_pipeline {
-    struct gm_recipe *recipe;
-    struct stage *stages;
-    size_t n_stages;
-};
 
 /* A folder without "/" would be taken for the name of a model: "./" makes it a path. */
 static enum gm_status set_tagger(struct gm_recipe *r, const char *dir, struct gm_error *err)
@@ -47,6 +30,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     struct gm_pipeline *p = gm_alloc(1, sizeof *p);
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    pthread_mutex_init(&p->lock, NULL);
+    p->shard = opts->shard;
     GM_TRY(gm_recipe_load(&p->recipe, opts->recipe ? opts->recipe : "embedded", err));
     if (opts->tagger)
         GM_TRY(set_tagger(p->recipe, opts->tagger, err));
@@ -59,8 +44,11 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     }
     p->n_stages = p->recipe->n_stages;
     for (size_t i = 0; i < p->n_stages; i++)
-        p->stages[i] = (struct stage){.backend = p->recipe->stages[i].backend,
-                                      .settings = p->recipe->stages[i].settings};
+        p->stages[i] = (struct gm_stage){.backend = p->recipe->stages[i].backend,
+                                         .settings = p->recipe->stages[i].settings,
+                                         .place = i};
+    if (opts->run)
+        GM_TRY(gm_run_open(&p->run, opts->run, p->recipe->name, p->shard, err));
     *out = p;
     p = NULL;
 done:
@@ -76,13 +64,13 @@ void gm_pipeline_free(struct gm_pipeline *p)
         if (p->stages[i].is_open)
             p->stages[i].backend->close(p->stages[i].self);
     gm_free(p->stages);
+    gm_run_close(p->run);
     gm_recipe_free(p->recipe);
+    pthread_mutex_destroy(&p->lock);
     gm_free(p);
 }
 
-/* What an earlier run found is found anew: the entities when the recipe starts with the tagger, and
- * a failure in any case. */
-static void start_post(const struct gm_pipeline *p, struct gm_post *post)
+void gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post)
 {
     post->error.stage = post->error.code = post->error.message = GM_STR("");
     if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
@@ -92,24 +80,63 @@ static void start_post(const struct gm_pipeline *p, struct gm_post *post)
     }
 }
 
-/* Whether this stage has something to do for this post. */
-static bool needs(const struct stage *s, const struct gm_post *post)
+bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
 {
     if (post->error.stage.n)
         return false;
     return !s->backend->needs_image || post->image.n > 0;
 }
 
-static enum gm_status run_stage(struct stage *s, struct gm_post **posts, size_t n,
-                                struct gm_error *err)
+enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    pthread_mutex_lock(&p->lock);
     if (!s->is_open) {
-        GM_TRY(s->backend->open(&s->self, s->settings, err));
-        s->is_open = true;
+        st = s->backend->open(&s->self, s->settings, err);
+        s->is_open = st == GM_OK;
     }
-    GM_TRY(s->backend->run(s->self, posts, n, err));
+    pthread_mutex_unlock(&p->lock);
+    if (st != GM_OK)
+        gm_error_prefix(err, "stage %s", s->backend->stage);
+    return st;
+}
+
+/* "backend=…", the settings, and what the backend says of its files: one "name=value" a line. */
+static enum gm_status config_text(const struct gm_stage *s, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "backend=%s\n", s->backend->name));
+    for (void *it = gm_json_first(s->settings); it; it = gm_json_next(s->settings, it)) {
+        GM_TRY(gm_buf_printf(out, err, "%s=", gm_json_key(it).p));
+        GM_TRY(gm_json_write(gm_json_value(it), false, out, err));
+        GM_TRY(gm_buf_add_c(out, "\n", err));
+    }
+    if (s->backend->fingerprint)
+        GM_TRY(s->backend->fingerprint(s->settings, out, err));
 done:
+    return st;
+}
+
+enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long long *config,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf text;
+    gm_buf_init(&text, (size_t)1 << 24);
+    pthread_mutex_lock(&p->lock);
+    if (!s->has_config) {
+        GM_TRY(config_text(s, &text, err));
+        GM_TRY(gm_run_config(p->run, s->place, s->backend->stage, gm_buf_str(&text), &s->config,
+                             err));
+        s->has_config = true;
+    }
+    *config = s->config;
+done:
+    pthread_mutex_unlock(&p->lock);
+    gm_buf_clear(&text);
+    if (st != GM_OK)
+        gm_error_prefix(err, "stage %s", s->backend->stage);
     return st;
 }
 
@@ -121,83 +148,21 @@ enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, si
     if (!todo)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++)
-        start_post(p, posts[i]);
+        gm_pipeline_start_post(p, posts[i]);
     for (size_t i = 0; i < p->n_stages && st == GM_OK; i++) {
-        struct stage *s = &p->stages[i];
+        struct gm_stage *s = &p->stages[i];
         size_t n_todo = 0;
         for (size_t k = 0; k < n; k++)
-            if (needs(s, posts[k]))
+            if (gm_stage_needs(s, posts[k]))
                 todo[n_todo++] = posts[k];
         if (n_todo == 0)
             continue;
-        st = run_stage(s, todo, n_todo, err);
+        GM_TRY(gm_stage_ready(p, s, err));
+        st = s->backend->run(s->self, todo, n_todo, err);
         if (st != GM_OK)
             gm_error_prefix(err, "stage %s", s->backend->stage);
     }
+done:
     gm_free(todo);
-    return st;
-}
-
-struct batch {
-    struct gm_post post[BATCH_POSTS];
-    struct gm_post *ptr[BATCH_POSTS];
-    size_t n, n_images;
-};
-
-static void batch_clear(struct batch *b)
-{
-    for (size_t i = 0; i < b->n; i++)
-        gm_post_clear(&b->post[i]);
-    b->n = b->n_images = 0;
-}
-
-/* Read until the batch is full; *more is false at the end of the input. */
-static enum gm_status batch_fill(struct batch *b, struct gm_reader *reader,
-                                 const struct gm_stream_sink *sink, bool *more,
-                                 struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    while (b->n < BATCH_POSTS && b->n_images < BATCH_IMAGES && *more) {
-        struct gm_error why = {0};
-        struct gm_post *post = &b->post[b->n];
-        st = gm_reader_next(reader, post, more, &why);
-        if (st != GM_OK) {
-            if (*more)
-                st = sink->unreadable(sink->user, &why, err);
-            else if (err)
-                *err = why;
-            GM_TRY(st);
-            continue;
-        }
-        if (!*more)
-            break;
-        b->ptr[b->n++] = post; /* from here on batch_clear sees it */
-        if (sink->prepare)
-            GM_TRY(sink->prepare(sink->user, post, err));
-        b->n_images += post->image.n > 0;
-    }
-done:
-    return st;
-}
-
-enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
-                                  const struct gm_stream_sink *sink, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    bool more = true;
-    struct batch *b = gm_alloc(1, sizeof *b);
-    if (!b)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    while (more) {
-        GM_TRY(batch_fill(b, reader, sink, &more, err));
-        if (b->n)
-            GM_TRY(gm_pipeline_run(p, b->ptr, b->n, err));
-        for (size_t i = 0; i < b->n; i++)
-            GM_TRY(sink->post(sink->user, &b->post[i], err));
-        batch_clear(b);
-    }
-done:
-    batch_clear(b);
-    gm_free(b);
     return st;
 }

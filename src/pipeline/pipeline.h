@@ -7,6 +7,7 @@
 
 #include "data/reader.h"
 #include "data/record.h"
+#include "pipeline/run.h"
 
 struct gm_pipeline;
 
@@ -14,10 +15,12 @@ struct gm_pipeline_opts {
     const char *recipe;    /* name or path; NULL = "embedded" */
     const char *tagger;    /* folder of the tag stage's model in place of the recipe's; NULL */
     const char *precision; /* "auto", "f32", "bf16" for every native stage; NULL = the recipe's */
+    const char *run;       /* run folder that gm_pipeline_stream works in; NULL = none */
+    struct gm_shard shard; /* of the stream's posts */
 };
 
-/* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load; ARG (a tagger for a recipe
- * that has no tag stage, a tagger folder that is missing). */
+/* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load and gm_run_open; ARG (a tagger
+ * for a recipe that has no tag stage, a tagger folder that is missing). */
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err) GM_NODISCARD;
 void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
@@ -30,7 +33,7 @@ void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
 enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, size_t n,
                                struct gm_error *err) GM_NODISCARD;
 
-/* What happens with the posts of a stream. */
+/* What happens with the posts of a stream. All are called on the caller's thread. */
 struct gm_stream_sink {
     void *user;
     /* Change a post before the stages see it (add a caption); NULL = nothing to change. */
@@ -39,11 +42,19 @@ struct gm_stream_sink {
     enum gm_status (*post)(void *user, struct gm_post *post, struct gm_error *err);
     /* An input line that can't be read; e's message has file and line. Not OK ends the run. */
     enum gm_status (*unreadable)(void *user, const struct gm_error *e, struct gm_error *err);
+    /* Called ten times a second or so: n_done posts are ready, also those that wait for one before
+     * them. NULL = nobody looks. */
+    void (*tick)(void *user, size_t n_done);
+    /* Whether to stop: no new post is begun, what is under way is finished and stored, and the
+     * stream ends with CANCEL. NULL = never. */
+    bool (*should_stop)(void *user);
 };
 
-/* gm_pipeline_stream - all posts of `reader` through the pipeline to the sink, a batch at a time:
- * at most 64 posts, of which at most 16 with a picture, are held at once. Errors: those of the
- * reader, the pipeline and the sink. */
+/* gm_pipeline_stream - all posts of `reader` (of the shard) through the pipeline to the sink.
+ * Memory does not grow with their number: at most 64 posts, of which at most 16 with a picture, are
+ * held at once. With a run folder, a stage's result that the store has is taken from there, and
+ * each new one is in the store before the post goes on; a failed post is stored as failed.
+ * Errors: those of the reader, the pipeline, the run folder and the sink; CANCEL. */
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
                                   const struct gm_stream_sink *sink,
                                   struct gm_error *err) GM_NODISCARD;

@@ -1,0 +1,93 @@
+#include "base/cache.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/store.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+
+struct gm_cache {
+    pthread_mutex_t lock;
+    struct gm_store *store;
+    struct gm_stmt *get, *put;
+};
+
+enum { VERSION = 1 };
+
+static const char schema[] =
+    "CREATE TABLE reply (key TEXT PRIMARY KEY, reply TEXT NOT NULL, at TEXT NOT NULL);";
+
+const char *gm_cache_path(struct gm_arena *a)
+{
+    const char *given = getenv("GMNER_CACHE"), *base = getenv("XDG_CACHE_HOME");
+    const char *home = getenv("HOME");
+    if (given && given[0])
+        return gm_arena_str(a, gm_str(given)).p;
+    if (base && base[0] == '/')
+        return gm_path_join(a, base, "gmner/replies.sqlite");
+    return home && home[0] ? gm_path_join(a, home, ".cache/gmner/replies.sqlite") : NULL;
+}
+
+enum gm_status gm_cache_open(struct gm_cache **out, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    *out = NULL;
+    gm_arena_init(&a, 0);
+    struct gm_cache *c = gm_alloc(1, sizeof *c);
+    if (c)
+        pthread_mutex_init(&c->lock, NULL);
+    const char *dir = gm_path_dir(&a, path);
+    if (!c || !dir) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_mkdirs(dir, err));
+    GM_TRY(gm_store_open(&c->store, path, schema, VERSION, err));
+    GM_TRY(gm_stmt_new(&c->get, c->store, "SELECT reply FROM reply WHERE key = ?1", err));
+    GM_TRY(gm_stmt_new(&c->put, c->store,
+                       "INSERT OR REPLACE INTO reply VALUES (?1, ?2, datetime('now'))", err));
+    *out = c;
+    c = NULL;
+done:
+    gm_cache_close(c);
+    gm_arena_clear(&a);
+    return st;
+}
+
+void gm_cache_close(struct gm_cache *c)
+{
+    if (!c)
+        return;
+    gm_stmt_free(c->get);
+    gm_stmt_free(c->put);
+    gm_store_close(c->store);
+    pthread_mutex_destroy(&c->lock);
+    gm_free(c);
+}
+
+enum gm_status gm_cache_get(void *user, const char *key, struct gm_buf *out, bool *found,
+                            struct gm_error *err)
+{
+    struct gm_cache *c = user;
+    const struct gm_value arg = GM_VALUE_STR(gm_str(key));
+    pthread_mutex_lock(&c->lock);
+    enum gm_status st = gm_stmt_run(c->get, &arg, 1, found, err);
+    if (st == GM_OK && *found)
+        st = gm_buf_add_str(out, gm_stmt_text(c->get, 0), err);
+    gm_stmt_reset(c->get);
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+enum gm_status gm_cache_put(void *user, const char *key, struct gm_str reply, struct gm_error *err)
+{
+    struct gm_cache *c = user;
+    const struct gm_value args[] = {GM_VALUE_STR(gm_str(key)),
+                                    GM_VALUE_STR(reply.n ? reply : GM_STR(""))};
+    pthread_mutex_lock(&c->lock);
+    enum gm_status st = gm_stmt_run(c->put, args, 2, NULL, err);
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}

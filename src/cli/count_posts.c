@@ -1,0 +1,50 @@
+#include "cli/count_posts.h"
+
+#include "base/file.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CHUNK = 1 << 16 };
+
+/* Lines with something on them, and groups of such lines. */
+struct count {
+    size_t n_lines, n_blocks;
+    bool in_line, in_block; /* the line has something; the line before had */
+    char first;             /* the file's first character that is no white space */
+};
+
+static void count_bytes(struct count *c, const char *p, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (p[i] == '\n') {
+            c->in_block = c->in_line;
+            c->in_line = false;
+        } else if (!c->in_line && p[i] != ' ' && p[i] != '\t' && p[i] != '\r') {
+            c->in_line = true;
+            c->n_lines++;
+            c->n_blocks += !c->in_block;
+            if (!c->first)
+                c->first = p[i];
+        } else if (c->in_line) {
+            /* The rest of the line says nothing: go to its end. */
+            const char *end = memchr(p + i, '\n', n - i);
+            i = end ? (size_t)(end - p) - 1 : n;
+        }
+    }
+}
+
+size_t gm_count_posts(const char *path, enum gm_format format)
+{
+    char chunk[CHUNK];
+    struct count c = {0};
+    FILE *f = gm_is_file(path) ? fopen(path, "rb") : NULL;
+    if (!f)
+        return 0;
+    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+        count_bytes(&c, chunk, n);
+    fclose(f);
+    if (format == GM_FORMAT_AUTO)
+        format = c.first == '{' ? GM_FORMAT_JSONL : GM_FORMAT_CONLL;
+    return format == GM_FORMAT_JSONL ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
+}

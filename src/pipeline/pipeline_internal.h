@@ -1,0 +1,45 @@
+/* pipeline_internal.h - what pipeline.c (one batch) and stream.c (many posts) share. */
+#ifndef GM_PIPELINE_PIPELINE_INTERNAL_H
+#define GM_PIPELINE_PIPELINE_INTERNAL_H
+
+#include "pipeline/pipeline.h"
+#include "pipeline/recipe.h"
+#include "pipeline/run.h"
+
+#include <pthread.h>
+
+/* A stage of the recipe and its backend's state, once that is open. */
+struct gm_stage {
+    const struct gm_backend *backend;
+    const struct gm_json *settings; /* the recipe's */
+    size_t place;                   /* in the recipe */
+    void *self;
+    bool is_open;
+    bool has_config;
+    long long config; /* number in the run folder */
+};
+
+struct gm_pipeline {
+    struct gm_recipe *recipe;
+    struct gm_stage *stages;
+    size_t n_stages;
+    struct gm_run *run; /* NULL = nothing is stored */
+    struct gm_shard shard;
+    pthread_mutex_t lock; /* opening stages */
+};
+
+/* gm_stage_ready - open the stage's backend at the first call. gm_stage_config - its number in the
+ * run folder. Safe from any thread; errors name the stage. */
+enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s,
+                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long long *config,
+                               struct gm_error *err) GM_NODISCARD;
+
+/* gm_stage_needs - whether the stage has something to do for this post. */
+bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post);
+
+/* gm_pipeline_start_post - what an earlier run found is found anew: the entities when the recipe
+ * starts with the tagger, and a failure in any case. */
+void gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post);
+
+#endif

@@ -1,0 +1,207 @@
+/* Writing the state of a post; reading is in state_apply.c. */
+#include "pipeline/state.h"
+
+#include <math.h>
+#include <string.h>
+
+static const char *const part_names[GM_N_PARTS] = {"caption", "knowledge", "entities", "objects",
+                                                   "size"};
+
+void gm_state_init(struct gm_state *s)
+{
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++)
+        gm_buf_init(&s->part[i], SIZE_MAX - 1);
+}
+
+void gm_state_clear(struct gm_state *s)
+{
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++)
+        gm_buf_clear(&s->part[i]);
+}
+
+/* A number that reads back as the same bits; not finite: null. */
+static enum gm_status add_num(double x, struct gm_buf *b, struct gm_error *err)
+{
+    return isfinite(x) ? gm_buf_printf(b, err, "%.17g", x) : gm_buf_add_c(b, "null", err);
+}
+
+/* , "key": "text" - left out when empty. */
+static enum gm_status add_text(const char *key, struct gm_str s, struct gm_buf *b,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (!s.n)
+        return GM_OK;
+    GM_TRY(gm_buf_printf(b, err, ",\"%s\":", key));
+    GM_TRY(gm_json_write_str(s, b, err));
+done:
+    return st;
+}
+
+static enum gm_status add_score_box(double score, const float box[GM_BOX_XYXY], struct gm_buf *b,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b, "{\"score\":", err));
+    GM_TRY(add_num(score, b, err));
+    GM_TRY(gm_buf_add_c(b, ",\"box\":", err));
+    for (size_t i = 0; i < GM_BOX_XYXY; i++) {
+        GM_TRY(gm_buf_add_c(b, i ? "," : "[", err));
+        GM_TRY(add_num((double)box[i], b, err));
+    }
+    GM_TRY(gm_buf_add_c(b, "]", err));
+done:
+    return st;
+}
+
+static enum gm_status add_region(const struct gm_region *r, struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(add_score_box((double)r->score, r->box, b, err));
+    GM_TRY(add_text("label", r->label, b, err));
+    if (r->mask.counts.n)
+        GM_TRY(gm_buf_printf(b, err, ",\"h\":%u,\"w\":%u", r->mask.h, r->mask.w));
+    GM_TRY(add_text("counts", r->mask.counts, b, err));
+    GM_TRY(add_text("note", r->note, b, err));
+    GM_TRY(gm_buf_add_c(b, "}", err));
+done:
+    return st;
+}
+
+/* Which of the input's entities gave an entity its unknown fields; SIZE_MAX = none. */
+static size_t field_number(const struct gm_post *p, const struct gm_entity *e)
+{
+    const struct gm_json *list = p->source ? gm_json_get(p->source, "entities") : NULL;
+    for (size_t i = 0; e->fields && i < gm_json_count(list); i++)
+        if (gm_json_at(list, i) == e->fields)
+            return i;
+    return SIZE_MAX;
+}
+
+static enum gm_status add_uncertainty(const struct gm_uncertainty *u, struct gm_buf *b,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const double v[] = {u->marginal, u->entropy, u->margin};
+    for (size_t i = 0; i < 3; i++) {
+        GM_TRY(gm_buf_add_c(b, i ? "," : ",\"uncertainty\":[", err));
+        GM_TRY(add_num(v[i], b, err));
+    }
+    GM_TRY(gm_buf_add_c(b, "]", err));
+done:
+    return st;
+}
+
+static enum gm_status add_entity(const struct gm_post *p, const struct gm_entity *e,
+                                 struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t field = field_number(p, e);
+    GM_TRY(gm_buf_printf(b, err, "{\"start\":%zu,\"end\":%zu,\"score\":", e->start, e->end));
+    GM_TRY(add_num(e->score, b, err));
+    GM_TRY(add_text("text", e->text, b, err));
+    GM_TRY(add_text("type", e->type, b, err));
+    GM_TRY(add_text("fine_type", e->fine_type, b, err));
+    if (e->uncertainty.has)
+        GM_TRY(add_uncertainty(&e->uncertainty, b, err));
+    GM_TRY(add_text("source", e->source, b, err));
+    GM_TRY(add_text("note", e->note, b, err));
+    GM_TRY(add_text("expression", e->expression, b, err));
+    if (e->visible >= 0) {
+        GM_TRY(gm_buf_add_c(b, ",\"visible\":", err));
+        GM_TRY(add_num(e->visible, b, err));
+    }
+    if (field != SIZE_MAX)
+        GM_TRY(gm_buf_printf(b, err, ",\"field\":%zu", field));
+    for (size_t i = 0; i < e->n_regions; i++) {
+        GM_TRY(gm_buf_add_c(b, i ? "," : ",\"regions\":[", err));
+        GM_TRY(add_region(&e->regions[i], b, err));
+    }
+    GM_TRY(gm_buf_add_c(b, e->n_regions ? "]}" : "}", err));
+done:
+    return st;
+}
+
+static enum gm_status add_entities(const struct gm_post *p, struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b, "[", err));
+    for (size_t i = 0; i < p->n_entities; i++) {
+        GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
+        GM_TRY(add_entity(p, &p->entities[i], b, err));
+    }
+    GM_TRY(gm_buf_add_c(b, "]", err));
+done:
+    return st;
+}
+
+static enum gm_status add_objects(const struct gm_post *p, struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b, "[", err));
+    for (size_t i = 0; i < p->n_objects; i++) {
+        const struct gm_object *o = &p->objects[i];
+        GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
+        GM_TRY(add_score_box((double)o->score, o->box, b, err));
+        GM_TRY(add_text("label", o->label, b, err));
+        GM_TRY(gm_buf_add_c(b, "}", err));
+    }
+    GM_TRY(gm_buf_add_c(b, "]", err));
+done:
+    return st;
+}
+
+static enum gm_status take_part(enum gm_part part, const struct gm_post *p, struct gm_buf *b,
+                                struct gm_error *err)
+{
+    switch (part) {
+    case GM_PART_CAPTION: return p->caption.n ? gm_json_write_str(p->caption, b, err) : GM_OK;
+    case GM_PART_KNOWLEDGE: return p->knowledge.n ? gm_json_write_str(p->knowledge, b, err) : GM_OK;
+    case GM_PART_ENTITIES: return p->has_entities ? add_entities(p, b, err) : GM_OK;
+    case GM_PART_OBJECTS: return p->has_objects ? add_objects(p, b, err) : GM_OK;
+    case GM_PART_SIZE:
+        return p->image_w ? gm_buf_printf(b, err, "[%u,%u]", p->image_w, p->image_h) : GM_OK;
+    case GM_N_PARTS: break;
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_state_take(struct gm_state *s, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++) {
+        gm_buf_reset(&s->part[i]);
+        GM_TRY(take_part(i, post, &s->part[i], err));
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_state_diff(const struct gm_state *before, const struct gm_state *now,
+                             struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool first = true;
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++) {
+        struct gm_str text = gm_buf_str(&now->part[i]);
+        if (gm_str_eq(gm_buf_str(&before->part[i]), text))
+            continue;
+        GM_TRY(gm_buf_printf(out, err, "%c\"%s\":", first ? '{' : ',', part_names[i]));
+        GM_TRY(gm_buf_add_str(out, text.n ? text : GM_STR("null"), err));
+        first = false;
+    }
+    GM_TRY(gm_buf_add_c(out, first ? "{}" : "}", err));
+done:
+    return st;
+}
+
+enum gm_status gm_state_text(const struct gm_state *s, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++) {
+        GM_TRY(gm_buf_add_str(out, gm_buf_str(&s->part[i]), err));
+        GM_TRY(gm_buf_add_c(out, "\n", err));
+    }
+done:
+    return st;
+}

@@ -1,0 +1,193 @@
+/* A post's state as text: what is taken from one post and applied to another is the same, bit by bit;
+ * only what changed is written; damaged text is an error. */
+#include "base/alloc.h"
+#include "pipeline/state.h"
+
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char line[] =
+    "{\"id\": \"1\", \"text\": \"Anna \xC3\xA9 Rome\", \"entities\": [{\"start\": 0, \"end\": 4, "
+    "\"type\": \"PER\", \"mine\": [1, 2]}, {\"start\": 7, \"end\": 11, \"type\": \"LOC\"}]}";
+
+static void read_post(struct gm_post *p)
+{
+    struct gm_json *j;
+    gm_post_init(p);
+    assert_int_equal(gm_json_parse(&j, GM_STR(line), NULL), GM_OK);
+    assert_int_equal(gm_post_from_json(p, j, NULL, NULL), GM_OK);
+}
+
+/* What stages might do to it. */
+static void change(struct gm_post *p)
+{
+    static struct gm_region regions[2];
+    static struct gm_object objects[1];
+    struct gm_entity *e = &p->entities[1];
+    regions[0] = (struct gm_region){.box = {1.0f / 3, 2, 1e-7f, 123456.789f}, .score = 0.1f,
+                                    .label = GM_STR("person"), .note = GM_STR("a \"note\"")};
+    regions[1] = (struct gm_region){.box = {0, 0, 5, 5}, .score = 1,
+                                    .mask = {7, 9, GM_STR("02;<\\x")}};
+    objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}};
+    e->score = 1.0 / 3;
+    e->visible = 0.1;
+    e->uncertainty = (struct gm_uncertainty){true, 2.0 / 3, (double)NAN, (double)INFINITY};
+    e->source = GM_STR("refine");
+    e->expression = GM_STR("a place");
+    e->fine_type = GM_STR("city");
+    e->note = GM_STR("n");
+    e->regions = regions;
+    e->n_regions = 2;
+    p->objects = objects;
+    p->n_objects = 1;
+    p->has_objects = true;
+    p->caption = GM_STR("a caption");
+    p->knowledge = GM_STR("\xF0\x9F\x98\x80 known");
+    p->image_w = 640;
+    p->image_h = 480;
+}
+
+static void assert_same(const struct gm_state *a, const struct gm_state *b)
+{
+    for (enum gm_part i = 0; i < GM_N_PARTS; i++)
+        assert_true(gm_str_eq(gm_buf_str(&a->part[i]), gm_buf_str(&b->part[i])));
+}
+
+static void test_round_trip(void **state)
+{
+    (void)state;
+    struct gm_post a, b;
+    struct gm_state before, now, copy;
+    struct gm_buf diff, ja, jb;
+    read_post(&a);
+    read_post(&b);
+    gm_state_init(&before);
+    gm_state_init(&now);
+    gm_state_init(&copy);
+    gm_buf_init(&diff, 1 << 20);
+    gm_buf_init(&ja, 1 << 20);
+    gm_buf_init(&jb, 1 << 20);
+    assert_int_equal(gm_state_take(&before, &a, NULL), GM_OK);
+    change(&a);
+    assert_int_equal(gm_state_take(&now, &a, NULL), GM_OK);
+    assert_int_equal(gm_state_diff(&before, &now, &diff, NULL), GM_OK);
+    assert_int_equal(gm_state_apply(&b, gm_buf_str(&diff), NULL), GM_OK);
+    assert_int_equal(gm_state_take(&copy, &b, NULL), GM_OK);
+    assert_same(&now, &copy);
+    assert_true(b.entities[1].regions[0].box[0] == 1.0f / 3);
+    assert_true(b.entities[1].score == 1.0 / 3);
+    assert_int_equal(b.entities[1].regions[1].mask.h, 7);
+    /* And so is the record, with the unknown fields of the input's entity. */
+    assert_int_equal(gm_post_to_json(&a, &ja, NULL), GM_OK);
+    assert_int_equal(gm_post_to_json(&b, &jb, NULL), GM_OK);
+    assert_string_equal(ja.p, jb.p);
+    assert_non_null(strstr(jb.p, "\"mine\""));
+    /* Back again: parts that are gone are taken away. */
+    gm_buf_reset(&diff);
+    assert_int_equal(gm_state_diff(&now, &before, &diff, NULL), GM_OK);
+    assert_int_equal(gm_state_apply(&b, gm_buf_str(&diff), NULL), GM_OK);
+    assert_int_equal(gm_state_take(&copy, &b, NULL), GM_OK);
+    assert_same(&before, &copy);
+    assert_false(b.has_objects);
+    gm_buf_clear(&diff);
+    gm_buf_clear(&ja);
+    gm_buf_clear(&jb);
+    gm_state_clear(&before);
+    gm_state_clear(&now);
+    gm_state_clear(&copy);
+    gm_post_clear(&a);
+    gm_post_clear(&b);
+}
+
+static void test_only_what_changed(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    struct gm_state before, now;
+    struct gm_buf diff;
+    read_post(&p);
+    gm_state_init(&before);
+    gm_state_init(&now);
+    gm_buf_init(&diff, 1 << 20);
+    assert_int_equal(gm_state_take(&before, &p, NULL), GM_OK);
+    assert_int_equal(gm_state_diff(&before, &before, &diff, NULL), GM_OK);
+    assert_string_equal(diff.p, "{}");
+    p.caption = GM_STR("c");
+    assert_int_equal(gm_state_take(&now, &p, NULL), GM_OK);
+    gm_buf_reset(&diff);
+    assert_int_equal(gm_state_diff(&before, &now, &diff, NULL), GM_OK);
+    assert_string_equal(diff.p, "{\"caption\":\"c\"}");
+    gm_buf_clear(&diff);
+    gm_state_clear(&before);
+    gm_state_clear(&now);
+    gm_post_clear(&p);
+}
+
+static void test_damaged(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {
+        "", "{", "[]", "3", "{\"entities\": [1]}", "{\"entities\": [{\"regions\": [{\"box\": [1]}]}]}",
+        "{\"objects\": [{\"label\": \"x\"}]}"};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        struct gm_post p;
+        struct gm_error err = {0};
+        read_post(&p);
+        assert_int_equal(gm_state_apply(&p, gm_str(texts[i]), &err), GM_EFORMAT);
+        assert_true(err.msg[0]);
+        gm_post_clear(&p);
+    }
+}
+
+static void test_no_memory(void **state)
+{
+    (void)state;
+    bool done = false;
+    for (size_t nth = 1; !done; nth++) {
+        struct gm_post p;
+        struct gm_state s;
+        struct gm_buf diff;
+        read_post(&p);
+        change(&p);
+        gm_state_init(&s);
+        gm_buf_init(&diff, 1 << 20);
+        struct gm_state none;
+        gm_state_init(&none);
+        gm_alloc_fail_at(nth);
+        enum gm_status st = gm_state_take(&s, &p, NULL);
+        if (st == GM_OK)
+            st = gm_state_diff(&none, &s, &diff, NULL);
+        if (st == GM_OK)
+            st = gm_state_apply(&p, gm_buf_str(&diff), NULL);
+        gm_alloc_fail_at(0);
+        assert_true(st == GM_OK || st == GM_ENOMEM);
+        done = st == GM_OK;
+        gm_state_clear(&s);
+        gm_buf_clear(&diff);
+        gm_post_clear(&p);
+        assert_int_equal(gm_alloc_live(), 0);
+    }
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    return gm_alloc_live() == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(test_round_trip, teardown),
+        cmocka_unit_test_teardown(test_only_what_changed, teardown),
+        cmocka_unit_test_teardown(test_damaged, teardown),
+        cmocka_unit_test_teardown(test_no_memory, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
