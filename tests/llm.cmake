@@ -2,11 +2,20 @@
 add_executable(scripted_server llm_server/scripted_server.c)
 target_link_libraries(scripted_server PRIVATE gm_options)
 
+# make bench-llm
+add_executable(bench_llm EXCLUDE_FROM_ALL ../bench/bench_llm.c)
+target_link_libraries(bench_llm PRIVATE gm_stages)
+
 gm_test(llm_json LINK gm_llm)
+gm_test(llm_prompt LINK gm_llm)
+gm_test(llm_message LINK gm_llm)
 gm_test(llm_client LINK gm_llm)
-foreach(test llm_client)
+gm_test(llm_faults LINK gm_llm LABELS slow)
+gm_test(stages_coords LINK gm_stages)
+gm_test(stages_llm LINK gm_stages)
+foreach(test llm_prompt llm_client llm_faults stages_llm)
   set_tests_properties(unit/${test} PROPERTIES
-    ENVIRONMENT GM_SCRIPTED_SERVER=$<TARGET_FILE:scripted_server> TIMEOUT 300)
+    ENVIRONMENT "GM_SCRIPTED_SERVER=$<TARGET_FILE:scripted_server>;GMNER_HOME=${CMAKE_SOURCE_DIR}" TIMEOUT 300)
   target_include_directories(test_${test} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   add_dependencies(test_${test} scripted_server)
 endforeach()

@@ -143,7 +143,8 @@ enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request
     if (!a)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_buf_init(&a->body, max_body_bytes);
-    GM_TRY(gm_llm_write_head(llm->model, req->messages, req->n_messages, &a->body, err));
+    GM_TRY(gm_llm_write_head(req->model ? req->model : llm->model, req->messages, req->n_messages,
+                             &a->body, err));
     a->head_n = a->body.n;
     a->box = box;
     a->tail = (struct gm_llm_tail){.temperature = req->temperature,

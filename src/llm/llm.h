@@ -82,6 +82,7 @@ struct gm_llm_message {
 
 struct gm_llm_request {
     void *user; /* comes back in the reply */
+    const char *model; /* NULL = the client's */
     const struct gm_llm_message *messages;
     size_t n_messages;
     double temperature, top_p; /* < 0 = the server's default */

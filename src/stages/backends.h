@@ -6,10 +6,15 @@
 #include "stages/stage.h"
 
 extern const struct gm_backend gm_backend_tag_native;
+extern const struct gm_backend gm_backend_refine_llm;
 extern const struct gm_backend gm_backend_look_detector;
+extern const struct gm_backend gm_backend_look_llm;
 extern const struct gm_backend gm_backend_expand_template;
+extern const struct gm_backend gm_backend_expand_llm;
 extern const struct gm_backend gm_backend_entail_native;
+extern const struct gm_backend gm_backend_entail_llm;
 extern const struct gm_backend gm_backend_ground_objects;
+extern const struct gm_backend gm_backend_ground_llm;
 extern const struct gm_backend gm_backend_segment_matting;
 
 #endif

@@ -32,12 +32,6 @@ struct rule {
     struct gm_arena arena; /* holds the person types of the settings */
 };
 
-/* Twitter-GMNER's type, and those of Twitter-FMNERG. */
-static const char *const default_person_types[] = {
-    "PER",        "person", "politician", "musician", "actor",      "artist",     "athlete",     "author",
-    "businessman", "coach", "character", "director", "intellectual", "journalist", "person_other",
-};
-
 static void close_ground(void *self)
 {
     struct rule *r = self;
@@ -51,8 +45,10 @@ static enum gm_status read_person_types(struct rule *r, const struct gm_json *li
                                         struct gm_error *err)
 {
     if (!list) {
-        r->n_person_types = sizeof default_person_types / sizeof *default_person_types;
-        memcpy(r->person_types, default_person_types, sizeof default_person_types);
+        while (gm_person_types[r->n_person_types]) {
+            r->person_types[r->n_person_types] = gm_person_types[r->n_person_types];
+            r->n_person_types++;
+        }
         return GM_OK;
     }
     for (size_t i = 0; i < gm_json_count(list) && i < PERSON_TYPES_MAX; i++) {

@@ -133,3 +133,17 @@ float gm_label_affinity(struct gm_str label, const struct gm_entity *e)
             best = 0.6f;
     return best;
 }
+
+const char *const gm_person_types[] = {
+    "PER",         "person", "politician", "musician", "actor",        "artist",     "athlete", "author",
+    "businessman", "coach",  "character",  "director", "intellectual", "journalist", "person_other",
+    NULL,
+};
+
+bool gm_is_person(const struct gm_entity *e)
+{
+    for (const char *const *t = gm_person_types; *t; t++)
+        if (gm_str_eq_c(e->type, *t) || gm_str_eq_c(e->fine_type, *t))
+            return true;
+    return false;
+}

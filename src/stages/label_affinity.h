@@ -13,4 +13,9 @@
  * Source: hand-written table; docs/grounding.md says what it can't know. Pure. */
 float gm_label_affinity(struct gm_str label, const struct gm_entity *e);
 
+/* gm_person_types - the types of one person: Twitter-GMNER's, and those of Twitter-FMNERG; NULL-ended.
+ * gm_is_person - whether e has one of them. */
+extern const char *const gm_person_types[];
+bool gm_is_person(const struct gm_entity *e);
+
 #endif

@@ -107,7 +107,9 @@ static enum fault choose_fault(void)
         return set.only < 0 ? (enum fault)(mix(r) % N_FAULTS) : (enum fault)set.only;
     if (set.fault_first || (int)(r % 100) >= set.faults)
         return F_NONE;
-    return set.only < 0 ? (enum fault)(mix(r) % N_FAULTS) : (enum fault)set.only;
+    enum fault f = set.only < 0 ? (enum fault)(mix(r) % N_FAULTS) : (enum fault)set.only;
+    /* each Retry-After stops everybody for a second: fewer of them among the mixed faults */
+    return set.only < 0 && f == F_429_AFTER && mix(r + 1) % 5 ? F_429 : f;
 }
 
 /* The scripted answer, as it stands in a JSON string. */
@@ -123,7 +125,10 @@ static void script(struct conn *c)
     }
     size_t n = 0, used = 0;
     used += (size_t)snprintf(c->answer, sizeof c->answer, "{\\\"phrases\\\": [");
-    for (char *p = strstr(body, "\\n"); p; p = strstr(p + 2, "\\n")) {
+    char *last = body; /* the last message: those before it are examples */
+    for (char *p = strstr(body, "\"role\":\"user\""); p; p = strstr(p + 2, "\"role\":\"user\""))
+        last = p;
+    for (char *p = strstr(last, "\\n"); p; p = strstr(p + 2, "\\n")) {
         char *end;
         long number = strtol(p + 2, &end, 10);
         if (end == p + 2 || *end != '.' || used > TEXT_MAX - 200)

@@ -1,0 +1,64 @@
+#include "stages/coords.h"
+
+#include <math.h>
+
+bool gm_coords_parse(struct gm_str name, enum gm_coords *out)
+{
+    static const char *const names[] = {"sent", "grid28", "1000", "1"};
+    for (int i = 0; i < 4; i++)
+        if (gm_str_eq_c(name, names[i])) {
+            *out = (enum gm_coords)i;
+            return true;
+        }
+    return false;
+}
+
+static struct gm_frame grid28(double w, double h, double min_pixels, double max_pixels)
+{
+    const double grid = 28;
+    struct gm_frame f = {fmax(grid, nearbyint(w / grid) * grid), fmax(grid, nearbyint(h / grid) * grid)};
+    if (f.w * f.h > max_pixels) {
+        double shrink = sqrt(w * h / max_pixels);
+        f.w = fmax(grid, floor(w / shrink / grid) * grid);
+        f.h = fmax(grid, floor(h / shrink / grid) * grid);
+    } else if (f.w * f.h < min_pixels) {
+        double grow = sqrt(min_pixels / (w * h));
+        f.w = ceil(w * grow / grid) * grid;
+        f.h = ceil(h * grow / grid) * grid;
+    }
+    return f;
+}
+
+struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double min_pixels,
+                                double max_pixels)
+{
+    switch (c) {
+    case GM_COORDS_GRID28: return grid28(w, h, min_pixels, max_pixels);
+    case GM_COORDS_1000: return (struct gm_frame){1000, 1000};
+    case GM_COORDS_1: return (struct gm_frame){1, 1};
+    case GM_COORDS_SENT: break;
+    }
+    return (struct gm_frame){w, h};
+}
+
+static double clip(double x, double max) { return x < 0 ? 0 : x > max ? max : x; }
+
+const char *gm_coords_box(const double box[4], struct gm_frame frame, uint32_t full_w,
+                          uint32_t full_h, float out[4])
+{
+    double full[4];
+    for (int i = 0; i < 4; i++) {
+        double side = i % 2 ? frame.h : frame.w;
+        if (!isfinite(box[i]))
+            return "box_numbers";
+        if (box[i] < -0.1 * side || box[i] > 1.1 * side)
+            return "box_outside";
+        double target = i % 2 ? full_h : full_w;
+        full[i] = clip(box[i] / side * target, target);
+    }
+    if (!(full[2] - full[0] >= 1) || !(full[3] - full[1] >= 1))
+        return "box_empty";
+    for (int i = 0; i < 4; i++)
+        out[i] = (float)full[i];
+    return NULL;
+}

@@ -1,0 +1,153 @@
+/* entail, by a multimodal LLM: yes or no an entity, is it in the picture? With logprobs the
+ * probability is that of the yes token against the no token, else 1 or 0.
+ * Source: the visual entailment step of RiVEG (arXiv 2406.07268). */
+#include "stages/backends.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+#include "llm/message.h"
+
+#include <ctype.h>
+#include <math.h>
+#include <strings.h>
+
+static const char *const values[] = {"text", "caption", "entity", "type", "expression", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "entail", .prompt = "entail", .values = values, .settings = known, .max_tokens = 8};
+
+static void close_entail(void *self)
+{
+    if (self)
+        gm_llm_stage_close(self);
+    gm_free(self);
+}
+
+static enum gm_status open_entail(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
+    *self = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
+    if (st == GM_OK)
+        *self = s;
+    else
+        close_entail(s);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
+
+/* 1 yes, 0 no, -1 neither: the answer's first word. */
+static int yes_or_no(const struct gm_json *value)
+{
+    struct gm_str s;
+    size_t n = 0;
+    if (!gm_json_str(value, &s))
+        return -1;
+    while (s.n && !isalpha((unsigned char)s.p[0]))
+        s = gm_str_sub(s, 1, s.n);
+    while (n < s.n && isalpha((unsigned char)s.p[n]))
+        n++;
+    if (n == 3 && strncasecmp(s.p, "yes", 3) == 0)
+        return 1;
+    return n == 2 && strncasecmp(s.p, "no", 2) == 0 ? 0 : -1;
+}
+
+static const char *check(void *user, const struct gm_json *value)
+{
+    (void)user;
+    return yes_or_no(value) < 0 ? "neither yes nor no" : NULL;
+}
+
+enum { N_VALUES = 5 };
+
+static void fill_values(struct gm_prompt_value *v, const struct gm_post *p,
+                        const struct gm_entity *e)
+{
+    v[0] = (struct gm_prompt_value){"text", p->text};
+    v[1] = (struct gm_prompt_value){"caption", p->caption};
+    v[2] = (struct gm_prompt_value){"entity", e->text};
+    v[3] = (struct gm_prompt_value){"type", e->fine_type.n ? e->fine_type : e->type};
+    v[4] = (struct gm_prompt_value){"expression", e->expression};
+}
+
+static enum gm_status take(struct gm_llm_stage *s, struct gm_post *p,
+                           const struct gm_llm_reply *replies, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_entities; i++) /* all or nothing: a failed post is done again */
+        if (gm_llm_stage_failed(s, p, &replies[i]))
+            return GM_OK;
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        if (replies[i].st == GM_EFORMAT) {
+            GM_TRY(gm_llm_reject_entity(s, p, e, "not_yes_or_no", err));
+            continue;
+        }
+        double yes = gm_llm_yes(replies[i].logprobs);
+        e->visible = isfinite(yes) ? yes : yes_or_no(replies[i].value);
+    }
+done:
+    return st;
+}
+
+static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct gm_llm_stage *s = self;
+    enum gm_status st = GM_OK;
+    struct gm_picture picture;
+    struct gm_error own = {0};
+    struct gm_arena a;
+    size_t n = p->n_entities;
+    if (n == 0 || !p->image.n)
+        return GM_OK;
+    if (gm_llm_stage_picture(s, p, &picture, &own) != GM_OK) {
+        gm_post_fail(p, s->stage, &own);
+        return GM_OK;
+    }
+    gm_arena_init(&a, 0);
+    struct gm_prompt_value *v = gm_arena_alloc(&a, n, N_VALUES * sizeof *v);
+    struct gm_llm_question *q = gm_arena_alloc(&a, n, sizeof *q);
+    struct gm_llm_reply *replies = gm_arena_alloc(&a, n, sizeof *replies);
+    if (!v || !q || !replies) {
+        n = 0;
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    for (size_t i = 0; i < n; i++) {
+        fill_values(v + i * N_VALUES, p, &p->entities[i]);
+        q[i] = (struct gm_llm_question){
+            .values = v + i * N_VALUES, .n_values = N_VALUES, .logprobs = true, .check = check};
+    }
+    GM_TRY(gm_llm_stage_ask(s, &picture, q, n, replies, err));
+    GM_TRY(take(s, p, replies, err));
+done:
+    for (size_t i = 0; i < n; i++)
+        gm_llm_reply_clear(&replies[i]);
+    gm_arena_clear(&a);
+    gm_picture_clear(&picture);
+    return st;
+}
+
+static enum gm_status run_entail(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, entail_post, err);
+}
+
+static enum gm_status fingerprint_entail(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    return gm_llm_stage_fingerprint(&kind, settings, out, err);
+}
+
+const struct gm_backend gm_backend_entail_llm = {.stage = "entail",
+                                                 .name = "llm",
+                                                 .needs_image = true,
+                                                 .open = open_entail,
+                                                 .run = run_entail,
+                                                 .close = close_entail,
+                                                 .fingerprint = fingerprint_entail,
+                                                 .needs_llm = true,
+                                                 .use_llm = use_llm};

@@ -1,0 +1,163 @@
+/* expand, by an LLM: one short noun phrase an entity that says what it looks like, all entities of a
+ * post in one request. Source: entity expansion expressions of RiVEG (arXiv 2406.07268).
+ * The answer names entities by number and may neither leave one out nor add one. */
+#include "stages/backends.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+
+enum { ENTITIES_MAX = 200 };
+
+static const char *const values[] = {"text", "caption", "entities", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "expand",
+    .prompt = "expand",
+    .values = values,
+    .settings = known,
+    .schema = "{\"type\":\"object\",\"properties\":{\"phrases\":{\"type\":\"array\",\"maxItems\":200,"
+              "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+              "\"phrase\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":160}},"
+              "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
+              "\"required\":[\"phrases\"],\"additionalProperties\":false}",
+    .max_tokens = 1024,
+};
+
+static void close_expand(void *self)
+{
+    if (self)
+        gm_llm_stage_close(self);
+    gm_free(self);
+}
+
+static enum gm_status open_expand(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
+    *self = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
+    if (st == GM_OK)
+        *self = s;
+    else
+        close_expand(s);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
+
+/* The entities that are asked for, in order of mention. */
+struct asked {
+    struct gm_entity *e[ENTITIES_MAX];
+    size_t n;
+};
+
+static const char *check(void *user, const struct gm_json *value)
+{
+    const struct asked *a = user;
+    const struct gm_json *list = gm_json_get(value, "phrases");
+    bool seen[ENTITIES_MAX] = {false};
+    if (gm_json_count(list) != a->n)
+        return "not one phrase an entity";
+    for (size_t i = 0; i < a->n; i++) {
+        long long number = 0;
+        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
+        if (number < 1 || number > (long long)a->n || seen[number - 1])
+            return "not one phrase an entity";
+        seen[number - 1] = true;
+    }
+    return NULL;
+}
+
+static enum gm_status list_entities(const struct asked *a, struct gm_arena *arena,
+                                    struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct gm_entity *e = a->e[i];
+        struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
+        struct gm_str name = gm_llm_one_line(arena, e->text); /* a line break would start an entity */
+        if (!name.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        GM_TRY(gm_buf_printf(out, err, "%s%zu. %.*s (%.*s)", i ? "\n" : "", i + 1, GM_STR_ARG(name),
+                             GM_STR_ARG(type)));
+    }
+done:
+    return st;
+}
+
+static enum gm_status take(struct gm_llm_stage *s, struct gm_post *p, const struct asked *a,
+                           const struct gm_llm_reply *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *list = gm_json_get(r->value, "phrases");
+    if (r->st == GM_EFORMAT) {
+        for (size_t i = 0; i < a->n; i++)
+            GM_TRY(gm_llm_reject_entity(s, p, a->e[i], "schema", err));
+        goto done;
+    }
+    for (size_t i = 0; i < gm_json_count(list); i++) {
+        long long number = 1;
+        struct gm_str phrase = {NULL, 0};
+        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
+        (void)gm_json_str(gm_json_get(gm_json_at(list, i), "phrase"), &phrase);
+        struct gm_entity *e = a->e[number - 1];
+        struct gm_str line = gm_llm_one_line(&p->arena, phrase);
+        if (!line.p) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+            goto done;
+        }
+        if (line.n)
+            e->expression = line;
+        else
+            GM_TRY(gm_llm_reject_entity(s, p, e, "empty", err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct gm_llm_stage *s = self;
+    enum gm_status st = GM_OK;
+    struct asked asked = {.n = 0};
+    struct gm_llm_reply r = {0};
+    struct gm_buf list;
+    gm_buf_init(&list, (size_t)4 << 20);
+    for (size_t i = 0; i < p->n_entities && asked.n < ENTITIES_MAX; i++)
+        if (!p->entities[i].expression.n)
+            asked.e[asked.n++] = &p->entities[i];
+    if (asked.n == 0)
+        return GM_OK;
+    GM_TRY(list_entities(&asked, &p->arena, &list, err));
+    const struct gm_prompt_value v[] = {
+        {"text", p->text}, {"caption", p->caption}, {"entities", gm_buf_str(&list)}};
+    const struct gm_llm_question q = {.values = v, .n_values = 3, .check = check, .user = &asked};
+    GM_TRY(gm_llm_stage_ask(s, NULL, &q, 1, &r, err));
+    if (!gm_llm_stage_failed(s, p, &r))
+        GM_TRY(take(s, p, &asked, &r, err));
+done:
+    gm_llm_reply_clear(&r);
+    gm_buf_clear(&list);
+    return st;
+}
+
+static enum gm_status run_expand(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, expand_post, err);
+}
+
+static enum gm_status fingerprint_expand(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    return gm_llm_stage_fingerprint(&kind, settings, out, err);
+}
+
+const struct gm_backend gm_backend_expand_llm = {.stage = "expand",
+                                                 .name = "llm",
+                                                 .open = open_expand,
+                                                 .run = run_expand,
+                                                 .close = close_expand,
+                                                 .fingerprint = fingerprint_expand,
+                                                 .needs_llm = true,
+                                                 .use_llm = use_llm};

@@ -1,0 +1,276 @@
+/* ground, by a multimodal LLM: the boxes of each entity, none, one or several, in the model's own
+ * numbers, which the recipe names (coords.h) and which are scaled back to the original picture.
+ * Source: the grounding steps of ReFineG (arXiv 2509.10975) and RiVEG (arXiv 2406.07268).
+ * The model says only where: which entities there are is not its to change. */
+#include "stages/backends.h"
+#include "stages/coords.h"
+#include "stages/label_affinity.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+
+enum { NEVER_MAX = 64 };
+
+static const char *const values[] = {"text",   "caption", "entity", "type", "expression",
+                                     "coords", "width",   "height", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible", "never",
+                                    "min_pixels",    "max_pixels", "max_boxes", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "ground",
+    .prompt = "ground",
+    .values = values,
+    .settings = known,
+    .schema = "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":100,"
+              "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
+              "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
+    .max_tokens = 400,
+};
+
+struct ground {
+    struct gm_llm_stage base; /* first: the helpers take a pointer to it */
+    enum gm_coords coords;
+    double visible_min, min_pixels, max_pixels, max_boxes;
+    const char *never[NEVER_MAX]; /* types that have no place in a picture */
+    size_t n_never;
+};
+
+static void close_ground(void *self)
+{
+    struct ground *g = self;
+    if (g)
+        gm_llm_stage_close(&g->base);
+    gm_free(g);
+}
+
+static enum gm_status read_never(struct ground *g, const struct gm_json *list, struct gm_error *err)
+{
+    size_t n = gm_json_count(list);
+    for (size_t i = 0; i < n && i < NEVER_MAX; i++) {
+        struct gm_str type = {NULL, 0};
+        (void)gm_json_str(gm_json_at(list, i), &type);
+        if (!type.n || !(g->never[g->n_never] = gm_arena_str(&g->base.arena, type).p))
+            break;
+        g->n_never++;
+    }
+    if (!list || (gm_json_kind(list) == GM_JSON_ARRAY && g->n_never == n))
+        return GM_OK;
+    return GM_FAIL(err, GM_EARG, "setting \"never\" must be a list of at most %d types",
+                   (int)NEVER_MAX);
+}
+
+static enum gm_status read_settings(struct ground *g, const struct gm_json *settings,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str coords = GM_STR("1000");
+    g->visible_min = 0.5;
+    g->min_pixels = 4 * 28 * 28;
+    g->max_pixels = 16384 * 28 * 28;
+    g->max_boxes = 10;
+    GM_TRY(gm_settings_str(settings, "coords", &coords, err));
+    GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
+    GM_TRY(gm_settings_num(settings, "min_pixels", 784, 1e9, &g->min_pixels, err));
+    GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &g->max_pixels, err));
+    GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
+    GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
+    if (!gm_coords_parse(coords, &g->coords))
+        st = GM_FAIL(err, GM_EARG,
+                     "setting \"coords\" is \"%.*s\"; it must be \"sent\", \"grid28\", \"1000\" or "
+                     "\"1\", in quotes",
+                     GM_STR_ARG(coords));
+done:
+    return st;
+}
+
+static enum gm_status open_ground(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    struct ground *g = gm_alloc(1, sizeof *g);
+    *self = NULL;
+    if (!g)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(&g->base, &kind, settings, err);
+    if (st == GM_OK)
+        st = read_settings(g, settings, err);
+    if (st == GM_OK)
+        *self = g;
+    else
+        close_ground(g);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct ground *)self)->base.llm = llm; }
+
+/* Probably visible, of a type that can be seen, and without boxes that came with the post. */
+static bool wants_box(const struct ground *g, const struct gm_entity *e)
+{
+    for (size_t i = 0; i < g->n_never; i++)
+        if (gm_str_eq_c(e->type, g->never[i]) || gm_str_eq_c(e->fine_type, g->never[i]))
+            return false;
+    return e->n_regions == 0 && (e->visible < 0 || e->visible >= g->visible_min);
+}
+
+/* The words that tell the model which numbers are meant. */
+static struct gm_str coords_words(enum gm_coords c)
+{
+    switch (c) {
+    case GM_COORDS_1000: return GM_STR("numbers from 0 to 1000, relative to the image's size");
+    case GM_COORDS_1: return GM_STR("fractions from 0 to 1 of the image's size");
+    case GM_COORDS_SENT:
+    case GM_COORDS_GRID28: break;
+    }
+    return GM_STR("absolute pixels of the image");
+}
+
+/* The boxes of one answer; each that can't be one is left out and counted. */
+static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_entity *e,
+                                 const struct gm_json *boxes, struct gm_frame frame,
+                                 struct gm_error *err)
+{
+    size_t n = gm_json_count(boxes), most = (size_t)g->max_boxes;
+    const char *bad = NULL;
+    struct gm_region *regions = gm_arena_alloc(&p->arena, n, sizeof *regions);
+    if (!regions)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    size_t n_good = 0;
+    for (size_t i = 0; i < n; i++) {
+        double box[4] = {0};
+        for (size_t k = 0; k < 4; k++)
+            (void)gm_json_num(gm_json_at(gm_json_at(boxes, i), k), &box[k]);
+        const char *why = n_good == most ? "too_many_boxes"
+                                         : gm_coords_box(box, frame, p->image_w, p->image_h,
+                                                         regions[n_good].box);
+        if (why) {
+            bad = why;
+            gm_llm_reject(g->base.llm, g->base.stage, why);
+            continue;
+        }
+        if (gm_is_person(e))
+            regions[n_good].label = GM_STR("person"); /* what segment cuts out */
+        regions[n_good++].score = e->visible >= 0 ? (float)e->visible : 1;
+    }
+    if (bad) {
+        e->note = gm_arena_printf(&p->arena, "ground_rejected:%s", bad);
+        if (!e->note.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    e->regions = n_good ? regions : NULL;
+    e->n_regions = n_good;
+    return GM_OK;
+}
+
+/* One post's questions while they are out. */
+struct work {
+    struct gm_arena arena;
+    struct gm_picture picture;
+    struct gm_entity **asked;
+    struct gm_llm_question *q;
+    struct gm_llm_reply *replies;
+    size_t n;
+};
+
+enum { N_VALUES = 8 };
+
+static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
+                            struct gm_error *err)
+{
+    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels,
+                                        g->max_pixels);
+    struct gm_str width = gm_arena_printf(&w->arena, "%.0f", f.w);
+    struct gm_str height = gm_arena_printf(&w->arena, "%.0f", f.h);
+    if (!width.p || !height.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < w->n; i++) {
+        const struct gm_entity *e = w->asked[i];
+        const struct gm_prompt_value all[N_VALUES] = {
+            {"text", p->text},
+            {"caption", p->caption},
+            {"entity", e->text},
+            {"type", e->fine_type.n ? e->fine_type : e->type},
+            {"expression", e->expression},
+            {"coords", coords_words(g->coords)},
+            {"width", width},
+            {"height", height},
+        };
+        struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
+        if (!v)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        for (size_t k = 0; k < N_VALUES; k++)
+            v[k] = all[k];
+        w->q[i] = (struct gm_llm_question){.values = v, .n_values = N_VALUES};
+    }
+    return GM_OK;
+}
+
+static enum gm_status take(struct ground *g, struct gm_post *p, const struct work *w,
+                           struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels,
+                                        g->max_pixels);
+    for (size_t i = 0; i < w->n; i++)
+        if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
+            return GM_OK;
+    for (size_t i = 0; i < w->n; i++) {
+        if (w->replies[i].st == GM_EFORMAT)
+            GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
+        else
+            GM_TRY(take_boxes(g, p, w->asked[i], gm_json_get(w->replies[i].value, "boxes"), f, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct ground *g = self;
+    enum gm_status st = GM_OK;
+    struct gm_error own = {0};
+    struct work w = {.n = 0};
+    gm_arena_init(&w.arena, 0);
+    w.asked = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.asked);
+    w.q = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.q);
+    w.replies = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.replies);
+    if (!w.asked || !w.q || !w.replies) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (wants_box(g, &p->entities[i]))
+            w.asked[w.n++] = &p->entities[i];
+    if (w.n == 0 || !p->image.n)
+        goto done;
+    if (gm_llm_stage_picture(&g->base, p, &w.picture, &own) != GM_OK) {
+        gm_post_fail(p, g->base.stage, &own);
+        goto done;
+    }
+    GM_TRY(build(g, p, &w, err));
+    GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n, w.replies, err));
+    GM_TRY(take(g, p, &w, err));
+done:
+    for (size_t i = 0; i < w.n; i++)
+        gm_llm_reply_clear(&w.replies[i]);
+    gm_picture_clear(&w.picture);
+    gm_arena_clear(&w.arena);
+    return st;
+}
+
+static enum gm_status run_ground(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, ground_post, err);
+}
+
+static enum gm_status fingerprint_ground(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    return gm_llm_stage_fingerprint(&kind, settings, out, err);
+}
+
+const struct gm_backend gm_backend_ground_llm = {.stage = "ground",
+                                                 .name = "llm",
+                                                 .needs_image = true,
+                                                 .open = open_ground,
+                                                 .run = run_ground,
+                                                 .close = close_ground,
+                                                 .fingerprint = fingerprint_ground,
+                                                 .needs_llm = true,
+                                                 .use_llm = use_llm};

@@ -1,0 +1,230 @@
+#include "stages/llm_stage.h"
+
+#include "base/parallel.h"
+#include "llm/schema.h"
+
+#include <string.h>
+
+static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
+                                    const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str prompt = gm_str(kind->prompt), model = GM_STR("");
+    s->top_p = s->seed = -1;
+    s->max_tokens = kind->max_tokens;
+    s->image_side = 1000;
+    s->jpeg_quality = 90;
+    GM_TRY(gm_settings_check(settings, kind->stage, kind->settings, err));
+    GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
+    GM_TRY(gm_settings_str(settings, "model", &model, err));
+    GM_TRY(gm_settings_num(settings, "temperature", 0, 2, &s->temperature, err));
+    GM_TRY(gm_settings_num(settings, "top_p", 0, 1, &s->top_p, err));
+    GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
+    GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
+    GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
+    GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
+    if (model.n && !(s->model = gm_arena_str(&s->arena, model).p)) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_prompt_load(&s->prompt, prompt.p, kind->values, err));
+done:
+    return st;
+}
+
+enum gm_status gm_llm_stage_open(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
+                                 const struct gm_json *settings, struct gm_error *err)
+{
+    s->stage = kind->stage;
+    gm_arena_init(&s->arena, 0);
+    sem_init(&s->decoders, 0, (unsigned)gm_threads());
+    s->is_open = true;
+    enum gm_status st = read_settings(s, kind, settings, err);
+    if (st == GM_OK && kind->schema)
+        st = gm_schema_parse(&s->schema, gm_str(kind->schema), err);
+    return st;
+}
+
+void gm_llm_stage_close(struct gm_llm_stage *s)
+{
+    if (!s->is_open)
+        return;
+    gm_prompt_free(s->prompt);
+    gm_json_free(s->schema);
+    gm_arena_clear(&s->arena);
+    sem_destroy(&s->decoders);
+    s->is_open = false;
+}
+
+enum gm_status gm_llm_stage_fingerprint(const struct gm_llm_stage_kind *kind,
+                                        const struct gm_json *settings, struct gm_buf *out,
+                                        struct gm_error *err)
+{
+    struct gm_prompt *prompt = NULL;
+    struct gm_str which = gm_str(kind->prompt);
+    enum gm_status st = gm_settings_str(settings, "prompt", &which, err);
+    if (st == GM_OK)
+        st = gm_prompt_load(&prompt, which.p, kind->values, err);
+    if (st == GM_OK)
+        st = gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt));
+    gm_prompt_free(prompt);
+    return st;
+}
+
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err)
+{
+    struct gm_image *im = NULL;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_init(&out->jpeg, 0);
+    while (sem_wait(&s->decoders) != 0) {} /* only a signal interrupts it */
+    struct gm_str path = gm_arena_str(&a, p->image); /* ended by NUL */
+    enum gm_status st = path.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK && !p->pixels)
+        st = gm_image_load(&im, path.p, err);
+    const struct gm_image *full = p->pixels ? p->pixels : im;
+    if (st == GM_OK)
+        st = gm_picture_make(out, full, (uint32_t)s->image_side, (int)s->jpeg_quality, err);
+    if (st == GM_OK) {
+        p->image_w = full->w;
+        p->image_h = full->h;
+    }
+    gm_image_free(im);
+    sem_post(&s->decoders);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_box *box,
+                             const struct gm_llm_part *picture, const struct gm_llm_question *q,
+                             uint64_t *id, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_message *messages;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    struct gm_llm_request r = {.user = q->user,
+                               .model = s->model,
+                               .temperature = s->temperature,
+                               .top_p = s->top_p,
+                               .max_tokens = (long)s->max_tokens,
+                               .seed = (long long)s->seed,
+                               .logprobs = q->logprobs,
+                               .schema = s->schema,
+                               .check = q->check};
+    GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages, &r.n_messages,
+                            err));
+    r.messages = messages;
+    GM_TRY(gm_llm_submit(box, &r, id, err));
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* Replies come in any order. */
+static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_box *box,
+                              const uint64_t *ids, size_t n, struct gm_llm_reply *replies,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t got = 0; got < n;) {
+        struct gm_llm_reply r;
+        if (!gm_llm_poll(box, 1000, &r))
+            continue; /* every request gets its reply */
+        size_t i = 0;
+        while (ids[i] != r.id)
+            i++;
+        replies[i] = r;
+        got++;
+        if (r.stopped && !gm_llm_is_dry(s->llm)) {
+            st = r.st;
+            if (err)
+                *err = r.err;
+        }
+    }
+    return st;
+}
+
+enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_picture *picture,
+                                const struct gm_llm_question *questions, size_t n,
+                                struct gm_llm_reply *replies, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_box *box = NULL;
+    struct gm_arena a;
+    struct gm_llm_part part = {.kind = GM_LLM_JPEG};
+    gm_arena_init(&a, 0);
+    memset(replies, 0, n * sizeof *replies);
+    if (!s->llm) {
+        st = GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give --endpoint URL",
+                     s->stage);
+        goto done;
+    }
+    if (picture) {
+        part.bytes = gm_buf_str(&picture->jpeg);
+        part.w = picture->w;
+        part.h = picture->h;
+    }
+    uint64_t *ids = gm_arena_alloc(&a, n, sizeof *ids);
+    if (!ids) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_llm_box_new(&box, s->llm, err));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(submit(s, box, picture ? &part : NULL, &questions[i], &ids[i], err));
+    GM_TRY(collect(s, box, ids, n, replies, err));
+done:
+    gm_llm_box_free(box);
+    gm_arena_clear(&a);
+    return st;
+}
+
+bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
+                         const struct gm_llm_reply *r)
+{
+    if (r->st == GM_OK || r->st == GM_EFORMAT)
+        return false;
+    if (r->st != GM_ECANCEL)
+        gm_post_fail(p, s->stage, &r->err);
+    return true;
+}
+
+enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_entity *e, const char *reason, struct gm_error *err)
+{
+    gm_llm_reject(s->llm, s->stage, reason);
+    e->note = gm_arena_printf(&p->arena, "%s_rejected:%s", s->stage, reason);
+    return e->note.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s)
+{
+    char *out = gm_arena_alloc(a, s.n + 1, 1);
+    size_t n = 0;
+    for (size_t i = 0; out && i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c > ' ' && c != 0x7f)
+            out[n++] = (char)c;
+        else if (n && out[n - 1] != ' ')
+            out[n++] = ' ';
+    }
+    while (n && out[n - 1] == ' ')
+        n--;
+    if (out)
+        out[n] = 0;
+    return (struct gm_str){out, n};
+}
+
+enum gm_status gm_llm_each_post(struct gm_post **posts, size_t n, void *self,
+                                enum gm_status (*one)(void *self, struct gm_post *p,
+                                                      struct gm_error *err),
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        if (!posts[i]->error.stage.n)
+            st = one(self, posts[i], err);
+    return st;
+}

@@ -1,0 +1,98 @@
+/* llm_stage.h - what all backends that ask a language model have in common: settings, prompt,
+ * picture, and a post's questions out together and their answers back.
+ *
+ * Settings of each of them: prompt (a name or a file, see llm/prompt.h), model (in place of the
+ * run's), temperature (0), top_p, max_tokens, seed, and where pictures are sent image_side (1000:
+ * the longest side in pixels) and jpeg_quality (90). */
+#ifndef GM_STAGES_LLM_STAGE_H
+#define GM_STAGES_LLM_STAGE_H
+
+#include "llm/llm.h"
+#include "llm/picture.h"
+#include "llm/prompt.h"
+#include "stages/stage.h"
+
+#include <semaphore.h>
+
+/* The keys above, to begin a backend's list of known settings with. */
+#define GM_LLM_SETTINGS                                                                            \
+    "prompt", "model", "temperature", "top_p", "max_tokens", "seed", "image_side", "jpeg_quality"
+
+struct gm_llm_stage {
+    const char *stage;      /* "ground" */
+    struct gm_llm *llm;     /* borrowed, from use_llm */
+    struct gm_prompt *prompt;
+    struct gm_json *schema; /* NULL = plain text is asked for */
+    struct gm_arena arena;  /* holds what open read */
+    const char *model;      /* NULL = the run's */
+    double temperature, top_p, max_tokens, seed, image_side, jpeg_quality;
+    sem_t decoders;         /* pictures decoded at once, so that 64 callers don't hold 64 of them */
+    bool is_open;
+};
+
+/* What a backend is, for gm_llm_stage_open. */
+struct gm_llm_stage_kind {
+    const char *stage, *prompt;  /* prompt: its default */
+    const char *const *values;   /* what the prompt may use, NULL-ended */
+    const char *const *settings; /* every setting that is known, NULL-ended */
+    const char *schema;          /* JSON; NULL = plain text */
+    double max_tokens;           /* default */
+};
+
+/* gm_llm_stage_open - *s is the caller's zeroed storage; gm_llm_stage_close in any case.
+ * Errors: ARG, FORMAT, IO, NOMEM. */
+enum gm_status gm_llm_stage_open(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
+                                 const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
+void gm_llm_stage_close(struct gm_llm_stage *s);
+
+/* gm_llm_stage_fingerprint - the line "prompt=SHA-256". */
+enum gm_status gm_llm_stage_fingerprint(const struct gm_llm_stage_kind *kind,
+                                        const struct gm_json *settings, struct gm_buf *out,
+                                        struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_stage_picture - the post's picture as it is to be sent, and its size noted in the post;
+ * nothing stays decoded. Errors: those of gm_image_load: the post's own. Threads: yes. */
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
+
+/* One question of a post. */
+struct gm_llm_question {
+    const struct gm_prompt_value *values;
+    size_t n_values;
+    bool logprobs;
+    const char *(*check)(void *user, const struct gm_json *value); /* as in gm_llm_request */
+    void *user;
+};
+
+/* gm_llm_stage_ask - ask n questions at once and wait for all answers; picture NULL = none.
+ * replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
+ * OK: each has been answered, or has an error of its own: FORMAT (no answer that fits), NET or ARG
+ * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped; the post is to
+ * stay as it is. Threads: yes. */
+enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_picture *picture,
+                                const struct gm_llm_question *questions, size_t n,
+                                struct gm_llm_reply *replies, struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_stage_failed - whether the reply holds no answer to judge: then the post has failed (NET,
+ * ARG) or nothing was asked (a dry run), and the stage leaves it. */
+bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
+                         const struct gm_llm_reply *r);
+
+/* gm_llm_reject_entity - count an answer about e that can't be used, and note "STAGE_rejected:REASON";
+ * both texts outlive the run. */
+enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_entity *e, const char *reason,
+                                    struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_one_line - a copy of s in the arena with runs of white space made one space and control
+ * characters dropped; .p NULL when memory is out. */
+struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s);
+
+/* gm_llm_each_post - do `one` for every post without an error, until it returns another status than
+ * OK; a failure that is the post's own goes into the post (gm_post_fail) and counts as OK. */
+enum gm_status gm_llm_each_post(struct gm_post **posts, size_t n, void *self,
+                                enum gm_status (*one)(void *self, struct gm_post *p,
+                                                      struct gm_error *err),
+                                struct gm_error *err) GM_NODISCARD;
+
+#endif

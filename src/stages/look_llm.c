@@ -1,0 +1,98 @@
+/* look, by a multimodal LLM: a caption for a post that has none. Objects are the detector's work. */
+#include "stages/backends.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+
+enum { CAPTION_MAX_BYTES = 1000 };
+
+static const char *const values[] = {"text", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "look", .prompt = "caption", .values = values, .settings = known, .max_tokens = 120};
+
+static void close_look(void *self)
+{
+    if (self)
+        gm_llm_stage_close(self);
+    gm_free(self);
+}
+
+static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
+    *self = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
+    if (st == GM_OK)
+        *self = s;
+    else
+        close_look(s);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
+
+static const char *check(void *user, const struct gm_json *value)
+{
+    struct gm_str s;
+    (void)user;
+    return gm_json_str(value, &s) && s.n <= CAPTION_MAX_BYTES ? NULL : "a caption that is too long";
+}
+
+static enum gm_status look_at(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct gm_llm_stage *s = self;
+    enum gm_status st = GM_OK;
+    struct gm_llm_reply r = {0};
+    struct gm_picture picture;
+    struct gm_error own = {0};
+    const struct gm_prompt_value v[] = {{"text", p->text}};
+    const struct gm_llm_question q = {.values = v, .n_values = 1, .check = check};
+    if (p->caption.n || !p->image.n)
+        return GM_OK;
+    if (gm_llm_stage_picture(s, p, &picture, &own) != GM_OK) {
+        gm_post_fail(p, s->stage, &own);
+        return GM_OK;
+    }
+    GM_TRY(gm_llm_stage_ask(s, &picture, &q, 1, &r, err));
+    if (gm_llm_stage_failed(s, p, &r))
+        goto done;
+    if (r.st == GM_EFORMAT) {
+        gm_llm_reject(s->llm, s->stage, "no_caption");
+        goto done;
+    }
+    struct gm_str text = {NULL, 0};
+    (void)gm_json_str(r.value, &text);
+    p->caption = gm_llm_one_line(&p->arena, text);
+    if (!p->caption.p) {
+        p->caption = GM_STR("");
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+done:
+    gm_llm_reply_clear(&r);
+    gm_picture_clear(&picture);
+    return st;
+}
+
+static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, look_at, err);
+}
+
+static enum gm_status fingerprint_look(const struct gm_json *settings, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    return gm_llm_stage_fingerprint(&kind, settings, out, err);
+}
+
+const struct gm_backend gm_backend_look_llm = {.stage = "look",
+                                               .name = "llm",
+                                               .needs_image = true,
+                                               .open = open_look,
+                                               .run = run_look,
+                                               .close = close_look,
+                                               .fingerprint = fingerprint_look,
+                                               .needs_llm = true,
+                                               .use_llm = use_llm};

@@ -1,0 +1,332 @@
+/* refine, by a multimodal LLM: the entities that the tagger is unsure of are shown to it, with the
+ * text and the picture; it may keep, correct or remove each. The confident ones are never sent and
+ * stay as they are. Source: ReFineG (arXiv 2509.10975).
+ * A correction must be words of the text that overlap the old span and no other entity, and have a
+ * known type; else the tagger's prediction stays, and its note says why. */
+#include "stages/backends.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+
+#include <ctype.h>
+#include <string.h>
+
+enum { TYPES_MAX = 128, ASKED_MAX = 100 };
+
+static const char *const values[] = {"text", "caption", "entities", "types", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "measure", "threshold", "types", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "refine",
+    .prompt = "refine",
+    .values = values,
+    .settings = known,
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":100,"
+        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+        "\"action\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"remove\"]},"
+        "\"text\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}},"
+        "\"required\":[\"entity\",\"action\",\"text\",\"type\"],\"additionalProperties\":false}}},"
+        "\"required\":[\"entities\"],\"additionalProperties\":false}",
+    .max_tokens = 1024,
+};
+
+enum measure { BY_MARGINAL, BY_ENTROPY, BY_MARGIN };
+
+struct refine {
+    struct gm_llm_stage base; /* first: the helpers take a pointer to it */
+    enum measure measure;
+    double threshold;
+    struct gm_str types[TYPES_MAX];
+    size_t n_types;
+    struct gm_str type_list; /* "PER, LOC" */
+};
+
+static void close_refine(void *self)
+{
+    struct refine *r = self;
+    if (r)
+        gm_llm_stage_close(&r->base);
+    gm_free(r);
+}
+
+static enum gm_status read_types(struct refine *r, const struct gm_json *list, struct gm_error *err)
+{
+    static const char *const usual[] = {"PER", "LOC", "ORG", "OTHER"};
+    size_t n = list ? gm_json_count(list) : 4;
+    r->type_list = GM_STR("");
+    if (n == 0 || n > TYPES_MAX || (list && gm_json_kind(list) != GM_JSON_ARRAY))
+        return GM_FAIL(err, GM_EARG, "setting \"types\" must be a list of 1 to %d types",
+                       (int)TYPES_MAX);
+    for (size_t i = 0; i < n; i++) {
+        struct gm_str t = {NULL, 0};
+        if (!list)
+            t = gm_str(usual[i]);
+        else if (!gm_json_str(gm_json_at(list, i), &t) || !t.n)
+            return GM_FAIL(err, GM_EARG, "setting \"types\": element %zu is no text", i + 1);
+        r->types[r->n_types++] = t = gm_arena_str(&r->base.arena, t);
+        r->type_list = gm_arena_printf(&r->base.arena, "%.*s%s%.*s", GM_STR_ARG(r->type_list),
+                                       i ? ", " : "", GM_STR_ARG(t));
+        if (!t.p || !r->type_list.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    return GM_OK;
+}
+
+static enum gm_status read_settings(struct refine *r, const struct gm_json *settings,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str measure = GM_STR("marginal");
+    r->threshold = 0.5;
+    GM_TRY(gm_settings_str(settings, "measure", &measure, err));
+    GM_TRY(gm_settings_num(settings, "threshold", 0, 1000, &r->threshold, err));
+    GM_TRY(read_types(r, gm_json_get(settings, "types"), err));
+    if (gm_str_eq_c(measure, "marginal"))
+        r->measure = BY_MARGINAL;
+    else if (gm_str_eq_c(measure, "entropy"))
+        r->measure = BY_ENTROPY;
+    else if (gm_str_eq_c(measure, "margin"))
+        r->measure = BY_MARGIN;
+    else
+        st = GM_FAIL(err, GM_EARG, "setting \"measure\" is \"%.*s\"; it must be marginal, entropy or "
+                     "margin", GM_STR_ARG(measure));
+done:
+    return st;
+}
+
+static enum gm_status open_refine(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    struct refine *r = gm_alloc(1, sizeof *r);
+    *self = NULL;
+    if (!r)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(&r->base, &kind, settings, err);
+    if (st == GM_OK)
+        st = read_settings(r, settings, err);
+    if (st == GM_OK)
+        *self = r;
+    else
+        close_refine(r);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct refine *)self)->base.llm = llm; }
+
+/* Over the threshold. An entity without figures (it came with the post) is not uncertain. */
+static bool is_uncertain(const struct refine *r, const struct gm_entity *e)
+{
+    const struct gm_uncertainty *u = &e->uncertainty;
+    if (!u->has)
+        return false;
+    switch (r->measure) {
+    case BY_MARGINAL: return 1 - u->marginal > r->threshold;
+    case BY_ENTROPY: return u->entropy > r->threshold;
+    case BY_MARGIN: return u->margin < r->threshold;
+    }
+    return false;
+}
+
+/* The entities of one post that are asked about, by their places in the post. */
+struct asked {
+    size_t at[ASKED_MAX];
+    size_t n;
+};
+
+static const char *check(void *user, const struct gm_json *value)
+{
+    const struct asked *a = user;
+    const struct gm_json *list = gm_json_get(value, "entities");
+    bool seen[ASKED_MAX] = {false};
+    if (gm_json_count(list) != a->n)
+        return "not one answer an entity";
+    for (size_t i = 0; i < a->n; i++) {
+        long long number = 0;
+        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
+        if (number < 1 || number > (long long)a->n || seen[number - 1])
+            return "not one answer an entity";
+        seen[number - 1] = true;
+    }
+    return NULL;
+}
+
+/* ---- corrections ---- */
+
+static bool is_word_byte(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
+
+/* Whether bytes [from, to) are whole words of the text. */
+static bool is_whole_words(struct gm_str text, size_t from, size_t to)
+{
+    if (from > 0 && is_word_byte(text.p[from - 1]) && is_word_byte(text.p[from]))
+        return false;
+    return to == text.n || !is_word_byte(text.p[to]) || !is_word_byte(text.p[to - 1]);
+}
+
+/* A place in the text, in code points. */
+struct span {
+    size_t start, end;
+};
+
+static bool overlaps(struct span a, size_t start, size_t end)
+{
+    return a.start < end && start < a.end;
+}
+
+/* The whole-word occurrence of `words` that overlaps the entity and starts nearest to it. */
+static bool find_span(struct gm_str text, struct gm_str words, const struct gm_entity *e,
+                      struct span *out)
+{
+    size_t best = SIZE_MAX, n = gm_utf8_count(words);
+    for (size_t at = gm_str_find(text, words, 0); words.n && at != SIZE_MAX;
+         at = gm_str_find(text, words, at + 1)) {
+        size_t start = gm_utf8_count(gm_str_sub(text, 0, at));
+        struct span s = {start, start + n};
+        size_t away = start > e->start ? start - e->start : e->start - start;
+        if (!is_whole_words(text, at, at + words.n) || !overlaps(s, e->start, e->end) || away >= best)
+            continue;
+        best = away;
+        *out = s;
+    }
+    return best != SIZE_MAX;
+}
+
+/* Correct entity number k, or say why not. */
+static const char *correct(const struct refine *r, struct gm_post *p, size_t k,
+                           const struct gm_json *answer)
+{
+    struct gm_entity *e = &p->entities[k];
+    struct gm_str words = {NULL, 0}, type = {NULL, 0};
+    struct span s;
+    size_t t = 0;
+    (void)gm_json_str(gm_json_get(answer, "text"), &words);
+    (void)gm_json_str(gm_json_get(answer, "type"), &type);
+    words = gm_str_trim(words);
+    while (t < r->n_types && !gm_str_eq(r->types[t], type))
+        t++;
+    if (t == r->n_types)
+        return "unknown_type";
+    if (gm_str_find(p->text, words, 0) == SIZE_MAX || !words.n)
+        return "not_in_text";
+    if (!find_span(p->text, words, e, &s))
+        return "moved";
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (i != k && overlaps(s, p->entities[i].start, p->entities[i].end))
+            return "overlap";
+    if (s.start == e->start && s.end == e->end && gm_str_eq(type, e->type))
+        return NULL;
+    struct gm_str copy = gm_arena_str(&p->arena, words), type_copy = gm_arena_str(&p->arena, type);
+    if (!copy.p || !type_copy.p)
+        return "no_memory";
+    if (!gm_str_eq(type, e->type))
+        e->fine_type = GM_STR(""); /* it belonged to the old type */
+    e->text = copy;
+    e->type = type_copy;
+    e->start = s.start;
+    e->end = s.end;
+    e->source = GM_STR("refine");
+    return NULL;
+}
+
+static void remove_marked(struct gm_post *p, const bool *removed)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (!removed[i])
+            p->entities[n++] = p->entities[i];
+    p->n_entities = n;
+}
+
+static enum gm_status take(struct refine *r, struct gm_post *p, const struct asked *a,
+                           const struct gm_llm_reply *reply, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *list = gm_json_get(reply->value, "entities");
+    bool *removed = gm_arena_alloc(&p->arena, p->n_entities, sizeof *removed);
+    if (!removed)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < a->n && reply->st == GM_EFORMAT; i++)
+        GM_TRY(gm_llm_reject_entity(&r->base, p, &p->entities[a->at[i]], "schema", err));
+    for (size_t i = 0; i < gm_json_count(list); i++) {
+        const struct gm_json *answer = gm_json_at(list, i);
+        long long number = 1;
+        struct gm_str action = {NULL, 0};
+        (void)gm_json_int(gm_json_get(answer, "entity"), &number);
+        (void)gm_json_str(gm_json_get(answer, "action"), &action);
+        size_t k = a->at[number - 1];
+        removed[k] = gm_str_eq_c(action, "remove");
+        const char *why = gm_str_eq_c(action, "change") ? correct(r, p, k, answer) : NULL;
+        if (why)
+            GM_TRY(gm_llm_reject_entity(&r->base, p, &p->entities[k], why, err));
+    }
+    remove_marked(p, removed);
+done:
+    return st;
+}
+
+static enum gm_status list_entities(const struct gm_post *p, const struct asked *a,
+                                    struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < a->n; i++) {
+        const struct gm_entity *e = &p->entities[a->at[i]];
+        GM_TRY(gm_buf_printf(out, err, "%s%zu. %.*s (%.*s)", i ? "\n" : "", i + 1,
+                             GM_STR_ARG(e->text), GM_STR_ARG(e->type)));
+    }
+done:
+    return st;
+}
+
+static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct refine *r = self;
+    enum gm_status st = GM_OK;
+    struct asked asked = {.n = 0};
+    struct gm_llm_reply reply = {0};
+    struct gm_picture picture = {.w = 0};
+    struct gm_error own = {0};
+    struct gm_buf list;
+    for (size_t i = 0; i < p->n_entities && asked.n < ASKED_MAX; i++)
+        if (is_uncertain(r, &p->entities[i]))
+            asked.at[asked.n++] = i;
+    if (asked.n == 0)
+        return GM_OK;
+    gm_buf_init(&list, (size_t)4 << 20);
+    if (p->image.n && gm_llm_stage_picture(&r->base, p, &picture, &own) != GM_OK) {
+        gm_post_fail(p, r->base.stage, &own);
+        goto done;
+    }
+    GM_TRY(list_entities(p, &asked, &list, err));
+    const struct gm_prompt_value v[] = {{"text", p->text},
+                                        {"caption", p->caption},
+                                        {"entities", gm_buf_str(&list)},
+                                        {"types", r->type_list}};
+    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check, .user = &asked};
+    GM_TRY(gm_llm_stage_ask(&r->base, p->image.n ? &picture : NULL, &q, 1, &reply, err));
+    if (!gm_llm_stage_failed(&r->base, p, &reply))
+        GM_TRY(take(r, p, &asked, &reply, err));
+done:
+    gm_llm_reply_clear(&reply);
+    gm_picture_clear(&picture);
+    gm_buf_clear(&list);
+    return st;
+}
+
+static enum gm_status run_refine(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, refine_post, err);
+}
+
+static enum gm_status fingerprint_refine(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    return gm_llm_stage_fingerprint(&kind, settings, out, err);
+}
+
+const struct gm_backend gm_backend_refine_llm = {.stage = "refine",
+                                                 .name = "llm",
+                                                 .open = open_refine,
+                                                 .run = run_refine,
+                                                 .close = close_refine,
+                                                 .fingerprint = fingerprint_refine,
+                                                 .needs_llm = true,
+                                                 .use_llm = use_llm};

@@ -1,0 +1,354 @@
+/* The stages that ask a language model, against the scripted server. The prompts of this test bring
+ * the answer along between << and >>, so that each case says what the model says. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <math.h>
+
+#include <cmocka.h>
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "image/image.h"
+#include "llm/llm.h"
+#include "llm_server/server_process.h"
+#include "stages/stage.h"
+
+static struct server_process server;
+static struct gm_llm *llm;
+static char prompt[64], picture[64];
+
+/* A post with a picture of 2001 x 1001 pixels and one entity a row. */
+struct row {
+    const char *text, *type;
+    size_t start;
+    double marginal; /* < 0 = no uncertainty known */
+    const char *expression; /* what the test's prompt answers with, where it asks for each entity */
+};
+
+static void fill(struct gm_post *p, const char *text, const struct row *rows, size_t n)
+{
+    gm_post_init(p);
+    p->id = GM_STR("1");
+    p->text = gm_str(text);
+    p->image = gm_str(picture);
+    p->entities = gm_arena_alloc(&p->arena, n, sizeof *p->entities);
+    p->n_entities = n;
+    p->has_entities = true;
+    for (size_t i = 0; i < n; i++) {
+        struct gm_entity *e = &p->entities[i];
+        e->text = gm_str(rows[i].text);
+        e->type = gm_str(rows[i].type);
+        e->start = rows[i].start;
+        e->end = e->start + e->text.n;
+        e->score = 0.9;
+        e->visible = -1;
+        e->source = GM_STR("tag");
+        e->expression = gm_str(rows[i].expression);
+        if (rows[i].marginal >= 0)
+            e->uncertainty = (struct gm_uncertainty){true, rows[i].marginal, 1, 1};
+    }
+}
+
+/* Run one stage over one post; `answer` is the user message, settings are JSON without the prompt. */
+static void run(const char *stage, struct gm_post *p, const char *user, const char *settings)
+{
+    char text[4000];
+    void *self = NULL;
+    struct gm_json *j;
+    struct gm_error err = {0};
+    const struct gm_backend *b = gm_backend_find(stage, "llm");
+    assert_non_null(b);
+    snprintf(text, sizeof text, "--- user\n%s\n", user);
+    assert_int_equal(gm_file_write(prompt, gm_str(text), NULL), GM_OK);
+    assert_int_equal(gm_json_parse(&j, gm_str(settings), NULL), GM_OK);
+    assert_true(gm_json_set(j, "prompt", gm_json_new_str(gm_str(prompt))));
+    if (b->open(&self, j, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    b->use_llm(self, llm);
+    if (b->run(self, &p, 1, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    b->close(self);
+    gm_json_free(j);
+}
+
+static size_t rejected(const char *stage, const char *reason)
+{
+    const char *s, *r;
+    size_t n;
+    for (size_t i = 0; gm_llm_rejected(llm, i, &s, &r, &n); i++)
+        if (strcmp(s, stage) == 0 && strcmp(r, reason) == 0)
+            return n;
+    return 0;
+}
+
+static bool is(struct gm_str s, const char *want)
+{
+    if (!gm_str_eq_c(s, want))
+        print_message("\"%.*s\", not \"%s\"\n", GM_STR_ARG(s), want);
+    return gm_str_eq_c(s, want);
+}
+
+static void caption(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    fill(&p, "x", NULL, 0);
+    run("look", &p, "{{image}} <<Two men\n on  a stage. >>", "{}");
+    assert_true(is(p.caption, "Two men on a stage."));
+    assert_int_equal(p.image_w, 2001);
+    assert_null(p.pixels);
+    run("look", &p, "{{image}} <<Another>>", "{}"); /* it has one now */
+    assert_true(is(p.caption, "Two men on a stage."));
+    gm_post_clear(&p);
+    fill(&p, "x", NULL, 0);
+    p.image = GM_STR("/no/such.jpg");
+    run("look", &p, "{{image}} <<Another>>", "{}");
+    assert_true(is(p.error.stage, "look"));
+    gm_post_clear(&p);
+}
+
+static const struct row two[] = {{"Ann Lee", "PER", 0, 0.2, ""}, {"Rome", "LOC", 11, 0.9, ""}};
+static const char *const two_text = "Ann Lee in Rome";
+
+static void expressions(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    fill(&p, two_text, two, 2);
+    run("expand", &p,
+        "{{entities}} <<{\"phrases\": [{\"entity\": 2, \"phrase\": \"a city\"}, {\"entity\": 1, "
+        "\"phrase\": \"a  woman\"}]}>>",
+        "{}");
+    assert_true(is(p.entities[0].expression, "a woman"));
+    assert_true(is(p.entities[1].expression, "a city"));
+    gm_post_clear(&p);
+}
+
+static void expressions_that_do_not_fit(void **state)
+{
+    (void)state;
+    static const char *const answers[] = {
+        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}]}",                      /* one is missing */
+        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 1, \"phrase\": \"b\"}]}",
+        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 3, \"phrase\": \"b\"}]}",
+        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 2, \"phrase\": \"\"}]}",
+        "I can't"};
+    for (size_t i = 0; i < 5; i++) {
+        struct gm_post p;
+        char user[300];
+        size_t before = rejected("expand", "schema");
+        fill(&p, two_text, two, 2);
+        snprintf(user, sizeof user, "<<%s>>", answers[i]);
+        run("expand", &p, user, "{}");
+        assert_int_equal(p.n_entities, 2);
+        assert_true(is(p.entities[0].note, "expand_rejected:schema"));
+        assert_int_equal(p.entities[0].expression.n, 0);
+        assert_int_equal(rejected("expand", "schema"), before + 2);
+        gm_post_clear(&p);
+    }
+}
+
+static void entailment(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"Ann Lee", "PER", 0, -1, "Yes."}, {"Rome", "LOC", 11, -1, "no"}, {"in", "X", 8, -1, "maybe"}};
+    struct gm_post p;
+    fill(&p, two_text, rows, 3);
+    run("entail", &p, "{{image}}<<{{expression}}>>", "{}");
+    assert_true(p.entities[0].visible > 0.99 && p.entities[1].visible == 0);
+    assert_true(p.entities[2].visible < 0);
+    assert_true(is(p.entities[2].note, "entail_rejected:not_yes_or_no"));
+    assert_int_equal(rejected("entail", "not_yes_or_no"), 1);
+    gm_post_clear(&p);
+}
+
+static void boxes(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {
+        {"Ann Lee", "PER", 0, -1, "{\"boxes\": [[100, 200, 300, 400], [0, 0, 1000, 1000]]}"},
+        {"Rome", "LOC", 11, -1, "{\"boxes\": []}"},
+        {"a", "LOC", 0, -1, "{\"boxes\": [[0, 0, 5000, 10], [0, 0, 500, 500]]}"},
+        {"b", "LOC", 0, -1, "there is nothing"},
+        {"c", "MISC", 0, -1, "{\"boxes\": [[1, 2, 3, 4]]}"},
+        {"d", "LOC", 0, -1, "{\"boxes\": [[1, 2, 3]]}"}};
+    struct gm_post p;
+    fill(&p, two_text, rows, 6);
+    run("ground", &p, "{{image}}<<{{expression}}>>", "{\"coords\": \"1000\", \"never\": [\"MISC\"]}");
+    const struct gm_entity *e = p.entities;
+    assert_int_equal(e[0].n_regions, 2);
+    assert_true(fabsf(e[0].regions[0].box[0] - 200.1f) < 0.01f); /* of 2001 pixels */
+    assert_true(fabsf(e[0].regions[0].box[3] - 400.4f) < 0.01f); /* of 1001 */
+    assert_true(is(e[0].regions[0].label, "person"));
+    assert_int_equal(e[1].n_regions, 0);
+    assert_int_equal(e[1].note.n, 0);
+    assert_int_equal(e[2].n_regions, 1);
+    assert_true(is(e[2].note, "ground_rejected:box_outside"));
+    assert_true(is(e[3].note, "ground_rejected:schema"));
+    assert_int_equal(e[4].n_regions, 0);
+    assert_int_equal(e[4].note.n, 0);
+    assert_true(is(e[5].note, "ground_rejected:schema"));
+    gm_post_clear(&p);
+}
+
+/* Pixels of the picture as sent: 2001 x 1001 goes out as 1000 x 500. */
+static void boxes_in_sent_pixels(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"Ann Lee", "PER", 0, -1, "{\"boxes\": [[0, 0, 500, 500]]}"}};
+    struct gm_post p;
+    fill(&p, two_text, rows, 1);
+    run("ground", &p, "{{image}}<<{{expression}}>>", "{\"coords\": \"sent\"}");
+    assert_int_equal(p.entities[0].n_regions, 1);
+    assert_true(fabsf(p.entities[0].regions[0].box[2] - 1000.5f) < 0.01f);
+    assert_true(fabsf(p.entities[0].regions[0].box[3] - 1001) < 0.01f);
+    gm_post_clear(&p);
+}
+
+/* What refine makes of the first of the two entities, the uncertain one. */
+static void refine_first(struct gm_post *p, const char *action, const char *text, const char *type)
+{
+    char user[400];
+    fill(p, two_text, two, 2);
+    snprintf(user, sizeof user,
+             "{{image}}{{entities}}<<{\"entities\": [{\"entity\": 1, \"action\": \"%s\", \"text\": "
+             "\"%s\", \"type\": \"%s\"}]}>>",
+             action, text, type);
+    run("refine", p, user, "{\"threshold\": 0.5}");
+    /* the confident one is as it was */
+    const struct gm_entity *rome = &p->entities[p->n_entities - 1];
+    assert_true(is(rome->text, "Rome") && is(rome->source, "tag") && rome->note.n == 0);
+    assert_int_equal(rome->start, 11);
+}
+
+static void corrections(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    refine_first(&p, "keep", "Ann Lee", "PER");
+    assert_true(is(p.entities[0].source, "tag") && p.entities[0].note.n == 0);
+    gm_post_clear(&p);
+    refine_first(&p, "change", "Lee", "ORG");
+    assert_true(is(p.entities[0].text, "Lee") && is(p.entities[0].type, "ORG"));
+    assert_true(is(p.entities[0].source, "refine"));
+    assert_int_equal(p.entities[0].start, 4);
+    assert_int_equal(p.entities[0].end, 7);
+    gm_post_clear(&p);
+    refine_first(&p, "remove", "Ann Lee", "PER");
+    assert_int_equal(p.n_entities, 1);
+    gm_post_clear(&p);
+}
+
+static void corrections_that_are_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *type, *reason;
+    } cases[] = {
+        {"Ann Lee", "CITY", "unknown_type"}, {"Bob", "PER", "not_in_text"}, {"", "PER", "not_in_text"},
+        {"Rome", "PER", "moved"},            {"nn Lee", "PER", "moved"},
+        {"Ann Lee in Rome", "PER", "overlap"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_post p;
+        char note[60];
+        size_t before = rejected("refine", cases[i].reason);
+        refine_first(&p, "change", cases[i].text, cases[i].type);
+        snprintf(note, sizeof note, "refine_rejected:%s", cases[i].reason);
+        assert_true(is(p.entities[0].note, note));
+        assert_true(is(p.entities[0].text, "Ann Lee") && is(p.entities[0].type, "PER"));
+        assert_true(is(p.entities[0].source, "tag"));
+        assert_int_equal(rejected("refine", cases[i].reason), before + 1);
+        gm_post_clear(&p);
+    }
+}
+
+/* Nothing uncertain: nothing is asked. */
+static void confident_posts_are_not_sent(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    struct gm_llm_stats before, after;
+    gm_llm_stats(llm, &before);
+    fill(&p, two_text, two, 2);
+    run("refine", &p, "<<{}>>", "{\"threshold\": 0.95}");
+    gm_llm_stats(llm, &after);
+    assert_int_equal(before.submitted, after.submitted);
+    gm_post_clear(&p);
+}
+
+static void bad_settings(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stage, *settings, *part;
+    } cases[] = {
+        {"ground", "{\"coords\": \"2\"}", "coords"},     {"ground", "{\"never\": 1}", "never"},
+        {"refine", "{\"measure\": \"x\"}", "measure"},   {"refine", "{\"types\": []}", "types"},
+        {"look", "{\"nonsense\": 1}", "nonsense"},       {"expand", "{\"prompt\": \"nope\"}", "nope"},
+        {"entail", "{\"temperature\": 9}", "temperature"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_json *j;
+        struct gm_error err = {0};
+        void *self;
+        assert_int_equal(gm_json_parse(&j, gm_str(cases[i].settings), NULL), GM_OK);
+        assert_int_equal(gm_backend_find(cases[i].stage, "llm")->open(&self, j, &err), GM_EARG);
+        if (!strstr(err.msg, cases[i].part))
+            fail_msg("%s", err.msg);
+        gm_json_free(j);
+    }
+}
+
+static int group_setup(void **state)
+{
+    (void)state;
+    struct gm_llm_opts o = gm_llm_opts_default();
+    struct gm_image *im = NULL;
+    struct gm_buf b;
+    snprintf(prompt, sizeof prompt, "/tmp/gm-prompt-%ld.txt", (long)getpid());
+    snprintf(picture, sizeof picture, "/tmp/gm-picture-%ld.jpg", (long)getpid());
+    if (server_start(&server, "") != 0)
+        return -1;
+    const char *urls[] = {server.url};
+    o.endpoints = urls;
+    o.n_endpoints = 1;
+    o.max_asks = 2;
+    gm_buf_init(&b, 1 << 22);
+    bool ok = gm_llm_new(&llm, &o, NULL) == GM_OK && gm_image_new(&im, 2001, 1001, NULL) == GM_OK &&
+              gm_image_write_jpeg(im, 80, &b, NULL) == GM_OK &&
+              gm_file_write(picture, gm_buf_str(&b), NULL) == GM_OK;
+    gm_buf_clear(&b);
+    gm_image_free(im);
+    return ok ? 0 : -1;
+}
+
+static int group_teardown(void **state)
+{
+    (void)state;
+    gm_llm_free(llm);
+    server_stop(&server);
+    unlink(prompt);
+    unlink(picture);
+    return gm_alloc_live() == 0 ? 0 : -1;
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(caption),
+        cmocka_unit_test(expressions),
+        cmocka_unit_test(expressions_that_do_not_fit),
+        cmocka_unit_test(entailment),
+        cmocka_unit_test(boxes),
+        cmocka_unit_test(boxes_in_sent_pixels),
+        cmocka_unit_test(corrections),
+        cmocka_unit_test(corrections_that_are_refused),
+        cmocka_unit_test(confident_posts_are_not_sent),
+        cmocka_unit_test(bad_settings),
+    };
+    return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
