@@ -175,18 +175,29 @@ done:
     return st;
 }
 
-/* Pairs at each overlap. */
+/* Pairs in the image at each overlap. */
 static enum gm_status run_curve(struct gm_eval *e, size_t tp[GM_CURVE], struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_need need = e->steps[e->n_steps - 1].need;
-    for (size_t i = 0; i < GM_CURVE && gm_task_has_image(e->opts.task); i++) {
+    need.boxed_only = true;
+    for (size_t i = 0; i < GM_CURVE && e->match.boxed.n; i++) {
         need.iou = gm_eval_curve_iou(i);
         GM_TRY(gm_match_run(&e->match, &need, err));
         tp[i] = pairs_in(&e->match);
     }
 done:
     return st;
+}
+
+/* Pairs of the matching in hand that are not in the image: the same at every overlap. */
+static size_t pairs_unboxed(const struct gm_match *m)
+{
+    size_t n, found = 0;
+    const struct gm_item *pred = gm_match_pred(m, &n);
+    for (size_t i = 0; i < n; i++)
+        found += gm_match_mates(m)[i] != GM_UNMATCHED && pred[i].n_shapes == 0;
+    return found;
 }
 
 /* Totals and types from the matching in hand. */
@@ -233,9 +244,10 @@ enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
     GM_TRY(run_curve(e, curve_tp, err));
     GM_TRY(run_steps(e, gold, pred, step_tp, err)); /* the last step's matching stays */
     struct gm_score post = count_types(e);
+    size_t unboxed = pairs_unboxed(&e->match);
     gm_breakdown_add(&e->breakdown, &e->match, gold, pred);
     for (size_t i = 0; i < GM_CURVE; i++)
-        e->curve_tp[i] += curve_tp[i];
+        e->curve_tp[i] += curve_tp[i] + unboxed;
     for (size_t i = 0; i < e->n_steps; i++)
         e->step_tp[i] += step_tp[i];
     if (e->opts.keep_posts) {

@@ -12,7 +12,7 @@ void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts)
                                                       &gm_rule_optimal, &gm_rule_ccks};
     *m = (struct gm_match){.rule = rules[opts->rule], .opts = opts};
     struct gm_buf *all[] = {&m->gold, &m->pred, &m->sorted, &m->order, &m->first, &m->mate,
-                            &m->taken_by, &m->queue, &m->from};
+                            &m->taken_by, &m->queue, &m->from, &m->all, &m->boxed};
     gm_arena_init(&m->arena, 0);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         gm_buf_init(all[i], SIZE_MAX - 1);
@@ -21,7 +21,7 @@ void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts)
 void gm_match_clear(struct gm_match *m)
 {
     struct gm_buf *all[] = {&m->gold, &m->pred, &m->sorted, &m->order, &m->first, &m->mate,
-                            &m->taken_by, &m->queue, &m->from};
+                            &m->taken_by, &m->queue, &m->from, &m->all, &m->boxed};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         gm_buf_clear(all[i]);
     gm_arena_clear(&m->arena);
@@ -46,6 +46,13 @@ const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_item *p
     const uint32_t *first = (const void *)m->first.p, *order = (const void *)m->order.p;
     *n = first[pred->place + 1] - first[pred->place];
     return *n ? order + first[pred->place] : NULL;
+}
+
+const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *need, size_t *n)
+{
+    const struct gm_buf *b = need->boxed_only ? &m->boxed : &m->all;
+    *n = b->n / sizeof(uint32_t);
+    return (const void *)b->p;
 }
 
 bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
@@ -245,12 +252,11 @@ done:
 
 static enum gm_status fill(struct gm_buf *b, size_t n, uint32_t value, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     gm_buf_reset(b);
-    GM_TRY(gm_buf_reserve(b, n * sizeof value, err));
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_buf_add(b, &value, sizeof value, err));
-done:
+    enum gm_status st = gm_buf_reserve(b, n * sizeof value, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        ((uint32_t *)(void *)b->p)[i] = value;
+    b->n = st == GM_OK ? n * sizeof value : 0;
     return st;
 }
 
@@ -274,6 +280,24 @@ done:
     return st;
 }
 
+static enum gm_status list_predictions(struct gm_match *m, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n;
+    const struct gm_item *pred = gm_match_pred(m, &n);
+    gm_buf_reset(&m->all);
+    gm_buf_reset(&m->boxed);
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t number = (uint32_t)i;
+        if (!pred[i].is_copy)
+            GM_TRY(gm_buf_add(&m->all, &number, sizeof number, err));
+        if (!pred[i].is_copy && pred[i].n_shapes)
+            GM_TRY(gm_buf_add(&m->boxed, &number, sizeof number, err));
+    }
+done:
+    return st;
+}
+
 enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
                              const struct gm_post *pred, bool solid, struct gm_labels *types,
                              struct gm_error *err)
@@ -288,6 +312,7 @@ enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
         GM_TRY(m->rule->take_regions(m, err));
     GM_TRY(find_places(m, &n_places, err));
     GM_TRY(index_gold(m, n_places, err));
+    GM_TRY(list_predictions(m, err));
 done:
     return st;
 }

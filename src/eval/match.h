@@ -39,6 +39,7 @@ struct gm_match {
     struct gm_buf sorted;         /* struct gm_item *, scratch of the places */
     struct gm_buf order, first;   /* uint32_t: gold items by place, in file order; where each place
                                      begins there, [n_places + 1] */
+    struct gm_buf all, boxed;     /* uint32_t: predictions that are no copies; those in the image */
     struct gm_buf mate, taken_by; /* uint32_t: gold of each prediction, and the reverse */
     struct gm_buf queue, from;    /* uint32_t: scratch of the best matching */
 };
@@ -48,6 +49,7 @@ struct gm_need {
     bool type, image; /* image: both in the image or both not */
     double iou;       /* the least overlap of items in the image; < 0: none asked for */
     bool strict;      /* more than `iou`, not equal */
+    bool boxed_only;  /* leave out predictions that are not in the image: no overlap concerns them */
 };
 
 struct gm_rule_def {
@@ -83,6 +85,9 @@ uint32_t *gm_match_taken_by(const struct gm_match *m); /* [n_gold] */
 
 /* gm_match_meets - the gold items that meet a prediction, copies left out: *n indices. */
 const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_item *pred, size_t *n);
+
+/* gm_match_todo - the predictions to find a mate for, in file order: *n indices. */
+const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *need, size_t *n);
 
 /* gm_fits - whether a pair that meets agrees in what is needed. */
 bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,

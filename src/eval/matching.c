@@ -44,16 +44,14 @@ done:
 enum gm_status gm_match_best(struct gm_match *m, const struct gm_need *need, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n_pred, n_gold;
-    const struct gm_item *pred = gm_match_pred(m, &n_pred);
-    const uint32_t none = GM_UNMATCHED;
+    size_t n_todo, n_gold;
+    const uint32_t none = GM_UNMATCHED, *todo = gm_match_todo(m, need, &n_todo);
     (void)gm_match_gold(m, &n_gold);
     gm_buf_reset(&m->from);
     for (size_t i = 0; i < n_gold; i++)
         GM_TRY(gm_buf_add(&m->from, &none, sizeof none, err));
-    for (size_t i = 0; i < n_pred; i++)
-        if (!pred[i].is_copy)
-            GM_TRY(augment(m, (uint32_t)i, need, err));
+    for (size_t i = 0; i < n_todo; i++)
+        GM_TRY(augment(m, todo[i], need, err));
 done:
     return st;
 }

@@ -2,15 +2,21 @@
 
 #include "base/alloc.h"
 #include "data/labels.h"
+#include "eval/post_blob.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { MAX_IDS = 1 << 30, ID_SHOWN = 80 };
 
-/* A prediction that waits for its gold post. Those of one id are a chain in file order. */
+/* A prediction that waits for its gold post, in the temporary file. Those of one id are a chain in
+ * file order. */
 struct waiting {
-    struct gm_post post;
+    uint64_t at;   /* bytes */
+    uint32_t n;
+    uint32_t id;
     size_t line;
     uint32_t next; /* GM_LABEL_NONE: the last */
     bool is_used;
@@ -31,6 +37,9 @@ struct gm_pairs {
     struct gm_labels ids;
     struct gm_buf chains;     /* struct chain [ids.n] */
     struct gm_buf waiting;    /* struct waiting */
+    FILE *spill;              /* posts that wait; NULL until one does */
+    uint64_t spill_end;       /* bytes */
+    struct gm_buf blob;       /* one post on its way */
     bool is_begun, by_place;  /* by_place: one of the files has no ids */
     bool pred_ended;
     struct unpaired no_pred, no_gold;
@@ -59,6 +68,7 @@ enum gm_status gm_pairs_open(struct gm_pairs **out, const char *gold_path, const
     gm_labels_init(&p->ids, MAX_IDS);
     gm_buf_init(&p->chains, MAX_IDS * sizeof(struct chain));
     gm_buf_init(&p->waiting, MAX_IDS * sizeof(struct waiting));
+    gm_buf_init(&p->blob, UINT32_MAX);
     GM_TRY(gm_reader_open(&p->gold, gold_path, opts, err));
     GM_TRY(gm_reader_open(&p->pred, pred_path, opts, err));
     *out = p;
@@ -72,9 +82,9 @@ void gm_pairs_free(struct gm_pairs *p)
 {
     if (!p)
         return;
-    for (size_t i = 0; i < p->waiting.n / sizeof(struct waiting); i++)
-        if (!waiting_at(p, i)->is_used)
-            gm_post_clear(&waiting_at(p, i)->post);
+    if (p->spill)
+        fclose(p->spill);
+    gm_buf_clear(&p->blob);
     gm_reader_free(p->gold);
     gm_reader_free(p->pred);
     gm_labels_clear(&p->ids);
@@ -91,16 +101,62 @@ static void note(struct unpaired *u, struct gm_str id, size_t line)
     }
 }
 
+/* ---- the temporary file ---- */
+
+static enum gm_status spill(struct gm_pairs *p, const struct gm_post *post, struct waiting *w,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    gm_buf_reset(&p->blob);
+    GM_TRY(gm_post_put(post, &p->blob, err));
+    if (!p->spill && !(p->spill = tmpfile()))
+        return GM_FAIL(err, GM_EIO, "no temporary file for predictions in another order than gold: "
+                       "%s", strerror(errno));
+    *w = (struct waiting){.at = p->spill_end, .n = (uint32_t)p->blob.n, .next = GM_LABEL_NONE};
+    for (size_t done = 0; done < p->blob.n;) {
+        ssize_t k = pwrite(fileno(p->spill), p->blob.p + done, p->blob.n - done,
+                           (off_t)(p->spill_end + done));
+        if (k < 0 && errno != EINTR)
+            return GM_FAIL(err, GM_EIO, "temporary file for predictions in another order than gold: "
+                           "%s", strerror(errno));
+        done += k > 0 ? (size_t)k : 0;
+    }
+    p->spill_end += p->blob.n;
+done:
+    return st;
+}
+
+static enum gm_status unspill(struct gm_pairs *p, const struct waiting *w, struct gm_post *post,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    gm_buf_reset(&p->blob);
+    GM_TRY(gm_buf_reserve(&p->blob, w->n, err));
+    for (size_t done = 0; done < w->n;) {
+        ssize_t k = pread(fileno(p->spill), p->blob.p + done, w->n - done, (off_t)(w->at + done));
+        if (k == 0 || (k < 0 && errno != EINTR))
+            return GM_FAIL(err, GM_EIO, "temporary file of predictions: %s",
+                           k == 0 ? "cut short" : strerror(errno));
+        done += k > 0 ? (size_t)k : 0;
+    }
+    GM_TRY(gm_post_take(post, p->blob.p, err));
+done:
+    return st;
+}
+
 /* Keep a prediction, which is taken over in any case. */
 static enum gm_status keep(struct gm_pairs *p, struct gm_post *post, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct chain empty = {GM_LABEL_NONE, GM_LABEL_NONE};
     uint32_t id, at = (uint32_t)(p->waiting.n / sizeof(struct waiting));
+    struct waiting w;
     GM_TRY(gm_labels_add(&p->ids, post->id, &id, err));
     while (p->chains.n < p->ids.n * sizeof empty)
         GM_TRY(gm_buf_add(&p->chains, &empty, sizeof empty, err));
-    struct waiting w = {*post, gm_reader_line(p->pred), GM_LABEL_NONE, false};
+    GM_TRY(spill(p, post, &w, err));
+    w.id = id;
+    w.line = gm_reader_line(p->pred);
     GM_TRY(gm_buf_add(&p->waiting, &w, sizeof w, err));
     struct chain *c = chain_at(p, id);
     if (c->last == GM_LABEL_NONE)
@@ -108,26 +164,28 @@ static enum gm_status keep(struct gm_pairs *p, struct gm_post *post, struct gm_e
     else
         waiting_at(p, c->last)->next = at;
     c->last = at;
-    return GM_OK;
 done:
     gm_post_clear(post);
     return st;
 }
 
-/* The first prediction of that id that waits; false when none does. */
-static bool take(struct gm_pairs *p, struct gm_str id, struct gm_post *pred)
+/* The first prediction of that id that waits; *has is false when none does. */
+static enum gm_status take(struct gm_pairs *p, struct gm_str id, struct gm_post *pred, bool *has,
+                           struct gm_error *err)
 {
     uint32_t i = gm_labels_find(&p->ids, id);
-    if (i == GM_LABEL_NONE || chain_at(p, i)->first == GM_LABEL_NONE)
-        return false;
+    *has = i != GM_LABEL_NONE && chain_at(p, i)->first != GM_LABEL_NONE;
+    if (!*has)
+        return GM_OK;
     struct chain *c = chain_at(p, i);
     struct waiting *w = waiting_at(p, c->first);
-    *pred = w->post;
+    enum gm_status st = unspill(p, w, pred, err);
+    *has = st == GM_OK;
     w->is_used = true;
     c->first = w->next;
     if (c->first == GM_LABEL_NONE)
         c->last = GM_LABEL_NONE;
-    return true;
+    return st;
 }
 
 static enum gm_status read_pred(struct gm_pairs *p, struct gm_post *pred, bool *has,
@@ -147,7 +205,9 @@ static enum gm_status find(struct gm_pairs *p, const struct gm_post *gold, struc
                            bool *has, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    *has = !p->by_place && take(p, gold->id, pred);
+    *has = false;
+    if (!p->by_place)
+        GM_TRY(take(p, gold->id, pred, has, err));
     while (!*has) {
         GM_TRY(read_pred(p, pred, has, err));
         if (!*has)
@@ -172,7 +232,7 @@ static enum gm_status drain(struct gm_pairs *p, struct gm_error *err)
     bool has = true;
     for (size_t i = 0; i < p->waiting.n / sizeof(struct waiting); i++)
         if (!waiting_at(p, i)->is_used)
-            note(&p->no_gold, waiting_at(p, i)->post.id, waiting_at(p, i)->line);
+            note(&p->no_gold, gm_labels_at(&p->ids, waiting_at(p, i)->id), waiting_at(p, i)->line);
     while (has) {
         GM_TRY(read_pred(p, &post, &has, err));
         if (!has)

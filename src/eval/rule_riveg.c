@@ -23,18 +23,20 @@ static enum gm_status last_box(struct gm_match *m, struct gm_error *err)
 static enum gm_status first_fit(struct gm_match *m, const struct gm_need *need,
                                 struct gm_error *err)
 {
-    size_t n_pred, n_gold;
+    size_t n_pred, n_gold, n_todo;
+    const uint32_t *todo = gm_match_todo(m, need, &n_todo);
     const struct gm_item *pred = gm_match_pred(m, &n_pred), *gold = gm_match_gold(m, &n_gold);
     uint32_t *mate = gm_match_mates(m), *taken_by = gm_match_taken_by(m);
     (void)err;
-    for (size_t i = 0; i < n_pred; i++) {
+    for (size_t t = 0; t < n_todo; t++) {
         size_t n;
+        uint32_t i = todo[t];
         const uint32_t *meets = gm_match_meets(m, &pred[i], &n);
         for (size_t k = 0; k < n; k++) {
             uint32_t g = meets[k];
             if (taken_by[g] == GM_UNMATCHED && gm_fits(m, &pred[i], &gold[g], need)) {
                 mate[i] = g;
-                taken_by[g] = (uint32_t)i;
+                taken_by[g] = i;
                 break;
             }
         }
