@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
-
+#include "data/image_path.h"
 #include "report/report.h"
 #include "report/terminal.h"
 
@@ -58,45 +58,13 @@ done:
     return st;
 }
 
-/* The path, right from folder `dir`, of an image whose path is right from the current folder:
- * absolute where the image is not inside `dir`. .p is NULL when memory is out. */
-static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_str image)
-{
-    char cwd[4096];
-    if (gm_str_starts(image, dir) && image.n > dir.n + 1 && image.p[dir.n] == '/')
-        return gm_str_sub(image, dir.n + 1, image.n);
-    if (image.p[0] == '/' || gm_str_eq_c(dir, ".") || !getcwd(cwd, sizeof cwd))
-        return image;
-    return gm_arena_printf(a, "%s/%.*s", cwd, GM_STR_ARG(image));
-}
-
-/* In every file, relative image paths are relative to that file's folder. The reader has resolved
- * the post's path against the input's folder; here it becomes one that is right beside the output:
- * unchanged where both files are in one folder. */
-static enum gm_status place_image(const struct gm_predict_out *o, struct gm_post *post,
-                                  struct gm_error *err)
-{
-    struct gm_str given = GM_STR("");
-    bool has_given = gm_json_str(gm_json_get(post->source, "image"), &given);
-    if (!post->image.n || gm_str_starts(given, GM_STR("/")))
-        return GM_OK;
-    post->image = path_from(&post->arena, gm_str(o->dir), post->image);
-    if (!post->image.p)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    /* The record's writer keeps the fields of the input, so the path is changed there as well. */
-    if (has_given && !gm_str_eq(given, post->image) &&
-        !gm_json_set(post->source, "image", gm_json_new_str(post->image)))
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    return GM_OK;
-}
-
 enum gm_status gm_predict_out_post(struct gm_predict_out *o, struct gm_post *post,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     if (o->report) /* first: it may have to open the image */
         GM_TRY(gm_report_add(o->report, post, err));
-    GM_TRY(place_image(o, post, err));
+    GM_TRY(gm_post_place_image(post, o->dir, err));
     gm_buf_reset(&o->record);
     if (o->is_terminal) {
         GM_TRY(gm_terminal_post(post, &o->style, &o->record, err));

@@ -156,6 +156,8 @@ static enum gm_status add_word(struct gm_conll *c, struct gm_str line, struct gm
     enum gm_status st = GM_OK;
     struct gm_str cols[MAX_COLUMNS];
     GM_TRY(columns_check(c, line, cols, err));
+    if (c->n_words == 0)
+        c->words_line = gm_feed_number(c->feed);
     if (++c->n_words > GM_POST_MAX_WORDS)
         return GM_FAIL(err, GM_EFORMAT, "a post of over %zu words; posts end with an empty line",
                        GM_POST_MAX_WORDS);
@@ -213,6 +215,14 @@ static enum gm_status set_entities(const struct gm_conll *c, struct gm_post *pos
 done:
     gm_free(spans);
     return st;
+}
+
+size_t gm_conll_faults(const struct gm_conll *c, size_t *line)
+{
+    size_t i = 0, n = c->tags.n / sizeof(struct gm_tag);
+    size_t n_faults = gm_tags_faults((const void *)c->tags.p, n, c->scheme, &i);
+    *line = c->words_line + i;
+    return n_faults;
 }
 
 static struct gm_str image_path(const struct gm_conll *c, struct gm_post *post)

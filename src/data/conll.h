@@ -22,6 +22,7 @@ struct gm_conll {
     struct gm_labels types, fine_types;
 
     size_t line;            /* where the post begins */
+    size_t words_line;      /* where its first word is; one word a line from there */
     size_t n_words;         /* words and context words so far */
     bool in_context;        /* behind <EOS> */
     struct gm_buf id, text, context;
@@ -37,6 +38,9 @@ void gm_conll_clear(struct gm_conll *c);
 /* gm_conll_next - as gm_reader_next; a post without an IMGID line has no id. */
 enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has,
                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_conll_faults - how many tags of the last post break the scheme; *line is that of the first. */
+size_t gm_conll_faults(const struct gm_conll *c, size_t *line);
 
 /* gm_conll_is_row - whether a line could be a word with its tag ("{<TAB>O"), and so no JSON. */
 bool gm_conll_is_row(struct gm_str line);

@@ -2,18 +2,38 @@
 #ifndef GM_DATA_READER_H
 #define GM_DATA_READER_H
 
+#include "data/losses.h"
 #include "data/record.h"
 #include "data/tags.h"
 
-enum gm_format { GM_FORMAT_AUTO, GM_FORMAT_JSONL, GM_FORMAT_CONLL };
+/* docs/formats.md describes each. */
+enum gm_format {
+    GM_FORMAT_AUTO,
+    GM_FORMAT_JSONL,
+    GM_FORMAT_CONLL,
+    GM_FORMAT_FMNERG, /* CoNLL with coarse and fine columns; for writing: the reader tells by itself */
+    GM_FORMAT_VOC,    /* a folder of Pascal VOC XML */
+    GM_FORMAT_CCKS,   /* CCKS-2025's entity file; the text file reads so too */
+    GM_FORMAT_CCKS_TEXT,
+    GM_FORMAT_COCO,
+    GM_FORMAT_LABELSTUDIO,
+    GM_FORMAT_RIVEG,  /* RiVEG's text lines; read alike, written in three shapes */
+    GM_FORMAT_RIVEG_PRED,
+    GM_FORMAT_RIVEG_VE,
+    GM_FORMAT_COUNT
+};
+
+struct gm_texts;
 
 struct gm_reader_opts {
-    enum gm_format format;   /* AUTO: by the first non-empty line ("{" = JSON Lines) */
+    enum gm_format format;   /* AUTO: by the content of the file's beginning; a folder is VOC */
     const char *images_dir;  /* CoNLL: image of post ID is images_dir/ID.jpg; JSON: base of relative
                                 paths (default: the input file's folder). NULL = none */
     enum gm_tag_repair repair; /* what CoNLL tags that break their scheme mean; 0 = CONLLEVAL */
     enum gm_tag_scheme scheme; /* for the strict repair; AUTO: BIO up to the file's first post with
                                   an E- or S- tag, from there on BIOES */
+    const struct gm_texts *texts; /* texts of formats without (named.h); NULL = none; borrowed */
+    struct gm_losses *lost;    /* what of the file was not understood; NULL = not counted; borrowed */
 };
 
 struct gm_reader;
@@ -37,9 +57,18 @@ size_t gm_reader_line(const struct gm_reader *r);
  * those that could not be read included. */
 const char *gm_reader_path(const struct gm_reader *r);
 size_t gm_reader_count(const struct gm_reader *r);
+/* gm_reader_format - what the file is: as asked for, or as guessed; never AUTO. CoNLL with two tags a
+ * word is known as FMNERG once a post has been read. */
+enum gm_format gm_reader_format(const struct gm_reader *r);
+/* gm_reader_tag_faults - how many tags of the CoNLL post last returned broke its scheme (0 for other
+ * formats); *line is that of the first. */
+size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line);
 void gm_reader_free(struct gm_reader *r);
 
-/* gm_format_parse - "jsonl", "conll", "auto". */
+/* gm_format_parse - "jsonl", "conll", "auto", … gm_format_name - the reverse. gm_format_title - for
+ * messages: "COCO JSON". */
 bool gm_format_parse(const char *name, enum gm_format *out);
+const char *gm_format_name(enum gm_format f);
+const char *gm_format_title(enum gm_format f);
 
 #endif

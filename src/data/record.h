@@ -76,6 +76,8 @@ struct gm_post {
     struct gm_str id;
     bool has_id;            /* the input gave it; else it is the post's 1-based number there */
     struct gm_str text;     /* valid UTF-8 */
+    bool names_only;        /* the format has no texts (RiVEG, CCKS entities, boxes): `text` is the
+                               entities' names joined by "; " */
     struct gm_token *tokens;/* words given by the input; NULL = raw text, to be segmented */
     size_t n_tokens;
     bool has_tokens;        /* the input gave words (also when there are none) */

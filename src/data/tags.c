@@ -85,6 +85,26 @@ size_t gm_tags_to_spans(const struct gm_tag *tags, size_t n, enum gm_tag_scheme 
     return strict_spans(tags, n, bioes, spans);
 }
 
+/* Whether an entity is still open behind the tag: it may (BIO) or must (BIOES) go on. */
+static bool is_open(struct gm_tag tag) { return tag.prefix == 'B' || tag.prefix == 'I'; }
+
+static bool is_inside(struct gm_tag tag) { return tag.prefix == 'I' || tag.prefix == 'E'; }
+
+size_t gm_tags_faults(const struct gm_tag *tags, size_t n, enum gm_tag_scheme scheme, size_t *first)
+{
+    size_t n_faults = 0;
+    const struct gm_tag outside = {'O', GM_LABEL_NONE};
+    for (size_t i = 0; i < n; i++) {
+        struct gm_tag prev = i ? tags[i - 1] : outside, next = i + 1 < n ? tags[i + 1] : outside;
+        bool starts_badly = is_inside(tags[i]) && !(is_open(prev) && prev.type == tags[i].type);
+        bool ends_badly = scheme == GM_TAGS_BIOES && is_open(tags[i]) &&
+                          !(is_inside(next) && next.type == tags[i].type);
+        if ((starts_badly || ends_badly) && n_faults++ == 0)
+            *first = i;
+    }
+    return n_faults;
+}
+
 void gm_spans_to_tags(const struct gm_span *spans, size_t n_spans, enum gm_tag_scheme scheme,
                       struct gm_tag *tags, size_t n)
 {

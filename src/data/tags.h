@@ -44,7 +44,13 @@ bool gm_tag_parse(struct gm_str tag, char *prefix, struct gm_str *type);
 size_t gm_tags_to_spans(const struct gm_tag *tags, size_t n, enum gm_tag_scheme scheme,
                         enum gm_tag_repair repair, struct gm_span *spans);
 
-/* gm_spans_to_tags - the reverse: tags [n] out. Spans (in any order) must lie in [0, n) and not
+/* gm_tags_faults - how many of the n tags break the scheme (BIO or BIOES): an I- or E- that continues
+ * no entity of its type, and in BIOES a B- or I- that nothing continues. *first is the first of
+ * them. */
+size_t gm_tags_faults(const struct gm_tag *tags, size_t n, enum gm_tag_scheme scheme,
+                      size_t *first);
+
+/* gm_spans_to_tags - tags of spans: tags [n] out. Spans (in any order) must lie in [0, n) and not
  * overlap; an empty one gives no tag. scheme is BIO or BIOES. */
 void gm_spans_to_tags(const struct gm_span *spans, size_t n_spans, enum gm_tag_scheme scheme,
                       struct gm_tag *tags, size_t n);

@@ -217,6 +217,10 @@ enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_e
     enum gm_status st = GM_OK;
     struct gm_voc voc;
     GM_TRY(gm_voc_read(&voc, &p->arena, dir, p->id, err));
+    if (!p->image_w && voc.w) {
+        p->image_w = voc.w;
+        p->image_h = voc.h;
+    }
     for (size_t k = 0; k < p->n_entities; k++) {
         struct gm_entity *e = &p->entities[k];
         size_t n = 0;

@@ -30,7 +30,8 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
 const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i);
 
 /* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the
- * boxes of its name (score 1), and `visible` 1 or 0. Errors: as gm_voc_read. */
+ * boxes of its name (score 1), and `visible` 1 or 0; a post of unknown picture size gets the file's.
+ * Errors: as gm_voc_read. */
 enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir,
                                  struct gm_error *err) GM_NODISCARD;
 

@@ -211,3 +211,34 @@ enum gm_status gm_rle_to_runs(struct gm_arena *a, struct gm_str counts, uint32_t
 done:
     return st;
 }
+
+enum gm_status gm_rle_from_runs(struct gm_arena *a, const uint64_t *runs, size_t n, uint32_t h,
+                                uint32_t w, struct gm_str *counts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf text;
+    gm_buf_init(&text, (size_t)1 << 30);
+    struct writer out = {.to = &text};
+    uint64_t all = (uint64_t)h * w, left = all;
+    *counts = (struct gm_str){0};
+    for (size_t i = 0; i < n; i++) {
+        if (runs[i] > left) {
+            st = GM_FAIL(err, GM_EFORMAT, "mask counts: run %zu leaves the %u x %u pixels", i + 1, w,
+                         h);
+            goto done;
+        }
+        left -= runs[i];
+        GM_TRY(put_count(&out, (int64_t)runs[i], err));
+    }
+    if (left || all == 0) {
+        st = GM_FAIL(err, GM_EFORMAT, "mask counts: runs of %llu pixels for a size of %u x %u",
+                     (unsigned long long)(all - left), w, h);
+        goto done;
+    }
+    *counts = gm_arena_str(a, gm_buf_str(&text));
+    if (!counts->p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for the counts of a mask");
+done:
+    gm_buf_clear(&text);
+    return st;
+}

@@ -1,0 +1,156 @@
+/* gmner data: convert, check, count and split annotated files. */
+#include "cli/cmd_data.h"
+
+#include "base/log.h"
+#include "data/voc_xml.h"
+
+#include <string.h>
+
+enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
+                               const struct gm_data_opts *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *in = (struct gm_data_in){.xml = o->xml};
+    struct gm_reader_opts ro = {.images_dir = o->images, .lost = &in->lost};
+    (void)gm_format_parse(o->from, &ro.format); /* the option table lists what it knows */
+    if (o->text)
+        GM_TRY(gm_texts_load(&in->texts, o->text, err));
+    if (o->captions)
+        GM_TRY(gm_captions_load(&in->captions, o->captions, err));
+    ro.texts = in->texts;
+    GM_TRY(gm_reader_open(&in->reader, path, &ro, err));
+    if (ro.format == GM_FORMAT_AUTO)
+        GM_LOG(GM_LOG_INFO, "data", "%s: read as %s (--from %s)", gm_reader_path(in->reader),
+               gm_format_title(gm_reader_format(in->reader)),
+               gm_format_name(gm_reader_format(in->reader)));
+done:
+    if (st != GM_OK)
+        gm_data_in_close(in);
+    return st;
+}
+
+void gm_data_in_close(struct gm_data_in *in)
+{
+    gm_reader_free(in->reader);
+    gm_texts_free(in->texts);
+    gm_captions_free(in->captions);
+    in->reader = NULL;
+    in->texts = NULL;
+    in->captions = NULL;
+}
+
+static enum gm_status add_beside(const struct gm_data_in *in, struct gm_post *p,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str caption = gm_captions_get(in->captions, p->id);
+    if (caption.n) {
+        p->caption = gm_arena_str(&p->arena, caption);
+        if (!p->caption.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    if (in->xml)
+        GM_TRY(gm_post_add_boxes(p, in->xml, err));
+done:
+    return st;
+}
+
+enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool *has,
+                               struct gm_error *err)
+{
+    enum gm_status st = gm_reader_next(in->reader, post, has, err);
+    if (st != GM_OK || !*has)
+        return st;
+    st = add_beside(in, post, err);
+    if (st != GM_OK)
+        gm_post_clear(post);
+    return st;
+}
+
+void gm_data_tell(const struct gm_losses *lost, const char *what)
+{
+    for (size_t i = 0; i < lost->n; i++)
+        GM_LOG(GM_LOG_WARN, "data", "%s: %s: %zu%s%s%s", what, lost->kinds[i].what,
+               lost->kinds[i].n, lost->kinds[i].first[0] ? " (first: " : "", lost->kinds[i].first,
+               lost->kinds[i].first[0] ? ")" : "");
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    static const struct {
+        const char *verb;
+        size_t min_files, max_files;
+        enum gm_exit (*run)(const struct gm_data_opts *o, const struct gm_args *args,
+                            struct gm_error *err);
+    } verbs[] = {{"convert", 2, 2, gm_data_convert},
+                 {"check", 1, 62, gm_data_check},
+                 {"stats", 1, 1, gm_data_stats},
+                 {"split", 1, 1, gm_data_split}};
+    size_t n_files = args->n - 1;
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
+        if (strcmp(args->v[0], verbs[i].verb) != 0)
+            continue;
+        if (n_files < verbs[i].min_files || n_files > verbs[i].max_files)
+            return GM_USAGE(err, "data %s: %zu file%s given; see `gmner data --help`", args->v[0],
+                            n_files, n_files == 1 ? "" : "s");
+        return verbs[i].run(options, args, err);
+    }
+    return GM_USAGE(err, "data: \"%s\" is none of convert, check, stats, split", args->v[0]);
+}
+
+#define OPT(field) offsetof(struct gm_data_opts, field)
+#define READABLE "jsonl|conll|voc|ccks|coco|labelstudio|riveg"
+
+static const struct gm_option options[] = {
+    {"from", 0, GM_OPT_CHOICE, OPT(from), "auto", 0, 0, "auto|" READABLE,
+     "format of the input; auto looks at its content"},
+    {"to", 0, GM_OPT_CHOICE, OPT(to), "auto", 0, 0,
+     "auto|" READABLE "|fmnerg|ccks-text|riveg-pred|riveg-ve",
+     "convert: format of the output; auto goes by its name (.jsonl, .conll, .txt, a folder)"},
+    {"text", 0, GM_OPT_STR, OPT(text), NULL, 0, 0, "FILE",
+     "file with the posts' texts, for formats without (RiVEG, CCKS entities, VOC, COCO)"},
+    {"images", 0, GM_OPT_STR, OPT(images), NULL, 0, 0, "DIR",
+     "folder of the images: a post's is DIR/ID.jpg where the file does not name it"},
+    {"xml", 0, GM_OPT_STR, OPT(xml), NULL, 0, 0, "DIR",
+     "folder of Pascal VOC boxes that belong to the posts"},
+    {"captions", 0, GM_OPT_STR, OPT(captions), NULL, 0, 0, "FILE",
+     "image captions by post id (imgid:ID###caption)"},
+    {"scheme", 0, GM_OPT_CHOICE, OPT(scheme), "bio", 0, 0, "bio|bioes",
+     "convert: tags of a CoNLL output"},
+    {"separator", 0, GM_OPT_CHOICE, OPT(separator), "tab", 0, 0, "tab|space",
+     "convert: what stands between the columns of a CoNLL output"},
+    {"masks", 0, GM_OPT_CHOICE, OPT(masks), "string", 0, 0, "string|counts|polygons",
+     "convert: form of the masks in a COCO output"},
+    {"similarity", 0, GM_OPT_NUM, OPT(similarity), "0.8", 0.5, 1, "J",
+     "check: posts of two files are near-duplicates from this Jaccard similarity of their words on"},
+    {"svg", 0, GM_OPT_STR, OPT(svg), NULL, 0, 0, "FILE", "stats: draw them too"},
+    {"parts", 0, GM_OPT_STR, OPT(parts), "train=0.8,dev=0.1,test=0.1", 0, 0, "NAME=SHARE,...",
+     "split: the parts and their shares"},
+    {"out-dir", 0, GM_OPT_STR, OPT(out_dir), NULL, 0, 0, "DIR", "split: folder of the parts' files"},
+    {"seed", 0, GM_OPT_INT, OPT(seed), "0", 0, 9007199254740992.0, "N",
+     "split: the same seed gives the same parts"},
+    {"json", 0, GM_OPT_FLAG, OPT(json), NULL, 0, 0, NULL,
+     "check, stats: print one line of JSON in place of a table"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_data = {
+    .name = "data",
+    .summary = "convert, check, count and split annotated files",
+    .usage = "convert IN OUT | check FILE... | stats FILE | split FILE [options]",
+    .about = "`convert` reads and writes every format of docs/formats.md; what the target can't "
+             "hold is named and counted on standard error. `check` finds what breaks benchmarks; "
+             "several files are taken for the splits of one benchmark and searched for leaks "
+             "(status 3 with findings). `stats` counts posts, entities, types, boxes and lengths. "
+             "`split` deals posts to parts so that types, grounding and length are alike in each.",
+    .examples = "gmner data convert dev.txt dev.jsonl --xml xml --images images\n"
+                "gmner data convert out.jsonl tasks.json --to labelstudio\n"
+                "gmner data check train.txt dev.txt --xml xml\n"
+                "gmner data stats train.txt --xml xml --svg stats.svg\n"
+                "gmner data split all.jsonl --parts train=0.9,dev=0.1 --out-dir parts --seed 7\n",
+    .options = options,
+    .opts_size = sizeof(struct gm_data_opts),
+    .min_args = 1,
+    .max_args = 64,
+    .run = run,
+};

@@ -1,0 +1,47 @@
+/* cmd_data.h - the parts of `gmner data`; one file each. Internal to src/cli. */
+#ifndef GM_CLI_CMD_DATA_H
+#define GM_CLI_CMD_DATA_H
+
+#include "cli/cmd.h"
+#include "data/captions.h"
+#include "data/named.h"
+#include "data/reader.h"
+
+struct gm_data_opts {
+    const char *from, *to, *images, *xml, *text, *captions, *scheme, *separator, *masks, *svg;
+    const char *parts, *out_dir;
+    long long seed;
+    double similarity;
+    bool json;
+};
+
+/* The posts of one file with all that stands beside it: texts, captions, boxes. */
+struct gm_data_in {
+    struct gm_reader *reader;
+    struct gm_texts *texts;
+    struct gm_captions *captions;
+    struct gm_losses lost;
+    const char *xml;
+};
+
+/* gm_data_in_open - open `path` and say what it was taken for. Cleared by gm_data_in_close. */
+enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
+                               const struct gm_data_opts *o, struct gm_error *err) GM_NODISCARD;
+/* gm_data_in_next - as gm_reader_next, with boxes and captions added. */
+enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool *has,
+                               struct gm_error *err) GM_NODISCARD;
+void gm_data_in_close(struct gm_data_in *in);
+
+/* gm_data_tell - one warning a kind of loss. */
+void gm_data_tell(const struct gm_losses *lost, const char *what);
+
+enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args *args,
+                             struct gm_error *err);
+enum gm_exit gm_data_check(const struct gm_data_opts *o, const struct gm_args *args,
+                           struct gm_error *err);
+enum gm_exit gm_data_stats(const struct gm_data_opts *o, const struct gm_args *args,
+                           struct gm_error *err);
+enum gm_exit gm_data_split(const struct gm_data_opts *o, const struct gm_args *args,
+                           struct gm_error *err);
+
+#endif
