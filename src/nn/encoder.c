@@ -176,8 +176,7 @@ static enum gm_status layer(const struct gm_encoder *enc, size_t i, struct gm_gr
     GM_TRY(gm_op_linear(g, y, enc->layer[i].out_w, enc->layer[i].out_b, &y, err));
     GM_TRY(gm_op_layernorm(g, y, x, c->hidden_dropout, enc->layer[i].norm1_g, enc->layer[i].norm1_b,
                            c->norm_eps, &mid, err));
-    GM_TRY(gm_op_linear(g, mid, enc->layer[i].up_w, enc->layer[i].up_b, &y, err));
-    GM_TRY(gm_op_gelu(g, y, &y, err));
+    GM_TRY(gm_op_linear_gelu(g, mid, enc->layer[i].up_w, enc->layer[i].up_b, &y, err));
     GM_TRY(gm_op_linear(g, y, enc->layer[i].down_w, enc->layer[i].down_b, &y, err));
     GM_TRY(gm_op_layernorm(g, y, mid, c->hidden_dropout, enc->layer[i].norm2_g,
                            enc->layer[i].norm2_b, c->norm_eps, out, err));

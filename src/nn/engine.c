@@ -145,9 +145,12 @@ static enum gm_status describe(struct gm_engine *e, const struct gm_matmul *d,
     GM_TRY(desc_2d(&dst, d->m, d->n, d->dst_dtype, dnnl_ab, err));
     DNNL_TRY(dnnl_primitive_attr_create(&attr));
     DNNL_TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-    if (d->accumulate) {
+    if (d->accumulate || d->gelu) {
         DNNL_TRY(dnnl_post_ops_create(&ops));
-        DNNL_TRY(dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef));
+        if (d->accumulate)
+            DNNL_TRY(dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef));
+        else
+            DNNL_TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_gelu_erf, 0, 0));
         DNNL_TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
     }
     DNNL_TRY(dnnl_matmul_primitive_desc_create(out, e->cpu, a, b, bias, dst, attr));
@@ -208,7 +211,7 @@ static bool same(const struct product *p, const struct gm_matmul *d)
     return p->d.m == d->m && p->d.k == d->k && p->d.n == d->n && p->d.dtype == d->dtype &&
            p->d.dst_dtype == d->dst_dtype && p->d.a_trans == d->a_trans &&
            p->d.b_layout == d->b_layout && p->d.has_bias == d->has_bias &&
-           p->d.accumulate == d->accumulate;
+           p->d.accumulate == d->accumulate && p->d.gelu == d->gelu;
 }
 
 /* Weights of one shape and type all get one layout (packing always asks oneDNN the same question),
@@ -218,7 +221,7 @@ static enum gm_status product_get(struct gm_engine *e, struct product **out,
                                   struct gm_error *err)
 {
     size_t bin = (d->m * 31 + d->k * 7 + d->n * 3 + (size_t)d->b_layout * 5 + d->a_trans +
-                  2 * (size_t)d->accumulate) % N_BINS;
+                  2 * (size_t)d->accumulate + 4 * (size_t)d->gelu) % N_BINS;
     for (struct product *p = e->bins[bin]; p; p = p->next)
         if (same(p, d)) {
             *out = p;

@@ -36,7 +36,7 @@ void gm_packed_free(struct gm_packed *p); /* NULL-safe; before its engine */
 
 enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
 
-/* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst) */
+/* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst), or the GELU of the first two */
 struct gm_matmul {
     size_t m, k, n;
     enum gm_dtype dtype;     /* of a and b */
@@ -45,6 +45,7 @@ struct gm_matmul {
     enum gm_b_layout b_layout;
     bool has_bias;           /* bias is f32 */
     bool accumulate;         /* add to what dst holds */
+    bool gelu;               /* x * Phi(x) of the result; not with accumulate */
 };
 
 /* gm_matmul_run - the product described by `d`; b is a struct gm_packed * when b_layout says PACKED.

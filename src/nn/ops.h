@@ -19,6 +19,11 @@ enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, 
 enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
                             struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
+/* gm_op_linear_gelu - y = gelu(x W' + b): gm_op_linear and gm_op_gelu, in one product where no
+ * gradient is needed. */
+enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                                 struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
 /* gm_op_layernorm - y = LN(dropout_p(x) + residual) * gamma + beta; residual NULL = none. */
 enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
                                double drop_p, size_t gamma, size_t beta, double eps,

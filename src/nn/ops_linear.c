@@ -71,8 +71,8 @@ static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t row
     return st;
 }
 
-enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
-                            struct gm_var **y, struct gm_error *err)
+static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                             bool gelu, struct gm_var **y, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_param *w = &g->params->p[weight];
@@ -83,12 +83,27 @@ enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight,
     struct linear *l = ctx;
     *l = (struct linear){x, *y, weight, bias};
     struct gm_matmul d = {.m = x->rows, .k = x->cols, .n = w->shape[0], .dtype = g->dtype,
-                          .dst_dtype = g->dtype, .has_bias = true};
+                          .dst_dtype = g->dtype, .has_bias = true, .gelu = gelu};
     GM_TRY(operand(g, w, x->rows, &d, &b, err));
     GM_TRY(gm_matmul_run(g->engine, &d, x->x, b, g->params->p[bias].w, (*y)->x, err));
     st = gm_graph_record(g, linear_back, l, err);
 done:
     return st;
+}
+
+enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                            struct gm_var **y, struct gm_error *err)
+{
+    return linear(g, x, weight, bias, false, y, err);
+}
+
+enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
+                                 struct gm_var **y, struct gm_error *err)
+{
+    if (!g->training)
+        return linear(g, x, weight, bias, true, y, err);
+    enum gm_status st = linear(g, x, weight, bias, false, y, err);
+    return st == GM_OK ? gm_op_gelu(g, *y, y, err) : st;
 }
 
 /* ---- the last layer, in f32 ---- */
