@@ -41,7 +41,8 @@ struct gm_pairs {
     uint64_t spill_end;       /* bytes */
     struct gm_buf blob;       /* one post on its way */
     bool is_begun, by_place;  /* by_place: one of the files has no ids */
-    bool pred_ended;
+    bool pred_ended, gold_ended;
+    size_t n_left;            /* predictions that waited, looked at after the end of gold */
     struct unpaired no_pred, no_gold;
 };
 
@@ -265,23 +266,99 @@ static enum gm_status check_complete(struct gm_pairs *p, struct gm_error *err)
                    *gold && *pred ? "; " : "", pred);
 }
 
+/* ---- files that hold entities only ---- */
+
+/* Such a file has no line for a post without entities, so that a post it lacks has none. */
+static bool is_sparse(const struct gm_reader *r)
+{
+    enum gm_format f = gm_reader_format(r);
+    return f == GM_FORMAT_RIVEG || f == GM_FORMAT_RIVEG_PRED || f == GM_FORMAT_RIVEG_VE ||
+           f == GM_FORMAT_CCKS;
+}
+
+static enum gm_status empty_post(struct gm_post *out, const struct gm_post *like,
+                                 struct gm_error *err)
+{
+    gm_post_init(out);
+    out->id = gm_arena_str(&out->arena, like->id);
+    out->has_id = out->names_only = out->has_entities = true;
+    if (out->id.p)
+        return GM_OK;
+    gm_post_clear(out);
+    return GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+/* After the end of gold: the next prediction that no gold post took, beside an empty gold post. */
+static enum gm_status next_left(struct gm_pairs *p, struct gm_post *gold, struct gm_post *pred,
+                                bool *has, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = p->waiting.n / sizeof(struct waiting);
+    *has = false;
+    while (p->n_left < n && waiting_at(p, p->n_left)->is_used)
+        p->n_left++;
+    if (p->n_left < n) {
+        struct waiting *w = waiting_at(p, p->n_left);
+        GM_TRY(unspill(p, w, pred, err));
+        w->is_used = *has = true;
+    } else {
+        GM_TRY(read_pred(p, pred, has, err));
+    }
+    if (*has) {
+        st = empty_post(gold, pred, err);
+        *has = st == GM_OK;
+        if (st != GM_OK)
+            gm_post_clear(pred);
+    }
+done:
+    return st;
+}
+
+/* The gold post's prediction is not in its file. */
+static enum gm_status lacking(struct gm_pairs *p, struct gm_post *gold, struct gm_post *pred,
+                              bool *has, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *has = false;
+    if (!p->by_place && is_sparse(p->pred)) {
+        st = empty_post(pred, gold, err);
+        *has = st == GM_OK;
+    } else {
+        note(&p->no_pred, gold->id, gm_reader_line(p->gold));
+    }
+    if (!*has)
+        gm_post_clear(gold);
+    return st;
+}
+
 enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm_post *pred,
                              bool *has, struct gm_error *err)
 {
-    for (;;) {
+    *has = false;
+    while (!p->gold_ended) {
         enum gm_status st = gm_reader_next(p->gold, gold, has, err);
-        if (st != GM_OK || !*has) {
-            *has = false;
-            return st != GM_OK ? st : check_complete(p, err);
-        }
-        st = find(p, gold, pred, has, err);
-        if (st == GM_OK && *has)
-            return GM_OK;
-        note(&p->no_pred, gold->id, gm_reader_line(p->gold));
-        gm_post_clear(gold);
         if (st != GM_OK) {
             *has = false;
             return st;
         }
+        p->gold_ended = !*has;
+        if (p->gold_ended)
+            break;
+        st = find(p, gold, pred, has, err);
+        if (st != GM_OK) {
+            gm_post_clear(gold);
+            *has = false;
+            return st;
+        }
+        if (!*has)
+            st = lacking(p, gold, pred, has, err);
+        if (st != GM_OK || *has)
+            return st;
     }
+    if (is_sparse(p->gold) && !p->by_place) {
+        enum gm_status st = next_left(p, gold, pred, has, err);
+        if (st != GM_OK || *has)
+            return st;
+    }
+    return check_complete(p, err);
 }

@@ -141,6 +141,33 @@ def test_page():
         assert "no.html" not in d.names()
 
 
+def test_riveg_files():
+    """RiVEG's own lines, on either side: posts without entities have no line there."""
+    gold = ("1.jpg###Ann Lee(PER)###a woman###1###&[0, 0, 10, 20]&[70, 0, 90, 9]\n"
+            "1.jpg###Oslo(LOC)###a city###0###&[0, 0, 0, 0]\n"
+            "2.jpg###Bonn(LOC)###a city###0###&[0, 0, 0, 0]\n")
+    pred = ("3.jpg###Rome(LOC)###Rome(LOC)-a city###0###&[0, 0, 0, 0]\n"
+            "1.jpg###Ann Lee(PER)###Ann Lee(PER)-a woman###1###&[50, 50, 60, 60]&[0, 0, 10, 10]\n"
+            "1.jpg###Oslo(ORG)###Oslo(ORG)-a city###0###&[0, 0, 0, 0]\n")
+    with gm.Folder() as d:
+        files(d)
+        g, p = d.write("gold.riveg.txt", gold), d.write("pred.riveg.txt", pred)
+        out = evaluate("--task", "gmner", "--gold", g, "--pred", p)
+        assert (out["tp"], out["n_pred"], out["n_gold"], out["posts"]) == (1, 3, 3, 3)
+        assert evaluate("--task", "eeg", "--gold", g, "--pred", p)["tp"] == 2
+        mixed = evaluate("--task", "gmner", "--gold", g, "--pred", d / "p.jsonl")
+        other = evaluate("--task", "gmner", "--gold", d / "gold.txt", "--xml", d / "xml", "--pred", d / "p.jsonl")
+        assert mixed["tp"] == other["tp"] == 1 and mixed["steps"] == other["steps"]
+        half = d.write("half.txt", pred[pred.index("\n") + 1:])
+        out = evaluate("--task", "gmner", "--gold", d / "gold.txt", "--xml", d / "xml", "--pred", half)
+        assert (out["tp"], out["n_pred"], out["n_gold"], out["posts"]) == (1, 2, 3, 2)
+        gm.expect(gm.run("eval", "--task", "gmner", "--gold", d / "gold.txt", "--xml", d / "xml", "--pred", p),
+                  1, "1 predicted post is not in gold (first: id 3")
+        gm.expect(gm.run("eval", "--task", "gmner", "--rule", "set", "--gold", g, "--pred", p), 1,
+                  "--rule riveg, optimal or ccks")
+        gm.expect(gm.run("eval", "--gold", g, "--pred", p), 1, "without their places")
+
+
 def test_options_that_do_not_fit():
     with gm.Folder() as d:
         f = files(d)
