@@ -1,4 +1,5 @@
 /* gmner predict: posts in, entities with boxes and masks out. */
+#include "base/cache.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
@@ -6,6 +7,7 @@
 #include "base/utf8.h"
 #include "cli/cmd.h"
 #include "cli/count_posts.h"
+#include "cli/llm_options.h"
 #include "cli/predict_out.h"
 #include "data/captions.h"
 #include "pipeline/pipeline.h"
@@ -19,13 +21,16 @@ struct opts {
     const char *recipe, *tagger, *precision;
     const char *output, *html;
     const char *run, *shard;
+    struct gm_llm_cli llm;
     bool strict;
 };
 
 /* One run: where posts come from and go to, and how many failed. */
 struct job {
     const struct opts *o;
-    struct gm_predict_out *out;
+    struct gm_pipeline *pipeline;
+    const struct gm_llm_opts *llm;
+    struct gm_predict_out *out;   /* NULL in a dry run */
     struct gm_captions *captions; /* NULL = none */
     struct gm_progress progress;
     bool shows_progress;
@@ -54,7 +59,7 @@ static enum gm_status on_post(void *user, struct gm_post *post, struct gm_error 
         GM_LOG(GM_LOG_ERROR, "predict", "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
                GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
     }
-    return gm_predict_out_post(job->out, post, err);
+    return job->out ? gm_predict_out_post(job->out, post, err) : GM_OK;
 }
 
 static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct gm_error *err)
@@ -72,8 +77,13 @@ static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct
 static void on_tick(void *user, size_t n_done)
 {
     struct job *job = user;
-    if (job->shows_progress)
-        gm_progress_update(&job->progress, n_done, NULL);
+    struct gm_llm *llm = gm_pipeline_llm(job->pipeline);
+    char extra[128] = "";
+    if (!job->shows_progress)
+        return;
+    if (llm)
+        gm_llm_cli_progress(llm, job->llm, extra, sizeof extra);
+    gm_progress_update(&job->progress, n_done, llm ? extra : NULL);
 }
 
 static bool on_should_stop(void *user)
@@ -95,7 +105,7 @@ static enum gm_status set_member(struct gm_json *j, const char *key, const char 
 }
 
 /* The post of --text and --image, through the same record as a line of a file. */
-static enum gm_status run_one(struct job *job, struct gm_pipeline *pipeline, struct gm_error *err)
+static enum gm_status run_one(struct job *job, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_post post, *ptr = &post;
@@ -112,7 +122,7 @@ static enum gm_status run_one(struct job *job, struct gm_pipeline *pipeline, str
     struct gm_json *line = j;
     j = NULL;
     GM_TRY(gm_post_from_json(&post, line, NULL, err));
-    GM_TRY(gm_pipeline_run(pipeline, &ptr, 1, err));
+    GM_TRY(gm_pipeline_run(job->pipeline, &ptr, 1, err));
     GM_TRY(on_post(job, &post, err));
 done:
     gm_json_free(j);
@@ -120,8 +130,8 @@ done:
     return st;
 }
 
-static enum gm_status run_file(struct job *job, struct gm_pipeline *pipeline, const char *path,
-                               const struct gm_shard *shard, struct gm_error *err)
+static enum gm_status run_file(struct job *job, const char *path, const struct gm_shard *shard,
+                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_reader *reader = NULL;
@@ -136,7 +146,7 @@ static enum gm_status run_file(struct job *job, struct gm_pipeline *pipeline, co
         total = total / shard->n + (total % shard->n >= shard->i);
     gm_progress_init(&job->progress, "predict", total, "posts");
     gm_stop_catch();
-    GM_TRY(gm_pipeline_stream(pipeline, reader, &sink, err));
+    GM_TRY(gm_pipeline_stream(job->pipeline, reader, &sink, err));
 done:
     if (job->shows_progress)
         gm_progress_end(&job->progress);
@@ -198,40 +208,100 @@ static void tell_how_to_go_on(enum gm_status st, const char *run)
         GM_LOG(GM_LOG_INFO, "predict", "nothing is kept; --run DIR would keep what is done");
 }
 
+/* Posts in, posts out; *code is what finish says. */
+static enum gm_status work(struct job *job, const struct gm_args *args,
+                           const struct gm_shard *shard, enum gm_exit *code, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct opts *o = job->o;
+    struct gm_predict_out *out;
+    /* Outputs before the work, so that one that can't be written is known at once. */
+    if (!job->llm->dry_run)
+        GM_TRY(gm_predict_out_open(&job->out, o->output, o->html, err));
+    if (o->captions)
+        GM_TRY(gm_captions_load(&job->captions, o->captions, err));
+    GM_TRY(o->text ? run_one(job, err) : run_file(job, args->n ? args->v[0] : "-", shard, err));
+    out = job->out;
+    job->out = NULL;
+    if (out)
+        GM_TRY(gm_predict_out_commit(out, err));
+    *code = finish(job, gm_pipeline_run_dir(job->pipeline));
+done:
+    return st;
+}
+
+static enum gm_status tell_dry_run(const struct job *job, struct gm_error *err)
+{
+    struct gm_buf text;
+    gm_buf_init(&text, 1 << 16);
+    enum gm_status st = gm_llm_cli_dry(gm_pipeline_llm(job->pipeline), job->llm, &text, err);
+    if (st == GM_OK)
+        st = gm_print(gm_buf_str(&text), err);
+    gm_buf_clear(&text);
+    return st;
+}
+
+/* What the pipeline needs to know of the options. */
+static enum gm_status pipeline_opts(const struct opts *o, struct gm_arena *a,
+                                    struct gm_llm_opts *llm, struct gm_pipeline_opts *po,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    po->recipe = o->recipe;
+    po->tagger = o->tagger;
+    po->precision = o->precision;
+    po->run = o->run;
+    po->cache = gm_cache_path(a);
+    po->llm = llm;
+    if (!o->text && o->output && strcmp(o->output, "-") != 0) {
+        po->run_if_llm = gm_arena_printf(a, "%s.run", o->output).p;
+        if (!po->run_if_llm)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    GM_TRY(gm_llm_cli_read(&o->llm, a, llm, err));
+done:
+    return st;
+}
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     const struct opts *o = options;
-    struct job job = {.o = o};
-    struct gm_pipeline *pipeline = NULL;
-    struct gm_pipeline_opts po = {
-        .recipe = o->recipe, .tagger = o->tagger, .precision = o->precision, .run = o->run};
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_llm_opts llm;
+    struct job job = {.o = o, .llm = &llm};
+    struct gm_pipeline_opts po = {0};
     enum gm_exit code = check(o, args, err);
     if (code == GM_EXIT_DONE)
         code = parse_shard(o->shard, &po.shard, err);
     if (code != GM_EXIT_DONE)
         return code;
-    enum gm_status st = gm_pipeline_open(&pipeline, &po, err);
-    if (st == GM_EARG)
-        return GM_EXIT_USAGE;
-    if (st != GM_OK)
-        return GM_EXIT_FAILED;
-    /* Outputs before the work, so that one that can't be written is known at once. */
-    GM_TRY(gm_predict_out_open(&job.out, o->output, o->html, err));
-    if (o->captions)
-        GM_TRY(gm_captions_load(&job.captions, o->captions, err));
-    GM_TRY(o->text ? run_one(&job, pipeline, err)
-                   : run_file(&job, pipeline, args->n ? args->v[0] : "-", &po.shard, err));
-    struct gm_predict_out *out = job.out;
-    job.out = NULL;
-    GM_TRY(gm_predict_out_commit(out, err));
-    code = finish(&job, po.run);
+    gm_arena_init(&a, 0);
+    st = pipeline_opts(o, &a, &llm, &po, err);
+    if (st == GM_OK)
+        st = gm_pipeline_open(&job.pipeline, &po, err);
+    if (st == GM_OK && (o->llm.endpoint || o->llm.dry_run) && !gm_pipeline_uses_llm(job.pipeline))
+        st = GM_FAIL(err, GM_EARG, "recipe %s asks no language model: --endpoint and --dry-run are "
+                     "for those that do", o->recipe);
+    if (st != GM_OK) {
+        code = st == GM_EARG ? GM_EXIT_USAGE : GM_EXIT_FAILED;
+        goto done;
+    }
+    st = work(&job, args, &po.shard, &code, err);
+    if (st == GM_OK && llm.dry_run)
+        st = tell_dry_run(&job, err);
+    else if (gm_pipeline_llm(job.pipeline))
+        gm_llm_cli_summary(gm_pipeline_llm(job.pipeline), &llm);
+    if (st != GM_OK) {
+        tell_how_to_go_on(st, gm_pipeline_run_dir(job.pipeline));
+        code = GM_EXIT_FAILED;
+    }
 done:
-    if (st != GM_OK)
-        tell_how_to_go_on(st, po.run);
     gm_predict_out_abort(job.out);
     gm_captions_free(job.captions);
-    gm_pipeline_free(pipeline);
-    return st == GM_OK ? code : GM_EXIT_FAILED;
+    gm_pipeline_free(job.pipeline);
+    gm_arena_clear(&a);
+    return code;
 }
 
 static const struct gm_option options[] = {
@@ -258,9 +328,11 @@ static const struct gm_option options[] = {
      "also write a self-contained page with the pictures, boxes and masks"},
     {"run", 0, GM_OPT_STR, offsetof(struct opts, run), NULL, 0, 0, "DIR",
      "keep every result of every stage in this folder: the same command goes on where it was, and "
-     "a changed setting repeats only what it must"},
+     "a changed setting repeats only what it must (default for recipes with a language model: "
+     "OUT.run)"},
     {"shard", 0, GM_OPT_STR, offsetof(struct opts, shard), NULL, 0, 0, "I/N",
      "work on part I of N of the posts only (every Nth one); `gmner runs merge` joins the parts"},
+    GM_LLM_OPTIONS(struct opts, llm),
     {"strict", 0, GM_OPT_FLAG, offsetof(struct opts, strict), NULL, 0, 0, NULL,
      "stop at the first post that fails, without output"},
     GM_OPTION_END,

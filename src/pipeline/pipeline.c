@@ -1,5 +1,6 @@
 /* Opening the stages of a recipe, and one batch through them. */
 #include "base/alloc.h"
+#include "base/cache.h"
 #include "base/file.h"
 #include "pipeline/pipeline_internal.h"
 
@@ -19,6 +20,45 @@ static enum gm_status set_tagger(struct gm_recipe *r, const char *dir, struct gm
     if (st == GM_OK && n == 0)
         st =
             GM_FAIL(err, GM_EARG, "recipe %s has no tag stage that a tagger could be for", r->name);
+    return st;
+}
+
+bool gm_pipeline_uses_llm(const struct gm_pipeline *p)
+{
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (p->stages[i].backend->needs_llm)
+            return true;
+    return false;
+}
+
+struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p) { return p->llm; }
+
+const char *gm_pipeline_run_dir(const struct gm_pipeline *p) { return p->run_dir; }
+
+/* The model's name is part of each stage's configuration; a GGUF file's stands for it. */
+static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_opts *opts,
+                              struct gm_error *err)
+{
+    const struct gm_llm_opts *llm = opts->llm;
+    if (!gm_pipeline_uses_llm(p))
+        return GM_OK;
+    if (!llm || !llm->n_endpoints)
+        return GM_FAIL(err, GM_EARG,
+                       "recipe %s asks a language model: give --endpoint URL or FILE.gguf, or set "
+                       "OPENAI_BASE_URL",
+                       p->recipe->name);
+    p->llm_opts = llm;
+    p->cache_path = opts->cache;
+    const char *model = llm->model, *file = llm->endpoints[0], *slash = strrchr(file, '/');
+    if (!model && gm_str_ends(gm_str(file), GM_STR(".gguf")))
+        model = slash ? slash + 1 : file;
+    if (!model)
+        return GM_OK;
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_stages && st == GM_OK; i++)
+        if (p->stages[i].backend->needs_llm)
+            st = gm_recipe_set(p->recipe, p->stages[i].backend->stage, NULL, "model", model, NULL,
+                               err);
     return st;
 }
 
@@ -47,8 +87,12 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
         p->stages[i] = (struct gm_stage){.backend = p->recipe->stages[i].backend,
                                          .settings = p->recipe->stages[i].settings,
                                          .place = i};
-    if (opts->run)
-        GM_TRY(gm_run_open(&p->run, opts->run, p->recipe->name, p->shard, err));
+    GM_TRY(set_llm(p, opts, err));
+    p->run_dir = opts->run ? opts->run : gm_pipeline_uses_llm(p) ? opts->run_if_llm : NULL;
+    if (p->llm_opts && p->llm_opts->dry_run)
+        p->run_dir = NULL;
+    if (p->run_dir)
+        GM_TRY(gm_run_open(&p->run, p->run_dir, p->recipe->name, p->shard, err));
     *out = p;
     p = NULL;
 done:
@@ -64,6 +108,8 @@ void gm_pipeline_free(struct gm_pipeline *p)
         if (p->stages[i].is_open)
             p->stages[i].backend->close(p->stages[i].self);
     gm_free(p->stages);
+    gm_llm_free(p->llm);
+    gm_cache_close(p->cache);
     gm_run_close(p->run);
     gm_recipe_free(p->recipe);
     pthread_mutex_destroy(&p->lock);
@@ -87,21 +133,64 @@ bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
     return !s->backend->needs_image || post->image.n > 0;
 }
 
-enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_llm_opts opts = *p->llm_opts;
+    if (p->cache_path && !p->cache)
+        GM_TRY(gm_cache_open(&p->cache, p->cache_path, err));
+    if (p->cache)
+        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put};
+    GM_TRY(gm_llm_new(&p->llm, &opts, err));
+done:
+    return st;
+}
+
+static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (s->is_open)
+        return GM_OK;
+    if (s->backend->needs_llm && !p->llm)
+        GM_TRY(make_llm(p, err));
+    GM_TRY(s->backend->open(&s->self, s->settings, err));
+    s->is_open = true;
+    if (s->backend->needs_llm)
+        s->backend->use_llm(s->self, p->llm);
+done:
+    return st;
+}
+
+enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+{
     pthread_mutex_lock(&p->lock);
-    if (!s->is_open) {
-        st = s->backend->open(&s->self, s->settings, err);
-        s->is_open = st == GM_OK;
-    }
+    enum gm_status st = open_stage(p, s, err);
     pthread_mutex_unlock(&p->lock);
     if (st != GM_OK)
         gm_error_prefix(err, "stage %s", s->backend->stage);
     return st;
 }
 
-/* "backend=…", the settings, and what the backend says of its files: one "name=value" a line. */
+/* What the backend says of its files, as "content of FILE=SHA-256": a setting may have the same name
+ * as a file has there. */
+static enum gm_status contents_text(const struct gm_stage *s, struct gm_buf *out,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf lines;
+    struct gm_str line, rest;
+    gm_buf_init(&lines, (size_t)1 << 24);
+    GM_TRY(s->backend->fingerprint(s->settings, &lines, err));
+    for (rest = gm_buf_str(&lines); rest.n;) {
+        gm_str_cut(rest, '\n', &line, &rest);
+        GM_TRY(gm_buf_printf(out, err, "content of %.*s\n", GM_STR_ARG(line)));
+    }
+done:
+    gm_buf_clear(&lines);
+    return st;
+}
+
+/* "backend=…", the settings, and the contents: one "name=value" a line. */
 static enum gm_status config_text(const struct gm_stage *s, struct gm_buf *out,
                                   struct gm_error *err)
 {
@@ -113,7 +202,7 @@ static enum gm_status config_text(const struct gm_stage *s, struct gm_buf *out,
         GM_TRY(gm_buf_add_c(out, "\n", err));
     }
     if (s->backend->fingerprint)
-        GM_TRY(s->backend->fingerprint(s->settings, out, err));
+        GM_TRY(contents_text(s, out, err));
 done:
     return st;
 }

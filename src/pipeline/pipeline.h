@@ -7,6 +7,7 @@
 
 #include "data/reader.h"
 #include "data/record.h"
+#include "llm/llm.h"
 #include "pipeline/run.h"
 
 struct gm_pipeline;
@@ -16,14 +17,27 @@ struct gm_pipeline_opts {
     const char *tagger;    /* folder of the tag stage's model in place of the recipe's; NULL */
     const char *precision; /* "auto", "f32", "bf16" for every native stage; NULL = the recipe's */
     const char *run;       /* run folder that gm_pipeline_stream works in; NULL = none */
+    const char *run_if_llm;/* the run folder, when `run` is NULL and a stage asks an LLM */
     struct gm_shard shard; /* of the stream's posts */
+    /* For recipes that ask a language model: the client to make when the first post needs it, and
+     * the file of the reply cache. Borrowed until gm_pipeline_free; NULL = none. A dry run uses no
+     * run folder. */
+    const struct gm_llm_opts *llm;
+    const char *cache;
 };
 
 /* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load and gm_run_open; ARG (a tagger
- * for a recipe that has no tag stage, a tagger folder that is missing). */
+ * for a recipe that has no tag stage, a tagger folder that is missing, a recipe that asks a language
+ * model when there is no endpoint). */
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err) GM_NODISCARD;
 void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
+
+/* gm_pipeline_uses_llm - whether a stage asks a language model. gm_pipeline_llm - the client, NULL
+ * until a post has needed it. gm_pipeline_run_dir - the run folder, NULL = none. */
+bool gm_pipeline_uses_llm(const struct gm_pipeline *p);
+struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p);
+const char *gm_pipeline_run_dir(const struct gm_pipeline *p);
 
 /* gm_pipeline_run - one batch: each stage in turn over the posts that need it. A post that fails
  * keeps what it has, carries its error and skips the later stages. A recipe that starts with `tag`
@@ -52,7 +66,8 @@ struct gm_stream_sink {
 
 /* gm_pipeline_stream - all posts of `reader` (of the shard) through the pipeline to the sink.
  * Memory does not grow with their number: at most 64 posts, of which at most 16 with a picture, are
- * held at once. With a run folder, a stage's result that the store has is taken from there, and
+ * held at once; with stages that ask a language model, up to 4 posts a request in flight, whose
+ * pictures are not kept decoded while they wait. With a run folder, a stage's result that the store has is taken from there, and
  * each new one is in the store before the post goes on; a failed post is stored as failed.
  * Errors: those of the reader, the pipeline, the run folder and the sink; CANCEL. */
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,

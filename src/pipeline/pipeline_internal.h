@@ -24,11 +24,18 @@ struct gm_pipeline {
     struct gm_stage *stages;
     size_t n_stages;
     struct gm_run *run; /* NULL = nothing is stored */
+    const char *run_dir;
+    const struct gm_llm_opts *llm_opts; /* NULL = no endpoint */
+    const char *cache_path;
+    struct gm_cache *cache;
+    struct gm_llm *llm;   /* made when a stage needs it */
     struct gm_shard shard;
     pthread_mutex_t lock; /* opening stages */
 };
 
-/* gm_stage_ready - open the stage's backend at the first call. gm_stage_config - its number in the
+/* gm_stage_ready - open the stage's backend at the first call, and the client that it needs: the
+ * first stage with one is to be opened by the caller's thread, as a local server ends with the
+ * thread that has started it. gm_stage_config - its number in the
  * run folder. Safe from any thread; errors name the stage. */
 enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s,
                               struct gm_error *err) GM_NODISCARD;

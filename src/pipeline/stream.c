@@ -9,11 +9,14 @@
  * before it, so memory is that of the ring whatever the input's length. */
 #include "base/alloc.h"
 #include "pipeline/item.h"
+#include "stages/pixels.h"
 
 #include <pthread.h>
-#include <string.h>
+#include <time.h>
 
 enum { BATCH_POSTS = 64, BATCH_IMAGES = 16, STAGES_MAX = 16 };
+/* Posts in the ring when a language model is asked: at least, and a request in flight. */
+enum { WINDOW_LLM = 256, WINDOW_A_REQUEST = 4 };
 
 struct queue {
     struct gm_item *first, *last;
@@ -25,9 +28,20 @@ struct stream {
     struct gm_reader *reader;
     const struct gm_stream_sink *sink;
     struct gm_item *items; /* the ring */
-    size_t window, head, n_items, n_images, n_done;
-    struct queue queues[STAGES_MAX];
+    size_t window, head, n_items, n_images;
+    size_t n_done; /* under the lock */
     bool more; /* the input has more */
+    bool has_llm;
+    pthread_t *runners;
+    size_t n_runners;
+    /* Under the lock: */
+    pthread_mutex_t lock;
+    pthread_cond_t work, news; /* for runners, for the caller's thread */
+    struct queue queues[STAGES_MAX];
+    size_t n_running;          /* posts that runners have */
+    bool quit;
+    enum gm_status st; /* of the first runner that failed */
+    struct gm_error err;
 };
 
 static void push(struct stream *s, struct gm_item *item)
@@ -52,18 +66,120 @@ static struct gm_item *pop(struct queue *q)
     return item;
 }
 
-/* Send a post to the next stage that must run, or mark it ready. */
+/* Send a post to the next stage that must run, or mark it ready. A decoded picture is not kept while
+ * the post waits for a language model, or for those before it. */
 static enum gm_status go_on(struct stream *s, struct gm_item *item, struct gm_error *err)
 {
     enum gm_status st = gm_item_advance(s->p, item, err);
     if (st != GM_OK)
         return st;
-    if (item->place < s->p->n_stages)
-        push(s, item);
-    else
+    bool ready = item->place == s->p->n_stages;
+    bool asks = !ready && s->p->stages[item->place].backend->needs_llm;
+    if (asks)
+        GM_TRY(gm_stage_ready(s->p, &s->p->stages[item->place], err));
+    if (s->has_llm && (ready || asks))
+        gm_post_drop_pixels(&item->post);
+    pthread_mutex_lock(&s->lock);
+    if (ready)
         item->is_ready = true;
-    s->n_done += item->is_ready;
+    else
+        push(s, item);
+    s->n_done += ready;
+    if (asks)
+        pthread_cond_signal(&s->work);
+    pthread_cond_signal(&s->news);
+    pthread_mutex_unlock(&s->lock);
+done:
+    return st;
+}
+
+static size_t batch_size(const struct stream *s, size_t place)
+{
+    return s->p->stages[place].backend->needs_image ? BATCH_IMAGES : BATCH_POSTS;
+}
+
+/* The last stage of this kind that has a full batch, or anything at all; n_stages = none. Later
+ * stages first: they bring posts to an end. */
+static size_t pick(const struct stream *s, bool llm, bool full)
+{
+    for (size_t i = s->p->n_stages; i-- > 0;)
+        if (s->p->stages[i].backend->needs_llm == llm &&
+            s->queues[i].n >= (full ? batch_size(s, i) : 1))
+            return i;
+    return s->p->n_stages;
+}
+
+/* ---- runners ---- */
+
+static enum gm_status ask(struct stream *s, struct gm_item *item, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_stage *stage = &s->p->stages[item->place];
+    struct gm_post *post = &item->post;
+    st = stage->backend->run(stage->self, &post, 1, err);
+    if (st != GM_OK) {
+        gm_error_prefix(err, "stage %s", stage->backend->stage);
+        return st;
+    }
+    GM_TRY(gm_items_store(s->p, &item, 1, err));
+    GM_TRY(go_on(s, item, err));
+done:
+    return st;
+}
+
+static void *run_asks(void *arg)
+{
+    struct stream *s = arg;
+    const size_t none = s->p->n_stages;
+    pthread_mutex_lock(&s->lock);
+    while (!s->quit) {
+        struct gm_error e = {0};
+        size_t place = pick(s, true, false);
+        if (place == none) {
+            pthread_cond_wait(&s->work, &s->lock);
+            continue;
+        }
+        struct gm_item *item = pop(&s->queues[place]);
+        s->n_running++;
+        pthread_mutex_unlock(&s->lock);
+        enum gm_status st = ask(s, item, &e);
+        pthread_mutex_lock(&s->lock);
+        s->n_running--;
+        if (st != GM_OK && s->st == GM_OK) {
+            s->st = st;
+            s->err = e;
+        }
+        pthread_cond_signal(&s->news);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+static enum gm_status start_runners(struct stream *s, struct gm_error *err)
+{
+    size_t n = s->p->llm_opts->in_flight;
+    s->runners = gm_alloc(n, sizeof *s->runners);
+    if (!s->runners)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (; s->n_runners < n; s->n_runners++)
+        if (pthread_create(&s->runners[s->n_runners], NULL, run_asks, s) != 0)
+            return GM_FAIL(err, GM_EIO, "cannot start %zu threads; give a smaller --in-flight", n);
     return GM_OK;
+}
+
+/* What is under way is finished and stored; nothing new is begun. */
+static void stop_runners(struct stream *s)
+{
+    pthread_mutex_lock(&s->lock);
+    s->quit = true;
+    pthread_cond_broadcast(&s->work);
+    bool busy = s->n_running > 0;
+    pthread_mutex_unlock(&s->lock);
+    if (busy && s->p->llm)
+        gm_llm_drain(s->p->llm);
+    for (size_t i = 0; i < s->n_runners; i++)
+        pthread_join(s->runners[i], NULL);
+    gm_free(s->runners);
 }
 
 /* ---- reading ---- */
@@ -120,11 +236,6 @@ done:
 
 /* ---- working ---- */
 
-static size_t batch_size(const struct stream *s, size_t place)
-{
-    return s->p->stages[place].backend->needs_image ? BATCH_IMAGES : BATCH_POSTS;
-}
-
 static enum gm_status run_batch(struct stream *s, size_t place, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -132,11 +243,13 @@ static enum gm_status run_batch(struct stream *s, size_t place, struct gm_error 
     struct gm_item *items[BATCH_POSTS];
     struct gm_post *posts[BATCH_POSTS];
     size_t n = 0, max = batch_size(s, place);
+    pthread_mutex_lock(&s->lock);
     while (n < max && s->queues[place].n) {
         items[n] = pop(&s->queues[place]);
         posts[n] = &items[n]->post;
         n++;
     }
+    pthread_mutex_unlock(&s->lock);
     GM_TRY(gm_stage_ready(s->p, stage, err));
     st = stage->backend->run(stage->self, posts, n, err);
     if (st != GM_OK) {
@@ -150,22 +263,17 @@ done:
     return st;
 }
 
-/* The last stage that has `at_least` a full batch, or anything at all; n_stages = none. Later
- * stages first: they bring posts to an end. */
-static size_t pick(const struct stream *s, bool full)
-{
-    for (size_t i = s->p->n_stages; i-- > 0;)
-        if (s->queues[i].n >= (full ? batch_size(s, i) : 1))
-            return i;
-    return s->p->n_stages;
-}
-
 /* Hand out the posts that are ready and have none before them. */
 static enum gm_status emit(struct stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    while (s->n_items && s->items[s->head].is_ready) {
+    while (s->n_items) {
         struct gm_item *item = &s->items[s->head];
+        pthread_mutex_lock(&s->lock);
+        bool ready = item->is_ready;
+        pthread_mutex_unlock(&s->lock);
+        if (!ready)
+            break;
         bool has_image = item->post.image.n > 0;
         GM_TRY(gm_item_output(s->p, item, err));
         GM_TRY(s->sink->post(s->sink->user, &item->post, err));
@@ -178,51 +286,111 @@ done:
     return st;
 }
 
+/* What the caller's thread does next. */
+enum job { RUN_BATCH, READ, WAIT, END };
+
+static enum job choose(struct stream *s, size_t *place, size_t *n_done)
+{
+    const size_t none = s->p->n_stages;
+    enum job job = RUN_BATCH;
+    size_t images_max = s->has_llm ? s->window : BATCH_IMAGES;
+    pthread_mutex_lock(&s->lock);
+    *n_done = s->n_done;
+    *place = pick(s, false, true);
+    if (*place == none) {
+        if (s->more && s->n_items < s->window && s->n_images < images_max)
+            job = READ;
+        else if ((*place = pick(s, false, false)) == none)
+            job = s->n_running || pick(s, true, false) != none ? WAIT : END;
+    }
+    if (s->st != GM_OK)
+        job = END;
+    pthread_mutex_unlock(&s->lock);
+    return job;
+}
+
+/* Until a runner has news, or a tenth of a second: somebody may want to stop. */
+static void wait_news(struct stream *s)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 100000000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&s->lock);
+    bool idle = s->st == GM_OK && s->n_running && pick(s, false, false) == s->p->n_stages &&
+                !(s->n_items && s->items[s->head].is_ready);
+    if (idle)
+        pthread_cond_timedwait(&s->news, &s->lock, &until);
+    pthread_mutex_unlock(&s->lock);
+}
+
 static enum gm_status work(struct stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const size_t none = s->p->n_stages;
-    for (;;) {
+    size_t place, n_done;
+    for (enum job job = READ; job != END;) {
         GM_TRY(emit(s, err));
-        if (s->sink->tick)
-            s->sink->tick(s->sink->user, s->n_done);
         if (s->sink->should_stop && s->sink->should_stop(s->sink->user)) {
             st = GM_FAIL(err, GM_ECANCEL, "stopped on request");
             goto done;
         }
-        size_t place = pick(s, true);
-        if (place != none)
+        job = choose(s, &place, &n_done);
+        if (s->sink->tick)
+            s->sink->tick(s->sink->user, n_done);
+        if (job == RUN_BATCH)
             GM_TRY(run_batch(s, place, err));
-        else if (s->more && s->n_items < s->window && s->n_images < BATCH_IMAGES)
+        else if (job == READ)
             GM_TRY(read_one(s, err));
-        else if ((place = pick(s, false)) != none)
-            GM_TRY(run_batch(s, place, err));
-        else
-            break;
+        else if (job == WAIT)
+            wait_news(s);
     }
+    GM_TRY(emit(s, err));
 done:
+    return st;
+}
+
+static enum gm_status stream_run(struct stream *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    s->items = gm_alloc(s->window, sizeof *s->items);
+    if (!s->items)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (s->has_llm)
+        st = start_runners(s, err);
+    if (st == GM_OK)
+        st = work(s, err);
+    stop_runners(s);
+    if (st == GM_OK && s->st != GM_OK) {
+        st = s->st;
+        if (err)
+            *err = s->err;
+    }
     return st;
 }
 
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
                                   const struct gm_stream_sink *sink, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     struct stream *s = gm_alloc(1, sizeof *s);
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     *s = (struct stream){.p = p, .reader = reader, .sink = sink, .window = BATCH_POSTS,
-                         .more = true};
-    s->items = gm_alloc(s->window, sizeof *s->items);
-    if (!s->items) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    GM_TRY(work(s, err));
-done:
+                         .more = true, .has_llm = p->llm_opts != NULL};
+    if (s->has_llm && WINDOW_A_REQUEST * p->llm_opts->in_flight > WINDOW_LLM)
+        s->window = WINDOW_A_REQUEST * p->llm_opts->in_flight;
+    else if (s->has_llm)
+        s->window = WINDOW_LLM;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_cond_init(&s->work, NULL);
+    pthread_cond_init(&s->news, NULL);
+    enum gm_status st = stream_run(s, err);
     for (size_t i = 0; i < s->n_items; i++)
         gm_item_clear(&s->items[(s->head + i) % s->window]);
     gm_free(s->items);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->work);
+    pthread_cond_destroy(&s->news);
     gm_free(s);
     if (p->run) {
         const char *how = st == GM_OK ? "complete" : st == GM_ECANCEL ? "stopped" : "failed";

@@ -1,0 +1,113 @@
+#include "cli/llm_options.h"
+
+#include "base/log.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* "a,b" into a list of C strings. */
+static enum gm_status read_endpoints(const char *text, struct gm_arena *a, struct gm_llm_opts *out,
+                                     struct gm_error *err)
+{
+    struct gm_str rest = gm_str(text), head;
+    size_t n = 1;
+    for (const char *c = text; *c; c++)
+        n += *c == ',';
+    const char **list = gm_arena_alloc(a, n, sizeof *list);
+    if (!list)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        gm_str_cut(rest, ',', &head, &rest);
+        list[i] = gm_arena_str(a, gm_str_trim(head)).p;
+        if (!list[i])
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        if (!list[i][0])
+            return GM_FAIL(err, GM_EARG, "--endpoint: \"%s\" has an empty part", text);
+    }
+    out->endpoints = list;
+    out->n_endpoints = n;
+    return GM_OK;
+}
+
+static enum gm_status read_price(const char *text, struct gm_llm_opts *out, struct gm_error *err)
+{
+    struct gm_str in, answer;
+    if (!gm_str_cut(gm_str(text), ',', &in, &answer) || !gm_str_to_double(in, &out->price_in) ||
+        !gm_str_to_double(answer, &out->price_out) || out->price_in < 0 || out->price_out < 0)
+        return GM_FAIL(err, GM_EARG,
+                       "--price: \"%s\" is not IN,OUT: two prices of a million tokens, as 0.5,1.5",
+                       text);
+    return GM_OK;
+}
+
+enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
+                               struct gm_llm_opts *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *from_env = getenv("OPENAI_BASE_URL");
+    const char *endpoint = c->endpoint ? c->endpoint : from_env && from_env[0] ? from_env : NULL;
+    *out = gm_llm_opts_default();
+    out->model = c->model;
+    out->key_file = c->key_file;
+    out->llama_server = c->llama_server;
+    out->in_flight = (size_t)c->in_flight;
+    out->budget = c->budget;
+    out->requests_per_min = c->requests_per_min;
+    out->tokens_per_min = c->tokens_per_min;
+    out->dry_run = c->dry_run;
+    if (endpoint)
+        GM_TRY(read_endpoints(endpoint, a, out, err));
+    if (c->price)
+        GM_TRY(read_price(c->price, out, err));
+    if (c->budget > 0 && !c->price)
+        st = GM_FAIL(err, GM_EARG, "--budget goes with --price IN,OUT");
+done:
+    return st;
+}
+
+void gm_llm_cli_progress(struct gm_llm *llm, const struct gm_llm_opts *opts, char *text, size_t cap)
+{
+    struct gm_llm_stats s;
+    char cost[40] = "";
+    gm_llm_stats(llm, &s);
+    if (opts->price_in > 0 || opts->price_out > 0)
+        snprintf(cost, sizeof cost, " cost=%.4f", s.cost);
+    snprintf(text, cap, "tokens=%zu%s retries=%zu in_flight=%zu",
+             s.prompt_tokens + s.completion_tokens, cost, s.retries + s.reasks, s.in_flight);
+}
+
+void gm_llm_cli_summary(struct gm_llm *llm, const struct gm_llm_opts *opts)
+{
+    struct gm_llm_stats s;
+    const char *stage, *reason;
+    size_t n;
+    gm_llm_stats(llm, &s);
+    GM_LOG(GM_LOG_INFO, "llm",
+           "requests=%zu answered=%zu cached=%zu failed=%zu sent=%zu retries=%zu reasks=%zu "
+           "invalid=%zu prompt_tokens=%zu completion_tokens=%zu cached_tokens=%zu "
+           "retried_tokens=%zu",
+           s.submitted, s.answered, s.cached, s.failed, s.sent, s.retries, s.reasks, s.invalid,
+           s.prompt_tokens, s.completion_tokens, s.cached_tokens, s.retried_tokens);
+    if (opts->price_in > 0 || opts->price_out > 0)
+        GM_LOG(GM_LOG_INFO, "llm", "cost=%.6f", s.cost);
+    for (size_t i = 0; gm_llm_rejected(llm, i, &stage, &reason, &n); i++)
+        GM_LOG(GM_LOG_INFO, "llm", "answers that could not be used: stage=%s reason=%s n=%zu",
+               stage, reason, n);
+}
+
+enum gm_status gm_llm_cli_dry(struct gm_llm *llm, const struct gm_llm_opts *opts,
+                              struct gm_buf *out, struct gm_error *err)
+{
+    struct gm_llm_stats s = {0};
+    if (llm)
+        gm_llm_stats(llm, &s);
+    double in = (double)s.dry_prompt_tokens, answer = (double)s.dry_completion_tokens;
+    enum gm_status st =
+        gm_buf_printf(out, err, "requests %zu\nprompt tokens %zu\nanswer tokens, at most %zu\n",
+                      s.dry_requests, s.dry_prompt_tokens, s.dry_completion_tokens);
+    if (st == GM_OK && (opts->price_in > 0 || opts->price_out > 0))
+        st = gm_buf_printf(out, err, "cost, at most %.4f\n",
+                           1e-6 * (in * opts->price_in + answer * opts->price_out));
+    return st;
+}
