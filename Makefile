@@ -3,7 +3,7 @@
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 CMAKE_FLAGS ?=
 
-.PHONY: build all setup demo test bench sanitize clean distclean help
+.PHONY: build all setup demo test bench bench-llm sanitize clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -27,6 +27,9 @@ test: build
 bench: build
 	@bench/run.sh
 
+bench-llm: build
+	@bench/llm.sh build
+
 # AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
 # The variable keeps oneTBB (under OpenVINO) from opening a library in a way that ASan refuses.
 sanitize: setup
@@ -34,6 +37,15 @@ sanitize: setup
 	@cmake --build build/sanitize -j $(JOBS)
 	@TBB_ENABLE_SANITIZERS=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 		ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
+
+# Every reader for a minute each under libFuzzer, with clang (tools/setup.sh clang installs it).
+FUZZ_SECONDS ?= 60
+fuzz: setup
+	@tools/setup.sh clang
+	cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
+		-DGM_FUZZ=ON -DGM_WERROR=OFF $(CMAKE_FLAGS)
+	@cmake --build build/fuzz --target fuzz_all -j $(JOBS)
+	@fuzz/run.sh $(FUZZ_SECONDS)
 
 clean:
 	rm -rf build
@@ -46,6 +58,8 @@ help:
 	@echo "make demo       and find, box and mask the named entities of real posts (build/demo/)"
 	@echo "make test       and run all tests"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
+	@echo "make fuzz       fuzz every reader for a minute each (installs clang)"
 	@echo "make bench      measure speed beside PyTorch on the same work"
+	@echo "make bench-llm  measure the client of language models against a scripted server"
 	@echo "make setup      only install what is missing"
 	@echo "make clean      remove build/;  make distclean: also the downloads in .deps/"

@@ -17,6 +17,11 @@ if(GM_SANITIZE)
     -fsanitize=address,undefined -fno-sanitize-recover=undefined)
   target_link_options(gm_options INTERFACE -fsanitize=address,undefined)
 endif()
+if(GM_FUZZ)
+  target_compile_options(gm_options INTERFACE -O1 -fno-omit-frame-pointer
+    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined)
+  target_link_options(gm_options INTERFACE -fsanitize=address,undefined)
+endif()
 
 # gm_library(FOLDER SOURCES a.c b.c LINK targets...): the static library gm_FOLDER.
 function(gm_library folder)

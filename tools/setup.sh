@@ -2,6 +2,7 @@
 # setup.sh - install what building and running gmner needs: Debian packages from apt (as root or
 # with sudo), and pinned PyPI and npm packages, unpacked into .deps/ of this checkout. It installs
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
+# `setup.sh clang` installs the compiler that `make fuzz` needs and does nothing else.
 # $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
 set -eu
 cd "$(dirname "$0")/.."
@@ -93,6 +94,12 @@ install_apt() {
         fail "apt-get install failed (all it said: .deps/apt.log)"
     }
 }
+
+# `setup.sh clang` - for `make fuzz` alone; nothing else needs it.
+if [ "${1-}" = clang ]; then
+    command -v clang >/dev/null || install_apt clang libclang-rt-14-dev
+    exit 0
+fi
 
 case $(uname -sm) in
 "Linux x86_64") ;;

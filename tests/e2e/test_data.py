@@ -1,0 +1,505 @@
+"""gmner data: every format written and read again, what is lost told, findings, counts, parts."""
+import json
+import os
+import struct
+import xml.etree.ElementTree as ET
+import zlib
+
+import gm
+
+# Words that every format's own marks are in: #, (, -, &, <, ", an astral character.
+POSTS = [
+    {"id": "17", "text": "\U0001F600 Ann-Lee (x) & C# fly to Oslo", "image": "17.png",
+     "entities": [
+         {"type": "PER", "start": 2, "end": 9, "text": "Ann-Lee", "fine_type": "actor",
+          "expression": "a woman - (left) & #1", "visible": 1.0,
+          "regions": [{"box": [1, 2, 6.5, 8], "score": 0.5,
+                       "mask": {"size": [10, 20], "counts": None}},
+                      {"box": [10, 0, 20, 10], "score": 1.0}]},
+         {"type": "OTHER", "start": 16, "end": 18, "text": "C#", "visible": 0.0},
+         {"type": "LOC", "start": 26, "end": 30, "text": "Oslo", "visible": 0.0}]},
+    {"id": "18", "text": "nothing here", "image": "18.png", "entities": []},
+    {"id": "19", "text": "Oslo <is> \"Oslo\"", "image": "19.png",
+     "entities": [{"type": "LOC", "start": 0, "end": 4, "text": "Oslo", "visible": 1.0,
+                   "regions": [{"box": [0, 0, 5, 5], "score": 1.0}]}]},
+]
+W, H = 20, 10
+
+
+def counts_of(mask):
+    """COCO's compressed string of rows of 0/1: the COCO API's rleToString, written anew."""
+    flat = [mask[y][x] for x in range(len(mask[0])) for y in range(len(mask))]
+    runs, value, n = [], 0, 0
+    for v in flat:
+        if v != value:
+            runs.append(n)
+            value, n = v, 0
+        n += 1
+    runs.append(n)
+    text = ""
+    for i, run in enumerate(runs):
+        x = run - runs[i - 2] if i > 2 else run
+        more = True
+        while more:
+            c = x & 31
+            x >>= 5
+            more = x != -1 if c & 16 else x != 0
+            text += chr((c | 32 if more else c) + 48)
+    return text, runs
+
+
+MASK = [[int(2 <= x < 6 and 3 <= y < 8 and (x, y) != (2, 3)) for x in range(W)] for y in range(H)]
+COUNTS, RUNS = counts_of(MASK)
+POSTS[0]["entities"][0]["regions"][0]["mask"]["counts"] = COUNTS
+
+
+def png(w, h):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(
+            ">I", zlib.crc32(kind + data))
+    rows = (b"\0" + b"\x80" * (3 * w)) * h
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def folder_of_posts(d):
+    for post in POSTS:
+        d.write(post["image"], png(W, H))
+    return d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in POSTS))
+
+
+def convert(source, target, *more, code=0):
+    r = gm.run("data", "convert", source, target, *more)
+    assert r.code == code, f"status {r.code}: {r.err}"
+    return r
+
+
+def load(path):
+    with open(path, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def entities(post, *fields):
+    """What of each entity a format is expected to keep; boxes as lists of numbers."""
+    out = []
+    for e in post["entities"]:
+        one = {f: e.get(f) for f in fields if f not in ("boxes", "masks")}
+        if "boxes" in fields:
+            one["boxes"] = [r["box"] for r in e.get("regions", [])]
+        if "masks" in fields:
+            one["masks"] = [r.get("mask", {}).get("counts") for r in e.get("regions", [])]
+        out.append(one)
+    return out
+
+
+def same(path, *fields, posts=POSTS):
+    back = load(path)
+    assert [p["id"] for p in back] == [p["id"] for p in posts], back
+    for a, b in zip(posts, back):
+        assert entities(a, *fields) == entities(b, *fields), (entities(a, *fields),
+                                                              entities(b, *fields))
+    return back
+
+
+def losses(r, what):
+    """The number told for one kind of loss; 0 = none."""
+    for line in r.err.splitlines():
+        if f": {what}: " in line and "not held" in line:
+            return int(line.split(f": {what}: ")[1].split()[0])
+    return 0
+
+
+def test_label_studio_round_trip():
+    with gm.Folder() as d:
+        source, tasks, back = folder_of_posts(d), d / "tasks.json", d / "back.jsonl"
+        r = convert(source, tasks, "--to", "labelstudio")
+        assert "read as JSON Lines records" in r.err and "not held" not in r.err, r.err
+        r = convert(tasks, back)
+        assert "read as Label Studio tasks (--from labelstudio)" in r.err
+        posts = same(back, "text", "type", "start", "end", "fine_type", "expression", "visible",
+                     "boxes", "masks")
+        assert [p["text"] for p in posts] == [p["text"] for p in POSTS]
+        assert posts[0]["entities"][0]["regions"][0]["score"] == 0.5
+        assert "objects" not in posts[0]
+
+
+def decode_brush(data, w, h):
+    """Label Studio's brush bytes to rows of alpha values, from the format's public description:
+    bits high first; 32 bits the number of values, 5 the bits of a value less one, 4 x 4 the widths
+    of lengths less one; then records of 1 bit "repeat", 2 bits which width, a length less one, and
+    one value or as many as the length says."""
+    bits = "".join(f"{byte:08b}" for byte in data)
+    at = 0
+
+    def take(n):
+        nonlocal at
+        at += n
+        assert at <= len(bits)
+        return int(bits[at - n:at], 2)
+
+    n, size = take(32), take(5) + 1
+    widths = [take(4) + 1 for _ in range(4)]
+    assert n == w * h * 4
+    values = []
+    while len(values) < n:
+        repeat = take(1)
+        length = take(widths[take(2)]) + 1
+        values += [take(size)] * length if repeat else [take(size) for _ in range(length)]
+    assert len(values) == n and len(bits) - at < 8
+    return [[values[4 * (y * w + x) + 3] for x in range(w)] for y in range(h)]
+
+
+def test_label_studio_task():
+    """Text and image in one task, percent, code points, relations; the brush by another decoder."""
+    with gm.Folder() as d:
+        convert(folder_of_posts(d), d / "tasks.json", "--to", "labelstudio")
+        with open(d / "tasks.json", encoding="utf-8") as f:
+            tasks = json.load(f)
+        assert len(tasks) == 3 and tasks[0]["data"] == {
+            "id": "17", "text": POSTS[0]["text"], "image": "17.png"}
+        results = {r.get("id", r["type"]): r for r in tasks[0]["predictions"][0]["result"]}
+        label, box, brush = results["e0"], results["e0r0"], results["e0r0m"]
+        assert (label["type"], label["to_name"]) == ("labels", "text")
+        assert label["value"] == {"start": 2, "end": 9, "text": "Ann-Lee", "labels": ["PER"]}
+        assert (box["type"], box["to_name"]) == ("rectanglelabels", "image")
+        assert (box["original_width"], box["original_height"], box["score"]) == (W, H, 0.5)
+        v = box["value"]
+        assert [v["x"], v["y"], v["width"], v["height"]] == [5, 20, 27.5, 60]
+        assert brush["value"]["format"] == "rle" and brush["parentID"] == "e0r0"
+        alpha = decode_brush(brush["value"]["rle"], W, H)
+        assert alpha == [[255 * v for v in row] for row in MASK]
+        ties = [r for r in tasks[0]["predictions"][0]["result"] if r["type"] == "relation"]
+        assert [(t["from_id"], t["to_id"]) for t in ties] == [("e0", "e0r0"), ("e0", "e0r1")]
+
+
+def bits_to_bytes(bits):
+    bits += "0" * (-len(bits) % 8)
+    return [int(bits[i:i + 8], 2) for i in range(0, len(bits), 8)]
+
+
+def test_label_studio_annotations():
+    """What its own editor stores: UTF-16 offsets of old versions, other brush widths, literal
+    values, a cancelled annotation, a rectangle that nothing ties."""
+    values = [v for x in (0, 1, 1, 0) for v in (9, 9, 9, 200 * x)]
+    bits = f"{16:032b}{7:05b}" + "".join(f"{n - 1:04b}" for n in (2, 5, 7, 9))
+    bits += "0" + "01" + f"{15:05b}" + "".join(f"{v:08b}" for v in values)
+    size = {"original_width": 2, "original_height": 2}
+    result = [
+        {"id": "a", "type": "labels", "value": {"start": 3, "end": 6, "text": "Ann",
+                                                "labels": ["PER"]}},
+        {"id": "b", "type": "brushlabels", **size,
+         "value": {"format": "rle", "rle": bits_to_bytes(bits), "brushlabels": ["PER"]}},
+        {"id": "c", "type": "rectanglelabels", **size, "value": {
+            "x": 0, "y": 0, "width": 50, "height": 50, "rotation": 3, "rectanglelabels": ["dog"]}},
+        {"type": "relation", "from_id": "b", "to_id": "a"},
+        {"type": "choices", "value": {"choices": ["x"]}}]
+    tasks = [{"id": 5, "data": {"tweet": "\U0001F600 Ann", "photo": "/data/local-files/?d=x/y.jpg"},
+              "annotations": [{"was_cancelled": True, "result": []}, {"result": result},
+                              {"result": []}]}]
+    with gm.Folder() as d:
+        r = convert(d.write("t.json", json.dumps(tasks)), d / "o.jsonl")
+        (post,) = load(d / "o.jsonl")
+        assert post["id"] == "5" and post["image"] == "x/y.jpg", post
+        (e,) = post["entities"]
+        assert (e["text"], e["start"], e["end"]) == ("Ann", 2, 5)
+        (region,) = e["regions"]
+        assert region["box"] == [0, 0, 2, 2]
+        assert region["mask"]["counts"] == counts_of([[0, 1], [1, 0]])[0]
+        assert post["objects"] == [{"label": "dog", "score": 1.0, "box": [0, 0, 1, 1]}]
+        for told in ("further annotations of a task: 1", "rotations of rectangles: 1",
+                     "no labels, rectangles, brushes or relations: 1"):
+            assert told in r.err, r.err
+
+
+def test_coco_round_trip():
+    grounded = [{**p, "entities": [e for e in p["entities"] if e.get("regions")]} for p in POSTS]
+    for form in ("string", "counts", "polygons"):
+        with gm.Folder() as d:
+            source, coco = folder_of_posts(d), d / "coco.json"
+            r = convert(source, coco, "--to", "coco", "--masks", form)
+            assert losses(r, "entities without a box") == 2 and losses(r, "fine types") == 1, r.err
+            assert "holes" not in r.err
+            with open(coco, encoding="utf-8") as f:
+                doc = json.load(f)
+            assert [i["file_name"] for i in doc["images"]] == ["17.png", "18.png", "19.png"]
+            assert [c["name"] for c in doc["categories"]] == ["PER", "LOC"]
+            a = doc["annotations"][0]
+            assert a["bbox"] == [1, 2, 5.5, 6] and a["area"] == sum(map(sum, MASK))
+            if form == "string":
+                assert a["segmentation"] == {"size": [H, W], "counts": COUNTS}
+            elif form == "counts":
+                assert a["segmentation"] == {"size": [H, W], "counts": RUNS}
+            else:
+                assert isinstance(a["segmentation"][0], list)
+            r = convert(coco, d / "back.jsonl")
+            assert "read as COCO JSON" in r.err
+            posts = same(d / "back.jsonl", "text", "type", "start", "end", "boxes", "masks",
+                         posts=grounded)
+            assert [p["text"] for p in posts] == [p["text"] for p in POSTS]
+
+
+def test_coco_of_others():
+    doc = {"info": {}, "annotations": [
+        {"image_id": 2, "category_id": 7, "bbox": [1, 2, 3, 4], "segmentation": [[1, 2, 4, 2, 4, 6, 1, 6]]},
+        {"image_id": 1, "category_id": 7, "bbox": [0, 0, 1, 1], "segmentation": [], "keypoints": []},
+        {"image_id": 9, "category_id": 7, "bbox": [0, 0, 1, 1]}],
+        "categories": [{"id": 7, "name": "tank"}],
+        "images": [{"id": 1, "file_name": "a/one.jpg", "width": 8, "height": 9},
+                   {"id": 2, "file_name": "two.jpg", "width": 8, "height": 9}]}
+    with gm.Folder() as d:
+        r = convert(d.write("c.json", json.dumps(doc, indent=1)), d / "o.jsonl")
+        one, two = load(d / "o.jsonl")
+        assert (one["id"], two["id"], one["image"]) == ("one", "two", "a/one.jpg")
+        assert [e["type"] for e in one["entities"]] == ["tank"]
+        region = two["entities"][0]["regions"][0]
+        mask = [[int(1 <= x < 4 and 2 <= y < 6) for x in range(8)] for y in range(9)]
+        assert region["box"] == [1, 2, 4, 6] and region["mask"]["counts"] == counts_of(mask)[0]
+        assert "annotations of no image: 1" in r.err and "keypoints: 1" in r.err, r.err
+
+
+def test_ccks_round_trip():
+    with gm.Folder() as d:
+        source = folder_of_posts(d)
+        convert(source, d / "text.json", "--to", "ccks-text")
+        r = convert(source, d / "entity.json", "--to", "ccks")
+        assert losses(r, "masks") == 1 and losses(r, "positions of entities in the text") == 2
+        with open(d / "entity.json", encoding="utf-8") as f:
+            doc = json.load(f)
+        assert doc["17"][0] == {"name": "Ann-Lee", "label": "PER",
+                                "bnd": {"xmin": 1, "ymin": 2, "xmax": 6.5, "ymax": 8}}
+        assert [x["bnd"] for x in doc["17"]][2:] == [None, None] and doc["18"] == []
+        r = convert(d / "entity.json", d / "back.jsonl", "--text", d / "text.json")
+        assert "read as CCKS-2025 entities" in r.err
+        posts = same(d / "back.jsonl", "text", "type", "start", "end", "visible", "boxes")
+        assert posts[0]["text"] == POSTS[0]["text"]
+        convert(d / "entity.json", d / "names.jsonl")
+        assert load(d / "names.jsonl")[0]["text"] == "Ann-Lee; C#; Oslo"
+        r = convert(d.write("other.json", '{"17": [{"name": "Rome", "label": "LOC", "bnd": null}]}'),
+                    d / "x.jsonl", "--text", d / "text.json")
+        assert "entities whose name is not in the text: 1 (first: post 17)" in r.err
+
+
+def test_riveg_round_trip():
+    with gm.Folder() as d:
+        source = folder_of_posts(d)
+        for form in ("riveg", "riveg-pred", "riveg-ve"):
+            r = convert(source, d / "lines", "--to", form)
+            assert losses(r, "posts without entities") == 1
+            with open(d / "lines", encoding="utf-8") as f:
+                first, second = f.read().splitlines()[:2]
+            name, tail = "Ann-Lee(PER)", "a woman - (left) & #1###1"
+            boxes = "###&[1, 2, 6.5, 8]&[10, 0, 20, 10]"
+            assert first == {"riveg": f"17.jpg###{name}###{tail}{boxes}",
+                             "riveg-pred": f"17.jpg###{name}###{name}-{tail}{boxes}",
+                             "riveg-ve": f"Imageid:17.jpg#0###{name}###{name}-{tail}"}[form]
+            assert ("###0###&[0, 0, 0, 0]" in second) == (form != "riveg-ve")
+            r = convert(d / "lines", d / "back.jsonl", "--text", source)
+            assert "read as RiVEG text lines" in r.err
+            kept = ["text", "type", "start", "end", "visible", "expression"]
+            posts = [{**p, "entities": [{"expression": None, **e} for e in p["entities"]]}
+                     for p in POSTS if p["entities"]]
+            same(d / "back.jsonl", *kept, *(["boxes"] if form != "riveg-ve" else []), posts=posts)
+
+
+def test_riveg_marks():
+    """Marks inside of names and expressions, as the format allows."""
+    lines = ("5.jpg####tag###(x)(OTHER)###a###b# ###1###&[1, 2, 3, 4]\n"
+             "5.jpg###A (b)(PER)######0###&[0, 0, 0, 0]\n")
+    with gm.Folder() as d:
+        convert(d.write("g.txt", lines), d / "o.jsonl")
+        (post,) = load(d / "o.jsonl")
+        assert [(e["text"], e["type"], e.get("expression")) for e in post["entities"]] == [
+            ("#tag###(x)", "OTHER", "a###b# "), ("A (b)", "PER", None)]
+
+
+def test_voc_and_conll_round_trip():
+    with gm.Folder() as d:
+        source = folder_of_posts(d)
+        r = convert(source, d / "xml/")
+        assert "written as Pascal VOC XML files" in r.err and losses(r, "entity types") == 4
+        assert d.names().count("xml") == 1 and sorted(os.listdir(d / "xml")) == ["17.xml", "19.xml"]
+        root = ET.parse(d / "xml/17.xml").getroot()
+        assert [o.findtext("name") for o in root.iter("object")] == ["Ann-Lee", "Ann-Lee"]
+        assert root.findtext("size/width") == str(W)
+        for scheme, separator in (("bio", "tab"), ("bioes", "tab"), ("bioes", "space")):
+            r = convert(source, d / "o.txt", "--scheme", scheme, "--separator", separator)
+            assert losses(r, "boxes") == 3 and losses(r, "expressions") == 1
+            convert(d / "o.txt", d / "back.jsonl", "--xml", d / "xml")
+            same(d / "back.jsonl", "text", "type", "boxes")
+        with open(d / "o.txt", encoding="utf-8") as f:
+            assert f.read().startswith("IMGID:17\n\U0001F600 O\nAnn-Lee S-PER\n(x) O\n& O\nC# S-OTHER\n")
+        convert(source, d / "fine.txt", "--to", "fmnerg")
+        convert(d / "fine.txt", d / "back.jsonl")
+        same(d / "back.jsonl", "text", "type", "fine_type")
+        convert(d / "xml", d / "back.jsonl", "--text", source)
+        posts = load(d / "back.jsonl")
+        assert [[e["text"] for e in p["entities"]] for p in posts] == [["Ann-Lee"], ["Oslo"]]
+        assert posts[0]["entities"][0]["type"] == "UNKNOWN"
+
+
+def test_conll_variants():
+    """BOM, CRLF, spaces, no final newline, knowledge tagged X; the same posts out of all."""
+    plain = "IMGID:1\nAnn\tB-PER\nLee\tI-PER\nruns\tO\n<EOS>\tX\nfast\tX\nindeed\tX\n\nIMGID:2\nOslo\tB-LOC\n\n"
+    with gm.Folder() as d:
+        convert(d.write("a.txt", plain), d / "a.jsonl")
+        for text in (plain.replace("\n", "\r\n"), "\ufeff" + plain, plain.rstrip("\n"),
+                     plain.replace("\t", " ")):
+            convert(d.write("b.txt", text), d / "b.jsonl")
+            assert load(d / "a.jsonl") == load(d / "b.jsonl")
+        assert load(d / "a.jsonl")[0]["knowledge"] == "fast indeed"
+        convert(d / "a.jsonl", d / "c.txt")
+        with open(d / "c.txt", encoding="utf-8") as f:
+            assert f.read() == plain
+
+
+def test_usage_and_bad_input():
+    """Each malformed file: status, file, line, reason."""
+    with gm.Folder() as d:
+        source = folder_of_posts(d)
+        gm.expect(gm.run("data", "convert", source, d / "o.json"), 2, "say --to")
+        gm.expect(gm.run("data", "convert", source), 2, "1 file given")
+        gm.expect(gm.run("data", "merge", source), 2, "none of convert, check, stats, split")
+        gm.expect(gm.run("data", "convert", source, "-", "--to", "voc"), 1, "is a folder of files")
+        gm.expect(gm.run("data", "convert", d.path, d / "o.jsonl"), 1, "without .xml files")
+        gm.expect(gm.run("data", "split", source), 2, "--out-dir DIR is missing")
+        gm.expect(gm.run("data", "split", source, "--out-dir", d / "p", "--parts", "a=0.5"), 2,
+                  "two or more that sum to 1")
+        size = {"original_width": 2, "original_height": 2}
+        task = lambda r: json.dumps([{"data": {"text": "ab"}, "predictions": [{"result": [r]}]}])
+        image = '"images": [\n{"id": 1, "file_name": "a.jpg", "width": 4, "height": 4}]'
+        coco = lambda a: '{"categories": [{"id": 1, "name": "x"}], "annotations": [\n' + a + "],\n" + image + "}"
+        bad = [  # format, content, line, reason, read on to the end
+            ("ccks", '{"1": [],\n"2": [{"name": "a"}]}', 2, '"label": expected a string', True),
+            ("ccks", '{"1": [],\n"2": [{"name": "a", "label": "b", "bnd": {"xmin": 1}}]}', 2, '"ymin"', True),
+            ("ccks", '{"1": [],\n"2": [', 2, "the file ends inside a value", False),
+            ("ccks", '{"1": []\n"2": []}', 2, "not valid JSON", True),
+            ("ccks", '{"1": []}\nx', 2, "text behind the end", False),
+            ("ccks", '{"1": [],\n"2": [tru]}', 2, "not valid JSON", True),
+            ("riveg", "1.jpg###A(X)###e###1###&[1, 2, 3]\n", 1, "expected &[xmin", True),
+            ("riveg", "1.jpg###A(X)###e###1###&[1, 2, 3, 4]\n\n1.jpg###A###e###1\n", 3, "no type", True),
+            ("riveg", "1.jpg###A(X)###e###maybe\n", 1, "no flag", True),
+            ("coco", '{"images": 5}', 1, "expected [ or {", False),
+            ("coco", coco('{"image_id": 1, "category_id": 2, "bbox": [0, 0, 1, 1]}'), 2, "none of the file's categories", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1}'), 2, 'neither "bbox" nor', True),
+            ("coco", coco('{"category_id": 1}'), 2, 'without "image_id"', False),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": [3, 99]}}'), 2, "run 2 leaves", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": "~"}}'), 2, "no number at byte 1", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [2000000000, 2000000000], "counts": [1]}}'), 2, "million in all", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 1]]}'), 2, "polygon of 2 corners", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1e300, 1, 3, 3]]}'), 2, "not near any picture", True),
+            ("labelstudio", "[\n5]", 2, "expected a task", True),
+            ("labelstudio", task({"type": "labels", "value": {"start": 0, "end": 9, "labels": ["X"]}}), 1, "no part of the text", True),
+            ("labelstudio", task({"type": "rectanglelabels", "value": {}}), 1, '"original_width"', True),
+            ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [1, 2]}}), 1, "2 bytes are too few", True),
+            ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [0, 0, 0, 17] + [0] * 9}}), 1, "17 values", True),
+            ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [0, 0, 0, 16, 57, 27, 224]}}), 1, "broken at value 0", True),
+            ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [256]}}), 1, "number 1 is no byte", True),
+        ]
+        for form, text, line, reason, reads_on in bad:
+            path = d.write("bad", text)
+            r = gm.run("data", "convert", path, d / "o.jsonl", "--from", form)
+            gm.expect(r, 3 if reads_on else 1, f"bad:{line}:", reason)
+
+
+def test_check():
+    gold = ("IMGID:1\nAnn\tB-PER\nLee\tI-PER\n\nIMGID:2\nin\tO\nOslo\tI-LOC\n\nIMGID:1\nagain\tO\n\n"
+            "IMGID:4\nyou\tO\nand\tO\nme\tO\nand\tO\nthe\tO\nlong\tO\nlong\tO\nsea\tO\n\n")
+    dev = ("IMGID:4\nsomething\tO\n\nIMGID:6\nann\tO\nLEE\tO\nhttps://t.co/x\tO\n\n"
+           "IMGID:7\nYou\tO\nand\tO\nme\tO\nthe\tO\nlong\tO\nsea\tO\n!\tO\n\n")
+    box = ("<annotation><size><width>20</width><height>10</height></size>"
+           "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>{}</xmax>"
+           "<ymax>9</ymax></bndbox></object></annotation>")
+    with gm.Folder() as d:
+        a, b = d.write("a.txt", gold), d.write("b.txt", dev)
+        d.write("xml/1.xml", box.format("Bob", 1, 40))
+        d.write("xml/2.xml", box.format("Oslo", 5, 5))
+        d.write("img/1.jpg", png(20, 10))
+        d.write("img/2.jpg", png(9, 9))
+        d.write("img/4.jpg", b"no picture")
+        r = gm.run("data", "check", a, b, "--xml", d / "xml", "--images", d / "img", "--json")
+        assert r.code == 3, r.err
+        out = json.loads(r.out)
+        assert (out["files"], out["posts"]) == (2, 7)
+        got = {(f["kind"], os.path.basename(f["file"]), f["line"], f["id"]) for f in out["findings"]}
+        for want in [("tags", "a.txt", 7, "2"), ("box-name", "a.txt", 1, "1"),
+                     ("box-outside", "a.txt", 1, "1"), ("image-size", "a.txt", 5, "2"),
+                     ("duplicate-id", "a.txt", 9, "1"), ("image-unreadable", "a.txt", 12, "4"),
+                     ("leak-id", "b.txt", 1, "4"), ("leak-exact", "b.txt", 4, "6"),
+                     ("leak-near", "b.txt", 9, "7"), ("image-missing", "b.txt", 4, "6"),
+                     ("box-empty", "a.txt", 5, "2")]:
+            assert want in got, (want, sorted(got))
+        assert out["counts"]["leak-exact"] == 1 and out["counts"]["leak-near"] == 1
+        text = gm.run("data", "check", a, b, "--xml", d / "xml", "--images", d / "img")
+        assert text.code == 3 and "a.txt:7: tags: post 2: 1 tag breaks the scheme" in text.out
+        clean = gm.run("data", "check", d.write("c.txt", "IMGID:1\nAnn\tB-PER\n\n"))
+        assert clean.code == 0 and "0 findings" in clean.out, clean.out
+        ends = gm.run("data", "check", d.write("e.txt", "a\tB-X\nb\tE-X\n\nc\tB-X\n\nd\tS-X\ne\tI-X\n\n"))
+        assert ends.code == 3 and [l.split(":")[1] for l in ends.out.splitlines()[:2]] == ["4", "7"]
+        broken = gm.run("data", "check", d.write("f.jsonl", '{"text": "a"}\n{"text": 5}\n'))
+        assert broken.code == 3 and "f.jsonl:2: unreadable" in broken.out
+
+
+def test_stats():
+    with gm.Folder() as d:
+        source = folder_of_posts(d)
+        r = gm.expect_ok(gm.run("data", "stats", source, "--json", "--svg", d / "s.svg"))
+        out = json.loads(r.out)
+        assert (out["posts"], out["entities"], out["grounded"], out["boxes"], out["masks"]) == (3, 4, 2, 3, 1)
+        assert out["types"]["LOC"] == {"entities": 2, "grounded": 1}
+        assert out["fine_types"] == {"actor": {"entities": 1, "grounded": 1}}
+        assert out["words_per_post"]["max"] == 8 and out["entities_per_post"]["median"] == 1
+        assert out["box_side_px"]["max"] == 10
+        root = ET.parse(d / "s.svg").getroot()
+        texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
+        assert "PER" in texts and "2 (50 %)" in texts, texts
+        table = gm.expect_ok(gm.run("data", "stats", source)).out
+        assert "LOC" in table and "50.0 %" in table
+
+
+def test_split():
+    posts = []
+    for i in range(1000):
+        kind = "PER" if i % 10 else "LOC"
+        posts.append({"id": str(i), "text": f"Ann {i}", "entities": [
+            {"type": kind, "start": 0, "end": 3,
+             "regions": [{"box": [0, 0, 1, 1]}] if i % 4 == 0 else []}]})
+    posts += [{"id": "5", "text": "Ann again", "entities": []},
+              {"id": "x", "text": "Ann 7", "entities": []}]
+    with gm.Folder() as d:
+        source = d.write("all.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+
+        def split(name, seed):
+            gm.expect_ok(gm.run("data", "split", source, "--out-dir", d / name, "--seed", seed,
+                                "--parts", "train=0.7,dev=0.1,test=0.2"))
+            return {p: load(d / f"{name}/{p}.jsonl") for p in ("train", "dev", "test")}
+
+        parts = split("a", 7)
+        assert [len(p) for p in parts.values()] == [701, 100, 201], [len(p) for p in parts.values()]
+        for name, share in (("train", 0.7), ("dev", 0.1), ("test", 0.2)):
+            rare = sum(e["type"] == "LOC" for p in parts[name] for e in p["entities"])
+            seen = sum(bool(e.get("regions")) for p in parts[name] for e in p["entities"])
+            assert abs(rare - 100 * share) <= 3 and abs(seen - 250 * share) <= 5, (name, rare, seen)
+        for pair in ({"5", "Ann again"}, {"7", "x"}):
+            homes = [n for n, ps in parts.items() for p in ps if pair & {p["id"]}]
+            assert len(set(homes)) == 1, homes
+        assert split("b", 7) == parts and split("c", 8) != parts
+
+
+def test_polygons_as_pycocotools():
+    """Polygons drawn exactly as pycocotools 2.0.11 draws them (tests/ref/polygon_reference.py)."""
+    with open(os.path.join(gm.HOME, "tests", "golden", "polygons.json"), encoding="utf-8") as f:
+        cases = json.load(f)
+    doc = {"categories": [{"id": 1, "name": "x"}], "images": [], "annotations": []}
+    for i, c in enumerate(cases):
+        doc["images"].append({"id": i, "file_name": f"{i}.jpg", "width": c["w"], "height": c["h"]})
+        doc["annotations"].append({"image_id": i, "category_id": 1, "bbox": [0, 0, 1, 1],
+                                   "segmentation": c["polygons"]})
+    with gm.Folder() as d:
+        convert(d.write("c.json", json.dumps(doc)), d / "o.jsonl")
+        posts = load(d / "o.jsonl")
+        assert len(posts) == len(cases) >= 300
+        for c, p in zip(cases, posts):
+            assert p["entities"][0]["regions"][0]["mask"]["counts"] == c["counts"], c
+
+
+gm.main(globals())
