@@ -102,24 +102,6 @@ static void mention(const struct gm_post *p, const struct gm_word *ranges, size_
         ++*end;
 }
 
-/* A text that is not the post's: a type, a caption. */
-static enum gm_status piece_text(const struct gm_entail *e, struct gm_str text,
-                                 struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
-                                 struct gm_error *err)
-{
-    struct gm_word *ranges;
-    size_t n;
-    enum gm_status st = gm_segment(text, a, &ranges, &n, err);
-    if (st != GM_OK)
-        return st;
-    struct gm_str *words = gm_arena_alloc(a, n, sizeof *words);
-    if (!words)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        words[i] = gm_str_sub(text, ranges[i].start, ranges[i].end);
-    return gm_pieces_of_words(&e->net, words, n, tmp, a, out, err);
-}
-
 enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post *p,
                                 struct gm_pieces *tmp, struct gm_arena *a,
                                 struct gm_entail_input **inputs, struct gm_error *err)
@@ -132,14 +114,14 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
     GM_TRY(gm_words_of(p, a, &ranges, &words, &n, err));
     GM_TRY(gm_pieces_of_words(&e->net, words, n, tmp, a, &text, err));
     if (p->caption.n)
-        GM_TRY(piece_text(e, p->caption, tmp, a, &caption, err));
+        GM_TRY(gm_pieces_of_text(&e->net, p->caption, tmp, a, &caption, err));
     *inputs = gm_arena_alloc(a, p->n_entities, sizeof **inputs);
     GM_TRY(*inputs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < p->n_entities; i++) {
         struct gm_entail_input *in = &(*inputs)[i];
         *in = (struct gm_entail_input){.text = text, .caption = caption};
         mention(p, ranges, n, p->entities[i].start, p->entities[i].end, &in->first, &in->end);
-        GM_TRY(piece_text(e, p->entities[i].type, tmp, a, &in->type, err));
+        GM_TRY(gm_pieces_of_text(&e->net, p->entities[i].type, tmp, a, &in->type, err));
     }
 done:
     return st;

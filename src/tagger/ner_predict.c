@@ -13,7 +13,7 @@ struct job {
     struct gm_post *post;
     struct gm_word *words; /* bytes of the post's text */
     size_t n_words;
-    struct gm_pieced pieced;
+    struct gm_pieced pieced, context; /* context: the post's knowledge */
     size_t cost; /* tokens */
 };
 
@@ -166,7 +166,8 @@ enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, si
         j->post = posts[i];
         GM_TRY(gm_words_of(j->post, &a, &j->words, &words, &j->n_words, err));
         GM_TRY(gm_pieces_of_words(&t->net, words, j->n_words, &tmp, &a, &j->pieced, err));
-        j->cost = gm_packer_cost(&t->net, &j->pieced);
+        GM_TRY(gm_pieces_of_text(&t->net, j->post->knowledge, &tmp, &a, &j->context, err));
+        j->cost = gm_packer_cost(&t->net, &j->pieced, &j->context);
         order[n_jobs++] = j;
     }
     qsort(order, n_jobs, sizeof *order, by_cost);
@@ -175,7 +176,7 @@ enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, si
         for (to = from; to < n_jobs; to++) {
             if (to > from && t->packer.n_tokens + order[to]->cost > t->batch_tokens)
                 break;
-            GM_TRY(gm_packer_add(&t->packer, &t->net, &order[to]->pieced, err));
+            GM_TRY(gm_packer_add(&t->packer, &t->net, &order[to]->pieced, &order[to]->context, err));
         }
         GM_TRY(run_batch(t, order + from, to - from, err));
     }

@@ -13,7 +13,7 @@
 
 /* One sequence to learn from: a post, or a part of one that is longer than the encoder reads. */
 struct example {
-    struct gm_pieced text;
+    struct gm_pieced text, context; /* context: the post's knowledge */
     uint16_t *gold; /* [n_words] labels */
 };
 
@@ -31,7 +31,8 @@ struct ner_run {
 /* ---- examples ---- */
 
 static enum gm_status add_example(struct ner_run *run, const struct gm_pieced *t,
-                                  const uint16_t *gold, size_t from, size_t to, struct gm_error *err)
+                                  const struct gm_pieced *context, const uint16_t *gold, size_t from,
+                                  size_t to, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena *a = &run->arena;
@@ -45,7 +46,7 @@ static enum gm_status add_example(struct ner_run *run, const struct gm_pieced *t
     if (n)
         memcpy(labels, gold + from, n * sizeof *labels);
     run->examples[run->n_examples++] = (struct example){
-        {n, t->ids + t->first[from], first, t->cases + from}, labels};
+        {n, t->ids + t->first[from], first, t->cases + from}, *context, labels};
 done:
     return st;
 }
@@ -58,10 +59,11 @@ static bool is_inside(const struct gm_ner_labels *l, uint16_t label)
 
 /* A post as examples: one, or several of as many words as the encoder takes, never cut within an
  * entity. */
-static enum gm_status add_post(struct ner_run *run, const struct gm_pieced *t, const uint16_t *gold,
+static enum gm_status add_post(struct ner_run *run, const struct gm_pieced *t,
+                               const struct gm_pieced *context, const uint16_t *gold,
                                struct gm_error *err)
 {
-    size_t room = run->t->net.enc.config.positions - 2;
+    size_t room = (run->t->net.enc.config.positions - 3) / (context->n_words ? 2 : 1);
     if (room > run->o->batch_tokens)
         room = run->o->batch_tokens;
     for (size_t from = 0; from < t->n_words;) {
@@ -73,7 +75,7 @@ static enum gm_status add_post(struct ner_run *run, const struct gm_pieced *t, c
             cut--;
         if (cut > from)
             to = cut;
-        enum gm_status st = add_example(run, t, gold, from, to, err);
+        enum gm_status st = add_example(run, t, context, gold, from, to, err);
         if (st != GM_OK)
             return st;
         from = to;
@@ -112,14 +114,15 @@ static enum gm_status build_examples(struct ner_run *run, const struct gm_posts 
         const struct gm_post *p = &train->items[i];
         struct gm_word *ranges;
         struct gm_str *words;
-        struct gm_pieced pieced;
+        struct gm_pieced pieced, context;
         uint16_t *gold;
         size_t n, n_skipped;
         gm_arena_reset(&a);
         GM_TRY(gm_words_of(p, &a, &ranges, &words, &n, err));
         GM_TRY(gm_pieces_of_words(&run->t->net, words, n, &tmp, &run->arena, &pieced, err));
         GM_TRY(gold_labels(run, p, &a, &gold, &n_skipped, err));
-        GM_TRY(add_post(run, &pieced, gold, err));
+        GM_TRY(gm_pieces_of_text(&run->t->net, p->knowledge, &tmp, &run->arena, &context, err));
+        GM_TRY(add_post(run, &pieced, &context, gold, err));
         skipped += n_skipped;
     }
     if (skipped)
@@ -175,8 +178,8 @@ done:
 
 static size_t cost(void *self, size_t i)
 {
-    const struct gm_pieced *t = &((struct ner_run *)self)->examples[i].text;
-    return t->first[t->n_words] + 2;
+    const struct ner_run *run = self;
+    return gm_packer_cost(&run->t->net, &run->examples[i].text, &run->examples[i].context);
 }
 
 static void drop_words(struct gm_packer *p, const struct gm_net *net, double share, uint64_t seed)
@@ -196,7 +199,8 @@ static enum gm_status pack_batch(struct ner_run *run, const size_t *items, size_
     enum gm_status st = GM_OK;
     gm_packer_reset(p);
     for (size_t i = 0; i < n && st == GM_OK; i++)
-        st = gm_packer_add(p, &run->t->net, &run->examples[items[i]].text, err);
+        st = gm_packer_add(p, &run->t->net, &run->examples[items[i]].text,
+                           &run->examples[items[i]].context, err);
     if (st == GM_OK && p->n_rows > run->cap_gold) {
         uint16_t *grown = gm_realloc(run->batch_gold, p->n_rows, sizeof *grown);
         if (!grown)

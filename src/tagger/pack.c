@@ -1,6 +1,7 @@
 #include "tagger/pack.h"
 
 #include "tagger/features.h"
+#include "text/segment.h"
 
 enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
@@ -8,7 +9,7 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
 {
     enum gm_status st = GM_OK;
     size_t n_ids = 0, cap_ids = 0;
-    size_t room = net->enc.config.positions - 2;
+    size_t room = (net->enc.config.positions - 3) / 2; /* what a context leaves to the text */
     size_t most = room < GM_WORD_MAX_PIECES ? room : GM_WORD_MAX_PIECES;
     uint32_t *ids = NULL;
     uint32_t *first = gm_arena_alloc(a, n + 1, sizeof *first);
@@ -30,6 +31,22 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
     *out = (struct gm_pieced){n, ids, first, cases};
 done:
     return st;
+}
+
+enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text, struct gm_pieces *tmp,
+                                 struct gm_arena *a, struct gm_pieced *out, struct gm_error *err)
+{
+    struct gm_word *ranges;
+    size_t n;
+    enum gm_status st = gm_segment(text, a, &ranges, &n, err);
+    if (st != GM_OK)
+        return st;
+    struct gm_str *words = gm_arena_alloc(a, n, sizeof *words);
+    if (!words)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++)
+        words[i] = gm_str_sub(text, ranges[i].start, ranges[i].end);
+    return gm_pieces_of_words(net, words, n, tmp, a, out, err);
 }
 
 void gm_packer_init(struct gm_packer *p)
@@ -126,17 +143,51 @@ static size_t next_start(const struct gm_pieced *t, size_t w0, size_t w1, size_t
     return w;
 }
 
-static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
-                                 const struct gm_pieced *t, size_t w0, size_t w1, size_t own0,
-                                 size_t own1, struct gm_error *err)
+static size_t n_pieces(const struct gm_pieced *t) { return t->n_words ? t->first[t->n_words] : 0; }
+
+/* How a sequence's positions are shared: pieces of text in a window, and of context behind it. */
+static void share(const struct gm_net *net, const struct gm_pieced *t, const struct gm_pieced *context,
+                  size_t *room, size_t *n_context)
+{
+    size_t all = net->enc.config.positions - 2, n_text = n_pieces(t);
+    *n_context = 0;
+    *room = all;
+    if (n_pieces(context) == 0)
+        return;
+    all--; /* one more [SEP] */
+    size_t left = n_text < all / 2 ? all - n_text : all - all / 2;
+    *n_context = n_pieces(context) < left ? n_pieces(context) : left;
+    *room = all - *n_context;
+}
+
+/* The first n pieces of `t`, as tokens of the given type. */
+static enum gm_status add_pieces(struct gm_packer *p, const struct gm_pieced *t, size_t from_word,
+                                 size_t to_word, size_t n, uint32_t type, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    size_t end = t->first[from_word] + n;
+    for (size_t w = from_word; w < to_word && st == GM_OK; w++)
+        for (size_t i = t->first[w]; i < t->first[w + 1] && i < end && st == GM_OK; i++)
+            st = gm_packer_token(p, (int32_t)t->ids[i], type, t->cases[w], err);
+    return st;
+}
+
+/* Words [w0, w1) with the context behind them, and rows for words [own0, own1). */
+static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
+                                 const struct gm_pieced *t, size_t w0, size_t w1, size_t own0,
+                                 size_t own1, const struct gm_pieced *context, size_t n_context,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    uint32_t behind = net->enc.config.types > 1 ? 1 : 0;
     GM_TRY(gm_packer_token(p, net->special.cls, 0, GM_CASE_NONE, err));
     size_t at = p->n_tokens - t->first[w0]; /* piece i is token at + i */
-    for (size_t w = w0; w < w1; w++)
-        for (size_t i = t->first[w]; i < t->first[w + 1]; i++)
-            GM_TRY(gm_packer_token(p, (int32_t)t->ids[i], 0, t->cases[w], err));
+    GM_TRY(add_pieces(p, t, w0, w1, SIZE_MAX - t->first[w0], 0, err));
     GM_TRY(gm_packer_token(p, net->special.sep, 0, GM_CASE_NONE, err));
+    if (n_context) {
+        GM_TRY(add_pieces(p, context, 0, context->n_words, n_context, behind, err));
+        GM_TRY(gm_packer_token(p, net->special.sep, behind, GM_CASE_NONE, err));
+    }
     GM_TRY(gm_packer_end_sequence(p, err));
     for (size_t w = own0; w < own1; w++)
         GM_TRY(gm_packer_row(p, at + t->first[w], at + t->first[w + 1], err));
@@ -145,14 +196,16 @@ done:
 }
 
 enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
-                             const struct gm_pieced *t, struct gm_error *err)
+                             const struct gm_pieced *t, const struct gm_pieced *context,
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t room = net->enc.config.positions - 2, own = 0;
+    size_t room, n_context, own = 0;
+    share(net, t, context, &room, &n_context);
     for (size_t w0 = 0; own < t->n_words;) {
         size_t w1 = window_end(t, w0, room), next = next_start(t, w0, w1, room);
         size_t own_end = w1 == t->n_words ? w1 : next + (w1 - next + 1) / 2;
-        GM_TRY(add_window(p, net, t, w0, w1, own, own_end, err));
+        GM_TRY(add_window(p, net, t, w0, w1, own, own_end, context, n_context, err));
         own = own_end;
         w0 = next;
     }
@@ -161,12 +214,14 @@ done:
     return st;
 }
 
-size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *t)
+size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *t,
+                      const struct gm_pieced *context)
 {
-    size_t room = net->enc.config.positions - 2, total = 0;
+    size_t room, n_context, total = 0;
+    share(net, t, context, &room, &n_context);
     for (size_t w0 = 0, w1 = 0; w1 < t->n_words; w0 = next_start(t, w0, w1, room)) {
         w1 = window_end(t, w0, room);
-        total += t->first[w1] - t->first[w0] + 2;
+        total += t->first[w1] - t->first[w0] + 2 + (n_context ? n_context + 1 : 0);
     }
     return total;
 }

@@ -23,6 +23,11 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                   struct gm_error *err) GM_NODISCARD;
 
+/* gm_pieces_of_text - the same for raw text, cut into words first (a caption, knowledge, a type). */
+enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text, struct gm_pieces *tmp,
+                                 struct gm_arena *a, struct gm_pieced *out,
+                                 struct gm_error *err) GM_NODISCARD;
+
 /* A batch being put together; arrays grow and are reused. */
 struct gm_packer {
     struct gm_arena arena; /* all arrays; reset with the batch */
@@ -37,14 +42,19 @@ void gm_packer_init(struct gm_packer *p);
 void gm_packer_clear(struct gm_packer *p);
 void gm_packer_reset(struct gm_packer *p);
 
-/* gm_packer_add - append one post: [CLS] pieces [SEP], in windows of at most the encoder's positions
- * that overlap by a quarter; a word in two windows is taken from the one where it is further from
- * the edge. A post without words takes no rows. */
+/* gm_packer_add - append one post: [CLS] text [SEP], and `context` [SEP] behind it where there is one
+ * (n_words 0 = none): knowledge that the text's words attend to and that gets no rows. Texts longer
+ * than the encoder's positions go in windows that overlap by a quarter; a word in two windows is
+ * taken from the one where it is further from the edge. The context's first pieces are taken, as
+ * many as the text leaves room for, at least half of the positions' worth. A post without words
+ * takes no rows. Source of the context: PGIM and RiVEG's knowledge behind <EOS>. */
 enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
-                             const struct gm_pieced *text, struct gm_error *err) GM_NODISCARD;
+                             const struct gm_pieced *text, const struct gm_pieced *context,
+                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_packer_cost - tokens that gm_packer_add would append. */
-size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text);
+size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text,
+                      const struct gm_pieced *context);
 
 /* gm_packer_token, _end_sequence - the same by hand, for texts put together from parts.
  * Positions count from the sequence's start. */

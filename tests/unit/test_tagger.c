@@ -145,9 +145,9 @@ static void windows_cover_every_word_once(void **state)
     gm_packer_init(&p);
     open_net(&net);
     struct gm_pieced t = pieces_of(&net, words, N, &a), none = pieces_of(&net, words, 0, &a);
-    assert_int_equal(gm_packer_add(&p, &net, &none, NULL), GM_OK);
-    assert_int_equal(gm_packer_add(&p, &net, &t, NULL), GM_OK);
-    assert_int_equal(p.n_tokens, gm_packer_cost(&net, &t));
+    assert_int_equal(gm_packer_add(&p, &net, &none, &none, NULL), GM_OK);
+    assert_int_equal(gm_packer_add(&p, &net, &t, &none, NULL), GM_OK);
+    assert_int_equal(p.n_tokens, gm_packer_cost(&net, &t, &none));
     assert_int_equal(p.n_posts, 2);
     assert_int_equal(p.posts[1], 0); /* the empty post */
     assert_int_equal(p.posts[2], N);
@@ -171,6 +171,44 @@ static void windows_cover_every_word_once(void **state)
         if (s + 1 < p.n_seqs)
             assert_true(p.offsets[s + 1] - p.begin[w] > 50);
     }
+    gm_packer_clear(&p);
+    gm_net_clear(&net);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Knowledge follows the text in every window, gets no rows, and leaves the text half of the room. */
+static void context_is_attended_to_only(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static const char *words[N];
+    struct gm_net net;
+    struct gm_arena a;
+    struct gm_packer p;
+    for (size_t i = 0; i < N; i++)
+        words[i] = i % 2 ? "home" : "so";
+    gm_arena_init(&a, 0);
+    gm_packer_init(&p);
+    open_net(&net);
+    struct gm_pieced two = pieces_of(&net, words, 2, &a), many = pieces_of(&net, words, N, &a);
+    assert_int_equal(gm_packer_add(&p, &net, &two, &two, NULL), GM_OK);
+    assert_int_equal(p.n_tokens, 7); /* [CLS] so home [SEP] so home [SEP] */
+    assert_int_equal(p.n_rows, 2);
+    assert_int_equal(p.types[3], 0);
+    assert_int_equal(p.types[4], 1);
+    assert_int_equal(p.ids[6], net.special.sep);
+    assert_int_equal(gm_packer_add(&p, &net, &many, &many, NULL), GM_OK);
+    assert_int_equal(p.n_rows, 2 + N);
+    assert_int_equal(p.n_tokens, 7 + gm_packer_cost(&net, &many, &many));
+    for (size_t s = 1; s < p.n_seqs; s++) {
+        size_t len = p.offsets[s + 1] - p.offsets[s], n_context = 0;
+        for (size_t i = p.offsets[s]; i < p.offsets[s + 1]; i++)
+            n_context += p.types[i];
+        assert_true(len <= 512 && n_context > 250 && n_context < 258);
+    }
+    for (size_t r = 0; r < p.n_rows; r++)
+        assert_int_equal(p.types[p.begin[r]], 0);
     gm_packer_clear(&p);
     gm_net_clear(&net);
     gm_arena_clear(&a);
@@ -236,6 +274,7 @@ int main(void)
         cmocka_unit_test(transitions_allow_valid_sequences_only),
         cmocka_unit_test(every_word_gets_pieces),
         cmocka_unit_test(windows_cover_every_word_once),
+        cmocka_unit_test(context_is_attended_to_only),
         cmocka_unit_test(entailment_keeps_the_mention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
