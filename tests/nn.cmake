@@ -1,5 +1,6 @@
 gm_test(nn_encoder LINK gm_nn)
 gm_test(nn_safetensors LINK gm_nn)
+gm_test(nn_safetensors_dir LINK gm_nn)
 gm_test(nn_crf LINK gm_nn)
 gm_test(nn_ops LINK gm_nn)
 gm_test(nn_kernels LINK gm_nn)

@@ -31,23 +31,64 @@ static enum gm_status fraction(const struct gm_json *j, const char *path, const 
     return GM_OK;
 }
 
-static enum gm_status check_kind(const struct gm_json *j, const char *path, struct gm_error *err)
+/* The families: how a config.json names them. */
+static const struct {
+    const char *model_type;
+    bool offset;   /* positions start behind the padding id */
+    long long pad; /* the padding id where the file has none */
+} families[] = {{"bert", false, 0}, {"roberta", true, 1}, {"xlm-roberta", true, 1}};
+
+/* A member that must have one value, if it is there at all. */
+static enum gm_status only(const struct gm_json *j, const char *path, const char *key,
+                           const char *value, struct gm_error *err)
 {
-    struct gm_str type = {0}, act = GM_STR("gelu"), position = GM_STR("absolute");
+    struct gm_str have = gm_str(value);
+    gm_json_str(gm_json_get(j, key), &have);
+    return gm_str_eq_c(have, value) ? GM_OK
+                                    : GM_FAIL(err, GM_EMODEL,
+                                              "%s: %s \"%.*s\" is not supported (%s is)", path, key,
+                                              GM_STR_ARG(have), value);
+}
+
+static enum gm_status check_kind(const struct gm_json *j, const char *path, size_t *family,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = sizeof families / sizeof *families;
+    struct gm_str type = {0};
+    bool on = false;
     gm_json_str(gm_json_get(j, "model_type"), &type);
-    gm_json_str(gm_json_get(j, "hidden_act"), &act);
-    gm_json_str(gm_json_get(j, "position_embedding_type"), &position);
-    if (!gm_str_eq_c(type, "bert"))
-        return GM_FAIL(err, GM_EMODEL, "%s: model_type \"%.*s\" is not supported (bert is)", path,
-                       GM_STR_ARG(type));
-    if (!gm_str_eq_c(act, "gelu"))
-        return GM_FAIL(err, GM_EMODEL, "%s: hidden_act \"%.*s\" is not supported (gelu is)", path,
-                       GM_STR_ARG(act));
-    if (!gm_str_eq_c(position, "absolute"))
+    for (*family = 0; *family < n && !gm_str_eq_c(type, families[*family].model_type);)
+        ++*family;
+    if (*family == n)
         return GM_FAIL(err, GM_EMODEL,
-                       "%s: position_embedding_type \"%.*s\" is not supported (absolute is)", path,
-                       GM_STR_ARG(position));
-    return GM_OK;
+                       "%s: model_type \"%.*s\" is not supported (bert, roberta and xlm-roberta are)",
+                       path, GM_STR_ARG(type));
+    GM_TRY(only(j, path, "hidden_act", "gelu", err));
+    GM_TRY(only(j, path, "position_embedding_type", "absolute", err));
+    static const char *const off[] = {"is_decoder", "add_cross_attention"};
+    for (size_t i = 0; i < sizeof off / sizeof *off; i++)
+        if (gm_json_bool(gm_json_get(j, off[i]), &on) && on)
+            return GM_FAIL(err, GM_EMODEL, "%s: %s true is not supported", path, off[i]);
+done:
+    return st;
+}
+
+/* Where positions start, and how many are left for tokens. */
+static enum gm_status read_positions(const struct gm_json *j, const char *path, size_t family,
+                                     struct gm_encoder_config *c, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *pad = gm_json_get(j, "pad_token_id");
+    c->pad = (size_t)families[family].pad;
+    if (gm_json_kind(pad) != GM_JSON_NULL)
+        GM_TRY(number(j, path, "pad_token_id", false, 0, (long long)c->vocab - 1, &c->pad, err));
+    c->position_offset = families[family].offset ? c->pad + 1 : 0;
+    GM_TRY(number(j, path, "max_position_embeddings", true, (long long)c->position_offset + 8,
+                  1 << 20, &c->positions, err));
+    c->positions -= c->position_offset;
+done:
+    return st;
 }
 
 enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char *path,
@@ -56,14 +97,15 @@ enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char 
     enum gm_status st = GM_OK;
     struct gm_json *j = NULL;
     struct gm_encoder_config c = {.types = 2};
+    size_t family;
     GM_TRY(gm_json_load(&j, path, MAX_CONFIG_BYTES, err));
-    GM_TRY(check_kind(j, path, err));
+    GM_TRY(check_kind(j, path, &family, err));
     GM_TRY(number(j, path, "vocab_size", true, 1, 1 << 24, &c.vocab, err));
     GM_TRY(number(j, path, "hidden_size", true, 1, MAX_HIDDEN, &c.hidden, err));
     GM_TRY(number(j, path, "num_hidden_layers", true, 1, GM_ENCODER_MAX_LAYERS, &c.layers, err));
     GM_TRY(number(j, path, "num_attention_heads", true, 1, 1024, &c.heads, err));
     GM_TRY(number(j, path, "intermediate_size", true, 1, 1 << 20, &c.intermediate, err));
-    GM_TRY(number(j, path, "max_position_embeddings", true, 8, 1 << 20, &c.positions, err));
+    GM_TRY(read_positions(j, path, family, &c, err));
     GM_TRY(number(j, path, "type_vocab_size", false, 1, 1 << 10, &c.types, err));
     GM_TRY(fraction(j, path, "layer_norm_eps", 1e-12, 1, &c.norm_eps, err));
     GM_TRY(fraction(j, path, "hidden_dropout_prob", 0.1, 0.95, &c.hidden_dropout, err));
@@ -124,7 +166,8 @@ enum gm_status gm_encoder_init(struct gm_encoder *enc, const struct gm_encoder_c
     *enc = (struct gm_encoder){.config = *config, .has_extra = extra_rows > 0};
     GM_TRY(gm_params_add(ps, &enc->word, GM_EMBEDDING, config->vocab, h, err,
                          "embeddings.word_embeddings.weight"));
-    GM_TRY(gm_params_add(ps, &enc->position, GM_EMBEDDING, config->positions, h, err,
+    GM_TRY(gm_params_add(ps, &enc->position, GM_EMBEDDING,
+                         config->positions + config->position_offset, h, err,
                          "embeddings.position_embeddings.weight"));
     GM_TRY(gm_params_add(ps, &enc->type, GM_EMBEDDING, config->types, h, err,
                          "embeddings.token_type_embeddings.weight"));
@@ -155,7 +198,7 @@ static enum gm_status check_ids(const struct gm_encoder_config *c, const struct 
 {
     for (size_t i = 0; i < b->n_tokens; i++)
         if (b->ids[i] >= c->vocab || b->positions[i] >= c->positions ||
-            (b->types && b->types[i] >= c->types))
+            (b->types && c->types > 1 && b->types[i] >= c->types))
             return GM_FAIL(err, GM_EARG,
                            "token %zu (id %u, position %u) is outside the model's %zu ids and %zu "
                            "positions; do tokenizer.json and config.json belong together?",
@@ -184,6 +227,32 @@ done:
     return st;
 }
 
+/* The rows of the position table. In RoBERTa's family padding tokens do not count and share the
+ * padding row; a text has them only when it spells one. */
+static enum gm_status position_rows(const struct gm_encoder_config *c, struct gm_graph *g,
+                                    const struct gm_batch *b, const uint32_t **out,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    void *block;
+    *out = b->positions;
+    if (c->position_offset == 0)
+        return GM_OK;
+    GM_TRY(gm_graph_alloc(g, &block, b->n_tokens, sizeof(uint32_t), err));
+    uint32_t *rows = block, offset = (uint32_t)c->position_offset;
+    for (size_t s = 0; s < b->n_seqs; s++) {
+        uint32_t n_pads = 0;
+        for (size_t i = b->offsets[s]; i < b->offsets[s + 1]; i++) {
+            bool pad = b->ids[i] == c->pad;
+            rows[i] = pad ? offset - 1 : b->positions[i] - n_pads + offset;
+            n_pads += pad;
+        }
+    }
+    *out = rows;
+done:
+    return st;
+}
+
 enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph *g,
                                   const struct gm_batch *b, struct gm_var **hidden,
                                   struct gm_error *err)
@@ -191,9 +260,15 @@ enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph 
     enum gm_status st = GM_OK;
     const struct gm_encoder_config *c = &enc->config;
     struct gm_var *x, *keep;
-    struct gm_embed_input in[4] = {
-        {enc->word, b->ids}, {enc->position, b->positions}, {enc->type, b->types}, {enc->extra, b->extra}};
+    const uint32_t *rows;
     GM_TRY(check_ids(c, b, err));
+    GM_TRY(position_rows(c, g, b, &rows, err));
+    struct gm_embed_input in[4] = {
+        {enc->word, b->ids},
+        {enc->position, rows},
+        {enc->type, c->types > 1 ? b->types : NULL},
+        {enc->extra, b->extra},
+    };
     GM_TRY(gm_op_embed(g, in, enc->has_extra ? 4 : 3, b->n_tokens, &x, err));
     GM_TRY(gm_op_layernorm(g, x, NULL, 0, enc->norm_g, enc->norm_b, c->norm_eps, &x, err));
     GM_TRY(gm_op_dropout(g, x, c->hidden_dropout, &x, err));

@@ -1,6 +1,8 @@
-/* encoder.h - BERT-type text encoders from a Hugging Face directory.
- * Source: Devlin et al., NAACL 2019; Vaswani et al. 2017 (post-norm layers). Weight names are those
- * of transformers' BertModel. */
+/* encoder.h - BERT-type text encoders from a Hugging Face directory: BERT (also MiniLM and E5) and
+ * RoBERTa (also XLM-R and multilingual E5), which have the same layers and differ in where positions
+ * start.
+ * Source: Devlin et al., NAACL 2019; Liu et al., arXiv 1907.11692; Conneau et al., ACL 2020;
+ * Vaswani et al. 2017 (post-norm layers). Weight names are those of transformers' BertModel. */
 #ifndef GM_NN_ENCODER_H
 #define GM_NN_ENCODER_H
 
@@ -9,7 +11,10 @@
 enum { GM_ENCODER_MAX_LAYERS = 64 };
 
 struct gm_encoder_config {
-    size_t vocab, hidden, layers, heads, intermediate, positions, types;
+    size_t vocab, hidden, layers, heads, intermediate, types;
+    size_t positions;       /* tokens that a sequence may have */
+    size_t position_offset; /* row of the first token's position: 0, in RoBERTa padding id + 1 */
+    size_t pad;             /* id of the padding token */
     double norm_eps, hidden_dropout, attention_dropout;
 };
 
@@ -41,8 +46,8 @@ enum gm_status gm_encoder_init(struct gm_encoder *enc, const struct gm_encoder_c
 struct gm_batch {
     size_t n_tokens, n_seqs;
     const uint32_t *ids;       /* [n_tokens] < vocab */
-    const uint32_t *positions; /* [n_tokens] < positions */
-    const uint32_t *types;     /* [n_tokens] < types; NULL = all 0 */
+    const uint32_t *positions; /* [n_tokens] < positions, from 0 in every family */
+    const uint32_t *types;     /* [n_tokens] < types; NULL = all 0, as in models with one type */
     const uint32_t *extra;     /* [n_tokens] rows of the extra table; NULL without one */
     const uint32_t *offsets;   /* [n_seqs+1] */
 };

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #include <stdio.h>
+#include <string.h>
 
 void gm_params_init(struct gm_params *ps, enum gm_dtype dtype, bool training)
 {
@@ -70,11 +71,27 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
 
 static bool has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
+/* A tensor by its name, by that behind the name of a model that holds the encoder (as checkpoints
+ * with a head have it), or by the LayerNorm names of the first BERT checkpoints. */
 static bool find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
 {
-    char prefixed[300];
-    snprintf(prefixed, sizeof prefixed, "bert.%s", name);
-    return gm_safetensors_get(f, name, out) || gm_safetensors_get(f, prefixed, out);
+    static const char *const prefixes[] = {"", "bert.", "roberta."};
+    static const char *const norms[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
+                                           {"LayerNorm.bias", "LayerNorm.beta"}};
+    char text[300];
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        snprintf(text, sizeof text, "%s%s", prefixes[i], name);
+        if (gm_safetensors_get(f, text, out))
+            return true;
+        for (size_t k = 0; k < 2; k++)
+            if (gm_str_ends(gm_str(name), gm_str(norms[k][0]))) {
+                int n = (int)(strlen(name) - strlen(norms[k][0]));
+                snprintf(text, sizeof text, "%s%.*s%s", prefixes[i], n, name, norms[k][1]);
+                if (gm_safetensors_get(f, text, out))
+                    return true;
+            }
+    }
+    return false;
 }
 
 static enum gm_status check_part(const struct gm_param *p, const struct gm_tensor *t,

@@ -6,6 +6,7 @@
 #include "base/json.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { MAX_HEADER = 100 * 1000 * 1000 };
 
@@ -25,14 +26,18 @@ struct gm_safetensors {
     struct gm_json *header;
     struct gm_arena arena;
     const char *path;
-    struct entry *entries; /* in order of their data */
+    struct entry *entries; /* in order of their data; of joined files: file by file */
     size_t n;
+    struct gm_safetensors **parts; /* [n_parts] the files that are joined in it; else none */
+    size_t n_parts;
 };
 
 void gm_safetensors_free(struct gm_safetensors *f)
 {
     if (!f)
         return;
+    for (size_t i = 0; i < f->n_parts; i++)
+        gm_safetensors_free(f->parts[i]);
     gm_map_close(&f->map);
     gm_json_free(f->header);
     gm_arena_clear(&f->arena);
@@ -178,6 +183,38 @@ enum gm_status gm_safetensors_open(struct gm_safetensors **out, const char *path
 done:
     gm_safetensors_free(f);
     return st;
+}
+
+enum gm_status gm_safetensors_join(struct gm_safetensors **out, const char *path,
+                                   struct gm_safetensors *const *files, size_t n,
+                                   struct gm_error *err)
+{
+    size_t n_entries = 0, at = 0;
+    struct gm_safetensors *f = gm_alloc(1, sizeof *f);
+    *out = f;
+    for (size_t i = 0; i < n; i++)
+        n_entries += files[i]->n;
+    if (f) {
+        gm_arena_init(&f->arena, 0);
+        f->path = gm_arena_str(&f->arena, gm_str(path)).p;
+        f->parts = gm_arena_alloc(&f->arena, n, sizeof *f->parts);
+        f->entries = gm_arena_alloc(&f->arena, n_entries, sizeof *f->entries);
+    }
+    if (!f || !f->path || !f->parts || !f->entries) {
+        for (size_t i = 0; i < n; i++)
+            gm_safetensors_free(files[i]);
+        gm_safetensors_free(f);
+        *out = NULL;
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    for (size_t i = 0; i < n; i++) {
+        f->parts[i] = files[i];
+        memcpy(f->entries + at, files[i]->entries, files[i]->n * sizeof *f->entries);
+        at += files[i]->n;
+    }
+    f->n = n_entries;
+    f->n_parts = n;
+    return GM_OK;
 }
 
 bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)

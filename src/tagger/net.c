@@ -87,7 +87,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     GM_TRY(gm_tokenizer_load(&net->tokenizer, path, err));
     net->special = gm_tokenizer_special(net->tokenizer);
     if (net->special.cls < 0 || net->special.sep < 0 || net->special.unk < 0) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: no [CLS], [SEP] or [UNK] token", path);
+        st = GM_FAIL(err, GM_EMODEL, "%s: no [CLS], [SEP] or [UNK] token (<s>, </s>, <unk>)", path);
         goto done;
     }
     if (gm_tokenizer_n_ids(net->tokenizer) > config.vocab) {
@@ -96,12 +96,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
         goto done;
     }
     GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, opts->extra_rows, err));
-    GM_TRY(path_in(net, "model.safetensors", &path, err));
-    if (!gm_is_file(path)) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: no such file; a model directory needs it", path);
-        goto done;
-    }
-    st = gm_safetensors_open(&net->weights, path, err);
+    st = gm_safetensors_open_dir(&net->weights, net->dir, err);
 done:
     return st;
 }

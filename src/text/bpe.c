@@ -62,7 +62,8 @@ static enum gm_status read_affix(const struct gm_json *model, const char *key, c
     struct gm_str s = {0};
     gm_json_str(gm_json_get(model, key), &s);
     if (s.n > MAX_AFFIX)
-        return GM_FAIL(err, GM_EMODEL, "%s: model.%s is longer than %d bytes", path, key, MAX_AFFIX);
+        return GM_FAIL(err, GM_EMODEL, "%s: model.%s is longer than %d bytes", path, key,
+                       MAX_AFFIX);
     if (s.n)
         memcpy(out, s.p, s.n);
     *n = s.n;

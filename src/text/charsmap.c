@@ -82,7 +82,8 @@ bool gm_charsmap_find(const struct gm_charsmap *m, struct gm_str s, struct gm_st
         if (!has_leaf(unit))
             continue;
         size_t start = at < m->n_units ? value(m->units[at]) : SIZE_MAX;
-        if (start > m->texts.n || (start < m->texts.n && ((unsigned char)m->texts.p[start] & 0xC0) == 0x80))
+        if (start > m->texts.n ||
+            (start < m->texts.n && ((unsigned char)m->texts.p[start] & 0xC0) == 0x80))
             return false;
         const char *end = memchr(m->texts.p + start, 0, m->texts.n - start);
         *replacement = gm_str_sub(m->texts, start, end ? (size_t)(end - m->texts.p) : m->texts.n);

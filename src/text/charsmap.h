@@ -1,5 +1,5 @@
 /* charsmap.h - the character map that sentencepiece compiles from its normalisation rules
- * (nmt_nfkc and others), and that tokenizer.json carries as normalizer "Precompiled": a double-array
+ * (nmt_nfkc and others), which tokenizer.json carries as normalizer "Precompiled": a double-array
  * trie over UTF-8 from strings to places in a text of replacements that end with NUL.
  * Source: Darts-clone's unit layout (BSD), sentencepiece's normalizer.h. Internal to src/text. */
 #ifndef GM_TEXT_CHARSMAP_H

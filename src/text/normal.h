@@ -26,7 +26,7 @@ struct gm_str gm_normal_str(const struct gm_normal *t); /* borrowed */
 /* gm_normal_room - make room for `more` bytes behind the text. Errors: NOMEM. */
 enum gm_status gm_normal_room(struct gm_normal *t, size_t more, struct gm_error *err) GM_NODISCARD;
 
-/* gm_normal_put - append a code point that came from number `src`; there must be room for 4 bytes. */
+/* gm_normal_put - append a code point that came from number `src`; there must be room. */
 static inline void gm_normal_put(struct gm_normal *t, uint32_t cp, uint32_t src)
 {
     if (cp < 0x80) {
@@ -50,7 +50,7 @@ enum gm_status gm_normal_copy(struct gm_normal *t, const struct gm_normal *in, s
 
 /* A change of a whole text, code point by code point, which finds the places of the new ones as the
  * library's NormalizedString::transform does: it knows of each new code point only whether it is
- * one more (change > 0), stands for the next old one (0), or stands for it and -change more that go.
+ * one more (change > 0), stands for the next old one (0), or stands for it and -change more gone.
  * Where a normaliser's account of itself does not add up, the places drift, there as here. */
 struct gm_transform {
     const struct gm_normal *in;

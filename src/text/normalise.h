@@ -24,7 +24,7 @@ struct gm_normaliser {
     size_t n, cap;
 };
 
-/* gm_normaliser_read - steps from the "normalizer" member of a tokenizer.json (NULL or null = none);
+/* gm_normaliser_read - steps from the "normalizer" member of a tokenizer.json (none: NULL, null);
  * all memory from `a`, which must outlive it. `path` is for messages.
  * Errors: MODEL (a kind or setting that is not supported, named), NOMEM. */
 enum gm_status gm_normaliser_read(struct gm_normaliser *out, const struct gm_json *json,

@@ -189,12 +189,12 @@ enum gm_status gm_pattern_read(struct gm_pattern **out, const struct gm_json *js
     if (gm_json_str(gm_json_get(json, "Regex"), &text) && read_atoms(p, text))
         return GM_OK;
     return GM_FAIL(err, GM_EMODEL,
-                   "%s: pattern \"%.*s\" is not supported (a string is, and a row of characters and "
-                   "classes with ? * + {n,m} that can't match nothing)",
+                   "%s: pattern \"%.*s\" is not supported (a string is, and a row of characters "
+                   "and classes with ? * + {n,m} that can't match nothing)",
                    path, GM_STR_ARG(text));
 }
 
-/* The end of a match of atoms [k, n) at byte `at`; SIZE_MAX: none. Greedy, giving back one by one. */
+/* The end of a match of atoms [k, n) at byte `at`; SIZE_MAX: none. Greedy, then giving back. */
 static size_t match(const struct gm_pattern *p, size_t k, struct gm_str s, size_t at)
 {
     if (k == p->n)

@@ -1,5 +1,5 @@
-/* special.h - what the post-processor of a tokenizer.json does: the tokens it puts around a text, and
- * the trimming of offsets. Internal to src/text. */
+/* special.h - what the post-processor of a tokenizer.json does: the tokens it puts around a text,
+ * and the trimming of offsets. Internal to src/text. */
 #ifndef GM_TEXT_SPECIAL_H
 #define GM_TEXT_SPECIAL_H
 

@@ -1,5 +1,5 @@
-/* token_model.h - what a kind of tokenizer model (WordPiece, Unigram, BPE; one file a kind) offers to
- * tokenizer.c. Internal to src/text. */
+/* token_model.h - what a kind of tokenizer model (WordPiece, Unigram, BPE; one file a kind) offers
+ * to tokenizer.c. Internal to src/text. */
 #ifndef GM_TEXT_TOKEN_MODEL_H
 #define GM_TEXT_TOKEN_MODEL_H
 
@@ -25,7 +25,7 @@ struct gm_cuts {
     size_t cap_work;
 };
 void gm_cuts_clear(struct gm_cuts *c); /* zeroed is empty */
-/* gm_cuts_work - the block, at least n elements of `size` bytes, holding anything. Errors: NOMEM. */
+/* gm_cuts_work - the block, n elements of `size` bytes, holding anything. Errors: NOMEM. */
 enum gm_status gm_cuts_work(struct gm_cuts *c, void **out, size_t n, size_t size,
                             struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error *err) GM_NODISCARD;

@@ -26,7 +26,7 @@ struct gm_tokenizer {
     struct gm_added normal; /* and in its normalised form */
     struct gm_post post;
     int32_t unk;
-    struct spaces *spaces; /* [n_ids] of the vocabulary's tokens; NULL when offsets aren't trimmed */
+    struct spaces *spaces; /* [n_ids] of the vocabulary's tokens; NULL: no trimming */
     size_t n_ids;
     struct gm_arena arena; /* strings of the added tokens, settings */
 };
@@ -73,7 +73,8 @@ static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *m
         if (gm_str_eq_c(type, kinds[i]->type))
             t->kind = kinds[i];
     if (!t->kind)
-        return GM_FAIL(err, GM_EMODEL, "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)",
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)",
                        path, GM_STR_ARG(type));
     return t->kind->load(&t->model, model, vocab, path, err);
 }

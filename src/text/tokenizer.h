@@ -1,7 +1,7 @@
 /* tokenizer.h - sub-word tokenizers read from a Hugging Face tokenizer.json, with the same ids and
  * offsets as the `tokenizers` library.
  *
- * What a file may hold is decided by its content: models WordPiece, Unigram and BPE; the normalizers
+ * What a file may hold is decided by its content: models WordPiece, Unigram and BPE; normalizers
  * of normalise.h; the pre_tokenizers of pretokenise.h; the post_processors of special.h; anything
  * else is an error that names it. Its "truncation" and "padding" settings are ignored: nothing is
  * ever cut off. */
@@ -44,7 +44,7 @@ void gm_tokenizer_free(struct gm_tokenizer *t); /* NULL-safe */
 /* gm_tokenizer_encode - append the pieces of `text` (well-formed UTF-8) to `out`, without [CLS] and
  * [SEP]. A word of a text that was split already is given by itself, as the library does it with
  * is_pretokenized (byte-level and Metaspace pre-tokenisers put their prefix before each word then,
- * where the file says so): its offsets then count from the word's start, and a word in which nothing is
+ * where the file says so): offsets then count from the word's start, and a word in which nothing is
  * left after normalisation (control characters, a variation selector) appends no piece; what that
  * means is the caller's to decide. A text that spells an added token ("[SEP]") gets that token's
  * id, as in the library.

@@ -1,5 +1,5 @@
-/* trie.h - strings by their bytes, to find all that a text starts with at one walk. Built once, read
- * from many threads. Internal to src/text. */
+/* trie.h - strings by their bytes, to find all that a text starts with at one walk. Built once,
+ * read from many threads. Internal to src/text. */
 #ifndef GM_TEXT_TRIE_H
 #define GM_TEXT_TRIE_H
 

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-/* Found by asking the library (0.23.3) about every code point and taking off what Unicode 15 says. */
+/* Found by asking the library (0.23.3) about every code point, less what Unicode 15 says. */
 struct range {
     uint32_t first, last;
 };

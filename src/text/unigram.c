@@ -1,5 +1,5 @@
 /* Unigram: a stretch is cut into the pieces with the highest sum of scores (Viterbi). A code point
- * that is no piece by itself may stand for the unknown token, at ten below the lowest score; unknown
+ * that is no piece by itself may stand for the unknown token, ten below the lowest score; unknown
  * ones in a row are one. With byte_fallback they become their bytes' tokens "<0x..>".
  * Source: Kudo, ACL 2018; sentencepiece's EncodeOptimized, whose order of sums and ties the
  * `tokenizers` library keeps, as this does. */
@@ -84,8 +84,7 @@ static enum gm_status unigram_load(void **self, const struct gm_json *model, str
     GM_TRY(gm_trie_build(&u->trie, &u->vocab, err));
     gm_json_bool(gm_json_get(model, "byte_fallback"), &u->byte_fallback);
     if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 || (size_t)unk >= u->n_ids) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: model.unk_id must be the number of a token in model.vocab",
-                     path);
+        st = GM_FAIL(err, GM_EMODEL, "%s: model.unk_id must be the number of a token", path);
         goto done;
     }
     u->unk = (int32_t)unk;

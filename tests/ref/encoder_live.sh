@@ -5,6 +5,9 @@
 #
 #   encoder_live.sh MODEL_DIR WORK_DIR COMPARE...   runs: COMPARE... MODEL_DIR EXPECTED.safetensors
 #
+# MODEL_DIR "random:FAMILY" is a random model of that family's shape, made in WORK_DIR for the
+# comparison and removed afterwards.
+#
 # Exit: COMPARE's; 77 (skipped, the reason on stderr) without PyTorch or the model.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -12,10 +15,19 @@ root=$(cd "$here/../.." && pwd)
 model=$1
 work=$2
 shift 2
-[ -f "$model/model.safetensors" ] || { echo "skipped: no $model/model.safetensors" >&2; exit 77; }
+case $model in
+random:*) ;;
+*) [ -f "$model/model.safetensors" ] || { echo "skipped: no $model/model.safetensors" >&2; exit 77; } ;;
+esac
 "$root/tools/reference_env.sh" || exit $?
 mkdir -p "$work"
 python=$root/.deps/venv/bin/python
+case $model in
+random:*)
+    trap 'rm -rf "$work/model"' EXIT
+    "$python" "$here/encoder_reference.py" random "${model#random:}" "$work/model"
+    model=$work/model ;;
+esac
 "$python" "$here/encoder_reference.py" ids "$model" "$work/ids.json"
 "$python" "$here/encoder_reference.py" run "$model" "$work/ids.json" "$work/expected.safetensors"
-exec "$@" "$model" "$work/expected.safetensors"
+"$@" "$model" "$work/expected.safetensors"

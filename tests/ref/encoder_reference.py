@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""What the native encoder must compute, said by transformers: BertModel, f32, eager attention.
+"""What the native encoder must compute, said by transformers: AutoModel, f32, eager attention.
 
-    encoder_reference.py ids  MODEL_DIR IDS.json              sequences to try, for this vocabulary
-    encoder_reference.py run  MODEL_DIR IDS.json OUT.safetensors [--grads]
-    encoder_reference.py tiny DIR                             the committed tests/golden/tiny-bert
+    encoder_reference.py ids    MODEL_DIR IDS.json              sequences to try, for this vocabulary
+    encoder_reference.py run    MODEL_DIR IDS.json OUT.safetensors [--grads]
+    encoder_reference.py tiny   FAMILY DIR                      tests/golden/tiny-bert, -xlm-roberta
+    encoder_reference.py random FAMILY DIR                      a random model of a real shape (FAMILIES)
 
 IDS.json is a list of lists of token ids. Each sequence runs alone, so that no padding and no
 attention mask is in the answer. OUT holds, with all sequences laid end to end (N rows in all,
@@ -27,7 +28,7 @@ os.environ.setdefault("HF_HUB_OFFLINE", "1")
 
 import torch
 from safetensors.torch import save_file
-from transformers import BertConfig, BertModel
+from transformers import AutoConfig, AutoModel
 from transformers.utils import logging
 
 logging.set_verbosity_error()
@@ -41,10 +42,36 @@ TINY = {
     "hidden_act": "gelu", "layer_norm_eps": 1e-12, "hidden_dropout_prob": 0.1,
     "attention_probs_dropout_prob": 0.1, "pad_token_id": 0,
 }
+TINY_OF = {
+    "bert": {"model_type": "bert", **TINY},
+    "xlm-roberta": {"model_type": "xlm-roberta", **TINY, "max_position_embeddings": 18, "type_vocab_size": 1,
+                    "layer_norm_eps": 1e-5, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+}
+
+
+def shape(model_type, hidden, layers, heads, intermediate, **more):
+    roberta = model_type != "bert"
+    return {"model_type": model_type, "hidden_size": hidden, "num_hidden_layers": layers,
+            "num_attention_heads": heads, "intermediate_size": intermediate, "hidden_act": "gelu",
+            "max_position_embeddings": 514 if roberta else 512, "type_vocab_size": 1 if roberta else 2,
+            "layer_norm_eps": 1e-5 if roberta else 1e-12, "pad_token_id": 1 if roberta else 0, **more}
+
+
+# The shapes of the published models, but for the vocabularies, which are cut to their first ids.
+FAMILIES = {
+    "bert-base": shape("bert", 768, 12, 12, 3072, vocab_size=2000),
+    "roberta-base": shape("roberta", 768, 12, 12, 3072, vocab_size=2000),
+    "xlm-roberta-base": shape("xlm-roberta", 768, 12, 12, 3072, vocab_size=2000),
+    "xlm-roberta-large": shape("xlm-roberta", 1024, 24, 16, 4096, vocab_size=2000),
+    "minilm": shape("bert", 384, 6, 12, 1536, vocab_size=2000),
+    "minilm-multilingual": shape("bert", 384, 12, 12, 1536, vocab_size=2000, layer_norm_eps=1e-12),
+    "e5-small": shape("bert", 384, 12, 12, 1536, vocab_size=2000),
+    "multilingual-e5-base": shape("xlm-roberta", 768, 12, 12, 3072, vocab_size=2000),
+}
 
 
 def load(model_dir):
-    model = BertModel.from_pretrained(model_dir, add_pooling_layer=False, dtype=torch.float32,
+    model = AutoModel.from_pretrained(model_dir, add_pooling_layer=False, dtype=torch.float32,
                                       attn_implementation="eager")
     return model.eval()
 
@@ -66,40 +93,75 @@ def run(model, sequences, grads):
     return out
 
 
-def sequences_for(vocab_size, n_positions, lengths):
-    """Random ids; ids recur within and across sequences, so that gradients of rows add up.
-
-    Never id 0: torch's embedding gives its padding row no gradient."""
+def sequences_for(config, lengths, with_padding):
+    """Random ids; ids recur within and across sequences, so that gradients of rows add up. Never id 0, and
+    padding ids only where asked for: torch's embedding gives their rows no gradient."""
     rng = random.Random(SEED)
-    return [[rng.randrange(1, vocab_size) for _ in range(min(n, n_positions))] for n in lengths]
+    pad = config["pad_token_id"]
+    room = config["max_position_embeddings"] - (0 if config["model_type"] == "bert" else pad + 1)
+    ids = [i for i in range(1, config["vocab_size"]) if i != pad]
+    out = [[rng.choice(ids) for _ in range(min(n, room))] for n in lengths]
+    if with_padding:  # as a text gives them that spells the padding token
+        out[2][5] = out[2][6] = out[0][0] = pad
+    return out
 
 
-def make_tiny(out_dir):
-    """A random encoder small enough to commit, with what it computes and its gradients."""
+def random_model(config, std):
+    """A model with random values: larger than the usual initial ones, so that attention and GELU leave their
+    linear range, and no bias is 0 and no LayerNorm weight 1, so that leaving one out shows."""
     torch.manual_seed(SEED)
-    model = BertModel(BertConfig(**TINY, attn_implementation="eager"), add_pooling_layer=False)
+    model = AutoModel.from_config(AutoConfig.for_model(**config), attn_implementation="eager", add_pooling_layer=False)
     for name, p in model.named_parameters():
-        # Larger than BERT's initial values, so that attention and GELU leave their linear range,
-        # and no bias is 0 and no LayerNorm weight 1, so that leaving one out shows.
-        torch.nn.init.normal_(p, 1.0 if "LayerNorm.weight" in name else 0.0, 0.3)
+        torch.nn.init.normal_(p, 1.0 if "LayerNorm.weight" in name else 0.0, std)
+    return model
+
+
+def save_config(config, out_dir):
     os.makedirs(out_dir, exist_ok=True)
-    config = {"architectures": ["BertModel"], "model_type": "bert", **TINY}
     with open(f"{out_dir}/config.json", "w") as f:
         f.write(json.dumps(config, indent=2) + "\n")
-    save_file({k: v.contiguous() for k, v in model.state_dict().items()},
-              f"{out_dir}/model.safetensors", metadata={"format": "pt"})
-    sequences = sequences_for(TINY["vocab_size"], TINY["max_position_embeddings"],
-                              [7, 2, 16, 1])
+
+
+def make_tiny(family, out_dir):
+    """A random encoder small enough to commit, with what it computes and its gradients. That of the RoBERTa
+    family is in two files, under the names of a checkpoint with a head."""
+    config = TINY_OF[family]
+    tensors = {k: v.contiguous() for k, v in random_model(config, 0.3).state_dict().items()}
+    save_config({"architectures": ["BertModel"], **config} if family == "bert" else config, out_dir)
+    save_file(tensors, f"{out_dir}/model.safetensors", metadata={"format": "pt"})
+    sequences = sequences_for(config, [7, 2, 16, 1], with_padding=False)
     with open(f"{out_dir}/ids.json", "w") as f:
         f.write(json.dumps(sequences) + "\n")
     save_file(run(load(out_dir), sequences, grads=True), f"{out_dir}/expected.safetensors")
+    if family == "bert":
+        return
+    os.remove(f"{out_dir}/model.safetensors")
+    names = sorted(tensors)
+    weight_map = {}
+    for k in range(2):
+        part = f"model-0000{k + 1}-of-00002.safetensors"
+        # Weight and bias together: query, key and value are in different files.
+        mine = {"roberta." + n: tensors[n] for i, n in enumerate(names) if i // 2 % 2 == k}
+        weight_map.update({n: part for n in mine})
+        save_file(mine, f"{out_dir}/{part}", metadata={"format": "pt"})
+    with open(f"{out_dir}/model.safetensors.index.json", "w") as f:
+        f.write(json.dumps({"metadata": {}, "weight_map": weight_map}, indent=1, sort_keys=True) + "\n")
+
+
+def make_random(family, out_dir):
+    """A model of a published shape. Values as models have them: with larger ones the states of 24 layers are
+    chaotic, and no two orders of summing agree."""
+    config = FAMILIES[family]
+    save_config(config, out_dir)
+    save_file({k: v.contiguous() for k, v in random_model(config, 0.02).state_dict().items()},
+              f"{out_dir}/model.safetensors", metadata={"format": "pt"})
 
 
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     for name, arguments in {"ids": ["model", "ids"], "run": ["model", "ids", "out"],
-                            "tiny": ["model"]}.items():
+                            "tiny": ["family", "model"], "random": ["family", "model"]}.items():
         command = commands.add_parser(name)
         for a in arguments:
             command.add_argument(a)
@@ -108,12 +170,14 @@ def main():
     args = parser.parse_args()
 
     if args.command == "tiny":
-        make_tiny(args.model)
+        make_tiny(args.family, args.model)
+    elif args.command == "random":
+        make_random(args.family, args.model)
     elif args.command == "ids":
         with open(f"{args.model}/config.json") as f:
             config = json.load(f)
-        sequences = sequences_for(config["vocab_size"], config["max_position_embeddings"],
-                                  [2, 512, 17, 1, 64, 33, 128, 3])
+        sequences = sequences_for(config, [2, 512, 17, 1, 64, 33, 128, 3],
+                                  with_padding=config["model_type"] != "bert")
         with open(args.ids, "w") as f:
             f.write(json.dumps(sequences) + "\n")
     else:

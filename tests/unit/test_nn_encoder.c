@@ -1,17 +1,21 @@
-/* The encoder against transformers' BertModel on a tiny random model: states and the gradients of
- * every parameter (tests/ref/encoder_reference.py made the expected values). */
+/* The encoder against transformers on tiny random models of both families: states and the gradients of
+ * every parameter (tests/ref/encoder_reference.py made the expected values); configurations. */
 #include "nn/encoder.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
-#define DIR "tests/golden/tiny-bert/"
+static const char *const dirs[] = {"tests/golden/tiny-bert", "tests/golden/tiny-xlm-roberta"};
 
 struct fixture {
     struct gm_safetensors *weights, *expected;
@@ -30,15 +34,18 @@ static struct gm_tensor expected(const struct fixture *f, const char *name)
     return t;
 }
 
-static void open_model(struct fixture *f, enum gm_dtype dtype)
+static void open_model(struct fixture *f, const char *dir, enum gm_dtype dtype)
 {
+    char path[256];
     struct gm_error err;
     struct gm_encoder_config c;
     memset(f, 0, sizeof *f);
-    assert_int_equal(gm_encoder_config_load(&c, DIR "config.json", &err), GM_OK);
+    snprintf(path, sizeof path, "%s/config.json", dir);
+    assert_int_equal(gm_encoder_config_load(&c, path, &err), GM_OK);
     c.hidden_dropout = c.attention_dropout = 0;
-    assert_int_equal(gm_safetensors_open(&f->weights, DIR "model.safetensors", &err), GM_OK);
-    assert_int_equal(gm_safetensors_open(&f->expected, DIR "expected.safetensors", &err), GM_OK);
+    snprintf(path, sizeof path, "%s/expected.safetensors", dir);
+    assert_int_equal(gm_safetensors_open_dir(&f->weights, dir, &err), GM_OK);
+    assert_int_equal(gm_safetensors_open(&f->expected, path, &err), GM_OK);
     gm_params_init(&f->params, dtype, true);
     assert_int_equal(gm_encoder_init(&f->enc, &c, &f->params, NULL, 0, &err), GM_OK);
     assert_int_equal(gm_params_bind(&f->params, f->weights, &err), GM_OK);
@@ -86,14 +93,16 @@ static void states_agree(void **state)
 {
     (void)state;
     struct fixture f;
-    open_model(&f, GM_F32);
-    for (int training = 0; training < 2; training++) {
-        struct gm_var *hidden = forward(&f, training);
-        struct gm_tensor t = expected(&f, "hidden");
-        assert_int_equal(hidden->cols, t.shape[1]);
-        assert_close(hidden->x, t.data, gm_tensor_count(&t), 2e-6, 1e-5, "hidden");
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        open_model(&f, dirs[i], GM_F32);
+        for (int training = 0; training < 2; training++) {
+            struct gm_var *hidden = forward(&f, training);
+            struct gm_tensor t = expected(&f, "hidden");
+            assert_int_equal(hidden->cols, t.shape[1]);
+            assert_close(hidden->x, t.data, gm_tensor_count(&t), 2e-6, 1e-5, "hidden");
+        }
+        close_model(&f);
     }
-    close_model(&f);
 }
 
 static void check_gradients(struct fixture *f, double atol, double rtol)
@@ -129,9 +138,11 @@ static void gradients_agree(void **state)
 {
     (void)state;
     struct fixture f;
-    open_model(&f, GM_F32);
-    check_gradients(&f, 2e-5, 1e-4);
-    close_model(&f);
+    for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+        open_model(&f, dirs[i], GM_F32);
+        check_gradients(&f, 2e-5, 1e-4);
+        close_model(&f);
+    }
 }
 
 static void bf16_is_near(void **state)
@@ -143,7 +154,7 @@ static void bf16_is_near(void **state)
         print_message("skipped: this CPU does not multiply bf16\n");
         skip();
     }
-    open_model(&f, GM_BF16);
+    open_model(&f, dirs[0], GM_BF16);
     struct gm_var *hidden = forward(&f, true);
     struct gm_tensor e = expected(&f, "hidden");
     float values[26 * 20];
@@ -152,12 +163,91 @@ static void bf16_is_near(void **state)
     close_model(&f);
 }
 
+/* A model with one type does not care what types it is given: packed batches of two parts work. */
+static void one_type(void **state)
+{
+    (void)state;
+    struct fixture f;
+    uint32_t types[64];
+    for (size_t i = 0; i < 64; i++)
+        types[i] = (uint32_t)i % 2;
+    open_model(&f, dirs[1], GM_F32);
+    f.batch.types = types;
+    struct gm_var *hidden = forward(&f, false);
+    struct gm_tensor t = expected(&f, "hidden");
+    assert_close(hidden->x, t.data, gm_tensor_count(&t), 2e-6, 1e-5, "hidden");
+    close_model(&f);
+}
+
+/* Positions count from 0 up to what the table has behind the padding id. */
+static void positions_end(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct gm_error err;
+    struct gm_var *hidden;
+    open_model(&f, dirs[1], GM_F32);
+    assert_int_equal(f.enc.config.position_offset, 2);
+    assert_int_equal(f.enc.config.positions, 16);
+    assert_int_equal(f.params.p[f.enc.position].shape[0], 18);
+    f.positions[3] = 15;
+    forward(&f, false);
+    f.positions[3] = 16;
+    gm_graph_begin(&f.g, false, 1);
+    assert_int_equal(gm_encoder_forward(&f.enc, &f.g, &f.batch, &hidden, &err), GM_EARG);
+    close_model(&f);
+}
+
+static void configs(void **state)
+{
+    static const char base[] =
+        "{\"model_type\":\"roberta\",\"vocab_size\":9,\"hidden_size\":8,\"num_hidden_layers\":1,"
+        "\"num_attention_heads\":2,\"intermediate_size\":8,\"max_position_embeddings\":514";
+    static const struct {
+        const char *more, *message; /* NULL = it loads */
+    } cases[] = {
+        {",\"pad_token_id\":1,\"position_embedding_type\":\"absolute\"}", NULL},
+        {",\"pad_token_id\":null}", NULL},
+        {",\"pad_token_id\":9}", "\"pad_token_id\" must be a whole number from 0 to 8"},
+        {",\"hidden_act\":\"relu\"}", "hidden_act \"relu\" is not supported (gelu is)"},
+        {",\"position_embedding_type\":\"relative_key\"}", "position_embedding_type"},
+        {",\"is_decoder\":true}", "is_decoder true is not supported"},
+        {",\"model_type\":\"deberta-v2\"}", "model_type \"deberta-v2\" is not supported"},
+        {",\"max_position_embeddings\":9}", "from 10 to"},
+    };
+    (void)state;
+    char path[] = "/tmp/gm_test_config_XXXXXX", text[1024];
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_encoder_config c;
+        struct gm_error err;
+        int n = snprintf(text, sizeof text, "%s%s", base, cases[i].more);
+        assert_int_equal(gm_file_write(path, (struct gm_str){text, (size_t)n}, NULL), GM_OK);
+        enum gm_status st = gm_encoder_config_load(&c, path, &err);
+        if (cases[i].message) {
+            assert_int_equal(st, GM_EMODEL);
+            if (!strstr(err.msg, cases[i].message))
+                fail_msg("case %zu: %s", i, err.msg);
+        } else {
+            assert_int_equal(st, GM_OK);
+            assert_int_equal(c.positions, 512);
+            assert_int_equal(c.position_offset, 2);
+        }
+    }
+    close(fd);
+    remove(path);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_agree),
         cmocka_unit_test(gradients_agree),
         cmocka_unit_test(bf16_is_near),
+        cmocka_unit_test(one_type),
+        cmocka_unit_test(positions_end),
+        cmocka_unit_test(configs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -47,8 +47,7 @@ static void open_model(struct fixture *f)
     memset(f, 0, sizeof *f);
     snprintf(path, sizeof path, "%s/config.json", model_dir);
     ASSERT_OK(gm_encoder_config_load(&c, path, err));
-    snprintf(path, sizeof path, "%s/model.safetensors", model_dir);
-    ASSERT_OK(gm_safetensors_open(&f->weights, path, err));
+    ASSERT_OK(gm_safetensors_open_dir(&f->weights, model_dir, err));
     ASSERT_OK(gm_safetensors_open(&f->expected, expected_path, err));
     gm_params_init(&f->params, GM_F32, false);
     ASSERT_OK(gm_encoder_init(&f->enc, &c, &f->params, NULL, 0, err));

@@ -1,0 +1,138 @@
+"""Training and tagging on encoders of the RoBERTa family, with the tokenizers of tests/golden: sentence
+pieces and byte-level pieces, weights in several files, positions that run out."""
+import json
+import os
+import tempfile
+
+import gm
+import tiny_model
+
+GOLDEN = os.path.join(gm.HOME, "tests", "golden", "tokenizers")
+NAMES, PLACES = ("Anna", "Bert", "Carla"), ("Berlin", "Paris", "Rome")
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-encoders-")
+
+
+def conll():
+    posts = []
+    for i in range(60):
+        words = [["@", "O"]] * (i % 4 == 1) + [[NAMES[i % 3], "B-PER"]] + [[":", "O"]] * (i % 3 == 1)
+        words += [["lives" if i % 2 else "visits", "O"], ["in", "O"], [PLACES[i // 3 % 3], "B-LOC"],
+                  [".!"[i % 5 == 1], "O"]]
+        posts.append(f"IMGID:{i}\n" + "".join(f"{w}\t{t}\n" for w, t in words) + "\n")
+    return "".join(posts)
+
+
+def tag(text, kind):
+    """The entities of one post."""
+    r = gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", tagger(kind),
+                            stdin=json.dumps({"text": text}) + "\n"))
+    for e in r.posts[0]["entities"]:
+        assert text[e["start"]:e["end"]] == e["text"] and e["text"], e
+    return r.posts[0]["entities"]
+
+
+def encoder(kind):
+    """A directory as transformers writes a large one: a random XLM-R in two files, with a golden tokenizer."""
+    path = os.path.join(_dir.name, kind + "-encoder")
+    if os.path.isdir(path):
+        return path
+    tiny_model.write(path)
+    with open(os.path.join(GOLDEN, kind + ".jsonl"), encoding="utf-8") as f:
+        tokenizer = json.loads(f.readline())["tokenizer"]
+    with open(os.path.join(path, "tokenizer.json"), "w", encoding="utf-8") as f:
+        json.dump(tokenizer, f)
+    n = len(tokenizer["model"]["vocab"]) + len(tokenizer["added_tokens"])
+    with open(os.path.join(path, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    config.update(model_type="xlm-roberta", vocab_size=n, type_vocab_size=1, pad_token_id=1,
+                  max_position_embeddings=tiny_model.POSITIONS + 2, layer_norm_eps=1e-5)
+    with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    split_weights(path, n)
+    return path
+
+
+def split_weights(path, n_vocab):
+    """The weights of tiny_model in two files and an index, with the shapes and names of an XLM-R."""
+    single = os.path.join(path, "model.safetensors")
+    header, data = tiny_model.read_raw(single)
+    os.remove(single)
+    rows = {"embeddings.word_embeddings.weight": n_vocab, "embeddings.position_embeddings.weight": 66,
+            "embeddings.token_type_embeddings.weight": 1}
+    parts, weight_map = ({}, {}), {}
+    for i, (name, t) in enumerate(header.items()):
+        begin, end = t["data_offsets"]
+        payload, shape = data[begin:end], t["shape"]
+        if name in rows:
+            shape = [rows[name], shape[1]]
+            n = 4 * shape[0] * shape[1]
+            payload = (payload * (n // len(payload) + 1))[:n]
+        parts[i % 2]["roberta." + name] = ("F32", shape, payload)
+        weight_map["roberta." + name] = f"model-0000{i % 2 + 1}-of-00002.safetensors"
+    for i, tensors in enumerate(parts):
+        tiny_model.write_tensors(os.path.join(path, f"model-0000{i + 1}-of-00002.safetensors"), tensors)
+    with open(os.path.join(path, "model.safetensors.index.json"), "w", encoding="utf-8") as f:
+        json.dump({"metadata": {}, "weight_map": weight_map}, f)
+
+
+def train(directory, *refused):
+    """Train on an encoder directory to DIRECTORY-tagger; `refused`: status and parts of the error."""
+    data, out = os.path.join(_dir.name, "train.txt"), directory + "-tagger"
+    with open(data, "w", encoding="utf-8") as f:
+        f.write(conll())
+    r = gm.run("train", "--task", "ner", "--train", data, "--dev", data, "--encoder", directory, "-o", out,
+               "--epochs", "20", "--lr", "0.005", "--seed", "1", "--precision", "f32")
+    if refused:
+        gm.expect(r, *refused)
+    else:
+        gm.expect_ok(r)
+    return out
+
+
+def tagger(kind):
+    out = os.path.join(_dir.name, kind + "-encoder-tagger")
+    return out if os.path.isdir(out) else train(encoder(kind))
+
+
+def learns(kind):
+    found = [[(e["text"], e["type"]) for e in tag(text, kind)]
+             for text in ("Carla visits in Rome .", "@Anna: lives in Paris!")]
+    assert found == [[("Carla", "PER"), ("Rome", "LOC")], [("Anna", "PER"), ("Paris", "LOC")]], found
+
+
+def test_sentence_pieces():
+    learns("unigram")
+
+
+def test_byte_level():
+    learns("bpe-roberta")
+
+
+def test_long_post():
+    """Far more pieces than positions: windows end where the position table does."""
+    text = "Anna lives in Rome . " * 200
+    found = tag(text, "unigram")
+    assert {e["text"] for e in found} == {"Anna", "Rome"}, found
+    quarters = {4 * e["start"] // len(text) for e in found}
+    assert quarters == {0, 1, 2, 3}, quarters
+
+
+def test_padding_spelled():
+    """A text may spell the special tokens."""
+    tag("<pad> Anna <pad><s></s> lives in Rome .", "unigram")
+
+
+def test_only_a_pickle():
+    with tempfile.TemporaryDirectory() as d:
+        tiny_model.write(d)
+        os.rename(os.path.join(d, "model.safetensors"), os.path.join(d, "pytorch_model.bin"))
+        train(d, 1, "AutoModel.from_pretrained", "pytorch_model.bin")
+
+
+def test_missing_part():
+    part = os.path.join(encoder("bpe-words"), "model-00002-of-00002.safetensors")
+    os.remove(part)
+    train(encoder("bpe-words"), 1, "model-00002-of-00002.safetensors: no such file")
+
+
+gm.main(globals())

@@ -1,0 +1,24 @@
+#!/bin/sh
+# The live comparison with the `tokenizers` library: trains larger vocabularies of every kind, one
+# with sentencepiece's whole nmt_nfkc map, lets the library encode an adversarial corpus and, where
+# they are at hand, the shared tweets, and starts COMPARE (test_text_tokenizer) on the results:
+#
+#   tokenizers_live.sh WORK_DIR COMPARE
+#
+# Exit: COMPARE's; 77 (skipped, the reason on stderr) without the reference environment.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+work=$1
+compare=$2
+shift 2
+"$root/tools/reference_env.sh" || exit $?
+python=$root/.deps/venv/bin/python
+"$python" -c 'import sentencepiece' 2>/dev/null ||
+    { echo "skipped: the reference environment has no sentencepiece" >&2; exit 77; }
+mkdir -p "$work"
+for file in tweets-with-images/posts.jsonl twitter-gmner/dev.txt; do
+    [ -f "$root/../shared/data/$file" ] && set -- "$@" "$root/../shared/data/$file"
+done
+"$python" "$here/tokenizers_reference.py" live "$work" "$@"
+exec "$compare" "$work"/*.jsonl
