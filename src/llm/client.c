@@ -528,16 +528,21 @@ void *gm_client_thread(void *arg)
         if (atomic_load(&llm->draining))
             stop_all(llm, GM_ECANCEL, "stopped on request");
         check_dead(llm, now);
+        llm->wake_sent = false;
         take_in(llm);
         if (llm->stop != GM_OK)
             stop_all(llm, llm->stop, ""); /* what was submitted since */
         double next = send_ready(llm, now);
+        gm_wake_boxes(llm);
+        if (llm->inbox.first)
+            next = 0; /* submitted while the lock was free */
         double wait_ms = (next - gm_clock_s()) * 1000;
         pthread_mutex_unlock(&llm->lock);
         gm_http_wait(llm->http, wait_ms > 0 ? (int)ceil(wait_ms) : 0);
         pthread_mutex_lock(&llm->lock);
         while (gm_http_next(llm->http, &d))
             on_done(llm, &d);
+        gm_wake_boxes(llm);
     }
     pthread_mutex_unlock(&llm->lock);
     return NULL;

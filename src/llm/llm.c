@@ -82,6 +82,12 @@ void gm_ask_free(struct gm_ask *a)
     gm_free(a);
 }
 
+static void box_destroy(struct gm_llm_box *box)
+{
+    pthread_cond_destroy(&box->arrived);
+    gm_free(box);
+}
+
 void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a)
 {
     gm_ask_unlink(llm, a);
@@ -91,7 +97,29 @@ void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a)
     }
     gm_buf_clear(&a->body);
     gm_ask_push(&a->box->done, a);
-    pthread_cond_signal(&a->box->arrived);
+    if (!a->box->is_woken) {
+        a->box->is_woken = true;
+        a->box->next_wake = llm->to_wake;
+        llm->to_wake = a->box;
+    }
+}
+
+void gm_wake_boxes(struct gm_llm *llm)
+{
+    struct gm_llm_box *list = llm->to_wake, *next;
+    llm->to_wake = NULL;
+    if (!list)
+        return;
+    pthread_mutex_unlock(&llm->lock);
+    for (struct gm_llm_box *b = list; b; b = b->next_wake)
+        pthread_cond_signal(&b->arrived);
+    pthread_mutex_lock(&llm->lock);
+    for (struct gm_llm_box *b = list; b; b = next) {
+        next = b->next_wake;
+        b->is_woken = false;
+        if (b->is_gone)
+            box_destroy(b);
+    }
 }
 
 enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm, struct gm_error *err)
@@ -115,15 +143,18 @@ void gm_llm_box_free(struct gm_llm_box *box)
     struct gm_ask *a;
     if (!box)
         return;
-    pthread_mutex_lock(&box->llm->lock);
+    struct gm_llm *llm = box->llm;
+    pthread_mutex_lock(&llm->lock);
     while ((a = gm_ask_pop(&box->done)))
         gm_ask_free(a);
-    for (a = box->llm->all; a; a = a->all_next)
+    for (a = llm->all; a; a = a->all_next)
         if (a->box == box)
             a->box = NULL;
-    pthread_mutex_unlock(&box->llm->lock);
-    pthread_cond_destroy(&box->arrived);
-    gm_free(box);
+    if (box->is_woken)
+        box->is_gone = true; /* the client's thread is about to signal it, and frees it then */
+    else
+        box_destroy(box);
+    pthread_mutex_unlock(&llm->lock);
 }
 
 void gm_llm_reply_clear(struct gm_llm_reply *r)
@@ -162,8 +193,11 @@ enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request
     llm->stats.submitted++;
     ask_link(llm, a);
     gm_ask_push(&llm->inbox, a);
+    bool wake = !llm->wake_sent;
+    llm->wake_sent = true;
     pthread_mutex_unlock(&llm->lock);
-    gm_http_wake(llm->http);
+    if (wake)
+        gm_http_wake(llm->http);
     a = NULL;
 done:
     gm_ask_free(a);

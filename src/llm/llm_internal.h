@@ -38,6 +38,8 @@ struct gm_llm_box {
     struct gm_llm *llm;
     pthread_cond_t arrived;
     struct gm_ask_queue done;
+    struct gm_llm_box *next_wake; /* in llm->to_wake */
+    bool is_woken, is_gone;       /* in that list; freed by its owner while it was */
 };
 
 enum { GM_REJECTS_MAX = 64 };
@@ -65,6 +67,8 @@ struct gm_llm {
     struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
     struct gm_ask_queue delayed; /* to be sent again at ready_at */
     struct gm_ask *all;
+    struct gm_llm_box *to_wake;  /* boxes that got a reply since the lock was taken */
+    bool wake_sent;              /* the client's thread has been told of the inbox */
     uint64_t last_id;
     enum gm_status stop;         /* OK = going on */
     struct gm_error stop_err;
@@ -83,7 +87,9 @@ struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */
 /* gm_ask_unlink - take it out of `all`. gm_ask_free - NULL-safe; it must be in no list. */
 void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a);
 void gm_ask_free(struct gm_ask *a);
-/* gm_ask_deliver - into its box (or away, when that has gone), waking the caller. */
+/* gm_ask_deliver - into its box (or away, when that has gone). gm_wake_boxes - wake the callers that
+ * got something; gives the lock up meanwhile, so that they don't run into it. */
 void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
+void gm_wake_boxes(struct gm_llm *llm);
 
 #endif
