@@ -97,7 +97,8 @@ install_apt() {
 
 # `setup.sh clang` - for `make fuzz` alone; nothing else needs it.
 if [ "${1-}" = clang ]; then
-    command -v clang >/dev/null || install_apt clang libclang-rt-14-dev
+    dpkg -s clang libclang-rt-14-dev libomp-14-dev >/dev/null 2>&1 ||
+        install_apt clang libclang-rt-14-dev libomp-14-dev
     exit 0
 fi
 
