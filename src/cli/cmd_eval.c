@@ -94,7 +94,8 @@ static void warn_counts(const struct gm_eval *e, const struct opts *o, const cha
     struct gm_eval_counts c = gm_eval_posts(e);
     warn(c.posts, c.failed_posts, o->gold, pred);
     if (c.posts && !c.gold_in_image && gm_task_has_image(gm_eval_options(e)->task))
-        GM_LOG(GM_LOG_WARN, "eval", "gold has no regions: every entity counts as not in the image%s",
+        GM_LOG(GM_LOG_WARN, "eval", "gold has no regions: every entity counts as not in the "
+               "image%s",
                o->xml ? "" : "; --xml DIR reads boxes from Pascal VOC files");
 }
 
@@ -299,7 +300,8 @@ static const struct gm_option options[] = {
     {"task", 0, GM_OPT_CHOICE, offsetof(struct opts, task), "mner", 0, 0,
      "mner|span|eeg|gmner|fmnerg|smner|entail|ccks",
      "what must be right: ends and type (mner), ends (span), entity and box (eeg), with the type "
-     "(gmner), the fine type (fmnerg), masks (smner), each box by name (ccks); entail: in the image"},
+     "(gmner), the fine type (fmnerg), masks (smner), each box by name (ccks); entail: in the "
+     "image"},
     {"gold", 0, GM_OPT_STR, offsetof(struct opts, gold), NULL, 0, 0, "FILE",
      "annotated posts in any format that gmner data reads"},
     {"xml", 0, GM_OPT_STR, offsetof(struct opts, xml), NULL, 0, 0, "DIR",

@@ -61,8 +61,9 @@ enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *p
 {
     bool has_texts = !gold->names_only && !pred->names_only;
     if (!has_texts && !by_name)
-        return GM_FAIL(err, GM_EFORMAT, "post %.*s: the %s file names entities without their places in "
-                       "a text; compare it by name: --task gmner with --rule riveg, optimal or ccks",
+        return GM_FAIL(err, GM_EFORMAT, "post %.*s: the %s file names entities without their places "
+                       "in a text; compare it by name: --task gmner with --rule riveg, optimal or "
+                       "ccks",
                        GM_STR_ARG(gold->id), gold->names_only ? "gold" : "prediction");
     *solid = has_texts && !gm_str_eq(gold->text, pred->text);
     if (*solid && !gm_texts_align(gold->text, pred->text))

@@ -59,10 +59,11 @@ void gm_eval_free(struct gm_eval *e); /* NULL-safe */
 
 /* gm_eval_add - count one post; both are borrowed during the call. Texts must be equal, or equal
  * but for white space (raw text against words joined by spaces): ends and names are then compared
- * without it. For rules that go by name, posts of formats that hold names only will do. A predicted post with an `error` counts as predicting what it holds, which may be nothing.
- * Errors: FORMAT naming the post's id (the texts differ; no entities where there must be some:
- * gold without them, or a prediction without them and without an error; broken masks), NOMEM.
- * Nothing is counted then. */
+ * without it. For rules that go by name, posts of formats that hold names only will do. A predicted
+ * post with an `error` counts as predicting what it holds, which may be nothing. Errors: FORMAT
+ * naming the post's id (the texts differ; no entities where there must be some: gold without them,
+ * or a prediction without them and without an error; broken masks), NOMEM. Nothing is counted
+ * then. */
 enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
                            const struct gm_post *pred, struct gm_error *err) GM_NODISCARD;
 

@@ -23,7 +23,8 @@ size_t gm_solid_before(struct gm_solid *s, size_t cp);
 struct gm_str gm_solid_copy(struct gm_arena *a, struct gm_str s);
 
 /* gm_pair_check - whether a prediction can be compared with its gold post at all: see gm_eval_add.
- * *solid: the texts differ in white space. by_name: a post of names only will do. Errors: FORMAT. */
+ * *solid: the texts differ in white space. by_name: posts of names only will do. Errors:
+ * FORMAT. */
 enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *pred, bool by_name,
                              bool *solid, struct gm_error *err) GM_NODISCARD;
 

@@ -41,8 +41,8 @@ static enum gm_status steps(const struct gm_eval *e, struct gm_buf *out, struct 
 {
     enum gm_status st = GM_OK;
     double before = 1;
-    GM_TRY(gm_buf_add_c(out, "\nf1 with all that follows taken as right, and what each step loses\n",
-                        err));
+    GM_TRY(gm_buf_add_c(out, "\nf1 with all that follows taken as right, and what each step "
+                        "loses\n", err));
     for (size_t i = 0; i < gm_eval_steps(e); i++) {
         const char *what;
         double f1 = gm_score_f1(gm_eval_step(e, i, &what));
@@ -139,7 +139,8 @@ static enum gm_status confusion(const struct gm_eval *e, struct gm_buf *out, str
         GM_TRY(gm_buf_printf(out, err, "  %*s%.*s", (int)(width - gm_utf8_count(pred)), "",
                              GM_STR_ARG(pred)));
     }
-    GM_TRY(gm_buf_add_c(out, n_types <= MOST_COLUMNS ? "   (found as)\n" : "  count  found as\n", err));
+    GM_TRY(gm_buf_add_c(out, n_types <= MOST_COLUMNS ? "   (found as)\n" : "  count  found as\n",
+                        err));
     for (size_t i = 0; i <= n_types && n_types <= MOST_COLUMNS; i++)
         GM_TRY(confusion_row(e, i, width, out, err));
     for (size_t i = 0; n_types > MOST_COLUMNS && gm_eval_confusion(e, i, &gold, &pred, &n); i++) {

@@ -88,8 +88,8 @@ struct taking {
 static enum gm_status take_name(struct taking *t, const struct gm_entity *e, struct gm_str *name,
                                 struct gm_error *err)
 {
-    const char *open = t->m->opts->task == GM_TASK_EEG && e->text.n ? memchr(e->text.p, '(', e->text.n)
-                                                                    : NULL;
+    bool cut = t->m->opts->task == GM_TASK_EEG && e->text.n;
+    const char *open = cut ? memchr(e->text.p, '(', e->text.n) : NULL;
     *name = open ? gm_str_sub(e->text, 0, (size_t)(open - e->text.p)) : e->text;
     if (!t->solid || t->m->rule->by_place)
         return GM_OK;

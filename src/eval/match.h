@@ -49,7 +49,7 @@ struct gm_need {
     bool type, image; /* image: both in the image or both not */
     double iou;       /* the least overlap of items in the image; < 0: none asked for */
     bool strict;      /* more than `iou`, not equal */
-    bool boxed_only;  /* leave out predictions that are not in the image: no overlap concerns them */
+    bool boxed_only;  /* leave out predictions that are not in the image: overlaps do not matter */
 };
 
 struct gm_rule_def {
@@ -93,7 +93,7 @@ const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *ne
 bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
              const struct gm_need *need);
 
-/* gm_match_best - as many pairs as possible, one to one (matching.c); the sets' and optimal rule. */
+/* gm_match_best - as many pairs as possible, one to one (matching.c): for all rules but riveg. */
 enum gm_status gm_match_best(struct gm_match *m, const struct gm_need *need,
                              struct gm_error *err) GM_NODISCARD;
 

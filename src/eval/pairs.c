@@ -118,8 +118,8 @@ static enum gm_status spill(struct gm_pairs *p, const struct gm_post *post, stru
         ssize_t k = pwrite(fileno(p->spill), p->blob.p + done, p->blob.n - done,
                            (off_t)(p->spill_end + done));
         if (k < 0 && errno != EINTR)
-            return GM_FAIL(err, GM_EIO, "temporary file for predictions in another order than gold: "
-                           "%s", strerror(errno));
+            return GM_FAIL(err, GM_EIO, "temporary file for predictions in another order than "
+                           "gold: %s", strerror(errno));
         done += k > 0 ? (size_t)k : 0;
     }
     p->spill_end += p->blob.n;

@@ -15,6 +15,7 @@ enum gm_status gm_post_put(const struct gm_post *p, struct gm_buf *out,
 /* gm_post_take - the reverse, from exactly the bytes that gm_post_put made: initialises and fills
  * *p, which the caller clears; on failure it is cleared. The bytes are not needed any more then.
  * Errors: NOMEM. */
-enum gm_status gm_post_take(struct gm_post *p, const char *bytes, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_post_take(struct gm_post *p, const char *bytes,
+                            struct gm_error *err) GM_NODISCARD;
 
 #endif
