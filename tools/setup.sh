@@ -3,7 +3,7 @@
 # with sudo), and pinned PyPI and npm packages, unpacked into .deps/ of this checkout. It installs
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
 # `setup.sh clang` installs the compiler that `make fuzz` needs and does nothing else.
-# $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
+# `setup.sh llm` gets a language model for tests. $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
 set -eu
 cd "$(dirname "$0")/.."
 stamp=.deps/stamps/setup
@@ -100,6 +100,12 @@ if [ "${1-}" = clang ]; then
     dpkg -s clang libclang-rt-14-dev libomp-14-dev >/dev/null 2>&1 ||
         install_apt clang libclang-rt-14-dev libomp-14-dev
     exit 0
+fi
+
+# `setup.sh llm` - a llama.cpp server and a small model into .deps/llm, for tests of the LLM client;
+# the program needs neither.
+if [ "${1-}" = llm ]; then
+    exec python3 tools/packages.py group llm
 fi
 
 case $(uname -sm) in
