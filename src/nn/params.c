@@ -101,8 +101,8 @@ static enum gm_status check_part(const struct gm_param *p, const struct gm_tenso
     bool same = t->rank == p->rank && t->shape[0] == rows && (p->rank == 1 || t->shape[1] == p->shape[1]);
     if (!same)
         return GM_FAIL(err, GM_EMODEL,
-                       "%s: tensor %s has shape [%zu,%zu] (rank %u) where the model's config.json "
-                       "asks for [%zu,%zu] (rank %u)",
+                       "%s: tensor %s has shape [%zu,%zu] (rank %u) where the model's "
+                       "settings ask for [%zu,%zu] (rank %u)",
                        path, name, t->shape[0], t->rank > 1 ? t->shape[1] : 1, t->rank, rows,
                        p->shape[1], p->rank);
     if (t->dtype != GM_F32 && t->dtype != GM_BF16 && t->dtype != GM_F16)
@@ -111,8 +111,8 @@ static enum gm_status check_part(const struct gm_param *p, const struct gm_tenso
     return GM_OK;
 }
 
-static enum gm_status bind_one(struct gm_param *p, const struct gm_safetensors *f,
-                               struct gm_error *err)
+enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
+                             struct gm_error *err)
 {
     struct gm_tensor parts[GM_PARAM_PARTS];
     const char *path = gm_safetensors_path(f);
@@ -148,7 +148,7 @@ enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors 
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < ps->n && st == GM_OK; i++)
         if (!has_values(&ps->p[i]))
-            st = bind_one(&ps->p[i], f, err);
+            st = gm_param_bind(&ps->p[i], f, err);
     return st;
 }
 

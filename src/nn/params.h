@@ -72,10 +72,13 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
  * or type that is not what the model needs, naming file and tensor). */
 enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
                               struct gm_error *err) GM_NODISCARD;
+/* gm_param_bind - the same for one parameter, values or not. */
+enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
+                             struct gm_error *err) GM_NODISCARD;
 /* gm_params_missing - name of the first parameter that still has no values; NULL = complete. */
 const char *gm_params_missing(const struct gm_params *ps);
 
-/* gm_params_init_normal, _zero - values for a new parameter. Errors: NOMEM. */
+/* gm_params_init_normal, _const - values for a new parameter. Errors: NOMEM. */
 enum gm_status gm_params_init_normal(struct gm_params *ps, size_t index, double std,
                                      struct gm_rng *rng, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float value,

@@ -132,8 +132,11 @@ static enum gm_status read_header(struct gm_safetensors *f, struct gm_error *err
                        (unsigned long long)length,
                        length > MAX_HEADER ? "is over the limit of 100 MB"
                                            : "is longer than the file; it may be cut short");
-    GM_TRY(gm_json_parse(&f->header, (struct gm_str){(const char *)f->map.p + 8, (size_t)length},
-                         err));
+    st = gm_json_parse(&f->header, (struct gm_str){(const char *)f->map.p + 8, (size_t)length}, err);
+    if (st == GM_EFORMAT)
+        gm_error_prefix(err, "%s: header", f->path);
+    if (st != GM_OK)
+        return st;
     if (gm_json_kind(f->header) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EFORMAT, "%s: the header is no JSON object", f->path);
     size_t data_bytes = f->map.n - 8 - (size_t)length;
@@ -155,10 +158,8 @@ static enum gm_status read_header(struct gm_safetensors *f, struct gm_error *err
         f->n++;
     }
     qsort(f->entries, f->n, sizeof *f->entries, by_position);
-    return check_holes(f, data_bytes, err);
+    st = check_holes(f, data_bytes, err);
 done:
-    if (st == GM_EFORMAT)
-        gm_error_prefix(err, "%s: header", f->path);
     return st;
 }
 

@@ -67,6 +67,8 @@ void gm_workspace_free(struct gm_workspace *ws)
 static bool add_block(struct gm_workspace *ws, size_t bytes)
 {
     size_t cap = ws->total_bytes / 2 > (size_t)1 << 20 ? ws->total_bytes / 2 : (size_t)1 << 20;
+    if (cap > ws->max_bytes - ws->total_bytes)
+        cap = ws->max_bytes - ws->total_bytes;
     if (cap < bytes)
         cap = bytes;
     if (ws->n_blocks == MAX_BLOCKS || cap > ws->max_bytes - ws->total_bytes)

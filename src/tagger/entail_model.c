@@ -164,13 +164,25 @@ size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *i
            f.type + f.caption;
 }
 
-/* Pieces [from, to) of a text. `marked` is added to the case class within [m0, m1). */
+/* The word that piece i belongs to, by bisection. */
+static size_t word_of(const struct gm_pieced *t, size_t i)
+{
+    size_t low = 0, high = t->n_words;
+    while (high - low > 1) {
+        size_t mid = low + (high - low) / 2;
+        *(t->first[mid] <= i ? &low : &high) = mid;
+    }
+    return low;
+}
+
+/* Pieces [from, to) of a text. Those in [m0, m1) get the case classes of a mention. */
 static enum gm_status add_pieces(struct gm_packer *p, const struct gm_pieced *t, size_t from,
                                  size_t to, uint32_t type, size_t m0, size_t m1,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (size_t w = 0; w < t->n_words && st == GM_OK; w++)
+    size_t w = from < to ? word_of(t, from) : t->n_words;
+    for (; w < t->n_words && t->first[w] < to && st == GM_OK; w++)
         for (size_t i = t->first[w]; i < t->first[w + 1] && st == GM_OK; i++)
             if (i >= from && i < to)
                 st = gm_packer_token(p, (int32_t)t->ids[i], type,

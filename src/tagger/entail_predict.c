@@ -5,8 +5,8 @@
 
 /* The questions in the packer. */
 struct batch {
-    struct gm_arena a;
-    double **visible; /* [n] where each answer goes */
+    struct gm_arena a, post; /* of the batch; of the post that is being asked about */
+    double **visible;        /* [n] where each answer goes */
     size_t n, cap;
 };
 
@@ -19,7 +19,7 @@ static enum gm_status answer(struct gm_entail *e, struct batch *b, struct gm_err
     for (size_t i = 0; i < b->n && st == GM_OK; i++)
         *b->visible[i] = 1 / (1 + exp(-gm_entail_logit(out, i)));
     gm_arena_reset(&b->a);
-    *b = (struct batch){.a = b->a};
+    *b = (struct batch){.a = b->a, .post = b->post};
     gm_packer_reset(&e->packer);
     return st;
 }
@@ -29,7 +29,8 @@ static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_p
 {
     enum gm_status st = GM_OK;
     struct gm_entail_input *inputs;
-    GM_TRY(gm_entail_inputs(e, p, tmp, &b->a, &inputs, err));
+    gm_arena_reset(&b->post);
+    GM_TRY(gm_entail_inputs(e, p, tmp, &b->post, &inputs, err));
     for (size_t i = 0; i < p->n_entities; i++) {
         if (inputs[i].first == inputs[i].end) {
             p->entities[i].visible = 0; /* no word, nothing to see */
@@ -38,6 +39,8 @@ static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_p
         GM_TRY(GM_ARENA_GROW(&b->a, b->visible, b->n, b->cap, err));
         b->visible[b->n++] = &p->entities[i].visible;
         GM_TRY(gm_entail_add(e, &inputs[i], true, err));
+        if (e->packer.n_tokens >= e->batch_tokens)
+            GM_TRY(answer(e, b, err));
     }
 done:
     return st;
@@ -50,18 +53,16 @@ enum gm_status gm_entail_predict(struct gm_entail *e, struct gm_post **posts, si
     struct batch b = {0};
     struct gm_pieces tmp;
     gm_arena_init(&b.a, 0);
+    gm_arena_init(&b.post, 0);
     gm_pieces_init(&tmp);
     gm_packer_reset(&e->packer);
-    for (size_t i = 0; i < n; i++) {
-        if (posts[i]->error.stage.n || posts[i]->image.n == 0 || posts[i]->n_entities == 0)
-            continue;
-        GM_TRY(ask_post(e, &b, posts[i], &tmp, err));
-        if (e->packer.n_tokens >= e->batch_tokens)
-            GM_TRY(answer(e, &b, err));
-    }
+    for (size_t i = 0; i < n; i++)
+        if (!posts[i]->error.stage.n && posts[i]->image.n && posts[i]->n_entities)
+            GM_TRY(ask_post(e, &b, posts[i], &tmp, err));
     st = answer(e, &b, err);
 done:
     gm_pieces_clear(&tmp);
     gm_arena_clear(&b.a);
+    gm_arena_clear(&b.post);
     return st;
 }

@@ -42,7 +42,8 @@ static enum gm_status add_post(struct entail_run *run, struct questions *q, stru
     enum gm_status st = GM_OK;
     struct gm_entail_input *inputs;
     GM_TRY(gm_post_add_boxes(p, run->o->xml, err));
-    p->caption = gm_captions_get(captions, p->id);
+    if (captions)
+        p->caption = gm_captions_get(captions, p->id);
     GM_TRY(gm_entail_inputs(run->e, p, tmp, &q->arena, &inputs, err));
     for (size_t i = 0; i < p->n_entities; i++) {
         if (inputs[i].first == inputs[i].end)
@@ -71,6 +72,11 @@ static enum gm_status questions_read(struct entail_run *run, struct questions *q
         GM_TRY(add_post(run, q, &posts.items[i], captions, &tmp, err));
     if (q->n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no entities", path);
+    else if (q->n_visible == 0 || q->n_visible == q->n)
+        st = GM_FAIL(err, GM_EFORMAT,
+                     "%s: %s of its %zu entities has a box in %s, so there is nothing to tell apart; "
+                     "is that the folder of these posts' XML files?",
+                     path, q->n_visible ? "each" : "none", q->n, run->o->xml);
 done:
     gm_pieces_clear(&tmp);
     gm_captions_free(captions);

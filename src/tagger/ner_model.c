@@ -74,6 +74,8 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
         return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);
     if (!gm_json_str(gm_json_get(net->settings, "scheme"), &scheme) || n == 0)
         return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing", net->dir);
+    if (!gm_str_eq_c(scheme, "bio") && !gm_str_eq_c(scheme, "bioes"))
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"scheme\" must be bio or bioes", net->dir);
     l->scheme = gm_str_eq_c(scheme, "bioes") ? GM_TAGS_BIOES : GM_TAGS_BIO;
     for (size_t i = 0; i < n; i++) {
         uint32_t id;
@@ -84,6 +86,23 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
             return st;
     }
     return GM_OK;
+}
+
+/* Training may go on from a trained tagger only where its head means the same labels. */
+static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *err)
+{
+    struct gm_ner_labels have = {0};
+    const struct gm_labels *want = &t->labels.types;
+    enum gm_status st = labels_read(&have, &t->net, err);
+    bool same = st == GM_OK && have.scheme == t->labels.scheme && have.types.n == want->n;
+    for (uint32_t i = 0; same && i < want->n; i++)
+        same = gm_str_eq(gm_labels_at(&have.types, i), gm_labels_at(want, i));
+    if (st == GM_OK && !same)
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: a trained tagger whose types or scheme are not those of the training data; "
+                     "start from a plain encoder", t->net.dir);
+    gm_ner_labels_clear(&have);
+    return st;
 }
 
 static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
@@ -141,6 +160,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     if (!o->labels)
         GM_TRY(labels_read(&t->labels, &t->net, err));
+    else if (t->net.settings)
+        GM_TRY(check_labels(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
     GM_TRY(add_head(t, err));
     GM_TRY(gm_net_bind(&t->net, err));

@@ -33,7 +33,7 @@ uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
 struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
 
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
- * settings; set = a new head for a plain encoder directory. The tagger takes labels over.
+ * settings; set = a new head for a plain encoder directory, or what a trained one must have. The tagger takes labels over.
  * `seed` initialises a new head; frozen: the word embeddings are not trained. */
 struct gm_ner_open {
     const char *dir, *precision;

@@ -30,6 +30,21 @@ struct ner_run {
 
 /* ---- examples ---- */
 
+/* Labels of a part of an entity that is too long for one sequence, as an entity of its own. */
+static void close_part(const struct gm_ner_labels *l, uint16_t *labels, size_t n)
+{
+    struct gm_tag first = gm_ner_tag(l, labels[0]);
+    if (first.prefix == 'I' || first.prefix == 'E') {
+        first.prefix = first.prefix == 'I' ? 'B' : 'S';
+        labels[0] = gm_ner_label(l, first);
+    }
+    struct gm_tag last = gm_ner_tag(l, labels[n - 1]);
+    if (l->scheme == GM_TAGS_BIOES && (last.prefix == 'B' || last.prefix == 'I')) {
+        last.prefix = last.prefix == 'I' ? 'E' : 'S';
+        labels[n - 1] = gm_ner_label(l, last);
+    }
+}
+
 static enum gm_status add_example(struct ner_run *run, const struct gm_pieced *t,
                                   const struct gm_pieced *context, const uint16_t *gold, size_t from,
                                   size_t to, struct gm_error *err)
@@ -43,8 +58,8 @@ static enum gm_status add_example(struct ner_run *run, const struct gm_pieced *t
     GM_TRY(first && labels ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t w = 0; w <= n; w++)
         first[w] = t->first[from + w] - t->first[from];
-    if (n)
-        memcpy(labels, gold + from, n * sizeof *labels);
+    memcpy(labels, gold + from, n * sizeof *labels);
+    close_part(&run->t->labels, labels, n);
     run->examples[run->n_examples++] = (struct example){
         {n, t->ids + t->first[from], first, t->cases + from}, *context, labels};
 done:
@@ -57,8 +72,8 @@ static bool is_inside(const struct gm_ner_labels *l, uint16_t label)
     return c == 'I' || c == 'E';
 }
 
-/* A post as examples: one, or several of as many words as the encoder takes, never cut within an
- * entity. */
+/* A post as examples: one, or several of as many words as the encoder takes, cut within an entity
+ * only where that is longer. */
 static enum gm_status add_post(struct ner_run *run, const struct gm_pieced *t,
                                const struct gm_pieced *context, const uint16_t *gold,
                                struct gm_error *err)
@@ -293,6 +308,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     if (o->dev) {
         GM_TRY(gm_posts_read(&run.gold, o->dev, err));
         GM_TRY(gm_posts_read(&run.pred, o->dev, err));
+        GM_TRY(run.gold.n ? GM_OK : GM_FAIL(err, GM_EFORMAT, "%s: no posts to evaluate on", o->dev));
     }
     st = collect_types(&labels, &train, o, err);
     if (st != GM_OK) {

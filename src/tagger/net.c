@@ -36,6 +36,7 @@ static enum gm_status read_settings(struct gm_net *net, const char *task, struct
     enum gm_status st = GM_OK;
     const char *path;
     struct gm_str have = {0};
+    long long format = 0;
     GM_TRY(path_in(net, "gmner.json", &path, err));
     if (!gm_is_file(path))
         return GM_OK;
@@ -43,6 +44,9 @@ static enum gm_status read_settings(struct gm_net *net, const char *task, struct
     if (!gm_json_str(gm_json_get(net->settings, "task"), &have) || !gm_str_eq_c(have, task))
         st = GM_FAIL(err, GM_EMODEL, "%s: a model for task \"%.*s\" where one for \"%s\" is needed",
                      path, GM_STR_ARG(have), task);
+    else if (!gm_json_int(gm_json_get(net->settings, "format"), &format) || format != 1)
+        st = GM_FAIL(err, GM_EMODEL, "%s: \"format\" must be 1; another version of gmner wrote it",
+                     path);
 done:
     return st;
 }
@@ -126,7 +130,7 @@ static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base, 
                        "%s: not the weights that %s was trained on; get them with `gmner models get "
                        "%s`",
                        path, net->dir, net->base_name);
-    st = gm_params_bind(&net->params, net->base_weights, err);
+    st = gm_param_bind(&net->params.p[net->enc.word], net->base_weights, err);
 done:
     return st;
 }

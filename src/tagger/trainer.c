@@ -116,21 +116,12 @@ static enum gm_status save_best(struct loop *l, double score, struct gm_error *e
     return st;
 }
 
-/* One line of metrics.jsonl; the file is whole after each epoch. */
-static enum gm_status add_metrics(struct loop *l, struct gm_json *m, double loss, struct gm_error *err)
+/* metrics.jsonl as it stands. */
+static enum gm_status write_metrics(const struct loop *l, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    if (!gm_json_set(m, "epoch", gm_json_new_int((long long)l->epoch)) ||
-        !gm_json_set(m, "step", gm_json_new_int((long long)l->step)) ||
-        !gm_json_set(m, "loss", gm_json_new_num(loss)) ||
-        !gm_json_set(m, "tokens_per_s", gm_json_new_num(floor(l->tokens_per_s)))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    GM_TRY(gm_json_write(m, false, &l->metrics, err));
-    GM_TRY(gm_buf_add_c(&l->metrics, "\n", err));
     GM_TRY(gm_mkdirs(l->o->out, err));
     const char *path = gm_path_join(&a, l->o->out, "metrics.jsonl");
     GM_TRY(path ? gm_file_write(path, gm_buf_str(&l->metrics), err)
@@ -140,10 +131,29 @@ done:
     return st;
 }
 
+/* One more line of metrics.jsonl; the file is whole after each epoch. */
+static enum gm_status add_metrics(struct loop *l, struct gm_json *m, double loss, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (!gm_json_set(m, "epoch", gm_json_new_int((long long)l->epoch)) ||
+        !gm_json_set(m, "step", gm_json_new_int((long long)l->step)) ||
+        !gm_json_set(m, "loss", gm_json_new_num(loss)) ||
+        !gm_json_set(m, "tokens_per_s", gm_json_new_num(floor(l->tokens_per_s)))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_json_write(m, false, &l->metrics, err));
+    GM_TRY(gm_buf_add_c(&l->metrics, "\n", err));
+    st = write_metrics(l, err);
+done:
+    return st;
+}
+
 static enum gm_status run_epochs(struct loop *l, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *m = NULL;
+    GM_TRY(write_metrics(l, err)); /* an output that can't be written shows now, not hours later */
     for (l->epoch = 1; l->epoch <= l->o->epochs; l->epoch++) {
         double loss, score = (double)l->epoch, start = gm_clock_s();
         char text[256] = "";

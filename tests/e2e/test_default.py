@@ -1,10 +1,12 @@
 """The program as it comes: default recipe, shipped models, demo posts, hostile posts."""
 import json
 import os
+import shutil
 import subprocess
 import time
 
 import gm
+import tiny_model
 
 PHOTOS = os.path.join(gm.HOME, ".deps", "photos")
 TWEET = "Rear Admiral Grace Hopper of the US Navy, who gave us the first compiler."
@@ -31,7 +33,6 @@ def test_text_needs_no_vision():
             os.makedirs(os.path.dirname(d / name), exist_ok=True)
             if os.path.exists(os.path.join(gm.HOME, name)):
                 os.symlink(os.path.join(gm.HOME, name), d / name)
-        import shutil
         program = shutil.copy(gm.PROGRAM, os.path.dirname(d.write("build/.keep", "")))
         env = {"GMNER_HOME": d.path, "GMNER_MODELS": ""}
         gm.expect_ok(gm.run("predict", "--text", TWEET, env=env, program=program))
@@ -47,6 +48,30 @@ def test_person_in_image():
     box = e["regions"][0]["box"]
     assert e["regions"][0]["label"] == "person" and e["regions"][0]["mask"]["counts"], e
     assert box[2] - box[0] > 300 and box[3] - box[1] > 300, box
+
+
+def test_missing_weights_are_not_taken_from_the_base():
+    """Only the frozen word embeddings come from the base model, whatever else it has."""
+    for missing in ("embeddings.LayerNorm.weight", "encoder.layer.0.output.dense.weight"):
+        with gm.Folder() as d:
+            shutil.copytree(os.path.join(gm.HOME, "models", "ner-default"), d / "model")
+            path = os.path.join(d / "model", "model.safetensors")
+            header, data = tiny_model.read_raw(path)
+            tiny_model.write_tensors(path, {
+                name: (e["dtype"], e["shape"], data[slice(*e["data_offsets"])])
+                for name, e in header.items() if name not in (missing, "__metadata__")})
+            gm.expect(gm.run("predict", "--text", TWEET, "--recipe", "tag", "--tagger", d / "model"), 1,
+                      path, missing, "is missing")
+
+
+def test_many_entities_in_one_post():
+    """Questions of one post are asked in batches of bounded memory, too."""
+    text = "Anna Smith met Bill Gates in London . " * 50
+    post = {"text": text, "image": os.path.join(PHOTOS, "grace_hopper.jpg")}
+    r = gm.expect_ok(gm.run("predict", "-", stdin=json.dumps(post)))
+    entities = r.posts[0]["entities"]
+    assert len(entities) > 100, len(entities)
+    assert all(0 < e["visible"] < 1 for e in entities), entities
 
 
 def test_demo():

@@ -111,6 +111,69 @@ def test_same_result():
     assert gm.expect_ok(tag(posts, "--threads", "1", "--precision", "f32")).out == first
 
 
+def train(d, data, *args, encoder=None, out="model"):
+    """One epoch on `data` (CoNLL, or a list of (words, tags)), into the folder `out` of d."""
+    if not isinstance(data, str):
+        data = "".join("IMGID:1\n" + "".join(f"{w}\t{t}\n" for w, t in zip(words, tags)) + "\n"
+                       for words, tags in data)
+    model()
+    return gm.run("train", "--train", d.write("train.txt", data), "-o", d / out, "--epochs", "1",
+                  "--encoder", encoder or os.path.join(_dir.name, "encoder"), "--precision", "f32", *args)
+
+
+def test_same_weights():
+    """A seed gives the same weights, another one others."""
+    weights = []
+    for seed in ("5", "5", "6"):
+        with gm.Folder() as d:
+            gm.expect_ok(train(d, conll(), "--seed", seed, "--threads", "2"))
+            with open(os.path.join(d / "model", "model.safetensors"), "rb") as f:
+                weights.append(f.read())
+    assert weights[0] == weights[1] and weights[0] != weights[2]
+
+
+def test_an_entity_longer_than_the_encoder_reads():
+    for scheme in ("", "scheme: bioes\n"):
+        with gm.Folder() as d:
+            data = [(["Anna"] * 300, ["B-PER"] + ["I-PER"] * 299)] * 3
+            gm.expect_ok(train(d, data, "--config", d.write("c.yaml", scheme + "lr: 1e-4\n")))
+
+
+def test_training_mistakes():
+    with gm.Folder() as d:
+        gm.expect(train(d, ""), 1, "train.txt: no entities to learn from")
+        gm.expect(train(d, [(["a", "b"], ["O", "O"])]), 1, "train.txt: no entities to learn from")
+        gm.expect(train(d, "IMGID:1\nAnna\tB-PER\nlives\tO\tO\tO\n\n"), 1, "train.txt:3: 4 columns")
+        gm.expect(train(d, "IMGID:1\nAnna\tQ-PER\n\n"), 1, "train.txt:2: \"Q-PER\"")
+        gm.expect(train(d, conll(), "--dev", d / "none.txt"), 1, "none.txt", "No such file")
+        gm.expect(train(d, conll(), "--dev", d.write("dev.txt", "")), 1, "dev.txt: no posts")
+        gm.expect(train(d, conll(), encoder=d / "none"), 1, "none: no such model directory")
+        assert d.names() == ["dev.txt", "train.txt"], d.names()
+
+
+def test_training_output_is_tried_first():
+    with gm.Folder() as d:
+        d.write("a-file", "")
+        r = train(d, conll(), out="a-file")
+        gm.expect(r, 1, "a-file: cannot create the folder")
+        assert "epoch 1" not in r.err, r.err
+
+
+def test_training_goes_on_with_the_same_types_only():
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, conll(), encoder=model()))
+        for types in ("XX", "XX YY"), ("PER", "LOC ORG"):
+            tags = [f"B-{t}" for t in " ".join(types).split()]
+            gm.expect(train(d, [(["Anna"] * len(tags), tags)], encoder=model()), 1, model(), "types")
+
+
+def test_entailment_needs_both_answers():
+    with gm.Folder() as d:
+        os.mkdir(d / "xml")
+        gm.expect(train(d, conll(), "--task", "entail", "--xml", d / "xml"), 1, "train.txt: none of its 120 ",
+                  d / "xml")
+
+
 def test_bad_settings():
     with gm.Folder() as d:
         path = d.write("r.yaml", "name: x\nstages:\n  - stage: tag\n    colour: red\n")
@@ -178,6 +241,17 @@ def with_entry(name_part, **fields):
         header[name].update(fields)
         return header, data, None
     return change
+
+
+def test_settings_of_another_kind():
+    for key, value in (("format", 2), ("scheme", "iob"), ("task", "entail"), ("types", []), ("types", ["PER"])):
+        with Broken() as b:
+            path = os.path.join(b.path, "gmner.json")
+            with open(path, encoding="utf-8") as f:
+                settings = json.load(f)
+            with open(path, "w", encoding="utf-8") as f:
+                json.dump({**settings, key: value}, f)
+            b.expect()
 
 
 def test_truncated_weights():
