@@ -19,8 +19,7 @@ enum gm_format {
     GM_FORMAT_LABELSTUDIO,
     GM_FORMAT_RIVEG,  /* RiVEG's text lines; read alike, written in three shapes */
     GM_FORMAT_RIVEG_PRED,
-    GM_FORMAT_RIVEG_VE,
-    GM_FORMAT_COUNT
+    GM_FORMAT_RIVEG_VE
 };
 
 struct gm_texts;
