@@ -80,8 +80,9 @@ static enum gm_status open_parts(struct part *parts, const char *const *dirs, si
         if (k == 0)
             first_of = of;
         if (!gm_str_eq(of, first_of)) {
-            st = GM_FAIL(err, GM_EARG, "%s is one of %.*s parts and %s one of %.*s; parts of one job "
-                         "are needed", dirs[0], GM_STR_ARG(first_of), dirs[k], GM_STR_ARG(of));
+            st = GM_FAIL(err, GM_EARG,
+                         "%s is one of %.*s parts and %s one of %.*s; parts of one job are needed",
+                         dirs[0], GM_STR_ARG(first_of), dirs[k], GM_STR_ARG(of));
             goto done;
         }
         GM_TRY(get_meta(p, "n_input", a, &number, err));

@@ -133,7 +133,8 @@ static enum gm_status begin_session(struct gm_run *r, const char *recipe, struct
     const struct gm_value arg = GM_VALUE_STR(gm_str(recipe));
     GM_TRY(once(r, "UPDATE session SET how = 'killed' WHERE how = 'running'", NULL, 0, err));
     GM_TRY(once(r,
-                "INSERT INTO session (started, how, recipe) VALUES (datetime('now'), 'running', ?1)",
+                "INSERT INTO session (started, how, recipe) "
+                "VALUES (datetime('now'), 'running', ?1)",
                 &arg, 1, err));
     r->session = gm_store_last_id(r->store);
     GM_TRY(gm_store_exec(r->store, "DELETE FROM output; DELETE FROM meta WHERE key = 'n_input'",

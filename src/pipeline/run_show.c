@@ -125,7 +125,8 @@ static enum gm_status show_stage(struct gm_store *s, long long session, struct g
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(gm_buf_printf(out, err, "  %-8s taken from the store %lld", name, gm_stmt_int(stage, 2)));
+    GM_TRY(gm_buf_printf(out, err, "  %-8s taken from the store %lld", name,
+                         gm_stmt_int(stage, 2)));
     GM_TRY(query(&q, s,
                  "SELECT why, count(*), count(error) FROM result WHERE session = ?1 AND config = "
                  "?2 AND stage = ?3 GROUP BY why ORDER BY 2 DESC",
@@ -155,7 +156,8 @@ static enum gm_status show_stages(struct gm_store *s, long long session, struct 
     struct gm_stmt *q = NULL;
     bool has;
     GM_TRY(query(&q, s,
-                 "SELECT stage, config, reused FROM session_stage WHERE session = ?1 ORDER BY place",
+                 "SELECT stage, config, reused FROM session_stage WHERE session = ?1 "
+                 "ORDER BY place",
                  session, 0, NULL, &has, err));
     while (has) {
         GM_TRY(show_stage(s, session, q, out, err));

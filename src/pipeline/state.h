@@ -1,5 +1,5 @@
-/* state.h - what stages add to a post, as text: exact (numbers read back bit by bit), so that a post
- * put together from stored results goes on just as one that was never stored. The record's own form
+/* state.h - what stages add to a post, as text: exact (numbers read back bit by bit), so that a
+ * post put together from stored results goes on just as one that was never stored. The record's own form
  * (data/record.h) rounds; it is for people. */
 #ifndef GM_PIPELINE_STATE_H
 #define GM_PIPELINE_STATE_H
