@@ -6,6 +6,7 @@
 #include "stages/stage.h"
 
 extern const struct gm_backend gm_backend_tag_native;
+extern const struct gm_backend gm_backend_inform_llm;
 extern const struct gm_backend gm_backend_refine_llm;
 extern const struct gm_backend gm_backend_look_detector;
 extern const struct gm_backend gm_backend_look_llm;

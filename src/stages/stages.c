@@ -10,6 +10,7 @@ static const char *const stage_names[] = {"tag",    "inform", "refine", "look",
 /* In stage order; the first backend of a stage is its embedded default. */
 static const struct gm_backend *const backends[] = {
     &gm_backend_tag_native,
+    &gm_backend_inform_llm,
     &gm_backend_refine_llm,
     &gm_backend_look_detector,
     &gm_backend_look_llm,

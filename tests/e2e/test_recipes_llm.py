@@ -235,6 +235,30 @@ def test_refineg():
             assert (e["type"], e["source"]) == ("LOC", "refine")
 
 
+def test_inform_tags_again():
+    """The knowledge goes into the post, and the second tag pass reads it: the entities lie in the
+    text, never in the knowledge."""
+    if not os.path.exists(os.path.join(gm.HOME, ".deps", "models", "minilm")):
+        raise gm.Skip("no base encoder; `make setup` gets it")
+    text, known = "Eileen Collins flew for NASA", "Eileen Collins is a person. Paris is a city."
+    with tempfile.TemporaryDirectory() as folder, Gold(lambda _: known) as server:
+        path, out = os.path.join(folder, "in.jsonl"), os.path.join(folder, "out.jsonl")
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(json.dumps({"id": "1", "text": text}) + "\n")
+        rec = os.path.join(folder, "r.yaml")
+        with open(rec, "w", encoding="utf-8") as f:
+            f.write("name: i\nstages:\n  - stage: tag\n  - stage: inform\n    tagger: ner-default\n")
+        r = gm.run("predict", path, "-r", rec, "-o", out, "--endpoint", server.url,
+                   env={"GMNER_CACHE": os.path.join(folder, "c.sqlite")})
+        assert r.code == 0, r.err
+        with open(out, encoding="utf-8") as f:
+            post = json.loads(f.readline())
+    assert post["knowledge"] == known and len(server.asked) == 1
+    assert "Knowledge:" in server.asked[0] and "A program found: Eileen Collins" in server.asked[0]
+    assert post["entities"] and all(e["source"] == "inform" for e in post["entities"]), post
+    assert all(text[e["start"]:e["end"]] == e["text"] for e in post["entities"]), post
+
+
 def test_shipped_recipes_whole():
     """From a text and a photo to boxes and masks, with the real tagger."""
     photo = os.path.join(gm.HOME, ".deps", "photos", "astronaut.png")

@@ -303,6 +303,39 @@ static void bad_settings(void **state)
     }
 }
 
+/* The samples come first, the knowledge is kept on one line; without the setting tagger the entities
+ * stay as they are. */
+static void knowledge(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    char settings[120];
+    fill(&p, two_text, two, 2);
+    run("inform", &p, "{{samples}} <<Ann Lee is a  person.\nRome is a city.>>", "{}");
+    assert_true(is(p.knowledge, "Ann Lee is a person. Rome is a city."));
+    assert_int_equal(p.n_entities, 2);
+    assert_true(is(p.entities[0].source, "tag"));
+    gm_post_clear(&p);
+    /* what a sample file says reaches the model: it repeats it */
+    fill(&p, two_text, two, 2);
+    snprintf(settings, sizeof settings, "{\"samples\": \"%s.jsonl\"}", prompt);
+    char file[80];
+    snprintf(file, sizeof file, "%s.jsonl", prompt);
+    assert_int_equal(gm_file_write(file, GM_STR("{\"text\": \"T\", \"knowledge\": \"K\"}\n"), NULL), GM_OK);
+    run("inform", &p, "<<{{samples}}>>", settings);
+    assert_true(is(p.knowledge, "Post: T Knowledge: K"));
+    gm_post_clear(&p);
+    assert_int_equal(gm_file_write(file, GM_STR("{\"text\": \"T\"}\n"), NULL), GM_OK);
+    struct gm_json *j;
+    struct gm_error err;
+    void *self;
+    assert_int_equal(gm_json_parse(&j, gm_str(settings), NULL), GM_OK);
+    assert_int_equal(gm_backend_find("inform", "llm")->open(&self, j, &err), GM_EFORMAT);
+    assert_non_null(strstr(err.msg, ".jsonl:1: a sample needs"));
+    gm_json_free(j);
+    unlink(file);
+}
+
 static int group_setup(void **state)
 {
     (void)state;
@@ -348,6 +381,7 @@ int main(void)
         cmocka_unit_test(corrections),
         cmocka_unit_test(corrections_that_are_refused),
         cmocka_unit_test(confident_posts_are_not_sent),
+        cmocka_unit_test(knowledge),
         cmocka_unit_test(bad_settings),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);

@@ -1,0 +1,258 @@
+/* inform, by an LLM: what a reader should know to understand the post, asked with in-context samples
+ * from a file; then, with the setting tagger, a second tag pass that reads the knowledge behind the
+ * text. Source: the auxiliary knowledge of PGIM and RiVEG (arXiv 2406.07268); the samples are the
+ * same for every post.
+ * The model's words never become entities: the tagger finds them, in the text alone. */
+#include "stages/backends.h"
+#include "stages/llm_stage.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/models.h"
+#include "tagger/tagger.h"
+
+#include <pthread.h>
+
+enum { KNOWLEDGE_MAX_BYTES = 2000, SAMPLES_MAX_BYTES = 1 << 16 };
+
+static const char *const values[] = {"text", "caption", "entities", "samples", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "samples", "tagger", "precision", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .stage = "inform", .prompt = "inform", .values = values, .settings = known, .max_tokens = 300};
+
+struct inform {
+    struct gm_llm_stage base;  /* first: the helpers take a pointer to it */
+    struct gm_buf samples;     /* as they stand in the prompt */
+    struct gm_tagger *tagger;  /* NULL = no second pass */
+    pthread_mutex_t tagging;   /* the tagger does one call at a time */
+};
+
+static void close_inform(void *self)
+{
+    struct inform *f = self;
+    if (!f)
+        return;
+    gm_llm_stage_close(&f->base);
+    gm_buf_clear(&f->samples);
+    gm_tagger_free(f->tagger);
+    pthread_mutex_destroy(&f->tagging);
+    gm_free(f);
+}
+
+/* The file that the settings name, else the one that comes with the program. */
+static enum gm_status samples_path(struct gm_arena *a, const struct gm_json *settings,
+                                   const char **path, struct gm_error *err)
+{
+    struct gm_str own = {NULL, 0};
+    enum gm_status st = gm_settings_str(settings, "samples", &own, err);
+    *path = own.n ? own.p : gm_home_path(a, "prompts/inform_samples.jsonl");
+    if (st == GM_OK && !*path)
+        st = GM_FAIL(err, GM_EIO, "no file prompts/inform_samples.jsonl beside the program");
+    return st;
+}
+
+static enum gm_status add_sample(struct gm_buf *out, struct gm_str line, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *j = NULL;
+    struct gm_str text, caption = {NULL, 0}, knowledge;
+    GM_TRY(gm_json_parse(&j, line, err));
+    (void)gm_json_str(gm_json_get(j, "caption"), &caption);
+    if (!gm_json_str(gm_json_get(j, "text"), &text) ||
+        !gm_json_str(gm_json_get(j, "knowledge"), &knowledge)) {
+        st = GM_FAIL(err, GM_EFORMAT, "a sample needs the texts \"text\" and \"knowledge\"");
+        goto done;
+    }
+    GM_TRY(gm_buf_printf(out, err, "%sPost: %.*s\n", out->n ? "\n" : "", GM_STR_ARG(text)));
+    if (caption.n)
+        GM_TRY(gm_buf_printf(out, err, "Photo: %.*s\n", GM_STR_ARG(caption)));
+    GM_TRY(gm_buf_printf(out, err, "Knowledge: %.*s\n", GM_STR_ARG(knowledge)));
+done:
+    gm_json_free(j);
+    return st;
+}
+
+/* JSON Lines of {"text","caption"?,"knowledge"}. */
+static enum gm_status read_samples(struct gm_buf *out, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_lines *lines = NULL;
+    struct gm_str line;
+    bool has = true;
+    GM_TRY(gm_lines_open(&lines, path, SAMPLES_MAX_BYTES, err));
+    for (;;) {
+        GM_TRY(gm_lines_next(lines, &line, &has, err));
+        if (!has)
+            break;
+        if (!gm_str_trim(line).n)
+            continue;
+        st = add_sample(out, line, err);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", path, gm_lines_number(lines));
+            goto done;
+        }
+    }
+done:
+    gm_lines_free(lines);
+    return st;
+}
+
+static enum gm_status open_tagger(struct inform *f, struct gm_arena *a, const struct gm_json *settings,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str model = {NULL, 0}, precision = GM_STR("auto");
+    const char *dir;
+    GM_TRY(gm_settings_str(settings, "tagger", &model, err));
+    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
+    if (!model.n)
+        goto done;
+    GM_TRY(gm_model_dir(a, model.p, &dir, err));
+    GM_TRY(gm_tagger_load(&f->tagger, dir, &(struct gm_tagger_opts){.precision = precision.p}, err));
+done:
+    return st;
+}
+
+static enum gm_status open_inform(void **self, const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    const char *path;
+    struct inform *f = gm_alloc(1, sizeof *f);
+    *self = NULL;
+    if (!f)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_init(&a, 0);
+    gm_buf_init(&f->samples, SAMPLES_MAX_BYTES);
+    pthread_mutex_init(&f->tagging, NULL);
+    GM_TRY(gm_llm_stage_open(&f->base, &kind, settings, err));
+    GM_TRY(samples_path(&a, settings, &path, err));
+    GM_TRY(read_samples(&f->samples, path, err));
+    GM_TRY(open_tagger(f, &a, settings, err));
+    *self = f;
+    f = NULL;
+done:
+    close_inform(f);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static void use_llm(void *self, struct gm_llm *llm) { ((struct inform *)self)->base.llm = llm; }
+
+static const char *check(void *user, const struct gm_json *value)
+{
+    struct gm_str s;
+    (void)user;
+    return gm_json_str(value, &s) && s.n <= KNOWLEDGE_MAX_BYTES ? NULL : "knowledge that is too long";
+}
+
+static enum gm_status list_entities(const struct gm_post *p, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_entities && st == GM_OK; i++)
+        st = gm_buf_printf(out, err, "%s%.*s", i ? ", " : "", GM_STR_ARG(p->entities[i].text));
+    return st;
+}
+
+/* The second pass: the tagger again, now with the knowledge as context. */
+static enum gm_status tag_again(struct inform *f, struct gm_post *p, struct gm_error *err)
+{
+    struct gm_entity *before = p->entities;
+    size_t n_before = p->n_entities;
+    if (!f->tagger)
+        return GM_OK;
+    p->entities = NULL;
+    p->n_entities = 0;
+    p->has_entities = false;
+    pthread_mutex_lock(&f->tagging);
+    enum gm_status st = gm_tagger_predict(f->tagger, &p, 1, err);
+    pthread_mutex_unlock(&f->tagging);
+    if (st != GM_OK) {
+        p->entities = before;
+        p->n_entities = n_before;
+        p->has_entities = true;
+    }
+    for (size_t i = 0; i < p->n_entities && st == GM_OK; i++)
+        p->entities[i].source = GM_STR("inform");
+    return st;
+}
+
+static enum gm_status take(struct inform *f, struct gm_post *p, const struct gm_llm_reply *r,
+                           struct gm_error *err)
+{
+    struct gm_str text = {NULL, 0};
+    if (r->st == GM_EFORMAT) {
+        gm_llm_reject(f->base.llm, f->base.stage, "no_knowledge");
+        return GM_OK;
+    }
+    (void)gm_json_str(r->value, &text);
+    struct gm_str line = gm_llm_one_line(&p->arena, text);
+    if (!line.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    p->knowledge = line;
+    return tag_again(f, p, err);
+}
+
+static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error *err)
+{
+    struct inform *f = self;
+    enum gm_status st = GM_OK;
+    struct gm_llm_reply r = {0};
+    struct gm_picture picture = {.w = 0};
+    struct gm_error own = {0};
+    struct gm_buf names;
+    if (p->knowledge.n)
+        return tag_again(f, p, err);
+    gm_buf_init(&names, (size_t)4 << 20);
+    if (p->image.n && gm_llm_stage_picture(&f->base, p, &picture, &own) != GM_OK) {
+        gm_post_fail(p, f->base.stage, &own);
+        goto done;
+    }
+    GM_TRY(list_entities(p, &names, err));
+    const struct gm_prompt_value v[] = {{"text", p->text},
+                                        {"caption", p->caption},
+                                        {"entities", gm_buf_str(&names)},
+                                        {"samples", gm_buf_str(&f->samples)}};
+    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check};
+    GM_TRY(gm_llm_stage_ask(&f->base, p->image.n ? &picture : NULL, &q, 1, &r, err));
+    if (!gm_llm_stage_failed(&f->base, p, &r))
+        GM_TRY(take(f, p, &r, err));
+done:
+    gm_llm_reply_clear(&r);
+    gm_picture_clear(&picture);
+    gm_buf_clear(&names);
+    return st;
+}
+
+static enum gm_status run_inform(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_llm_each_post(posts, n, self, inform_post, err);
+}
+
+static enum gm_status fingerprint_inform(const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str model = {NULL, 0};
+    const char *path;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_llm_stage_fingerprint(&kind, settings, out, err));
+    GM_TRY(samples_path(&a, settings, &path, err));
+    GM_TRY(gm_fingerprint_file("samples", path, out, err));
+    GM_TRY(gm_settings_str(settings, "tagger", &model, err));
+    if (model.n)
+        GM_TRY(gm_fingerprint_model(model.p, out, err));
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+const struct gm_backend gm_backend_inform_llm = {.stage = "inform",
+                                                 .name = "llm",
+                                                 .open = open_inform,
+                                                 .run = run_inform,
+                                                 .close = close_inform,
+                                                 .fingerprint = fingerprint_inform,
+                                                 .needs_llm = true,
+                                                 .use_llm = use_llm};
