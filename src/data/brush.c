@@ -18,7 +18,7 @@ static enum gm_status put(struct bit_writer *b, uint32_t value, unsigned n_bits,
                           struct gm_error *err)
 {
     for (unsigned i = n_bits; i-- > 0;) {
-        b->byte = (unsigned char)(b->byte << 1 | (value >> i & 1));
+        b->byte = (unsigned char)((unsigned)b->byte << 1 | (value >> i & 1u));
         if (++b->n < 8)
             continue;
         enum gm_status st = gm_buf_add(b->to, &b->byte, 1, err);

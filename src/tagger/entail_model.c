@@ -143,12 +143,13 @@ static struct fit fit(const struct gm_entail *e, const struct gm_entail_input *i
     size_t room = e->net.enc.config.positions - 4; /* [CLS] and three [SEP] */
     size_t m0 = in->text.first[in->first], m1 = in->text.first[in->end];
     size_t n_text = in->text.first[in->text.n_words];
-    size_t n_mention = smaller(m1 - m0, room / 4);
+    size_t n_mention = smaller(m1 - m0, smaller(room / 4, GM_ENTAIL_TEXT_PIECES / 2));
     f.type = smaller(in->type.n_words ? in->type.first[in->type.n_words] : 0, room / 8);
     if (with_caption && in->caption.n_words)
         f.caption = smaller(in->caption.first[in->caption.n_words],
                             smaller(GM_ENTAIL_CAPTION_PIECES, room / 4));
-    size_t left = room - f.type - f.caption - n_mention; /* the mention stands twice */
+    size_t left = smaller(room - f.type - f.caption - n_mention, /* the mention stands twice */
+                          GM_ENTAIL_TEXT_PIECES);
     size_t before = smaller(m0, (left - n_mention) / 2);
     f.text_from = m0 - before;
     f.text_to = smaller(n_text, f.text_from + left);

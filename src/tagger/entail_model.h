@@ -11,8 +11,10 @@
 #include "tagger/entail.h"
 #include "tagger/pack.h"
 
-/* A caption's first pieces are read, and a text's nearest to the entity. */
+/* The most pieces that are read: of a caption the first ones, of a text those around the entity (a
+ * tweet has fewer; a question about a long text need not cost more). */
 #define GM_ENTAIL_CAPTION_PIECES ((size_t)64)
+#define GM_ENTAIL_TEXT_PIECES ((size_t)192)
 
 struct gm_entail {
     struct gm_net net;

@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-enum { MAX_TYPES = 1000 };
-
 static size_t per_type(const struct gm_ner_labels *l) { return l->scheme == GM_TAGS_BIOES ? 4 : 2; }
 
 uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag)
@@ -68,7 +66,7 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
     const struct gm_json *types = gm_json_get(net->settings, "types");
     struct gm_str s = {0}, scheme = {0};
     size_t n = gm_json_count(types);
-    gm_labels_init(&l->types, MAX_TYPES);
+    gm_labels_init(&l->types, GM_NER_MAX_TYPES);
     gm_arena_init(&l->arena, 0);
     if (!net->settings)
         return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);

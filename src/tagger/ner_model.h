@@ -8,6 +8,8 @@
 #include "tagger/pack.h"
 #include "tagger/tagger.h"
 
+enum { GM_NER_MAX_TYPES = 1000 };
+
 /* Label 0 is O; then for each type B, I (BIO) or B, I, E, S (BIOES). */
 struct gm_ner_labels {
     struct gm_labels types;

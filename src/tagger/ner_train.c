@@ -159,7 +159,7 @@ static enum gm_status collect_types(struct gm_ner_labels *l, const struct gm_pos
     size_t n = 0, cap = 0;
     gm_arena_init(&a, 0);
     *l = (struct gm_ner_labels){.scheme = strcmp(o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO};
-    gm_labels_init(&l->types, 1000);
+    gm_labels_init(&l->types, GM_NER_MAX_TYPES);
     gm_arena_init(&l->arena, 0);
     if (strcmp(o->scheme, "bio") != 0 && strcmp(o->scheme, "bioes") != 0) {
         st = GM_FAIL(err, GM_EARG, "unknown scheme \"%s\": bio or bioes", o->scheme);

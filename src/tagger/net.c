@@ -117,6 +117,10 @@ static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base, 
         !gm_json_str(gm_json_get(base, "fingerprint"), &want))
         return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"base\" needs \"model\" and \"fingerprint\"",
                        net->dir);
+    if (memchr(name.p, '/', name.n))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: base model \"%.*s\" must be a packaged model's name",
+                       net->dir, GM_STR_ARG(name));
     net->base_name = gm_arena_str(&net->arena, name).p;
     GM_TRY(net->base_name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_model_path(&net->arena, net->base_name, "model.safetensors", &path, err));
