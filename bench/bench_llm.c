@@ -112,7 +112,8 @@ int main(int argc, char **argv)
         pthread_join(threads[i], NULL);
     double wall = gm_clock_s() - start;
     cpu = cpu_s() - cpu;
-    printf("{\"posts\": %zu, \"right\": %zu, \"wall_s\": %.3f, \"cpu_s\": %.3f, \"core_share\": %.4f}\n",
+    printf("{\"posts\": %zu, \"right\": %zu, \"wall_s\": %.3f, \"cpu_s\": %.3f, \"core_share\": "
+           "%.4f}\n",
            job.n, atomic_load(&job.done), wall, cpu, cpu / wall);
     gm_llm_free(llm);
     job.backend->close(job.self);

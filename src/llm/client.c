@@ -1,5 +1,5 @@
-/* client.c - the client's thread: what to send when, and what each outcome means. Holds the lock but
- * for the wait. */
+/* client.c - the client's thread: what to send when, and what each outcome means. Holds the lock
+ * but for the wait. */
 #include "llm/llm_internal.h"
 
 #include "base/alloc.h"
@@ -198,7 +198,8 @@ static double send_ready(struct gm_llm *llm, double now)
             next = fmin(next, again->ready_at);
         if (!a)
             break;
-        struct gm_endpoint *ep = gm_endpoint_choose(llm->ep, llm->n_ep, llm->turn, &llm->breaker, now);
+        struct gm_endpoint *ep =
+            gm_endpoint_choose(llm->ep, llm->n_ep, llm->turn, &llm->breaker, now);
         if (!ep) {
             double at = gm_endpoint_next(llm->ep, llm->n_ep, now);
             next = at > now ? fmin(next, at) : next; /* at == now: a probe is under way */
@@ -355,7 +356,8 @@ static void on_busy(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep
     double wait_s = d->retry_after_s > 0 ? d->retry_after_s : backoff(llm, a->tries + 1);
     bool counts = gm_endpoint_cool(ep, a->sent_at, now, wait_s);
     snprintf(text, sizeof text, "%s: status %d, asks to wait %.3g s", ep->name, d->status, wait_s);
-    /* Jitter, or all would start in the same instant; the endpoint's own cool-down does the rest. */
+    /* Jitter, or all would start in the same instant; the endpoint's own cool-down does the rest.
+     */
     try_again(llm, a, counts, wait_s + 0.1 * gm_rng_uniform(&llm->rng), text);
 }
 

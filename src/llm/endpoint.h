@@ -50,7 +50,8 @@ bool gm_endpoint_failed(struct gm_endpoint *e, const struct gm_breaker *b, doubl
  * before the cool-down that is already on began: then it is not the request's fault. */
 bool gm_endpoint_cool(struct gm_endpoint *e, double sent_at, double now, double wait_s);
 
-/* gm_endpoints_dead - the endpoint to blame when all rest and have been failing for dead_s; NULL = not yet. */
+/* gm_endpoints_dead - the endpoint to blame when all rest and have been failing for dead_s; NULL =
+ * not yet. */
 const struct gm_endpoint *gm_endpoints_dead(const struct gm_endpoint *e, size_t n,
                                             const struct gm_breaker *b, double now);
 

@@ -391,7 +391,8 @@ void gm_llm_reject(struct gm_llm *llm, const char *stage, const char *reason)
     pthread_mutex_unlock(&llm->lock);
 }
 
-bool gm_llm_rejected(struct gm_llm *llm, size_t i, const char **stage, const char **reason, size_t *n)
+bool gm_llm_rejected(struct gm_llm *llm, size_t i, const char **stage, const char **reason,
+                     size_t *n)
 {
     pthread_mutex_lock(&llm->lock);
     bool has = i < llm->n_rejects;

@@ -105,7 +105,7 @@ struct gm_llm_reply {
     enum gm_status st;   /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
                             ARG: the server refuses this request; CANCEL: not asked */
     struct gm_error err;
-    bool stopped;        /* the client has stopped: this request was not answered, ask again later */
+    bool stopped; /* the client has stopped: this request was not answered, ask again later */
     struct gm_buf text;      /* the answer's text */
     struct gm_json *value;   /* with a schema and st OK: the answer */
     struct gm_json *logprobs;/* array of tokens, NULL where the server gave none */
@@ -129,7 +129,8 @@ struct gm_llm_stats {
  * Errors: ARG (no endpoint, bad URL, key file that others can read), IO, NET, NOMEM. */
 enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts,
                           struct gm_error *err) GM_NODISCARD;
-/* gm_llm_free - NULL-safe; drops what is in flight, stops local servers. All boxes must be freed. */
+/* gm_llm_free - NULL-safe; drops what is in flight, stops local servers. All boxes must be freed.
+ */
 void gm_llm_free(struct gm_llm *llm);
 
 /* gm_llm_box_new - a place for the replies of one caller. One thread a box at a time. */

@@ -1,5 +1,5 @@
-/* llm_internal.h - the client's insides: llm.c is what callers use, client.c is the thread that does
- * the network work. Everything in struct gm_llm but `http` is guarded by `lock`. */
+/* llm_internal.h - the client's insides: llm.c is what callers use, client.c is the thread that
+ * does the network work. Everything in struct gm_llm but `http` is guarded by `lock`. */
 #ifndef GM_LLM_LLM_INTERNAL_H
 #define GM_LLM_LLM_INTERNAL_H
 
@@ -13,7 +13,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* One request from submit to reply. It is in one place at a time: a queue, the network, or its box. */
+/* One request from submit to reply. It is in one place at a time: a queue, the network, or its box.
+ */
 struct gm_ask {
     struct gm_llm_box *box;      /* NULL: the caller has gone */
     struct gm_ask *next;         /* in a queue, or in the box's list */
@@ -87,8 +88,8 @@ struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */
 /* gm_ask_unlink - take it out of `all`. gm_ask_free - NULL-safe; it must be in no list. */
 void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a);
 void gm_ask_free(struct gm_ask *a);
-/* gm_ask_deliver - into its box (or away, when that has gone). gm_wake_boxes - wake the callers that
- * got something; gives the lock up meanwhile, so that they don't run into it. */
+/* gm_ask_deliver - into its box (or away, when that has gone). gm_wake_boxes - wake the callers
+ * that got something; gives the lock up meanwhile, so that they don't run into it. */
 void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
 void gm_wake_boxes(struct gm_llm *llm);
 

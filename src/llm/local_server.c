@@ -174,8 +174,9 @@ done:
     return st;
 }
 
-enum gm_status gm_local_server_start(struct gm_local_server **out, const char *cmd, const char *gguf,
-                                     size_t slots, double wait_s, struct gm_error *err)
+enum gm_status gm_local_server_start(struct gm_local_server **out, const char *cmd,
+                                     const char *gguf, size_t slots, double wait_s,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     *out = NULL;

@@ -14,8 +14,8 @@ struct gm_local_server;
  * "llama-server". Call it from a thread that lives as long as the server is to. *out is yours.
  * Errors: IO (no such file or command), NET (it ended or never got healthy; the message has the
  * last line it wrote), NOMEM. */
-enum gm_status gm_local_server_start(struct gm_local_server **out, const char *cmd, const char *gguf,
-                                     size_t slots, double wait_s,
+enum gm_status gm_local_server_start(struct gm_local_server **out, const char *cmd,
+                                     const char *gguf, size_t slots, double wait_s,
                                      struct gm_error *err) GM_NODISCARD;
 /* gm_local_server_url - "http://127.0.0.1:N/v1", borrowed. */
 const char *gm_local_server_url(const struct gm_local_server *s);

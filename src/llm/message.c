@@ -40,8 +40,8 @@ static enum gm_status write_part(const struct gm_llm_part *p, struct gm_buf *out
         GM_TRY(write_text(p->bytes, out, err));
         GM_TRY(gm_buf_add_c(out, "}", err));
     } else {
-        GM_TRY(gm_buf_add_c(out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,",
-                            err));
+        GM_TRY(gm_buf_add_c(
+            out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,", err));
         GM_TRY(write_base64(p->bytes, out, err));
         GM_TRY(gm_buf_add_c(out, "\"}}", err));
     }
@@ -164,7 +164,8 @@ enum gm_status gm_llm_read_answer(struct gm_llm_answer *out, struct gm_str body,
         st = GM_FAIL(err, GM_EFORMAT, "the reply has no choices[0].message.content");
         goto done;
     }
-    out->cut = gm_json_str(gm_json_get(choice, "finish_reason"), &why) && gm_str_eq_c(why, "length");
+    out->cut =
+        gm_json_str(gm_json_get(choice, "finish_reason"), &why) && gm_str_eq_c(why, "length");
     out->logprobs = gm_json_get(logprobs, "content");
     out->has_usage = gm_json_get(usage, "prompt_tokens") != NULL;
     out->usage.prompt = token_count(gm_json_get(usage, "prompt_tokens"));
@@ -200,7 +201,8 @@ void gm_llm_server_message(struct gm_str body, const char *key, char *out, size_
     }
     text = gm_str_trim(text);
     /* The key is hidden before the text is cut, or a piece of it could stay. */
-    snprintf(whole, sizeof whole, "%.*s", (int)(text.n < 1000 ? text.n : 1000), text.n ? text.p : "");
+    snprintf(whole, sizeof whole, "%.*s", (int)(text.n < 1000 ? text.n : 1000),
+             text.n ? text.p : "");
     hide_key(whole, key);
     gm_utf8_one_line(whole);
     snprintf(out, cap, "%s", whole);

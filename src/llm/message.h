@@ -14,7 +14,8 @@ struct gm_llm_tail {
     const struct gm_json *schema; /* NULL = no response_format */
 };
 
-/* gm_llm_write_head - append {"model":…,"messages":[…] to out. Errors: FORMAT (not UTF-8), NOMEM. */
+/* gm_llm_write_head - append {"model":…,"messages":[…] to out. Errors: FORMAT (not
+ * UTF-8), NOMEM. */
 enum gm_status gm_llm_write_head(const char *model, const struct gm_llm_message *messages, size_t n,
                                  struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 /* gm_llm_write_tail - append the settings and the last brace. */

@@ -24,7 +24,15 @@ struct gm_prompt {
 };
 
 /* One step through a template. */
-enum token_kind { TOKEN_END, TOKEN_TEXT, TOKEN_VALUE, TOKEN_IMAGE, TOKEN_IF, TOKEN_ENDIF, TOKEN_BAD };
+enum token_kind {
+    TOKEN_END,
+    TOKEN_TEXT,
+    TOKEN_VALUE,
+    TOKEN_IMAGE,
+    TOKEN_IF,
+    TOKEN_ENDIF,
+    TOKEN_BAD
+};
 
 struct token {
     enum token_kind kind;

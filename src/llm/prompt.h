@@ -24,10 +24,10 @@ struct gm_prompt_value {
     struct gm_str text;
 };
 
-/* gm_prompt_load - `which` is the name of a prompt that comes with the program ("expand") or, with a
- * "/" or ending in ".txt", the path of a file of yours; a NAME.txt in $GMNER_PROMPTS goes before the
- * program's. known is the NULL-ended list of the values that the caller gives; one that the file
- * uses and that isn't there is an error. *out is yours.
+/* gm_prompt_load - `which` is the name of a prompt that comes with the program ("expand") or, with
+ * a "/" or ending in ".txt", the path of a file of yours; a NAME.txt in $GMNER_PROMPTS goes before
+ * the program's. known is the NULL-ended list of the values that the caller gives; one that the
+ * file uses and that isn't there is an error. *out is yours.
  * Errors: ARG (no such prompt), FORMAT naming file and line, IO, NOMEM. */
 enum gm_status gm_prompt_load(struct gm_prompt **out, const char *which, const char *const *known,
                               struct gm_error *err) GM_NODISCARD;
@@ -36,8 +36,8 @@ void gm_prompt_free(struct gm_prompt *p); /* NULL-safe */
 /* gm_prompt_version - 64 hex digits, borrowed. */
 const char *gm_prompt_version(const struct gm_prompt *p);
 
-/* gm_prompt_render - the messages with the values filled in; picture (NULL = none) takes the place of
- * {{image}}. All in the arena but the picture's bytes. Errors: NOMEM. */
+/* gm_prompt_render - the messages with the values filled in; picture (NULL = none) takes the place
+ * of {{image}}. All in the arena but the picture's bytes. Errors: NOMEM. */
 enum gm_status gm_prompt_render(const struct gm_prompt *p, struct gm_arena *a,
                                 const struct gm_prompt_value *values, size_t n_values,
                                 const struct gm_llm_part *picture, struct gm_llm_message **out,

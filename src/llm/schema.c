@@ -25,9 +25,10 @@ static bool kind_fits(const char *type, enum gm_json_kind k)
 static bool is_keyword(struct gm_str key)
 {
     static const char *const known[] = {
-        "type",     "properties", "required", "additionalProperties", "items",     "minItems",  "maxItems",
-        "enum",     "minimum",    "maximum",  "minLength",            "maxLength", "title",
-        "description"};
+        "type",    "properties", "required",  "additionalProperties",
+        "items",   "minItems",   "maxItems",  "enum",
+        "minimum", "maximum",    "minLength", "maxLength",
+        "title",   "description"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gm_str_eq_c(key, known[i]))
             return true;

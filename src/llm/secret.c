@@ -30,7 +30,8 @@ static enum gm_status copy_key(char **out, struct gm_str s, const char *from, st
     s = gm_str_trim(s);
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] > '~')
-            return GM_FAIL(err, GM_EARG, "%s: a key is one line of letters, digits and signs", from);
+            return GM_FAIL(err, GM_EARG, "%s: a key is one line of letters, digits and signs",
+                           from);
     if (!s.n)
         return GM_FAIL(err, GM_EARG, "%s: there is no key in it", from);
     if (!(*out = gm_alloc(s.n + 1, 1)))

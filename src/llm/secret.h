@@ -1,4 +1,5 @@
-/* secret.h - the key of a paid service: from the environment or a file that only its owner reads. */
+/* secret.h - the key of a paid service: from the environment or a file that only its owner reads.
+ */
 #ifndef GM_LLM_SECRET_H
 #define GM_LLM_SECRET_H
 

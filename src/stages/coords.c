@@ -16,7 +16,8 @@ bool gm_coords_parse(struct gm_str name, enum gm_coords *out)
 static struct gm_frame grid28(double w, double h, double min_pixels, double max_pixels)
 {
     const double grid = 28;
-    struct gm_frame f = {fmax(grid, nearbyint(w / grid) * grid), fmax(grid, nearbyint(h / grid) * grid)};
+    struct gm_frame f = {fmax(grid, nearbyint(w / grid) * grid),
+                         fmax(grid, nearbyint(h / grid) * grid)};
     if (f.w * f.h > max_pixels) {
         double shrink = sqrt(w * h / max_pixels);
         f.w = fmax(grid, floor(w / shrink / grid) * grid);

@@ -23,17 +23,17 @@ struct gm_frame {
     double w, h; /* the right and lower border in the model's numbers */
 };
 
-/* gm_coords_frame - the frame of a picture sent as w x h pixels. For GRID28 the model's own resizing
- * is repeated: both sides to the nearest multiple of 28 (halves to the even one), then, over
- * max_pixels or under min_pixels, both scaled by one factor and rounded down or up.
- * Source: smart_resize of Qwen2-VL's published image processor. */
+/* gm_coords_frame - the frame of a picture sent as w x h pixels. For GRID28 the model's own
+ * resizing is repeated: both sides to the nearest multiple of 28 (halves to the even one), then,
+ * over max_pixels or under min_pixels, both scaled by one factor and rounded down or up. Source:
+ * smart_resize of Qwen2-VL's published image processor. */
 struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double min_pixels,
                                 double max_pixels);
 
 /* gm_coords_box - box (xmin, ymin, xmax, ymax in the model's numbers) scaled to the original of
  * full_w x full_h pixels and clipped to it. NULL, or the reason why it can't be one: "box_numbers"
- * (not finite), "box_outside" (over a tenth of the frame beyond it: another convention, or made up),
- * "box_empty" (turned around, or nothing left: under one pixel wide or high). */
+ * (not finite), "box_outside" (over a tenth of the frame beyond it: another convention, or made
+ * up), "box_empty" (turned around, or nothing left: under one pixel wide or high). */
 const char *gm_coords_box(const double box[4], struct gm_frame frame, uint32_t full_w,
                           uint32_t full_h, float out[4]);
 

@@ -1,6 +1,6 @@
-/* expand, by an LLM: one short noun phrase an entity that says what it looks like, all entities of a
- * post in one request. Source: entity expansion expressions of RiVEG (arXiv 2406.07268).
- * The answer names entities by number and may neither leave one out nor add one. */
+/* expand, by an LLM: one short noun phrase an entity that says what it looks like, all entities of
+ * a post in one request. Source: entity expansion expressions of RiVEG (arXiv 2406.07268). The
+ * answer names entities by number and may neither leave one out nor add one. */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
@@ -15,11 +15,12 @@ static const struct gm_llm_stage_kind kind = {
     .prompt = "expand",
     .values = values,
     .settings = known,
-    .schema = "{\"type\":\"object\",\"properties\":{\"phrases\":{\"type\":\"array\",\"maxItems\":200,"
-              "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
-              "\"phrase\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":160}},"
-              "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
-              "\"required\":[\"phrases\"],\"additionalProperties\":false}",
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"phrases\":{\"type\":\"array\",\"maxItems\":200,"
+        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+        "\"phrase\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":160}},"
+        "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
+        "\"required\":[\"phrases\"],\"additionalProperties\":false}",
     .max_tokens = 1024,
 };
 
@@ -76,7 +77,8 @@ static enum gm_status list_entities(const struct asked *a, struct gm_arena *aren
     for (size_t i = 0; i < a->n; i++) {
         const struct gm_entity *e = a->e[i];
         struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
-        struct gm_str name = gm_llm_one_line(arena, e->text); /* a line break would start an entity */
+        struct gm_str name =
+            gm_llm_one_line(arena, e->text); /* a line break would start an entity */
         if (!name.p)
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         GM_TRY(gm_buf_printf(out, err, "%s%zu. %.*s (%.*s)", i ? "\n" : "", i + 1, GM_STR_ARG(name),

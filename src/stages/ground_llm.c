@@ -214,7 +214,8 @@ static enum gm_status take(struct ground *g, struct gm_post *p, const struct wor
         if (w->replies[i].st == GM_EFORMAT)
             GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
         else
-            GM_TRY(take_boxes(g, p, w->asked[i], gm_json_get(w->replies[i].value, "boxes"), f, err));
+            GM_TRY(
+                take_boxes(g, p, w->asked[i], gm_json_get(w->replies[i].value, "boxes"), f, err));
     }
 done:
     return st;

@@ -1,8 +1,8 @@
-/* inform, by an LLM: what a reader should know to understand the post, asked with in-context samples
- * from a file; then, with the setting tagger, a second tag pass that reads the knowledge behind the
- * text. Source: the auxiliary knowledge of PGIM and RiVEG (arXiv 2406.07268); the samples are the
- * same for every post.
- * The model's words never become entities: the tagger finds them, in the text alone. */
+/* inform, by an LLM: what a reader should know to understand the post, asked with in-context
+ * samples from a file; then, with the setting tagger, a second tag pass that reads the knowledge
+ * behind the text. Source: the auxiliary knowledge of PGIM and RiVEG (arXiv 2406.07268); the
+ * samples are the same for every post. The model's words never become entities: the tagger finds
+ * them, in the text alone. */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
@@ -97,8 +97,8 @@ done:
     return st;
 }
 
-static enum gm_status open_tagger(struct inform *f, struct gm_arena *a, const struct gm_json *settings,
-                                  struct gm_error *err)
+static enum gm_status open_tagger(struct inform *f, struct gm_arena *a,
+                                  const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str model = {NULL, 0}, precision = GM_STR("auto");
@@ -108,7 +108,8 @@ static enum gm_status open_tagger(struct inform *f, struct gm_arena *a, const st
     if (!model.n)
         goto done;
     GM_TRY(gm_model_dir(a, model.p, &dir, err));
-    GM_TRY(gm_tagger_load(&f->tagger, dir, &(struct gm_tagger_opts){.precision = precision.p}, err));
+    GM_TRY(
+        gm_tagger_load(&f->tagger, dir, &(struct gm_tagger_opts){.precision = precision.p}, err));
 done:
     return st;
 }
@@ -143,10 +144,12 @@ static const char *check(void *user, const struct gm_json *value)
 {
     struct gm_str s;
     (void)user;
-    return gm_json_str(value, &s) && s.n <= KNOWLEDGE_MAX_BYTES ? NULL : "knowledge that is too long";
+    return gm_json_str(value, &s) && s.n <= KNOWLEDGE_MAX_BYTES ? NULL
+                                                                : "knowledge that is too long";
 }
 
-static enum gm_status list_entities(const struct gm_post *p, struct gm_buf *out, struct gm_error *err)
+static enum gm_status list_entities(const struct gm_post *p, struct gm_buf *out,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < p->n_entities && st == GM_OK; i++)

@@ -113,8 +113,8 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_box *bo
                                .logprobs = q->logprobs,
                                .schema = s->schema,
                                .check = q->check};
-    GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages, &r.n_messages,
-                            err));
+    GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages,
+                            &r.n_messages, err));
     r.messages = messages;
     GM_TRY(gm_llm_submit(box, &r, id, err));
 done:

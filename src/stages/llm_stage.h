@@ -67,8 +67,8 @@ struct gm_llm_question {
 /* gm_llm_stage_ask - ask n questions at once and wait for all answers; picture NULL = none.
  * replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
  * OK: each has been answered, or has an error of its own: FORMAT (no answer that fits), NET or ARG
- * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped; the post is to
- * stay as it is. Threads: yes. */
+ * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped; the post is
+ * to stay as it is. Threads: yes. */
 enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_picture *picture,
                                 const struct gm_llm_question *questions, size_t n,
                                 struct gm_llm_reply *replies, struct gm_error *err) GM_NODISCARD;
@@ -78,8 +78,8 @@ enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_pi
 bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
                          const struct gm_llm_reply *r);
 
-/* gm_llm_reject_entity - count an answer about e that can't be used, and note "STAGE_rejected:REASON";
- * both texts outlive the run. */
+/* gm_llm_reject_entity - count an answer about e that can't be used, and note
+ * "STAGE_rejected:REASON"; both texts outlive the run. */
 enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_entity *e, const char *reason,
                                     struct gm_error *err) GM_NODISCARD;

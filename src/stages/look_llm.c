@@ -1,4 +1,5 @@
-/* look, by a multimodal LLM: a caption for a post that has none. Objects are the detector's work. */
+/* look, by a multimodal LLM: a caption for a post that has none. Objects are the detector's work.
+ */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 

@@ -89,8 +89,10 @@ static enum gm_status read_settings(struct refine *r, const struct gm_json *sett
     else if (gm_str_eq_c(measure, "margin"))
         r->measure = BY_MARGIN;
     else
-        st = GM_FAIL(err, GM_EARG, "setting \"measure\" is \"%.*s\"; it must be marginal, entropy or "
-                     "margin", GM_STR_ARG(measure));
+        st = GM_FAIL(err, GM_EARG,
+                     "setting \"measure\" is \"%.*s\"; it must be marginal, entropy or "
+                     "margin",
+                     GM_STR_ARG(measure));
 done:
     return st;
 }
@@ -182,7 +184,8 @@ static bool find_span(struct gm_str text, struct gm_str words, const struct gm_e
         size_t start = gm_utf8_count(gm_str_sub(text, 0, at));
         struct span s = {start, start + n};
         size_t away = start > e->start ? start - e->start : e->start - start;
-        if (!is_whole_words(text, at, at + words.n) || !overlaps(s, e->start, e->end) || away >= best)
+        if (!is_whole_words(text, at, at + words.n) || !overlaps(s, e->start, e->end) ||
+            away >= best)
             continue;
         best = away;
         *out = s;

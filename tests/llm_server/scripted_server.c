@@ -133,9 +133,10 @@ static void script(struct conn *c)
         long number = strtol(p + 2, &end, 10);
         if (end == p + 2 || *end != '.' || used > TEXT_MAX - 200)
             continue;
-        used += (size_t)snprintf(c->answer + used, sizeof c->answer - used,
-                                 "%s{\\\"entity\\\": %ld, \\\"phrase\\\": \\\"a thing number %ld\\\"}",
-                                 n++ ? ", " : "", number, number);
+        used +=
+            (size_t)snprintf(c->answer + used, sizeof c->answer - used,
+                             "%s{\\\"entity\\\": %ld, \\\"phrase\\\": \\\"a thing number %ld\\\"}",
+                             n++ ? ", " : "", number, number);
     }
     snprintf(c->answer + used, sizeof c->answer - used, "]}");
 }
@@ -144,8 +145,9 @@ static void put(struct conn *c, const char *head, const char *body, size_t n_bod
 {
     size_t cap = strlen(head) + n_body + 128;
     c->out = must(malloc(cap));
-    c->n_out = (size_t)snprintf(c->out, cap, "%s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n",
-                                head, stated);
+    c->n_out = (size_t)snprintf(
+        c->out, cap, "%s\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n\r\n", head,
+        stated);
     memcpy(c->out + c->n_out, body, n_body);
     c->n_out += n_body;
     c->at_out = 0;
@@ -159,16 +161,18 @@ static void put_status(struct conn *c, const char *head, const char *text)
     put(c, head, body, (size_t)n, (size_t)n);
 }
 
-/* A whole completion; the two numbers spoil it: bytes left out at the end, and added to the length. */
+/* A whole completion; the two numbers spoil it: bytes left out at the end, and added to the length.
+ */
 static void put_answer(struct conn *c, const char *text, size_t leave_out, long add)
 {
     static char body[TEXT_MAX + 512];
-    int n = snprintf(body, sizeof body,
-                     "{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{"
-                     "\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],\"usage\":{"
-                     "\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu}}",
-                     text, (c->total - c->body_at) / 4, strlen(text) / 4,
-                     (c->total - c->body_at) / 4 + strlen(text) / 4);
+    int n = snprintf(
+        body, sizeof body,
+        "{\"id\":\"x\",\"object\":\"chat.completion\",\"choices\":[{\"index\":0,\"message\":{"
+        "\"role\":\"assistant\",\"content\":\"%s\"},\"finish_reason\":\"stop\"}],\"usage\":{"
+        "\"prompt_tokens\":%zu,\"completion_tokens\":%zu,\"total_tokens\":%zu}}",
+        text, (c->total - c->body_at) / 4, strlen(text) / 4,
+        (c->total - c->body_at) / 4 + strlen(text) / 4);
     put(c, "HTTP/1.1 200 OK", body, (size_t)n - leave_out, (size_t)((long)n + add));
 }
 
@@ -350,7 +354,8 @@ static void accept_all(int listener)
     }
 }
 
-/* What is due: replies whose latency has passed, and queued requests for the slots that they free. */
+/* What is due: replies whose latency has passed, and queued requests for the slots that they free.
+ */
 static void advance(double now)
 {
     for (size_t i = 0; i < CONNS_MAX; i++) {
@@ -462,8 +467,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < CONNS_MAX; i++)
         conns[i].fd = -1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&a, len) < 0 || listen(listener, 512) < 0 ||
-        getsockname(listener, (struct sockaddr *)&a, &len) < 0)
+    if (listener < 0 || bind(listener, (struct sockaddr *)&a, len) < 0 ||
+        listen(listener, 512) < 0 || getsockname(listener, (struct sockaddr *)&a, &len) < 0)
         return usage("cannot listen on 127.0.0.1");
     printf("%d\n", ntohs(a.sin_port));
     fflush(stdout);

@@ -24,7 +24,8 @@ static int server_start(struct server_process *s, const char *args)
     char port[16] = "";
     int in[2], out[2], n = 1;
     snprintf(copy, sizeof copy, "%s", args);
-    for (char *save = NULL, *w = strtok_r(copy, " ", &save); w && n < 15; w = strtok_r(NULL, " ", &save))
+    for (char *save = NULL, *w = strtok_r(copy, " ", &save); w && n < 15;
+         w = strtok_r(NULL, " ", &save))
         argv[n++] = w;
     if (!program || pipe(in) || pipe(out))
         return -1;

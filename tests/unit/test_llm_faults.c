@@ -60,8 +60,9 @@ static void ten_thousand(void **state)
     unlink(log);
     snprintf(args, sizeof args, "--faults 20 --seed 5 --slots 256 --log %s", log);
     assert_int_equal(server_start(&s, args), 0);
-    assert_int_equal(gm_schema_parse(&schema, GM_STR("{\"type\":\"object\",\"properties\":{\"n\":{"
-                                                     "\"type\":\"integer\"}},\"required\":[\"n\"]}"),
+    assert_int_equal(gm_schema_parse(&schema,
+                                     GM_STR("{\"type\":\"object\",\"properties\":{\"n\":{"
+                                            "\"type\":\"integer\"}},\"required\":[\"n\"]}"),
                                      NULL),
                      GM_OK);
     const char *urls[] = {s.url};
@@ -105,8 +106,8 @@ static void ten_thousand(void **state)
         assert_int_equal(times_replied[i], 1);
         twice += times_sent_whole[i] > 1;
     }
-    print_message("ok=%zu failed=%zu sent=%zu retries=%zu reasks=%zu\n", ok, failed, st.sent, st.retries,
-                  st.reasks);
+    print_message("ok=%zu failed=%zu sent=%zu retries=%zu reasks=%zu\n", ok, failed, st.sent,
+                  st.retries, st.reasks);
     assert_int_equal(ok + failed, N);
     assert_int_equal(twice, 0);
     /* a redirect, one fault of 15, is not tried again: 10,000 x 0.2 / 15 = 133 of them */

@@ -76,12 +76,14 @@ static void deep_nesting(void **state)
     assert_string_equal(read_as(text, GM_JSON_TRUNCATED), "(none)");
 }
 
-/* Every cut of a long answer, and every byte of it damaged: an answer or an error, never a crash. */
+/* Every cut of a long answer, and every byte of it damaged: an answer or an error, never a crash.
+ */
 static void cuts_and_damage(void **state)
 {
     (void)state;
-    static const char whole[] = "```json\n{\"boxes\": [{\"label\": \"a 'man'\", \"box\": [1.5, 2, -3, "
-                                "4e2]}, {'label': None, box: [],},], \"u\": \"\\u00e9\\n\"}\n```";
+    static const char whole[] =
+        "```json\n{\"boxes\": [{\"label\": \"a 'man'\", \"box\": [1.5, 2, -3, "
+        "4e2]}, {'label': None, box: [],},], \"u\": \"\\u00e9\\n\"}\n```";
     char text[sizeof whole];
     enum gm_json_care care;
     struct gm_json *j;
@@ -129,8 +131,10 @@ static void schemas(void **state)
     assert_string_equal(fits(BOXES, "{\"boxes\":[{\"label\":\"a\",\"x\":1,\"y\":2}]}"),
                         "$.boxes[0]: has the unknown member \"y\"");
     assert_string_equal(fits(BOXES, "{\"boxes\":[{},{},{}]}"), "$.boxes: has 3 elements");
-    assert_string_equal(fits("{\"type\":\"integer\"}", "1.5"), "$: is a number, not of type integer");
-    assert_string_equal(fits("{\"type\":\"string\",\"maxLength\":2}", "\"\303\251\303\251\""), "yes");
+    assert_string_equal(fits("{\"type\":\"integer\"}", "1.5"),
+                        "$: is a number, not of type integer");
+    assert_string_equal(fits("{\"type\":\"string\",\"maxLength\":2}", "\"\303\251\303\251\""),
+                        "yes");
     assert_string_equal(fits("{\"type\":\"string\",\"minLength\":1}", "\"\""),
                         "$: is 0 characters long");
 }
@@ -158,7 +162,8 @@ static void torture(void **state)
     for (size_t nth = 1; nth < 6; nth++) {
         size_t live = gm_alloc_live();
         gm_alloc_fail_at(nth);
-        enum gm_status st = gm_json_read_tolerant(&j, GM_STR("x {'abc': ['d', 'e'],}"), &care, NULL);
+        enum gm_status st =
+            gm_json_read_tolerant(&j, GM_STR("x {'abc': ['d', 'e'],}"), &care, NULL);
         gm_alloc_fail_at(0);
         assert_true(st == GM_OK || st == GM_ENOMEM);
         if (st == GM_OK)

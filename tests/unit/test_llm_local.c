@@ -36,8 +36,14 @@ static struct gm_llm_reply ask(const char *text, const struct gm_json *schema, b
     uint64_t id;
     const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
     const struct gm_llm_message m = {"user", &part, 1};
-    const struct gm_llm_request q = {.messages = &m, .n_messages = 1, .temperature = 0, .top_p = -1,
-                                     .seed = 1, .max_tokens = 60, .schema = schema, .logprobs = logprobs};
+    const struct gm_llm_request q = {.messages = &m,
+                                     .n_messages = 1,
+                                     .temperature = 0,
+                                     .top_p = -1,
+                                     .seed = 1,
+                                     .max_tokens = 60,
+                                     .schema = schema,
+                                     .logprobs = logprobs};
     assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
     assert_int_equal(gm_llm_submit(box, &q, &id, NULL), GM_OK);
     assert_true(gm_llm_poll(box, 200000, &r));
@@ -74,19 +80,25 @@ static void schemas_in_eight_slots(void **state)
     uint64_t id;
     char text[8][80];
     assert_int_equal(
-        gm_schema_parse(&schema,
-                        GM_STR("{\"type\":\"object\",\"properties\":{\"colour\":{\"type\":\"string\","
-                               "\"enum\":[\"red\",\"green\"]},\"n\":{\"type\":\"integer\"}},"
-                               "\"required\":[\"colour\",\"n\"],\"additionalProperties\":false}"),
-                        NULL),
+        gm_schema_parse(
+            &schema,
+            GM_STR("{\"type\":\"object\",\"properties\":{\"colour\":{\"type\":\"string\","
+                   "\"enum\":[\"red\",\"green\"]},\"n\":{\"type\":\"integer\"}},"
+                   "\"required\":[\"colour\",\"n\"],\"additionalProperties\":false}"),
+            NULL),
         GM_OK);
     assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 8; i++) {
         snprintf(text[i], sizeof text[i], "Name a colour and the number %d, as JSON.", i);
         const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text[i])};
         const struct gm_llm_message m = {"user", &part, 1};
-        const struct gm_llm_request q = {.messages = &m, .n_messages = 1, .temperature = 0,
-                                         .top_p = -1, .seed = 1, .max_tokens = 40, .schema = schema};
+        const struct gm_llm_request q = {.messages = &m,
+                                         .n_messages = 1,
+                                         .temperature = 0,
+                                         .top_p = -1,
+                                         .seed = 1,
+                                         .max_tokens = 40,
+                                         .schema = schema};
         assert_int_equal(gm_llm_submit(box, &q, &id, NULL), GM_OK);
     }
     size_t ok = 0;
@@ -102,15 +114,16 @@ static void schemas_in_eight_slots(void **state)
     gm_json_free(schema);
 }
 
-/* A picture for a model that sees none: the server's error, told once and not tried again. */
+/* A picture for a model that sees none: llama.cpp says 500, which is tried again, and then told. */
 static void picture_is_refused(void **state)
 {
     (void)state;
     struct gm_llm_box *box;
     struct gm_llm_reply r;
     uint64_t id;
-    const struct gm_llm_part parts[] = {{.kind = GM_LLM_TEXT, .bytes = GM_STR("What is this?")},
-                                        {.kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377\331"), .w = 1, .h = 1}};
+    const struct gm_llm_part parts[] = {
+        {.kind = GM_LLM_TEXT, .bytes = GM_STR("What is this?")},
+        {.kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377\331"), .w = 1, .h = 1}};
     const struct gm_llm_message m = {"user", parts, 2};
     const struct gm_llm_request q = {.messages = &m, .n_messages = 1, .temperature = 0, .top_p = -1,
                                      .seed = 1, .max_tokens = 5};
@@ -131,8 +144,8 @@ static void sleep_ms(long ms)
 
 static bool is_alive(pid_t pid) { return kill(pid, 0) == 0 || errno != ESRCH; }
 
-/* A process of ours that starts a server and is killed by force: the server ends too. The command is
- * a little shell script that tells its own process id and is healthy never. */
+/* A process of ours that starts a server and is killed by force: the server ends too. The command
+ * is a little shell script that tells its own process id and is healthy never. */
 static void server_ends_with_a_killed_parent(void **state)
 {
     (void)state;
@@ -173,10 +186,11 @@ static void command_that_is_missing(void **state)
     (void)state;
     struct gm_local_server *s;
     struct gm_error err;
-    assert_int_equal(gm_local_server_start(&s, "no-such-program-here", "tests/llm.cmake", 1, 5, &err),
-                     GM_EIO);
+    assert_int_equal(
+        gm_local_server_start(&s, "no-such-program-here", "tests/llm.cmake", 1, 5, &err), GM_EIO);
     assert_non_null(strstr(err.msg, "--llama-server"));
-    assert_int_equal(gm_local_server_start(&s, "sh -c false", "tests/llm.cmake", 1, 5, &err), GM_ENET);
+    assert_int_equal(gm_local_server_start(&s, "sh -c false", "tests/llm.cmake", 1, 5, &err),
+                     GM_ENET);
     assert_non_null(strstr(err.msg, "ended before it was ready"));
     assert_int_equal(gm_local_server_start(&s, NULL, "/no/such.gguf", 1, 5, &err), GM_EIO);
     assert_int_equal(gm_alloc_live(), 0);
@@ -192,6 +206,7 @@ static int start(void **state)
     o.n_endpoints = 1;
     o.llama_server = command;
     o.in_flight = 8;
+    o.max_tries = 2;
     if (gm_llm_new(&llm, &o, &err) == GM_OK)
         return 0;
     print_error("%s\n", err.msg);

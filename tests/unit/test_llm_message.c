@@ -31,11 +31,12 @@ static void body(void **state)
     gm_buf_init(&b, 10000);
     assert_int_equal(gm_llm_write_head("m", &m, 1, &b, NULL), GM_OK);
     assert_int_equal(gm_llm_write_tail(&tail, &b, NULL), GM_OK);
-    assert_string_equal(b.p, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\\\"\\n\"}],"
-                             "\"max_tokens\":9,\"temperature\":0.5,\"seed\":3,\"logprobs\":true,"
-                             "\"top_logprobs\":5,\"response_format\":{\"type\":\"json_schema\","
-                             "\"json_schema\":{\"name\":\"answer\",\"strict\":true,\"schema\":"
-                             "{\"type\": \"object\"}}}}");
+    assert_string_equal(
+        b.p, "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"a\\\"\\n\"}],"
+             "\"max_tokens\":9,\"temperature\":0.5,\"seed\":3,\"logprobs\":true,"
+             "\"top_logprobs\":5,\"response_format\":{\"type\":\"json_schema\","
+             "\"json_schema\":{\"name\":\"answer\",\"strict\":true,\"schema\":"
+             "{\"type\": \"object\"}}}}");
     gm_buf_clear(&b);
     gm_json_free(schema);
 }
@@ -44,8 +45,12 @@ static void body(void **state)
 static void base64(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"", ""},         {"f", "Zg=="},     {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},  {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    static const char *const cases[][2] = {{"", ""},
+                                           {"f", "Zg=="},
+                                           {"fo", "Zm8="},
+                                           {"foo", "Zm9v"},
+                                           {"foob", "Zm9vYg=="},
+                                           {"fooba", "Zm9vYmE="},
                                            {"foobar", "Zm9vYmFy"}};
     for (size_t i = 0; i < 7; i++) {
         struct gm_buf b;
@@ -64,9 +69,10 @@ static void replies(void **state)
 {
     (void)state;
     struct gm_llm_answer a;
-    const char *good = "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"length\"}],"
-                       "\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
-                       "\"prompt_tokens_details\":{\"cached_tokens\":4}}}";
+    const char *good =
+        "{\"choices\":[{\"message\":{\"content\":\"hi\"},\"finish_reason\":\"length\"}],"
+        "\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":2,"
+        "\"prompt_tokens_details\":{\"cached_tokens\":4}}}";
     assert_int_equal(gm_llm_read_answer(&a, gm_str(good), NULL), GM_OK);
     assert_true(gm_str_eq_c(a.text, "hi") && a.cut && a.has_usage);
     assert_int_equal(a.usage.prompt + a.usage.completion * 10 + a.usage.cached * 100, 425);
@@ -109,8 +115,9 @@ static void messages_without_keys(void **state)
 {
     (void)state;
     char out[60];
-    gm_llm_server_message(GM_STR("{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}"),
-                          "sk-abc123", out, sizeof out);
+    gm_llm_server_message(
+        GM_STR("{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}"),
+        "sk-abc123", out, sizeof out);
     assert_string_equal(out, "Bad key *********! Use another *********");
     gm_llm_server_message(GM_STR("{\"error\":\"plain\"}"), NULL, out, sizeof out);
     assert_string_equal(out, "plain");
@@ -125,8 +132,9 @@ static void messages_without_keys(void **state)
 static void estimates(void **state)
 {
     (void)state;
-    const struct gm_llm_part parts[] = {{.kind = GM_LLM_TEXT, .bytes = GM_STR("12345678")},
-                                        {.kind = GM_LLM_JPEG, .bytes = GM_STR("x"), .w = 280, .h = 280}};
+    const struct gm_llm_part parts[] = {
+        {.kind = GM_LLM_TEXT, .bytes = GM_STR("12345678")},
+        {.kind = GM_LLM_JPEG, .bytes = GM_STR("x"), .w = 280, .h = 280}};
     const struct gm_llm_message m = {"user", parts, 2};
     assert_int_equal(gm_llm_estimate(&m, 1, false), 16 + 16 + 2 + 100 + 64);
     assert_true(gm_llm_estimate(&m, 1, true) > gm_llm_estimate(&m, 1, false));

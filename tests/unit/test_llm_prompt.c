@@ -53,8 +53,10 @@ static void expand_byte_for_byte(void **state)
     const char *body = render(p, v, 3, NULL, &b);
     assert_string_equal(
         strstr(body, "{\"role\":\"assistant\""),
-        "{\"role\":\"assistant\",\"content\":\"{\\\"phrases\\\": [{\\\"entity\\\": 1, \\\"phrase\\\": "
-        "\\\"a woman playing a guitar on stage\\\"}, {\\\"entity\\\": 2, \\\"phrase\\\": \\\"a large "
+        "{\"role\":\"assistant\",\"content\":\"{\\\"phrases\\\": [{\\\"entity\\\": 1, "
+        "\\\"phrase\\\": "
+        "\\\"a woman playing a guitar on stage\\\"}, {\\\"entity\\\": 2, \\\"phrase\\\": \\\"a "
+        "large "
         "stadium full of people\\\"}]}\"},{\"role\":\"user\",\"content\":\"Post: \\\"Ann said "
         "\\\"{{text}}\\\" \\\\ caf\303\251\\\"\\nEntities:\\n1. Ann (PER)\"}]");
     static const char begin[] =
@@ -70,20 +72,24 @@ static void picture_and_conditions(void **state)
     (void)state;
     struct gm_prompt *p;
     struct gm_buf b;
-    const struct gm_llm_part jpeg = {.kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377"), .w = 1, .h = 1};
+    const struct gm_llm_part jpeg = {
+        .kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377"), .w = 1, .h = 1};
     struct gm_prompt_value v[] = {{"text", GM_STR("T")}, {"caption", GM_STR("C")}};
-    assert_int_equal(load(&p, "a comment {{nothing}}\n--- user\nlook {{image}}\n{{text}}{{?caption}} "
-                              "({{caption}}){{/caption}}!\n\n",
+    assert_int_equal(load(&p,
+                          "a comment {{nothing}}\n--- user\nlook {{image}}\n{{text}}{{?caption}} "
+                          "({{caption}}){{/caption}}!\n\n",
                           NULL),
                      GM_OK);
-    assert_string_equal(render(p, v, 2, &jpeg, &b),
-                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
-                        "\"text\",\"text\":\"look \"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
-                        "\"data:image/jpeg;base64,/9j/\"}},{\"type\":\"text\",\"text\":\"\\nT (C)!\"}]}]");
+    assert_string_equal(
+        render(p, v, 2, &jpeg, &b),
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":[{\"type\":"
+        "\"text\",\"text\":\"look \"},{\"type\":\"image_url\",\"image_url\":{\"url\":"
+        "\"data:image/jpeg;base64,/9j/\"}},{\"type\":\"text\",\"text\":\"\\nT (C)!\"}]}]");
     gm_buf_clear(&b);
     v[1].text = GM_STR("");
-    assert_string_equal(render(p, v, 2, NULL, &b),
-                        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"look \\nT!\"}]");
+    assert_string_equal(
+        render(p, v, 2, NULL, &b),
+        "{\"model\":\"m\",\"messages\":[{\"role\":\"user\",\"content\":\"look \\nT!\"}]");
     gm_buf_clear(&b);
     gm_prompt_free(p);
 }

@@ -74,7 +74,8 @@ static void there_and_back(void **state)
                 }
                 assert_null(why);
                 for (int k = 0; k < 4; k++)
-                    assert_true(fabs((double)got[k] - part[k] * (k % 2 ? h : w)) < 1e-3 * (k % 2 ? h : w));
+                    assert_true(fabs((double)got[k] - part[k] * (k % 2 ? h : w)) <
+                                1e-3 * (k % 2 ? h : w));
             }
 }
 
@@ -87,11 +88,13 @@ static void clipped_and_refused(void **state)
     assert_true(got[0] == 0 && got[1] == 0 && got[3] == 777);
     assert_true(fabsf(got[2] - 166.5f) < 1e-4f);
     assert_string_equal(gm_coords_box((double[]){0, 0, 1200, 10}, f, 333, 777, got), "box_outside");
-    assert_string_equal(gm_coords_box((double[]){-200, 0, 10, 10}, f, 333, 777, got), "box_outside");
+    assert_string_equal(gm_coords_box((double[]){-200, 0, 10, 10}, f, 333, 777, got),
+                        "box_outside");
     assert_string_equal(gm_coords_box((double[]){500, 0, 400, 10}, f, 333, 777, got), "box_empty");
     assert_string_equal(gm_coords_box((double[]){5, 5, 5, 5}, f, 333, 777, got), "box_empty");
     assert_string_equal(gm_coords_box((double[]){0, 0, NAN, 10}, f, 333, 777, got), "box_numbers");
-    assert_string_equal(gm_coords_box((double[]){0, 0, INFINITY, 1}, f, 333, 777, got), "box_numbers");
+    assert_string_equal(gm_coords_box((double[]){0, 0, INFINITY, 1}, f, 333, 777, got),
+                        "box_numbers");
 }
 
 /* Pictures are made smaller to the longest side, never larger, and keep their original size. */

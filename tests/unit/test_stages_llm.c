@@ -51,7 +51,8 @@ static void fill(struct gm_post *p, const char *text, const struct row *rows, si
     }
 }
 
-/* Run one stage over one post; `answer` is the user message, settings are JSON without the prompt. */
+/* Run one stage over one post; `answer` is the user message, settings are JSON without the prompt.
+ */
 static void run(const char *stage, struct gm_post *p, const char *user, const char *settings)
 {
     char text[4000];
@@ -130,7 +131,7 @@ static void expressions_that_do_not_fit(void **state)
 {
     (void)state;
     static const char *const answers[] = {
-        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}]}",                      /* one is missing */
+        "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}]}", /* one is missing */
         "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 1, \"phrase\": \"b\"}]}",
         "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 3, \"phrase\": \"b\"}]}",
         "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 2, \"phrase\": \"\"}]}",
@@ -153,8 +154,9 @@ static void expressions_that_do_not_fit(void **state)
 static void entailment(void **state)
 {
     (void)state;
-    static const struct row rows[] = {
-        {"Ann Lee", "PER", 0, -1, "Yes."}, {"Rome", "LOC", 11, -1, "no"}, {"in", "X", 8, -1, "maybe"}};
+    static const struct row rows[] = {{"Ann Lee", "PER", 0, -1, "Yes."},
+                                      {"Rome", "LOC", 11, -1, "no"},
+                                      {"in", "X", 8, -1, "maybe"}};
     struct gm_post p;
     fill(&p, two_text, rows, 3);
     run("entail", &p, "{{image}}<<{{expression}}>>", "{}");
@@ -177,7 +179,8 @@ static void boxes(void **state)
         {"d", "LOC", 0, -1, "{\"boxes\": [[1, 2, 3]]}"}};
     struct gm_post p;
     fill(&p, two_text, rows, 6);
-    run("ground", &p, "{{image}}<<{{expression}}>>", "{\"coords\": \"1000\", \"never\": [\"MISC\"]}");
+    run("ground", &p, "{{image}}<<{{expression}}>>",
+        "{\"coords\": \"1000\", \"never\": [\"MISC\"]}");
     const struct gm_entity *e = p.entities;
     assert_int_equal(e[0].n_regions, 2);
     assert_true(fabsf(e[0].regions[0].box[0] - 200.1f) < 0.01f); /* of 2001 pixels */
@@ -248,9 +251,9 @@ static void corrections_that_are_refused(void **state)
     static const struct {
         const char *text, *type, *reason;
     } cases[] = {
-        {"Ann Lee", "CITY", "unknown_type"}, {"Bob", "PER", "not_in_text"}, {"", "PER", "not_in_text"},
-        {"Rome", "PER", "moved"},            {"nn Lee", "PER", "moved"},
-        {"Ann Lee in Rome", "PER", "overlap"},
+        {"Ann Lee", "CITY", "unknown_type"}, {"Bob", "PER", "not_in_text"},
+        {"", "PER", "not_in_text"},          {"Rome", "PER", "moved"},
+        {"nn Lee", "PER", "moved"},          {"Ann Lee in Rome", "PER", "overlap"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_post p;
@@ -286,9 +289,12 @@ static void bad_settings(void **state)
     static const struct {
         const char *stage, *settings, *part;
     } cases[] = {
-        {"ground", "{\"coords\": \"2\"}", "coords"},     {"ground", "{\"never\": 1}", "never"},
-        {"refine", "{\"measure\": \"x\"}", "measure"},   {"refine", "{\"types\": []}", "types"},
-        {"look", "{\"nonsense\": 1}", "nonsense"},       {"expand", "{\"prompt\": \"nope\"}", "nope"},
+        {"ground", "{\"coords\": \"2\"}", "coords"},
+        {"ground", "{\"never\": 1}", "never"},
+        {"refine", "{\"measure\": \"x\"}", "measure"},
+        {"refine", "{\"types\": []}", "types"},
+        {"look", "{\"nonsense\": 1}", "nonsense"},
+        {"expand", "{\"prompt\": \"nope\"}", "nope"},
         {"entail", "{\"temperature\": 9}", "temperature"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -303,8 +309,8 @@ static void bad_settings(void **state)
     }
 }
 
-/* The samples come first, the knowledge is kept on one line; without the setting tagger the entities
- * stay as they are. */
+/* The samples come first, the knowledge is kept on one line; without the setting tagger the
+ * entities stay as they are. */
 static void knowledge(void **state)
 {
     (void)state;
@@ -321,7 +327,8 @@ static void knowledge(void **state)
     snprintf(settings, sizeof settings, "{\"samples\": \"%s.jsonl\"}", prompt);
     char file[80];
     snprintf(file, sizeof file, "%s.jsonl", prompt);
-    assert_int_equal(gm_file_write(file, GM_STR("{\"text\": \"T\", \"knowledge\": \"K\"}\n"), NULL), GM_OK);
+    assert_int_equal(gm_file_write(file, GM_STR("{\"text\": \"T\", \"knowledge\": \"K\"}\n"), NULL),
+                     GM_OK);
     run("inform", &p, "<<{{samples}}>>", settings);
     assert_true(is(p.knowledge, "Post: T Knowledge: K"));
     gm_post_clear(&p);
