@@ -1,7 +1,7 @@
 /* gmner train: fit a tagger or an entailment classifier. */
 #include "tagger/train.h"
 
-#include "base/log.h"
+#include "base/stop.h"
 #include "base/yaml.h"
 #include "cli/cmd.h"
 
@@ -56,6 +56,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         GM_TRY(gm_train_opts_read(&t, config, o->config, err));
     }
     override(&t, o);
+    gm_stop_catch();
     st = entail ? gm_train_entail(&t, err) : gm_train_ner(&t, err);
 done:
     gm_json_free(config);

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "nn/optim.h"
 
 #include <math.h>
@@ -56,6 +57,9 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
     double scale = schedule(l), norm;
     struct gm_optim opt = gm_optim_default();
     uint64_t seed = gm_hash64(l->o->seed * 0x9e3779b97f4a7c15u + l->step);
+    if (gm_stop_requested())
+        return GM_FAIL(err, GM_ECANCEL, "stopped in epoch %zu; %s", l->epoch,
+                       l->best_epoch ? "the best epoch before it is saved" : "nothing was saved yet");
     enum gm_status st = l->t->step(l->t->self, l->order + from, to - from, seed, loss, err);
     if (st != GM_OK)
         return st;

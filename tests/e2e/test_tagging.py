@@ -4,7 +4,10 @@ import copy
 import json
 import os
 import shutil
+import signal
+import subprocess
 import tempfile
+import time
 
 import gm
 import tiny_model
@@ -57,6 +60,24 @@ def test_learns():
     assert found == [[("Carla", "PER"), ("Rome", "LOC")], [("Anna", "PER"), ("Paris", "LOC")]], found
     for p in r.posts:
         check_offsets(p)
+
+
+def test_stopped_training_leaves_a_whole_model():
+    model()
+    out = os.path.join(_dir.name, "stopped")
+    data, encoder = (os.path.join(_dir.name, n) for n in ("train.txt", "encoder"))
+    p = subprocess.Popen([gm.PROGRAM, "train", "--train", data, "--dev", data, "--encoder", encoder,
+                          "-o", out, "--epochs", "10000", "--lr", "0.005", "--precision", "f32"],
+                         stderr=subprocess.PIPE, text=True)
+    for _ in range(6000):
+        if os.path.exists(os.path.join(out, "gmner.json")) or p.poll() is not None:
+            break
+        time.sleep(0.05)
+    p.send_signal(signal.SIGINT)
+    _, err = p.communicate(timeout=gm.TIMEOUT_S)
+    assert p.returncode == 1 and "stopped in epoch" in err, (p.returncode, err[-500:])
+    assert not [n for n in os.listdir(out) if n.endswith(".tmp")], os.listdir(out)
+    gm.expect_ok(tag([{"text": "Carla visits in Rome ."}], tagger=out))
 
 
 def test_gold_entities_are_replaced():
