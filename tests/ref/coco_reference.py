@@ -19,6 +19,7 @@ from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 
 TYPES = ["PER", "LOC", "ORG"]
+KEPT = 4  # of the 12 sets that were compared: golden files stay under 64 kB
 
 
 def box(rng):
@@ -88,9 +89,9 @@ def main(folder):
         pred = [post(rng, i, "pred", most) for i in range(12)]
         cases.append({"gold": gold, "pred": pred, "ap": average_precision(gold, pred)})
     with open(os.path.join(folder, "coco-ap.json"), "w", encoding="utf-8") as f:
-        f.write("[" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases) + "]\n")
+        f.write("[" + ",\n".join(json.dumps(c, separators=(",", ":")) for c in cases[:KEPT]) + "]\n")
     with open(os.path.join(folder, "coco-masks.txt"), "w", encoding="utf-8") as f:
-        for _ in range(400):
+        for _ in range(300):
             f.write(masks(rng) + "\n")
 
 

@@ -82,7 +82,7 @@ static void test_masks_as_pycocotools(void **state)
         gm_arena_clear(&a);
     }
     fclose(f);
-    assert_int_equal(n, 400);
+    assert_int_equal(n, 300);
 }
 
 int main(void)
