@@ -4,7 +4,6 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
 #include "llm/message.h"
 
 #include <ctype.h>
@@ -16,28 +15,10 @@ static const char *const known[] = {GM_LLM_SETTINGS, NULL};
 static const struct gm_llm_stage_kind kind = {
     .stage = "entail", .prompt = "entail", .values = values, .settings = known, .max_tokens = 8};
 
-static void close_entail(void *self)
-{
-    if (self)
-        gm_llm_stage_close(self);
-    gm_free(self);
-}
-
 static enum gm_status open_entail(void **self, const struct gm_json *settings, struct gm_error *err)
 {
-    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
-    *self = NULL;
-    if (!s)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
-    if (st == GM_OK)
-        *self = s;
-    else
-        close_entail(s);
-    return st;
+    return gm_llm_stage_new(self, &kind, settings, err);
 }
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
 
 /* 1 yes, 0 no, -1 neither: the answer's first word. */
 static int yes_or_no(const struct gm_json *value)
@@ -147,7 +128,7 @@ const struct gm_backend gm_backend_entail_llm = {.stage = "entail",
                                                  .needs_image = true,
                                                  .open = open_entail,
                                                  .run = run_entail,
-                                                 .close = close_entail,
+                                                 .close = gm_llm_stage_delete,
                                                  .fingerprint = fingerprint_entail,
                                                  .needs_llm = true,
-                                                 .use_llm = use_llm};
+                                                 .use_llm = gm_llm_stage_use};

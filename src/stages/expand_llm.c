@@ -4,7 +4,6 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
 
 enum { ENTITIES_MAX = 200 };
 
@@ -24,28 +23,10 @@ static const struct gm_llm_stage_kind kind = {
     .max_tokens = 1024,
 };
 
-static void close_expand(void *self)
-{
-    if (self)
-        gm_llm_stage_close(self);
-    gm_free(self);
-}
-
 static enum gm_status open_expand(void **self, const struct gm_json *settings, struct gm_error *err)
 {
-    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
-    *self = NULL;
-    if (!s)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
-    if (st == GM_OK)
-        *self = s;
-    else
-        close_expand(s);
-    return st;
+    return gm_llm_stage_new(self, &kind, settings, err);
 }
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
 
 /* The entities that are asked for, in order of mention. */
 struct asked {
@@ -159,7 +140,7 @@ const struct gm_backend gm_backend_expand_llm = {.stage = "expand",
                                                  .name = "llm",
                                                  .open = open_expand,
                                                  .run = run_expand,
-                                                 .close = close_expand,
+                                                 .close = gm_llm_stage_delete,
                                                  .fingerprint = fingerprint_expand,
                                                  .needs_llm = true,
-                                                 .use_llm = use_llm};
+                                                 .use_llm = gm_llm_stage_use};

@@ -1,5 +1,7 @@
 #include "stages/llm_stage.h"
 
+#include "base/alloc.h"
+
 #include "base/parallel.h"
 #include "llm/schema.h"
 
@@ -228,3 +230,27 @@ enum gm_status gm_llm_each_post(struct gm_post **posts, size_t n, void *self,
             st = one(self, posts[i], err);
     return st;
 }
+
+enum gm_status gm_llm_stage_new(void **self, const struct gm_llm_stage_kind *kind,
+                                const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
+    *self = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_llm_stage_open(s, kind, settings, err);
+    if (st == GM_OK)
+        *self = s;
+    else
+        gm_llm_stage_delete(s);
+    return st;
+}
+
+void gm_llm_stage_delete(void *self)
+{
+    if (self)
+        gm_llm_stage_close(self);
+    gm_free(self);
+}
+
+void gm_llm_stage_use(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }

@@ -45,6 +45,13 @@ enum gm_status gm_llm_stage_open(struct gm_llm_stage *s, const struct gm_llm_sta
                                  const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
 void gm_llm_stage_close(struct gm_llm_stage *s);
 
+/* gm_llm_stage_new, _delete (NULL-safe), _use - open, close and use_llm of a backend that keeps
+ * nothing besides a struct gm_llm_stage. Errors: those of gm_llm_stage_open. */
+enum gm_status gm_llm_stage_new(void **self, const struct gm_llm_stage_kind *kind,
+                                const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
+void gm_llm_stage_delete(void *self);
+void gm_llm_stage_use(void *self, struct gm_llm *llm);
+
 /* gm_llm_stage_fingerprint - the line "prompt=SHA-256". */
 enum gm_status gm_llm_stage_fingerprint(const struct gm_llm_stage_kind *kind,
                                         const struct gm_json *settings, struct gm_buf *out,

@@ -3,7 +3,6 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
 
 enum { CAPTION_MAX_BYTES = 1000 };
 
@@ -12,28 +11,10 @@ static const char *const known[] = {GM_LLM_SETTINGS, NULL};
 static const struct gm_llm_stage_kind kind = {
     .stage = "look", .prompt = "caption", .values = values, .settings = known, .max_tokens = 120};
 
-static void close_look(void *self)
-{
-    if (self)
-        gm_llm_stage_close(self);
-    gm_free(self);
-}
-
 static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
 {
-    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
-    *self = NULL;
-    if (!s)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(s, &kind, settings, err);
-    if (st == GM_OK)
-        *self = s;
-    else
-        close_look(s);
-    return st;
+    return gm_llm_stage_new(self, &kind, settings, err);
 }
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
 
 static const char *check(void *user, const struct gm_json *value)
 {
@@ -93,7 +74,7 @@ const struct gm_backend gm_backend_look_llm = {.stage = "look",
                                                .needs_image = true,
                                                .open = open_look,
                                                .run = run_look,
-                                               .close = close_look,
+                                               .close = gm_llm_stage_delete,
                                                .fingerprint = fingerprint_look,
                                                .needs_llm = true,
-                                               .use_llm = use_llm};
+                                               .use_llm = gm_llm_stage_use};
