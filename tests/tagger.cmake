@@ -1,1 +1,2 @@
 gm_test(tagger LINK gm_tagger)
+gm_test(tagger_fine LINK gm_tagger)

@@ -52,12 +52,13 @@ done:
     return st;
 }
 
-/* The weights as right operand: packed when the batch repays it. */
+/* The weights as right operand: packed when the batch repays it. In training that goes by the batch
+ * alone, not by what was packed before: a resumed run has to compute the same. */
 static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
                               struct gm_matmul *d, const void **b, struct gm_error *err)
 {
     const void *plain = gm_param_matrix(w, g->dtype);
-    if (rows < PACK_FROM_ROWS && (w->packed_stale || !w->packed)) {
+    if (rows < PACK_FROM_ROWS && (g->training || w->packed_stale || !w->packed)) {
         d->b_layout = GM_B_TRANSPOSED;
         *b = plain;
         return GM_OK;

@@ -72,7 +72,7 @@ void gm_optim_step(struct gm_params *ps, const struct gm_optim *o, size_t t, dou
         if (p->frozen || grad_count(p) == 0)
             continue;
         struct gm_adamw c = {
-            .lr = (float)o->lr[p->group],
+            .lr = (float)o->lr[p->group] * p->lr_scale,
             .beta1 = (float)o->beta1,
             .beta2 = (float)o->beta2,
             .eps = (float)o->eps,

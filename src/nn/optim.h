@@ -9,7 +9,7 @@
 enum { GM_OPTIM_GROUPS = 4 };
 
 struct gm_optim {
-    double lr[GM_OPTIM_GROUPS]; /* of this step, by gm_param.group */
+    double lr[GM_OPTIM_GROUPS]; /* of this step, by gm_param.group; times gm_param.lr_scale */
     double weight_decay;        /* for parameters with .decay */
     double beta1, beta2, eps;
     double clip_norm;           /* the gradients' largest L2 norm over all parameters; 0 = none */

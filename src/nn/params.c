@@ -47,6 +47,7 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
                            .shape = {rows, cols ? cols : 1},
                            .n = n,
                            .decay = kind != GM_VECTOR,
+                           .lr_scale = 1,
                            .packed_stale = true};
     for (size_t k = 0; k < parts; k++) {
         p->names[k] = gm_arena_str(&ps->arena, gm_str(names[k])).p;
@@ -209,7 +210,7 @@ static enum gm_status ready_for_training(struct gm_param *p, struct gm_error *er
     return GM_OK;
 }
 
-static void refresh_w16(struct gm_param *p)
+void gm_param_changed(struct gm_param *p)
 {
     for (size_t i = 0; p->w16 && i < p->n; i++)
         p->w16[i] = gm_bf16_from_f32(p->w[i]);
@@ -233,7 +234,7 @@ enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
             p->w16 = gm_alloc_aligned(p->n, sizeof *p->w16);
             if (!p->w16)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
-            refresh_w16(p);
+            gm_param_changed(p);
             if (!ps->training || p->frozen) {
                 gm_free(p->w);
                 p->w = NULL;
@@ -299,7 +300,7 @@ void gm_param_values(const struct gm_param *p, float *out)
 void gm_param_set(struct gm_param *p, const float *values)
 {
     memcpy(p->w, values, p->n * sizeof *p->w);
-    refresh_w16(p);
+    gm_param_changed(p);
 }
 
 void gm_params_add_grad(struct gm_param *p, const float *d)
@@ -366,7 +367,7 @@ enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum
     for (int vectors = 1; vectors >= 0; vectors--)
         for (size_t i = 0; i < ps->n; i++) {
             const struct gm_param *p = &ps->p[i];
-            if ((p->kind == GM_VECTOR) != vectors ||
+            if ((p->kind == GM_VECTOR) != vectors || p->helper ||
                 (skip_frozen && p->frozen && p->kind == GM_EMBEDDING))
                 continue;
             GM_TRY(export(p, dtype, &blocks[i], tensors + n, names + n, err));

@@ -26,8 +26,10 @@ struct gm_param {
     size_t shape[2]; /* all parts together */
     size_t n;        /* elements */
     unsigned group;  /* learning-rate group */
+    float lr_scale;  /* factor of the group's rate; 1 at first */
     bool decay;      /* weight decay applies */
     bool frozen;
+    bool helper;     /* of use in training only: not saved */
 
     /* Its values. */
     const char *missing;     /* the tensor that the last file lacked */
@@ -99,6 +101,8 @@ float *gm_param_touch(struct gm_param *p, size_t row);
 void gm_param_values(const struct gm_param *p, float *out);
 /* gm_param_set - replace the values (training only): the master copy and what is derived from it. */
 void gm_param_set(struct gm_param *p, const float *values);
+/* gm_param_changed - after p->w was written to: bring what is derived from it up to date. */
+void gm_param_changed(struct gm_param *p);
 
 /* gm_params_add_grad - add d [n] to the gradient of a dense parameter; frozen: nothing. */
 void gm_params_add_grad(struct gm_param *p, const float *d);
@@ -106,8 +110,8 @@ void gm_params_add_grad(struct gm_param *p, const float *d);
 /* gm_params_zero_grad - forget all gradients. */
 void gm_params_zero_grad(struct gm_params *ps);
 
-/* gm_params_save - write all parameters (but frozen embeddings when `skip_frozen`) as safetensors of
- * `dtype`: matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
+/* gm_params_save - write all parameters (but helpers, and frozen embeddings when `skip_frozen`) as
+ * safetensors of `dtype`: matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
 enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
                               bool skip_frozen, const char *const *metadata,
                               struct gm_error *err) GM_NODISCARD;

@@ -30,11 +30,10 @@ static enum gm_status init_head(struct gm_entail *e, uint64_t seed, struct gm_er
 }
 
 enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const char *precision,
-                              bool training, bool freeze_embeddings, uint64_t seed,
-                              struct gm_error *err)
+                              const struct gm_net_tuning *tuning, uint64_t seed, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_net_opts net = {.task = "entail", .precision = precision, .training = training,
+    struct gm_net_opts net = {.task = "entail", .precision = precision, .training = tuning != NULL,
                               .extra_rows = 2 * GM_N_CASES, .extra_name = "case_embeddings.weight"};
     *out = NULL;
     struct gm_entail *e = gm_alloc(1, sizeof *e);
@@ -43,7 +42,7 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     gm_packer_init(&e->packer);
     e->batch_tokens = 4096;
     GM_TRY(gm_net_open(&e->net, dir, &net, err));
-    if (!e->net.settings && !training) {
+    if (!e->net.settings && !tuning) {
         st = GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained classifier", e->net.dir);
         goto done;
     }
@@ -51,8 +50,8 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     GM_TRY(gm_net_bind(&e->net, err));
     if (!e->net.settings)
         GM_TRY(init_head(e, seed, err));
-    if (freeze_embeddings)
-        gm_net_freeze_embeddings(&e->net);
+    if (tuning)
+        GM_TRY(gm_net_tune(&e->net, tuning, err));
     GM_TRY(gm_net_ready(&e->net, &net, err));
     *out = e;
     e = NULL;
@@ -64,7 +63,7 @@ done:
 enum gm_status gm_entail_load(struct gm_entail **out, const char *dir,
                               const struct gm_entail_opts *opts, struct gm_error *err)
 {
-    return gm_entail_open(out, dir, opts ? opts->precision : NULL, false, false, 0, err);
+    return gm_entail_open(out, dir, opts ? opts->precision : NULL, NULL, 0, err);
 }
 
 void gm_entail_free(struct gm_entail *e)

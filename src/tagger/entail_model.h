@@ -31,9 +31,9 @@ struct gm_entail_input {
     struct gm_pieced caption; /* n_words 0 = none */
 };
 
-/* gm_entail_open - load, or start from a plain encoder when it has no head yet. */
+/* gm_entail_open - load; with `tuning` for training, which may start from a plain encoder. */
 enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const char *precision,
-                              bool training, bool freeze_embeddings, uint64_t seed,
+                              const struct gm_net_tuning *tuning, uint64_t seed,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
                               const struct gm_json *training, struct gm_error *err) GM_NODISCARD;

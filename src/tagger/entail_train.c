@@ -92,9 +92,9 @@ static size_t cost(void *self, size_t i)
     return gm_entail_cost(run->e, &run->train.items[i].in, true);
 }
 
-/* Mean binary cross-entropy: loss log(1 + e^-z) for yes, log(1 + e^z) for no; gradient p - y. */
-static enum gm_status step(void *self, const size_t *items, size_t n, uint64_t seed, double *loss,
-                           struct gm_error *err)
+/* Binary cross-entropy: loss log(1 + e^-z) for yes, log(1 + e^z) for no; gradient p - y. */
+static enum gm_status step(void *self, const size_t *items, size_t n, size_t n_all, uint64_t seed,
+                           double *loss, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct entail_run *run = self;
@@ -106,12 +106,11 @@ static enum gm_status step(void *self, const size_t *items, size_t n, uint64_t s
         GM_TRY(gm_entail_add(run->e, &run->train.items[items[i]].in,
                              gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err));
     GM_TRY(gm_entail_forward(run->e, true, seed, &out, &d_out, err));
-    *loss = 0;
     for (size_t i = 0; i < n; i++) {
         bool yes = run->train.items[items[i]].visible;
         double z = gm_entail_logit(out, i), signed_z = yes ? -z : z;
-        *loss += (signed_z > 0 ? signed_z + log1p(exp(-signed_z)) : log1p(exp(signed_z))) / (double)n;
-        float d = (float)((1 / (1 + exp(-z)) - yes) / (double)n);
+        *loss += (signed_z > 0 ? signed_z + log1p(exp(-signed_z)) : log1p(exp(signed_z))) / (double)n_all;
+        float d = (float)((1 / (1 + exp(-z)) - yes) / (double)n_all);
         d_out[4 * i] = d_out[4 * i + 3] = d;
     }
     st = gm_graph_backward(&run->e->net.graph, err);
@@ -185,7 +184,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     struct entail_run run = {.o = o};
     gm_arena_init(&run.train.arena, 0);
     gm_arena_init(&run.dev.arena, 0);
-    GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, true, o->freeze_embeddings, o->seed, err));
+    GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, o->seed, err));
     GM_TRY(questions_read(&run, &run.train, o->train, o->captions, err));
     if (o->dev)
         GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));

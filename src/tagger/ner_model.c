@@ -103,6 +103,24 @@ static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *e
     return st;
 }
 
+/* The same for fine types; helpers are not in the directory. */
+static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err)
+{
+    struct gm_fine have;
+    const struct gm_labels *want = &t->fine.pairs;
+    gm_fine_init(&have);
+    enum gm_status st = gm_fine_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
+    bool same = st == GM_OK && (t->fine.helper || have.pairs.n == want->n);
+    for (uint32_t i = 0; same && !t->fine.helper && i < want->n; i++)
+        same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
+    if (st == GM_OK && !same)
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: a trained tagger whose fine types are not those of the training data; "
+                     "start from a plain encoder", t->net.dir);
+    gm_fine_clear(&have);
+    return st;
+}
+
 static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -119,6 +137,33 @@ static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
     ps->p[t->head_w].decay = true;
 done:
     return st;
+}
+
+/* The head of the fine types, when there are any. */
+static enum gm_status add_fine(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    size_t k = gm_fine_k(&t->fine);
+    if (t->fine.pairs.n == 0)
+        return GM_OK;
+    GM_TRY(gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
+    GM_TRY(gm_params_add(ps, &t->fine.b, GM_VECTOR, k, 0, err, "fine.bias"));
+    ps->p[t->fine.w].group = ps->p[t->fine.b].group = 1;
+    ps->p[t->fine.w].helper = ps->p[t->fine.b].helper = t->fine.helper;
+    ps->p[t->fine.w].decay = true;
+done:
+    return st;
+}
+
+static enum gm_status init_fine(struct gm_tagger *t, uint64_t seed, struct gm_error *err)
+{
+    struct gm_rng rng;
+    if (t->fine.pairs.n == 0)
+        return GM_OK;
+    gm_rng_init(&rng, gm_hash64(seed));
+    enum gm_status st = gm_params_init_normal(&t->net.params, t->fine.w, 0.02, &rng, err);
+    return st == GM_OK ? gm_params_init_const(&t->net.params, t->fine.b, 0, err) : st;
 }
 
 /* New values for what a plain encoder does not have. */
@@ -141,17 +186,23 @@ done:
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_net_opts net = {.task = "ner", .precision = o->precision, .training = o->training,
+    struct gm_net_opts net = {.task = "ner", .precision = o->precision, .training = o->tuning != NULL,
                               .extra_rows = GM_N_CASES, .extra_name = "case_embeddings.weight"};
     *out = NULL;
     struct gm_tagger *t = gm_alloc(1, sizeof *t);
     if (!t) {
         if (o->labels)
             gm_ner_labels_clear(o->labels);
+        if (o->fine)
+            gm_fine_clear(o->fine);
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (o->labels)
         t->labels = *o->labels;
+    if (o->fine)
+        t->fine = *o->fine;
+    else
+        gm_fine_init(&t->fine);
     gm_packer_init(&t->packer);
     gm_arena_init(&t->work, 0);
     t->batch_tokens = 4096;
@@ -160,13 +211,23 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)
         GM_TRY(check_labels(t, err));
+    if (!o->fine)
+        GM_TRY(gm_fine_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
+    else if (t->net.settings)
+        GM_TRY(check_fine(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
     GM_TRY(add_head(t, err));
+    if (!t->fine.helper)
+        GM_TRY(add_fine(t, err));
     GM_TRY(gm_net_bind(&t->net, err));
     if (!t->net.settings)
         GM_TRY(init_head(t, o->seed, err));
-    if (o->freeze_embeddings)
-        gm_net_freeze_embeddings(&t->net);
+    if (t->fine.helper)
+        GM_TRY(add_fine(t, err));
+    if (t->fine.helper || !t->net.settings)
+        GM_TRY(init_fine(t, o->seed, err));
+    if (o->tuning)
+        GM_TRY(gm_net_tune(&t->net, o->tuning, err));
     GM_TRY(gm_net_ready(&t->net, &net, err));
     *out = t;
     t = NULL;
@@ -188,6 +249,7 @@ void gm_tagger_free(struct gm_tagger *t)
         return;
     gm_net_clear(&t->net);
     gm_ner_labels_clear(&t->labels);
+    gm_fine_clear(&t->fine);
     gm_packer_clear(&t->packer);
     gm_arena_clear(&t->work);
     gm_free(t);
@@ -210,6 +272,8 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
         ok = gm_json_set(s, "types", types) && ok;
         types = NULL;
     }
+    if (ok && t->fine.pairs.n && !t->fine.helper)
+        ok = gm_json_set(s, "fine_types", gm_fine_json(&t->fine));
     enum gm_status st = ok ? gm_net_save(&t->net, dir, s, true, err)
                            : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(types);
@@ -264,6 +328,9 @@ enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t see
     GM_TRY(gm_op_mean_rows(g, x, begin, end, *n_rows, &x, err));
     GM_TRY(gm_op_dropout(g, x, t->net.enc.config.hidden_dropout, &x, err));
     GM_TRY(gm_op_head(g, x, *n_rows, t->head_w, t->head_b, emit, d_emit, err));
+    if (t->fine.pairs.n)
+        GM_TRY(gm_op_head(g, x, *n_rows, t->fine.w, t->fine.b, &t->fine.logits, &t->fine.d_logits,
+                          err));
     *seq = to_seq;
     *row += *n_rows;
 done:

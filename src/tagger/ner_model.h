@@ -5,6 +5,7 @@
 
 #include "data/tags.h"
 #include "nn/crf.h"
+#include "tagger/fine.h"
 #include "tagger/pack.h"
 #include "tagger/tagger.h"
 
@@ -23,6 +24,7 @@ struct gm_tagger {
     struct gm_net net;
     struct gm_ner_labels labels;
     size_t head_w, head_b, trans, start, end; /* parameters */
+    struct gm_fine fine;
     struct gm_packer packer;
     struct gm_arena work; /* of one post's decoding */
     size_t batch_tokens;
@@ -35,12 +37,14 @@ uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
 struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
 
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
- * settings; set = a new head for a plain encoder directory, or what a trained one must have. The tagger takes labels over.
- * `seed` initialises a new head; frozen: the word embeddings are not trained. */
+ * settings; set = a new head for a plain encoder directory, or what a trained one must have. The
+ * tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
+ * training; `seed` initialises a new head. */
 struct gm_ner_open {
     const char *dir, *precision;
-    bool training, freeze_embeddings;
+    const struct gm_net_tuning *tuning;
     struct gm_ner_labels *labels;
+    struct gm_fine *fine;
     uint64_t seed;
 };
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
@@ -52,7 +56,7 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
 
 /* gm_ner_emissions - run the encoder and the head over sequences [*seq, …) of t->packer, as many as
  * fit batch_tokens (at least one): *emit [n_rows, k] for rows *row .. *row + n_rows; *d_emit its
- * gradient when training. *seq and *row move on; packer.n_seqs reached = all done. */
+ * gradient when training; where there are fine types t->fine has theirs. *seq and *row move on; packer.n_seqs reached = all done. */
 enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
                                 size_t *row, float **emit, float **d_emit, size_t *n_rows,
                                 struct gm_error *err) GM_NODISCARD;

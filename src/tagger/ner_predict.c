@@ -23,6 +23,7 @@ struct decoded {
     struct gm_crf_lattice lattice;
     const double *max_marginal;     /* [n,k] */
     double score;                   /* of the best path */
+    const float *fine;              /* [n, gm_fine_k] logits; NULL = no fine types */
 };
 
 /* How sure the model is of words [first, end) being this entity. `inside` is the label that would
@@ -73,15 +74,22 @@ static enum gm_status add_entities(struct gm_tagger *t, const struct job *j, con
                                             .uncertainty = uncertainty(d, s, inside),
                                             .source = GM_STR("tag"),
                                             .visible = -1};
+        if (d->fine) {
+            struct gm_str fine = gm_fine_pick(&t->fine, type, d->fine + s->first * gm_fine_k(&t->fine),
+                                              s->end - s->first);
+            p->entities[i].fine_type = gm_arena_str(&p->arena, fine);
+            if (!p->entities[i].fine_type.p)
+                return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        }
         p->entities[i].score = p->entities[i].uncertainty.marginal;
     }
     p->n_entities = n;
     return GM_OK;
 }
 
-/* Entities from the best labels of one post; `emit` are its rows. */
+/* Entities from the best labels of one post; `emit` and `fine` (NULL: no fine types) are its rows. */
 static enum gm_status decode(struct gm_tagger *t, const struct job *j, const float *emit,
-                             struct gm_error *err)
+                             const float *fine, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_crf crf = gm_ner_crf(t);
@@ -105,6 +113,7 @@ static enum gm_status decode(struct gm_tagger *t, const struct job *j, const flo
     if (!most)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     d.best = best;
+    d.fine = fine;
     d.max_marginal = most;
     GM_TRY(gm_crf_max_marginals(&crf, emit, n, most, &t->work, err));
     GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, emit, n, &t->work, err));
@@ -118,18 +127,24 @@ static enum gm_status run_batch(struct gm_tagger *t, struct job **jobs, size_t n
 {
     enum gm_status st = GM_OK;
     const struct gm_packer *p = &t->packer;
-    size_t k = t->labels.k, n_rows, seq = 0, row = 0, bytes;
+    bool has_fine = t->fine.pairs.n > 0 && !t->fine.helper;
+    size_t k = t->labels.k, kf = has_fine ? gm_fine_k(&t->fine) : 0;
+    size_t n_rows, seq = 0, row = 0, bytes;
     float *part, *d_part;
-    float *emit = gm_mul_size(p->n_rows, k * sizeof *emit, &bytes) ? gm_alloc_aligned(bytes, 1) : NULL;
+    float *emit = gm_mul_size(p->n_rows, (k + kf) * sizeof *emit, &bytes)
+                      ? gm_alloc_aligned(bytes, 1) : NULL;
     if (!emit)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    float *fine = has_fine ? emit + p->n_rows * k : NULL;
     while (seq < p->n_seqs) {
         size_t at = row;
         GM_TRY(gm_ner_emissions(t, false, 0, &seq, &row, &part, &d_part, &n_rows, err));
         memcpy(emit + at * k, part, n_rows * k * sizeof *emit);
+        if (fine)
+            memcpy(fine + at * kf, t->fine.logits, n_rows * kf * sizeof *fine);
     }
     for (size_t i = 0; i < n; i++)
-        GM_TRY(decode(t, jobs[i], emit + p->posts[i] * k, err));
+        GM_TRY(decode(t, jobs[i], emit + p->posts[i] * k, fine ? fine + p->posts[i] * kf : NULL, err));
 done:
     gm_free(emit);
     return st;

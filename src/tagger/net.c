@@ -4,7 +4,9 @@
 #include "base/models.h"
 #include "base/sha256.h"
 
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 enum { MAX_JSON = 128 << 20, FINGERPRINT_ROWS = 64 };
 #define WORD_EMBEDDINGS "embeddings.word_embeddings.weight"
@@ -157,7 +159,38 @@ done:
     return st;
 }
 
-void gm_net_freeze_embeddings(struct gm_net *net) { net->params.p[net->enc.word].frozen = true; }
+/* Number of the layer that a parameter belongs to; SIZE_MAX = none. */
+static size_t layer_of(const struct gm_param *p)
+{
+    static const char prefix[] = "encoder.layer.";
+    if (strncmp(p->names[0], prefix, sizeof prefix - 1) != 0)
+        return SIZE_MAX;
+    return strtoul(p->names[0] + sizeof prefix - 1, NULL, 10);
+}
+
+enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, struct gm_error *err)
+{
+    struct gm_encoder_config *c = &net->enc.config;
+    if (t->freeze_layers > c->layers)
+        return GM_FAIL(err, GM_EARG, "freeze_layers: %zu, but %s has %zu layers", t->freeze_layers,
+                       net->dir, c->layers);
+    if (t->hidden_dropout >= 0)
+        c->hidden_dropout = t->hidden_dropout;
+    if (t->attention_dropout >= 0)
+        c->attention_dropout = t->attention_dropout;
+    for (size_t i = 0; i < net->params.n; i++) {
+        struct gm_param *p = &net->params.p[i];
+        size_t layer = layer_of(p);
+        if (layer != SIZE_MAX) {
+            p->frozen = layer < t->freeze_layers;
+            p->lr_scale = (float)pow(t->layer_decay, (double)(c->layers - 1 - layer));
+        } else if (p->group == 0) { /* the embeddings, below all layers */
+            p->lr_scale = (float)pow(t->layer_decay, (double)c->layers);
+        }
+    }
+    net->params.p[net->enc.word].frozen = t->freeze_embeddings;
+    return GM_OK;
+}
 
 enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts, struct gm_error *err)
 {

@@ -29,6 +29,14 @@ struct gm_net {
     struct gm_graph graph;
 };
 
+/* What training may change of the encoder. */
+struct gm_net_tuning {
+    bool freeze_embeddings;    /* word embeddings stay as they are, and are not stored again */
+    size_t freeze_layers;      /* so many of the lowest layers stay as they are */
+    double layer_decay;        /* rate of a layer over that of the layer above it; 1 = all alike */
+    double hidden_dropout, attention_dropout; /* < 0: as config.json says */
+};
+
 struct gm_net_opts {
     const char *task;          /* "ner", "entail": what gmner.json must say */
     const char *precision;     /* auto, f32, bf16; NULL = auto */
@@ -51,8 +59,10 @@ enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err) GM_NODISCARD;
 void gm_net_clear(struct gm_net *net);
 
-/* gm_net_freeze_embeddings - word embeddings stay as they are (before gm_net_ready). */
-void gm_net_freeze_embeddings(struct gm_net *net);
+/* gm_net_tune - set what is frozen, rates and dropout (between gm_net_open and gm_net_ready).
+ * Errors: ARG (more layers to freeze than there are). */
+enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
+                           struct gm_error *err) GM_NODISCARD;
 
 /* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
  * frozen embeddings are left out). Matrices as bf16 when `bf16`, else f32. */

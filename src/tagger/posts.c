@@ -66,3 +66,35 @@ done:
     gm_reader_free(r);
     return st;
 }
+
+enum gm_status gm_posts_index_init(struct gm_posts_index *x, const struct gm_posts *p,
+                                   struct gm_error *err)
+{
+    *x = (struct gm_posts_index){.posts = p};
+    gm_labels_init(&x->texts, p->n);
+    gm_arena_init(&x->arena, 0);
+    x->first = gm_arena_alloc(&x->arena, p->n, sizeof *x->first);
+    if (!x->first)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (uint32_t i = 0, id; i < p->n; i++) {
+        size_t had = x->texts.n;
+        enum gm_status st = gm_labels_add(&x->texts, p->items[i].text, &id, err);
+        if (st != GM_OK)
+            return st;
+        if (x->texts.n > had)
+            x->first[id] = i;
+    }
+    return GM_OK;
+}
+
+void gm_posts_index_clear(struct gm_posts_index *x)
+{
+    gm_labels_clear(&x->texts);
+    gm_arena_clear(&x->arena);
+}
+
+const struct gm_post *gm_posts_index_find(const struct gm_posts_index *x, struct gm_str text)
+{
+    uint32_t id = x->texts.n ? gm_labels_find(&x->texts, text) : GM_LABEL_NONE;
+    return id == GM_LABEL_NONE ? NULL : &x->posts->items[x->first[id]];
+}

@@ -2,8 +2,7 @@
 #ifndef GM_TAGGER_TRAIN_H
 #define GM_TAGGER_TRAIN_H
 
-#include "base/json.h"
-#include "base/status.h"
+#include "tagger/net.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -18,12 +17,19 @@ struct gm_train_opts {
     const char *dev_captions;
     const char *precision;      /* auto, f32, bf16 */
     const char *scheme;         /* ner: bio, bioes */
-    size_t epochs, batch_posts, batch_tokens;
-    double lr, head_lr, crf_lr; /* peak rates of encoder; head and case embeddings; CRF */
-    double warmup;              /* share of the steps; then linear decay to 0 */
+    const char *fine;           /* ner: the training posts with fine types, as helper; NULL = none */
+    double fine_weight;         /* ner: of the fine types' loss; 0 = fine types are not looked at */
+    size_t epochs;
+    size_t patience;            /* stop after so many epochs without a better one; 0 = never */
+    size_t batch_posts, batch_tokens;
+    size_t accumulate;          /* batches a step */
+    double lr, head_lr, crf_lr; /* peak rates of encoder; heads and case embeddings; CRF */
+    const char *schedule;       /* after warm-up: linear or cosine (to 0), constant */
+    double warmup;              /* share of the steps */
     double weight_decay, clip_norm;
+    double average;             /* decay a step of the averaged weights; 0 = no average */
     double word_dropout;        /* share of pieces that become [UNK] in training */
-    bool freeze_embeddings;     /* word embeddings stay as in the encoder and are not stored again */
+    struct gm_net_tuning net;
     uint64_t seed;
 };
 
@@ -31,9 +37,8 @@ struct gm_train_opts {
 struct gm_train_opts gm_train_opts_default(void);
 struct gm_train_opts gm_train_opts_entail(void);
 
-/* gm_train_opts_read - overwrite what a YAML mapping (as JSON) names: lr, head_lr, crf_lr, warmup,
- * weight_decay, clip_norm, word_dropout, epochs, batch_posts, batch_tokens, seed, precision, scheme,
- * freeze_embeddings, encoder. Strings are borrowed from `j`. Errors: ARG naming key and range. */
+/* gm_train_opts_read - overwrite what a YAML mapping (as JSON) names; docs/training.md lists the
+ * settings. Strings are borrowed from `j`. Errors: ARG naming key and range. */
 enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
                                   struct gm_error *err) GM_NODISCARD;
 

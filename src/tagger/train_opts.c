@@ -1,8 +1,10 @@
 #include "tagger/train.h"
 
 #include <stddef.h>
+#include <string.h>
 
 enum kind { COUNT, REAL, FLAG, TEXT, SEED };
+#define AT(field) offsetof(struct gm_train_opts, field)
 
 /* One row a setting: reading, checking and writing come from it. */
 static const struct setting {
@@ -10,22 +12,33 @@ static const struct setting {
     enum kind kind;
     size_t at;
     double min, max;
+    const char *choices; /* TEXT: one of these; NULL = anything */
 } settings[] = {
-    {"encoder", TEXT, offsetof(struct gm_train_opts, encoder), 0, 0},
-    {"precision", TEXT, offsetof(struct gm_train_opts, precision), 0, 0},
-    {"scheme", TEXT, offsetof(struct gm_train_opts, scheme), 0, 0},
-    {"epochs", COUNT, offsetof(struct gm_train_opts, epochs), 1, 10000},
-    {"batch_posts", COUNT, offsetof(struct gm_train_opts, batch_posts), 1, 65536},
-    {"batch_tokens", COUNT, offsetof(struct gm_train_opts, batch_tokens), 64, 1 << 20},
-    {"lr", REAL, offsetof(struct gm_train_opts, lr), 0, 1},
-    {"head_lr", REAL, offsetof(struct gm_train_opts, head_lr), 0, 1},
-    {"crf_lr", REAL, offsetof(struct gm_train_opts, crf_lr), 0, 1},
-    {"warmup", REAL, offsetof(struct gm_train_opts, warmup), 0, 1},
-    {"weight_decay", REAL, offsetof(struct gm_train_opts, weight_decay), 0, 10},
-    {"clip_norm", REAL, offsetof(struct gm_train_opts, clip_norm), 0, 1e9},
-    {"word_dropout", REAL, offsetof(struct gm_train_opts, word_dropout), 0, 0.9},
-    {"freeze_embeddings", FLAG, offsetof(struct gm_train_opts, freeze_embeddings), 0, 0},
-    {"seed", SEED, offsetof(struct gm_train_opts, seed), 0, 0},
+    {"encoder", TEXT, AT(encoder), 0, 0, NULL},
+    {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16"},
+    {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes"},
+    {"fine", TEXT, AT(fine), 0, 0, NULL},
+    {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL},
+    {"epochs", COUNT, AT(epochs), 1, 10000, NULL},
+    {"patience", COUNT, AT(patience), 0, 10000, NULL},
+    {"batch_posts", COUNT, AT(batch_posts), 1, 65536, NULL},
+    {"batch_tokens", COUNT, AT(batch_tokens), 64, 1 << 20, NULL},
+    {"accumulate", COUNT, AT(accumulate), 1, 4096, NULL},
+    {"lr", REAL, AT(lr), 0, 1, NULL},
+    {"head_lr", REAL, AT(head_lr), 0, 1, NULL},
+    {"crf_lr", REAL, AT(crf_lr), 0, 1, NULL},
+    {"schedule", TEXT, AT(schedule), 0, 0, "linear|cosine|constant"},
+    {"warmup", REAL, AT(warmup), 0, 1, NULL},
+    {"weight_decay", REAL, AT(weight_decay), 0, 10, NULL},
+    {"clip_norm", REAL, AT(clip_norm), 0, 1e9, NULL},
+    {"average", REAL, AT(average), 0, 0.99999, NULL},
+    {"word_dropout", REAL, AT(word_dropout), 0, 0.9, NULL},
+    {"hidden_dropout", REAL, AT(net.hidden_dropout), -1, 0.9, NULL},
+    {"attention_dropout", REAL, AT(net.attention_dropout), -1, 0.9, NULL},
+    {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL},
+    {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL},
+    {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL},
+    {"seed", SEED, AT(seed), 0, 0, NULL},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
@@ -34,15 +47,20 @@ struct gm_train_opts gm_train_opts_default(void)
     return (struct gm_train_opts){.encoder = "minilm",
                                   .precision = "auto",
                                   .scheme = "bio",
+                                  .fine_weight = 0.5,
                                   .epochs = 6,
                                   .batch_posts = 16,
                                   .batch_tokens = 4096,
+                                  .accumulate = 1,
                                   .lr = 1e-4,
                                   .head_lr = 5e-4,
                                   .crf_lr = 1.5e-2,
+                                  .schedule = "linear",
                                   .warmup = 0.06,
                                   .weight_decay = 0.01,
                                   .clip_norm = 1,
+                                  .net = {.layer_decay = 1, .hidden_dropout = -1,
+                                          .attention_dropout = -1},
                                   .seed = 1};
 }
 
@@ -62,6 +80,16 @@ static const struct setting *find(struct gm_str key)
     return NULL;
 }
 
+static bool is_choice(const char *choices, struct gm_str text)
+{
+    for (const char *end; *choices; choices = *end ? end + 1 : end) {
+        end = choices + strcspn(choices, "|");
+        if (gm_str_eq(text, (struct gm_str){choices, (size_t)(end - choices)}))
+            return true;
+    }
+    return false;
+}
+
 static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
                                const struct gm_json *v, const char *path, struct gm_error *err)
 {
@@ -73,6 +101,8 @@ static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
     case TEXT:
         if (!gm_json_str(v, &text))
             return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be text", path, s->key);
+        if (s->choices && !is_choice(s->choices, text))
+            return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be one of %s", path, s->key, s->choices);
         *(const char **)at = text.p;
         return GM_OK;
     case FLAG:
@@ -122,6 +152,8 @@ struct gm_json *gm_train_opts_json(const struct gm_train_opts *o)
     for (size_t i = 0; ok && i < N_SETTINGS; i++) {
         const void *at = (const char *)o + settings[i].at;
         struct gm_json *v = NULL;
+        if (settings[i].kind == TEXT && !*(const char *const *)at)
+            continue;
         switch (settings[i].kind) {
         case TEXT: v = gm_json_new_str(gm_str(*(const char *const *)at)); break;
         case FLAG: v = gm_json_new_bool(*(const bool *)at); break;

@@ -5,10 +5,14 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stop.h"
+#include "nn/average.h"
 #include "nn/optim.h"
 
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
+
+static const double PI = 3.14159265358979323846;
 
 struct loop {
     const struct gm_trainable *t;
@@ -18,10 +22,11 @@ struct loop {
     size_t epoch, best_epoch;
     double best;             /* dev score */
     double tokens_per_s;
+    struct gm_average average; /* of the weights; empty without o->average */
     struct gm_buf metrics;   /* lines of metrics.jsonl */
 };
 
-/* Batches of an epoch: consecutive examples up to batch_posts and batch_tokens. */
+/* Consecutive examples up to batch_posts and batch_tokens. */
 static size_t batch_end(const struct loop *l, size_t from)
 {
     size_t tokens = 0, to = from;
@@ -34,23 +39,35 @@ static size_t batch_end(const struct loop *l, size_t from)
     return to;
 }
 
-static size_t count_batches(const struct loop *l)
+/* The examples of a step: `accumulate` batches. */
+static size_t step_end(const struct loop *l, size_t from)
+{
+    for (size_t i = 0; i < l->o->accumulate && from < l->t->n_examples; i++)
+        from = batch_end(l, from);
+    return from;
+}
+
+static size_t count_steps(const struct loop *l)
 {
     size_t n = 0;
-    for (size_t at = 0; at < l->t->n_examples; at = batch_end(l, at))
+    for (size_t at = 0; at < l->t->n_examples; at = step_end(l, at))
         n++;
     return n;
 }
 
-/* Linear warm-up, then linear decay to zero. */
+/* Factor of the rates: linear warm-up, then linear or cosine decay to zero, or none. */
 static double schedule(const struct loop *l)
 {
     double warm = l->o->warmup * (double)l->n_steps, at = (double)l->step, all = (double)l->n_steps;
     if (at < warm)
         return (at + 1) / (warm + 1);
-    return all > warm && at < all ? (all - at) / (all - warm) : 0;
+    if (strcmp(l->o->schedule, "constant") == 0)
+        return 1;
+    double left = all > warm && at < all ? (all - at) / (all - warm) : 0;
+    return strcmp(l->o->schedule, "cosine") == 0 ? (1 - cos(PI * left)) / 2 : left;
 }
 
+/* Batches [from, to), one after the other, then one update. */
 static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *loss,
                                struct gm_error *err)
 {
@@ -60,9 +77,12 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
     if (gm_stop_requested())
         return GM_FAIL(err, GM_ECANCEL, "stopped in epoch %zu; %s", l->epoch,
                        l->best_epoch ? "the best epoch before it is saved" : "nothing was saved yet");
-    enum gm_status st = l->t->step(l->t->self, l->order + from, to - from, seed, loss, err);
-    if (st != GM_OK)
-        return st;
+    for (size_t at = from, end; at < to; at = end, seed = gm_hash64(seed)) {
+        end = batch_end(l, at);
+        enum gm_status st = l->t->step(l->t->self, l->order + at, end - at, to - from, seed, loss, err);
+        if (st != GM_OK)
+            return st;
+    }
     opt.lr[0] = l->o->lr * scale;
     opt.lr[1] = l->o->head_lr * scale;
     opt.lr[2] = l->o->crf_lr * scale;
@@ -73,6 +93,8 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
         return GM_FAIL(err, GM_ESHAPE,
                        "step %zu: the loss is no longer finite; a smaller lr may help (lr is %g)",
                        l->step, l->o->lr);
+    if (l->o->average > 0)
+        gm_average_step(&l->average, l->o->average, l->step);
     return GM_OK;
 }
 
@@ -89,7 +111,7 @@ static enum gm_status one_epoch(struct loop *l, double *mean_loss, struct gm_err
     gm_progress_init(&bar, label, n, "posts");
     for (size_t from = 0, to; from < n; from = to) {
         double loss = 0;
-        to = batch_end(l, from);
+        to = step_end(l, from);
         for (size_t i = from; i < to; i++)
             tokens += l->t->cost(l->t->self, l->order[i]);
         enum gm_status st = one_step(l, from, to, &loss, err);
@@ -153,35 +175,52 @@ done:
     return st;
 }
 
+/* Score the weights on dev (without one the last epoch is the best); save them when they are the
+ * best so far. */
+static enum gm_status end_epoch(struct loop *l, double loss, double train_s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    double score = (double)l->epoch;
+    char text[256] = "";
+    struct gm_json *m = gm_json_new_object();
+    GM_TRY(m ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (l->t->evaluate)
+        GM_TRY(l->t->evaluate(l->t->self, &score, text, sizeof text, m, err));
+    bool better = score > l->best;
+    GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->epoch,
+           l->o->epochs, loss, l->tokens_per_s, train_s, *text ? "  " : "", text,
+           better && l->t->evaluate ? "  (best so far)" : "");
+    GM_TRY(add_metrics(l, m, loss, err));
+    if (better) {
+        l->best = score;
+        l->best_epoch = l->epoch;
+        st = save_best(l, score, err);
+    }
+done:
+    gm_json_free(m);
+    return st;
+}
+
+static bool is_patient(const struct loop *l)
+{
+    return l->o->patience == 0 || l->epoch < l->best_epoch + l->o->patience;
+}
+
 static enum gm_status run_epochs(struct loop *l, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_json *m = NULL;
     GM_TRY(write_metrics(l, err)); /* an output that can't be written shows now, not hours later */
-    for (l->epoch = 1; l->epoch <= l->o->epochs; l->epoch++) {
-        double loss, score = (double)l->epoch, start = gm_clock_s();
-        char text[256] = "";
-        gm_json_free(m);
-        m = gm_json_new_object();
-        GM_TRY(m ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    while (l->epoch < l->o->epochs && is_patient(l)) {
+        double loss, start = gm_clock_s();
+        l->epoch++;
         GM_TRY(one_epoch(l, &loss, err));
         double train_s = gm_clock_s() - start;
-        if (l->t->evaluate)
-            GM_TRY(l->t->evaluate(l->t->self, &score, text, sizeof text, m, err));
-        bool better = score > l->best;
-        GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->epoch,
-               l->o->epochs, loss, l->tokens_per_s, train_s, *text ? "  " : "", text,
-               better && l->t->evaluate ? "  (best so far)" : "");
-        GM_TRY(add_metrics(l, m, loss, err));
-        if (!better)
-            continue;
-        l->best = score;
-        l->best_epoch = l->epoch;
-        GM_TRY(save_best(l, score, err));
+        gm_average_swap(&l->average);
+        GM_TRY(end_epoch(l, loss, train_s, err));
+        gm_average_swap(&l->average);
     }
     GM_LOG(GM_LOG_INFO, "train", "wrote %s (epoch %zu)", l->o->out, l->best_epoch);
 done:
-    gm_json_free(m);
     return st;
 }
 
@@ -197,8 +236,11 @@ enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_trai
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < t->n_examples; i++)
         l.order[i] = i;
-    l.n_steps = count_batches(&l) * o->epochs;
-    enum gm_status st = run_epochs(&l, err);
+    l.n_steps = count_steps(&l) * o->epochs;
+    enum gm_status st = o->average > 0 ? gm_average_init(&l.average, t->params, err) : GM_OK;
+    if (st == GM_OK)
+        st = run_epochs(&l, err);
+    gm_average_clear(&l.average);
     gm_buf_clear(&l.metrics);
     gm_free(l.order);
     return st;

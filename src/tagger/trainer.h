@@ -13,9 +13,10 @@ struct gm_trainable {
     size_t n_examples;
     /* tokens of example i, for batches under --batch-tokens and for the rate shown */
     size_t (*cost)(void *self, size_t i);
-    /* forward and backward of a batch; *loss is its mean over examples */
-    enum gm_status (*step)(void *self, const size_t *items, size_t n, uint64_t seed, double *loss,
-                           struct gm_error *err);
+    /* forward and backward of a batch; loss and gradient are ADDED, sums over its examples divided
+     * by n_all: those of all batches of the step */
+    enum gm_status (*step)(void *self, const size_t *items, size_t n, size_t n_all, uint64_t seed,
+                           double *loss, struct gm_error *err);
     /* score of the current weights on dev, higher is better; `text` (cap bytes) for the log line;
      * numbers for metrics.jsonl are added to `metrics`. NULL = no dev */
     enum gm_status (*evaluate)(void *self, double *score, char *text, size_t cap,
@@ -24,8 +25,8 @@ struct gm_trainable {
     enum gm_status (*save)(void *self, const struct gm_json *training, struct gm_error *err);
 };
 
-/* gm_trainer_run - train for o->epochs; the weights of the best epoch are saved each time a better
- * one is found. */
+/* gm_trainer_run - train for o->epochs, or until o->patience of them brought nothing better; the
+ * weights (averaged ones with o->average) of the best epoch are saved each time one is found. */
 enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_train_opts *o,
                               struct gm_error *err) GM_NODISCARD;
 

@@ -1,5 +1,6 @@
 /* AdamW over the parameter table: against the formula in double and against torch.optim.AdamW
  * (tests/ref/adamw_reference.py), the rows of embeddings, clipping, what must not change. */
+#include "nn/average.h"
 #include "nn/optim.h"
 
 #include "nn_check.h"
@@ -289,6 +290,68 @@ static void large_parameters(void **state)
     close_params(&ps);
 }
 
+/* Half the rate scale is half the rate. */
+static void parameters_may_have_their_own_rate(void **state)
+{
+    (void)state;
+    float w[2][9];
+    for (int half = 0; half < 2; half++) {
+        struct gm_params ps;
+        struct gm_rng r;
+        struct gm_optim o = options();
+        gm_rng_init(&r, 5);
+        open_params(&ps, GM_F32);
+        ASSERT_OK(gm_params_ready(&ps, err));
+        if (half)
+            ps.p[1].lr_scale = 0.5f;
+        else
+            o.lr[1] /= 2;
+        set_grad(&ps.p[1], &r, 1);
+        gm_optim_step(&ps, &o, 1, NULL);
+        memcpy(w[half], ps.p[1].w, sizeof w[half]);
+        close_params(&ps);
+    }
+    assert_memory_equal(w[0], w[1], sizeof w[0]);
+}
+
+/* The average after some steps against the sum in double; swapped in it is what a product reads. */
+static void average_of_the_weights(void **state)
+{
+    (void)state;
+    enum { STEPS = 30 };
+    struct gm_params ps;
+    struct gm_rng r;
+    struct gm_average a;
+    double want[35];
+    float last[35], frozen[24];
+    gm_rng_init(&r, 6);
+    open_params(&ps, GM_BF16);
+    ps.p[2].frozen = true;
+    ASSERT_OK(gm_params_ready(&ps, err));
+    ASSERT_OK(gm_average_init(&a, &ps, err));
+    for (size_t i = 0; i < 35; i++)
+        want[i] = (double)ps.p[0].w[i];
+    for (size_t t = 1; t <= STEPS; t++) {
+        double d = t <= 4 ? (1 + (double)t) / (10 + (double)t) : 0.4;
+        fill_normal(&r, ps.p[0].w, 35, 1);
+        gm_average_step(&a, 0.4, t);
+        for (size_t i = 0; i < 35; i++)
+            want[i] = d * want[i] + (1 - d) * (double)ps.p[0].w[i];
+    }
+    memcpy(last, ps.p[0].w, sizeof last);
+    gm_param_values(&ps.p[2], frozen);
+    gm_average_swap(&a);
+    for (size_t i = 0; i < 35; i++) {
+        check_near((double)ps.p[0].w[i], want[i], 1e-6, 1e-6, "average", i);
+        assert_int_equal(ps.p[0].w16[i], gm_bf16_from_f32(ps.p[0].w[i]));
+    }
+    gm_average_swap(&a);
+    assert_memory_equal(ps.p[0].w, last, sizeof last);
+    assert_int_equal(ps.p[0].w16[7], gm_bf16_from_f32(last[7]));
+    gm_average_clear(&a);
+    close_params(&ps);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +362,8 @@ int main(void)
         cmocka_unit_test(not_finite_changes_nothing),
         cmocka_unit_test(bf16_copies_follow),
         cmocka_unit_test(large_parameters),
+        cmocka_unit_test(parameters_may_have_their_own_rate),
+        cmocka_unit_test(average_of_the_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "tagger/entail_model.h"
 #include "tagger/features.h"
 #include "tagger/ner_model.h"
+#include "tagger/train.h"
 
 #include "base/alloc.h"
 
@@ -240,7 +241,8 @@ static void entailment_keeps_the_mention(void **state)
     post.entities = &entity;
     post.n_entities = 1;
     post.caption = GM_STR("a city");
-    if (gm_entail_open(&e, ".deps/models/minilm", "f32", true, true, 1, &err) != GM_OK)
+    struct gm_train_opts o = gm_train_opts_entail();
+    if (gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, 1, &err) != GM_OK)
         fail_msg("%s", err.msg);
     assert_int_equal(gm_entail_inputs(e, &post, &tmp, &a, &in, &err), GM_OK);
     assert_int_equal(in->first, AT);

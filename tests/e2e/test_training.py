@@ -1,0 +1,178 @@
+"""Settings of training as a user gives them, on a tiny encoder made here: fine types, accumulation,
+averaging, schedules, early stopping, what is frozen."""
+import json
+import os
+import struct
+import tempfile
+
+import gm
+import tiny_model
+
+NAMES = ("Anna", "Bert", "Carla")
+PLACES = ("Berlin", "Paris", "Rome")
+FINE = {"Anna": "actor", "Bert": "politician", "Carla": "actor", "Berlin": "city", "Paris": "city", "Rome": "park"}
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-training-")
+
+
+def encoder():
+    path = os.path.join(_dir.name, "encoder")
+    if not os.path.isdir(path):
+        tiny_model.write(path)
+    return path
+
+
+def conll(fine=False, per="PER", loc="LOC", n=60):
+    posts = []
+    for i in range(n):
+        name, place = NAMES[i % 3], PLACES[i // 3 % 3]
+        words = [(name, per), ("lives" if i % 2 else "visits", None), ("in", None), (place, loc), (".", None)]
+        rows = []
+        for word, kind in words:
+            columns = [word, f"B-{kind}" if kind else "O"]
+            if fine:
+                columns.append(f"B-{FINE[word]}" if kind else "O")
+            rows.append("\t".join(columns) + "\n")
+        posts.append(f"IMGID:{i}\n" + "".join(rows) + "\n")
+    return "".join(posts)
+
+
+def train(d, settings="", *args, data=None, epochs=2, out="model", start=None):
+    config = d.write("config.yaml", settings) if settings else None
+    return gm.run("train", "--train", d.write("train.txt", data or conll()), "-o", d / out, "--encoder", start or encoder(),
+                  "--epochs", str(epochs), "--precision", "f32", *(["--config", config] if config else []), *args)
+
+
+def metrics(d, out="model"):
+    with open(os.path.join(d / out, "metrics.jsonl"), encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def tensors(directory):
+    header, data = tiny_model.read_raw(os.path.join(directory, "model.safetensors"))
+    out = {}
+    for name, e in header.items():
+        if name == "__metadata__":
+            continue
+        raw = data[slice(*e["data_offsets"])]
+        if e["dtype"] == "BF16":
+            raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
+        out[name] = struct.unpack(f"<{len(raw) // 4}f", raw)
+    return out
+
+
+def distance(a, b):
+    return max(abs(x - y) for name in a for x, y in zip(a[name], b[name]))
+
+
+def test_coarse_and_fine_types_together():
+    with gm.Folder() as d:
+        data = conll(fine=True, per="person", loc="location")
+        dev = d.write("dev.txt", data)
+        gm.expect_ok(train(d, "head_lr: 0.02\n", "--dev", dev, "--lr", "0.005", data=data, epochs=20))
+        assert metrics(d)[-1]["dev_fine_f1"] > 0.95, metrics(d)[-1]
+        r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "model", "--text",
+                                "Bert visits in Rome . Anna lives in Paris ."))
+        found = [(e["text"], e["type"], e["fine_type"]) for e in r.posts[0]["entities"]]
+        assert found == [("Bert", "person", "politician"), ("Rome", "location", "park"), ("Anna", "person", "actor"),
+                         ("Paris", "location", "city")], found
+        # A model trained on the same types goes on; one whose fine types differ does not.
+        gm.expect_ok(train(d, start=d / "model", data=data, epochs=1, out="more"))
+        other = data.replace("politician", "coach")
+        gm.expect(train(d, start=d / "model", data=other, epochs=1, out="other"), 1, "fine types")
+
+
+def test_fine_types_as_helpers():
+    with gm.Folder() as d:
+        fine = d.write("fine.txt", conll(fine=True, per="person", loc="location"))
+        r = gm.expect_ok(train(d, "", "--fine", fine))
+        assert "4 fine types as helpers" in r.err and "no post of the same words" not in r.err, r.err
+        gm.expect_ok(train(d, out="plain"))
+        with open(os.path.join(d / "model", "gmner.json"), encoding="utf-8") as f:
+            settings = json.load(f)
+        assert "fine_types" not in settings and settings["types"] == ["LOC", "PER"], settings
+        helped, plain = tensors(d / "model"), tensors(d / "plain")
+        assert helped.keys() == plain.keys() and distance(helped, plain) > 1e-4
+        assert metrics(d)[0]["loss"] > metrics(d, "plain")[0]["loss"]
+        # A weight of 0 is as if they were not there.
+        gm.expect_ok(train(d, "fine_weight: 0\n", "--fine", fine, out="zero"))
+        assert distance(tensors(d / "zero"), plain) == 0
+        r = gm.expect_ok(train(d, "", "--fine", d.write("few.txt", conll(fine=True, n=1)), epochs=1))
+        assert "posts have no post of the same words in" in r.err, r.err
+        gm.expect(train(d, "", "--fine", d.write("none.txt", conll())), 1, "none.txt: no fine types")
+
+
+def test_accumulated_batches_are_one_batch():
+    still = "hidden_dropout: 0\nattention_dropout: 0\nlr: 1.0e-3\n"
+    with gm.Folder() as d:
+        weights = []
+        for batch, times in ((12, 1), (6, 2), (4, 3)):
+            gm.expect_ok(train(d, still + f"batch_posts: {batch}\naccumulate: {times}\n", out=f"m{times}"))
+            weights.append(tensors(d / f"m{times}"))
+            assert [m["step"] for m in metrics(d, f"m{times}")] == [5, 10]
+        gm.expect_ok(train(d, still + "batch_posts: 6\n", out="other"))
+        assert distance(weights[0], weights[1]) < 1e-3 and distance(weights[0], weights[2]) < 1e-3
+        assert distance(weights[0], tensors(d / "other")) > 5e-3
+
+
+def test_dropout_settings():
+    with gm.Folder() as d:
+        found = []
+        for i, settings in enumerate(("", "hidden_dropout: 0.1\nattention_dropout: 0.1\n", "hidden_dropout: 0\n",
+                                      "attention_dropout: 0\n")):
+            gm.expect_ok(train(d, settings, out=f"m{i}"))
+            found.append(tensors(d / f"m{i}"))
+        assert distance(found[0], found[1]) == 0  # what config.json says
+        assert distance(found[0], found[2]) > 0 and distance(found[0], found[3]) > 0
+
+
+def test_average():
+    """The average lags behind the weights, and is what is scored and saved."""
+    with gm.Folder() as d:
+        start = tensors(encoder())
+        name = "encoder.layer.0.output.dense.weight"
+        moved = {}
+        for average in (0, 0.5, 0.85):
+            settings = f"average: {average}\nlr: 1.0e-3\nschedule: constant\nhead_lr: 0.001\n"
+            gm.expect_ok(train(d, settings, "--batch-posts", "6", epochs=6, out=f"m{average}"))
+            w = tensors(d / f"m{average}")[name]
+            moved[average] = sum(abs(a - b) for a, b in zip(w, start[name]))
+            loss = [m["loss"] for m in metrics(d, f"m{average}")]
+            assert average == 0 or loss == first, (loss, first)  # the weights themselves are not touched
+            first = loss
+        assert 0 < moved[0.85] < moved[0.5] < moved[0], moved
+
+
+def test_schedules():
+    with gm.Folder() as d:
+        losses = set()
+        for schedule in ("linear", "cosine", "constant"):
+            gm.expect_ok(train(d, f"schedule: {schedule}\nlr: 1.0e-3\n", out=schedule))
+            losses.add(metrics(d, schedule)[-1]["loss"])
+        assert len(losses) == 3, losses
+        gm.expect(train(d, "schedule: step\n"), 1, "config.yaml", "\"schedule\"", "linear|cosine|constant")
+
+
+def test_early_stopping():
+    with gm.Folder() as d:
+        dev = d.write("dev.txt", conll())
+        gm.expect_ok(train(d, "patience: 3\nlr: 0\nhead_lr: 0\ncrf_lr: 0\n", "--dev", dev, epochs=50))
+        assert len(metrics(d)) == 4, metrics(d)  # the first is the best, and three more bring nothing
+
+
+def test_what_is_frozen():
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, "freeze_layers: 1\nfreeze_embeddings: true\nlr: 1.0e-2\n", out="frozen"))
+        gm.expect_ok(train(d, "layer_decay: 0.5\nlr: 1.0e-2\n", out="decayed"))
+        gm.expect_ok(train(d, "lr: 1.0e-2\n", out="plain"))
+        start, frozen, decayed, plain = (tensors(p) for p in (encoder(), d / "frozen", d / "decayed", d / "plain"))
+        for name, was in start.items():
+            same = all(abs(a - b) <= 0.004 * abs(b) for a, b in zip(frozen[name], was))  # stored as bf16
+            kept = name.startswith("encoder.layer") or "word_embeddings" in name
+            assert same or not kept, name
+        words = "embeddings.word_embeddings.weight"
+        step = [max(abs(a - b) for a, b in zip(w[words], start[words])) for w in (decayed, plain)]
+        assert 0 < step[0] < 0.8 * step[1], step
+        gm.expect(train(d, "freeze_layers: 2\n"), 1, "freeze_layers: 2", "1 layers")
+
+
+gm.main(globals())
