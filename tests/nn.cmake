@@ -10,3 +10,6 @@ gm_test(nn_engine LINK gm_nn)
 # Many tiny parallel loops: threads that spin between them would take minutes on a busy machine.
 set_tests_properties(unit/nn_encoder unit/nn_ops unit/nn_optim unit/nn_engine
   PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
+
+add_executable(bench_products EXCLUDE_FROM_ALL ../bench/bench_products.c)
+target_link_libraries(bench_products PRIVATE gm_nn)

@@ -117,7 +117,9 @@ static void conversions(void **state)
             assert_true(back[lengths[l]] == 7);
             for (size_t i = 0; i < lengths[l]; i++) {
                 double want = var->t == GM_BF16 ? nearest_bf16((double)in[i]) : (double)in[i];
-                if ((double)back[i] != want || signbit(back[i]) != signbit(in[i]))
+                /* CPUs that narrow to bf16 in hardware take subnormal numbers as zero. */
+                bool flushed = var->t == GM_BF16 && fabsf(in[i]) < 0x1p-126f && back[i] == 0;
+                if ((!flushed && (double)back[i] != want) || signbit(back[i]) != signbit(in[i]))
                     fail_msg("%a became %a, not %a", (double)in[i], (double)back[i], want);
                 if (var->t == GM_BF16)
                     assert_true((double)gm_bf16_to_f32(gm_bf16_from_f32(in[i])) == want);

@@ -24,6 +24,20 @@ INLINE void tile(size_t mr, size_t nv, size_t k, const float *a, size_t lda, con
             store_f32(c + i * ldc + j * VL, acc[i][j]);
 }
 
+/* The m <= 6 last rows, one or two vectors wide: a tile of just their number. */
+INLINE void last_tile(size_t m, size_t nv, size_t k, const float *a, size_t lda, const float *b,
+                      size_t ldb, float *c, size_t ldc)
+{
+    switch (m) {
+    case 1: tile(1, nv, k, a, lda, b, ldb, c, ldc); break;
+    case 2: tile(2, nv, k, a, lda, b, ldb, c, ldc); break;
+    case 3: tile(3, nv, k, a, lda, b, ldb, c, ldc); break;
+    case 4: tile(4, nv, k, a, lda, b, ldb, c, ldc); break;
+    case 5: tile(5, nv, k, a, lda, b, ldb, c, ldc); break;
+    default: break;
+    }
+}
+
 /* C[m,n] = A[m,k] * B[k,n], row-major f32; n is a multiple of VL. */
 static void gemm(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
                  size_t ldb, float *c, size_t ldc)
@@ -33,13 +47,11 @@ static void gemm(size_t m, size_t n, size_t k, const float *a, size_t lda, const
         if (nv == 2) {
             for (; i + 6 <= m; i += 6)
                 tile(6, 2, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
-            for (; i < m; i++)
-                tile(1, 2, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
+            last_tile(m - i, 2, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
         } else {
             for (; i + 6 <= m; i += 6)
                 tile(6, 1, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
-            for (; i < m; i++)
-                tile(1, 1, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
+            last_tile(m - i, 1, k, a + i * lda, lda, b + j, ldb, c + i * ldc + j, ldc);
         }
         j += nv * VL;
     }
@@ -66,12 +78,15 @@ static void scatter(size_t rows, size_t cols, const float *x, T *out, size_t str
 static void transpose(size_t rows, size_t cols, const float *x, float *out)
 {
     size_t ldx = pad(cols), ldo = pad(rows);
-    for (size_t c = 0; c < cols; c++) {
-        for (size_t r = 0; r < rows; r++)
-            out[c * ldo + r] = x[r * ldx + c];
-        for (size_t r = rows; r < ldo; r++)
-            out[c * ldo + r] = 0;
-    }
+    for (size_t r = 0; r < rows; r += VL)
+        for (size_t c = 0; c < cols; c += VL) {
+            vf block[VL];
+            for (size_t i = 0; i < VL; i++)
+                block[i] = r + i < rows ? load_f32(x + (r + i) * ldx + c) : (vf){0};
+            transpose_square(block);
+            for (size_t i = 0; i < VL && c + i < cols; i++)
+                store_f32(out + (c + i) * ldo + r, block[i]);
+        }
 }
 
 static size_t attention_scratch(size_t len, size_t dim)
@@ -88,9 +103,7 @@ static void softmax(size_t len, float scale, float *s)
         vf top = splat(-INFINITY), sum = {0};
         for (size_t i = 0; i < n; i += VL)
             top = max_f(top, select_f(lanes_below(len - i), load_f32(row + i), splat(-INFINITY)));
-        float max = top[0];
-        for (int i = 1; i < VL; i++)
-            max = top[i] > max ? top[i] : max;
+        float max = max_of(top);
         for (size_t i = 0; i < n; i += VL) {
             vf e = (vf)((vi)exp_f((load_f32(row + i) - max) * scale) & lanes_below(len - i));
             store_f32(row + i, e);

@@ -100,15 +100,15 @@ INLINE vf normal_cdf(vf x, vf *pdf)
 {
     vf z = (vf)((vi)x & 0x7FFFFFFF) * 0.70710678f;
     vf e = exp_f(-z * z);
-    vf t = 1.0f / (1.0f + 0.3275911f * z);
+    vf t = reciprocal(1.0f + 0.3275911f * z);
     vf poly = splat(1.061405429f);
     poly = poly * t - 1.453152027f;
     poly = poly * t + 1.421413741f;
     poly = poly * t - 0.284496736f;
     poly = poly * t + 0.254829592f;
-    vf tail = 0.5f * poly * t * e; /* 1 - Phi(|x|) */
+    vf body = 0.5f - 0.5f * poly * t * e; /* Phi(|x|) - 1/2, which takes the sign of x */
     *pdf = e * 0.39894228f;
-    return select_f(x < 0.0f, tail, 1.0f - tail);
+    return (vf)((vi)body ^ ((vi)x & (vi)splat(-0.0f))) + 0.5f;
 }
 
 static void gelu(size_t n, const void *x, void *y)

@@ -16,7 +16,9 @@ const struct gm_kernels *gm_kernels(enum gm_dtype t)
                   strcmp(max_isa, "DEFAULT") != 0;
     if (!narrow && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
         __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq"))
-        return t == GM_BF16 ? &gm_kernels_bf16_v4 : &gm_kernels_f32_v4;
+        return t == GM_F32                              ? &gm_kernels_f32_v4
+               : __builtin_cpu_supports("avx512bf16") ? &gm_kernels_bf16_v4
+                                                      : &gm_kernels_bf16_base;
 #endif
     return t == GM_BF16 ? &gm_kernels_bf16_base : &gm_kernels_f32_base;
 }

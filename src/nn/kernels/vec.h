@@ -5,6 +5,10 @@
 
 #include "nn/tensor.h"
 
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
 #ifdef __AVX512F__
 enum { VL = 16 };
 typedef float vf __attribute__((vector_size(64), may_alias));
@@ -30,8 +34,27 @@ typedef float T;
 INLINE vf splat(float x) { return x - (vf){0}; }
 INLINE vu splat_u(uint32_t x) { return x - (vu){0}; }
 INLINE vf select_f(vi mask, vf a, vf b) { return (vf)((mask & (vi)a) | (~mask & (vi)b)); }
+#if defined __AVX512F__
+INLINE vf min_f(vf a, vf b) { return (vf)_mm512_min_ps((__m512)a, (__m512)b); }
+INLINE vf max_f(vf a, vf b) { return (vf)_mm512_max_ps((__m512)a, (__m512)b); }
+#elif defined __AVX2__
+INLINE vf min_f(vf a, vf b) { return (vf)_mm256_min_ps((__m256)a, (__m256)b); }
+INLINE vf max_f(vf a, vf b) { return (vf)_mm256_max_ps((__m256)a, (__m256)b); }
+#else
 INLINE vf min_f(vf a, vf b) { return select_f(a < b, a, b); }
 INLINE vf max_f(vf a, vf b) { return select_f(a > b, a, b); }
+#endif
+
+/* 1/x, relative error below 2^-22: a division takes as long as ten products. */
+INLINE vf reciprocal(vf x)
+{
+#ifdef __AVX512F__
+    vf r = (vf)_mm512_rcp14_ps((__m512)x);
+    return r * (2.0f - x * r);
+#else
+    return 1.0f / x;
+#endif
+}
 
 INLINE vf load_f32(const float *p)
 {
@@ -44,13 +67,17 @@ INLINE void store_f32(float *p, vf x) { memcpy(p, &x, sizeof x); }
 
 INLINE vf widen(vh h) { return (vf)(__builtin_convertvector(h, vu) << 16); }
 
-/* To nearest even; a NaN stays one because its quiet bit is above the rounding. */
+/* To nearest even; a NaN stays one (in software because its quiet bit is above the rounding). */
 INLINE vh narrow(vf x)
 {
+#ifdef __AVX512BF16__
+    return (vh)_mm512_cvtneps_pbh((__m512)x);
+#else
     vu u = (vu)x;
     vu rounded = u + 0x7FFFu + ((u >> 16) & 1u);
     vu is_nan = (vu)(x != x);
     return __builtin_convertvector(((is_nan & (u | 0x400000u)) | (~is_nan & rounded)) >> 16, vh);
+#endif
 }
 
 INLINE vf load(const T *p)
@@ -116,21 +143,47 @@ INLINE void store_f32_k(float *p, vf x, size_t k)
         store_f32_part(p, x, k);
 }
 
-INLINE float sum_of(vf x)
-{
-    float s = 0;
-    for (int i = 0; i < VL; i++)
-        s += x[i];
-    return s;
-}
-
-INLINE vi lanes_below(size_t k)
+INLINE vi lane_numbers(void)
 {
     vi lane;
     for (int i = 0; i < VL; i++)
         lane[i] = i;
-    return lane < (int32_t)(k < VL ? k : VL);
+    return lane;
 }
+
+/* Halves folded onto each other: the chain of additions is short, and the same on every CPU. */
+INLINE float sum_of(vf x)
+{
+    for (int step = VL / 2; step > 0; step /= 2)
+        x += __builtin_shuffle(x, lane_numbers() ^ step);
+    return x[0];
+}
+
+INLINE float max_of(vf x)
+{
+    for (int step = VL / 2; step > 0; step /= 2)
+        x = max_f(x, __builtin_shuffle(x, lane_numbers() ^ step));
+    return x[0];
+}
+
+/* r[i][j] becomes r[j][i]: blocks of 1, 2, 4, ... lanes change places. */
+INLINE void transpose_square(vf *r)
+{
+#pragma GCC unroll 4
+    for (int step = 1; step < VL; step *= 2) {
+        vi lane = lane_numbers(), odd = (lane & step) != 0;
+        vi low = lane + (odd & (VL - step)), high = low + step;
+#pragma GCC unroll 16
+        for (int i = 0; i < VL; i++)
+            if (!(i & step)) {
+                vf a = r[i], b = r[i + step];
+                r[i] = __builtin_shuffle(a, b, low);
+                r[i + step] = __builtin_shuffle(a, b, high);
+            }
+    }
+}
+
+INLINE vi lanes_below(size_t k) { return lane_numbers() < (int32_t)(k < VL ? k : VL); }
 
 /* e^x, relative error about 2e-7; 0 and infinity are not reached: x is clipped to [-87, 88]. */
 INLINE vf exp_f(vf x)
@@ -153,10 +206,7 @@ INLINE vf exp_f(vf x)
 /* All ones where element `index` of a tensor is kept. */
 INLINE vi kept(uint32_t index, uint32_t seed, uint32_t threshold)
 {
-    vu lane;
-    for (int i = 0; i < VL; i++)
-        lane[i] = (uint32_t)i;
-    vu h = (lane + index + seed) * 0x9E3779B1u;
+    vu h = ((vu)lane_numbers() + index + seed) * 0x9E3779B1u;
     h = (h ^ (h >> 15)) * 0x85EBCA77u;
     h = (h ^ (h >> 13)) * 0xC2B2AE3Du;
     h ^= h >> 16;
