@@ -281,62 +281,6 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
     return st;
 }
 
-/* Rows of the sequences that end at token `to` or before, counted from that at token `from`. */
-static enum gm_status slice_rows(struct gm_tagger *t, size_t row, uint32_t from, uint32_t to,
-                                 uint32_t **begin, uint32_t **end, size_t *n, struct gm_error *err)
-{
-    const struct gm_packer *p = &t->packer;
-    void *rows;
-    for (*n = 0; row + *n < p->n_rows && p->begin[row + *n] < to;)
-        ++*n;
-    enum gm_status st = gm_graph_alloc(&t->net.graph, &rows, 2 * *n, sizeof **begin, err);
-    if (st != GM_OK)
-        return st;
-    *begin = rows;
-    *end = *begin + *n;
-    for (size_t i = 0; i < *n; i++) {
-        (*begin)[i] = p->begin[row + i] - from;
-        (*end)[i] = p->end[row + i] - from;
-    }
-    return GM_OK;
-}
-
-enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
-                                size_t *row, float **emit, float **d_emit, size_t *n_rows,
-                                struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_graph *g = &t->net.graph;
-    const struct gm_packer *p = &t->packer;
-    struct gm_var *x;
-    uint32_t *begin, *end, from = p->offsets[*seq];
-    size_t to_seq = *seq + 1;
-    void *offsets_;
-    while (to_seq < p->n_seqs && p->offsets[to_seq + 1] - from <= t->batch_tokens)
-        to_seq++;
-    uint32_t to = p->offsets[to_seq];
-    gm_graph_begin(g, training, seed);
-    GM_TRY(gm_graph_alloc(g, &offsets_, to_seq - *seq + 1, sizeof(uint32_t), err));
-    uint32_t *offsets = offsets_;
-    for (size_t s = *seq; s <= to_seq; s++)
-        offsets[s - *seq] = p->offsets[s] - from;
-    struct gm_batch b = {.n_tokens = to - from, .n_seqs = to_seq - *seq, .ids = p->ids + from,
-                         .positions = p->positions + from, .types = p->types + from,
-                         .extra = p->extra + from, .offsets = offsets};
-    GM_TRY(slice_rows(t, *row, from, to, &begin, &end, n_rows, err));
-    GM_TRY(gm_encoder_forward(&t->net.enc, g, &b, &x, err));
-    GM_TRY(gm_op_mean_rows(g, x, begin, end, *n_rows, &x, err));
-    GM_TRY(gm_op_dropout(g, x, t->net.enc.config.hidden_dropout, &x, err));
-    GM_TRY(gm_op_head(g, x, *n_rows, t->head_w, t->head_b, emit, d_emit, err));
-    if (t->fine.pairs.n)
-        GM_TRY(gm_op_head(g, x, *n_rows, t->fine.w, t->fine.b, &t->fine.logits, &t->fine.d_logits,
-                          err));
-    *seq = to_seq;
-    *row += *n_rows;
-done:
-    return st;
-}
-
 struct gm_crf gm_ner_crf(const struct gm_tagger *t)
 {
     const struct gm_param *p = t->net.params.p;

@@ -8,6 +8,7 @@
 #include "tagger/fine.h"
 #include "tagger/pack.h"
 #include "tagger/tagger.h"
+#include "tagger/words.h"
 
 enum { GM_NER_MAX_TYPES = 1000 };
 
@@ -60,6 +61,22 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
 enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
                                 size_t *row, float **emit, float **d_emit, size_t *n_rows,
                                 struct gm_error *err) GM_NODISCARD;
+
+/* One post's scores. */
+struct gm_ner_rows {
+    struct gm_post *post;
+    size_t index;           /* of the post in the call */
+    struct gm_word *words;  /* [n_words] bytes of the post's text */
+    size_t n_words;
+    const float *emit;      /* [n_words, k] */
+    const float *fine;      /* [n_words, gm_fine_k] logits; NULL = no fine types */
+};
+typedef enum gm_status gm_ner_each_fn(void *self, const struct gm_ner_rows *r, struct gm_error *err);
+
+/* gm_ner_each - scores of n posts without training, in packed batches of similar length; fn is
+ * called once a post, not in order. Raw text is cut into words. Errors: NOMEM, fn's. */
+enum gm_status gm_ner_each(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                           gm_ner_each_fn *fn, void *self, struct gm_error *err) GM_NODISCARD;
 
 /* gm_ner_crf - view of the CRF's parameters. */
 struct gm_crf gm_ner_crf(const struct gm_tagger *t);
