@@ -9,7 +9,7 @@
 
 struct opts {
     const char *task, *train, *dev, *xml, *captions, *dev_captions, *encoder, *out, *config;
-    const char *precision, *fine;
+    const char *precision, *fine, *teacher;
     long long epochs, batch_posts, batch_tokens, seed;
     double lr;
 };
@@ -27,6 +27,8 @@ static void override(struct gm_train_opts *t, const struct opts *o)
         t->encoder = o->encoder;
     if (o->fine)
         t->fine = o->fine;
+    if (o->teacher)
+        t->teacher = o->teacher;
     if (o->precision)
         t->precision = o->precision;
     if (o->epochs)
@@ -73,6 +75,8 @@ static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE", "posts that choose the best epoch"},
     {"fine", 0, GM_OPT_STR, AT(fine), NULL, 0, 0, "FILE",
      "ner: the training posts with fine types (a third column), to learn better by; not predicted"},
+    {"teacher", 0, GM_OPT_STR, AT(teacher), NULL, 0, 0, "MODEL",
+     "ner: a tagger whose probabilities are learned beside the gold labels"},
     {"output", 'o', GM_OPT_STR, AT(out), NULL, 0, 0, "MODEL", "model directory to write"},
     {"encoder", 0, GM_OPT_STR, AT(encoder), NULL, 0, 0, "DIR",
      "Hugging Face directory or packaged model to start from (default: minilm)"},

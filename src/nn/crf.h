@@ -40,6 +40,17 @@ enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uin
                           const struct gm_crf_grad *d, double *loss, struct gm_arena *a,
                           struct gm_error *err) GM_NODISCARD;
 
+/* gm_crf_soft - cross-entropy between given label probabilities and the marginals, summed over words,
+ * and its gradient: what a CRF learns from another model.
+ *   target [N,K] f32 in    each row a distribution; what it gives to labels that are not possible
+ *                          there is left out
+ * All else, errors and threads as gm_crf_nll. Cost O(N*K^2). Source: Hinton, Vinyals, Dean 2015
+ * (distillation); the gradient by reverse-mode differentiation of forward-backward. */
+enum gm_status gm_crf_soft(const struct gm_crf *crf, const float *emit, const uint32_t *offsets,
+                           size_t n_posts, const float *target, double weight, float *d_emit,
+                           const struct gm_crf_grad *d, double *loss, struct gm_arena *a,
+                           struct gm_error *err) GM_NODISCARD;
+
 /* gm_crf_viterbi - the best path of one post: emit [n,K], best [n] out, its score in *score (NULL
  * allowed). Ties take the smaller label. Errors: NOMEM. */
 enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,

@@ -86,16 +86,20 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
     return GM_OK;
 }
 
+bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b)
+{
+    bool same = a->scheme == b->scheme && a->types.n == b->types.n;
+    for (uint32_t i = 0; same && i < a->types.n; i++)
+        same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
+    return same;
+}
+
 /* Training may go on from a trained tagger only where its head means the same labels. */
 static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *err)
 {
     struct gm_ner_labels have = {0};
-    const struct gm_labels *want = &t->labels.types;
     enum gm_status st = labels_read(&have, &t->net, err);
-    bool same = st == GM_OK && have.scheme == t->labels.scheme && have.types.n == want->n;
-    for (uint32_t i = 0; same && i < want->n; i++)
-        same = gm_str_eq(gm_labels_at(&have.types, i), gm_labels_at(want, i));
-    if (st == GM_OK && !same)
+    if (st == GM_OK && !gm_ner_same_labels(&have, &t->labels))
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: a trained tagger whose types or scheme are not those of the training data; "
                      "start from a plain encoder", t->net.dir);

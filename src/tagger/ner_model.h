@@ -36,6 +36,8 @@ enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err
 void gm_ner_labels_clear(struct gm_ner_labels *l);
 uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
 struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
+/* gm_ner_same_labels - whether a label number means the same in both. */
+bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b);
 
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
  * settings; set = a new head for a plain encoder directory, or what a trained one must have. The

@@ -101,6 +101,40 @@ def test_fine_types_as_helpers():
         gm.expect(train(d, "", "--fine", d.write("none.txt", conll())), 1, "none.txt: no fine types")
 
 
+def test_a_teacher():
+    """With all weight on the teacher, what it says is learned, whatever the gold labels say."""
+    with gm.Folder() as d:
+        rates = "lr: 5.0e-3\nhead_lr: 0.02\n"
+        gm.expect_ok(train(d, rates, epochs=15, out="teacher"))
+        wrong = conll(per="LOC", loc="PER")
+        text = "Bert visits in Rome . Anna lives in Paris ."
+        found = {}
+        for weight in (0, 1):
+            gm.expect_ok(train(d, rates + f"teacher_weight: {weight}\n", "--teacher", d / "teacher", data=wrong,
+                               epochs=15, out=f"w{weight}"))
+            r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / f"w{weight}", "--text", text))
+            found[weight] = [e["type"] for e in r.posts[0]["entities"]]
+        assert found == {0: ["LOC", "PER"] * 2, 1: ["PER", "LOC"] * 2}, found
+        gm.expect(train(d, "", "--teacher", d / "teacher", data=conll(per="ORG"), out="x"), 1, "teacher", "types")
+        gm.expect(train(d, "", "--teacher", encoder(), out="x"), 1, "not a trained tagger")
+
+
+def test_knowledge_is_for_the_teacher():
+    """knowledge: false is as if there were none; a teacher reads it all the same."""
+    told = conll().replace("\n\n", "\n<EOS>\tX\nAnna\tX\nis\tX\n\n")
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, out="none"))
+        gm.expect_ok(train(d, "knowledge: false\n", data=told, out="ignored"))
+        gm.expect_ok(train(d, data=told, out="read"))
+        none, ignored, read = (tensors(d / name) for name in ("none", "ignored", "read"))
+        assert distance(none, ignored) == 0 and distance(none, read) > 1e-4
+        students = []
+        for data in (told, conll()):
+            gm.expect_ok(train(d, "knowledge: false\n", "--teacher", d / "read", data=data, out="student"))
+            students.append(tensors(d / "student"))
+        assert 0 < distance(*students) < distance(none, read)
+
+
 def test_accumulated_batches_are_one_batch():
     still = "hidden_dropout: 0\nattention_dropout: 0\nlr: 1.0e-3\n"
     with gm.Folder() as d:

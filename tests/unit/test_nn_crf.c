@@ -362,6 +362,93 @@ static void gradient_agrees_with_differences(void **state)
     gm_arena_clear(&a);
 }
 
+/* Loss of learning from label probabilities, by enumeration of all paths. */
+static double naive_soft(const struct sample *s, const float *target)
+{
+    static struct paths p;
+    double loss = 0;
+    enumerate(s, &p);
+    for (size_t t = 0; t < s->t; t++)
+        for (uint16_t j = 0; j < s->crf.k; j++) {
+            double m = naive_span(s, &p, t, t + 1, &j, s->crf.k);
+            loss -= m > 0 ? (double)target[t * s->crf.k + j] * log(m) : 0;
+        }
+    return loss;
+}
+
+/* Loss by enumeration, gradient by differences of it; rows that are no distributions too. */
+static void soft_agrees_with_enumeration(void **state)
+{
+    (void)state;
+    struct gm_rng r;
+    struct gm_arena a;
+    gm_rng_init(&r, 12);
+    gm_arena_init(&a, 0);
+    for (int round = 0; round < 60; round++) {
+        struct sample s;
+        float target[MAX_T * MAX_K], d[MAX_T * MAX_K] = {0}, p[24] = {0};
+        size_t k = 1 + (size_t)round % MAX_K, n = 1 + (size_t)round / MAX_K % MAX_T;
+        const uint32_t offsets[] = {0, (uint32_t)n};
+        double loss = 0;
+        sample_make(&s, &r, k, n, 2, round % 3 == 0);
+        for (size_t i = 0; i < n * k; i++)
+            target[i] = (float)gm_rng_uniform(&r);
+        const struct gm_crf_grad grad = {p, p + 16, p + 20};
+        ASSERT_OK(gm_crf_soft(&s.crf, s.emit, offsets, 1, target, 0.5, d, &grad, &loss, &a, err));
+        check_near(loss, 0.5 * naive_soft(&s, target), 1e-9, 1e-9, "loss", (size_t)round);
+        struct { float *x, *d; size_t n; } parts[] = {
+            {s.emit, d, n * k}, {s.trans, p, k * k}, {s.start, p + 16, k}, {s.end, p + 20, k}};
+        for (size_t i = 0; i < 4; i++)
+            for (size_t j = 0; j < parts[i].n; j++) {
+                float *x = &parts[i].x[j], keep = *x, up = keep + 0x1p-10f, down = keep - 0x1p-10f;
+                *x = up;
+                double above = naive_soft(&s, target);
+                *x = down;
+                double below = naive_soft(&s, target);
+                *x = keep;
+                check_near((double)parts[i].d[j], 0.5 * (above - below) / ((double)up - (double)down), 1e-5, 1e-5,
+                           "gradient", i * 100 + j);
+            }
+    }
+    gm_arena_clear(&a);
+}
+
+/* Who gives the same probabilities has nothing to learn; what is given to the impossible is left out. */
+static void soft_rests_at_its_own_marginals(void **state)
+{
+    (void)state;
+    enum { K = 3, T = 7 };
+    static const uint8_t start_at_0[K] = {1, 0, 0};
+    static const uint32_t offsets[] = {0, 0, T};
+    struct gm_rng r;
+    struct gm_arena a;
+    struct gm_crf_lattice l;
+    float emit[T * K], trans[K * K], ends[2 * K], target[T * K], d[T * K] = {0}, p[K * K + 2 * K] = {0};
+    double loss = 0, entropy = 0;
+    gm_rng_init(&r, 13);
+    gm_arena_init(&a, 0);
+    fill_normal(&r, emit, T * K, 3);
+    fill_normal(&r, trans, K * K, 1);
+    fill_normal(&r, ends, 2 * K, 1);
+    const struct gm_crf crf = {.k = K, .trans = trans, .start = ends, .end = ends + K,
+                               .allowed_start = start_at_0};
+    ASSERT_OK(gm_crf_lattice_fill(&l, &crf, emit, T, &a, err));
+    for (size_t i = 0; i < T * K; i++) {
+        double q = gm_crf_marginal(&l, i / K, i % K);
+        target[i] = (float)q;
+        entropy -= q > 0 ? q * log(q) : 0;
+    }
+    const struct gm_crf_grad grad = {p, p + K * K, p + K * K + K};
+    target[1] = 0.5f; /* not possible there */
+    ASSERT_OK(gm_crf_soft(&crf, emit, offsets, 2, target, 1, d, &grad, &loss, &a, err));
+    check_near(loss, entropy, 1e-6, 0, "loss", 0);
+    for (size_t i = 0; i < T * K; i++)
+        check_near((double)d[i], 0, 1e-6, 0, "gradient", i);
+    for (size_t i = 0; i < K * K + 2 * K; i++)
+        check_near((double)p[i], 0, 1e-6, 0, "gradient of parameters", i);
+    gm_arena_clear(&a);
+}
+
 static void very_long_post(void **state)
 {
     (void)state;
@@ -428,6 +515,8 @@ int main(void)
         cmocka_unit_test(ties_take_the_smaller_label),
         cmocka_unit_test(posts_in_one_call),
         cmocka_unit_test(gradient_agrees_with_differences),
+        cmocka_unit_test(soft_agrees_with_enumeration),
+        cmocka_unit_test(soft_rests_at_its_own_marginals),
         cmocka_unit_test(very_long_post),
         cmocka_unit_test(memory_runs_out),
     };

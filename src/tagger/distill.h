@@ -1,0 +1,16 @@
+/* distill.h - what a trained tagger (the teacher) makes of the training posts, for another to learn
+ * from. Source: Hinton, Vinyals, Dean 2015. Private to src/tagger. */
+#ifndef GM_TAGGER_DISTILL_H
+#define GM_TAGGER_DISTILL_H
+
+#include "tagger/ner_model.h"
+#include "tagger/posts.h"
+
+/* gm_distill_targets - load the tagger in `dir` and let it read the posts, with their knowledge;
+ * out [posts->n] of [n_tokens, k]: the marginals of the labels `l`, in `a`.
+ * Errors: MODEL (no tagger, or one of other types or scheme), NOMEM. */
+enum gm_status gm_distill_targets(const char *dir, const char *precision, const struct gm_posts *posts,
+                                  const struct gm_ner_labels *l, struct gm_arena *a,
+                                  const float ***out, struct gm_error *err) GM_NODISCARD;
+
+#endif
