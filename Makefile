@@ -28,7 +28,7 @@ bench: build
 	@bench/run.sh
 
 bench-llm: build
-	@bench/llm.sh build
+	@python3 bench/llm.py build
 
 # AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
 # The variable keeps oneTBB (under OpenVINO) from opening a library in a way that ASan refuses.

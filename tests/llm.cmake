@@ -2,10 +2,6 @@
 add_executable(scripted_server llm_server/scripted_server.c)
 target_link_libraries(scripted_server PRIVATE gm_options)
 
-# make bench-llm
-add_executable(bench_llm EXCLUDE_FROM_ALL ../bench/bench_llm.c)
-target_link_libraries(bench_llm PRIVATE gm_stages)
-
 gm_test(llm_json LINK gm_llm)
 gm_test(llm_prompt LINK gm_llm)
 gm_test(llm_message LINK gm_llm)

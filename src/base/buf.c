@@ -64,16 +64,19 @@ enum gm_status gm_buf_add_c(struct gm_buf *b, const char *s, struct gm_error *er
 enum gm_status gm_buf_printf(struct gm_buf *b, struct gm_error *err, const char *fmt, ...)
 {
     va_list ap, again;
+    size_t room = b->cap - b->n;
     va_start(ap, fmt);
     va_copy(again, ap);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(b->p ? b->p + b->n : NULL, room, fmt, ap); /* it mostly fits at once */
     va_end(ap);
     enum gm_status st = n < 0 ? GM_FAIL(err, GM_EARG, "cannot format \"%s\"", fmt)
                               : gm_buf_reserve(b, (size_t)n, err);
-    if (st == GM_OK) {
+    if (st == GM_OK && (size_t)n >= room)
         vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
+    if (st == GM_OK)
         b->n += (size_t)n;
-    }
+    else if (b->p)
+        b->p[b->n] = 0;
     va_end(again);
     return st;
 }

@@ -11,6 +11,7 @@ struct gm_cache {
     pthread_mutex_t lock;
     struct gm_store *store;
     struct gm_stmt *get, *put;
+    bool is_writing; /* a transaction is open: it holds what was put since the last commit */
 };
 
 enum { VERSION = 1 };
@@ -86,8 +87,25 @@ enum gm_status gm_cache_put(void *user, const char *key, struct gm_str reply, st
     struct gm_cache *c = user;
     const struct gm_value args[] = {GM_VALUE_STR(gm_str(key)),
                                     GM_VALUE_STR(reply.n ? reply : GM_STR(""))};
+    enum gm_status st = GM_OK;
     pthread_mutex_lock(&c->lock);
-    enum gm_status st = gm_stmt_run(c->put, args, 2, NULL, err);
+    if (!c->is_writing)
+        GM_TRY(gm_store_exec(c->store, "BEGIN IMMEDIATE", err));
+    c->is_writing = true;
+    GM_TRY(gm_stmt_run(c->put, args, 2, NULL, err));
+done:
+    pthread_mutex_unlock(&c->lock);
+    return st;
+}
+
+enum gm_status gm_cache_commit(void *user, struct gm_error *err)
+{
+    struct gm_cache *c = user;
+    pthread_mutex_lock(&c->lock);
+    enum gm_status st = c->is_writing ? gm_store_exec(c->store, "COMMIT", err) : GM_OK;
+    if (st != GM_OK)
+        (void)!gm_store_exec(c->store, "ROLLBACK", NULL); /* fails where COMMIT has done it */
+    c->is_writing = false;
     pthread_mutex_unlock(&c->lock);
     return st;
 }

@@ -23,11 +23,13 @@ enum gm_status gm_cache_open(struct gm_cache **out, const char *path,
 void gm_cache_close(struct gm_cache *c); /* NULL-safe */
 
 /* gm_cache_get - append the reply kept under `key` to `out`; *found is false when there is none.
- * gm_cache_put - keep one; it is in the file when the call returns. `user` is the struct gm_cache:
- * a client of src/llm takes the two as function pointers. Errors: IO, NOMEM. */
+ * gm_cache_put - keep one; it is in the file when gm_cache_commit returns, which is due soon, as
+ * other processes that put something wait for it. `user` is the struct gm_cache: a client of src/llm
+ * takes the three as function pointers. Errors: IO, NOMEM. */
 enum gm_status gm_cache_get(void *user, const char *key, struct gm_buf *out, bool *found,
                             struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_cache_put(void *user, const char *key, struct gm_str reply,
                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_cache_commit(void *user, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -153,9 +153,9 @@ enum gm_status gm_json_write_str(struct gm_str s, struct gm_buf *out, struct gm_
             continue;
         GM_TRY(gm_buf_add(out, s.p + from, i - from, err));
         from = i + 1;
-        const char *hit = strchr("\"\"\\\\\bb\ff\nn\rr\tt", c);
-        if (c && hit)
-            st = gm_buf_printf(out, err, "\\%c", c == '"' || c == '\\' ? c : hit[1]);
+        const char *hit = c ? strchr("\"\"\\\\\bb\ff\nn\rr\tt", c) : NULL;
+        if (hit)
+            st = gm_buf_add(out, (char[]){'\\', hit[1]}, 2, err);
         else
             st = gm_buf_printf(out, err, "\\u%04x", c);
     }

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/utf8.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -64,46 +65,92 @@ void gm_log_status_line(const char *line)
     pthread_mutex_unlock(&g.lock);
 }
 
-static void format_json(enum gm_log_level level, const char *module, const char *msg,
-                        struct gm_buf *b)
+enum gm_status gm_log_add_field(struct gm_buf *out, const struct gm_log_field *f, bool json,
+                                struct gm_error *err)
 {
+    enum gm_status st = gm_buf_printf(out, err, json ? ",\"%s\":" : "%s=", f->name);
+    if (st != GM_OK)
+        return st;
+    if (!isfinite(f->value))
+        return gm_buf_add_c(out, "null", err);
+    return f->value == floor(f->value) && fabs(f->value) < 1e15
+               ? gm_buf_printf(out, err, "%.0f", f->value)
+               : gm_buf_printf(out, err, "%.6g", f->value);
+}
+
+/* An event before it is a line. */
+struct event {
+    enum gm_log_level level;
+    const char *module, *msg;
+    const struct gm_log_field *fields;
+    size_t n;
+};
+
+static enum gm_status format_json(const struct event *e, struct gm_buf *b)
+{
+    enum gm_status st = GM_OK;
     char when[32] = "";
     struct timespec now;
     struct tm tm;
     clock_gettime(CLOCK_REALTIME, &now);
     if (gmtime_r(&now.tv_sec, &tm))
         strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
-    /* A log line that can't be built is lost: there is nowhere left to report it. */
-    if (gm_buf_printf(b, NULL, "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%s\",\"msg\":", when,
-                      level_names[level], module) != GM_OK ||
-        gm_json_write_str(gm_str(msg), b, NULL) != GM_OK || gm_buf_add_c(b, "}", NULL) != GM_OK)
-        gm_buf_reset(b);
+    GM_TRY(gm_buf_printf(b, NULL, "{\"time\":\"%s\",\"level\":\"%s\",\"module\":\"%s\",\"msg\":",
+                         when, level_names[e->level], e->module));
+    GM_TRY(gm_json_write_str(gm_str(e->msg), b, NULL));
+    for (size_t i = 0; i < e->n; i++)
+        GM_TRY(gm_log_add_field(b, &e->fields[i], true, NULL));
+    GM_TRY(gm_buf_add_c(b, "}", NULL));
+done:
+    return st;
 }
 
-void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...)
+static enum gm_status format_text(const struct event *e, struct gm_buf *b)
 {
-    char msg[2048];
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(b, NULL, "gmner: %s: %s%s",
+                         e->level <= GM_LOG_WARN ? level_names[e->level] : e->module, e->msg,
+                         e->n ? ":" : ""));
+    for (size_t i = 0; i < e->n; i++) {
+        GM_TRY(gm_buf_add_c(b, " ", NULL));
+        GM_TRY(gm_log_add_field(b, &e->fields[i], false, NULL));
+    }
+done:
+    return st;
+}
+
+static void write_event(const struct event *e)
+{
     struct gm_buf b;
-    va_list ap;
-    va_start(ap, fmt);
-    vsnprintf(msg, sizeof msg, fmt, ap);
-    va_end(ap);
-    gm_utf8_one_line(msg);
     pthread_mutex_lock(&g.lock);
-    if (level <= g.level) {
+    if (e->level <= g.level) {
         gm_buf_init(&b, 1 << 16);
-        if (g.format == GM_LOG_JSON)
-            format_json(level, module, msg, &b);
-        else if (gm_buf_printf(&b, NULL, "gmner: %s%s%s", level <= GM_LOG_WARN ? level_names[level] : module,
-                               ": ", msg) != GM_OK)
-            gm_buf_reset(&b);
-        const char *line = b.p ? b.p : msg;
+        /* A line that can't be built is lost but for its text: nowhere is left to report it. */
+        bool ok = (g.format == GM_LOG_JSON ? format_json(e, &b) : format_text(e, &b)) == GM_OK;
+        const char *line = ok ? b.p : e->msg;
         if (g.sink)
-            g.sink(g.user, level, line);
+            g.sink(g.user, e->level, line);
         else
             fprintf(stderr, "%s%s\n", g.status[0] ? "\r\033[K" : "", line);
         gm_buf_clear(&b);
         draw_status();
     }
     pthread_mutex_unlock(&g.lock);
+}
+
+void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...)
+{
+    char msg[2048];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(msg, sizeof msg, fmt, ap);
+    va_end(ap);
+    gm_utf8_one_line(msg);
+    write_event(&(struct event){level, module, msg, NULL, 0});
+}
+
+void gm_log_fields(enum gm_log_level level, const char *module, const char *msg,
+                   const struct gm_log_field *fields, size_t n)
+{
+    write_event(&(struct event){level, module, msg, fields, n});
 }

@@ -1,9 +1,10 @@
 /* log.h - one line an event, to stderr: "gmner: module: text" or, with --log-format json,
- * {"time","level","module","msg"}. Code that returns an error does not log it. Never log keys,
+ * {"time","level","module","msg",…}. Code that returns an error does not log it. Never log keys,
  * headers or whole prompts. Safe from any thread. The only mutable global state of the program. */
 #ifndef GM_BASE_LOG_H
 #define GM_BASE_LOG_H
 
+#include "base/buf.h"
 #include "base/status.h"
 
 #include <stdbool.h>
@@ -15,6 +16,18 @@ enum gm_log_format { GM_LOG_TEXT, GM_LOG_JSON };
 #define GM_LOG(level, module, ...) gm_log_write((level), (module), __VA_ARGS__)
 
 void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...) GM_PRINTF(3, 4);
+
+/* gm_log_fields - msg and numbers: "msg: name=value name=value", as JSON members beside "msg".
+ * gm_log_add_field - append "name=value" (text) or ,"name":value (JSON) as such a line has it. */
+struct gm_log_field {
+    const char *name; /* letters, digits and _; none of JSON's own four */
+    double value;
+};
+void gm_log_fields(enum gm_log_level level, const char *module, const char *msg,
+                   const struct gm_log_field *fields, size_t n);
+enum gm_status gm_log_add_field(struct gm_buf *out, const struct gm_log_field *f, bool json,
+                                struct gm_error *err) GM_NODISCARD;
+
 void gm_log_setup(enum gm_log_format format, enum gm_log_level most_verbose);
 enum gm_log_format gm_log_format(void);
 

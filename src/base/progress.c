@@ -1,8 +1,6 @@
 #include "base/progress.h"
 
-#include "base/log.h"
-
-#include <stdbool.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -32,27 +30,66 @@ static void bar_text(char *out, size_t cap, size_t done, size_t total)
     snprintf(out, cap, "[%s] ", bar);
 }
 
-void gm_progress_update(struct gm_progress *p, size_t done, const char *extra)
+bool gm_progress_due(const struct gm_progress *p)
 {
-    double now = gm_clock_s();
-    bool tty = gm_log_is_terminal();
-    if (now - p->shown_s < (tty ? 0.1 : 5.0))
-        return;
-    p->shown_s = now;
-    double rate = (double)done / (now - p->start_s + 1e-9);
-    char bar[64] = "", eta[48] = "", of[32] = "", line[256];
-    if (p->total) {
-        double left = rate > 0 && done < p->total ? (double)(p->total - done) / rate : 0;
-        snprintf(eta, sizeof eta, "  ETA %d:%02d", (int)(left / 60), (int)left % 60);
-        snprintf(of, sizeof of, "/%zu", p->total);
+    double since = gm_clock_s() - p->shown_s;
+    return since >= 5 || (since >= 0.1 && gm_log_is_terminal());
+}
+
+static enum gm_status draw(const struct gm_progress *p, size_t done, double rate, double left,
+                           const struct gm_log_field *extra, size_t n, struct gm_buf *line)
+{
+    enum gm_status st = GM_OK;
+    char bar[64] = "";
+    if (p->total)
         bar_text(bar, sizeof bar, done, p->total);
+    GM_TRY(gm_buf_printf(line, NULL, "%s %s%zu", p->label, bar, done));
+    if (p->total)
+        GM_TRY(gm_buf_printf(line, NULL, "/%zu", p->total));
+    GM_TRY(gm_buf_printf(line, NULL, " %s  %.*f/s", p->unit, rate < 10, rate));
+    if (p->total)
+        GM_TRY(gm_buf_printf(line, NULL, "  ETA %d:%02d", (int)(left / 60), (int)left % 60));
+    for (size_t i = 0; i < n; i++) {
+        GM_TRY(gm_buf_add_c(line, "  ", NULL));
+        GM_TRY(gm_log_add_field(line, &extra[i], false, NULL));
     }
-    snprintf(line, sizeof line, "%s %s%zu%s %s  %.*f/s%s%s%s", p->label, tty ? bar : "", done, of,
-             p->unit, rate < 10, rate, eta, extra ? "  " : "", extra ? extra : "");
-    if (tty)
-        gm_log_status_line(line);
-    else
-        GM_LOG(GM_LOG_INFO, "progress", "%s", line);
+    gm_log_status_line(line->p);
+done:
+    return st;
+}
+
+static void write_log(const struct gm_progress *p, size_t done, double rate, double left,
+                      const struct gm_log_field *extra, size_t n)
+{
+    enum { OWN = 4, EXTRA_MAX = 12 };
+    struct gm_log_field f[OWN + EXTRA_MAX];
+    size_t k = 0;
+    f[k++] = (struct gm_log_field){p->unit, (double)done};
+    if (p->total)
+        f[k++] = (struct gm_log_field){"total", (double)p->total};
+    f[k++] = (struct gm_log_field){"per_s", rate};
+    if (p->total)
+        f[k++] = (struct gm_log_field){"eta_s", floor(left)};
+    for (size_t i = 0; i < n && i < EXTRA_MAX; i++)
+        f[k++] = extra[i];
+    gm_log_fields(GM_LOG_INFO, "progress", p->label, f, k);
+}
+
+void gm_progress_update(struct gm_progress *p, size_t done, const struct gm_log_field *extra,
+                        size_t n)
+{
+    struct gm_buf line;
+    if (!gm_progress_due(p))
+        return;
+    p->shown_s = gm_clock_s();
+    double rate = (double)done / (p->shown_s - p->start_s + 1e-9);
+    double left = rate > 0 && done < p->total ? (double)(p->total - done) / rate : 0;
+    gm_buf_init(&line, 1024);
+    if (!gm_log_is_terminal())
+        write_log(p, done, rate, left, extra, n);
+    else if (draw(p, done, rate, left, extra, n, &line) != GM_OK)
+        gm_log_status_line(p->label); /* memory is out: this is no reason to stop */
+    gm_buf_clear(&line);
 }
 
 void gm_progress_end(struct gm_progress *p)

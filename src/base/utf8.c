@@ -77,7 +77,10 @@ bool gm_utf8_is_valid(struct gm_str s)
 {
     bool ok = true;
     for (size_t i = 0; i < s.n && ok;)
-        decode(s, &i, &ok);
+        if ((unsigned char)s.p[i] < 0x80)
+            i++; /* most of what there is */
+        else
+            decode(s, &i, &ok);
     return ok;
 }
 

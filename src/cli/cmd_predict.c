@@ -78,12 +78,11 @@ static void on_tick(void *user, size_t n_done)
 {
     struct job *job = user;
     struct gm_llm *llm = gm_pipeline_llm(job->pipeline);
-    char extra[128] = "";
-    if (!job->shows_progress)
+    struct gm_log_field extra[GM_LLM_PROGRESS_MAX];
+    if (!job->shows_progress || !gm_progress_due(&job->progress))
         return;
-    if (llm)
-        gm_llm_cli_progress(llm, job->llm, extra, sizeof extra);
-    gm_progress_update(&job->progress, n_done, llm ? extra : NULL);
+    gm_progress_update(&job->progress, n_done, extra,
+                       llm ? gm_llm_cli_progress(llm, job->llm, extra) : 0);
 }
 
 static bool on_should_stop(void *user)
@@ -320,8 +319,8 @@ static const struct gm_option options[] = {
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "DIR",
      "a tagger that `gmner train` wrote, in place of the recipe's"},
     {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16",
-     "arithmetic of the native models and the detector; auto is bf16 where the processor has it "
-     "(default: the recipe's, else auto)"},
+     "arithmetic of the native models; auto is bf16 where the processor has it (default: the "
+     "recipe's, else auto)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",
      "write JSON Lines to FILE, which is replaced only when all is done"},
     {"html", 0, GM_OPT_STR, offsetof(struct opts, html), NULL, 0, 0, "FILE",

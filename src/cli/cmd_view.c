@@ -85,7 +85,7 @@ static enum gm_status show(struct view *v, const struct gm_post *post, struct gm
         GM_TRY(gm_terminal_post(post, &v->style, &v->text, err));
         GM_TRY(gm_out_write(v->terminal, gm_buf_str(&v->text), err));
     } else
-        gm_progress_update(&v->progress, v->n_posts, NULL);
+        gm_progress_update(&v->progress, v->n_posts, NULL, 0);
 done:
     return st;
 }

@@ -66,15 +66,18 @@ done:
     return st;
 }
 
-void gm_llm_cli_progress(struct gm_llm *llm, const struct gm_llm_opts *opts, char *text, size_t cap)
+size_t gm_llm_cli_progress(struct gm_llm *llm, const struct gm_llm_opts *opts,
+                           struct gm_log_field out[GM_LLM_PROGRESS_MAX])
 {
     struct gm_llm_stats s;
-    char cost[40] = "";
+    size_t n = 0;
     gm_llm_stats(llm, &s);
+    out[n++] = (struct gm_log_field){"tokens", (double)(s.prompt_tokens + s.completion_tokens)};
     if (opts->price_in > 0 || opts->price_out > 0)
-        snprintf(cost, sizeof cost, " cost=%.4f", s.cost);
-    snprintf(text, cap, "tokens=%zu%s retries=%zu in_flight=%zu",
-             s.prompt_tokens + s.completion_tokens, cost, s.retries + s.reasks, s.in_flight);
+        out[n++] = (struct gm_log_field){"cost", s.cost};
+    out[n++] = (struct gm_log_field){"retries", (double)(s.retries + s.reasks)};
+    out[n++] = (struct gm_log_field){"in_flight", (double)s.in_flight};
+    return n;
 }
 
 void gm_llm_cli_summary(struct gm_llm *llm, const struct gm_llm_opts *opts)
@@ -83,14 +86,24 @@ void gm_llm_cli_summary(struct gm_llm *llm, const struct gm_llm_opts *opts)
     const char *stage, *reason;
     size_t n;
     gm_llm_stats(llm, &s);
-    GM_LOG(GM_LOG_INFO, "llm",
-           "requests=%zu answered=%zu cached=%zu failed=%zu sent=%zu retries=%zu reasks=%zu "
-           "invalid=%zu prompt_tokens=%zu completion_tokens=%zu cached_tokens=%zu "
-           "retried_tokens=%zu",
-           s.submitted, s.answered, s.cached, s.failed, s.sent, s.retries, s.reasks, s.invalid,
-           s.prompt_tokens, s.completion_tokens, s.cached_tokens, s.retried_tokens);
-    if (opts->price_in > 0 || opts->price_out > 0)
-        GM_LOG(GM_LOG_INFO, "llm", "cost=%.6f", s.cost);
+    const struct gm_log_field fields[] = {
+        {"requests", (double)s.submitted},
+        {"answered", (double)s.answered},
+        {"cached", (double)s.cached},
+        {"failed", (double)s.failed},
+        {"sent", (double)s.sent},
+        {"retries", (double)s.retries},
+        {"reasks", (double)s.reasks},
+        {"invalid", (double)s.invalid},
+        {"prompt_tokens", (double)s.prompt_tokens},
+        {"completion_tokens", (double)s.completion_tokens},
+        {"cached_tokens", (double)s.cached_tokens},
+        {"retried_tokens", (double)s.retried_tokens},
+        {"cost", s.cost}, /* last: only where prices were given */
+    };
+    bool priced = opts->price_in > 0 || opts->price_out > 0;
+    gm_log_fields(GM_LOG_INFO, "llm", "asked", fields,
+                  sizeof fields / sizeof *fields - !priced);
     for (size_t i = 0; gm_llm_rejected(llm, i, &stage, &reason, &n); i++)
         GM_LOG(GM_LOG_INFO, "llm", "answers that could not be used: stage=%s reason=%s n=%zu",
                stage, reason, n);

@@ -3,6 +3,7 @@
 #define GM_CLI_LLM_OPTIONS_H
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "cli/options.h"
 #include "llm/llm.h"
 
@@ -47,8 +48,10 @@ struct gm_llm_cli {
 enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
                                struct gm_llm_opts *out, struct gm_error *err) GM_NODISCARD;
 
-/* gm_llm_cli_progress - "tokens=… cost=… retries=…" for a progress line. */
-void gm_llm_cli_progress(struct gm_llm *llm, const struct gm_llm_opts *opts, char *text, size_t cap);
+/* gm_llm_cli_progress - tokens, cost, retries and in_flight for a progress line; how many. */
+enum { GM_LLM_PROGRESS_MAX = 4 };
+size_t gm_llm_cli_progress(struct gm_llm *llm, const struct gm_llm_opts *opts,
+                           struct gm_log_field out[GM_LLM_PROGRESS_MAX]);
 
 /* gm_llm_cli_summary - log what was asked, what it cost, and the answers that could not be used. */
 void gm_llm_cli_summary(struct gm_llm *llm, const struct gm_llm_opts *opts);

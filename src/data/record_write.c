@@ -11,6 +11,8 @@ static enum gm_status write_num(double x, int decimals, struct gm_buf *out, stru
     char text[400]; /* the largest double has 309 digits before the point */
     if (!isfinite(x))
         return gm_buf_add_c(out, "null", err);
+    if (x == 0)
+        return gm_buf_add_c(out, "0.0", err);
     int n = snprintf(text, sizeof text, "%.*f", decimals, x);
     while (n > 1 && text[n - 1] == '0' && text[n - 2] != '.')
         n--;
@@ -22,8 +24,13 @@ static enum gm_status write_num(double x, int decimals, struct gm_buf *out, stru
 /* , "key": - the comma unless the object has just been opened. */
 static enum gm_status write_key(const char *key, struct gm_buf *out, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     bool first = out->n && out->p[out->n - 1] == '{';
-    return gm_buf_printf(out, err, "%s\"%s\": ", first ? "" : ", ", key);
+    GM_TRY(gm_buf_add_c(out, first ? "\"" : ", \"", err));
+    GM_TRY(gm_buf_add_c(out, key, err));
+    GM_TRY(gm_buf_add_c(out, "\": ", err));
+done:
+    return st;
 }
 
 static enum gm_status write_str(const char *key, struct gm_str s, struct gm_buf *out,

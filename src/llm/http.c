@@ -2,10 +2,18 @@
 
 #include "base/alloc.h"
 
+#include "base/progress.h"
+
 #include <curl/curl.h>
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+enum { EVENTS_MAX = 64 };
 
 struct transfer {
     CURL *easy;
@@ -16,8 +24,11 @@ struct transfer {
     struct transfer *prev, *next; /* in `busy` or (next only) in `idle` */
 };
 
+/* Driven by events: a wake-up costs what has happened, not what is open. */
 struct gm_http {
     CURLM *multi;
+    int epoll_fd, wake_fd;
+    double timer_at; /* when libcurl wants to be called in any case; < 0 = never */
     struct transfer *busy, *idle;
 };
 
@@ -35,21 +46,70 @@ static bool curl_is_ready(void)
     return pthread_once(&once, start_curl) == 0;
 }
 
+/* libcurl wants to know of a socket: reading, writing, both, or no more. */
+static int on_socket(CURL *easy, curl_socket_t fd, int what, void *user, void *known)
+{
+    struct gm_http *h = user;
+    struct epoll_event e = {.data.fd = fd};
+    (void)easy;
+    if (what == CURL_POLL_REMOVE) {
+        epoll_ctl(h->epoll_fd, EPOLL_CTL_DEL, fd, NULL);
+        return 0;
+    }
+    e.events = (what & CURL_POLL_IN ? EPOLLIN : 0u) | (what & CURL_POLL_OUT ? EPOLLOUT : 0u);
+    if (known)
+        return epoll_ctl(h->epoll_fd, EPOLL_CTL_MOD, fd, &e);
+    curl_multi_assign(h->multi, fd, h); /* `known` from now on */
+    return epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, fd, &e);
+}
+
+static int on_timer(CURLM *multi, long timeout_ms, void *user)
+{
+    struct gm_http *h = user;
+    (void)multi;
+    h->timer_at = timeout_ms < 0 ? -1 : gm_clock_s() + (double)timeout_ms / 1000;
+    return 0;
+}
+
+static enum gm_status open_events(struct gm_http *h, struct gm_error *err)
+{
+    struct epoll_event e = {.events = EPOLLIN};
+    h->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    e.data.fd = h->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (h->epoll_fd < 0 || h->wake_fd < 0 ||
+        epoll_ctl(h->epoll_fd, EPOLL_CTL_ADD, h->wake_fd, &e) != 0)
+        return GM_FAIL(err, GM_EIO, "no more files can be opened");
+    return GM_OK;
+}
+
 enum gm_status gm_http_new(struct gm_http **out, size_t max_connections, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     *out = NULL;
     if (!curl_is_ready())
         return GM_FAIL(err, GM_ENET, "libcurl does not start");
     struct gm_http *h = gm_alloc(1, sizeof *h);
-    if (!h || !(h->multi = curl_multi_init())) {
-        gm_free(h);
+    if (!h)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    h->epoll_fd = h->wake_fd = -1;
+    h->timer_at = -1;
+    GM_TRY(open_events(h, err));
+    if (!(h->multi = curl_multi_init())) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
     }
     long n = max_connections < 4096 ? (long)max_connections : 4096;
     curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, n + 4);
     curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, (long)CURLPIPE_NOTHING);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
+    curl_multi_setopt(h->multi, CURLMOPT_TIMERDATA, h);
     *out = h;
-    return GM_OK;
+    h = NULL;
+done:
+    gm_http_free(h);
+    return st;
 }
 
 static void transfer_free(struct transfer *t)
@@ -72,7 +132,12 @@ void gm_http_free(struct gm_http *h)
         next = t->next;
         transfer_free(t);
     }
-    curl_multi_cleanup(h->multi);
+    if (h->multi)
+        curl_multi_cleanup(h->multi);
+    if (h->epoll_fd >= 0)
+        close(h->epoll_fd);
+    if (h->wake_fd >= 0)
+        close(h->wake_fd);
     gm_free(h);
 }
 
@@ -246,12 +311,40 @@ enum gm_status gm_http_start(struct gm_http *h, const struct gm_http_request *re
     return GM_OK;
 }
 
-void gm_http_wait(struct gm_http *h, int timeout_ms)
+static void on_event(struct gm_http *h, const struct epoll_event *e)
 {
-    curl_multi_poll(h->multi, NULL, 0, timeout_ms, NULL);
+    uint64_t count;
+    int running, what = (e->events & EPOLLIN ? CURL_CSELECT_IN : 0) |
+                        (e->events & EPOLLOUT ? CURL_CSELECT_OUT : 0) |
+                        (e->events & (EPOLLERR | EPOLLHUP) ? CURL_CSELECT_ERR : 0);
+    if (e->data.fd == h->wake_fd)
+        (void)!read(h->wake_fd, &count, sizeof count);
+    else
+        curl_multi_socket_action(h->multi, e->data.fd, what, &running);
 }
 
-void gm_http_wake(struct gm_http *h) { curl_multi_wakeup(h->multi); }
+void gm_http_wait(struct gm_http *h, int timeout_ms)
+{
+    struct epoll_event events[EVENTS_MAX];
+    int running;
+    if (h->timer_at >= 0) {
+        double left_ms = ceil((h->timer_at - gm_clock_s()) * 1000);
+        timeout_ms = left_ms < timeout_ms ? (left_ms > 0 ? (int)left_ms : 0) : timeout_ms;
+    }
+    int n = epoll_wait(h->epoll_fd, events, EVENTS_MAX, timeout_ms);
+    for (int i = 0; i < n; i++)
+        on_event(h, &events[i]);
+    if (h->timer_at >= 0 && gm_clock_s() >= h->timer_at) {
+        h->timer_at = -1;
+        curl_multi_socket_action(h->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    }
+}
+
+void gm_http_wake(struct gm_http *h)
+{
+    const uint64_t one = 1;
+    (void)!write(h->wake_fd, &one, sizeof one); /* it fails only when it has been woken often */
+}
 
 static enum gm_http_fault fault_of(CURLcode code, const struct transfer *t)
 {
@@ -300,12 +393,8 @@ static void describe(struct transfer *t, CURLcode code, struct gm_http_done *out
 
 bool gm_http_next(struct gm_http *h, struct gm_http_done *out)
 {
-    int running, queued;
+    int queued;
     const CURLMsg *m = curl_multi_info_read(h->multi, &queued);
-    if (!m) {
-        curl_multi_perform(h->multi, &running);
-        m = curl_multi_info_read(h->multi, &queued);
-    }
     if (!m)
         return false;
     CURLcode code = m->data.result; /* m does not outlive the removal */

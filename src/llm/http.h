@@ -58,9 +58,10 @@ void gm_http_target_free(struct gm_http_target *t); /* NULL-safe */
 /* gm_http_start - begin a POST. Errors: NOMEM, NET; gm_http_next then never sees it. */
 enum gm_status gm_http_start(struct gm_http *h, const struct gm_http_request *req,
                              struct gm_error *err) GM_NODISCARD;
-/* gm_http_wait - until something happens, gm_http_wake is called, or timeout_ms have passed. */
+/* gm_http_wait - move all requests on; when nothing can move, wait until something happens,
+ * gm_http_wake is called, or timeout_ms have passed. */
 void gm_http_wait(struct gm_http *h, int timeout_ms);
-/* gm_http_next - move on, and give one request that ended; false when there is none. */
+/* gm_http_next - give one request that ended; false when there is none. */
 bool gm_http_next(struct gm_http *h, struct gm_http_done *out);
 /* gm_http_wake - end gm_http_wait; from any thread. */
 void gm_http_wake(struct gm_http *h);

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <time.h>
 
-static const size_t max_body_bytes = (size_t)256 << 20;
 static const double server_wait_s = 300; /* a large GGUF file is read from a slow disk */
 
 struct gm_llm_opts gm_llm_opts_default(void)
@@ -28,205 +27,6 @@ struct gm_llm_opts gm_llm_opts_default(void)
         .dead_s = 60,
         .seed = 1,
     };
-}
-
-/* ---- asks and boxes ---- */
-
-void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a)
-{
-    a->next = NULL;
-    if (q->last)
-        q->last->next = a;
-    else
-        q->first = a;
-    q->last = a;
-}
-
-struct gm_ask *gm_ask_pop(struct gm_ask_queue *q)
-{
-    struct gm_ask *a = q->first;
-    if (!a)
-        return NULL;
-    q->first = a->next;
-    if (!q->first)
-        q->last = NULL;
-    a->next = NULL;
-    return a;
-}
-
-static void ask_link(struct gm_llm *llm, struct gm_ask *a)
-{
-    a->all_next = llm->all;
-    if (llm->all)
-        llm->all->all_prev = a;
-    llm->all = a;
-}
-
-void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a)
-{
-    if (a->all_prev)
-        a->all_prev->all_next = a->all_next;
-    else
-        llm->all = a->all_next;
-    if (a->all_next)
-        a->all_next->all_prev = a->all_prev;
-    a->all_prev = a->all_next = NULL;
-}
-
-void gm_ask_free(struct gm_ask *a)
-{
-    if (!a)
-        return;
-    gm_buf_clear(&a->body);
-    gm_llm_reply_clear(&a->reply);
-    gm_free(a);
-}
-
-static void box_destroy(struct gm_llm_box *box)
-{
-    pthread_cond_destroy(&box->arrived);
-    gm_free(box);
-}
-
-void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a)
-{
-    gm_ask_unlink(llm, a);
-    if (!a->box) {
-        gm_ask_free(a);
-        return;
-    }
-    gm_buf_clear(&a->body);
-    gm_ask_push(&a->box->done, a);
-    if (!a->box->is_woken) {
-        a->box->is_woken = true;
-        a->box->next_wake = llm->to_wake;
-        llm->to_wake = a->box;
-    }
-}
-
-void gm_wake_boxes(struct gm_llm *llm)
-{
-    struct gm_llm_box *list = llm->to_wake, *next;
-    llm->to_wake = NULL;
-    if (!list)
-        return;
-    pthread_mutex_unlock(&llm->lock);
-    for (struct gm_llm_box *b = list; b; b = b->next_wake)
-        pthread_cond_signal(&b->arrived);
-    pthread_mutex_lock(&llm->lock);
-    for (struct gm_llm_box *b = list; b; b = next) {
-        next = b->next_wake;
-        b->is_woken = false;
-        if (b->is_gone)
-            box_destroy(b);
-    }
-}
-
-enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm, struct gm_error *err)
-{
-    pthread_condattr_t attr;
-    *out = NULL;
-    struct gm_llm_box *box = gm_alloc(1, sizeof *box);
-    if (!box)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    box->llm = llm;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&box->arrived, &attr);
-    pthread_condattr_destroy(&attr);
-    *out = box;
-    return GM_OK;
-}
-
-void gm_llm_box_free(struct gm_llm_box *box)
-{
-    struct gm_ask *a;
-    if (!box)
-        return;
-    struct gm_llm *llm = box->llm;
-    pthread_mutex_lock(&llm->lock);
-    while ((a = gm_ask_pop(&box->done)))
-        gm_ask_free(a);
-    for (a = llm->all; a; a = a->all_next)
-        if (a->box == box)
-            a->box = NULL;
-    if (box->is_woken)
-        box->is_gone = true; /* the client's thread is about to signal it, and frees it then */
-    else
-        box_destroy(box);
-    pthread_mutex_unlock(&llm->lock);
-}
-
-void gm_llm_reply_clear(struct gm_llm_reply *r)
-{
-    gm_buf_clear(&r->text);
-    gm_json_free(r->value);
-    gm_json_free(r->logprobs);
-    r->value = r->logprobs = NULL;
-}
-
-enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request *req, uint64_t *id,
-                             struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_llm *llm = box->llm;
-    struct gm_ask *a = gm_alloc(1, sizeof *a);
-    if (!a)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_buf_init(&a->body, max_body_bytes);
-    GM_TRY(gm_llm_write_head(req->model ? req->model : llm->model, req->messages, req->n_messages,
-                             &a->body, err));
-    a->head_n = a->body.n;
-    a->box = box;
-    a->tail = (struct gm_llm_tail){.temperature = req->temperature,
-                                   .top_p = req->top_p,
-                                   .max_tokens = req->max_tokens > 0 ? req->max_tokens : 512,
-                                   .seed = req->seed,
-                                   .logprobs = req->logprobs,
-                                   .schema = req->schema};
-    a->check = req->check;
-    a->est_prompt = gm_llm_estimate(req->messages, req->n_messages, false);
-    a->bound_prompt = gm_llm_estimate(req->messages, req->n_messages, true);
-    a->reply.user = req->user;
-    pthread_mutex_lock(&llm->lock);
-    a->reply.id = *id = ++llm->last_id;
-    llm->stats.submitted++;
-    ask_link(llm, a);
-    gm_ask_push(&llm->inbox, a);
-    bool wake = !llm->wake_sent;
-    llm->wake_sent = true;
-    pthread_mutex_unlock(&llm->lock);
-    if (wake)
-        gm_http_wake(llm->http);
-    a = NULL;
-done:
-    gm_ask_free(a);
-    return st;
-}
-
-bool gm_llm_poll(struct gm_llm_box *box, int timeout_ms, struct gm_llm_reply *out)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += timeout_ms / 1000;
-    until.tv_nsec += timeout_ms % 1000 * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000L;
-    }
-    pthread_mutex_lock(&box->llm->lock);
-    int rc = timeout_ms > 0 ? 0 : 1;
-    while (!box->done.first && rc == 0)
-        rc = pthread_cond_timedwait(&box->arrived, &box->llm->lock, &until);
-    struct gm_ask *a = gm_ask_pop(&box->done);
-    pthread_mutex_unlock(&box->llm->lock);
-    if (!a)
-        return false;
-    *out = a->reply;
-    gm_buf_init(&a->reply.text, 0); /* what it holds went to *out */
-    a->reply.value = a->reply.logprobs = NULL;
-    gm_ask_free(a);
-    return true;
 }
 
 /* ---- the client ---- */
@@ -311,6 +111,7 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
     llm->opts = *opts;
     llm->breaker = (struct gm_breaker){opts->breaker_fails, opts->breaker_rest_s, opts->dead_s};
     gm_rng_init(&llm->rng, opts->seed);
+    gm_buf_init(&llm->tail_text, (size_t)1 << 24);
     llm->has_lock = pthread_mutex_init(&llm->lock, NULL) == 0;
     GM_TRY(check_opts(opts, err));
     if (!(llm->model = gm_strdup(opts->model ? opts->model : "default")) || !llm->has_lock) {
@@ -350,6 +151,8 @@ void gm_llm_free(struct gm_llm *llm)
         gm_http_target_free(llm->ep[i].target);
         gm_free(llm->ep[i].name);
     }
+    gm_buf_clear(&llm->tail_text);
+    gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
     gm_free(llm->servers);
     gm_free(llm->ep);
     gm_free(llm->model);
@@ -371,9 +174,6 @@ void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out)
 {
     pthread_mutex_lock(&llm->lock);
     *out = llm->stats;
-    out->waiting = 0;
-    for (const struct gm_ask *a = llm->all; a; a = a->all_next)
-        out->waiting += a->ep == NULL;
     pthread_mutex_unlock(&llm->lock);
 }
 

@@ -28,14 +28,16 @@
 struct gm_llm;
 struct gm_llm_box;
 
-/* Where answers are kept from run to run. Both functions are called on the client's own thread. */
+/* Where answers are kept from run to run. The functions are called on the client's own thread. */
 struct gm_llm_cache {
     void *user;
     /* key: 64 hex digits of the whole request; append the reply to `out` and set *found. */
     enum gm_status (*get)(void *user, const char *key, struct gm_buf *out, bool *found,
                           struct gm_error *err);
-    /* Called as soon as a good reply has arrived, before it is delivered; never for a failure. */
+    /* put: as soon as a good reply has arrived; never for a failure. commit: what was put is to be
+     * on the disk when it returns; called before any of those replies is delivered. */
     enum gm_status (*put)(void *user, const char *key, struct gm_str reply, struct gm_error *err);
+    enum gm_status (*commit)(void *user, struct gm_error *err);
 };
 
 struct gm_llm_opts {
@@ -121,7 +123,7 @@ struct gm_llm_stats {
     size_t prompt_tokens, completion_tokens, cached_tokens;
     size_t retried_tokens; /* of prompts sent again, and of answers thrown away */
     double cost;           /* money so far, with a guess for tries that broke after being sent */
-    size_t in_flight, waiting;
+    size_t in_flight;
     size_t dry_requests, dry_prompt_tokens, dry_completion_tokens; /* dry run; the last: at most */
 };
 

@@ -1,5 +1,6 @@
-/* llm_internal.h - the client's insides: llm.c is what callers use, client.c is the thread that
- * does the network work. Everything in struct gm_llm but `http` is guarded by `lock`. */
+/* llm_internal.h - the client's insides. llm.c opens and closes it, box.c is what callers use to ask,
+ * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back.
+ * Everything in struct gm_llm but `http` is guarded by `lock`. */
 #ifndef GM_LLM_LLM_INTERNAL_H
 #define GM_LLM_LLM_INTERNAL_H
 
@@ -31,6 +32,8 @@ struct gm_ask {
     struct gm_llm_reply reply;
 };
 
+#define GM_REPLY_MAX ((size_t)8 << 20) /* bytes of a server's reply */
+
 struct gm_ask_queue {
     struct gm_ask *first, *last;
 };
@@ -39,6 +42,7 @@ struct gm_llm_box {
     struct gm_llm *llm;
     pthread_cond_t arrived;
     struct gm_ask_queue done;
+    size_t n_open;                /* asked and not in `done` yet */
     struct gm_llm_box *next_wake; /* in llm->to_wake */
     bool is_woken, is_gone;       /* in that list; freed by its owner while it was */
 };
@@ -67,9 +71,13 @@ struct gm_llm {
     struct gm_ask_queue inbox;   /* just submitted */
     struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
     struct gm_ask_queue delayed; /* to be sent again at ready_at */
+    struct gm_ask_queue arrived; /* answered, and not yet in the cache's file */
+    double deliver_at;           /* when those are due */
     struct gm_ask *all;
     struct gm_llm_box *to_wake;  /* boxes that got a reply since the lock was taken */
     bool wake_sent;              /* the client's thread has been told of the inbox */
+    struct gm_llm_tail tail;     /* the one written last, with its own hold on the schema */
+    struct gm_buf tail_text;
     uint64_t last_id;
     enum gm_status stop;         /* OK = going on */
     struct gm_error stop_err;
@@ -80,8 +88,42 @@ struct gm_llm {
     size_t n_rejects;
 };
 
-/* gm_client_thread - the body of the client's thread; arg is the gm_llm. */
+/* ---- client.c: what to send when ---- */
+
+/* gm_client_thread - the body of the client's thread; arg is the gm_llm. All that follows is called
+ * on that thread, under the lock. */
 void *gm_client_thread(void *arg);
+/* gm_llm_cost - money for so many tokens. gm_ask_bound - the most that one try may cost. */
+double gm_llm_cost(const struct gm_llm *llm, size_t prompt, size_t completion);
+double gm_ask_bound(const struct gm_llm *llm, const struct gm_ask *a);
+/* gm_ask_finish_body - put the right tail behind the head. */
+enum gm_status gm_ask_finish_body(struct gm_llm *llm, struct gm_ask *a,
+                                  struct gm_error *err) GM_NODISCARD;
+/* gm_ask_again - send it again at that time. gm_ask_fail - it ends with an error of its own.
+ * gm_ask_stopped - it ends because the client has stopped. */
+void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at);
+void gm_ask_fail(struct gm_llm *llm, struct gm_ask *a, enum gm_status st, const char *what);
+void gm_ask_stopped(struct gm_llm *llm, struct gm_ask *a);
+/* gm_client_stop - everything that isn't in flight ends; the first reason stays. */
+void gm_client_stop(struct gm_llm *llm, enum gm_status st, const char *why);
+
+/* ---- outcome.c ---- */
+
+/* gm_client_done - a request has ended in some way; takes the body over. */
+void gm_client_done(struct gm_llm *llm, struct gm_http_done *d);
+
+/* ---- answer.c ---- */
+
+/* gm_answer_take - a whole chat completion came: use it, or ask again. */
+void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_answer *answer,
+                    struct gm_str body);
+/* gm_answer_cached - whether the answer was in the cache; it is delivered then. */
+bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a);
+/* gm_answers_deliver - write the answers of the last moments to the cache, then deliver them;
+ * returns when it is due again. */
+double gm_answers_deliver(struct gm_llm *llm, double now);
+
+/* ---- box.c ---- */
 
 void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a);
 struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */

@@ -75,10 +75,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     GM_TRY(gm_recipe_load(&p->recipe, opts->recipe ? opts->recipe : "embedded", err));
     if (opts->tagger)
         GM_TRY(set_tagger(p->recipe, opts->tagger, err));
-    if (opts->precision) {
+    if (opts->precision)
         GM_TRY(gm_recipe_set(p->recipe, NULL, "native", "precision", opts->precision, NULL, err));
-        GM_TRY(gm_recipe_set(p->recipe, NULL, "detector", "precision", opts->precision, NULL, err));
-    }
     p->stages = gm_alloc(p->recipe->n_stages, sizeof *p->stages);
     if (!p->stages) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -142,7 +140,8 @@ static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
     if (p->cache_path && !p->cache)
         GM_TRY(gm_cache_open(&p->cache, p->cache_path, err));
     if (p->cache)
-        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put};
+        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put,
+                                           gm_cache_commit};
     GM_TRY(gm_llm_new(&p->llm, &opts, err));
 done:
     return st;

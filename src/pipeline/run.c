@@ -2,33 +2,14 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/log.h"
-#include "pipeline/run_schema.h"
+#include "pipeline/run_internal.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
-
-enum { OUTPUTS_MAX = 100, STAGES_MAX = 16 };
-
-struct gm_run {
-    pthread_mutex_t lock;
-    struct gm_arena arena;
-    int lock_fd;
-    struct gm_store *store;
-    struct gm_stmt *get, *last, *put, *output;
-    long long session;
-    long long reused[STAGES_MAX]; /* since they were last written, by place in the recipe */
-    long long config[STAGES_MAX];
-    size_t n_stages;
-    struct gm_arena waiting_arena; /* outputs that are not stored yet */
-    struct gm_run_output waiting[OUTPUTS_MAX];
-    size_t n_waiting;
-};
 
 static const char sql_get[] = "SELECT state FROM result WHERE post = ?1 AND stage = ?2 AND "
                               "config = ?3 AND input = ?4 AND error IS NULL";
@@ -89,8 +70,7 @@ static enum gm_status lock_folder(struct gm_run *r, const char *dir, struct gm_e
     return GM_OK;
 }
 
-/* One statement that is used once. */
-static enum gm_status once(struct gm_run *r, const char *sql, const struct gm_value *args, size_t n,
+enum gm_status gm_run_once(struct gm_run *r, const char *sql, const struct gm_value *args, size_t n,
                            struct gm_error *err)
 {
     struct gm_stmt *q;
@@ -120,7 +100,7 @@ static enum gm_status check_shard(struct gm_run *r, const char *dir, struct gm_s
     }
     if (!has) {
         const struct gm_value arg = GM_VALUE_STR(gm_str(text));
-        GM_TRY(once(r, "INSERT INTO meta VALUES ('shard', ?1)", &arg, 1, err));
+        GM_TRY(gm_run_once(r, "INSERT INTO meta VALUES ('shard', ?1)", &arg, 1, err));
     }
 done:
     gm_stmt_free(q);
@@ -131,11 +111,11 @@ static enum gm_status begin_session(struct gm_run *r, const char *recipe, struct
 {
     enum gm_status st = GM_OK;
     const struct gm_value arg = GM_VALUE_STR(gm_str(recipe));
-    GM_TRY(once(r, "UPDATE session SET how = 'killed' WHERE how = 'running'", NULL, 0, err));
-    GM_TRY(once(r,
-                "INSERT INTO session (started, how, recipe) "
-                "VALUES (datetime('now'), 'running', ?1)",
-                &arg, 1, err));
+    GM_TRY(gm_run_once(r, "UPDATE session SET how = 'killed' WHERE how = 'running'", NULL, 0, err));
+    GM_TRY(gm_run_once(r,
+                       "INSERT INTO session (started, how, recipe) "
+                       "VALUES (datetime('now'), 'running', ?1)",
+                       &arg, 1, err));
     r->session = gm_store_last_id(r->store);
     GM_TRY(gm_store_exec(r->store, "DELETE FROM output; DELETE FROM meta WHERE key = 'n_input'",
                          err));
@@ -156,6 +136,7 @@ enum gm_status gm_run_open(struct gm_run **out, const char *dir, const char *rec
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     pthread_mutex_init(&r->lock, NULL);
+    pthread_mutex_init(&r->put_lock, NULL);
     gm_arena_init(&r->arena, 0);
     gm_arena_init(&r->waiting_arena, 0);
     r->lock_fd = -1;
@@ -189,6 +170,7 @@ void gm_run_close(struct gm_run *r)
         close(r->lock_fd);
     gm_arena_clear(&r->waiting_arena);
     gm_arena_clear(&r->arena);
+    pthread_mutex_destroy(&r->put_lock);
     pthread_mutex_destroy(&r->lock);
     gm_free(r);
 }
@@ -217,23 +199,24 @@ enum gm_status gm_run_config(struct gm_run *r, size_t order, const char *stage, 
     char hash[GM_SHA256_HEX];
     gm_sha256(text, hash);
     pthread_mutex_lock(&r->lock);
-    if (order >= STAGES_MAX) {
-        st = GM_FAIL(err, GM_EARG, "a recipe of more than %d stages", STAGES_MAX);
+    if (order >= GM_RUN_STAGES_MAX) {
+        st = GM_FAIL(err, GM_EARG, "a recipe of more than %d stages", GM_RUN_STAGES_MAX);
         goto done;
     }
     GM_TRY(find_config(r, stage, hash, config, err));
     if (*config == 0) {
         const struct gm_value args[] = {GM_VALUE_STR(gm_str(stage)), GM_VALUE_STR(gm_str(hash)),
                                         GM_VALUE_STR(text)};
-        GM_TRY(once(r, "INSERT INTO config (stage, hash, text) VALUES (?1, ?2, ?3)", args, 3, err));
+        GM_TRY(gm_run_once(r, "INSERT INTO config (stage, hash, text) VALUES (?1, ?2, ?3)", args, 3,
+                           err));
         *config = gm_store_last_id(r->store);
     }
     const struct gm_value args[] = {GM_VALUE_INT(r->session), GM_VALUE_INT(order),
                                     GM_VALUE_STR(gm_str(stage)), GM_VALUE_INT(*config)};
-    GM_TRY(once(r,
-                "INSERT OR REPLACE INTO session_stage (session, place, stage, config) "
-                "VALUES (?1, ?2, ?3, ?4)",
-                args, 4, err));
+    GM_TRY(gm_run_once(r,
+                       "INSERT OR REPLACE INTO session_stage (session, place, stage, config) "
+                       "VALUES (?1, ?2, ?3, ?4)",
+                       args, 4, err));
     r->config[order] = *config;
     r->n_stages = order + 1 > r->n_stages ? order + 1 : r->n_stages;
 done:
@@ -265,150 +248,22 @@ enum gm_status gm_run_get(struct gm_run *r, const struct gm_run_key *key, struct
     return st;
 }
 
-/* Why a result had to be computed: what the store has of the same post and stage. */
-static enum gm_status reason(struct gm_run *r, const struct gm_run_key *key, const char **why,
-                             struct gm_error *err)
-{
-    const struct gm_value args[] = {GM_VALUE_STR(key->post), GM_VALUE_STR(gm_str(key->stage))};
-    bool has;
-    enum gm_status st = gm_stmt_run(r->last, args, 2, &has, err);
-    if (st != GM_OK)
-        return st;
-    if (!has)
-        *why = "new";
-    else if (gm_stmt_int(r->last, 0) != key->config)
-        *why = "settings";
-    else
-        *why = gm_stmt_int(r->last, 1) ? "failed" : "input";
-    gm_stmt_reset(r->last);
-    return GM_OK;
-}
-
-static enum gm_status put_one(struct gm_run *r, const struct gm_run_result *x, struct gm_error *err)
-{
-    const char *why;
-    enum gm_status st = reason(r, &x->key, &why, err);
-    if (st != GM_OK)
-        return st;
-    const struct gm_value args[] = {
-        GM_VALUE_STR(x->key.post),
-        GM_VALUE_STR(gm_str(x->key.stage)),
-        GM_VALUE_INT(x->key.config),
-        GM_VALUE_STR(gm_str(x->key.input)),
-        GM_VALUE_STR(x->error.p ? (struct gm_str){NULL, 0} : x->state),
-        GM_VALUE_STR(x->error),
-        GM_VALUE_STR(gm_str(why)),
-        GM_VALUE_INT(r->session),
-    };
-    return gm_stmt_run(r->put, args, sizeof args / sizeof *args, NULL, err);
-}
-
-/* End a transaction whose work came out as `st`. */
-static enum gm_status finish(struct gm_run *r, enum gm_status st, struct gm_error *err)
-{
-    if (st == GM_OK)
-        return gm_store_exec(r->store, "COMMIT", err);
-    if (gm_store_exec(r->store, "ROLLBACK", NULL) != GM_OK)
-        GM_LOG(GM_LOG_WARN, "run", "a transaction could not be rolled back");
-    return st;
-}
-
-enum gm_status gm_run_put(struct gm_run *r, const struct gm_run_result *results, size_t n,
-                          struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    if (n == 0)
-        return GM_OK;
-    pthread_mutex_lock(&r->lock);
-    GM_TRY(gm_store_exec(r->store, "BEGIN", err));
-    for (size_t i = 0; i < n && st == GM_OK; i++)
-        st = put_one(r, &results[i], err);
-    st = finish(r, st, err);
-done:
-    pthread_mutex_unlock(&r->lock);
-    return st;
-}
-
-/* ---- outputs and the end ---- */
-
-/* Write how many results each stage took over from the store. */
-static enum gm_status write_reused(struct gm_run *r, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    for (size_t i = 0; i < r->n_stages; i++) {
-        const struct gm_value args[] = {GM_VALUE_INT(r->session), GM_VALUE_INT(i),
-                                        GM_VALUE_INT(r->reused[i])};
-        if (r->reused[i] == 0)
-            continue;
-        GM_TRY(once(r,
-                    "UPDATE session_stage SET reused = reused + ?3 WHERE session = ?1 AND "
-                    "place = ?2",
-                    args, 3, err));
-        r->reused[i] = 0;
-    }
-done:
-    return st;
-}
-
-static enum gm_status write_outputs(struct gm_run *r, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    GM_TRY(gm_store_exec(r->store, "BEGIN", err));
-    for (size_t i = 0; i < r->n_waiting && st == GM_OK; i++) {
-        const struct gm_run_output *o = &r->waiting[i];
-        const struct gm_value args[] = {GM_VALUE_INT(o->pos), GM_VALUE_STR(o->post),
-                                        GM_VALUE_STR(o->record), GM_VALUE_STR(o->image),
-                                        GM_VALUE_STR(o->error)};
-        st = gm_stmt_run(r->output, args, 5, NULL, err);
-    }
-    if (st == GM_OK)
-        st = write_reused(r, err);
-    GM_TRY(finish(r, st, err));
-    r->n_waiting = 0;
-    gm_arena_reset(&r->waiting_arena);
-done:
-    return st;
-}
-
-/* A copy that lasts until the output is stored; the view of nothing stays one. */
-static bool keep(struct gm_run *r, struct gm_str *s)
-{
-    if (!s->p)
-        return true;
-    *s = gm_arena_str(&r->waiting_arena, *s);
-    return s->p != NULL;
-}
-
-enum gm_status gm_run_output(struct gm_run *r, const struct gm_run_output *o, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_run_output x = *o;
-    pthread_mutex_lock(&r->lock);
-    if (r->n_waiting == OUTPUTS_MAX)
-        GM_TRY(write_outputs(r, err));
-    if (!keep(r, &x.post) || !keep(r, &x.record) || !keep(r, &x.image) || !keep(r, &x.error)) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    r->waiting[r->n_waiting++] = x;
-done:
-    pthread_mutex_unlock(&r->lock);
-    return st;
-}
+/* ---- the end ---- */
 
 enum gm_status gm_run_end(struct gm_run *r, const char *how, size_t n_input, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     char number[32];
     pthread_mutex_lock(&r->lock);
-    GM_TRY(write_outputs(r, err));
+    GM_TRY(gm_run_write_outputs(r, err));
     const struct gm_value args[] = {GM_VALUE_STR(gm_str(how)), GM_VALUE_INT(r->session)};
-    GM_TRY(once(r, "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2", args, 2,
-                err));
+    GM_TRY(gm_run_once(r,
+                       "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2", args,
+                       2, err));
     if (strcmp(how, "complete") == 0) {
         snprintf(number, sizeof number, "%zu", n_input);
         const struct gm_value arg = GM_VALUE_STR(gm_str(number));
-        GM_TRY(once(r, "INSERT OR REPLACE INTO meta VALUES ('n_input', ?1)", &arg, 1, err));
+        GM_TRY(gm_run_once(r, "INSERT OR REPLACE INTO meta VALUES ('n_input', ?1)", &arg, 1, err));
     }
 done:
     pthread_mutex_unlock(&r->lock);

@@ -22,6 +22,8 @@ void gm_state_clear(struct gm_state *s)
 /* A number that reads back as the same bits; not finite: null. */
 static enum gm_status add_num(double x, struct gm_buf *b, struct gm_error *err)
 {
+    if (x == 0 && !signbit(x))
+        return gm_buf_add_c(b, "0", err); /* as printf, which takes long, and scores often are */
     return isfinite(x) ? gm_buf_printf(b, err, "%.17g", x) : gm_buf_add_c(b, "null", err);
 }
 
@@ -32,7 +34,9 @@ static enum gm_status add_text(const char *key, struct gm_str s, struct gm_buf *
     enum gm_status st = GM_OK;
     if (!s.n)
         return GM_OK;
-    GM_TRY(gm_buf_printf(b, err, ",\"%s\":", key));
+    GM_TRY(gm_buf_add_c(b, ",\"", err));
+    GM_TRY(gm_buf_add_c(b, key, err));
+    GM_TRY(gm_buf_add_c(b, "\":", err));
     GM_TRY(gm_json_write_str(s, b, err));
 done:
     return st;

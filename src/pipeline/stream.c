@@ -157,7 +157,9 @@ static void *run_asks(void *arg)
 
 static enum gm_status start_runners(struct stream *s, struct gm_error *err)
 {
-    size_t n = s->p->llm_opts->in_flight;
+    /* More than requests: while some read and store an answer, the others' requests wait in the
+     * client, so that a slot of the server is never idle. */
+    size_t n = s->p->llm_opts->in_flight + s->p->llm_opts->in_flight / 2 + 1;
     s->runners = gm_alloc(n, sizeof *s->runners);
     if (!s->runners)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -309,9 +311,11 @@ static enum job choose(struct stream *s, size_t *place, size_t *n_done)
     return job;
 }
 
-/* Until a runner has news, or a tenth of a second: somebody may want to stop. */
+/* Until a runner has news, or a tenth of a second: somebody may want to stop. News come in bursts:
+ * those of a moment are dealt with together, and nobody waits for it while the ring has posts. */
 static void wait_news(struct stream *s)
 {
+    const struct timespec gather = {0, 2000000};
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += 100000000;
@@ -323,6 +327,8 @@ static void wait_news(struct stream *s)
     if (idle)
         pthread_cond_timedwait(&s->news, &s->lock, &until);
     pthread_mutex_unlock(&s->lock);
+    if (idle)
+        nanosleep(&gather, NULL);
 }
 
 static enum gm_status work(struct stream *s, struct gm_error *err)

@@ -20,7 +20,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* ---- log and progress, through a sink ---- */
@@ -115,30 +114,63 @@ static void log_json(void **state)
     gm_json_free(j);
 }
 
+static double number(const struct gm_json *j, const char *key)
+{
+    double x = -1;
+    assert_true(gm_json_num(gm_json_get(j, key), &x));
+    return x;
+}
+
+static void log_fields(void **state)
+{
+    const struct gm_log_field f[] = {{"n", 12}, {"loss", 0.125}, {"cost", 1.0 / 3}, {"bad", NAN}};
+    struct gm_json *j;
+    (void)state;
+    gm_log_fields(GM_LOG_INFO, "m", "event", f, 4);
+    assert_string_equal(logged, "gmner: m: event: n=12 loss=0.125 cost=0.333333 bad=null");
+    gm_log_setup(GM_LOG_JSON, GM_LOG_INFO);
+    gm_log_fields(GM_LOG_INFO, "m", "event", f, 4);
+    assert_int_equal(gm_json_parse(&j, gm_str(logged), NULL), GM_OK);
+    assert_int_equal(gm_json_count(j), 8);
+    assert_true(number(j, "n") == 12 && number(j, "loss") == 0.125);
+    assert_int_equal(gm_json_kind(gm_json_get(j, "bad")), GM_JSON_NULL);
+    gm_json_free(j);
+}
+
 static void progress_lines(void **state)
 {
+    const struct gm_log_field loss = {"loss", 0.5};
     struct gm_progress p;
+    struct gm_json *j;
     (void)state;
     gm_progress_init(&p, "epoch 1/6", 200, "posts");
-    gm_progress_update(&p, 1, NULL);
+    assert_false(gm_progress_due(&p));
+    gm_progress_update(&p, 1, NULL, 0);
     assert_int_equal(n_logged, 0); /* at most a line every five seconds */
-    p.start_s -= 5;
-    p.shown_s -= 5;
-    gm_progress_update(&p, 100, "loss 0.5");
+    p.start_s -= 8;
+    p.shown_s -= 8;
+    gm_progress_update(&p, 100, &loss, 1);
     assert_int_equal(n_logged, 1);
-    assert_string_equal(logged,
-                        "gmner: progress: epoch 1/6 100/200 posts  20/s  ETA 0:05  loss 0.5");
-    gm_progress_update(&p, 101, NULL);
+    assert_true(gm_str_starts(gm_str(logged),
+                              GM_STR("gmner: progress: epoch 1/6: posts=100 total=200 per_s=12.")));
+    assert_non_null(strstr(logged, " loss=0.5"));
+    gm_progress_update(&p, 101, NULL, 0);
     assert_int_equal(n_logged, 1);
+    gm_log_setup(GM_LOG_JSON, GM_LOG_INFO);
     p.shown_s -= 10;
-    gm_progress_update(&p, 300, NULL); /* more than there were */
+    gm_progress_update(&p, 300, &loss, 1); /* more than there were */
     assert_int_equal(n_logged, 2);
+    assert_int_equal(gm_json_parse(&j, gm_str(logged), NULL), GM_OK);
+    assert_true(number(j, "posts") == 300 && number(j, "total") == 200 && number(j, "eta_s") == 0);
+    assert_true(number(j, "per_s") > 1 && number(j, "loss") == 0.5);
+    gm_json_free(j);
+    gm_log_setup(GM_LOG_TEXT, GM_LOG_INFO);
     gm_progress_end(&p);
     gm_progress_init(&p, "reading", 0, "posts"); /* of unknown length */
     p.start_s -= 10;
     p.shown_s -= 10;
-    gm_progress_update(&p, 0, NULL);
-    assert_string_equal(logged, "gmner: progress: reading 0 posts  0.0/s");
+    gm_progress_update(&p, 0, NULL, 0);
+    assert_string_equal(logged, "gmner: progress: reading: posts=0 per_s=0");
     double before = gm_clock_s();
     assert_true(gm_clock_s() >= before);
 }
@@ -247,37 +279,6 @@ static void sha256_vectors(void **state)
 
 static void mark(void *ctx, size_t i) { ((unsigned char *)ctx)[i]++; }
 
-struct tasks {
-    atomic_int done[1000], busy[3];
-};
-
-static void task(void *ctx, size_t lane, size_t i)
-{
-    struct tasks *t = ctx;
-    assert_true(lane < 3);
-    assert_int_equal(atomic_fetch_add(&t->busy[lane], 1), 0);
-    if (i % 100 == 0)
-        nanosleep(&(struct timespec){0, 1000000}, NULL);
-    atomic_fetch_add(&t->done[i], 1);
-    atomic_fetch_sub(&t->busy[lane], 1);
-}
-
-/* Every item once, and a lane has one at a time. */
-static void parallel_tasks(void **state)
-{
-    (void)state;
-    static struct tasks t;
-    size_t before = gm_threads();
-    gm_threads_set(5);
-    gm_parallel_tasks(1000, 3, task, &t);
-    gm_parallel_tasks(0, 3, task, &t);
-    gm_parallel_tasks(1, 1, task, &t);
-    gm_threads_set(before);
-    assert_int_equal(t.done[0], 2);
-    for (size_t i = 1; i < 1000; i++)
-        assert_int_equal(t.done[i], 1);
-}
-
 static void parallel_for(void **state)
 {
     enum { N = 10007 };
@@ -301,13 +302,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(log_text, log_setup, log_teardown),
         cmocka_unit_test_setup_teardown(log_is_one_line, log_setup, log_teardown),
         cmocka_unit_test_setup_teardown(log_json, log_setup, log_teardown),
+        cmocka_unit_test_setup_teardown(log_fields, log_setup, log_teardown),
         cmocka_unit_test_setup_teardown(progress_lines, log_setup, log_teardown),
         cmocka_unit_test(rng_reference),
         cmocka_unit_test(rng_distributions),
         cmocka_unit_test(rng_shuffle),
         cmocka_unit_test(sha256_vectors),
         cmocka_unit_test(parallel_for),
-        cmocka_unit_test(parallel_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -112,9 +112,14 @@ static void test_cache(void **state)
     assert_int_equal(gm_cache_put(a, "k1", GM_STR("{\"x\": 1}"), &err), GM_OK);
     assert_int_equal(gm_cache_put(a, "k2", GM_STR(""), &err), GM_OK);
     assert_int_equal(gm_cache_get(b, "k1", &out, &found, &err), GM_OK);
+    assert_false(found);
+    assert_int_equal(gm_cache_commit(a, &err), GM_OK);
+    assert_int_equal(gm_cache_commit(a, &err), GM_OK); /* nothing to do */
+    assert_int_equal(gm_cache_get(b, "k1", &out, &found, &err), GM_OK);
     assert_true(found);
     assert_string_equal(out.p, "{\"x\": 1}");
     assert_int_equal(gm_cache_put(b, "k1", GM_STR("new"), &err), GM_OK);
+    assert_int_equal(gm_cache_commit(b, &err), GM_OK);
     gm_buf_reset(&out);
     assert_int_equal(gm_cache_get(a, "k1", &out, &found, &err), GM_OK);
     assert_string_equal(out.p, "new");

@@ -346,7 +346,7 @@ static void requests_per_minute(void **state)
 
 struct memory {
     char key[8][65], body[8][2048];
-    size_t n, n_get, n_put;
+    size_t n, n_get, n_put, n_committed;
 };
 
 static enum gm_status memory_get(void *user, const char *key, struct gm_buf *out, bool *found,
@@ -374,17 +374,26 @@ static enum gm_status memory_put(void *user, const char *key, struct gm_str repl
     return GM_OK;
 }
 
+static enum gm_status memory_commit(void *user, struct gm_error *err)
+{
+    struct memory *m = user;
+    (void)err;
+    m->n_committed = m->n_put;
+    return GM_OK;
+}
+
 static void answers_are_cached_and_failures_are_not(void **state)
 {
     (void)state;
     struct memory m = {0};
     struct gm_llm_stats s;
     struct gm_llm_opts o = quick();
-    o.cache = (struct gm_llm_cache){&m, memory_get, memory_put};
+    o.cache = (struct gm_llm_cache){&m, memory_get, memory_put, memory_commit};
     struct gm_llm_reply r = once("--fault-first 1 --only schema", o, "<<{\"n\": 1}>>", schema, &s);
     assert_int_equal(r.st, GM_OK);
     assert_int_equal(r.n_asks, 2);
     assert_int_equal(m.n_put, 1);
+    assert_int_equal(m.n_committed, 1);
     gm_llm_reply_clear(&r);
     /* the same again: no server is asked (this one would fail) */
     r = once("--fault-first 99 --only 500", o, "<<{\"n\": 1}>>", schema, &s);

@@ -1,0 +1,163 @@
+/* A model's answer: whether it fits, keeping it, and its way to who asked. On the client's thread,
+ * under the lock. */
+#include "base/log.h"
+#include "base/progress.h"
+#include "llm/json_repair.h"
+#include "llm/llm_internal.h"
+#include "llm/schema.h"
+
+#include <math.h>
+
+/* The value of an answer that can be used, or the reason why it can't. */
+static enum gm_status read_value(const struct gm_ask *a, struct gm_str text, struct gm_json **out,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    enum gm_json_care care;
+    const char *reason;
+    struct gm_json *v = NULL;
+    *out = NULL;
+    if (a->tail.schema) {
+        GM_TRY(gm_json_read_tolerant(&v, text, &care, err));
+        GM_TRY(gm_schema_check(a->tail.schema, v, err));
+    } else if (!gm_str_trim(text).n) {
+        st = GM_FAIL(err, GM_EFORMAT, "an empty answer");
+        goto done;
+    } else if (!(v = gm_json_new_str(gm_str_trim(text)))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    if (a->check && (reason = a->check(a->reply.user, v))) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s", reason);
+        goto done;
+    }
+    *out = v;
+    v = NULL;
+done:
+    gm_json_free(v);
+    return st;
+}
+
+/* Put a good answer into the reply. */
+static enum gm_status take_answer(struct gm_ask *a, const struct gm_llm_answer *answer,
+                                  struct gm_json *value, struct gm_error *err)
+{
+    struct gm_llm_reply *r = &a->reply;
+    gm_buf_init(&r->text, answer->text.n + 1);
+    enum gm_status st = gm_buf_add_str(&r->text, answer->text, err);
+    r->value = value;
+    r->logprobs = answer->logprobs ? gm_json_ref(answer->logprobs) : NULL;
+    return st;
+}
+
+/* The run goes on without its cache; that is said once. */
+static void check_kept(struct gm_llm *llm, enum gm_status st, const struct gm_error *err)
+{
+    if (st == GM_OK || llm->warned_cache)
+        return;
+    llm->warned_cache = true;
+    GM_LOG(GM_LOG_WARN, "llm", "answers cannot be cached: %s", err->msg);
+}
+
+/* Answers come in bursts: those of so long are written to the cache together. A slot of the server
+ * does not wait for it, as the next request is sent before. */
+static const double gather_s = 0.002;
+
+/* On its way to who asked; with a cache, over the disk. */
+static void deliver_kept(struct gm_llm *llm, struct gm_ask *a, struct gm_str body)
+{
+    struct gm_error err = {0};
+    const struct gm_llm_cache *cache = &llm->opts.cache;
+    if (!cache->put) {
+        gm_ask_deliver(llm, a);
+        return;
+    }
+    check_kept(llm, cache->put(cache->user, a->key, body, &err), &err);
+    if (!llm->arrived.first)
+        llm->deliver_at = gm_clock_s() + gather_s;
+    gm_ask_push(&llm->arrived, a);
+}
+
+double gm_answers_deliver(struct gm_llm *llm, double now)
+{
+    struct gm_error err = {0};
+    struct gm_ask *a;
+    if (!llm->arrived.first)
+        return INFINITY;
+    if (now < llm->deliver_at)
+        return llm->deliver_at;
+    check_kept(llm, llm->opts.cache.commit(llm->opts.cache.user, &err), &err);
+    while ((a = gm_ask_pop(&llm->arrived)))
+        gm_ask_deliver(llm, a);
+    return INFINITY;
+}
+
+static void count_usage(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_answer *answer)
+{
+    const struct gm_llm_usage *u = &answer->usage;
+    struct gm_llm_stats *s = &llm->stats;
+    a->reply.usage.prompt += u->prompt;
+    a->reply.usage.completion += u->completion;
+    a->reply.usage.cached += u->cached;
+    s->prompt_tokens += u->prompt;
+    s->completion_tokens += u->completion;
+    s->cached_tokens += u->cached;
+    s->cost +=
+        answer->has_usage ? gm_llm_cost(llm, u->prompt, u->completion) : gm_ask_bound(llm, a);
+    if (llm->opts.tokens_per_min > 0 && answer->has_usage)
+        llm->next_token_at += ((double)u->prompt + (double)u->completion - (double)a->est_prompt) *
+                              60 / llm->opts.tokens_per_min;
+}
+
+void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_answer *answer,
+                    struct gm_str body)
+{
+    struct gm_error err = {0};
+    struct gm_json *value;
+    count_usage(llm, a, answer);
+    a->n_asks++;
+    a->reply.n_asks = a->n_asks;
+    enum gm_status st = read_value(a, answer->text, &value, &err);
+    if (st == GM_OK && (st = take_answer(a, answer, value, &err)) == GM_OK) {
+        llm->stats.answered++;
+        deliver_kept(llm, a, body);
+        return;
+    }
+    if (st == GM_EFORMAT) {
+        llm->stats.invalid++;
+        llm->stats.retried_tokens += answer->usage.prompt + answer->usage.completion;
+    }
+    if (st == GM_EFORMAT && a->n_asks < llm->opts.max_asks) {
+        llm->stats.reasks++;
+        gm_ask_again(llm, a, gm_clock_s());
+        return;
+    }
+    gm_ask_fail(llm, a, st, err.msg);
+}
+
+bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a)
+{
+    struct gm_llm_answer answer = {0};
+    struct gm_json *value = NULL;
+    struct gm_error err;
+    struct gm_buf body;
+    bool found = false;
+    const struct gm_llm_cache *cache = &llm->opts.cache;
+    if (!cache->get || gm_ask_finish_body(llm, a, &err) != GM_OK)
+        return false;
+    gm_sha256(gm_buf_str(&a->body), a->key);
+    gm_buf_init(&body, GM_REPLY_MAX);
+    if (cache->get(cache->user, a->key, &body, &found, &err) != GM_OK)
+        found = false;
+    found = found && gm_llm_read_answer(&answer, gm_buf_str(&body), &err) == GM_OK &&
+            read_value(a, answer.text, &value, &err) == GM_OK &&
+            take_answer(a, &answer, value, &err) == GM_OK;
+    gm_json_free(answer.envelope);
+    gm_buf_clear(&body);
+    if (found) {
+        a->reply.cached = true;
+        llm->stats.cached++;
+        gm_ask_deliver(llm, a);
+    }
+    return found;
+}
