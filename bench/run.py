@@ -13,6 +13,9 @@ Tasks
   predict-*  tagging a file, from its reading to the last line written: posts a second, less the
              time to start (of gmner: the start task; the peers take the time themselves).
   start      from the start of the process to the entities of one post: seconds.
+  images-*   NanoDet over the pictures of a file of posts, from reading the file to the last line
+             written: pictures a second, less the time to start. The peer runs the same model file
+             through OpenVINO's Python API, PIL decodes; `tuned` is as fast as that API allows.
 
 Only the standard library is used here; --peer-python names an interpreter with PyTorch.
 """
@@ -69,6 +72,23 @@ def write_inputs(args):
                 f.write(json.dumps({"id": post[0][6:], "tokens": tokens}) + "\n")
         setattr(args, f"{name}_file", path)
         setattr(args, f"{name}_count", len(posts))
+
+
+def write_images(args):
+    """Posts with the pictures that both sides look at; their path in args."""
+    if os.path.exists(args.tweets):
+        folder = os.path.dirname(args.tweets)
+        with open(args.tweets, encoding="utf-8") as f:
+            names = [json.loads(line)["image"] for line in f][:args.n_images]
+    else:
+        print(f"bench: no {args.tweets}: the demo's photos instead", file=sys.stderr)
+        folder = os.path.join(ROOT, ".deps", "photos")
+        names = [("china.jpg", "grace_hopper.jpg")[i % 2] for i in range(args.n_images)]
+    args.images_file = os.path.join(WORK, "images-in")
+    with open(f"{args.images_file}.jsonl", "w", encoding="utf-8") as f:
+        for i, name in enumerate(names):
+            image = os.path.abspath(os.path.join(folder, name))
+            f.write(json.dumps({"id": str(i), "text": TEXT, "image": image}) + "\n")
 
 
 def run(command, args):
@@ -139,6 +159,26 @@ def our_predict(args, precision):
     return n / (seconds - start_s)
 
 
+def our_images(args, precision):
+    look = os.path.join(WORK, "look.yaml")
+    with open(look, "w", encoding="utf-8") as f:
+        f.write("name: look\ndescription: The detector alone.\nstages:\n"
+                "  - stage: look\n    backend: detector\n")
+    out = os.path.join(WORK, "images.jsonl")
+    with open(f"{args.images_file}.jsonl", encoding="utf-8") as f:
+        lines = f.readlines()
+    with open(f"{args.images_file}-one.jsonl", "w", encoding="utf-8") as f:
+        f.write(lines[0])
+    rest = ["--recipe", look, "--precision", precision, "-o", out]
+    _, start_s = gmner(args, "predict", f"{args.images_file}-one.jsonl", *rest)
+    _, seconds = gmner(args, "predict", f"{args.images_file}.jsonl", *rest)
+    with open(out, encoding="utf-8") as f:
+        n = sum("objects" in json.loads(line) for line in f)
+    if n != len(lines):
+        raise Missing(f"{n} of {len(lines)} pictures were looked at")
+    return (n - 1) / (seconds - start_s)
+
+
 # -- the peers' -----------------------------------------------------------------------------------
 
 def torch_train(args, precision, *options):
@@ -164,6 +204,15 @@ def predict_peer(backend):
     return measure
 
 
+def images_peer(mode):
+    def measure(args, precision):
+        model = os.path.join(os.path.dirname(args.encoder), "nanodet", "nanodet.onnx")
+        out, _ = peer(args, "peer_images.py", "--model", model, "--mode", mode, "--precision",
+                      precision, "--posts", f"{args.images_file}.jsonl")
+        return json.loads(out)["images_per_s"]
+    return measure
+
+
 # name, unit, precision, ours, {peer: measure}; a task in seconds is better when smaller
 TASKS = [
     ("train-bf16", "tokens/s", "bf16", our_train, {"torch": torch_train}),
@@ -174,6 +223,9 @@ TASKS = [
     ("predict-f32", "posts/s", "f32", our_predict,
      {"torch": predict_peer("torch"), "onnxruntime": predict_peer("onnxruntime")}),
     ("start", "s", "f32", our_start, {"torch": torch_start}),
+    ("images-bf16", "images/s", "bf16", our_images,
+     {"openvino": images_peer("plain"), "tuned": images_peer("tuned")}),
+    ("images-f32", "images/s", "f32", our_images, {"openvino": images_peer("plain")}),
 ]
 
 
@@ -254,6 +306,8 @@ def parse_args():
         os.environ.get("GMNER_MODELS", os.path.join(ROOT, ".deps", "models")), "minilm"))
     parser.add_argument("--train", default=os.path.join(data, "train.txt"))
     parser.add_argument("--posts", default=os.path.join(data, "dev.txt"))
+    parser.add_argument("--tweets", default=os.path.join(data, "..", "tweets-with-images",
+                                                         "posts.jsonl"))
     parser.add_argument("--peer-python", help="interpreter with PyTorch (bench/run.sh gives it)")
     args = parser.parse_args()
     known = [t[0] for t in TASKS]
@@ -263,6 +317,7 @@ def parse_args():
     if args.rounds < 1 or args.threads < 1:
         parser.error("--rounds and --threads are at least 1")
     args.n_train, args.n_posts, args.steps = (128, 64, 2) if args.quick else (640, 1500, 17)
+    args.n_images = 16 if args.quick else 400
     if args.quick:
         args.rounds = 1
     return args
@@ -271,6 +326,7 @@ def parse_args():
 def main():
     args = parse_args()
     write_inputs(args)
+    write_images(args)
     lines = []
     for task in TASKS:
         if args.only and task[0] not in args.only:

@@ -51,6 +51,10 @@ enum gm_status gm_out_commit(struct gm_out *o, struct gm_error *err) GM_NODISCAR
 /* gm_out_abort - drop what was written and free; NULL-safe. */
 void gm_out_abort(struct gm_out *o);
 
+/* gm_out_sweep - remove the temporary files that processes which no longer live left in a folder: what
+ * a killed one was writing. A folder that can't be read is left as it is. */
+void gm_out_sweep(const char *dir);
+
 /* gm_file_write - all of `data` to `path` by the same temporary-file way. */
 enum gm_status gm_file_write(const char *path, struct gm_str data, struct gm_error *err) GM_NODISCARD;
 

@@ -2,9 +2,12 @@
 #include "base/alloc.h"
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -123,6 +126,32 @@ void gm_out_abort(struct gm_out *o)
             unlink(o->temp);
     }
     out_free(o);
+}
+
+/* Whether a name is NAME.PID-SERIAL.tmp, as gm_out_open makes it, of a process that is gone. */
+static bool is_left_behind(const char *name)
+{
+    const char *end = name + strlen(name) - 4, *dot;
+    char *after;
+    if (end <= name || strcmp(end, ".tmp") != 0)
+        return false;
+    for (dot = end - 1; dot > name && *dot != '.'; dot--)
+        ;
+    long pid = strtol(dot + 1, &after, 10);
+    if (dot == name || pid <= 0 || *after != '-')
+        return false;
+    strtoul(after + 1, &after, 10);
+    return after == end && kill((pid_t)pid, 0) != 0 && errno == ESRCH;
+}
+
+void gm_out_sweep(const char *dir)
+{
+    DIR *d = opendir(dir);
+    for (struct dirent *e; d && (e = readdir(d));)
+        if (is_left_behind(e->d_name))
+            unlinkat(dirfd(d), e->d_name, 0);
+    if (d)
+        closedir(d);
 }
 
 enum gm_status gm_file_write(const char *path, struct gm_str data, struct gm_error *err)

@@ -16,3 +16,13 @@ void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx)
     for (size_t i = 0; i < n; i++)
         fn(ctx, i);
 }
+
+void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane, size_t i),
+                       void *ctx)
+{
+    if (lanes > gm_threads())
+        lanes = gm_threads();
+#pragma omp parallel for schedule(dynamic) num_threads((int)lanes) if (n > 1 && lanes > 1)
+    for (size_t i = 0; i < n; i++)
+        fn(ctx, (size_t)omp_get_thread_num(), i);
+}

@@ -319,8 +319,8 @@ static const struct gm_option options[] = {
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "DIR",
      "a tagger that `gmner train` wrote, in place of the recipe's"},
     {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16",
-     "arithmetic of the native models; auto is bf16 where the processor has it (default: the "
-     "recipe's, else auto)"},
+     "arithmetic of the native models and the detector; auto is bf16 where the processor has it "
+     "(default: the recipe's, else auto)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",
      "write JSON Lines to FILE, which is replaced only when all is done"},
     {"html", 0, GM_OPT_STR, offsetof(struct opts, html), NULL, 0, 0, "FILE",

@@ -1,6 +1,7 @@
 /* gmner train: fit a tagger or an entailment classifier. */
 #include "tagger/train.h"
 
+#include "base/file.h"
 #include "base/stop.h"
 #include "base/yaml.h"
 #include "cli/cmd.h"
@@ -11,26 +12,24 @@ struct opts {
     const char *task, *train, *dev, *xml, *captions, *dev_captions, *encoder, *out, *config;
     const char *precision, *fine, *teacher;
     long long epochs, batch_posts, batch_tokens, seed;
-    double lr;
+    double lr, checkpoint_minutes;
+    bool resume;
 };
 
-/* Options that were given override the file; 0 and NULL mean "not given". */
+/* Options that were given override the file; 0, -1 and NULL mean "not given". */
 static void override(struct gm_train_opts *t, const struct opts *o)
 {
-    t->train = o->train;
-    t->dev = o->dev;
-    t->xml = o->xml;
-    t->captions = o->captions;
-    t->dev_captions = o->dev_captions;
+    const struct { const char *given, **set; } texts[] = {
+        {o->train, &t->train}, {o->dev, &t->dev}, {o->xml, &t->xml}, {o->captions, &t->captions},
+        {o->dev_captions, &t->dev_captions}, {o->encoder, &t->encoder}, {o->fine, &t->fine},
+        {o->teacher, &t->teacher}, {o->precision, &t->precision}};
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (texts[i].given)
+            *texts[i].set = texts[i].given;
     t->out = o->out;
-    if (o->encoder)
-        t->encoder = o->encoder;
-    if (o->fine)
-        t->fine = o->fine;
-    if (o->teacher)
-        t->teacher = o->teacher;
-    if (o->precision)
-        t->precision = o->precision;
+    t->resume = o->resume;
+    if (o->checkpoint_minutes >= 0)
+        t->checkpoint_minutes = o->checkpoint_minutes;
     if (o->epochs)
         t->epochs = (size_t)o->epochs;
     if (o->batch_posts)
@@ -43,34 +42,66 @@ static void override(struct gm_train_opts *t, const struct opts *o)
         t->lr = o->lr;
 }
 
+/* The settings: the task's defaults, then the file (when resuming, that beside the model), then the
+ * options. The texts are those of *config and o. */
+static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config, const struct opts *o,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_str task = gm_str("ner");
+    gm_arena_init(&a, 0);
+    const char *path = o->config;
+    if (!path && o->resume) {
+        path = gm_path_join(&a, o->out, "config.yaml");
+        GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        path = gm_is_file(path) ? path : NULL;
+    }
+    if (path)
+        GM_TRY(gm_yaml_load(config, path, err));
+    gm_json_str(gm_json_get(*config, "task"), &task);
+    if (o->task)
+        task = gm_str(o->task);
+    bool entail = gm_str_eq_c(task, "entail");
+    *t = entail ? gm_train_opts_entail() : gm_train_opts_default();
+    if (path)
+        GM_TRY(gm_train_opts_read(t, *config, path, err));
+    t->task = entail ? "entail" : "ner";
+    override(t, o);
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct opts *o = options;
-    bool entail = strcmp(o->task, "entail") == 0;
-    struct gm_train_opts t = entail ? gm_train_opts_entail() : gm_train_opts_default();
+    struct gm_train_opts t = {0};
     struct gm_json *config = NULL;
+    enum gm_exit exit = GM_EXIT_DONE;
     (void)args;
-    if (!o->train || !o->out)
-        return GM_USAGE(err, "train: %s is missing", o->train ? "-o MODEL" : "--train FILE");
-    if (entail && !o->xml)
-        return GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
-    if (o->config) {
-        GM_TRY(gm_yaml_load(&config, o->config, err));
-        GM_TRY(gm_train_opts_read(&t, config, o->config, err));
-    }
-    override(&t, o);
+    if (!o->out)
+        return GM_USAGE(err, "train: -o MODEL is missing");
+    GM_TRY(settings(&t, &config, o, err));
+    bool entail = strcmp(t.task, "entail") == 0;
+    if (!t.train)
+        exit = GM_USAGE(err, "train: --train FILE is missing");
+    else if (entail && !t.xml)
+        exit = GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
+    if (exit != GM_EXIT_DONE)
+        goto done;
     gm_stop_catch();
     st = entail ? gm_train_entail(&t, err) : gm_train_ner(&t, err);
 done:
     gm_json_free(config);
-    return gm_exit_of(st);
+    return st == GM_OK ? exit : gm_exit_of(st);
 }
 
 #define AT(field) offsetof(struct opts, field)
 static const struct gm_option options[] = {
-    {"task", 0, GM_OPT_CHOICE, AT(task), "ner", 0, 0, "ner|entail",
-     "ner: the tagger; entail: whether an entity is in the image"},
+    {"task", 0, GM_OPT_CHOICE, AT(task), NULL, 0, 0, "ner|entail",
+     "ner: the tagger; entail: whether an entity is in the image (default: ner)"},
     {"train", 0, GM_OPT_STR, AT(train), NULL, 0, 0, "FILE", "posts with gold entities (CoNLL, JSON Lines)"},
     {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE", "posts that choose the best epoch"},
     {"fine", 0, GM_OPT_STR, AT(fine), NULL, 0, 0, "FILE",
@@ -89,6 +120,10 @@ static const struct gm_option options[] = {
      "most word pieces a step; bounds the memory (default: 4096)"},
     {"precision", 0, GM_OPT_CHOICE, AT(precision), NULL, 0, 0, "auto|f32|bf16",
      "number type of the products (default: auto: bf16 where the CPU multiplies it)"},
+    {"resume", 0, GM_OPT_FLAG, AT(resume), NULL, 0, 0, NULL,
+     "go on with the run in MODEL that was cut short, with the settings of its config.yaml"},
+    {"checkpoint-minutes", 0, GM_OPT_NUM, AT(checkpoint_minutes), "-1", -1, 1e6, "N",
+     "time between checkpoints within an epoch, 0: none (default: 10); each epoch ends with one"},
     {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of all randomness (default: 1)"},
     {"xml", 0, GM_OPT_STR, AT(xml), NULL, 0, 0, "DIR", "entail: Pascal VOC boxes of the posts' images"},
     {"captions", 0, GM_OPT_STR, AT(captions), NULL, 0, 0, "FILE", "entail: captions of the training posts"},
@@ -103,10 +138,12 @@ const struct gm_command gm_cmd_train = {
     .about = "Reads CoNLL (IMGID: lines, tab or space, BIO or BIOES) or JSON Lines. Each epoch reports\n"
              "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
              "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
-             "config.json, tokenizer.json, gmner.json and metrics.jsonl.",
+             "config.json, tokenizer.json, gmner.json, metrics.jsonl and config.yaml (the settings; `--config`\n"
+             "with it trains the same again). docs/training.md explains every setting.",
     .examples = "gmner train --train train.txt --dev dev.txt -o my-tagger\n"
                 "gmner train --config recipes/train/ner-default.yaml --train train.txt --dev dev.txt -o my-tagger\n"
-                "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n",
+                "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n"
+                "gmner train --resume -o my-tagger\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .run = run,

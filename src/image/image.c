@@ -97,34 +97,43 @@ enum gm_status gm_image_orient(struct gm_image *im, int orientation, struct gm_e
     return GM_OK;
 }
 
-typedef enum gm_status decode_fn(struct gm_image **, struct gm_str, int *, struct gm_error *);
-
-/* The decoder by the first bytes; NULL when they are of no known format. */
-static decode_fn *decoder_of(struct gm_str bytes)
+/* The picture as stored, by the decoder that its first bytes ask for; size = width and height stored
+ * in the file. */
+static enum gm_status decode_stored(struct gm_image **im, struct gm_str bytes, uint32_t side_min,
+                                    uint32_t size[2], int *orientation, struct gm_error *err)
 {
+    enum gm_status st;
     if (gm_str_starts(bytes, GM_STR("\xff\xd8")))
-        return gm_jpeg_decode;
+        return gm_jpeg_decode(im, bytes, side_min, size, orientation, err);
     if (gm_str_starts(bytes, GM_STR("\x89PNG\r\n\x1a\n")))
-        return gm_png_decode;
-    if (gm_str_starts(bytes, GM_STR("RIFF")) && gm_str_eq(gm_str_sub(bytes, 8, 12), GM_STR("WEBP")))
-        return gm_webp_decode;
-    return NULL;
+        st = gm_png_decode(im, bytes, orientation, err);
+    else if (gm_str_starts(bytes, GM_STR("RIFF")) &&
+             gm_str_eq(gm_str_sub(bytes, 8, 12), GM_STR("WEBP")))
+        st = gm_webp_decode(im, bytes, orientation, err);
+    else if (bytes.n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "empty file");
+    else
+        return GM_FAIL(err, GM_EFORMAT,
+                       "not a JPEG, PNG or WebP picture: convert it to one of these");
+    if (st == GM_OK) {
+        size[0] = (*im)->w;
+        size[1] = (*im)->h;
+    }
+    return st;
 }
 
-enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struct gm_error *err)
+static enum gm_status decode_small(struct gm_image **out, struct gm_str bytes, uint32_t side_min,
+                                   uint32_t size[2], struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_image *im = NULL;
     int orientation = 1;
+    uint32_t stored[2];
     *out = NULL;
-    if (bytes.n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "empty file");
-    decode_fn *decode = decoder_of(bytes);
-    if (!decode)
-        return GM_FAIL(err, GM_EFORMAT,
-                       "not a JPEG, PNG or WebP picture: convert it to one of these");
-    GM_TRY(decode(&im, bytes, &orientation, err));
+    GM_TRY(decode_stored(&im, bytes, side_min, stored, &orientation, err));
     GM_TRY(gm_image_orient(im, orientation, err));
+    size[0] = stored[orientation >= 5];
+    size[1] = stored[orientation < 5];
     *out = im;
     im = NULL;
 done:
@@ -132,15 +141,28 @@ done:
     return st;
 }
 
-enum gm_status gm_image_load(struct gm_image **out, const char *path, struct gm_error *err)
+enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struct gm_error *err)
+{
+    uint32_t size[2];
+    return decode_small(out, bytes, 0, size, err);
+}
+
+enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint32_t side_min,
+                                   uint32_t size[2], struct gm_error *err)
 {
     struct gm_buf file;
     *out = NULL;
     gm_buf_init(&file, max_file_bytes);
     /* "-" would mean standard input to gm_file_read. */
     enum gm_status st = gm_file_read(strcmp(path, "-") == 0 ? "./-" : path, &file, err);
-    if (st == GM_OK && (st = gm_image_decode(out, gm_buf_str(&file), err)) != GM_OK)
+    if (st == GM_OK && (st = decode_small(out, gm_buf_str(&file), side_min, size, err)) != GM_OK)
         gm_error_prefix(err, "%s", path);
     gm_buf_clear(&file);
     return st;
+}
+
+enum gm_status gm_image_load(struct gm_image **out, const char *path, struct gm_error *err)
+{
+    uint32_t size[2];
+    return gm_image_load_small(out, path, 0, size, err);
 }

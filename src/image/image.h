@@ -26,7 +26,14 @@ enum { GM_IMAGE_MAX_SIDE = 30000, GM_IMAGE_MAX_PIXELS = 100 * 1000 * 1000 };
 enum gm_status gm_image_load(struct gm_image **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 
-/* gm_image_decode - the same from the bytes of a file. */
+/* gm_image_load_small - the same for a caller who needs no more than `side_min` pixels a side: a
+ * JPEG of at least twice that is decoded at 1/2, 1/4 or 1/8 of its size, which leaves out most of
+ * the work; both sides stay at least side_min. 0 = all pixels.
+ *   size [2] out  width and height of the whole upright picture */
+enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint32_t side_min,
+                                   uint32_t size[2], struct gm_error *err) GM_NODISCARD;
+
+/* gm_image_decode - as gm_image_load from the bytes of a file. */
 enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes,
                                struct gm_error *err) GM_NODISCARD;
 
@@ -47,10 +54,18 @@ enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src
                                const float box[4], uint32_t w, uint32_t h,
                                struct gm_error *err) GM_NODISCARD;
 
-/* gm_plane_resize - the same filter on one channel of floats: all of src [src_h][src_w] to
- * dst [h][w], which the caller gives. Errors: ARG (a side of 0), NOMEM. */
-enum gm_status gm_plane_resize(const float *src, uint32_t src_w, uint32_t src_h, float *dst,
-                               uint32_t w, uint32_t h, struct gm_error *err) GM_NODISCARD;
+/* One plane of a model's input: a channel (red 0, green 1, blue 2), 0 to 255, x scale + shift. */
+struct gm_plane {
+    size_t channel;
+    float scale, shift;
+};
+
+/* gm_image_resize_planes - the whole of `src` to w x h by the same filter, as a model wants it:
+ * out [3][h][w], plane by plane as planes[] says, from values that were not rounded to bytes.
+ * Errors: ARG (a side of 0), NOMEM. */
+enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, uint32_t w,
+                                      uint32_t h, const struct gm_plane planes[3],
+                                      struct gm_error *err) GM_NODISCARD;
 
 /* gm_image_write_png, gm_image_write_jpeg - append the encoded picture; quality is 1..100.
  * Errors: ARG, NOMEM (over the buffer's maximum too). */

@@ -9,8 +9,10 @@
 
 /* A decoder turns a whole file's bytes into a picture as stored, and tells its EXIF orientation
  * (1 = upright). *out is the caller's on success; *orientation is always set.
- * Errors: FORMAT ("truncated ...", "damaged ...", over the limits), NOMEM. */
-enum gm_status gm_jpeg_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
+ * Errors: FORMAT ("truncated ...", "damaged ...", over the limits), NOMEM.
+ * JPEG alone: side_min as in gm_image_load_small, size = width and height stored in the file. */
+enum gm_status gm_jpeg_decode(struct gm_image **out, struct gm_str bytes, uint32_t side_min,
+                              uint32_t size[2], int *orientation,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_png_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
                              struct gm_error *err) GM_NODISCARD;

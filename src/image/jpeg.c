@@ -130,8 +130,19 @@ static int exif_orientation(const struct jpeg_decompress_struct *in)
     return 1;
 }
 
-enum gm_status gm_jpeg_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
-                              struct gm_error *err)
+/* 1/2, 1/4 and 1/8 are those that libjpeg-turbo has vector code for: others cost more than all
+ * pixels do. */
+static void choose_scale(struct jpeg_decompress_struct *in, uint32_t side_min)
+{
+    uint32_t side = in->image_width < in->image_height ? in->image_width : in->image_height;
+    for (in->scale_denom = 1; side_min && in->scale_denom < 8; in->scale_denom *= 2)
+        if (side / (2 * in->scale_denom) < side_min)
+            break;
+    jpeg_calc_output_dimensions(in);
+}
+
+enum gm_status gm_jpeg_decode(struct gm_image **out, struct gm_str bytes, uint32_t side_min,
+                              uint32_t size[2], int *orientation, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct job j;
@@ -145,7 +156,10 @@ enum gm_status gm_jpeg_decode(struct gm_image **out, struct gm_str bytes, int *o
     }
     GM_TRY(gm_image_check_size(j.c.in.image_width, j.c.in.image_height, err));
     *orientation = exif_orientation(&j.c.in);
-    GM_TRY(gm_image_new(&j.im, j.c.in.image_width, j.c.in.image_height, err));
+    size[0] = j.c.in.image_width;
+    size[1] = j.c.in.image_height;
+    choose_scale(&j.c.in, side_min);
+    GM_TRY(gm_image_new(&j.im, j.c.in.output_width, j.c.in.output_height, err));
     if (j.c.in.num_components == 4 && !(j.row = gm_alloc(j.im->w, 4))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a line of %u pixels", j.im->w);
         goto done;

@@ -20,7 +20,8 @@
 struct filter {
     uint32_t *at, *n;
     float *weight;
-    size_t most; /* taps that an output may have */
+    size_t most; /* taps there is room for */
+    size_t taps; /* that some output has; the weights up to here are 0 where one has fewer */
 };
 
 static void filter_clear(struct filter *f)
@@ -47,6 +48,7 @@ static void filter_taps(struct filter *f, size_t i, uint32_t in, double center, 
     }
     f->at[i] = first;
     f->n[i] = end - first;
+    f->taps = f->n[i] > f->taps ? f->n[i] : f->taps;
 }
 
 /* Weights that map [x0, x1) of `in` samples to `out` samples. */
@@ -66,41 +68,41 @@ static enum gm_status filter_init(struct filter *f, uint32_t in, double x0, doub
     return GM_OK;
 }
 
-static void row_add_bytes(float *restrict sum, const uint8_t *restrict row, size_t n, float weight)
+/* One resizing under way. Rows in memory: */
+struct job {
+    const struct gm_image *src;
+    struct filter fx, fy;
+    size_t first, n;  /* the source columns that some output needs: a crop costs what it covers */
+    float *sum;       /* [n][3]          vertical sums, and one float that is read and not used */
+    float *padded;    /* [n + taps][4]   the same, four floats a pixel; zeros behind them */
+    float *line;      /* [w][4]          a row of the result; the fourth float means nothing */
+};
+
+static void row_add(float *restrict sum, const uint8_t *restrict row, size_t n, float weight)
 {
     for (size_t i = 0; i < n; i++)
         sum[i] += weight * (float)row[i];
 }
 
-static void row_add_floats(float *restrict sum, const float *restrict row, size_t n, float weight)
-{
-    for (size_t i = 0; i < n; i++)
-        sum[i] += weight * row[i];
-}
-
 /* Three floats a pixel to four: the horizontal pass then works on whole vectors. */
 static void row_pad(float *restrict out, const float *restrict in, size_t n_pixels)
 {
-    for (size_t i = 0; i < n_pixels; i++) {
-        out[4 * i] = in[3 * i];
-        out[4 * i + 1] = in[3 * i + 1];
-        out[4 * i + 2] = in[3 * i + 2];
-    }
+    for (size_t i = 0; i < n_pixels; i++)
+        memcpy(out + 4 * i, in + 3 * i, 4 * sizeof *out);
 }
 
-static uint8_t to_byte(float v) { return (uint8_t)(v < 0 ? 0 : v > 254.5f ? 255 : v + 0.5f); }
-
-static void row_shrink_rgb(uint8_t *restrict out, const float *restrict in, const struct filter *f,
-                           uint32_t w)
+/* Every pixel takes the same number of taps, of which some may weigh nothing: a loop whose length
+ * changes from pixel to pixel is guessed wrong by the CPU again and again. */
+static void row_shrink(float *restrict out, const float *restrict in, const struct filter *f,
+                       size_t first, uint32_t w)
 {
-    for (uint32_t x = 0; x < w; x++) {
-        const float *px = in + 4 * (size_t)f->at[x], *weight = f->weight + x * f->most;
+    for (uint32_t x = 0; x < w; x++, out += 4) {
+        const float *px = in + 4 * (f->at[x] - first), *weight = f->weight + x * f->most;
         float sum[4] = {0};
-        for (uint32_t k = 0; k < f->n[x]; k++, px += 4)
+        for (size_t k = 0; k < f->taps; k++, px += 4)
             for (int c = 0; c < 4; c++)
                 sum[c] += weight[k] * px[c];
-        for (size_t c = 0; c < 3; c++)
-            out[3 * (size_t)x + c] = to_byte(sum[c]);
+        memcpy(out, sum, sizeof sum);
     }
 }
 
@@ -114,87 +116,97 @@ static bool clip_box(const float box[4], const struct gm_image *im, double out[4
     return out[2] > out[0] && out[3] > out[1];
 }
 
-/* Only the columns that some output needs are summed: a crop costs what it covers. */
-static void resize_rows(const struct gm_image *src, struct gm_image *to, const struct filter *fx,
-                        const struct filter *fy, float *sum, float *padded)
+static void job_clear(struct job *j)
 {
-    uint32_t x0 = fx->at[0], x1 = fx->at[to->w - 1] + fx->n[to->w - 1];
-    size_t n = (size_t)(x1 - x0) * 3;
-    for (uint32_t y = 0; y < to->h; y++) {
-        const float *weight = fy->weight + y * fy->most;
-        memset(sum, 0, n * sizeof *sum);
-        for (uint32_t k = 0; k < fy->n[y]; k++) {
-            size_t row = fy->at[y] + k;
-            row_add_bytes(sum, src->rgb + (row * src->w + x0) * 3, n, weight[k]);
-        }
-        row_pad(padded + 4 * (size_t)x0, sum, x1 - x0);
-        row_shrink_rgb(to->rgb + (size_t)y * to->w * 3, padded, fx, to->w);
-    }
+    gm_free(j->line);
+    gm_free(j->padded);
+    gm_free(j->sum);
+    filter_clear(&j->fx);
+    filter_clear(&j->fy);
 }
+
+static enum gm_status job_init(struct job *j, const struct gm_image *src, const float box[4],
+                               uint32_t w, uint32_t h, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    double b[4];
+    *j = (struct job){.src = src};
+    if (!clip_box(box, src, b))
+        return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] holds no pixel of a %u x %u picture",
+                       (double)box[0], (double)box[1], (double)box[2], (double)box[3], src->w,
+                       src->h);
+    GM_TRY(filter_init(&j->fx, src->w, b[0], b[2], w, err));
+    GM_TRY(filter_init(&j->fy, src->h, b[1], b[3], h, err));
+    j->first = j->fx.at[0];
+    j->n = j->fx.at[w - 1] + j->fx.n[w - 1] - j->first;
+    j->sum = gm_alloc(3 * j->n + 1, sizeof *j->sum);
+    j->padded = gm_alloc(4 * (j->n + j->fx.taps), sizeof *j->padded);
+    j->line = gm_alloc(4 * (size_t)w, sizeof *j->line);
+    if (!j->sum || !j->padded || !j->line)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %u pixels", src->w);
+done:
+    return st;
+}
+
+/* Row y of the result into j->line. */
+static void job_row(struct job *j, uint32_t w, uint32_t y)
+{
+    const float *weight = j->fy.weight + y * j->fy.most;
+    memset(j->sum, 0, 3 * j->n * sizeof *j->sum);
+    for (uint32_t k = 0; k < j->fy.n[y]; k++) {
+        size_t row = j->fy.at[y] + k;
+        row_add(j->sum, j->src->rgb + (row * j->src->w + j->first) * 3, 3 * j->n, weight[k]);
+    }
+    row_pad(j->padded, j->sum, j->n);
+    row_shrink(j->line, j->padded, &j->fx, j->first, w);
+}
+
+static uint8_t to_byte(float v) { return (uint8_t)(v < 0 ? 0 : v > 254.5f ? 255 : v + 0.5f); }
 
 enum gm_status gm_image_resize(struct gm_image **out, const struct gm_image *src,
                                const float box[4], uint32_t w, uint32_t h, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_image *to = NULL;
-    struct filter fx = {0}, fy = {0};
-    float *sum = NULL, *padded = NULL;
-    double b[4];
+    struct job j = {0};
     *out = NULL;
-    if (!clip_box(box, src, b))
-        return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] holds no pixel of a %u x %u picture",
-                       (double)box[0], (double)box[1], (double)box[2], (double)box[3], src->w,
-                       src->h);
     GM_TRY(gm_image_new(&to, w, h, err));
-    GM_TRY(filter_init(&fx, src->w, b[0], b[2], w, err));
-    GM_TRY(filter_init(&fy, src->h, b[1], b[3], h, err));
-    sum = gm_alloc((size_t)src->w * 3, sizeof *sum);
-    padded = gm_alloc((size_t)src->w * 4, sizeof *padded);
-    if (!sum || !padded) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %u pixels", src->w);
-        goto done;
+    GM_TRY(job_init(&j, src, box, w, h, err));
+    for (uint32_t y = 0; y < h; y++) {
+        uint8_t *row = to->rgb + (size_t)y * w * 3;
+        job_row(&j, w, y);
+        for (size_t x = 0; x < w; x++)
+            for (size_t c = 0; c < 3; c++)
+                row[3 * x + c] = to_byte(j.line[4 * x + c]);
     }
-    resize_rows(src, to, &fx, &fy, sum, padded);
     *out = to;
     to = NULL;
 done:
-    gm_free(padded);
-    gm_free(sum);
-    filter_clear(&fx);
-    filter_clear(&fy);
+    job_clear(&j);
     gm_image_free(to);
     return st;
 }
 
-enum gm_status gm_plane_resize(const float *src, uint32_t src_w, uint32_t src_h, float *dst,
-                               uint32_t w, uint32_t h, struct gm_error *err)
+enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, uint32_t w,
+                                      uint32_t h, const struct gm_plane planes[3],
+                                      struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct filter fx = {0}, fy = {0};
-    float *sum = NULL;
-    if (src_w == 0 || src_h == 0 || w == 0 || h == 0)
-        return GM_FAIL(err, GM_EARG, "cannot resize %u x %u values to %u x %u", src_w, src_h, w, h);
-    GM_TRY(filter_init(&fx, src_w, 0, src_w, w, err));
-    GM_TRY(filter_init(&fy, src_h, 0, src_h, h, err));
-    if (!(sum = gm_alloc(src_w, sizeof *sum))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %u values", src_w);
-        goto done;
-    }
+    const float whole[4] = {0, 0, (float)src->w, (float)src->h};
+    struct job j = {0};
+    if (w == 0 || h == 0)
+        return GM_FAIL(err, GM_EARG, "cannot resize to %u x %u pixels", w, h);
+    GM_TRY(job_init(&j, src, whole, w, h, err));
     for (uint32_t y = 0; y < h; y++) {
-        memset(sum, 0, src_w * sizeof *sum);
-        for (uint32_t k = 0; k < fy.n[y]; k++)
-            row_add_floats(sum, src + (size_t)(fy.at[y] + k) * src_w, src_w,
-                           fy.weight[y * fy.most + k]);
-        for (uint32_t x = 0; x < w; x++) {
-            float v = 0;
-            for (uint32_t k = 0; k < fx.n[x]; k++)
-                v += fx.weight[x * fx.most + k] * sum[fx.at[x] + k];
-            dst[(size_t)y * w + x] = v;
+        job_row(&j, w, y);
+        for (size_t c = 0; c < 3; c++) {
+            const float *from = j.line + planes[c].channel;
+            float *row = out + (c * h + y) * w, scale = planes[c].scale, shift = planes[c].shift;
+            for (size_t x = 0; x < w; x++)
+                row[x] = from[4 * x] * scale + shift;
         }
     }
 done:
-    gm_free(sum);
-    filter_clear(&fx);
-    filter_clear(&fy);
+    job_clear(&j);
     return st;
 }

@@ -75,8 +75,10 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     GM_TRY(gm_recipe_load(&p->recipe, opts->recipe ? opts->recipe : "embedded", err));
     if (opts->tagger)
         GM_TRY(set_tagger(p->recipe, opts->tagger, err));
-    if (opts->precision)
+    if (opts->precision) {
         GM_TRY(gm_recipe_set(p->recipe, NULL, "native", "precision", opts->precision, NULL, err));
+        GM_TRY(gm_recipe_set(p->recipe, NULL, "detector", "precision", opts->precision, NULL, err));
+    }
     p->stages = gm_alloc(p->recipe->n_stages, sizeof *p->stages);
     if (!p->stages) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");

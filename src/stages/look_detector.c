@@ -6,6 +6,8 @@
 
 #include "base/alloc.h"
 #include "base/models.h"
+#include "base/parallel.h"
+#include "nn/engine.h"
 #include "vision/coco.h"
 #include "vision/detector.h"
 
@@ -27,15 +29,18 @@ static void close_look(void *self)
     gm_free(l);
 }
 
-/* Settings: model (a model's name or folder, default "nanodet"), score (objects below it are
- * dropped), iou (how far two boxes of a kind may overlap), caption_score (a caption mentions no
- * object below it). Defaults chosen by eye on the photos of 400 tweets: docs/grounding.md. */
+/* Settings: model (a model's name or folder, default "nanodet"), precision (auto, f32, bf16), score
+ * (objects below it are dropped), iou (how far two boxes of a kind may overlap), caption_score (a
+ * caption mentions no object below it). Defaults chosen by eye on the photos of 400 tweets:
+ * docs/grounding.md. */
 static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "score", "iou", "caption_score", NULL};
+    static const char *const known[] = {"model", "precision", "score", "iou", "caption_score",
+                                        NULL};
     enum gm_status st = GM_OK;
     struct look *l = NULL;
-    struct gm_str model = GM_STR("nanodet");
+    struct gm_str model = GM_STR("nanodet"), precision = GM_STR("auto");
+    enum gm_dtype dtype;
     const char *path;
     struct gm_detector_opts opts = gm_detector_opts_default();
     double score = (double)opts.score_min, iou = (double)opts.iou_max, caption_score = 0.45;
@@ -44,11 +49,14 @@ static enum gm_status open_look(void **self, const struct gm_json *settings, str
     *self = NULL;
     GM_TRY(gm_settings_check(settings, "look", known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
+    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
+    GM_TRY(gm_precision_pick(precision.p, &dtype, err));
     GM_TRY(gm_settings_num(settings, "score", 0.01, 1, &score, err));
     GM_TRY(gm_settings_num(settings, "iou", 0, 1, &iou, err));
     GM_TRY(gm_settings_num(settings, "caption_score", 0, 1, &caption_score, err));
     opts.score_min = (float)score;
     opts.iou_max = (float)iou;
+    opts.bf16 = dtype == GM_BF16;
     if (!(l = gm_alloc(1, sizeof *l))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
@@ -64,14 +72,15 @@ done:
     return st;
 }
 
-static enum gm_status look_at(struct look *l, struct gm_post *p, struct gm_error *err)
+static enum gm_status look_at(struct look *l, size_t lane, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_image *im;
     struct gm_detection found[OBJECTS_MAX];
     size_t n;
-    GM_TRY(gm_post_pixels(p, &im, err));
-    GM_TRY(gm_detector_run(l->detector, im, found, OBJECTS_MAX, &n, err));
+    GM_TRY(gm_post_pixels(p, GM_NANODET_SIDE, &im, err));
+    GM_TRY(gm_detector_run(l->detector, lane, im, p->image_w, p->image_h, found, OBJECTS_MAX, &n,
+                           err));
     struct gm_object *objects = gm_arena_alloc(&p->arena, n, sizeof *objects);
     if (!objects) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -94,17 +103,27 @@ done:
     return st;
 }
 
+struct batch {
+    struct look *look;
+    struct gm_post **posts;
+};
+
+static void look_at_one(void *ctx, size_t lane, size_t i)
+{
+    const struct batch *b = ctx;
+    struct gm_post *p = b->posts[i];
+    struct gm_error e = {0};
+    if (p->error.stage.n || !p->image.n)
+        return;
+    if (look_at(b->look, lane, p, &e) != GM_OK)
+        gm_post_fail(p, "look", &e);
+}
+
 static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
 {
     (void)err;
-    gm_posts_decode(posts, n, "look");
-    for (size_t i = 0; i < n; i++) {
-        struct gm_error e = {0};
-        if (posts[i]->error.stage.n || !posts[i]->image.n)
-            continue;
-        if (look_at(self, posts[i], &e) != GM_OK)
-            gm_post_fail(posts[i], "look", &e);
-    }
+    struct batch b = {self, posts};
+    gm_parallel_tasks(n, gm_detector_lanes(b.look->detector), look_at_one, &b);
     return GM_OK;
 }
 

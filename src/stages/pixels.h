@@ -6,18 +6,16 @@
 #include "data/record.h"
 #include "image/image.h"
 
-/* gm_post_pixels - *out = the post's picture, decoding it at the first call; borrowed from the post.
- * Sets image_w and image_h. Errors: ARG (the post has no image), and those of gm_image_load. */
-enum gm_status gm_post_pixels(struct gm_post *p, const struct gm_image **out,
+/* gm_post_pixels - *out = the post's picture, decoding it at the first call; borrowed from the post
+ * until the next one. A stage that needs no more than side_min pixels a side may get a smaller copy
+ * (gm_image_load_small); 0 = the whole picture, decoded again where only a copy is at hand. Sets
+ * image_w and image_h to the whole picture's size. Memory: 3 bytes a pixel till the post is cleared.
+ * Errors: ARG (the post has no image), and those of gm_image_load. Threads: a post a thread. */
+enum gm_status gm_post_pixels(struct gm_post *p, uint32_t side_min, const struct gm_image **out,
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_post_drop_pixels - free the decoded picture, if there is one; it is decoded again when a stage
  * asks for it. For posts that wait. */
 void gm_post_drop_pixels(struct gm_post *p);
-
-/* gm_posts_decode - the pictures of n posts, side by side on the thread budget. Posts without an
- * image or with an error are passed over; one that can't be decoded gets gm_post_fail(stage).
- * Memory: 3 bytes a pixel of every post until the post is cleared. */
-void gm_posts_decode(struct gm_post **posts, size_t n, const char *stage);
 
 #endif

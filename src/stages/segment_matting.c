@@ -5,15 +5,21 @@
 
 #include "base/alloc.h"
 #include "base/models.h"
+#include "base/parallel.h"
 #include "image/mask.h"
 #include "vision/matting.h"
+#include "vision/session.h"
 
 #include <string.h>
 
-struct segment {
-    struct gm_matting *matting;
+struct lane {
     uint8_t *mask; /* [mask_cap], of the picture at hand */
     size_t mask_cap;
+};
+
+struct segment {
+    struct gm_matting *matting;
+    struct lane lanes[GM_SESSION_LANES_MAX];
 };
 
 /* File of each matting kind in its model's folder. */
@@ -28,7 +34,8 @@ static void close_segment(void *self)
     if (!s)
         return;
     gm_matting_free(s->matting);
-    gm_free(s->mask);
+    for (size_t i = 0; i < GM_SESSION_LANES_MAX; i++)
+        gm_free(s->lanes[i].mask);
     gm_free(s);
 }
 
@@ -72,17 +79,16 @@ done:
     return st;
 }
 
-static enum gm_status reserve_mask(struct segment *s, const struct gm_image *im,
-                                   struct gm_error *err)
+static enum gm_status reserve_mask(struct lane *l, const struct gm_image *im, struct gm_error *err)
 {
     size_t need = (size_t)im->w * im->h;
-    if (need <= s->mask_cap)
+    if (need <= l->mask_cap)
         return GM_OK;
-    gm_free(s->mask);
-    s->mask_cap = 0;
-    if (!(s->mask = gm_alloc(need, 1)))
+    gm_free(l->mask);
+    l->mask_cap = 0;
+    if (!(l->mask = gm_alloc(need, 1)))
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", im->w, im->h);
-    s->mask_cap = need;
+    l->mask_cap = need;
     return GM_OK;
 }
 
@@ -99,31 +105,33 @@ static const struct gm_region *seen_before(const struct gm_post *p, size_t e, si
     return NULL;
 }
 
-static enum gm_status segment_region(struct segment *s, struct gm_post *p, struct gm_region *r,
-                                     struct gm_error *err)
+static enum gm_status segment_region(struct segment *s, size_t lane, struct gm_post *p,
+                                     struct gm_region *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct lane *l = &s->lanes[lane];
     const struct gm_image *im;
     size_t area;
     if (!gm_str_eq_c(r->label, "person")) {
         r->note = GM_STR("no_mask:not_a_person");
         goto done;
     }
-    GM_TRY(gm_post_pixels(p, &im, err));
-    GM_TRY(reserve_mask(s, im, err));
-    GM_TRY(gm_matting_run(s->matting, im, r->box, s->mask, &area, err));
+    GM_TRY(gm_post_pixels(p, 0, &im, err));
+    GM_TRY(reserve_mask(l, im, err));
+    GM_TRY(gm_matting_run(s->matting, lane, im, r->box, l->mask, &area, err));
     if (area == 0) {
         r->note = GM_STR("no_mask:nobody_seen");
         goto done;
     }
-    GM_TRY(gm_rle_encode(&p->arena, s->mask, im->h, im->w, &r->mask.counts, err));
+    GM_TRY(gm_rle_encode(&p->arena, l->mask, im->h, im->w, &r->mask.counts, err));
     r->mask.h = im->h;
     r->mask.w = im->w;
 done:
     return st;
 }
 
-static enum gm_status segment_post(struct segment *s, struct gm_post *p, struct gm_error *err)
+static enum gm_status segment_post(struct segment *s, size_t lane, struct gm_post *p,
+                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     for (size_t e = 0; e < p->n_entities; e++)
@@ -136,24 +144,35 @@ static enum gm_status segment_post(struct segment *s, struct gm_post *p, struct 
                 r->mask = old->mask;
                 r->note = old->note;
             } else {
-                GM_TRY(segment_region(s, p, r, err));
+                GM_TRY(segment_region(s, lane, p, r, err));
             }
         }
 done:
     return st;
 }
 
+struct batch {
+    struct segment *segment;
+    struct gm_post **posts;
+};
+
+static void segment_one(void *ctx, size_t lane, size_t i)
+{
+    const struct batch *b = ctx;
+    struct gm_post *p = b->posts[i];
+    struct gm_error e = {0};
+    if (p->error.stage.n || !p->image.n)
+        return;
+    if (segment_post(b->segment, lane, p, &e) != GM_OK)
+        gm_post_fail(p, "segment", &e);
+}
+
 static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
                                   struct gm_error *err)
 {
     (void)err;
-    for (size_t i = 0; i < n; i++) {
-        struct gm_error e = {0};
-        if (posts[i]->error.stage.n || !posts[i]->image.n)
-            continue;
-        if (segment_post(self, posts[i], &e) != GM_OK)
-            gm_post_fail(posts[i], "segment", &e);
-    }
+    struct batch b = {self, posts};
+    gm_parallel_tasks(n, gm_matting_lanes(b.segment->matting), segment_one, &b);
     return GM_OK;
 }
 

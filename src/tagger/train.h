@@ -9,6 +9,7 @@
 
 /* Settings of a training run; strings are borrowed. */
 struct gm_train_opts {
+    const char *task;           /* "ner", "entail" */
     const char *train, *dev;    /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
     const char *encoder;        /* directory, or name of a packaged model ("minilm") */
     const char *out;            /* model directory to write */
@@ -33,6 +34,8 @@ struct gm_train_opts {
     double average;             /* decay a step of the averaged weights; 0 = no average */
     double word_dropout;        /* share of pieces that become [UNK] in training */
     struct gm_net_tuning net;
+    double checkpoint_minutes;  /* time between checkpoints within an epoch; 0 = none there */
+    bool resume;                /* go on with the run in `out`, if one was cut short */
     uint64_t seed;
 };
 
@@ -45,13 +48,24 @@ struct gm_train_opts gm_train_opts_entail(void);
 enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* gm_train_opts_json - the settings that shaped the weights, as written beside the model.
- * NULL when memory is out. */
+/* gm_train_opts_json - the settings that shaped the weights, without files and folders, as written in
+ * gmner.json. NULL when memory is out. */
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);
+
+/* gm_train_opts_identity - the same with the SHA-256 of each file that is read: what a run that is
+ * resumed must have in common with its beginning. *out is yours. Errors: IO, NOMEM. */
+enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,
+                                      struct gm_error *err) GM_NODISCARD;
+
+/* gm_train_opts_yaml - append all settings, files and folders as they were given, as YAML that
+ * gm_train_opts_read reads: the same run again. Errors: NOMEM. */
+enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *out,
+                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_train_ner, gm_train_entail - train and write the model directory of the best epoch (by dev F1;
  * accuracy). Deterministic for a seed on one kind of machine, precision and thread count.
- * Progress and one line an epoch go to the log, and as JSON to OUT/metrics.jsonl.
+ * Progress and one line an epoch go to the log, and as JSON to OUT/metrics.jsonl; OUT/config.yaml has
+ * the resolved settings, and OUT/checkpoint.safetensors the state of a run that is not finished.
  * Errors: IO, FORMAT, MODEL, ARG, NOMEM; ESHAPE when the loss is no longer finite. */
 enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;

@@ -1,9 +1,21 @@
 #include "tagger/train.h"
 
+#include "base/sha256.h"
+
 #include <stddef.h>
 #include <string.h>
 
-enum kind { COUNT, REAL, FLAG, TEXT, SEED };
+enum kind {
+    COUNT,
+    REAL,
+    FLAG,
+    TEXT,
+    SEED,
+    /* These do not shape the weights by their text: */
+    INPUT, /* a file that is read */
+    PLACE, /* a folder */
+    MINUTES
+};
 #define AT(field) offsetof(struct gm_train_opts, field)
 
 /* One row a setting: reading, checking and writing come from it. */
@@ -14,12 +26,18 @@ static const struct setting {
     double min, max;
     const char *choices; /* TEXT: one of these; NULL = anything */
 } settings[] = {
+    {"task", TEXT, AT(task), 0, 0, "ner|entail"},
+    {"train", INPUT, AT(train), 0, 0, NULL},
+    {"dev", INPUT, AT(dev), 0, 0, NULL},
+    {"xml", PLACE, AT(xml), 0, 0, NULL},
+    {"captions", INPUT, AT(captions), 0, 0, NULL},
+    {"dev_captions", INPUT, AT(dev_captions), 0, 0, NULL},
     {"encoder", TEXT, AT(encoder), 0, 0, NULL},
     {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16"},
     {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes"},
-    {"fine", TEXT, AT(fine), 0, 0, NULL},
+    {"fine", INPUT, AT(fine), 0, 0, NULL},
     {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL},
-    {"teacher", TEXT, AT(teacher), 0, 0, NULL},
+    {"teacher", PLACE, AT(teacher), 0, 0, NULL},
     {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL},
     {"knowledge", FLAG, AT(knowledge), 0, 0, NULL},
     {"epochs", COUNT, AT(epochs), 1, 10000, NULL},
@@ -41,13 +59,15 @@ static const struct setting {
     {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL},
     {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL},
     {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL},
+    {"checkpoint_minutes", MINUTES, AT(checkpoint_minutes), 0, 1e6, NULL},
     {"seed", SEED, AT(seed), 0, 0, NULL},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
 struct gm_train_opts gm_train_opts_default(void)
 {
-    return (struct gm_train_opts){.encoder = "minilm",
+    return (struct gm_train_opts){.task = "ner",
+                                  .encoder = "minilm",
                                   .precision = "auto",
                                   .scheme = "bio",
                                   .fine_weight = 0.5,
@@ -64,6 +84,7 @@ struct gm_train_opts gm_train_opts_default(void)
                                   .warmup = 0.06,
                                   .weight_decay = 0.01,
                                   .clip_norm = 1,
+                                  .checkpoint_minutes = 10,
                                   .net = {.layer_decay = 1, .hidden_dropout = -1,
                                           .attention_dropout = -1},
                                   .seed = 1};
@@ -72,6 +93,7 @@ struct gm_train_opts gm_train_opts_default(void)
 struct gm_train_opts gm_train_opts_entail(void)
 {
     struct gm_train_opts o = gm_train_opts_default();
+    o.task = "entail";
     o.epochs = 4;
     o.batch_posts = 32;
     return o;
@@ -104,6 +126,8 @@ static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
     double d;
     switch (s->kind) {
     case TEXT:
+    case INPUT:
+    case PLACE:
         if (!gm_json_str(v, &text))
             return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be text", path, s->key);
         if (s->choices && !is_choice(s->choices, text))
@@ -120,6 +144,7 @@ static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
         *(uint64_t *)at = (uint64_t)i;
         return GM_OK;
     case COUNT:
+    case MINUTES:
     case REAL: break;
     }
     if (!gm_json_num(v, &d) || !(d >= s->min && d <= s->max) ||
@@ -150,26 +175,80 @@ enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json 
     return GM_OK;
 }
 
+static bool is_text(enum kind k) { return k == TEXT || k == INPUT || k == PLACE; }
+
+/* The value of a setting. */
+static struct gm_json *value_of(const struct gm_train_opts *o, const struct setting *s)
+{
+    const void *at = (const char *)o + s->at;
+    switch (s->kind) {
+    case TEXT:
+    case INPUT:
+    case PLACE: return gm_json_new_str(gm_str(*(const char *const *)at));
+    case FLAG: return gm_json_new_bool(*(const bool *)at);
+    case SEED: return gm_json_new_int((long long)*(const uint64_t *)at);
+    case COUNT: return gm_json_new_int((long long)*(const size_t *)at);
+    case MINUTES:
+    case REAL: break;
+    }
+    return gm_json_new_num(*(const double *)at);
+}
+
+/* A text that was not given has no value to write. */
+static bool is_absent(const struct gm_train_opts *o, const struct setting *s)
+{
+    return is_text(s->kind) && !*(const char *const *)((const char *)o + s->at);
+}
+
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o)
 {
     struct gm_json *j = gm_json_new_object();
     bool ok = j != NULL;
-    for (size_t i = 0; ok && i < N_SETTINGS; i++) {
-        const void *at = (const char *)o + settings[i].at;
-        struct gm_json *v = NULL;
-        if (settings[i].kind == TEXT && !*(const char *const *)at)
-            continue;
-        switch (settings[i].kind) {
-        case TEXT: v = gm_json_new_str(gm_str(*(const char *const *)at)); break;
-        case FLAG: v = gm_json_new_bool(*(const bool *)at); break;
-        case SEED: v = gm_json_new_int((long long)*(const uint64_t *)at); break;
-        case COUNT: v = gm_json_new_int((long long)*(const size_t *)at); break;
-        case REAL: v = gm_json_new_num(*(const double *)at); break;
-        }
-        ok = gm_json_set(j, settings[i].key, v);
-    }
+    for (const struct setting *s = settings; ok && s < settings + N_SETTINGS; s++)
+        if (s->kind < INPUT && !is_absent(o, s))
+            ok = gm_json_set(j, s->key, value_of(o, s));
     if (ok)
         return j;
     gm_json_free(j);
     return NULL;
+}
+
+enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,
+                                      struct gm_error *err)
+{
+    struct gm_json *j = gm_train_opts_json(o);
+    enum gm_status st = j ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (const struct setting *s = settings; st == GM_OK && s < settings + N_SETTINGS; s++) {
+        char hex[GM_SHA256_HEX];
+        if (s->kind != INPUT || is_absent(o, s))
+            continue;
+        st = gm_sha256_file(*(const char *const *)((const char *)o + s->at), hex, err);
+        if (st == GM_OK && !gm_json_set(j, s->key, gm_json_new_str(gm_str(hex))))
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    if (st != GM_OK)
+        gm_json_free(j);
+    *out = st == GM_OK ? j : NULL;
+    return st;
+}
+
+enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *v = NULL;
+    GM_TRY(gm_buf_add_c(out, "# `gmner train --config` with this file trains the same model again.\n", err));
+    for (const struct setting *s = settings; s < settings + N_SETTINGS; s++) {
+        if (is_absent(o, s))
+            continue;
+        gm_json_free(v);
+        v = value_of(o, s);
+        GM_TRY(v ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        GM_TRY(gm_buf_printf(out, err, "%s: ", s->key));
+        GM_TRY(gm_json_write(v, false, out, err));
+        GM_TRY(gm_buf_add_c(out, "\n", err));
+    }
+done:
+    gm_json_free(v);
+    return st;
 }

@@ -5,25 +5,26 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stop.h"
-#include "nn/average.h"
 #include "nn/optim.h"
+#include "tagger/checkpoint.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 static const double PI = 3.14159265358979323846;
+#define METRICS "metrics.jsonl"
+#define FINISHED "finished" /* member of its last line */
 
 struct loop {
     const struct gm_trainable *t;
     const struct gm_train_opts *o;
-    size_t *order;           /* [n_examples], shuffled each epoch */
-    size_t step, n_steps;    /* of the whole run; n_steps is an estimate for the schedule */
-    size_t epoch, best_epoch;
-    double best;             /* dev score */
+    struct gm_train_state s;
+    size_t *order;             /* [n_examples], shuffled each epoch */
+    size_t n_steps;            /* of the whole run: an estimate, for the schedule */
     double tokens_per_s;
+    double saved_s;            /* when the last checkpoint was written */
     struct gm_average average; /* of the weights; empty without o->average */
-    struct gm_buf metrics;   /* lines of metrics.jsonl */
 };
 
 /* Consecutive examples up to batch_posts and batch_tokens. */
@@ -58,7 +59,7 @@ static size_t count_steps(const struct loop *l)
 /* Factor of the rates: linear warm-up, then linear or cosine decay to zero, or none. */
 static double schedule(const struct loop *l)
 {
-    double warm = l->o->warmup * (double)l->n_steps, at = (double)l->step, all = (double)l->n_steps;
+    double warm = l->o->warmup * (double)l->n_steps, at = (double)l->s.step, all = (double)l->n_steps;
     if (at < warm)
         return (at + 1) / (warm + 1);
     if (strcmp(l->o->schedule, "constant") == 0)
@@ -73,10 +74,7 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
 {
     double scale = schedule(l), norm;
     struct gm_optim opt = gm_optim_default();
-    uint64_t seed = gm_hash64(l->o->seed * 0x9e3779b97f4a7c15u + l->step);
-    if (gm_stop_requested())
-        return GM_FAIL(err, GM_ECANCEL, "stopped in epoch %zu; %s", l->epoch,
-                       l->best_epoch ? "the best epoch before it is saved" : "nothing was saved yet");
+    uint64_t seed = gm_hash64(l->o->seed * 0x9e3779b97f4a7c15u + l->s.step);
     for (size_t at = from, end; at < to; at = end, seed = gm_hash64(seed)) {
         end = batch_end(l, at);
         enum gm_status st = l->t->step(l->t->self, l->order + at, end - at, to - from, seed, loss, err);
@@ -88,52 +86,79 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
     opt.lr[2] = l->o->crf_lr * scale;
     opt.weight_decay = l->o->weight_decay;
     opt.clip_norm = l->o->clip_norm;
-    gm_optim_step(l->t->params, &opt, ++l->step, &norm);
+    gm_optim_step(l->t->params, &opt, ++l->s.step, &norm);
     if (!isfinite(norm) || !isfinite(*loss))
         return GM_FAIL(err, GM_ESHAPE,
                        "step %zu: the loss is no longer finite; a smaller lr may help (lr is %g)",
-                       l->step, l->o->lr);
+                       l->s.step, l->o->lr);
     if (l->o->average > 0)
-        gm_average_step(&l->average, l->o->average, l->step);
+        gm_average_step(&l->average, l->o->average, l->s.step);
     return GM_OK;
 }
 
-static enum gm_status one_epoch(struct loop *l, double *mean_loss, struct gm_error *err)
+/* The order of the next epoch's examples: that of the last one, shuffled. */
+static void begin_epoch(struct loop *l)
 {
-    struct gm_progress bar;
     struct gm_rng rng;
+    gm_rng_init(&rng, gm_hash64(l->o->seed) + ++l->s.epoch);
+    gm_rng_shuffle(&rng, l->order, l->t->n_examples);
+    l->s.at = 0;
+    l->s.loss = 0;
+}
+
+static enum gm_status write_checkpoint(struct loop *l, struct gm_error *err)
+{
+    l->saved_s = gm_clock_s();
+    return gm_checkpoint_write(l->o, l->t->params, &l->average, &l->s, err);
+}
+
+/* Between two steps: a checkpoint when it is time for one, or when the user stops the run. */
+static enum gm_status pause(struct loop *l, struct gm_error *err)
+{
+    double minutes = l->o->checkpoint_minutes;
+    bool stop = gm_stop_requested();
+    if (!stop && (minutes <= 0 || gm_clock_s() - l->saved_s < 60 * minutes))
+        return GM_OK;
+    enum gm_status st = write_checkpoint(l, err);
+    if (st != GM_OK || !stop)
+        return st;
+    return GM_FAIL(err, GM_ECANCEL, "stopped in epoch %zu; %s; --resume goes on from here", l->s.epoch,
+                   l->s.best_epoch ? "the best epoch before it is saved" : "no epoch was saved yet");
+}
+
+/* The rest of the epoch. */
+static enum gm_status one_epoch(struct loop *l, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_progress bar;
     char label[64];
     size_t tokens = 0, n = l->t->n_examples;
-    double total = 0, start = gm_clock_s();
-    snprintf(label, sizeof label, "epoch %zu/%zu", l->epoch, l->o->epochs);
-    gm_rng_init(&rng, gm_hash64(l->o->seed) + l->epoch);
-    gm_rng_shuffle(&rng, l->order, n);
+    double start = gm_clock_s();
+    snprintf(label, sizeof label, "epoch %zu/%zu", l->s.epoch, l->o->epochs);
     gm_progress_init(&bar, label, n, "posts");
-    for (size_t from = 0, to; from < n; from = to) {
+    while (l->s.at < n) {
         double loss = 0;
-        to = step_end(l, from);
+        size_t from = l->s.at, to = step_end(l, from);
+        GM_TRY(pause(l, err));
         for (size_t i = from; i < to; i++)
             tokens += l->t->cost(l->t->self, l->order[i]);
-        enum gm_status st = one_step(l, from, to, &loss, err);
-        if (st != GM_OK) {
-            gm_progress_end(&bar);
-            return st;
-        }
-        total += loss * (double)(to - from);
+        GM_TRY(one_step(l, from, to, &loss, err));
+        l->s.at = to;
+        l->s.loss += loss * (double)(to - from);
         l->tokens_per_s = (double)tokens / (gm_clock_s() - start);
-        const struct gm_log_field extra[] = {{"loss", total / (double)to},
+        const struct gm_log_field extra[] = {{"loss", l->s.loss / (double)to},
                                              {"tokens_per_s", floor(l->tokens_per_s)}};
         gm_progress_update(&bar, to, extra, 2);
     }
+done:
     gm_progress_end(&bar);
-    *mean_loss = total / (double)n;
-    return GM_OK;
+    return st;
 }
 
 static enum gm_status save_best(struct loop *l, double score, struct gm_error *err)
 {
     struct gm_json *training = gm_train_opts_json(l->o);
-    if (!training || !gm_json_set(training, "best_epoch", gm_json_new_int((long long)l->epoch)) ||
+    if (!training || !gm_json_set(training, "best_epoch", gm_json_new_int((long long)l->s.epoch)) ||
         (l->t->evaluate && !gm_json_set(training, "dev_score", gm_json_new_num(score)))) {
         gm_json_free(training);
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -143,106 +168,208 @@ static enum gm_status save_best(struct loop *l, double score, struct gm_error *e
     return st;
 }
 
-/* metrics.jsonl as it stands. */
-static enum gm_status write_metrics(const struct loop *l, struct gm_error *err)
+static enum gm_status write_file(const struct loop *l, const char *name, struct gm_str text,
+                                 struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    GM_TRY(gm_mkdirs(l->o->out, err));
-    const char *path = gm_path_join(&a, l->o->out, "metrics.jsonl");
-    GM_TRY(path ? gm_file_write(path, gm_buf_str(&l->metrics), err)
-                : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-done:
+    const char *path = gm_path_join(&a, l->o->out, name);
+    enum gm_status st = path ? gm_file_write(path, text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_clear(&a);
     return st;
 }
 
+static bool is_last_epoch(const struct loop *l)
+{
+    bool patient = l->o->patience == 0 || l->s.epoch < l->s.best_epoch + l->o->patience;
+    return l->s.epoch >= l->o->epochs || !patient;
+}
+
 /* One more line of metrics.jsonl; the file is whole after each epoch. */
-static enum gm_status add_metrics(struct loop *l, struct gm_json *m, double loss, struct gm_error *err)
+static enum gm_status add_metrics(struct loop *l, struct gm_json *m, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    if (!gm_json_set(m, "epoch", gm_json_new_int((long long)l->epoch)) ||
-        !gm_json_set(m, "step", gm_json_new_int((long long)l->step)) ||
-        !gm_json_set(m, "loss", gm_json_new_num(loss)) ||
-        !gm_json_set(m, "tokens_per_s", gm_json_new_num(floor(l->tokens_per_s)))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    GM_TRY(gm_json_write(m, false, &l->metrics, err));
-    GM_TRY(gm_buf_add_c(&l->metrics, "\n", err));
-    st = write_metrics(l, err);
+    double loss = l->s.loss / (double)l->t->n_examples;
+    bool ok = gm_json_set(m, "epoch", gm_json_new_int((long long)l->s.epoch)) &&
+              gm_json_set(m, "step", gm_json_new_int((long long)l->s.step)) &&
+              gm_json_set(m, "loss", gm_json_new_num(loss)) &&
+              gm_json_set(m, "tokens_per_s", gm_json_new_num(floor(l->tokens_per_s)));
+    if (is_last_epoch(l))
+        ok = ok && gm_json_set(m, FINISHED, gm_json_new_bool(true));
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_json_write(m, false, &l->s.metrics, err));
+    GM_TRY(gm_buf_add_c(&l->s.metrics, "\n", err));
+    st = write_file(l, METRICS, gm_buf_str(&l->s.metrics), err);
 done:
     return st;
 }
 
 /* Score the weights on dev (without one the last epoch is the best); save them when they are the
  * best so far. */
-static enum gm_status end_epoch(struct loop *l, double loss, double train_s, struct gm_error *err)
+static enum gm_status end_epoch(struct loop *l, double train_s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    double score = (double)l->epoch;
+    double score = (double)l->s.epoch;
     char text[256] = "";
     struct gm_json *m = gm_json_new_object();
     GM_TRY(m ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     if (l->t->evaluate)
         GM_TRY(l->t->evaluate(l->t->self, &score, text, sizeof text, m, err));
-    bool better = score > l->best;
-    GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->epoch,
-           l->o->epochs, loss, l->tokens_per_s, train_s, *text ? "  " : "", text,
-           better && l->t->evaluate ? "  (best so far)" : "");
-    GM_TRY(add_metrics(l, m, loss, err));
+    bool better = score > l->s.best;
+    GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->s.epoch,
+           l->o->epochs, l->s.loss / (double)l->t->n_examples, l->tokens_per_s, train_s,
+           *text ? "  " : "", text, better && l->t->evaluate ? "  (best so far)" : "");
     if (better) {
-        l->best = score;
-        l->best_epoch = l->epoch;
-        st = save_best(l, score, err);
+        l->s.best = score;
+        l->s.best_epoch = l->s.epoch;
+        GM_TRY(save_best(l, score, err));
     }
+    st = add_metrics(l, m, err);
 done:
     gm_json_free(m);
     return st;
 }
 
-static bool is_patient(const struct loop *l)
-{
-    return l->o->patience == 0 || l->epoch < l->best_epoch + l->o->patience;
-}
-
 static enum gm_status run_epochs(struct loop *l, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(write_metrics(l, err)); /* an output that can't be written shows now, not hours later */
-    while (l->epoch < l->o->epochs && is_patient(l)) {
-        double loss, start = gm_clock_s();
-        l->epoch++;
-        GM_TRY(one_epoch(l, &loss, err));
+    bool last = false;
+    while (!last) {
+        double start = gm_clock_s();
+        if (l->s.epoch == 0 || l->s.at == l->t->n_examples)
+            begin_epoch(l);
+        GM_TRY(one_epoch(l, err));
         double train_s = gm_clock_s() - start;
         gm_average_swap(&l->average);
-        GM_TRY(end_epoch(l, loss, train_s, err));
+        GM_TRY(end_epoch(l, train_s, err));
         gm_average_swap(&l->average);
+        last = is_last_epoch(l);
+        GM_TRY(last ? gm_checkpoint_remove(l->o, NULL, err) : write_checkpoint(l, err));
     }
-    GM_LOG(GM_LOG_INFO, "train", "wrote %s (epoch %zu)", l->o->out, l->best_epoch);
+    GM_LOG(GM_LOG_INFO, "train", "wrote %s (epoch %zu)", l->o->out, l->s.best_epoch);
 done:
+    return st;
+}
+
+/* ---- beginning, and going on ---- */
+
+/* A new run: its settings and an empty metrics.jsonl, so that an output that can't be written shows
+ * now, not hours later. */
+static enum gm_status begin(struct loop *l, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf config;
+    bool had;
+    gm_buf_init(&config, 1 << 20);
+    GM_TRY(gm_checkpoint_remove(l->o, &had, err));
+    if (had)
+        GM_LOG(GM_LOG_WARN, "train", "%s: an unfinished run is begun again (--resume would go on with it)",
+               l->o->out);
+    GM_TRY(write_file(l, METRICS, GM_STR(""), err));
+    GM_TRY(gm_train_opts_yaml(l->o, &config, err));
+    st = write_file(l, "config.yaml", gm_buf_str(&config), err);
+done:
+    gm_buf_clear(&config);
+    return st;
+}
+
+/* Whether the run in o->out has come to its end: the last line of metrics.jsonl says so. */
+static enum gm_status is_finished(const struct loop *l, bool *finished, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_buf text;
+    struct gm_json *j = NULL;
+    *finished = false;
+    gm_arena_init(&a, 0);
+    gm_buf_init(&text, 64 << 20);
+    const char *path = gm_path_join(&a, l->o->out, METRICS);
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (!gm_is_file(path))
+        goto done;
+    GM_TRY(gm_file_read(path, &text, err));
+    struct gm_str last = gm_str_trim(gm_buf_str(&text));
+    for (size_t i = last.n; i-- > 0;)
+        if (last.p[i] == '\n') {
+            last = gm_str_sub(last, i + 1, last.n);
+            break;
+        }
+    if (last.n && gm_json_parse(&j, last, NULL) == GM_OK)
+        gm_json_bool(gm_json_get(j, FINISHED), finished);
+done:
+    gm_json_free(j);
+    gm_buf_clear(&text);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* A run that was cut short goes on from its checkpoint; one without is begun. */
+static enum gm_status resume(struct loop *l, bool *finished, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool found;
+    GM_TRY(gm_checkpoint_read(l->o, l->t->params, &l->average, &l->s, &found, err));
+    if (!found) {
+        GM_TRY(is_finished(l, finished, err));
+        if (!*finished)
+            GM_LOG(GM_LOG_INFO, "train", "%s: no checkpoint: the run is begun", l->o->out);
+        return *finished ? GM_OK : begin(l, err);
+    }
+    if (l->s.epoch == 0 || l->s.epoch > l->o->epochs || l->s.at > l->t->n_examples) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s/checkpoint.safetensors: damaged (epoch %zu, example %zu); train "
+                     "without --resume", l->o->out, l->s.epoch, l->s.at);
+        goto done;
+    }
+    size_t epoch = l->s.epoch, at = l->s.at;
+    double loss = l->s.loss;
+    for (l->s.epoch = 0; l->s.epoch < epoch;)
+        begin_epoch(l);
+    l->s.at = at;
+    l->s.loss = loss;
+    GM_LOG(GM_LOG_INFO, "train", "%s: going on in epoch %zu behind step %zu", l->o->out, epoch, l->s.step);
+done:
+    return st;
+}
+
+static enum gm_status run(struct loop *l, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_train_opts *o = l->o;
+    struct gm_json *identity = NULL;
+    bool finished = false;
+    GM_TRY(gm_mkdirs(o->out, err));
+    gm_out_sweep(o->out);
+    GM_TRY(gm_train_opts_identity(o, &identity, err));
+    l->s.run = identity;
+    if (o->average > 0)
+        GM_TRY(gm_average_init(&l->average, l->t->params, err));
+    GM_TRY(o->resume ? resume(l, &finished, err) : begin(l, err));
+    l->saved_s = gm_clock_s();
+    if (!finished)
+        st = run_epochs(l, err);
+    else
+        GM_LOG(GM_LOG_INFO, "train", "%s: this run has come to its end already", o->out);
+done:
+    gm_json_free(identity);
     return st;
 }
 
 enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_train_opts *o,
                               struct gm_error *err)
 {
-    struct loop l = {.t = t, .o = o, .best = -1};
+    struct loop l = {.t = t, .o = o, .s.best = -1};
     if (t->n_examples == 0)
         return GM_FAIL(err, GM_EARG, "%s: no examples to train on", o->train);
-    gm_buf_init(&l.metrics, 64 << 20);
+    gm_buf_init(&l.s.metrics, 64 << 20);
     l.order = gm_alloc(t->n_examples, sizeof *l.order);
     if (!l.order)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < t->n_examples; i++)
         l.order[i] = i;
     l.n_steps = count_steps(&l) * o->epochs;
-    enum gm_status st = o->average > 0 ? gm_average_init(&l.average, t->params, err) : GM_OK;
-    if (st == GM_OK)
-        st = run_epochs(&l, err);
+    enum gm_status st = run(&l, err);
     gm_average_clear(&l.average);
-    gm_buf_clear(&l.metrics);
+    gm_buf_clear(&l.s.metrics);
     gm_free(l.order);
     return st;
 }

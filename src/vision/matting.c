@@ -32,12 +32,16 @@ static const struct recipe RECIPES[] = {
 /* Less than this share of the box in the mask: nobody is seen. */
 static const double SEEN_MIN = 0.05;
 
+struct lane {
+    float *input; /* [3*PIXELS] */
+    float *map;   /* [SIDE][SIDE] probabilities */
+};
+
 struct gm_matting {
     const struct recipe *recipe;
     struct gm_session *session;
     struct gm_matting_opts opts;
-    float *input; /* [3*PIXELS] */
-    float *map;   /* [SIDE][SIDE] probabilities */
+    struct lane lanes[GM_SESSION_LANES_MAX];
 };
 
 /* A rectangle of the picture and the rectangle of the model's input that shows it. */
@@ -67,18 +71,21 @@ enum gm_status gm_matting_load(struct gm_matting **out, enum gm_matting_kind kin
     enum gm_status st = GM_OK;
     struct gm_matting *m = gm_alloc(1, sizeof *m);
     *out = NULL;
-    if (m) {
-        m->recipe = &RECIPES[kind];
-        m->opts = opts ? *opts : gm_matting_opts_default();
-        m->input = gm_alloc_aligned(3 * PIXELS, sizeof *m->input);
-        m->map = gm_alloc(PIXELS, sizeof *m->map);
-    }
-    if (!m || !m->input || !m->map) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for the person masks");
-        goto done;
-    }
+    if (!m)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for the person masks");
+    m->recipe = &RECIPES[kind];
+    m->opts = opts ? *opts : gm_matting_opts_default();
     struct gm_session_opts so = {.model = m->recipe->model};
     GM_TRY(gm_session_load(&m->session, path, &so, err));
+    for (size_t i = 0; i < gm_session_lanes(m->session); i++) {
+        struct lane *l = &m->lanes[i];
+        l->input = gm_alloc_aligned(3 * PIXELS, sizeof *l->input);
+        l->map = gm_alloc(PIXELS, sizeof *l->map);
+        if (!l->input || !l->map) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory for the person masks");
+            goto done;
+        }
+    }
     *out = m;
     m = NULL;
 done:
@@ -90,9 +97,11 @@ void gm_matting_free(struct gm_matting *m)
 {
     if (!m)
         return;
+    for (size_t i = 0; i < GM_SESSION_LANES_MAX; i++) {
+        gm_free(m->lanes[i].map);
+        gm_free(m->lanes[i].input);
+    }
     gm_session_free(m->session);
-    gm_free(m->map);
-    gm_free(m->input);
     gm_free(m);
 }
 
@@ -152,7 +161,7 @@ static struct view choose_view(const struct recipe *r, const struct gm_image *im
     return v;
 }
 
-static enum gm_status fill_input(struct gm_matting *m, const struct gm_image *im,
+static enum gm_status fill_input(const struct recipe *r, float *input, const struct gm_image *im,
                                  const struct view *v, struct gm_error *err)
 {
     struct gm_image *small = NULL;
@@ -161,12 +170,12 @@ static enum gm_status fill_input(struct gm_matting *m, const struct gm_image *im
     enum gm_status st = gm_image_resize(&small, im, box, w, h, err);
     if (st != GM_OK)
         return st;
-    memset(m->input, 0, 3 * PIXELS * sizeof *m->input); /* black around the picture */
-    size_t pixel_step = m->recipe->planes ? 1 : 3, channel_step = m->recipe->planes ? PIXELS : 1;
+    memset(input, 0, 3 * PIXELS * sizeof *input); /* black around the picture */
+    size_t pixel_step = r->planes ? 1 : 3, channel_step = r->planes ? PIXELS : 1;
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < w; x++) {
             const uint8_t *rgb = small->rgb + (y * w + x) * 3;
-            float *to = m->input + ((y + v->v0) * SIDE + x + v->u0) * pixel_step;
+            float *to = input + ((y + v->v0) * SIDE + x + v->u0) * pixel_step;
             for (size_t c = 0; c < 3; c++)
                 to[c * channel_step] = (float)rgb[c] / 255.0f;
         }
@@ -174,16 +183,17 @@ static enum gm_status fill_input(struct gm_matting *m, const struct gm_image *im
     return GM_OK;
 }
 
-/* Fills m->map; *somebody is false when the model says that nobody is there. */
-static enum gm_status infer(struct gm_matting *m, bool *somebody, struct gm_error *err)
+/* Fills the lane's map; *somebody is false when the model says that nobody is there. */
+static enum gm_status infer(struct gm_matting *m, size_t lane, bool *somebody, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct recipe *r = m->recipe;
-    struct gm_session_tensor in = {r->input, m->input, {1, SIDE, SIDE, 3}, 4};
+    const struct lane *l = &m->lanes[lane];
+    struct gm_session_tensor in = {r->input, l->input, {1, SIDE, SIDE, 3}, 4};
     if (r->planes)
-        in = (struct gm_session_tensor){r->input, m->input, {1, 3, SIDE, SIDE}, 4};
+        in = (struct gm_session_tensor){r->input, l->input, {1, 3, SIDE, SIDE}, 4};
     struct gm_session_tensor out[2] = {{.name = r->output}, {.name = r->presence}};
-    GM_TRY(gm_session_run(m->session, &in, 1, out, r->presence ? 2 : 1, err));
+    GM_TRY(gm_session_run(m->session, lane, &in, 1, out, r->presence ? 2 : 1, err));
     const size_t map_dims[4] = {1, SIDE, SIDE, 1}, presence_dims[2] = {1, 1};
     GM_TRY(gm_session_expect(m->session, &out[0], map_dims, 4, err));
     *somebody = true;
@@ -192,7 +202,7 @@ static enum gm_status infer(struct gm_matting *m, bool *somebody, struct gm_erro
         *somebody = out[1].data[0] >= 0.5f;
     }
     for (size_t i = 0; i < PIXELS; i++)
-        m->map[i] = r->logits ? 1 / (1 + expf(-out[0].data[i])) : out[0].data[i];
+        l->map[i] = r->logits ? 1 / (1 + expf(-out[0].data[i])) : out[0].data[i];
 done:
     return st;
 }
@@ -209,8 +219,9 @@ static size_t map_cell(size_t i, size_t p0, size_t p1, size_t m0, size_t m1, flo
 }
 
 /* The map, bilinearly, at every pixel of `in`, a rectangle of the picture inside the view. */
-static enum gm_status paint(const struct gm_matting *m, const struct view *v, const struct view *in,
-                            uint8_t *mask, size_t stride, struct gm_error *err)
+static enum gm_status paint(const float *whole_map, float threshold, const struct view *v,
+                            const struct view *in, uint8_t *mask, size_t stride,
+                            struct gm_error *err)
 {
     size_t w = in->x1 - in->x0;
     struct {
@@ -223,13 +234,13 @@ static enum gm_status paint(const struct gm_matting *m, const struct view *v, co
         column[x].cell = map_cell(x + in->x0, v->x0, v->x1, v->u0, v->u1, &column[x].frac);
     for (size_t y = in->y0; y < in->y1; y++) {
         float fy, row[SIDE];
-        const float *map = m->map + map_cell(y, v->y0, v->y1, v->v0, v->v1, &fy) * SIDE;
+        const float *map = whole_map + map_cell(y, v->y0, v->y1, v->v0, v->v1, &fy) * SIDE;
         uint8_t *to = mask + y * stride + in->x0;
         for (size_t u = 0; u < SIDE; u++)
             row[u] = map[u] + fy * (map[u + SIDE] - map[u]);
         for (size_t x = 0; x < w; x++) {
             const float *p = row + column[x].cell;
-            to[x] = p[0] + column[x].frac * (p[1] - p[0]) > m->opts.threshold;
+            to[x] = p[0] + column[x].frac * (p[1] - p[0]) > threshold;
         }
     }
     gm_free(column);
@@ -237,8 +248,9 @@ static enum gm_status paint(const struct gm_matting *m, const struct view *v, co
 }
 
 /* One look with `margin` around the box; *area stays 0 when the model says that nobody is there. */
-static enum gm_status look(struct gm_matting *m, const struct gm_image *im, const float box[4],
-                           double margin, uint8_t *mask, size_t *area, struct gm_error *err)
+static enum gm_status look(struct gm_matting *m, size_t lane, const struct gm_image *im,
+                           const float box[4], double margin, uint8_t *mask, size_t *area,
+                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct view inside, view;
@@ -248,11 +260,11 @@ static enum gm_status look(struct gm_matting *m, const struct gm_image *im, cons
     *area = 0;
     GM_TRY(view_box(im, box, &inside, err));
     view = choose_view(m->recipe, im, box, margin);
-    GM_TRY(fill_input(m, im, &view, err));
-    GM_TRY(infer(m, &somebody, err));
+    GM_TRY(fill_input(m->recipe, m->lanes[lane].input, im, &view, err));
+    GM_TRY(infer(m, lane, &somebody, err));
     if (!somebody)
         goto done;
-    GM_TRY(paint(m, &view, &inside, mask, im->w, err));
+    GM_TRY(paint(m->lanes[lane].map, m->opts.threshold, &view, &inside, mask, im->w, err));
     GM_TRY(gm_mask_drop_small(mask, im->h, im->w, 8, (double)m->opts.min_share, &left, err));
     size_t box_area = (inside.x1 - inside.x0) * (inside.y1 - inside.y0);
     if ((double)left.area < SEEN_MIN * (double)box_area)
@@ -263,13 +275,15 @@ done:
     return st;
 }
 
-enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
-                              uint8_t *mask, size_t *area, struct gm_error *err)
+size_t gm_matting_lanes(const struct gm_matting *m) { return gm_session_lanes(m->session); }
+
+enum gm_status gm_matting_run(struct gm_matting *m, size_t lane, const struct gm_image *im,
+                              const float box[4], uint8_t *mask, size_t *area, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(look(m, im, box, 0, mask, area, err));
+    GM_TRY(look(m, lane, im, box, 0, mask, area, err));
     if (*area == 0 && m->recipe->retry > 0)
-        GM_TRY(look(m, im, box, (double)m->recipe->retry, mask, area, err));
+        GM_TRY(look(m, lane, im, box, (double)m->recipe->retry, mask, area, err));
 done:
     return st;
 }

@@ -37,13 +37,18 @@ enum gm_status gm_matting_load(struct gm_matting **out, enum gm_matting_kind kin
                                struct gm_error *err) GM_NODISCARD;
 void gm_matting_free(struct gm_matting *m); /* NULL-safe */
 
+/* gm_matting_lanes - how many boxes may be looked at at once (vision/session.h). */
+size_t gm_matting_lanes(const struct gm_matting *m);
+
 /* gm_matting_run - the person of one box.
+ *   lane        in [0, gm_matting_lanes)
  *   box         xyxy in pixels of `im`; parts outside are clipped
  *   mask        [im->h][im->w] out  1 = person, 0 elsewhere; nothing outside the box, whose sides
  *                                   are rounded outwards to whole pixels
  *   area        out                 pixels set; 0 when the model sees nobody (under 5% of the box)
- * Errors: ARG (box outside the picture), NOMEM, MODEL, SHAPE. Threads: one at a time. */
-enum gm_status gm_matting_run(struct gm_matting *m, const struct gm_image *im, const float box[4],
-                              uint8_t *mask, size_t *area, struct gm_error *err) GM_NODISCARD;
+ * Errors: ARG (box outside the picture), NOMEM, MODEL, SHAPE. Threads: one at a time for a lane. */
+enum gm_status gm_matting_run(struct gm_matting *m, size_t lane, const struct gm_image *im,
+                              const float box[4], uint8_t *mask, size_t *area,
+                              struct gm_error *err) GM_NODISCARD;
 
 #endif

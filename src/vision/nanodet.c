@@ -1,6 +1,7 @@
 #include "vision/nanodet.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <string.h>
 
 /* Expectation of bin 0..10 under the softmax of one side's logits. */
@@ -46,6 +47,15 @@ static size_t insert(struct gm_detection *out, size_t n, size_t max, const struc
     return n < max ? n + 1 : max;
 }
 
+/* Nearly every cell has no object: this loop, which compiles to vectors, is all that those cost. */
+static bool has_object(const float *cls, float score_min)
+{
+    int any = 0;
+    for (size_t c = 0; c < GM_NANODET_CLASSES; c++)
+        any |= cls[c] >= score_min;
+    return any;
+}
+
 size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels, float score_min,
                          struct gm_detection *out, size_t max)
 {
@@ -56,6 +66,8 @@ size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels,
         for (size_t cell = 0; cell < n * n; cell++) {
             const float *cls = l->cls + cell * GM_NANODET_CLASSES;
             size_t best = 0;
+            if (!has_object(cls, score_min))
+                continue;
             for (size_t c = 1; c < GM_NANODET_CLASSES; c++)
                 if (cls[c] > cls[best])
                     best = c;

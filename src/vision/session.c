@@ -6,19 +6,25 @@
 #include "base/str.h"
 #include "vision/openvino_api.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { MAX_OUTPUTS = 16 };
+
+struct lane {
+    ov_infer_request_t *request;
+    ov_tensor_t *held[MAX_OUTPUTS]; /* what the outputs of the last run point into */
+    size_t n_held;
+};
 
 struct gm_session {
     struct gm_openvino_api ov;
     char *path;
     ov_core_t *core; /* one a session: creating one takes 2 ms, sharing would need a global */
     ov_compiled_model_t *compiled;
-    ov_infer_request_t *request;
-    ov_tensor_t *held[MAX_OUTPUTS]; /* what the outputs of the last run point into */
-    size_t n_held;
+    struct lane lanes[GM_SESSION_LANES_MAX];
+    size_t n_lanes;
 };
 
 /* fail - the runtime's own words, which run over several lines, behind ours. */
@@ -75,17 +81,20 @@ done:
     return st;
 }
 
-static enum gm_status compile(struct gm_session *s, const ov_model_t *model, struct gm_error *err)
+static enum gm_status compile(struct gm_session *s, const ov_model_t *model, bool bf16,
+                              struct gm_error *err)
 {
-    char threads[32];
+    char threads[32], streams[32];
+    s->n_lanes = gm_threads() < GM_SESSION_LANES_MAX ? gm_threads() : GM_SESSION_LANES_MAX;
     snprintf(threads, sizeof threads, "%zu", gm_threads());
-    /* Not pinned: several of our processes on one machine would all sit on its first cores. */
+    snprintf(streams, sizeof streams, "%zu", s->n_lanes);
+    /* Not pinned: several of our processes on one machine would all sit on its first cores. A CPU
+     * without bf16 takes that as f32. */
     ov_status_e rc = s->ov.ov_core_compile_model(
-        s->core, model, "CPU", 8, &s->compiled, "INFERENCE_NUM_THREADS", threads,
-        "PERFORMANCE_HINT", "LATENCY", "INFERENCE_PRECISION_HINT", "f32", "ENABLE_CPU_PINNING",
-        "NO");
-    if (rc == OK)
-        rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->request);
+        s->core, model, "CPU", 8, &s->compiled, "INFERENCE_NUM_THREADS", threads, "NUM_STREAMS",
+        streams, "INFERENCE_PRECISION_HINT", bf16 ? "bf16" : "f32", "ENABLE_CPU_PINNING", "NO");
+    for (size_t i = 0; rc == OK && i < s->n_lanes; i++)
+        rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->lanes[i].request);
     if (rc != OK)
         return fail(s, GM_EMODEL, rc, "can't be prepared for this CPU", err);
     return GM_OK;
@@ -108,7 +117,7 @@ static enum gm_status read_and_compile(struct gm_session *s, const struct gm_ses
     }
     for (size_t i = 0; opts && i < opts->n_inputs; i++)
         GM_TRY(fix_input(s, model, &opts->inputs[i], err));
-    GM_TRY(compile(s, model, err));
+    GM_TRY(compile(s, model, opts && opts->bf16, err));
 done:
     if (model)
         s->ov.ov_model_free(model);
@@ -136,20 +145,22 @@ done:
     return st;
 }
 
-static void drop_held(struct gm_session *s)
+static void drop_held(struct gm_session *s, struct lane *l)
 {
-    for (size_t i = 0; i < s->n_held; i++)
-        s->ov.ov_tensor_free(s->held[i]);
-    s->n_held = 0;
+    for (size_t i = 0; i < l->n_held; i++)
+        s->ov.ov_tensor_free(l->held[i]);
+    l->n_held = 0;
 }
 
 void gm_session_free(struct gm_session *s)
 {
     if (!s)
         return;
-    drop_held(s);
-    if (s->request)
-        s->ov.ov_infer_request_free(s->request);
+    for (size_t i = 0; i < s->n_lanes; i++) {
+        drop_held(s, &s->lanes[i]);
+        if (s->lanes[i].request)
+            s->ov.ov_infer_request_free(s->lanes[i].request);
+    }
     if (s->compiled)
         s->ov.ov_compiled_model_free(s->compiled);
     if (s->core)
@@ -158,8 +169,8 @@ void gm_session_free(struct gm_session *s)
     gm_free(s);
 }
 
-static enum gm_status set_input(struct gm_session *s, const struct gm_session_tensor *t,
-                                struct gm_error *err)
+static enum gm_status set_input(struct gm_session *s, struct lane *l,
+                                const struct gm_session_tensor *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     int64_t dims[GM_SESSION_RANK_MAX];
@@ -171,7 +182,7 @@ static enum gm_status set_input(struct gm_session *s, const struct gm_session_te
     if (rc == OK)
         rc = s->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, &tensor);
     if (rc == OK)
-        rc = s->ov.ov_infer_request_set_tensor(s->request, t->name, tensor);
+        rc = s->ov.ov_infer_request_set_tensor(l->request, t->name, tensor);
     if (rc != OK) {
         char what[128];
         snprintf(what, sizeof what, "input '%.80s' does not fit", t->name);
@@ -185,7 +196,7 @@ done:
     return st;
 }
 
-static enum gm_status get_output(struct gm_session *s, struct gm_session_tensor *t,
+static enum gm_status get_output(struct gm_session *s, struct lane *l, struct gm_session_tensor *t,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -193,14 +204,14 @@ static enum gm_status get_output(struct gm_session *s, struct gm_session_tensor 
     ov_shape_t shape = {0};
     ov_element_type_e type = DYNAMIC;
     void *data = NULL;
-    ov_status_e rc = s->ov.ov_infer_request_get_tensor(s->request, t->name, &tensor);
+    ov_status_e rc = s->ov.ov_infer_request_get_tensor(l->request, t->name, &tensor);
     if (rc != OK) {
         char what[128];
         snprintf(what, sizeof what, "has no output '%.80s'", t->name);
         st = fail(s, GM_EMODEL, rc, what, err);
         goto done;
     }
-    s->held[s->n_held++] = tensor;
+    l->held[l->n_held++] = tensor;
     rc = s->ov.ov_tensor_get_element_type(tensor, &type);
     if (rc == OK)
         rc = s->ov.ov_tensor_get_shape(tensor, &shape);
@@ -221,25 +232,30 @@ done:
     return st;
 }
 
-enum gm_status gm_session_run(struct gm_session *s, const struct gm_session_tensor *in, size_t n_in,
-                              struct gm_session_tensor *out, size_t n_out, struct gm_error *err)
+size_t gm_session_lanes(const struct gm_session *s) { return s->n_lanes; }
+
+enum gm_status gm_session_run(struct gm_session *s, size_t lane, const struct gm_session_tensor *in,
+                              size_t n_in, struct gm_session_tensor *out, size_t n_out,
+                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    drop_held(s);
+    assert(lane < s->n_lanes);
+    struct lane *l = &s->lanes[lane];
+    drop_held(s, l);
     if (n_out > MAX_OUTPUTS) {
         st = GM_FAIL(err, GM_EARG, "%s: %zu outputs asked for, the most is %d", s->path, n_out,
                      (int)MAX_OUTPUTS);
         goto done;
     }
     for (size_t i = 0; i < n_in; i++)
-        GM_TRY(set_input(s, &in[i], err));
-    ov_status_e rc = s->ov.ov_infer_request_infer(s->request);
+        GM_TRY(set_input(s, l, &in[i], err));
+    ov_status_e rc = s->ov.ov_infer_request_infer(l->request);
     if (rc != OK) {
         st = fail(s, GM_EMODEL, rc, "the model could not be run", err);
         goto done;
     }
     for (size_t i = 0; i < n_out; i++)
-        GM_TRY(get_output(s, &out[i], err));
+        GM_TRY(get_output(s, l, &out[i], err));
 done:
     return st;
 }

@@ -1,23 +1,29 @@
 /* session.h - one loaded vision model and how to run it. session.c is the only user of OpenVINO;
  * its library is opened when the first session is loaded, so that text-only work never pays for it.
  *
- * The numbers are always f32: on CPUs that could do bf16 the runtime is told not to, so that results
- * are the same everywhere. Threads: the budget of base/parallel.h, split inside the model. */
+ * Tensors are f32. Inside, the numbers are f32 too, or bf16 where the caller allows it and the CPU
+ * multiplies it.
+ *
+ * Threads: a session has lanes, one a thread of the budget (base/parallel.h), at most
+ * GM_SESSION_LANES_MAX. A lane is an inference of its own on its share of the threads, so that with
+ * a picture a lane (gm_parallel_tasks) one is decoded while another is looked at, and no thread
+ * waits for the others inside of the model. */
 #ifndef GM_VISION_SESSION_H
 #define GM_VISION_SESSION_H
 
 #include "base/status.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gm_session;
 
-enum { GM_SESSION_RANK_MAX = 6 };
+enum { GM_SESSION_RANK_MAX = 6, GM_SESSION_LANES_MAX = 16 };
 
 /* One f32 tensor of a model, row-major. */
 struct gm_session_tensor {
     const char *name;   /* the model's own name of the input or output; borrowed */
-    const float *data;  /* inputs: the caller's. Outputs: the session's, valid until its next run */
+    const float *data;  /* inputs: the caller's. Outputs: the lane's, valid until its next run */
     size_t dims[GM_SESSION_RANK_MAX];
     size_t rank;
 };
@@ -26,6 +32,7 @@ struct gm_session_opts {
     const char *model;  /* name in `gmner models list`, for messages; NULL = a model of the user */
     const struct gm_session_tensor *inputs; /* fix these inputs to these dims (data is ignored); */
     size_t n_inputs;                        /* 0 = shapes as the file has them */
+    bool bf16; /* compute in bf16 where the CPU multiplies it; else f32 everywhere */
 };
 
 /* gm_session_load - read and compile an ONNX, TFLite or OpenVINO IR (.xml) file for the CPU.
@@ -38,13 +45,16 @@ enum gm_status gm_session_load(struct gm_session **out, const char *path,
                                struct gm_error *err) GM_NODISCARD;
 void gm_session_free(struct gm_session *s); /* NULL-safe */
 
+/* gm_session_lanes - how many inferences may run at once: lanes are numbered from 0. */
+size_t gm_session_lanes(const struct gm_session *s);
+
 /* gm_session_run - one inference.
  *   in   [n_in]   every input of the model: name, data, dims
  *   out  [n_out]  name given by the caller; data, dims and rank filled in
  * Errors: SHAPE (dims the model does not take, an output that is not f32), MODEL (no such name, the
- * runtime failed). Threads: one at a time for a session. */
-enum gm_status gm_session_run(struct gm_session *s, const struct gm_session_tensor *in, size_t n_in,
-                              struct gm_session_tensor *out, size_t n_out,
+ * runtime failed). Threads: one at a time for a lane. */
+enum gm_status gm_session_run(struct gm_session *s, size_t lane, const struct gm_session_tensor *in,
+                              size_t n_in, struct gm_session_tensor *out, size_t n_out,
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_session_expect - SHAPE error unless `t` has exactly these dims; for models whose output's

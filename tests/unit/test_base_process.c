@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 /* ---- log and progress, through a sink ---- */
@@ -279,6 +280,37 @@ static void sha256_vectors(void **state)
 
 static void mark(void *ctx, size_t i) { ((unsigned char *)ctx)[i]++; }
 
+struct tasks {
+    atomic_int done[1000], busy[3];
+};
+
+static void task(void *ctx, size_t lane, size_t i)
+{
+    struct tasks *t = ctx;
+    assert_true(lane < 3);
+    assert_int_equal(atomic_fetch_add(&t->busy[lane], 1), 0);
+    if (i % 100 == 0)
+        nanosleep(&(struct timespec){0, 1000000}, NULL);
+    atomic_fetch_add(&t->done[i], 1);
+    atomic_fetch_sub(&t->busy[lane], 1);
+}
+
+/* Every item once, and a lane has one at a time. */
+static void parallel_tasks(void **state)
+{
+    (void)state;
+    static struct tasks t;
+    size_t before = gm_threads();
+    gm_threads_set(5);
+    gm_parallel_tasks(1000, 3, task, &t);
+    gm_parallel_tasks(0, 3, task, &t);
+    gm_parallel_tasks(1, 1, task, &t);
+    gm_threads_set(before);
+    assert_int_equal(t.done[0], 2);
+    for (size_t i = 1; i < 1000; i++)
+        assert_int_equal(t.done[i], 1);
+}
+
 static void parallel_for(void **state)
 {
     enum { N = 10007 };
@@ -309,6 +341,7 @@ int main(void)
         cmocka_unit_test(rng_shuffle),
         cmocka_unit_test(sha256_vectors),
         cmocka_unit_test(parallel_for),
+        cmocka_unit_test(parallel_tasks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -115,6 +115,82 @@ static void refuses_huge_headers(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* Mean difference of two pictures of one size, in levels. */
+static double mean_difference(const struct gm_image *a, const struct gm_image *b)
+{
+    double sum = 0;
+    size_t n = (size_t)a->w * a->h * 3;
+    assert_true(a->w == b->w && a->h == b->h);
+    for (size_t i = 0; i < n; i++)
+        sum += a->rgb[i] > b->rgb[i] ? a->rgb[i] - b->rgb[i] : b->rgb[i] - a->rgb[i];
+    return sum / (double)n;
+}
+
+/* A JPEG shrinks while both sides stay at least side_min; another picture never does. The size told
+ * is the whole upright picture's. */
+static void small_copies(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"baseline.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg",
+                                        "exif3.jpg", "exif6.jpg", "exif8.jpg", "rgb.png",
+                                        "exif6.webp"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct gm_error err;
+        struct gm_image *whole = golden_image(names[i]), *got;
+        char path[128];
+        uint32_t size[2], side = whole->w < whole->h ? whole->w : whole->h;
+        const uint32_t minima[] = {0, side + 1, side, side / 2, side / 2 + 1, side / 4, 1};
+        static const uint32_t divisors[] = {1, 1, 1, 2, 1, 4, 8};
+        snprintf(path, sizeof path, GOLDEN "%s", names[i]);
+        for (size_t k = 0; k < sizeof minima / sizeof *minima; k++) {
+            uint32_t d = strstr(names[i], ".jpg") ? divisors[k] : 1;
+            must(gm_image_load_small(&got, path, minima[k], size, &err), &err);
+            assert_int_equal(size[0], whole->w);
+            assert_int_equal(size[1], whole->h);
+            assert_int_equal(got->w, (whole->w + d - 1) / d);
+            assert_int_equal(got->h, (whole->h + d - 1) / d);
+            gm_image_free(got);
+        }
+        gm_image_free(whole);
+    }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* A smooth picture at 1/2 to 1/8 is what resizing makes of it. */
+static void small_copies_look_alike(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/gm_test_small_XXXXXX";
+    const float whole[4] = {0, 0, 333, 250};
+    struct gm_error err;
+    struct gm_image *im, *got, *want;
+    struct gm_buf b;
+    gm_buf_init(&b, 1 << 20);
+    must(gm_image_new(&im, 333, 250, &err), &err);
+    for (uint32_t i = 0; i < 333 * 250; i++) {
+        im->rgb[3 * i] = (uint8_t)(i % 333 / 2);
+        im->rgb[3 * i + 1] = (uint8_t)(i / 333);
+        im->rgb[3 * i + 2] = (uint8_t)(128 + i / 333 / 4);
+    }
+    must(gm_image_write_jpeg(im, 95, &b, &err), &err);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && close(fd) == 0);
+    write_file(path, gm_buf_str(&b));
+    for (uint32_t d = 2; d <= 8; d *= 2) {
+        uint32_t size[2];
+        must(gm_image_load_small(&got, path, 250 / d, size, &err), &err);
+        assert_int_equal(got->w, (333 + d - 1) / d);
+        must(gm_image_resize(&want, im, whole, got->w, got->h, &err), &err);
+        assert_true(mean_difference(got, want) < 2);
+        gm_image_free(want);
+        gm_image_free(got);
+    }
+    unlink(path);
+    gm_buf_clear(&b);
+    gm_image_free(im);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void writes_what_it_reads(void **state)
 {
     (void)state;
@@ -130,10 +206,7 @@ static void writes_what_it_reads(void **state)
     must(gm_image_write_jpeg(im, 98, &b, &err), &err);
     must(gm_image_decode(&back, gm_buf_str(&b), &err), &err);
     /* Chroma at half resolution blurs the noise; the mean stays close. */
-    double sum = 0;
-    for (size_t i = 0; i < (size_t)im->w * im->h * 3; i++)
-        sum += im->rgb[i] > back->rgb[i] ? im->rgb[i] - back->rgb[i] : back->rgb[i] - im->rgb[i];
-    assert_true(sum / (im->w * im->h * 3.0) < 8);
+    assert_true(mean_difference(im, back) < 8);
     assert_int_equal(gm_image_write_jpeg(im, 0, &b, &err), GM_EARG);
     gm_buf_clear(&b);
     gm_buf_init(&b, 100); /* too small for either */
@@ -175,6 +248,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_as_pillow_does),  cmocka_unit_test(turns_every_way),
         cmocka_unit_test(refuses_what_is_no_picture), cmocka_unit_test(refuses_huge_headers),
+        cmocka_unit_test(small_copies),            cmocka_unit_test(small_copies_look_alike),
         cmocka_unit_test(writes_what_it_reads),    cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,6 +3,8 @@
 
 #include "stages/stage.h"
 
+#include <unistd.h>
+
 static struct gm_json *json_of(const char *text)
 {
     struct gm_error err;
@@ -70,6 +72,51 @@ static void from_photo_to_mask(void **state)
     assert_true(gm_box_iou(box, person->box) > 0.8f);
     gm_free(mask);
     gm_post_clear(&p);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* The same photo three times as large is looked at in a smaller copy: objects and mask are those of
+ * the whole picture. */
+static void large_photos(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    char path[] = "/tmp/gm_test_photo_XXXXXX", line[256];
+    struct gm_image *im = load_image(PHOTOS "grace_hopper.jpg"), *large;
+    struct gm_buf jpeg;
+    struct gm_post p[2], *list[2] = {&p[0], &p[1]};
+    gm_buf_init(&jpeg, 1 << 24);
+    must(gm_image_resize(&large, im, (float[]){0, 0, 512, 600}, 1536, 1800, &err), &err);
+    must(gm_image_write_jpeg(large, 95, &jpeg, &err), &err);
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && close(fd) == 0);
+    must(gm_file_write(path, gm_buf_str(&jpeg), &err), &err);
+    post_of(&p[0], GRACE);
+    snprintf(line, sizeof line,
+             "{\"id\":\"l\",\"text\":\"Grace Hopper\",\"image\":\"%s\",\"entities\":[{\"text\":"
+             "\"Grace Hopper\",\"type\":\"PER\",\"start\":0,\"end\":12}]}",
+             path);
+    post_of(&p[1], line);
+    run_stage("look", NULL, list, 2);
+    assert_int_equal(p[1].image_w, 1536);
+    assert_int_equal(p[1].image_h, 1800);
+    assert_int_equal(p[1].pixels->w, 768); /* half: a quarter would be narrower than the input */
+    float first[4];
+    for (size_t i = 0; i < 4; i++)
+        first[i] = 3 * p[0].objects[0].box[i];
+    assert_true(gm_box_iou(first, p[1].objects[0].box) > 0.95f);
+    run_stage("ground", NULL, list, 2);
+    run_stage("segment", NULL, list, 2);
+    assert_int_equal(p[1].pixels->w, 1536);
+    const struct gm_rle *rle = &p[1].entities[0].regions[0].mask;
+    assert_int_equal(rle->w, 1536);
+    assert_int_equal(rle->h, 1800);
+    unlink(path);
+    gm_buf_clear(&jpeg);
+    gm_image_free(im);
+    gm_image_free(large);
+    gm_post_clear(&p[0]);
+    gm_post_clear(&p[1]);
     assert_int_equal(gm_alloc_live(), 0);
 }
 
@@ -199,6 +246,7 @@ int main(void)
     int skip = vision_tests_start(PHOTOS "grace_hopper.jpg");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(from_photo_to_mask),
+        cmocka_unit_test(large_photos),
         cmocka_unit_test(bad_pictures_fail_alone),
         cmocka_unit_test(masks_of_both_models),
         cmocka_unit_test(bad_settings),

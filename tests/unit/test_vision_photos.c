@@ -9,7 +9,7 @@ static size_t detect(struct gm_detector *d, const struct gm_image *im, struct gm
 {
     struct gm_error err;
     size_t n;
-    must(gm_detector_run(d, im, out, MAX, &n, &err), &err);
+    must(gm_detector_run(d, 0, im, im->w, im->h, out, MAX, &n, &err), &err);
     for (size_t i = 0; i < n; i++) {
         const float *b = out[i].box;
         assert_true(b[0] >= 0 && b[1] >= 0 && b[2] <= (float)im->w && b[3] <= (float)im->h);
@@ -69,12 +69,12 @@ static void tiny_and_thin_pictures(void **state)
         const float outside[4] = {(float)im->w + 1, 0, (float)im->w + 9, 1};
         const float empty[4] = {0, 0, 0, 0}, nan[4] = {0, 0, 0.0f / 0.0f, 1};
         size_t area;
-        must(gm_matting_run(m, im, whole, mask, &area, &err), &err);
-        must(gm_matting_run(m, im, around, mask, &area, &err), &err);
-        must(gm_matting_run(pose, im, whole, mask, &area, &err), &err);
-        assert_int_equal(gm_matting_run(m, im, outside, mask, &area, &err), GM_EARG);
-        assert_int_equal(gm_matting_run(m, im, empty, mask, &area, &err), GM_EARG);
-        assert_int_equal(gm_matting_run(pose, im, nan, mask, &area, &err), GM_EARG);
+        must(gm_matting_run(m, 0, im, whole, mask, &area, &err), &err);
+        must(gm_matting_run(m, 0, im, around, mask, &area, &err), &err);
+        must(gm_matting_run(pose, 0, im, whole, mask, &area, &err), &err);
+        assert_int_equal(gm_matting_run(m, 0, im, outside, mask, &area, &err), GM_EARG);
+        assert_int_equal(gm_matting_run(m, 0, im, empty, mask, &area, &err), GM_EARG);
+        assert_int_equal(gm_matting_run(pose, 0, im, nan, mask, &area, &err), GM_EARG);
         assert_int_equal(area, 0);
         gm_free(mask);
         gm_image_free(im);

@@ -103,7 +103,7 @@ static void runs_any_first_dimension(void **state)
         for (size_t i = 0; i < rows * 3; i++)
             x[i] = (i % 2 ? 1.0f : -1.0f) * (float)(i + rows);
         struct gm_session_tensor in = {"x", x, {rows, 3}, 2}, out = {.name = "y"};
-        must(gm_session_run(s, &in, 1, &out, 1, &err), &err);
+        must(gm_session_run(s, 0, &in, 1, &out, 1, &err), &err);
         const size_t dims[2] = {rows, 3}, others[2] = {rows, 4};
         must(gm_session_expect(s, &out, dims, 2, &err), &err);
         assert_int_equal(gm_session_expect(s, &out, others, 2, &err), GM_ESHAPE);
@@ -124,10 +124,10 @@ static void fixed_shape_is_kept(void **state)
     struct gm_session *s = load_relu(&opts);
     const float x[9] = {1, -2, 3, -4, 5, -6, 7, 8, 9};
     struct gm_session_tensor in = {"x", x, {2, 3}, 2}, out = {.name = "y"};
-    must(gm_session_run(s, &in, 1, &out, 1, &err), &err);
+    must(gm_session_run(s, 0, &in, 1, &out, 1, &err), &err);
     assert_float_equal(out.data[2], 3, 0);
     in.dims[0] = 3;
-    assert_int_equal(gm_session_run(s, &in, 1, &out, 1, &err), GM_ESHAPE);
+    assert_int_equal(gm_session_run(s, 0, &in, 1, &out, 1, &err), GM_ESHAPE);
     gm_session_free(s);
     const struct gm_session_tensor unknown = {"z", NULL, {2, 3}, 2};
     opts.inputs = &unknown;
@@ -143,17 +143,17 @@ static void wrong_names_and_shapes(void **state)
     struct gm_session *s = load_relu(NULL);
     const float x[8] = {0};
     struct gm_session_tensor in = {"x", x, {1, 3}, 2}, out = {.name = "no such output"};
-    assert_int_equal(gm_session_run(s, &in, 1, &out, 1, &err), GM_EMODEL);
+    assert_int_equal(gm_session_run(s, 0, &in, 1, &out, 1, &err), GM_EMODEL);
     assert_non_null(strstr(err.msg, "no such output"));
     out.name = "y";
     in.dims[1] = 4;
-    assert_int_equal(gm_session_run(s, &in, 1, &out, 1, &err), GM_ESHAPE);
+    assert_int_equal(gm_session_run(s, 0, &in, 1, &out, 1, &err), GM_ESHAPE);
     in = (struct gm_session_tensor){"w", x, {1, 3}, 2};
-    assert_int_equal(gm_session_run(s, &in, 1, &out, 1, &err), GM_ESHAPE);
+    assert_int_equal(gm_session_run(s, 0, &in, 1, &out, 1, &err), GM_ESHAPE);
     in = (struct gm_session_tensor){"x", x, {1, 3}, 7};
-    assert_int_equal(gm_session_run(s, &in, 1, &out, 1, &err), GM_ESHAPE);
+    assert_int_equal(gm_session_run(s, 0, &in, 1, &out, 1, &err), GM_ESHAPE);
     in.rank = 2; /* the session is still good */
-    must(gm_session_run(s, &in, 1, &out, 1, &err), &err);
+    must(gm_session_run(s, 0, &in, 1, &out, 1, &err), &err);
     gm_session_free(s);
 }
 

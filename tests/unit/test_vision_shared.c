@@ -13,7 +13,7 @@ static void two_persons(void **state)
     struct gm_image *im = load_image(SHARED_PHOTO);
     struct gm_detection found[10];
     size_t n;
-    must(gm_detector_run(d, im, found, 10, &n, &err), &err);
+    must(gm_detector_run(d, 0, im, im->w, im->h, found, 10, &n, &err), &err);
     assert_true(n >= 2);
     for (size_t i = 0; i < 2; i++) {
         float iou = gm_box_iou(found[i].box, gold[i]);

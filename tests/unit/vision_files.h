@@ -124,9 +124,9 @@ static inline void check_person_masks(struct gm_matting *selfie, struct gm_matti
     struct gm_error err;
     size_t n = (size_t)im->w * im->h, area;
     uint8_t *a = gm_alloc(n, 1), *b = gm_alloc(n, 1), *blind = gm_alloc(n, 1);
-    must(gm_matting_run(selfie, im, box, a, &area, &err), &err);
+    must(gm_matting_run(selfie, 0, im, box, a, &area, &err), &err);
     assert_int_equal(area, gm_mask_area(a, im->h, im->w));
-    must(gm_matting_run(pose, im, box, b, &area, &err), &err);
+    must(gm_matting_run(pose, 0, im, box, b, &area, &err), &err);
     const char *fault = mask_fault(a, b, im, box);
     if (!fault)
         fault = mask_fault(b, a, im, box);

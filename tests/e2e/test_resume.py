@@ -1,0 +1,184 @@
+"""Training that is killed at any moment and goes on: the same bytes as the run that was never killed.
+What may not change between the two, and what a folder holds afterwards."""
+import json
+import os
+import random
+import signal
+import subprocess
+import tempfile
+import time
+
+import gm
+import tiny_model
+from posts_data import conll
+
+SETTINGS = ("lr: 2.0e-3\nword_dropout: 0.1\naverage: 0.9\naccumulate: 2\nbatch_posts: 8\nepochs: 6\npatience: 5\n"
+            "schedule: cosine\n")
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-resume-")
+
+
+def command(d, out, *args, precision="f32"):
+    encoder = os.path.join(_dir.name, "encoder")
+    if not os.path.isdir(encoder):
+        tiny_model.write(encoder)
+    for name, n in (("train.txt", 800), ("dev.txt", 60)):
+        if not os.path.exists(d / name):
+            d.write(name, conll(fine=True, n=n))
+    return ["train", "--train", d / "train.txt", "--dev", d / "dev.txt", "-o", d / out, "--encoder", encoder,
+            "--config", d.write("settings.yaml", SETTINGS), "--precision", precision, "--threads", "1",
+            "--checkpoint-minutes", "0.0002", *args]
+
+
+def contents(path):
+    """What a run is to leave: names, and the bytes of all but speeds."""
+    out = {}
+    for name in sorted(os.listdir(path)):
+        with open(os.path.join(path, name), "rb") as f:
+            out[name] = f.read()
+    lines = [json.loads(line) for line in out["metrics.jsonl"].splitlines()]
+    for line in lines:
+        del line["tokens_per_s"]
+    out["metrics.jsonl"] = lines
+    return out
+
+
+def kill_and_resume(d, out, rng, precision, kills):
+    """Kills so many runs at random moments, then lets one finish. Returns how many were in training."""
+    in_training = 0
+    for i in range(kills):
+        args = command(d, out, *(["--resume"] if i else []), precision=precision)
+        with subprocess.Popen([gm.PROGRAM, *args], stderr=subprocess.DEVNULL) as p:
+            while p.poll() is None and not os.path.exists(os.path.join(d / out, "checkpoint.safetensors")):
+                time.sleep(0.002)
+            time.sleep(rng.uniform(0, 0.25))
+            in_training += p.poll() is None
+            p.send_signal(signal.SIGKILL)
+    gm.expect_ok(gm.run("train", "--resume", "-o", d / out, "--threads", "1"))  # all else is in config.yaml
+    return in_training
+
+
+def test_killed_at_any_moment():
+    rng = random.Random(5)
+    with gm.Folder() as d:
+        for precision in ("f32", "bf16"):
+            gm.expect_ok(gm.run(*command(d, "whole", precision=precision)))
+            want = contents(d / "whole")
+            assert set(want) == {"config.json", "config.yaml", "gmner.json", "metrics.jsonl", "model.safetensors",
+                                 "tokenizer.json"}, want.keys()
+            for round_ in range(3):
+                out = f"{precision}{round_}"
+                n = kill_and_resume(d, out, rng, precision, kills=5)
+                assert n > 0, "no run was killed"
+                got = contents(d / out)
+                for name in want:
+                    assert got.get(name) == want[name], f"{name} differs ({precision}, {round_}, {n} killed)"
+                assert set(got) == set(want), set(got) ^ set(want)
+
+
+def test_stopped_and_resumed():
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "whole")))
+        with subprocess.Popen([gm.PROGRAM, *command(d, "stopped")], stderr=subprocess.PIPE, text=True) as p:
+            while p.poll() is None and not os.path.exists(os.path.join(d / "stopped", "checkpoint.safetensors")):
+                time.sleep(0.002)
+            p.send_signal(signal.SIGINT)
+            err = p.stderr.read()
+        assert p.returncode == 1 and "--resume goes on" in err, err
+        gm.expect_ok(gm.run(*command(d, "stopped", "--resume")))
+        assert contents(d / "stopped") == contents(d / "whole")
+
+
+def test_finished_and_never_begun():
+    with gm.Folder() as d:
+        r = gm.expect_ok(gm.run(*command(d, "model", "--resume")))
+        assert "no checkpoint: the run is begun" in r.err, r.err
+        before = contents(d / "model")
+        r = gm.expect_ok(gm.run(*command(d, "model", "--resume")))
+        assert "come to its end already" in r.err and contents(d / "model") == before, r.err
+        r = gm.run("train", "--resume", "-o", d / "nothing")
+        gm.expect(r, 2, "--train FILE is missing")
+
+
+def cut_short(d):
+    """A run that was stopped; returns its folder."""
+    with subprocess.Popen([gm.PROGRAM, *command(d, "cut")], stderr=subprocess.DEVNULL) as p:
+        while p.poll() is None and not os.path.exists(os.path.join(d / "cut", "checkpoint.safetensors")):
+            time.sleep(0.002)
+        p.send_signal(signal.SIGKILL)
+    assert os.path.exists(os.path.join(d / "cut", "checkpoint.safetensors"))
+    return d / "cut"
+
+
+def test_another_run_is_not_resumed():
+    with gm.Folder() as d:
+        path = cut_short(d)
+        gm.expect(gm.run("train", "--resume", "-o", path, "--seed", "9"), 1, "\"seed\" was 1", "is 9 now")
+        d.write("train.txt", conll(fine=True, n=799))
+        gm.expect(gm.run("train", "--resume", "-o", path), 1, "checkpoint.safetensors: \"train\" was")
+        os.unlink(d / "train.txt")
+        gm.expect(gm.run("train", "--resume", "-o", path), 1, "train.txt", "No such file")
+
+
+def test_damaged_checkpoints():
+    with gm.Folder() as d:
+        path = cut_short(d)
+        file = os.path.join(path, "checkpoint.safetensors")
+        with open(file, "rb") as f:
+            whole = f.read()
+        header, data = tiny_model.read_raw(file)
+        state = json.loads(header["__metadata__"]["state"])
+
+        def with_state(text):
+            changed = {**header, "__metadata__": {"state": text}}
+            tiny_model.write_raw(file, json.dumps(changed).encode(), data)
+
+        def refused(*parts):
+            gm.expect(gm.run("train", "--resume", "-o", path), 1, "checkpoint.safetensors", *parts)
+
+        for n in (0, 7, 100, len(whole) // 2, len(whole) - 1):
+            with open(file, "wb") as f:
+                f.write(whole[:n])
+            refused()
+        for key in ("epoch", "at", "step", "loss", "best", "best_epoch", "metrics"):
+            with_state(json.dumps({**state, key: None}))
+            refused(f"\"{key}\" is missing or damaged")
+        for key, value in (("at", 10**6), ("epoch", 7), ("epoch", 0)):
+            with_state(json.dumps({**state, key: value}))
+            refused("damaged")
+        with_state("{")
+        refused("\"state\" is missing or damaged")
+        renamed = whole.replace(b"weight.classifier.bias", b"weight.classifier.bios")
+        with open(file, "wb") as f:
+            f.write(renamed)
+        refused("no tensor weight.classifier.bias")
+
+
+def test_begun_again():
+    """Without --resume an unfinished run is begun again, and what dead processes left is swept."""
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "whole")))
+        path = cut_short(d)
+        dead = subprocess.Popen(["true"])
+        dead.wait()
+        stale = os.path.join(path, f"model.safetensors.{dead.pid}-3.tmp")
+        kept = [os.path.join(path, n) for n in (f"x.{os.getpid()}-3.tmp", "notes.tmp", "y.7-.tmpx")]
+        for name in [stale, *kept]:
+            with open(name, "w", encoding="utf-8") as f:
+                f.write("x")
+        r = gm.expect_ok(gm.run(*command(d, "cut")))
+        assert "an unfinished run is begun again" in r.err, r.err
+        assert not os.path.exists(stale) and all(os.path.exists(n) for n in kept)
+        for name in kept:
+            os.unlink(name)
+        assert contents(path) == contents(d / "whole")
+
+
+def test_the_config_trains_the_same_again():
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "first")))
+        gm.expect_ok(gm.run("train", "--config", os.path.join(d / "first", "config.yaml"), "-o", d / "second",
+                            "--threads", "1"))
+        assert contents(d / "first") == contents(d / "second")
+
+
+gm.main(globals())
