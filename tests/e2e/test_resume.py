@@ -10,7 +10,7 @@ import time
 
 import gm
 import tiny_model
-from posts_data import conll
+from posts_data import NAMES, conll
 
 SETTINGS = ("lr: 2.0e-3\nword_dropout: 0.1\naverage: 0.9\naccumulate: 2\nbatch_posts: 8\nepochs: 6\npatience: 5\n"
             "schedule: cosine\n")
@@ -42,12 +42,11 @@ def contents(path):
     return out
 
 
-def kill_and_resume(d, out, rng, precision, kills):
+def kill_and_resume(d, out, rng, args, kills):
     """Kills so many runs at random moments, then lets one finish. Returns how many were in training."""
     in_training = 0
     for i in range(kills):
-        args = command(d, out, *(["--resume"] if i else []), precision=precision)
-        with subprocess.Popen([gm.PROGRAM, *args], stderr=subprocess.DEVNULL) as p:
+        with subprocess.Popen([gm.PROGRAM, *args, *(["--resume"] if i else [])], stderr=subprocess.DEVNULL) as p:
             while p.poll() is None and not os.path.exists(os.path.join(d / out, "checkpoint.safetensors")):
                 time.sleep(0.002)
             time.sleep(rng.uniform(0, 0.25))
@@ -67,12 +66,27 @@ def test_killed_at_any_moment():
                                  "tokenizer.json"}, want.keys()
             for round_ in range(3):
                 out = f"{precision}{round_}"
-                n = kill_and_resume(d, out, rng, precision, kills=5)
+                n = kill_and_resume(d, out, rng, command(d, out, precision=precision), kills=5)
                 assert n > 0, "no run was killed"
                 got = contents(d / out)
                 for name in want:
                     assert got.get(name) == want[name], f"{name} differs ({precision}, {round_}, {n} killed)"
                 assert set(got) == set(want), set(got) ^ set(want)
+
+
+def test_entailment_killed():
+    box = "<annotation><object><name>{}</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax>" \
+          "</bndbox></object></annotation>"
+    with gm.Folder() as d:
+        for i in range(800):
+            d.write(f"xml/{i}.xml", box.format(NAMES[i % 3]))
+        def args(out):
+            return [*command(d, out), "--task", "entail", "--xml", d / "xml"]
+        gm.expect_ok(gm.run(*args("whole")))
+        want = contents(d / "whole")
+        assert json.loads(want["gmner.json"])["task"] == "entail"
+        assert kill_and_resume(d, "killed", random.Random(6), args("killed"), kills=3) > 0
+        assert contents(d / "killed") == want
 
 
 def test_stopped_and_resumed():
