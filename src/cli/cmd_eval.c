@@ -1,18 +1,20 @@
 /* gmner eval: predictions against gold, as a table, as JSON, as a page. */
+#include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/eval_run.h"
 #include "eval/bootstrap.h"
+#include "report/reliability_svg.h"
 
 #include <stdio.h>
 #include <string.h>
 
 struct opts {
-    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *html;
+    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *html, *svg;
     double iou;
     long long bootstrap, seed;
-    bool iou_strict, ap, details, json;
+    bool iou_strict, ap, calibration, details, json;
 };
 
 /* One evaluation: of --pred, and where asked of --vs beside it. */
@@ -22,6 +24,7 @@ struct work {
     struct gm_eval *eval, *vs;
     struct gm_visible *entail;
     struct gm_ap *ap;
+    struct gm_confidences *confidences;
     double ap_at[GM_CURVE];
     size_t n_resample; /* 0 = no intervals */
     long long seed;
@@ -57,9 +60,11 @@ static enum gm_exit check(struct work *w, struct gm_error *err)
     enum gm_exit e = check_images(o, !entail && gm_task_has_image(task), entail, err);
     if (e != GM_EXIT_DONE)
         return e;
-    if (entail && (o->vs || o->bootstrap || o->html || o->details))
-        return GM_USAGE(err, "eval: --vs, --bootstrap, --html and --details are not for --task "
-                        "entail");
+    if (entail && (o->vs || o->bootstrap || o->html || o->details || o->calibration))
+        return GM_USAGE(err, "eval: --vs, --bootstrap, --html, --details and --calibration are not "
+                        "for --task entail");
+    if (o->svg && !o->calibration)
+        return GM_USAGE(err, "eval: --svg is for the curves of --calibration");
     if (o->vs && strcmp(o->gold, "-") == 0)
         return GM_USAGE(err, "eval: with --vs gold is read twice and can't be standard input");
     if (o->images && !o->html)
@@ -112,7 +117,9 @@ static enum gm_status read_all(struct work *w, struct gm_report *report, struct 
         GM_TRY(gm_eval_new(&w->eval, &w->counting, err));
     if (o->ap)
         GM_TRY(gm_ap_new(&w->ap, w->counting.task, err));
-    struct gm_eval_sinks first = {w->eval, w->entail, w->ap, report}, second = {0};
+    if (o->calibration)
+        GM_TRY(gm_confidences_new(&w->confidences, err));
+    struct gm_eval_sinks first = {w->eval, w->entail, w->ap, w->confidences, report}, second = {0};
     GM_TRY(gm_eval_read(&first, o->gold, o->pred, o->xml, &reading, err));
     if (w->eval)
         warn_counts(w->eval, o, o->pred);
@@ -154,6 +161,8 @@ static enum gm_status table(struct work *w, struct gm_error *err)
     if (w->ap)
         GM_TRY(gm_buf_printf(&w->out, err, "\nbox AP %.4f, at 0.50 %.4f, at 0.75 %.4f\n",
                              mean_ap(w), w->ap_at[0], w->ap_at[5]));
+    if (w->confidences)
+        GM_TRY(gm_confidences_table(w->confidences, &w->out, err));
     if (b->n)
         GM_TRY(gm_buf_printf(&w->out, err, "\n95%% intervals over %zu resamplings: precision %.4f "
                              "to %.4f, recall %.4f to %.4f, f1 %.4f to %.4f\n", b->n,
@@ -216,9 +225,14 @@ static enum gm_status set_vs(struct gm_json *o, const struct work *w, struct gm_
 static enum gm_status json(struct work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_json *o = NULL;
+    struct gm_json *o = NULL, *calibration;
+    bool ok = true;
     GM_TRY(gm_eval_json(w->eval, &o, err));
-    if ((w->ap && !set_ap(o, w)) || (w->bootstrap.n && !set_bootstrap(o, w))) {
+    if (w->confidences) {
+        GM_TRY(gm_confidences_json(w->confidences, &calibration, err));
+        ok = gm_json_set(o, "calibration", calibration);
+    }
+    if (!ok || (w->ap && !set_ap(o, w)) || (w->bootstrap.n && !set_bootstrap(o, w))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for the result");
         goto done;
     }
@@ -266,6 +280,18 @@ done:
     return st;
 }
 
+static enum gm_status draw(const struct work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf svg;
+    gm_buf_init(&svg, (size_t)1 << 20);
+    GM_TRY(gm_reliability_svg(w->confidences, w->o->pred, &svg, err));
+    GM_TRY(gm_file_write(w->o->svg, gm_buf_str(&svg), err));
+done:
+    gm_buf_clear(&svg);
+    return st;
+}
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -285,6 +311,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         GM_TRY(finish_page(&w, &report, err));
     gm_buf_reset(&w.out);
     GM_TRY(w.entail ? entail(&w, err) : w.o->json ? json(&w, err) : table(&w, err));
+    if (w.o->svg)
+        GM_TRY(draw(&w, err));
     GM_TRY(gm_print(gm_buf_str(&w.out), err));
 done:
     gm_report_abort(report);
@@ -292,6 +320,7 @@ done:
     gm_eval_free(w.vs);
     gm_visible_free(w.entail);
     gm_ap_free(w.ap);
+    gm_confidences_free(w.confidences);
     gm_buf_clear(&w.out);
     return gm_exit_of(st);
 }
@@ -325,6 +354,11 @@ static const struct gm_option options[] = {
      "the overlap must be more than --iou, not equal"},
     {"ap", 0, GM_OPT_FLAG, offsetof(struct opts, ap), NULL, 0, 0, NULL,
      "also the average precision of the boxes, as COCO defines it"},
+    {"calibration", 0, GM_OPT_FLAG, offsetof(struct opts, calibration), NULL, 0, 0, NULL,
+     "also how far the entities' confidences are to be trusted: calibration error, risk and "
+     "coverage"},
+    {"svg", 0, GM_OPT_STR, offsetof(struct opts, svg), NULL, 0, 0, "FILE",
+     "draw the reliability diagrams and risk-coverage curves of --calibration"},
     {"bootstrap", 0, GM_OPT_INT, offsetof(struct opts, bootstrap), NULL, 1, 1000000, "N",
      "95% intervals from N resamplings of the posts (default with --vs: 1000)"},
     {"seed", 0, GM_OPT_INT, offsetof(struct opts, seed), NULL, 1, 1e15, "N",
@@ -349,6 +383,7 @@ const struct gm_command gm_cmd_eval = {
              "compared with tokenised text: white space does not count.",
     .examples = "gmner eval --gold dev.txt --pred out.jsonl\n"
                 "gmner eval --task gmner --gold dev.txt --xml xml --pred out.jsonl --details\n"
+                "gmner eval --gold dev.txt --pred out.jsonl --calibration --svg curves.svg\n"
                 "gmner eval --task gmner --gold dev.txt --xml xml --pred a.jsonl --vs b.jsonl "
                 "--json\n",
     .options = options,

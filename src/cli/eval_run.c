@@ -62,6 +62,8 @@ static enum gm_status give(const struct gm_eval_sinks *to, struct gm_post *gold,
         GM_TRY(gm_visible_add(to->entail, gold, pred, err));
     if (to->ap)
         GM_TRY(gm_ap_add(to->ap, gold, pred, err));
+    if (to->confidences)
+        GM_TRY(gm_confidences_add(to->confidences, to->eval, pred, err));
     if (to->report)
         GM_TRY(show(to->report, to->eval, gold, pred, err));
 done:

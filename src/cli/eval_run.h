@@ -5,15 +5,17 @@
 
 #include "data/reader.h"
 #include "eval/ap.h"
+#include "eval/confidence.h"
 #include "eval/entail.h"
 #include "eval/eval.h"
 #include "report/report.h"
 
-/* Where pairs go; each may be NULL. The report needs eval. */
+/* Where pairs go; each may be NULL. Report and confidences need eval. */
 struct gm_eval_sinks {
     struct gm_eval *eval;
     struct gm_visible *entail;
     struct gm_ap *ap;
+    struct gm_confidences *confidences;
     struct gm_report *report;
 };
 

@@ -1,7 +1,7 @@
-/* stats_svg.c - bars only: no scripts, no fonts, colours that dark and light pages can show. */
+/* stats_svg.c - bars only. */
 #include "report/stats_svg.h"
 
-#include "report/html.h"
+#include "report/svg.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,17 +21,6 @@ static int more_first(const void *a, const void *b)
     return x->n != y->n ? (x->n < y->n ? 1 : -1) : x->type > y->type ? 1 : -1;
 }
 
-static enum gm_status put_text(struct gm_buf *out, double x, double y, const char *attributes,
-                               struct gm_str text, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(out, err, "<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, attributes));
-    GM_TRY(gm_html_text(out, text, err));
-    GM_TRY(gm_buf_add_c(out, "</text>\n", err));
-done:
-    return st;
-}
-
 static enum gm_status put_type(const struct gm_stats *s, struct by_count type, double most,
                                double y, struct gm_buf *out, struct gm_error *err)
 {
@@ -39,15 +28,15 @@ static enum gm_status put_type(const struct gm_stats *s, struct by_count type, d
     struct gm_type_stats t = gm_stats_type(s, type.type);
     double all = BAR_MAX * (double)t.n / most, in = BAR_MAX * (double)t.n_grounded / most;
     char label[64];
-    GM_TRY(put_text(out, LEFT - 8, y + 15, " text-anchor=\"end\"",
-                    gm_labels_at(&s->types, type.type), err));
+    GM_TRY(gm_svg_text(out, LEFT - 8, y + 15, " text-anchor=\"end\"",
+                       gm_labels_at(&s->types, type.type), err));
     GM_TRY(gm_buf_printf(out, err,
                          "<rect class=\"all\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"16\"/>\n"
                          "<rect class=\"in\" x=\"%d\" y=\"%.1f\" width=\"%.1f\" height=\"16\"/>\n",
                          LEFT, y + 3, all, LEFT, y + 3, in));
     snprintf(label, sizeof label, "%zu (%.0f %%)", t.n,
              t.n ? 100 * (double)t.n_grounded / (double)t.n : 0.0);
-    GM_TRY(put_text(out, LEFT + all + 6, y + 15, "", gm_str(label), err));
+    GM_TRY(gm_svg_text(out, LEFT + all + 6, y + 15, "", gm_str(label), err));
 done:
     return st;
 }
@@ -68,8 +57,8 @@ static enum gm_status put_types(const struct gm_stats *s, double *y, struct gm_b
     }
     if (n)
         qsort(types, n, sizeof *types, more_first);
-    GM_TRY(put_text(out, 16, *y + 15, " class=\"h\"",
-                    GM_STR("Entities a type (dark: in the image)"), err));
+    GM_TRY(gm_svg_text(out, 16, *y + 15, " class=\"h\"",
+                       GM_STR("Entities a type (dark: in the image)"), err));
     *y += ROW + 4;
     for (size_t i = 0; i < n; i++, *y += ROW)
         GM_TRY(put_type(s, types[i], (double)types[0].n, *y, out, err));
@@ -88,7 +77,7 @@ static enum gm_status put_chart(const struct gm_spread *s, const char *title, do
     gm_spread_histogram(s, width, counts, N_BINS);
     for (size_t i = 0; i < N_BINS; i++)
         most = counts[i] > most ? counts[i] : most;
-    GM_TRY(put_text(out, 16, *y + 15, " class=\"h\"", gm_str(title), err));
+    GM_TRY(gm_svg_text(out, 16, *y + 15, " class=\"h\"", gm_str(title), err));
     *y += ROW + 4;
     for (size_t i = 0; i < N_BINS; i++) {
         double h = CHART_H * (double)counts[i] / (double)most, x = 16 + bar * (double)i;
@@ -98,18 +87,12 @@ static enum gm_status put_chart(const struct gm_spread *s, const char *title, do
         if (i % 2)
             continue;
         snprintf(label, sizeof label, i + 2 >= N_BINS ? "%.4g…" : "%.4g", width * (double)i);
-        GM_TRY(put_text(out, x, *y + CHART_H + 15, "", gm_str(label), err));
+        GM_TRY(gm_svg_text(out, x, *y + CHART_H + 15, "", gm_str(label), err));
     }
     *y += CHART_H + 2 * ROW;
 done:
     return st;
 }
-
-static const char style[] =
-    "<style>text{font:13px system-ui,sans-serif;fill:#222}.h{font-weight:600}"
-    ".t{font-size:17px;font-weight:600}.all{fill:#b9c9e8}.in{fill:#3a66b0}"
-    "@media(prefers-color-scheme:dark){text{fill:#ddd}.bg{fill:#16181d}.all{fill:#3b4a66}"
-    ".in{fill:#7fa5e8}}</style>\n";
 
 enum gm_status gm_stats_svg(struct gm_stats *s, const char *title, struct gm_buf *out,
                             struct gm_error *err)
@@ -120,11 +103,8 @@ enum gm_status gm_stats_svg(struct gm_stats *s, const char *title, struct gm_buf
     double y = HEAD;
     double height = HEAD + (double)(n_types + 2) * ROW + 4 +
                     (double)n_charts * (CHART_H + 3 * ROW + 4);
-    GM_TRY(gm_buf_printf(out, err,
-                         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %d %.0f\" "
-                         "width=\"%d\" height=\"%.0f\">\n%s<rect class=\"bg\" width=\"100%%\" "
-                         "height=\"100%%\" fill=\"#fff\"/>\n", WIDTH, height, WIDTH, height, style));
-    GM_TRY(put_text(out, 16, 28, " class=\"t\"", gm_str(title), err));
+    GM_TRY(gm_svg_begin(out, WIDTH, height, err));
+    GM_TRY(gm_svg_text(out, 16, 28, " class=\"t\"", gm_str(title), err));
     GM_TRY(put_types(s, &y, out, err));
     GM_TRY(put_chart(&s->words, "Words a post", 3, &y, out, err));
     GM_TRY(put_chart(&s->entities, "Entities a post", 1, &y, out, err));
