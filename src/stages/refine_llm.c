@@ -31,7 +31,9 @@ static const struct gm_llm_stage_kind kind = {
     .max_tokens = 1024,
 };
 
-enum measure { BY_MARGINAL, BY_ENTROPY, BY_MARGIN };
+/* What the threshold is for; the names of the setting, and of the fields in the record. */
+enum measure { BY_SCORE, BY_MARGINAL, BY_ENTROPY, BY_MARGIN, N_MEASURES };
+static const char *const measures[] = {"score", "marginal", "entropy", "margin"};
 
 struct refine {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
@@ -77,20 +79,16 @@ static enum gm_status read_settings(struct refine *r, const struct gm_json *sett
                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str measure = GM_STR("marginal");
+    struct gm_str measure = GM_STR("score");
     r->threshold = 0.5;
     GM_TRY(gm_settings_str(settings, "measure", &measure, err));
     GM_TRY(gm_settings_num(settings, "threshold", 0, 1000, &r->threshold, err));
     GM_TRY(read_types(r, gm_json_get(settings, "types"), err));
-    if (gm_str_eq_c(measure, "marginal"))
-        r->measure = BY_MARGINAL;
-    else if (gm_str_eq_c(measure, "entropy"))
-        r->measure = BY_ENTROPY;
-    else if (gm_str_eq_c(measure, "margin"))
-        r->measure = BY_MARGIN;
-    else
+    while (r->measure < N_MEASURES && !gm_str_eq_c(measure, measures[r->measure]))
+        r->measure++;
+    if (r->measure == N_MEASURES)
         st = GM_FAIL(err, GM_EARG,
-                     "setting \"measure\" is \"%.*s\"; it must be marginal, entropy or "
+                     "setting \"measure\" is \"%.*s\"; it must be score, marginal, entropy or "
                      "margin",
                      GM_STR_ARG(measure));
 done:
@@ -115,16 +113,17 @@ static enum gm_status open_refine(void **self, const struct gm_json *settings, s
 
 static void use_llm(void *self, struct gm_llm *llm) { ((struct refine *)self)->base.llm = llm; }
 
-/* Over the threshold. An entity without figures (it came with the post) is not uncertain. */
+/* Over the threshold. An entity without the figure is not uncertain: one that came with the post
+ * has a score of 1 and no uncertainty, unless it was given them. */
 static bool is_uncertain(const struct refine *r, const struct gm_entity *e)
 {
     const struct gm_uncertainty *u = &e->uncertainty;
-    if (!u->has)
-        return false;
     switch (r->measure) {
-    case BY_MARGINAL: return 1 - u->marginal > r->threshold;
-    case BY_ENTROPY: return u->entropy > r->threshold;
-    case BY_MARGIN: return u->margin < r->threshold;
+    case BY_SCORE: return 1 - e->score > r->threshold;
+    case BY_MARGINAL: return u->has && 1 - u->marginal > r->threshold;
+    case BY_ENTROPY: return u->has && u->entropy > r->threshold;
+    case BY_MARGIN: return u->has && u->margin < r->threshold;
+    case N_MEASURES: break;
     }
     return false;
 }

@@ -211,6 +211,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     gm_arena_init(&t->work, 0);
     t->batch_tokens = 4096;
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
+    GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     if (!o->labels)
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)

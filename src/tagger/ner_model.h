@@ -5,6 +5,7 @@
 
 #include "data/tags.h"
 #include "nn/crf.h"
+#include "tagger/calibration.h"
 #include "tagger/fine.h"
 #include "tagger/pack.h"
 #include "tagger/tagger.h"
@@ -26,6 +27,7 @@ struct gm_tagger {
     struct gm_ner_labels labels;
     size_t head_w, head_b, trans, start, end; /* parameters */
     struct gm_fine fine;
+    struct gm_calibration calibration;
     struct gm_packer packer;
     struct gm_arena work; /* of one post's decoding */
     size_t batch_tokens;

@@ -69,7 +69,7 @@ static enum gm_status add_entities(struct gm_tagger *t, const struct gm_ner_rows
             if (!p->entities[i].fine_type.p)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory");
         }
-        p->entities[i].score = p->entities[i].uncertainty.marginal;
+        p->entities[i].score = gm_calibrated(&t->calibration, p->entities[i].uncertainty.marginal);
     }
     p->n_entities = n;
     return GM_OK;

@@ -201,6 +201,8 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                .n_examples = run.train.n, .cost = cost,
                                                .step = step, .evaluate = o->dev ? evaluate : NULL,
                                                .save = save}, o, err);
+    if (st == GM_OK && o->dev)
+        st = gm_tagger_calibrate(o->out, o->dev, err);
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);

@@ -24,4 +24,11 @@ void gm_tagger_free(struct gm_tagger *t); /* NULL-safe */
 enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
+ * file, and write it into the model directory's gmner.json, with calibration errors before and after;
+ * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
+ * warning, where the tagger finds no entity. Errors: as gm_tagger_load; of reading (path:line). */
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
+                                   struct gm_error *err) GM_NODISCARD;
+
 #endif

@@ -213,8 +213,8 @@ def test_refineg():
     """Every third entity has a wrong type and is uncertain; three of four corrections are right."""
     def entity(i, span):
         wrong = i % 3 == 0
-        return dict(span, type="PER" if wrong else "LOC", score=0.5, uncertainty={
-            "marginal": 0.4 if wrong else 0.95, "entropy": 0.7, "margin": 0.1})
+        return dict(span, type="PER" if wrong else "LOC", score=0.4 if wrong else 0.95,
+                    uncertainty={"marginal": 0.9, "entropy": 0.7, "margin": 0.1})
 
     with tempfile.TemporaryDirectory() as folder:
         posts(folder, entity)

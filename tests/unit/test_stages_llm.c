@@ -42,7 +42,7 @@ static void fill(struct gm_post *p, const char *text, const struct row *rows, si
         e->type = gm_str(rows[i].type);
         e->start = rows[i].start;
         e->end = e->start + e->text.n;
-        e->score = 0.9;
+        e->score = rows[i].marginal >= 0 ? rows[i].marginal : 0.9;
         e->visible = -1;
         e->source = GM_STR("tag");
         e->expression = gm_str(rows[i].expression);
@@ -283,6 +283,42 @@ static void confident_posts_are_not_sent(void **state)
     gm_post_clear(&p);
 }
 
+/* One entity: what is compared with the threshold, by measure. */
+static void measures(void **state)
+{
+    (void)state;
+    static const struct row one[] = {{"Ann Lee", "PER", 0, 0.8, ""}};
+    static const struct {
+        const char *settings;
+        bool has_uncertainty, asked;
+    } cases[] = {
+        {"{\"threshold\": 0.3}", true, true},
+        {"{\"threshold\": 0.5}", true, false},
+        {"{\"threshold\": 0.3}", false, true},
+        {"{\"measure\": \"marginal\", \"threshold\": 0.3}", true, false},
+        {"{\"measure\": \"marginal\", \"threshold\": 0.1}", true, true},
+        {"{\"measure\": \"marginal\", \"threshold\": 0.1}", false, false},
+        {"{\"measure\": \"entropy\", \"threshold\": 0.9}", true, true},
+        {"{\"measure\": \"entropy\", \"threshold\": 1.1}", true, false},
+        {"{\"measure\": \"margin\", \"threshold\": 1.1}", true, true},
+        {"{\"measure\": \"margin\", \"threshold\": 0.9}", true, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_post p;
+        struct gm_llm_stats before, after;
+        gm_llm_stats(llm, &before);
+        fill(&p, two_text, one, 1);
+        p.entities[0].score = 0.6;
+        p.entities[0].uncertainty.has = cases[i].has_uncertainty;
+        run("refine", &p, "{{entities}}<<{\"entities\": [{\"entity\": 1, \"action\": \"keep\", "
+            "\"text\": \"\", \"type\": \"\"}]}>>", cases[i].settings);
+        gm_llm_stats(llm, &after);
+        if ((after.submitted > before.submitted) != cases[i].asked)
+            fail_msg("%s", cases[i].settings);
+        gm_post_clear(&p);
+    }
+}
+
 static void bad_settings(void **state)
 {
     (void)state;
@@ -388,6 +424,7 @@ int main(void)
         cmocka_unit_test(corrections),
         cmocka_unit_test(corrections_that_are_refused),
         cmocka_unit_test(confident_posts_are_not_sent),
+        cmocka_unit_test(measures),
         cmocka_unit_test(knowledge),
         cmocka_unit_test(bad_settings),
     };
