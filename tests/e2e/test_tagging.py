@@ -2,6 +2,7 @@
 kind, and model directories that are broken in every way."""
 import copy
 import json
+import math
 import os
 import shutil
 import signal
@@ -110,6 +111,49 @@ def test_text_of_every_kind():
         check_offsets(p)
     # Nothing is cut: entities are found far behind the encoder's 64 positions.
     assert len(r.posts[9]["entities"]) == 1000, len(r.posts[9]["entities"])
+
+
+def settings_of(path):
+    with open(os.path.join(path, "gmner.json"), encoding="utf-8") as f:
+        return json.load(f)
+
+
+def test_scores_are_calibrated():
+    """Training with dev posts has fitted it; `models calibrate` does it again, to other posts."""
+    data = os.path.join(_dir.name, "train.txt")
+    other = os.path.join(_dir.name, "calibrated")
+    shutil.copytree(model(), other)
+    with gm.Folder() as d:
+        wrong = d.write("wrong.txt", conll().replace("B-PER", "B-ORG"))  # half of what it finds
+        r = gm.expect_ok(gm.run("models", "calibrate", other, "--dev", wrong))
+        assert "calibrated" in r.err and "60 right" in r.err, r.err
+        found = [gm.expect_ok(tag([{"text": "Carla visits in Rome ."}], tagger=m)).posts[0]["entities"]
+                 for m in (model(), other)]
+        for entities, m in zip(found, (model(), other)):
+            c = settings_of(m)["calibration"]
+            assert set(c) == {"entities", "a", "b", "c", "ece_before", "ece", "ece_cross"}, c
+            assert c["entities"] == 120
+            for e in entities:
+                p = e["uncertainty"]["marginal"]
+                z = c["a"] * math.log(p) - c["b"] * math.log(1 - p) + c["c"]
+                assert abs(e["score"] - 1 / (1 + math.exp(-z))) < 1e-3, (e, c)
+        assert all(e["score"] > 0.9 for e in found[0]) and all(e["score"] < 0.7 for e in found[1]), found
+        assert [e["uncertainty"] for e in found[0]] == [e["uncertainty"] for e in found[1]]
+        before = settings_of(other)
+        del before["calibration"]
+        again = settings_of(model())
+        del again["calibration"]
+        assert before == again  # nothing else has changed
+        nothing = d.write("nothing.txt", "IMGID:1\n.\tO\n\n")
+        r = gm.expect_ok(gm.run("models", "calibrate", other, "--dev", nothing))
+        assert "not calibrated" in r.err, r.err
+    gm.expect(gm.run("models", "calibrate", other), 2, "--dev FILE")
+    gm.expect(gm.run("models", "list", "--dev", data), 2, "--dev is for calibrate")
+    gm.expect(gm.run("models", "calibrate", "no-such-model", "--dev", data), 1, "no-such-model")
+    gm.expect(gm.run("models", "calibrate", other, "--dev", other + "/none.txt"), 1, "none.txt")
+    with open(os.path.join(other, "gmner.json"), "w", encoding="utf-8") as f:
+        json.dump(dict(again, calibration={"a": -1, "b": 1, "c": 0}), f)
+    gm.expect(tag([{"text": "Rome"}], tagger=other), 1, "gmner.json", "calibration")
 
 
 def test_tokens():
