@@ -3,12 +3,18 @@
 # for the options (--quick, --threads N, --only LINE, ...). Where PyTorch can't be had, gmner's
 # figures are still measured, and the peers' are said to be left out.
 # bench/run.sh eval: gmner eval instead, beside the field's quadratic scan; see bench/eval_speed.py.
+# bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
 cd "$(dirname "$0")/.."
 command -v python3 >/dev/null || { echo "bench: no python3, which drives the benchmarks" >&2; exit 1; }
 if [ "${1:-}" = eval ]; then
     shift
     exec python3 bench/eval_speed.py "$@"
+fi
+if [ "${1:-}" = uncertainty ]; then
+    shift
+    cmake --build build --target gmner bench_emissions >/dev/null
+    exec python3 bench/uncertainty.py "$@"
 fi
 if tools/reference_env.sh --bench; then
     set -- --peer-python .deps/venv/bin/python "$@"
