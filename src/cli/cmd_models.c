@@ -178,7 +178,7 @@ static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struc
     gm_arena_init(&a, 0);
     if (!gm_is_dir(dir))
         GM_TRY(gm_model_dir(&a, dir, &dir, err));
-    st = gm_tagger_calibrate(dir, dev, err);
+    st = gm_tagger_calibrate(dir, dev, true, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);

@@ -202,7 +202,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                .step = step, .evaluate = o->dev ? evaluate : NULL,
                                                .save = save}, o, err);
     if (st == GM_OK && o->dev)
-        st = gm_tagger_calibrate(o->out, o->dev, err);
+        st = gm_tagger_calibrate(o->out, o->dev, o->knowledge, err);
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);

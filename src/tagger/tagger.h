@@ -27,8 +27,9 @@ enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, si
 /* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
  * file, and write it into the model directory's gmner.json, with calibration errors before and after;
  * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
- * warning, where the tagger finds no entity. Errors: as gm_tagger_load; of reading (path:line). */
-enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
+ * warning, where the tagger finds no entity. `knowledge`: whether it reads what the posts hold of
+ * it. Errors: as gm_tagger_load; of reading (path:line). */
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, bool knowledge,
                                    struct gm_error *err) GM_NODISCARD;
 
 #endif
