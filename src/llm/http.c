@@ -8,6 +8,7 @@
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -33,7 +34,7 @@ struct gm_http {
 };
 
 struct gm_http_target {
-    char *url;
+    char *url, *ca_file; /* ca_file NULL = the system's certificates */
     struct curl_slist *headers;
     bool loopback;
 };
@@ -206,6 +207,11 @@ enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, 
     if (!t)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(check_url(url, &t->loopback, err));
+    const char *ca = getenv("SSL_CERT_FILE");
+    if (ca && ca[0] && !(t->ca_file = gm_strdup(ca))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
     t->url = gm_strdup(url);
     /* No "Expect: 100-continue": it costs a round trip for each picture. */
     if (!t->url || !add_header(t, "Content-Type: application/json") || !add_header(t, "Expect:")) {
@@ -228,6 +234,7 @@ void gm_http_target_free(struct gm_http_target *t)
     for (struct curl_slist *s = t->headers; s; s = s->next)
         wipe(s->data, strlen(s->data));
     curl_slist_free_all(t->headers);
+    gm_free(t->ca_file);
     gm_free(t->url);
     gm_free(t);
 }
@@ -261,6 +268,8 @@ static void set_options(struct transfer *t, const struct gm_http_request *req)
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "gmner");
+    if (to->ca_file)
+        curl_easy_setopt(c, CURLOPT_CAINFO, to->ca_file);
     if (to->loopback)
         curl_easy_setopt(c, CURLOPT_PROXY, "");
 }

@@ -1,7 +1,8 @@
 /* http.h - many HTTP requests at once from one thread; http.c is the only user of libcurl.
  *
  * Connections are kept and used again. Redirects are never followed, only http and https are
- * spoken, certificates are always checked, and a loopback address never goes through a proxy.
+ * spoken, certificates are always checked (against the system's, or those of the file that
+ * $SSL_CERT_FILE names), and a loopback address never goes through a proxy.
  * One thread an object, but for gm_http_wake. */
 #ifndef GM_LLM_HTTP_H
 #define GM_LLM_HTTP_H

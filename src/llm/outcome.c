@@ -54,7 +54,8 @@ static void on_fault(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     if (d->sent && (d->fault != GM_HTTP_CONNECT && d->fault != GM_HTTP_TLS))
         llm->stats.cost += gm_ask_bound(llm, a); /* the server may have done it, and bill it */
     if (d->fault == GM_HTTP_TLS && ep->n_ok == 0) {
-        snprintf(text, sizeof text, "%s: %s", ep->name, d->what);
+        snprintf(text, sizeof text, "%s: %s; SSL_CERT_FILE names other certificates to trust",
+                 ep->name, d->what);
         gm_client_stop(llm, GM_ENET, text);
         gm_ask_stopped(llm, a);
         return;
@@ -102,7 +103,8 @@ static void on_refusal(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint 
         return;
     }
     bool everybody = d->status == 401 || d->status == 403 ||
-                     (ep->n_ok == 0 && (d->status == 404 || (d->status >= 300 && d->status < 400)));
+                     (ep->n_ok == 0 && (d->status == 404 || d->status == 500 ||
+                                        (d->status >= 300 && d->status < 400)));
     if (d->status == 401 || d->status == 403)
         snprintf(text, sizeof text, "%s: status %d, the key is refused; set OPENAI_API_KEY%s",
                  ep->name, d->status, llm->key ? " to the right one" : "");
@@ -120,9 +122,13 @@ static void on_refusal(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint 
     }
 }
 
-static bool is_retried(int status)
+static bool is_retried(const struct gm_http_done *d)
 {
-    return status == 408 || status == 409 || status == 425 || status == 429 || status >= 500;
+    int s = d->status;
+    /* llama.cpp says 500 where it means 400: a picture for a model without eyes. */
+    if (s == 500 && gm_str_find(gm_buf_str(&d->body), GM_STR("input is not supported"), 0) != SIZE_MAX)
+        return false;
+    return s == 408 || s == 409 || s == 425 || s == 429 || s >= 500;
 }
 
 static void on_success(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
@@ -153,9 +159,9 @@ void gm_client_done(struct gm_llm *llm, struct gm_http_done *d)
         llm->reserved = 0; /* no rounding left over */
     if (d->fault != GM_HTTP_OK) {
         on_fault(llm, a, ep, d);
-    } else if (d->status == 429 || (is_retried(d->status) && d->retry_after_s > 0)) {
+    } else if (d->status == 429 || (is_retried(d) && d->retry_after_s > 0)) {
         on_busy(llm, a, ep, d);
-    } else if (is_retried(d->status)) {
+    } else if (is_retried(d)) {
         gm_llm_server_message(gm_buf_str(&d->body), llm->key, message, sizeof message);
         snprintf(text, sizeof text, "status %d: %s", d->status, message);
         server_failed(llm, a, ep, text);

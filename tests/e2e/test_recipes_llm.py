@@ -1,17 +1,16 @@
 """Both papers' recipes from their second stage on, against a server that answers from gold labels
 with a noise that is known: the scores must be those that the noise gives. And the shipped recipes,
 whole, from posts to masks."""
-import http.server
 import json
 import math
 import os
 import re
 import struct
 import tempfile
-import threading
 import zlib
 
 import gm
+import llm_server
 
 W, H = 331, 207  # odd on purpose
 N = 24           # entities, two a post
@@ -54,50 +53,23 @@ def png(path):
                 + chunk(b"IDAT", zlib.compress((b"\0" + b"\x80\x90\xa0" * W) * H)) + chunk(b"IEND", b""))
 
 
-class Gold:
-    """A server that `answer(prompt text) -> text or (text, P(yes))`; counts what it was asked."""
+class Gold(llm_server.Own):
+    """`answer(prompt text) -> text or (text, P(yes))`; keeps what it was asked."""
 
     def __init__(self, answer):
         self.asked = []
-        outer = self
 
-        class Handler(http.server.BaseHTTPRequestHandler):
-            protocol_version = "HTTP/1.1"
+        def say(text, _):
+            self.asked.append(text)
+            said = answer(text)
+            if isinstance(said, str):
+                return said
+            said, p = said
+            top = [{"token": "yes", "logprob": math.log(p)}, {"token": "no", "logprob": math.log(1 - p)}]
+            first = dict(top[0 if said == "yes" else 1], top_logprobs=top)
+            return said, {"logprobs": {"content": [first]}}
 
-            def do_POST(self):
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                parts = body["messages"][-1]["content"]
-                text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
-                outer.asked.append(text)
-                said = answer(text)
-                choice = {"message": {"role": "assistant"}, "finish_reason": "stop"}
-                if isinstance(said, tuple):
-                    said, p = said
-                    top = [{"token": "yes", "logprob": math.log(p)},
-                           {"token": "no", "logprob": math.log(1 - p)}]
-                    choice["logprobs"] = {"content": [dict(top[0 if said == "yes" else 1],
-                                                           top_logprobs=top)]}
-                choice["message"]["content"] = said
-                data = json.dumps({"choices": [choice], "usage": {
-                    "prompt_tokens": 10, "completion_tokens": 5}}).encode()
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                self.wfile.write(data)
-
-            def log_message(self, *_):
-                pass
-
-        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = "http://127.0.0.1:%d/v1" % self.server.server_address[1]
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.server.shutdown()
-        self.server.server_close()
+        super().__init__(say)
 
 
 def answer_ground(text):

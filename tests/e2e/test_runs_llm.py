@@ -1,6 +1,7 @@
 """Run folders of recipes that ask a language model, against tests/llm_server: killed at any moment,
 gone on with, a prompt changed, the endpoint away, Ctrl-C, a dry run. The server logs every answer that
 it has sent."""
+import collections
 import json
 import os
 import random
@@ -11,31 +12,12 @@ import subprocess
 import time
 
 import gm
+import llm_server
+from llm_server import Scripted as Server
 
 RECIPE = "name: ex\nstages:\n  - stage: expand\n    backend: llm\n    {extra}\n"
 IN_FLIGHT = 8
 
-
-class Server:
-    """The scripted server; ends with the test."""
-
-    def __init__(self, log, *args):
-        self._p = subprocess.Popen([os.environ["GM_SCRIPTED_SERVER"], "--log", log, *map(str, args)],
-                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        self.url = f"http://127.0.0.1:{int(self._p.stdout.readline().split()[-1])}/v1"
-        self._log = log
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self._p.stdin.close()
-        self._p.wait(10)
-        self._p.stdout.close()
-
-    def answers(self):
-        with open(self._log, encoding="utf-8") as f:
-            return f.read().splitlines()
 
 
 class Job(gm.Folder):
@@ -108,6 +90,137 @@ def test_killed_ten_times():
         r = gm.expect_ok(d.predict("b.jsonl", server))
         assert counts(r)["cached"] == n and counts(r)["sent"] == 0, r.err
         assert d.text("b.jsonl") == d.text("out.jsonl") and len(server.answers()) == n + again
+
+
+def lines(path):
+    with open(path, encoding="utf-8") as f:
+        return f.read().splitlines()
+
+
+def test_killed_among_faults():
+    """10,000 requests of which one in five meets a fault, killed ten times: each post ends once, with its own
+    right answer or an error, and what the store had at a kill is never asked for again."""
+    n, in_flight = 10000, 128
+    ident = re.compile(r'^[?!] Post: \\"(n\d+)[ \\]')
+    with Job(n) as d, Server(d / "log", "--faults", 20, "--seed", 7, "--slots", in_flight, "--requests",
+                             d / "requests") as server:
+        rng, kills = random.Random(5), []
+        while len(kills) < 10:
+            p = d.start("out.jsonl", server, in_flight=in_flight)
+            until = len(lines(d / "requests")) + rng.randrange(50, 1200)
+            while p.poll() is None and len(lines(d / "requests")) < until:
+                time.sleep(0.01)
+            p.send_signal(signal.SIGKILL)
+            if p.wait() != -signal.SIGKILL:
+                continue  # a redirect as the first reply ends a run
+            stored = {r[0] for r in rows(d / "out.jsonl.run", "SELECT post FROM result WHERE error IS NULL")}
+            kills.append((len(lines(d / "requests")), stored))
+            assert not os.path.exists(d / "out.jsonl")
+        r = d.predict("out.jsonl", server, in_flight=in_flight)
+        while r.code == 1:
+            assert "redirect" in r.err, r.err
+            r = d.predict("out.jsonl", server, in_flight=in_flight)
+        assert r.code == 3, r.err  # a redirect later is the post's own failure: 10,000 x 0.2 / 16
+        posts = [json.loads(line) for line in d.text("out.jsonl").splitlines()]
+        assert [q["id"] for q in posts] == [f"p{i}" for i in range(n)]
+        failed = [q for q in posts if "error" in q]
+        assert 40 < len(failed) < 250, len(failed)
+        for q in posts:
+            want = [f"a thing number {k + 1}" for k in range(len(q["entities"]))]
+            got = [e.get("expression") for e in q["entities"]]
+            assert got == want or ("error" in q and not any(got)), q
+        assert rows(d / "out.jsonl.run", "SELECT count(*), count(DISTINCT post) FROM result WHERE error IS NULL") == \
+            [(n - len(failed), n - len(failed))]
+        # The server's own log: nothing that was stored at a kill came again, and no answer was sent twice but
+        # those that were on their way at a kill.
+        log = lines(d / "requests")
+        for at, stored in kills:
+            again = {"p" + ident.match(x)[1][1:] for x in log[at:] if x[0] == "?"} & stored
+            assert not again, sorted(again)[:5]
+        assert any(len(stored) > 1000 for _, stored in kills)
+        answered = collections.Counter(ident.match(x)[1] for x in log if x[0] == "!")
+        twice = sum(answered.values()) - len(answered)
+        assert 0 <= twice <= 10 * in_flight, twice
+        print(f"failed={len(failed)} answered twice={twice} requests={sum(x[0] == '?' for x in log)}")
+        # Later, only the failed ones are tried.
+        for _ in range(5):
+            if r.code == 0:
+                break
+            r = d.predict("out.jsonl", server, in_flight=in_flight)
+        asked = {"p" + ident.match(x)[1][1:] for x in lines(d / "requests")[len(log):]}
+        assert asked == {q["id"] for q in failed}, (len(asked), len(failed))
+
+
+def test_stages_overlap():
+    """The answer about the first post is held back until the store has the last post's result of the stage
+    behind: the language model and the processor work at the same time, and yet the output is in order."""
+    n = 100
+    held = []
+    with Job(n) as d:
+        d.write("r.yaml", "name: two\nstages:\n  - stage: expand\n    backend: llm\n  - stage: ground\n    "
+                          "backend: objects\n    visible: 0\n")
+        d.write("posts.jsonl", "".join(
+            json.dumps(dict(json.loads(line), image="none.jpg", objects=[
+                {"label": "person", "score": 0.9, "box": [1, 2, 30, 40]}])) + "\n"
+            for line in d.text("posts.jsonl").splitlines()))
+
+        def last_is_grounded():
+            return rows(d / "out.jsonl.run", f"SELECT 1 FROM result WHERE post = 'p{n - 1}' AND stage = 'ground'")
+
+        def answer(text, _):
+            numbers = re.findall(r"^(\d+)\. ", text, re.M)
+            if '"n0"' in text:
+                until = time.monotonic() + 100
+                while not last_is_grounded() and time.monotonic() < until:
+                    time.sleep(0.01)
+                held.append(bool(last_is_grounded()))
+            return json.dumps({"phrases": [{"entity": int(k), "phrase": "thing " + k} for k in numbers]})
+
+        with llm_server.Own(answer) as server:
+            gm.expect_ok(d.predict("out.jsonl", server, in_flight=2))
+        assert held == [True]
+        posts = [json.loads(line) for line in d.text("out.jsonl").splitlines()]
+        assert [p["id"] for p in posts] == [f"p{i}" for i in range(n)]
+        assert all(e["expression"] == f"thing {k + 1}" for p in posts for k, e in enumerate(p["entities"]))
+        assert posts[0]["entities"][0]["regions"] and posts[-1]["entities"][0]["regions"]
+
+
+def test_key_stays_where_it_belongs():
+    """Neither the store, the cache, the output nor any message has the key, also when the server repeats it."""
+    key = "sk-secret-of-this-test"
+    with Job(5) as d, Server(d / "log", "--key", key) as server:
+        def run(name, given, *args):
+            d.env["OPENAI_API_KEY"] = given
+            return d.predict(name, server, "--log-format", "json", *args)
+
+        assert run("a.jsonl", key).code == 0
+        wrong = run("b.jsonl", key + "-wrong", "--model", "other")  # not in the cache
+        assert wrong.code == 1 and "the key is refused" in wrong.err, wrong.err
+        file = d.write("key", key + "\n")
+        os.chmod(file, 0o644)
+        loose = run("c.jsonl", "", "--key-file", file)
+        assert loose.code == 1 and "owner's alone" in loose.err, loose.err
+        os.chmod(file, 0o600)
+        good = run("c.jsonl", "", "--key-file", file)
+        assert good.code == 0 and key not in wrong.err + good.err
+        os.remove(file)
+        for root, _, names in os.walk(d.path):
+            for name in names:
+                with open(os.path.join(root, name), "rb") as f:
+                    assert b"sk-secret" not in f.read(), name
+
+
+def test_progress_as_json():
+    with Job(70) as d, Server(d / "log", "--latency-ms", 700, "--slots", IN_FLIGHT) as server:
+        r = gm.expect_ok(d.predict("a.jsonl", server, "--log-format", "json", "--price", "1,2"))
+        events = [json.loads(line) for line in r.err.splitlines()]
+        progress = [e for e in events if e["module"] == "progress"]
+        assert progress, r.err
+        for e in progress:
+            assert e["total"] == 70 and 0 <= e["posts"] <= 70 and e["in_flight"] <= IN_FLIGHT, e
+            assert all(isinstance(e[k], (int, float)) for k in ("per_s", "eta_s", "tokens", "cost", "retries")), e
+        last = next(e for e in events if e["msg"] == "asked")
+        assert last["answered"] == 70 and last["cost"] > 0, last
 
 
 def test_kill_loses_nothing_that_had_arrived():

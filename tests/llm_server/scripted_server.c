@@ -1,7 +1,7 @@
 /* scripted_server: a chat-completions server for tests and the bench, on 127.0.0.1 only.
  *
  *   scripted_server [--latency-ms N] [--slots N] [--faults PERCENT] [--seed N] [--log FILE]
- *                   [--only FAULT] [--fault-first N] [--key KEY]
+ *                   [--only FAULT] [--fault-first N] [--key KEY] [--requests FILE]
  *
  * Prints its port and serves until standard input ends. One thread, poll(); a request takes one of
  * the slots for the latency, as on a server that computes so many at once.
@@ -10,6 +10,8 @@
  * --faults P: so many of 100 requests get a fault, chosen by seed and the request's number;
  * --only: one kind of them; --fault-first N: the first N requests get it.
  * --log: one line an answer that was sent in full: the answer's text.
+ * --requests: "? LINE" when a request has come, "! LINE" when its right answer was sent in full; LINE
+ * is the first line of its last user message, as JSON has it.
  * GET /health is 200, GET /stats tells {"requests","answers","faults","most_at_once"}. */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -32,9 +34,10 @@ enum { CONNS_MAX = 1024, DRIP_MS = 400, DELAY_MS = 700, TEXT_MAX = 1 << 16 };
 enum { HUGE_BYTES = 9 << 20 };
 
 static const char *const fault_names[] = {
-    "429_after", "429",  "500",       "503",       "hang_up",  "hang_up_mid", "drip",    "bad_json",
-    "huge",      "long_length", "short_length", "redirect", "schema",      "delay", "empty"};
-enum fault { F_429_AFTER, F_429, F_500, F_503, F_HANG_UP, F_HANG_UP_MID, F_DRIP, F_BAD_JSON,
+    "429_after", "429_date", "429",  "500",       "503",       "hang_up",  "hang_up_mid", "drip",
+    "bad_json",  "huge",     "long_length", "short_length", "redirect", "schema",      "delay",
+    "empty"};
+enum fault { F_429_AFTER, F_429_DATE, F_429, F_500, F_503, F_HANG_UP, F_HANG_UP_MID, F_DRIP, F_BAD_JSON,
              F_HUGE, F_LONG_LENGTH, F_SHORT_LENGTH, F_REDIRECT, F_SCHEMA, F_DELAY, F_EMPTY,
              N_FAULTS, F_NONE = -1 };
 
@@ -49,6 +52,7 @@ struct conn {
     double ready_at;
     bool close_after;
     enum fault fault;
+    char line[120];        /* of --requests */
     char answer[TEXT_MAX]; /* JSON-escaped */
 };
 
@@ -59,7 +63,7 @@ static struct {
     size_t fault_first;
     uint64_t seed;
     const char *key;
-    FILE *log;
+    FILE *log, *requests;
 } set = {.latency_s = 0, .slots = 64, .only = -1};
 
 static struct conn conns[CONNS_MAX];
@@ -109,7 +113,28 @@ static enum fault choose_fault(void)
         return F_NONE;
     enum fault f = set.only < 0 ? (enum fault)(mix(r) % N_FAULTS) : (enum fault)set.only;
     /* each Retry-After stops everybody for a second: fewer of them among the mixed faults */
-    return set.only < 0 && f == F_429_AFTER && mix(r + 1) % 5 ? F_429 : f;
+    return set.only < 0 && f <= F_429_DATE && mix(r + 1) % 5 ? F_429 : f;
+}
+
+/* The last message of the body: those before it are examples. */
+static char *last_message(char *body)
+{
+    static const char start[] = "\"role\":\"user\",\"content\":\"";
+    char *last = body;
+    for (char *p = strstr(body, start); p; p = strstr(p + 2, start))
+        last = p + sizeof start - 1;
+    return last;
+}
+
+static void note_request(struct conn *c, char mark)
+{
+    if (!set.requests)
+        return;
+    if (mark == '?') {
+        const char *from = last_message(c->in + c->body_at), *to = strstr(from, "\\n");
+        snprintf(c->line, sizeof c->line, "%.*s", to ? (int)(to - from) : 60, from);
+    }
+    fprintf(set.requests, "%c %s\n", mark, c->line);
 }
 
 /* The scripted answer, as it stands in a JSON string. */
@@ -125,10 +150,7 @@ static void script(struct conn *c)
     }
     size_t n = 0, used = 0;
     used += (size_t)snprintf(c->answer, sizeof c->answer, "{\\\"phrases\\\": [");
-    char *last = body; /* the last message: those before it are examples */
-    for (char *p = strstr(body, "\"role\":\"user\""); p; p = strstr(p + 2, "\"role\":\"user\""))
-        last = p;
-    for (char *p = strstr(last, "\\n"); p; p = strstr(p + 2, "\\n")) {
+    for (char *p = strstr(last_message(body), "\\n"); p; p = strstr(p + 2, "\\n")) {
         char *end;
         long number = strtol(p + 2, &end, 10);
         if (end == p + 2 || *end != '.' || used > TEXT_MAX - 200)
@@ -184,6 +206,17 @@ static void put_huge(struct conn *c)
     free(body);
 }
 
+static void put_retry_date(struct conn *c)
+{
+    char head[120];
+    time_t then = time(NULL) + 2;
+    struct tm tm;
+    gmtime_r(&then, &tm);
+    strftime(head, sizeof head,
+             "HTTP/1.1 429 Too Many Requests\r\nRetry-After: %a, %d %b %Y %H:%M:%S GMT", &tm);
+    put_status(c, head, "slow down");
+}
+
 static void reply_fault(struct conn *c)
 {
     n_faults++;
@@ -193,6 +226,7 @@ static void reply_fault(struct conn *c)
     case F_429_AFTER:
         put_status(c, "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 1", "slow down");
         break;
+    case F_429_DATE: put_retry_date(c); break;
     case F_429: put_status(c, "HTTP/1.1 429 Too Many Requests", "slow down"); break;
     case F_500: put_status(c, "HTTP/1.1 500 Internal Server Error", "broken"); break;
     case F_503: put_status(c, "HTTP/1.1 503 Service Unavailable", "loading"); break;
@@ -254,6 +288,7 @@ static void on_request(struct conn *c)
         return;
     }
     script(c);
+    note_request(c, '?');
     c->fault = choose_fault();
     c->state = QUEUED;
     if (busy < set.slots)
@@ -317,6 +352,7 @@ static void write_some(struct conn *c)
         n_answers++;
         if (set.log)
             fprintf(set.log, "%s\n", c->answer);
+        note_request(c, '!');
     }
     bool close_it = c->close_after;
     int fd = c->fd;
@@ -417,6 +453,8 @@ static void serve(int listener)
         advance(now_s());
         if (set.log)
             fflush(set.log);
+        if (set.requests)
+            fflush(set.requests);
     }
 }
 
@@ -444,6 +482,8 @@ static int read_args(int argc, char **argv)
             set.key = v;
         else if (strcmp(name, "--log") == 0)
             set.log = must(fopen(v, "a"));
+        else if (strcmp(name, "--requests") == 0)
+            set.requests = must(fopen(v, "a"));
         else if (strcmp(name, "--only") == 0) {
             for (int f = 0; f < N_FAULTS; f++)
                 if (strcmp(fault_names[f], v) == 0)
@@ -475,5 +515,7 @@ int main(int argc, char **argv)
     serve(listener);
     if (set.log)
         fclose(set.log);
+    if (set.requests)
+        fclose(set.requests);
     return 0;
 }

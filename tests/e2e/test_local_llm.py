@@ -1,0 +1,131 @@
+"""A GGUF file in place of an endpoint, with llama.cpp's real server (tools/llama-server.py): a small model
+through the stages expand and entail, and pictures to a multimodal model of random weights that is made
+here. The answers are poor or noise; the protocol is real."""
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+
+import gm
+
+sys.path.insert(0, os.path.join(gm.HOME, "tests", "tools"))
+import tiny_gguf  # noqa: E402
+
+LLM = os.path.join(gm.HOME, ".deps", "llm")
+SMOL = os.path.join(LLM, "SmolLM2-135M-Instruct.Q4_1.gguf")
+SERVER = f"{sys.executable} {os.path.join(gm.HOME, 'tools', 'llama-server.py')} -t 1"
+PICTURES = ("baseline.jpg", "cmyk.jpg", "alpha.webp")
+
+
+def need_server():
+    if not os.path.isdir(os.path.join(LLM, "xllamacpp")):
+        raise gm.Skip("no llama.cpp server; `tools/setup.sh llm` gets it (126.7 MB)")
+
+
+def env(d):
+    return {"GMNER_CACHE": d / "cache.sqlite", "OPENAI_API_KEY": "", "OPENAI_BASE_URL": ""}
+
+
+def predict(d, recipe, model, server, *args):
+    return gm.run("predict", d / "posts.jsonl", "-r", d.write("r.yaml", recipe), "-o", d / "out.jsonl", "--endpoint",
+                  model, "--llama-server", server, *args, env=env(d))
+
+
+def posts(d):
+    with open(d / "out.jsonl", encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def counts(r):
+    line = next(x for x in r.err.splitlines() if "answered=" in x)
+    return {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
+
+
+def servers(d):
+    """The processes that serve a model of this folder."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/cmdline", "rb") as f:
+                words = f.read().split(b"\0")
+        except OSError:
+            continue
+        if any(w.endswith(b"llama-server.py") for w in words) and any(d.path.encode() in w for w in words):
+            found.append(int(pid))
+    return found
+
+
+def test_small_model():
+    need_server()
+    recipe = ("name: small\nstages:\n  - stage: expand\n    backend: llm\n    max_tokens: 100\n"
+              "  - stage: entail\n    backend: llm\n    max_tokens: 4\n")
+    with gm.Folder() as d:
+        model = d / "small.gguf"
+        os.symlink(SMOL, model)
+        given = [{"id": str(i), "text": f"{name} plays a concert in Paris", "entities": [
+            {"text": name, "start": 0, "end": len(name), "type": "PER"}]} for i, name in enumerate(("Anna", "Bert"))]
+        d.write("posts.jsonl", "".join(json.dumps(p) + "\n" for p in given))
+        r = gm.expect_ok(predict(d, recipe, model, SERVER, "--in-flight", "2"))
+        n = counts(r)
+        assert n["sent"] >= 2 and n["answered"] + n["failed"] == n["requests"], r.err
+        for p in posts(d):
+            e = p["entities"][0]
+            # an answer that fits, or a note that says why not: nothing else can happen to an entity
+            assert e.get("expression") or e["note"].startswith("expand_rejected:"), e
+            assert "visible" not in e or 0 <= e["visible"] <= 1
+            assert (e["text"], e["type"], e["start"]) == (given[int(p["id"])]["entities"][0]["text"], "PER", 0)
+        assert any(e.get("expression") for p in posts(d) for e in p["entities"]), posts(d)
+        # once more: all from the store; no server is started for it
+        again = gm.expect_ok(predict(d, recipe, model, "no-such-command"))
+        assert "answered=" not in again.err
+        assert not servers(d)
+
+
+def test_pictures():
+    """Each picture goes through the server's image decoder and the projector into the prompt."""
+    need_server()
+    recipe = "name: pictures\nstages:\n  - stage: look\n    backend: llm\n    max_tokens: 24\n"
+    with gm.Folder() as d:
+        tiny_gguf.main(d.path)
+        server = f"{SERVER} --mmproj {d / 'mmproj.gguf'}"
+        d.write("posts.jsonl", "".join(json.dumps({"id": n, "text": "x", "image": os.path.join(
+            gm.HOME, "tests", "golden", "image", n)}) + "\n" for n in PICTURES))
+        r = gm.expect_ok(predict(d, recipe, d / "text.gguf", server, "--in-flight", "2"))
+        n = counts(r)
+        assert n["answered"] == len(PICTURES) and n["reasks"] == n["retries"] == 0, r.err
+        captions = [p["caption"] for p in posts(d)]
+        assert all(re.fullmatch(r"[A-Za-z ]{1,24}", c) for c in captions), captions
+        assert len(set(captions)) == len(PICTURES), captions  # what it says depends on the pixels
+        # without the projector the same server refuses pictures: that ends the run at once
+        os.remove(d / "cache.sqlite")
+        r = predict(d, recipe, d / "text.gguf", SERVER, "--run", d / "second")
+        gm.expect(r, 1, "image input is not supported")
+        assert counts(r)["retries"] == 0, r.err
+        assert not servers(d)
+
+
+def test_server_ends_with_a_killed_run():
+    need_server()
+    with gm.Folder() as d:
+        tiny_gguf.main(d.path)
+        d.write("posts.jsonl", "".join(json.dumps({"id": str(i), "text": "x" * 500, "entities": [
+            {"start": 0, "end": 500, "type": "PER"}]}) + "\n" for i in range(2000)))
+        r = d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
+        p = subprocess.Popen([gm.PROGRAM, "predict", d / "posts.jsonl", "-r", r, "-o", d / "out.jsonl", "--endpoint",
+                              d / "text.gguf", "--llama-server", SERVER, "--in-flight", "2"],
+                             env={**os.environ, **env(d)}, stderr=subprocess.DEVNULL)
+        while p.poll() is None and not servers(d):
+            time.sleep(0.05)
+        assert p.poll() is None
+        time.sleep(0.5)
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        until = time.monotonic() + 60
+        while servers(d) and time.monotonic() < until:
+            time.sleep(0.1)
+    
+
+gm.main(globals())
