@@ -318,7 +318,7 @@ static const struct gm_option options[] = {
      "which stages to run: a recipe of the program or a YAML file"},
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "DIR",
      "a tagger that `gmner train` wrote, in place of the recipe's"},
-    {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16",
+    {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16|int8",
      "arithmetic of the native models and the detector; auto is bf16 where the processor has it "
      "(default: the recipe's, else auto)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",

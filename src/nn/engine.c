@@ -1,6 +1,7 @@
 #include "nn/engine.h"
 
 #include "base/alloc.h"
+#include "nn/kernels/kernels.h"
 
 #include <oneapi/dnnl/dnnl.h>
 
@@ -19,6 +20,7 @@ struct gm_packed {
     dnnl_memory_t memory;
     dnnl_memory_desc_t desc;
     void *data;
+    float *scale; /* int8: one a column */
 };
 
 struct gm_engine {
@@ -29,7 +31,12 @@ struct gm_engine {
     size_t scratch_bytes;
 };
 
-static dnnl_data_type_t dnnl_type(enum gm_dtype t) { return t == GM_BF16 ? dnnl_bf16 : dnnl_f32; }
+static dnnl_data_type_t dnnl_type(enum gm_dtype t)
+{
+    static const dnnl_data_type_t types[] = {
+        [GM_F32] = dnnl_f32, [GM_BF16] = dnnl_bf16, [GM_I8] = dnnl_s8, [GM_I32] = dnnl_s32};
+    return types[t];
+}
 
 static enum gm_status fail(dnnl_status_t s, const char *what, struct gm_error *err)
 {
@@ -92,19 +99,28 @@ void gm_engine_free(struct gm_engine *e)
     gm_free(e);
 }
 
-enum gm_status gm_precision_pick(const char *name, enum gm_dtype *out, struct gm_error *err)
+static bool cpu_has(dnnl_cpu_isa_t isa)
 {
-    int isa = (int)dnnl_get_effective_cpu_isa();
-    bool has_bf16 = (isa & dnnl_cpu_isa_avx512_core_bf16) == dnnl_cpu_isa_avx512_core_bf16;
-    *out = GM_F32;
+    return ((unsigned)dnnl_get_effective_cpu_isa() & (unsigned)isa) == (unsigned)isa;
+}
+
+enum gm_status gm_precision_pick(const char *name, struct gm_precision *out, struct gm_error *err)
+{
+    bool bf16 = cpu_has(dnnl_cpu_isa_avx512_core_bf16);
+    bool int8 = cpu_has(dnnl_cpu_isa_avx2_vnni) || cpu_has(dnnl_cpu_isa_avx512_core_vnni);
+    *out = (struct gm_precision){bf16 ? GM_BF16 : GM_F32, false};
     if (!name || strcmp(name, "auto") == 0)
-        *out = has_bf16 ? GM_BF16 : GM_F32;
-    else if (strcmp(name, "bf16") == 0 && has_bf16)
-        *out = GM_BF16;
-    else if (strcmp(name, "bf16") == 0)
+        return GM_OK;
+    if (strcmp(name, "f32") == 0)
+        out->dtype = GM_F32;
+    else if (strcmp(name, "bf16") == 0 && !bf16)
         return GM_FAIL(err, GM_EARG, "this CPU does not multiply bf16; use --precision f32 or auto");
-    else if (strcmp(name, "f32") != 0)
-        return GM_FAIL(err, GM_EARG, "unknown precision \"%s\": auto, f32 or bf16", name);
+    else if (strcmp(name, "int8") == 0 && !int8)
+        return GM_FAIL(err, GM_EARG, "this CPU has no int8 dot products (VNNI); use --precision auto");
+    else if (strcmp(name, "int8") == 0)
+        out->int8 = true;
+    else if (strcmp(name, "bf16") != 0)
+        return GM_FAIL(err, GM_EARG, "unknown precision \"%s\": auto, f32, bf16 or int8", name);
     return GM_OK;
 }
 
@@ -280,8 +296,8 @@ static enum gm_status packed_new(struct gm_engine *e, struct gm_packed **out, en
     struct gm_packed *p = gm_alloc(1, sizeof *p);
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    struct gm_matmul d = {
-        .m = PACK_ROWS, .k = k, .n = n, .dtype = dtype, .dst_dtype = dtype, .b_layout = GM_B_ROWS};
+    struct gm_matmul d = {.m = PACK_ROWS, .k = k, .n = n, .dtype = dtype, .b_layout = GM_B_ROWS,
+                          .dst_dtype = dtype == GM_I8 ? GM_I32 : dtype};
     GM_TRY(describe(e, &d, NULL, true, &pd, err));
     DNNL_TRY(dnnl_memory_desc_clone(&p->desc, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)));
     p->data = gm_alloc_aligned(dnnl_memory_desc_get_size(p->desc), 1);
@@ -329,6 +345,29 @@ done:
     return st;
 }
 
+enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed, const void *w,
+                            enum gm_dtype dtype, size_t k, size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    int8_t *q = gm_alloc_aligned(n * k, 1);
+    float *scale = gm_alloc_aligned(n, sizeof *scale);
+    if (!q || !scale) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    gm_kernels(dtype)->quantise(n, k, w, q, scale);
+    GM_TRY(gm_pack(e, packed, q, GM_I8, k, n, true, err));
+    gm_free((*packed)->scale);
+    (*packed)->scale = scale;
+    scale = NULL;
+done:
+    gm_free(q);
+    gm_free(scale);
+    return st;
+}
+
+const float *gm_packed_scale(const struct gm_packed *p) { return p->scale; }
+
 void gm_packed_free(struct gm_packed *p)
 {
     if (!p)
@@ -338,5 +377,6 @@ void gm_packed_free(struct gm_packed *p)
     if (p->desc)
         dnnl_memory_desc_destroy(p->desc);
     gm_free(p->data);
+    gm_free(p->scale);
     gm_free(p);
 }

@@ -1,4 +1,4 @@
-/* engine.h - matrix products on oneDNN (engine.c is its only user), for f32 and bf16.
+/* engine.h - matrix products on oneDNN (engine.c is its only user), for f32, bf16 and int8.
  *
  * Primitives are made once for each shape and kept; row counts come in buckets (gm_rows_bucket), so
  * that packed batches of any size meet few shapes. Weights may be packed once into the layout that
@@ -14,9 +14,17 @@ struct gm_engine;
 enum gm_status gm_engine_new(struct gm_engine **out, struct gm_error *err) GM_NODISCARD;
 void gm_engine_free(struct gm_engine *e); /* NULL-safe */
 
-/* gm_precision_pick - the compute type for "auto", "f32" or "bf16" (NULL = auto): auto takes bf16
- * where the CPU multiplies it in hardware. Errors: ARG (unknown name; bf16 where the CPU has none). */
-enum gm_status gm_precision_pick(const char *name, enum gm_dtype *out,
+/* How a model computes: the type of its activations, and whether the products of its linear layers
+ * are in int8 (prediction only). */
+struct gm_precision {
+    enum gm_dtype dtype; /* F32 or BF16 */
+    bool int8;
+};
+
+/* gm_precision_pick - for "auto", "f32", "bf16" or "int8" (NULL = auto): auto takes bf16 where the
+ * CPU multiplies it in hardware, else f32; int8 has auto's activations. Errors: ARG (unknown name;
+ * what the CPU has no instructions for). */
+enum gm_status gm_precision_pick(const char *name, struct gm_precision *out,
                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_rows_bucket - the row count that n rows are padded to: the next multiple of 16 (up to 256),
@@ -32,6 +40,12 @@ struct gm_packed;
 enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const void *w,
                        enum gm_dtype dtype, size_t k, size_t n, bool trans,
                        struct gm_error *err) GM_NODISCARD;
+/* gm_pack_int8 - the same for int8 products from w [n,k] (F32 or BF16): each of the n columns of the
+ * operand has a scale, and w / scale is rounded to -127 .. 127. */
+enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed, const void *w,
+                            enum gm_dtype dtype, size_t k, size_t n, struct gm_error *err) GM_NODISCARD;
+/* gm_packed_scale - the n scales of an int8 operand, borrowed until it is packed again. */
+const float *gm_packed_scale(const struct gm_packed *p);
 void gm_packed_free(struct gm_packed *p); /* NULL-safe; before its engine */
 
 enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
@@ -39,7 +53,7 @@ enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
 /* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst), or the GELU of the first two */
 struct gm_matmul {
     size_t m, k, n;
-    enum gm_dtype dtype;     /* of a and b */
+    enum gm_dtype dtype;     /* of a and b: F32, BF16; or I8 with dst I32, b packed, nothing else */
     enum gm_dtype dst_dtype;
     bool a_trans;            /* a is stored [k,m] */
     enum gm_b_layout b_layout;

@@ -1,7 +1,10 @@
 /* ops_linear.c - linear layers. Forward y = x W' + b; backward dx = dy W, dW = dy' x, db = sum dy. */
 #include "nn/ops_internal.h"
 
-enum { PACK_FROM_ROWS = 64 }; /* fewer rows do not repay packing the weights */
+enum {
+    PACK_FROM_ROWS = 64, /* fewer rows do not repay packing the weights */
+    INT8_ROWS = 256      /* rows whose int32 sums stay in a core's cache until they are scaled */
+};
 
 struct linear {
     struct gm_var *x, *y;
@@ -72,6 +75,54 @@ static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t row
     return st;
 }
 
+/* Rows [from, from + n) of y = x W' + b in int8: to int8, product, and back. */
+static enum gm_status linear_int8_rows(struct gm_graph *g, const struct gm_var *x,
+                                       const struct gm_param *w, const float *bias, bool gelu,
+                                       size_t from, size_t n, struct gm_var *y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t in = x->cols, out = y->cols, chunks = gm_ops_chunks(n);
+    void *q, *scale_, *sum;
+    GM_TRY(gm_graph_alloc(g, &q, n * in, 1, err));
+    GM_TRY(gm_graph_alloc(g, &scale_, n, sizeof(float), err));
+    GM_TRY(gm_graph_alloc(g, &sum, n * out, sizeof(int32_t), err));
+    float *scale = scale_;
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = n * c / chunks, len = n * (c + 1) / chunks - at;
+        g->kn->quantise(len, in, gm_ops_at(g, x->x, (from + at) * in), (int8_t *)q + at * in, scale + at);
+    }
+    struct gm_matmul d = {.m = n, .k = in, .n = out, .dtype = GM_I8, .dst_dtype = GM_I32,
+                          .b_layout = GM_B_PACKED};
+    GM_TRY(gm_matmul_run(g->engine, &d, q, w->packed, NULL, sum, err));
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = n * c / chunks, len = n * (c + 1) / chunks - at;
+        g->kn->dequantise(len, out, (int32_t *)sum + at * out, scale + at, gm_packed_scale(w->packed),
+                          bias, gelu, gm_ops_at(g, y->x, (from + at) * out));
+    }
+done:
+    return st;
+}
+
+static enum gm_status linear_int8(struct gm_graph *g, const struct gm_var *x, struct gm_param *w,
+                                  const float *bias, bool gelu, struct gm_var *y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (w->packed_stale)
+        GM_TRY(gm_pack_int8(g->engine, &w->packed, gm_param_matrix(w, g->dtype), g->dtype,
+                            w->shape[1], w->shape[0], err));
+    w->packed_stale = false;
+    for (size_t from = 0; from < x->rows; from += INT8_ROWS) {
+        size_t n = x->rows - from < INT8_ROWS ? x->rows - from : INT8_ROWS;
+        struct gm_workspace_mark mark = gm_workspace_mark(g->ws);
+        GM_TRY(linear_int8_rows(g, x, w, bias, gelu, from, n, y, err));
+        gm_workspace_rewind(g->ws, mark);
+    }
+done:
+    return st;
+}
+
 static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
                              bool gelu, struct gm_var **y, struct gm_error *err)
 {
@@ -80,6 +131,8 @@ static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight
     void *ctx;
     const void *b;
     GM_TRY(gm_graph_var(g, y, x->rows, w->shape[0], err));
+    if (g->params->int8)
+        return linear_int8(g, x, w, g->params->p[bias].w, gelu, *y, err);
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct linear), err));
     struct linear *l = ctx;
     *l = (struct linear){x, *y, weight, bias};

@@ -53,6 +53,7 @@ struct gm_params {
     size_t n, cap;
     struct gm_arena arena; /* names */
     enum gm_dtype dtype;   /* compute type */
+    bool int8;             /* products of linear layers in int8; set by the owner, not with training */
     bool training;
 };
 

@@ -29,7 +29,7 @@ static void close_look(void *self)
     gm_free(l);
 }
 
-/* Settings: model (a model's name or folder, default "nanodet"), precision (auto, f32, bf16), score
+/* Settings: model (a model's name or folder, default "nanodet"), precision (auto, f32, bf16, int8: as auto), score
  * (objects below it are dropped), iou (how far two boxes of a kind may overlap), caption_score (a
  * caption mentions no object below it). Defaults chosen by eye on the photos of 400 tweets:
  * docs/grounding.md. */
@@ -40,7 +40,7 @@ static enum gm_status open_look(void **self, const struct gm_json *settings, str
     enum gm_status st = GM_OK;
     struct look *l = NULL;
     struct gm_str model = GM_STR("nanodet"), precision = GM_STR("auto");
-    enum gm_dtype dtype;
+    struct gm_precision p;
     const char *path;
     struct gm_detector_opts opts = gm_detector_opts_default();
     double score = (double)opts.score_min, iou = (double)opts.iou_max, caption_score = 0.45;
@@ -50,13 +50,13 @@ static enum gm_status open_look(void **self, const struct gm_json *settings, str
     GM_TRY(gm_settings_check(settings, "look", known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    GM_TRY(gm_precision_pick(precision.p, &dtype, err));
+    GM_TRY(gm_precision_pick(precision.p, &p, err));
     GM_TRY(gm_settings_num(settings, "score", 0.01, 1, &score, err));
     GM_TRY(gm_settings_num(settings, "iou", 0, 1, &iou, err));
     GM_TRY(gm_settings_num(settings, "caption_score", 0, 1, &caption_score, err));
     opts.score_min = (float)score;
     opts.iou_max = (float)iou;
-    opts.bf16 = dtype == GM_BF16;
+    opts.bf16 = p.dtype == GM_BF16;
     if (!(l = gm_alloc(1, sizeof *l))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;

@@ -6,7 +6,7 @@
 
 static void close_tag(void *self) { gm_tagger_free(self); }
 
-/* Settings: model (a model's name or folder, default "ner-default"), precision (auto, f32, bf16). */
+/* Settings: model (a model's name or folder, default "ner-default"), precision (auto, f32, bf16, int8). */
 static enum gm_status open_tag(void **self, const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"model", "precision", NULL};

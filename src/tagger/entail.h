@@ -9,7 +9,7 @@
 struct gm_entail;
 
 struct gm_entail_opts {
-    const char *precision; /* "auto", "f32", "bf16"; NULL = auto */
+    const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = auto */
 };
 
 /* gm_entail_load - open a model directory that `gmner train --task entail` wrote. *out is yours.

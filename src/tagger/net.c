@@ -77,12 +77,15 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
 {
     enum gm_status st = GM_OK;
     const char *path;
-    enum gm_dtype dtype;
+    struct gm_precision precision;
     struct gm_encoder_config config;
     *net = (struct gm_net){0};
     gm_arena_init(&net->arena, 0);
-    GM_TRY(gm_precision_pick(opts->precision, &dtype, err));
-    gm_params_init(&net->params, dtype, opts->training);
+    GM_TRY(gm_precision_pick(opts->precision, &precision, err));
+    if (precision.int8 && opts->training)
+        return GM_FAIL(err, GM_EARG, "--precision int8 is for prediction; train with auto, bf16 or f32");
+    gm_params_init(&net->params, precision.dtype, opts->training);
+    net->params.int8 = precision.int8;
     GM_TRY(find_dir(net, dir, err));
     GM_TRY(read_settings(net, opts->task, err));
     if (net->settings)

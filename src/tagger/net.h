@@ -39,7 +39,7 @@ struct gm_net_tuning {
 
 struct gm_net_opts {
     const char *task;          /* "ner", "entail": what gmner.json must say */
-    const char *precision;     /* auto, f32, bf16; NULL = auto */
+    const char *precision;     /* auto, f32, bf16, int8 (not with training); NULL = auto */
     bool training;
     size_t extra_rows;         /* rows of the extra input embedding; 0 = none */
     const char *extra_name;

@@ -8,7 +8,7 @@
 struct gm_tagger;
 
 struct gm_tagger_opts {
-    const char *precision; /* "auto", "f32", "bf16"; NULL = auto */
+    const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = auto */
 };
 
 /* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.

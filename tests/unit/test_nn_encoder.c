@@ -149,8 +149,8 @@ static void bf16_is_near(void **state)
 {
     (void)state;
     struct fixture f;
-    enum gm_dtype t;
-    if (gm_precision_pick("bf16", &t, NULL) != GM_OK) {
+    struct gm_precision p;
+    if (gm_precision_pick("bf16", &p, NULL) != GM_OK) {
         print_message("skipped: this CPU does not multiply bf16\n");
         skip();
     }
@@ -160,6 +160,23 @@ static void bf16_is_near(void **state)
     float values[26 * 20];
     f.g.kn->to_f32(26 * 20, hidden->x, values);
     assert_close(values, e.data, 26 * 20, 0.06, 0.02, "hidden");
+    close_model(&f);
+}
+
+static void int8_is_near(void **state)
+{
+    (void)state;
+    struct fixture f;
+    struct gm_precision p;
+    if (gm_precision_pick("int8", &p, NULL) != GM_OK) {
+        print_message("skipped: this CPU has no VNNI\n");
+        skip();
+    }
+    open_model(&f, dirs[0], GM_F32);
+    f.params.int8 = true;
+    struct gm_var *hidden = forward(&f, false);
+    struct gm_tensor e = expected(&f, "hidden");
+    assert_close(hidden->x, e.data, 26 * 20, 0.06, 0.02, "hidden");
     close_model(&f);
 }
 
@@ -244,7 +261,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(states_agree),
         cmocka_unit_test(gradients_agree),
-        cmocka_unit_test(bf16_is_near),
+        cmocka_unit_test(bf16_is_near), cmocka_unit_test(int8_is_near),
         cmocka_unit_test(one_type),
         cmocka_unit_test(positions_end),
         cmocka_unit_test(configs),

@@ -99,12 +99,62 @@ static void f32_products(void **state)
 static void bf16_products(void **state)
 {
     (void)state;
-    enum gm_dtype t;
-    if (gm_precision_pick("bf16", &t, NULL) != GM_OK) {
+    struct gm_precision p;
+    if (gm_precision_pick("bf16", &p, NULL) != GM_OK) {
         print_message("skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) does not multiply bf16\n");
         skip();
     }
     all_layouts(GM_BF16);
+}
+
+/* Sums of products of bytes are exact, and the scales are those of the kernel: rounding at most half
+ * a step a weight. */
+static void int8_products(void **state)
+{
+    (void)state;
+    static const size_t shapes[][3] = {{1, 1, 1}, {17, 31, 33}, {48, 64, 9}, {33, 129, 17}, {128, 100, 50}};
+    struct gm_precision p;
+    struct gm_engine *e;
+    struct gm_packed *packed = NULL;
+    struct gm_rng r;
+    static int8_t q[MAX_ELEMENTS];
+    static int32_t sums[MAX_ELEMENTS];
+    if (gm_precision_pick("int8", &p, NULL) != GM_OK) {
+        print_message("skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) has no VNNI\n");
+        skip();
+    }
+    gm_rng_init(&r, 5);
+    ASSERT_OK(gm_engine_new(&e, err));
+    for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
+        size_t m = shapes[s][0], k = shapes[s][1], n = shapes[s][2];
+        struct gm_matmul d = {.m = m, .k = k, .n = n, .dtype = GM_I8, .dst_dtype = GM_I32,
+                              .b_layout = GM_B_PACKED};
+        fill(&b, n * k, GM_F32, &r);
+        for (size_t i = 0; i < m * k; i++)
+            q[i] = (int8_t)((int)gm_rng_below(&r, 255) - 127);
+        gm_packed_free(packed);
+        packed = NULL;
+        ASSERT_OK(gm_pack_int8(e, &packed, b.x, GM_F32, k, n, err));
+        ASSERT_OK(gm_matmul_run(e, &d, q, packed, NULL, sums, err));
+        for (size_t j = 0; j < n; j++) {
+            double most = 0, scale = (double)gm_packed_scale(packed)[j];
+            for (size_t i = 0; i < k; i++)
+                most = fmax(most, fabs(b.v[j * k + i]));
+            check_near(scale, most / 127, 0, 1e-6, "scale", j);
+            for (size_t i = 0; i < m; i++) {
+                double want = 0;
+                for (size_t c = 0; c < k; c++)
+                    want += (double)q[i * k + c] * nearbyint(b.v[j * k + c] / scale);
+                /* A quotient that lies on a half may round either way. */
+                check_near((double)sums[i * n + j], want, 127, 0, "sum", i * n + j);
+                if (k > 1 && (i + j) % 7 == 0)
+                    assert_true(fabs((double)sums[i * n + j] - want) < 0.5);
+            }
+        }
+    }
+    gm_packed_free(packed);
+    gm_engine_free(e);
+    assert_int_equal(gm_alloc_live(), 0);
 }
 
 /* A product made for one packed weight serves another of the same shape, and repacking in place
@@ -215,20 +265,25 @@ static void row_buckets(void **state)
 static void precision_names(void **state)
 {
     (void)state;
-    enum gm_dtype t, bf16, pick;
+    struct gm_precision p;
     struct gm_error err_out = {0};
-    ASSERT_OK(gm_precision_pick("f32", &t, err));
-    assert_int_equal(t, GM_F32);
-    bool has = gm_precision_pick("bf16", &bf16, &err_out) == GM_OK;
+    ASSERT_OK(gm_precision_pick("f32", &p, err));
+    assert_true(p.dtype == GM_F32 && !p.int8);
+    bool has = gm_precision_pick("bf16", &p, &err_out) == GM_OK;
     if (!has)
         check_message(&err_out, "bf16");
-    ASSERT_OK(gm_precision_pick("auto", &pick, err));
-    assert_int_equal(pick, has ? GM_BF16 : GM_F32);
-    ASSERT_OK(gm_precision_pick(NULL, &pick, err));
-    assert_int_equal(pick, has ? GM_BF16 : GM_F32);
-    static const char *const wrong[] = {"", "F32", "bf16 ", "int8"};
+    enum gm_dtype best = has ? GM_BF16 : GM_F32;
+    ASSERT_OK(gm_precision_pick("auto", &p, err));
+    assert_true(p.dtype == best && !p.int8);
+    ASSERT_OK(gm_precision_pick(NULL, &p, err));
+    assert_true(p.dtype == best && !p.int8);
+    if (gm_precision_pick("int8", &p, &err_out) == GM_OK)
+        assert_true(p.dtype == best && p.int8);
+    else
+        check_message(&err_out, "VNNI");
+    static const char *const wrong[] = {"", "F32", "bf16 ", "int4"};
     for (size_t i = 0; i < 4; i++) {
-        assert_int_equal(gm_precision_pick(wrong[i], &t, &err_out), GM_EARG);
+        assert_int_equal(gm_precision_pick(wrong[i], &p, &err_out), GM_EARG);
         check_message(&err_out, "unknown precision");
     }
 }
@@ -294,7 +349,7 @@ static void workspace_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f32_products),     cmocka_unit_test(bf16_products),
+        cmocka_unit_test(f32_products),     cmocka_unit_test(bf16_products), cmocka_unit_test(int8_products),
         cmocka_unit_test(repacking),        cmocka_unit_test(impossible_products),
         cmocka_unit_test(memory_runs_out),  cmocka_unit_test(row_buckets),
         cmocka_unit_test(precision_names),  cmocka_unit_test(workspace_blocks),

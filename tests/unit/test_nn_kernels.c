@@ -311,6 +311,48 @@ static void layernorm(void **state)
 
 static double phi(double x) { return 0.5 * erfc(-x / sqrt(2)); }
 
+static void int8(void **state)
+{
+    (void)state;
+    enum { ROWS = 5 };
+    static int8_t q[MAX_N + 16];
+    static int32_t sums[MAX_N];
+    static float col[160], bias[160];
+    float scale[ROWS];
+    struct gm_rng r;
+    gm_rng_init(&r, 9);
+    for (size_t l = 0; l < N_LENGTHS; l++) {
+        size_t n = lengths[l];
+        fill(&A, ROWS * n, &r, 3);
+        for (size_t j = 0; j < n; j++)
+            put(&A, j, 0); /* a row of zeros stays one */
+        memset(q, 99, sizeof q);
+        kn->quantise(ROWS, n, A.x, q, scale);
+        for (size_t i = 0; i < ROWS * n; i++) {
+            double x = element(&A, i), step = (double)scale[i / n];
+            assert_true(q[i] >= -127);
+            check_near(q[i] * step, x, 0.5001 * step, 0, "quantise", i);
+        }
+        assert_true(q[ROWS * n] == 99 && q[0] == 0 && scale[0] == 0);
+        static double y[MAX_N], gelu_y[MAX_N];
+        for (size_t j = 0; j < n; j++) {
+            col[j] = (float)fabs(gm_rng_normal(&r));
+            bias[j] = (float)gm_rng_normal(&r);
+        }
+        for (size_t i = 0; i < ROWS * n; i++) {
+            sums[i] = (int32_t)gm_rng_below(&r, 4000001) - 2000000;
+            scale[i / n] = 1e-6f * (float)(1 + i / n);
+            y[i] = (double)sums[i] * (double)scale[i / n] * (double)col[i % n] + (double)bias[i % n];
+            gelu_y[i] = y[i] * phi(y[i]);
+        }
+        memset(C.x, 0xA5, sizeof C.x);
+        kn->dequantise(ROWS, n, sums, scale, col, bias, false, C.x);
+        check_block(&C, y, ROWS * n, 1e-5, 1e-6, "dequantise");
+        kn->dequantise(ROWS, n, sums, scale, col, bias, true, C.x);
+        check_block(&C, gelu_y, ROWS * n, 1e-5, 1e-6, "dequantise, gelu");
+    }
+}
+
 static void gelu(void **state)
 {
     (void)state;
@@ -580,7 +622,7 @@ int main(void)
 {
     static const struct { const char *name; CMUnitTestFunction f; } each[] = {
         {"conversions", conversions}, {"nan_stays_nan", nan_stays_nan}, {"dropout_mask", dropout_mask},
-        {"layernorm", layernorm},     {"gelu", gelu},                   {"column_sum", column_sum},
+        {"layernorm", layernorm},     {"int8", int8},                   {"gelu", gelu},                   {"column_sum", column_sum},
         {"sum_squares", sum_squares}, {"attention", attention},         {"adamw", adamw},
     };
     enum { N = sizeof each / sizeof *each, V = sizeof variants / sizeof *variants };

@@ -14,6 +14,8 @@ extern const struct gm_kernels GM_TABLE;
 const struct gm_kernels GM_TABLE = {
     .to_f32 = to_f32,
     .from_f32 = from_f32,
+    .quantise = quantise,
+    .dequantise = dequantise,
     .layernorm = layernorm,
     .layernorm_back = layernorm_back,
     .gelu = gelu,

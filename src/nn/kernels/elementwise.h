@@ -26,6 +26,21 @@ static void from_f32(size_t n, const float *x, void *out)
         store_k((T *)out + i, load_f32_k(x + i, n - i), n - i);
 }
 
+static void quantise(size_t rows, size_t n, const void *x_, int8_t *q, float *scale)
+{
+    const float magic = 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
+    for (size_t r = 0; r < rows; r++, q += n) {
+        const T *x = (const T *)x_ + r * n;
+        vf top = {0};
+        for (size_t i = 0; i < n; i += VL)
+            top = max_f(top, (vf)((vi)load_k(x + i, n - i) & 0x7FFFFFFF));
+        float most = max_of(top), inv = most > 0 ? 127.0f / most : 0;
+        scale[r] = most / 127.0f;
+        for (size_t i = 0; i < n; i += VL)
+            store_bytes_k(q + i, (vi)(load_k(x + i, n - i) * inv + magic), n - i);
+    }
+}
+
 static void layernorm(size_t rows, size_t n, const void *x_, const void *residual_,
                       const float *gamma, const float *beta, float eps,
                       const struct gm_dropout *drop, void *y_, void *xhat_, float *rstd_out)
@@ -126,6 +141,21 @@ static void gelu_back(size_t n, const void *x, const void *d_y, void *d_x)
         vf cdf = normal_cdf(v, &pdf);
         store_k((T *)d_x + i, load_k((const T *)d_y + i, n - i) * (cdf + v * pdf), n - i);
     }
+}
+
+static void dequantise(size_t rows, size_t n, const int32_t *x, const float *row, const float *col,
+                       const float *bias, bool gelu, void *y_)
+{
+    T *y = y_;
+    for (size_t r = 0; r < rows; r++, x += n, y += n)
+        for (size_t i = 0; i < n; i += VL) {
+            vi sum = (vi)load_f32_k((const float *)(const void *)(x + i), n - i);
+            vf v = __builtin_convertvector(sum, vf) * row[r] * load_f32_k(col + i, n - i) +
+                   load_f32_k(bias + i, n - i), pdf;
+            if (gelu)
+                v *= normal_cdf(v, &pdf);
+            store_k(y + i, v, n - i);
+        }
 }
 
 static void dropout(size_t n, const void *x, const struct gm_dropout *drop, void *y, bool add)

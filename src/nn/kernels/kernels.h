@@ -35,6 +35,12 @@ struct gm_kernels {
     void (*to_f32)(size_t n, const void *x, float *out);
     void (*from_f32)(size_t n, const float *x, void *out);
 
+    /* q[i][j] = round(x[i][j] / scale[i]) with scale[i] = max |x[i]| / 127: rows of n as int8. */
+    void (*quantise)(size_t rows, size_t n, const void *x, int8_t *q, float *scale);
+    /* y[i][j] = x[i][j] * row[i] * col[j] + bias[j], or the GELU of that: the end of an int8 product. */
+    void (*dequantise)(size_t rows, size_t n, const int32_t *x, const float *row, const float *col,
+                       const float *bias, bool gelu, void *y);
+
     /* s = dropout(x) + residual; y = (s - mean(s)) * rstd * gamma + beta, by rows of n.
      * residual NULL = none; xhat [rows,n] and rstd [rows] are kept for backward (NULL = not).
      * Source: Ba, Kiros, Hinton 2016. */

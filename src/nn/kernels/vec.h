@@ -15,12 +15,14 @@ typedef float vf __attribute__((vector_size(64), may_alias));
 typedef uint32_t vu __attribute__((vector_size(64), may_alias));
 typedef int32_t vi __attribute__((vector_size(64), may_alias));
 typedef uint16_t vh __attribute__((vector_size(32), may_alias));
+typedef int8_t vb __attribute__((vector_size(16), may_alias));
 #else
 enum { VL = 8 };
 typedef float vf __attribute__((vector_size(32), may_alias));
 typedef uint32_t vu __attribute__((vector_size(32), may_alias));
 typedef int32_t vi __attribute__((vector_size(32), may_alias));
 typedef uint16_t vh __attribute__((vector_size(16), may_alias));
+typedef int8_t vb __attribute__((vector_size(8), may_alias));
 #endif
 
 #define INLINE static inline __attribute__((always_inline))
@@ -78,6 +80,20 @@ INLINE vh narrow(vf x)
     vu is_nan = (vu)(x != x);
     return __builtin_convertvector(((is_nan & (u | 0x400000u)) | (~is_nan & rounded)) >> 16, vh);
 #endif
+}
+
+/* The low bytes of k elements of which VL or fewer are left. */
+INLINE void store_bytes_k(int8_t *p, vi x, size_t k)
+{
+#ifdef __AVX512F__
+    vb bytes = (vb)_mm512_cvtepi32_epi8((__m512i)x);
+#else
+    vb bytes = __builtin_convertvector(x, vb);
+#endif
+    if (k >= VL)
+        memcpy(p, &bytes, VL);
+    else
+        memcpy(p, &bytes, k);
 }
 
 INLINE vf load(const T *p)
