@@ -26,11 +26,25 @@ enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
     return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
 }
 
+/* y (+)= dropout(x) for all of v's elements, over the threads. */
+static void spread_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
+                           const struct gm_dropout *drop, void *y, bool add)
+{
+    size_t chunks = gm_ops_chunks(v->rows);
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = v->rows * c / chunks * v->cols, end = v->rows * (c + 1) / chunks * v->cols;
+        struct gm_dropout d = *drop;
+        d.seed += (uint32_t)at;
+        g->kn->dropout(end - at, gm_ops_at(g, x, at), &d, gm_ops_at(g, y, at), add);
+    }
+}
+
 void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to)
 {
     const struct gm_dropout none = {.scale = 1.0f};
     if (to != v->d)
-        g->kn->dropout(v->rows * v->cols, to, &none, v->d, true);
+        spread_dropout(g, v, to, &none, v->d, true);
     v->has_d = true;
 }
 
@@ -65,28 +79,39 @@ static enum gm_status embed_back(struct gm_graph *g, void *ctx, struct gm_error 
     return st;
 }
 
+/* Rows [from, to) of the sum; `buffer` holds two rows. */
+static void embed_rows(struct gm_graph *g, const struct embed *e, size_t from, size_t to, float *buffer)
+{
+    size_t width = e->y->cols;
+    float *sum = buffer, *row = sum + width;
+    for (size_t i = from; i < to; i++) {
+        memset(sum, 0, width * sizeof *sum);
+        for (size_t k = 0; k < e->n; k++) {
+            gm_param_row(&g->params->p[e->in[k].table], e->in[k].ids ? e->in[k].ids[i] : 0, row);
+            for (size_t j = 0; j < width; j++)
+                sum[j] += row[j];
+        }
+        g->kn->from_f32(width, sum, gm_ops_at(g, e->y->x, i * width));
+    }
+}
+
 enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, size_t n,
                            size_t n_rows, struct gm_var **y, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t width = g->params->p[in[0].table].shape[1], rows = gm_rows_bucket(n_rows);
-    void *ctx, *buffer;
+    size_t chunks = gm_ops_chunks(n_rows);
+    void *ctx, *buffer_;
     GM_TRY(gm_graph_var(g, y, rows, width, err));
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct embed), err));
-    GM_TRY(gm_graph_alloc(g, &buffer, 2 * width, sizeof(float), err));
+    GM_TRY(gm_graph_alloc(g, &buffer_, chunks * 2 * width, sizeof(float), err));
     struct embed *e = ctx;
     *e = (struct embed){.n = n, .n_rows = n_rows, .y = *y};
     memcpy(e->in, in, n * sizeof *in);
-    float *sum = buffer, *row = sum + width;
-    for (size_t i = 0; i < n_rows; i++) {
-        memset(sum, 0, width * sizeof *sum);
-        for (size_t k = 0; k < n; k++) {
-            gm_param_row(&g->params->p[in[k].table], in[k].ids ? in[k].ids[i] : 0, row);
-            for (size_t j = 0; j < width; j++)
-                sum[j] += row[j];
-        }
-        g->kn->from_f32(width, sum, gm_ops_at(g, (*y)->x, i * width));
-    }
+    float *buffer = buffer_;
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++)
+        embed_rows(g, e, n_rows * c / chunks, n_rows * (c + 1) / chunks, buffer + c * 2 * width);
     memset(gm_ops_at(g, (*y)->x, n_rows * width), 0,
            (rows - n_rows) * width * gm_dtype_size(g->dtype));
     st = gm_graph_record(g, embed_back, e, err);
@@ -233,7 +258,7 @@ static enum gm_status dropout_back(struct gm_graph *g, void *ctx, struct gm_erro
     enum gm_status st = gm_graph_grad(g, u->x, err);
     if (st != GM_OK)
         return st;
-    g->kn->dropout(u->x->rows * u->x->cols, u->y->d, &u->drop, u->x->d, u->x->has_d);
+    spread_dropout(g, u->x, u->y->d, &u->drop, u->x->d, u->x->has_d);
     u->x->has_d = true;
     return GM_OK;
 }
@@ -250,7 +275,7 @@ enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, str
     if (st != GM_OK)
         return st;
     u->drop = gm_graph_dropout(g, p);
-    g->kn->dropout(x->rows * x->cols, x->x, &u->drop, u->y->x, false);
+    spread_dropout(g, x, x->x, &u->drop, u->y->x, false);
     *y = u->y;
     return gm_graph_record(g, dropout_back, u, err);
 }
@@ -260,9 +285,27 @@ enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, str
 struct mean_rows {
     struct gm_var *x, *y;
     const uint32_t *begin, *end;
-    size_t n;
-    float *row; /* two rows of f32 */
+    size_t n, chunks;
+    float *buffer; /* two rows of f32 a chunk */
 };
+
+/* Words [from, to): forward. */
+static void mean_rows(const struct gm_graph *g, const struct mean_rows *m, size_t from, size_t to,
+                      float *row)
+{
+    size_t cols = m->x->cols;
+    float *sum = row + cols;
+    for (size_t i = from; i < to; i++) {
+        float share = 1.0f / (float)(m->end[i] - m->begin[i]);
+        memset(sum, 0, cols * sizeof *sum);
+        for (size_t r = m->begin[i]; r < m->end[i]; r++) {
+            g->kn->to_f32(cols, gm_ops_at(g, m->x->x, r * cols), row);
+            for (size_t j = 0; j < cols; j++)
+                sum[j] += row[j] * share;
+        }
+        g->kn->from_f32(cols, sum, gm_ops_at(g, m->y->x, i * cols));
+    }
+}
 
 static enum gm_status mean_rows_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
@@ -274,7 +317,7 @@ static enum gm_status mean_rows_back(struct gm_graph *g, void *ctx, struct gm_er
     if (!m->x->has_d)
         memset(m->x->d, 0, m->x->rows * cols * gm_dtype_size(g->dtype));
     m->x->has_d = true;
-    float *d = m->row, *sum = d + cols;
+    float *d = m->buffer, *sum = d + cols;
     for (size_t i = 0; i < m->n; i++) {
         float share = 1.0f / (float)(m->end[i] - m->begin[i]);
         g->kn->to_f32(cols, gm_ops_at(g, m->y->d, i * cols), d);
@@ -293,24 +336,16 @@ enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint3
                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t cols = x->cols, rows = gm_rows_bucket(n);
-    void *ctx, *row_;
+    size_t cols = x->cols, rows = gm_rows_bucket(n), chunks = gm_ops_chunks(n);
+    void *ctx, *buffer;
     GM_TRY(gm_graph_var(g, y, rows, cols, err));
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct mean_rows), err));
-    GM_TRY(gm_graph_alloc(g, &row_, 2 * cols, sizeof(float), err));
+    GM_TRY(gm_graph_alloc(g, &buffer, chunks * 2 * cols, sizeof(float), err));
     struct mean_rows *m = ctx;
-    *m = (struct mean_rows){x, *y, begin, end, n, row_};
-    float *row = m->row, *sum = row + cols;
-    for (size_t i = 0; i < n; i++) {
-        float share = 1.0f / (float)(end[i] - begin[i]);
-        memset(sum, 0, cols * sizeof *sum);
-        for (size_t r = begin[i]; r < end[i]; r++) {
-            g->kn->to_f32(cols, gm_ops_at(g, x->x, r * cols), row);
-            for (size_t j = 0; j < cols; j++)
-                sum[j] += row[j] * share;
-        }
-        g->kn->from_f32(cols, sum, gm_ops_at(g, (*y)->x, i * cols));
-    }
+    *m = (struct mean_rows){x, *y, begin, end, n, chunks, buffer};
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < m->chunks; c++)
+        mean_rows(g, m, n * c / m->chunks, n * (c + 1) / m->chunks, m->buffer + c * 2 * cols);
     memset(gm_ops_at(g, (*y)->x, n * cols), 0, (rows - n) * cols * gm_dtype_size(g->dtype));
     st = gm_graph_record(g, mean_rows_back, m, err);
 done:
