@@ -2,7 +2,7 @@
  * each product alone, again and again, with its operands at hand. The limit that the whole engine is
  * compared with.
  *
- *   bench_products ROWS HIDDEN INNER bf16|f32|int8 THREADS
+ *   bench_products ROWS HIDDEN INNER bf16|f32 THREADS
  *
  * One JSON line: GFLOP/s of every product (the better of plain and packed weights; median of nine
  * rounds), and of the three sums: "forward", "backward" and "step" (both). */

@@ -4,8 +4,8 @@
 Prints one JSON line. A run reads the file, tokenizes, runs posts of like length in batches,
 decodes with Viterbi and writes one JSON line a post, as gmner does; imports, loading of the model
 and a first run over some posts are not timed. `encoder_posts_per_s` is the encoder's part alone.
-ONNX Runtime runs f32 (its CPU provider has no bf16 kernels for this graph); OpenVINO takes its
-precision as a hint.
+ONNX Runtime runs f32 (its CPU provider has no bf16 kernels for this graph) or dynamic int8; OpenVINO
+takes its precision as a hint.
 """
 import argparse
 import json
@@ -79,6 +79,10 @@ def onnxruntime_backend(model, args):
     with tempfile.TemporaryDirectory() as folder:
         path = os.path.join(folder, "encoder.onnx")
         export_onnx(model, path)
+        if args.precision == "int8":  # activations by batch, weights by output channel
+            from onnxruntime.quantization import quantize_dynamic
+            plain, path = path, os.path.join(folder, "int8.onnx")
+            quantize_dynamic(plain, path, per_channel=True)
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = args.threads
         session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
@@ -107,6 +111,7 @@ def openvino_backend(model, args):
 
 BACKENDS = {"torch": torch_backend, "onnxruntime": onnxruntime_backend,
             "openvino": openvino_backend}
+PRECISIONS = {"torch": ("f32", "bf16"), "onnxruntime": ("f32", "int8"), "openvino": ("f32", "bf16")}
 
 
 def tag(model, encode, encoded, args):
@@ -142,15 +147,15 @@ def main():
     parser.add_argument("--model", required=True, help="Hugging Face directory of the encoder")
     parser.add_argument("--posts", required=True, help="CoNLL file with IMGID lines")
     parser.add_argument("--backend", choices=list(BACKENDS), default="torch")
-    parser.add_argument("--precision", choices=["f32", "bf16"], default="bf16")
+    parser.add_argument("--precision", choices=["f32", "bf16", "int8"], default="bf16")
     parser.add_argument("--batch", type=int, default=32, help="posts a batch")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--limit", type=int, help="only the first posts")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
-    if args.backend == "onnxruntime" and args.precision != "f32":
-        parser.error("--backend onnxruntime needs --precision f32")
+    if args.precision not in PRECISIONS[args.backend]:
+        parser.error(f"--backend {args.backend} takes {' and '.join(PRECISIONS[args.backend])}")
 
     pm.setup(args)
     tokenizer = pm.load_tokenizer(args.model)

@@ -12,6 +12,10 @@ Tasks
              word embeddings as they are; -bf16 and -f32 train them too.
   predict-*  tagging a file, from its reading to the last line written: posts a second, less the
              time to start (of gmner: the start task; the peers take the time themselves).
+  share-*    the limit: GFLOP/s of the linear layers' products in the whole of gmner's training or
+             prediction, beside what oneDNN reaches with products of these shapes alone
+             (bench_products.c). The ratio is the share of that rate.
+  vocabulary a step of training with 250,000 words beside one with the encoder's 30,522.
   start      from the start of the process to the entities of one post: seconds.
   images-*   NanoDet over the pictures of a file of posts, from reading the file to the last line
              written: pictures a second, less the time to start. The peer runs the same model file
@@ -28,9 +32,12 @@ import subprocess
 import sys
 import time
 
+import vocabulary
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, "build", "bench")
 POSTS_A_BATCH = 32
+TOKENS_A_POST = 22.4  # word pieces of Twitter-GMNER's dev posts, [CLS] and [SEP] counted
 TEXT = "RT @ HistoryPixs : Angelina Jolie when she was only 16 years old ."
 
 
@@ -119,7 +126,7 @@ def peer(args, script, *rest):
 
 # -- our side -------------------------------------------------------------------------------------
 
-def our_train(args, precision, frozen=False):
+def our_train(args, precision, frozen=False, encoder=None):
     """tokens_per_s of the second epoch, when caches are warm, as after the peer's first steps."""
     out = os.path.join(WORK, "model")
     config = os.path.join(WORK, "train.yaml")
@@ -127,7 +134,7 @@ def our_train(args, precision, frozen=False):
         f.write(f"epochs: 2\nbatch_posts: {POSTS_A_BATCH}\n"
                 f"freeze_embeddings: {'true' if frozen else 'false'}\n")
     gmner(args, "train", "--task", "ner", "--train", f"{args.train_file}.txt", "--config", config,
-          "--encoder", args.encoder, "-o", out, "--precision", precision)
+          "--encoder", encoder or args.encoder, "-o", out, "--precision", precision)
     with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as f:
         return json.loads(f.read().splitlines()[-1])["tokens_per_s"]
 
@@ -157,6 +164,45 @@ def our_predict(args, precision):
     if n != args.posts_count:
         raise Missing(f"{n} of {args.posts_count} posts came back tagged")
     return n / (seconds - start_s)
+
+
+# -- the limit ------------------------------------------------------------------------------------
+
+def encoder_config(args):
+    with open(f"{args.encoder}/config.json", encoding="utf-8") as f:
+        c = json.load(f)
+    return c["num_hidden_layers"], c["hidden_size"], c["intermediate_size"]
+
+
+def gflop_a_token(args):
+    """Of the linear layers' products, forward; backward costs twice that."""
+    layers, hidden, inner = encoder_config(args)
+    return 2e-9 * layers * (4 * hidden * hidden + 2 * hidden * inner)
+
+
+def our_train_rate(args, precision):
+    return 3 * gflop_a_token(args) * our_train(args, precision)
+
+
+def our_predict_rate(args, precision):
+    return gflop_a_token(args) * TOKENS_A_POST * our_predict(args, precision)
+
+
+def products_rate(part):
+    def measure(args, precision):
+        program = os.path.join(os.path.dirname(args.gmner), "tests", "bench_products")
+        if not os.access(program, os.X_OK):
+            raise Missing(f"no {program}: cmake --build build --target bench_products")
+        _, hidden, inner = encoder_config(args)
+        rows = round(POSTS_A_BATCH * TOKENS_A_POST)
+        out, _ = run([program, str(rows), str(hidden), str(inner), precision, str(args.threads)], args)
+        return json.loads(out)[part]
+    return measure
+
+
+def our_wide_train(args, precision):
+    return our_train(args, precision,
+                     encoder=vocabulary.widen(args.encoder, os.path.join(WORK, "wide"), 250_000))
 
 
 def our_images(args, precision):
@@ -222,6 +268,10 @@ TASKS = [
      {"torch": predict_peer("torch"), "openvino": predict_peer("openvino")}),
     ("predict-f32", "posts/s", "f32", our_predict,
      {"torch": predict_peer("torch"), "onnxruntime": predict_peer("onnxruntime")}),
+    ("predict-int8", "posts/s", "int8", our_predict, {"onnxruntime": predict_peer("onnxruntime")}),
+    ("share-train", "GFLOP/s", "bf16", our_train_rate, {"onednn": products_rate("step")}),
+    ("share-predict", "GFLOP/s", "bf16", our_predict_rate, {"onednn": products_rate("forward")}),
+    ("vocabulary", "tokens/s", "bf16", our_wide_train, {"30,522": our_train}),
     ("start", "s", "f32", our_start, {"torch": torch_start}),
     ("images-bf16", "images/s", "bf16", our_images,
      {"openvino": images_peer("plain"), "tuned": images_peer("tuned")}),

@@ -19,4 +19,5 @@ fi
 if tools/reference_env.sh --bench; then
     set -- --peer-python .deps/venv/bin/python "$@"
 fi
+cmake --build build --target bench_products >/dev/null
 exec python3 bench/run.py "$@"
