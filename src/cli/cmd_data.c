@@ -67,6 +67,33 @@ enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool
     return st;
 }
 
+enum gm_status gm_data_in_each(struct gm_data_in *in,
+                               enum gm_status (*fn)(void *ctx, struct gm_post *post,
+                                                    struct gm_error *err),
+                               void *ctx, size_t *n_bad, struct gm_error *err)
+{
+    for (;;) {
+        struct gm_post post;
+        struct gm_error e;
+        bool has;
+        enum gm_status st = gm_data_in_next(in, &post, &has, &e);
+        if (!has) {
+            if (st != GM_OK && err)
+                *err = e;
+            return st;
+        }
+        if (st != GM_OK) {
+            GM_LOG(GM_LOG_ERROR, "data", "%s", e.msg);
+            ++*n_bad;
+            continue;
+        }
+        st = fn(ctx, &post, err);
+        gm_post_clear(&post);
+        if (st != GM_OK)
+            return st;
+    }
+}
+
 void gm_data_tell(const struct gm_losses *lost, const char *what)
 {
     for (size_t i = 0; i < lost->n; i++)

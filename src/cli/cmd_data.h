@@ -30,6 +30,12 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
 /* gm_data_in_next - as gm_reader_next, with boxes and captions added. */
 enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool *has,
                                struct gm_error *err) GM_NODISCARD;
+/* gm_data_in_each - `fn` for every post that is left, which it borrows; posts that can't be read are
+ * told of and counted in *n_bad. Errors: IO, FORMAT (of the file), those of fn. */
+enum gm_status gm_data_in_each(struct gm_data_in *in,
+                               enum gm_status (*fn)(void *ctx, struct gm_post *post,
+                                                    struct gm_error *err),
+                               void *ctx, size_t *n_bad, struct gm_error *err) GM_NODISCARD;
 void gm_data_in_close(struct gm_data_in *in);
 
 /* gm_data_tell - one warning a kind of loss. */

@@ -20,32 +20,17 @@ static enum gm_status writing(const struct gm_data_opts *o, const char *path,
     return w->format == GM_FORMAT_AUTO ? GM_EARG : GM_OK;
 }
 
-/* Every post from `in` to `w`; posts that can't be read are told of and counted. */
-static enum gm_status copy(struct gm_data_in *in, struct gm_writer *w, size_t *n, size_t *n_bad,
-                           struct gm_error *err)
+struct copying {
+    struct gm_writer *w;
+    size_t n;
+};
+
+static enum gm_status copy(void *ctx, struct gm_post *post, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    for (;;) {
-        struct gm_post post;
-        bool has;
-        struct gm_error e;
-        st = gm_data_in_next(in, &post, &has, &e);
-        if (!has) {
-            if (st != GM_OK && err)
-                *err = e;
-            return st;
-        }
-        if (st != GM_OK) {
-            GM_LOG(GM_LOG_ERROR, "data", "%s", e.msg);
-            ++*n_bad;
-            continue;
-        }
-        st = gm_writer_add(w, &post, err);
-        gm_post_clear(&post);
-        if (st != GM_OK)
-            return st;
-        ++*n;
-    }
+    struct copying *c = ctx;
+    enum gm_status st = gm_writer_add(c->w, post, err);
+    c->n += st == GM_OK;
+    return st;
 }
 
 enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args *args,
@@ -53,29 +38,29 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
 {
     enum gm_status st = GM_OK;
     struct gm_data_in in = {0};
-    struct gm_writer *w = NULL;
+    struct copying c = {0};
     struct gm_writer_opts wo = {0};
     struct gm_losses lost;
-    size_t n = 0, n_bad = 0;
+    size_t n_bad = 0;
     const char *to = args->v[2];
     if (writing(o, to, &wo) != GM_OK)
         return GM_USAGE(err, "data convert: the name %s does not tell a format; say --to (coco, "
                         "labelstudio, ccks, …)", to);
     GM_TRY(gm_data_in_open(&in, args->v[1], o, err));
-    GM_TRY(gm_writer_open(&w, to, &wo, err));
+    GM_TRY(gm_writer_open(&c.w, to, &wo, err));
     if (strcmp(o->to, "auto") == 0)
         GM_LOG(GM_LOG_INFO, "data", "%s: written as %s (--to %s)", to, gm_format_title(wo.format),
                gm_format_name(wo.format));
-    GM_TRY(copy(&in, w, &n, &n_bad, err));
-    lost = *gm_writer_losses(w);
-    st = gm_writer_commit(w, err);
-    w = NULL;
+    GM_TRY(gm_data_in_each(&in, copy, &c, &n_bad, err));
+    lost = *gm_writer_losses(c.w);
+    st = gm_writer_commit(c.w, err);
+    c.w = NULL;
     GM_TRY(st);
     gm_data_tell(&in.lost, "not read");
     gm_data_tell(&lost, "not held by the output");
-    GM_LOG(GM_LOG_INFO, "data", "%zu posts written%s", n, n_bad ? ", some could not be read" : "");
+    GM_LOG(GM_LOG_INFO, "data", "%zu posts written%s", c.n, n_bad ? ", some could not be read" : "");
 done:
-    gm_writer_abort(w);
+    gm_writer_abort(c.w);
     gm_data_in_close(&in);
     if (st == GM_OK && n_bad)
         return GM_EXIT_SOME;

@@ -6,29 +6,9 @@
 #include "data/stats.h"
 #include "report/stats_svg.h"
 
-static enum gm_status count(struct gm_data_in *in, struct gm_stats *s, size_t *n_bad,
-                            struct gm_error *err)
+static enum gm_status count(void *stats, struct gm_post *post, struct gm_error *err)
 {
-    for (;;) {
-        struct gm_post post;
-        struct gm_error e;
-        bool has;
-        enum gm_status st = gm_data_in_next(in, &post, &has, &e);
-        if (!has) {
-            if (st != GM_OK && err)
-                *err = e;
-            return st;
-        }
-        if (st != GM_OK) {
-            GM_LOG(GM_LOG_ERROR, "data", "%s", e.msg);
-            ++*n_bad;
-            continue;
-        }
-        st = gm_stats_add(s, &post, err);
-        gm_post_clear(&post);
-        if (st != GM_OK)
-            return st;
-    }
+    return gm_stats_add(stats, post, err);
 }
 
 enum gm_exit gm_data_stats(const struct gm_data_opts *o, const struct gm_args *args,
@@ -42,7 +22,7 @@ enum gm_exit gm_data_stats(const struct gm_data_opts *o, const struct gm_args *a
     gm_stats_init(&s);
     gm_buf_init(&text, (size_t)64 << 20);
     GM_TRY(gm_data_in_open(&in, args->v[1], o, err));
-    GM_TRY(count(&in, &s, &n_bad, err));
+    GM_TRY(gm_data_in_each(&in, count, &s, &n_bad, err));
     if (o->svg) {
         GM_TRY(gm_stats_svg(&s, gm_reader_path(in.reader), &text, err));
         GM_TRY(gm_file_write(o->svg, gm_buf_str(&text), err));

@@ -7,7 +7,7 @@
  * An entity with several boxes appears once for each of them; bnd null = not in the image. Entities of
  * one name and label are read as one. Both files are read by the same functions. */
 #include "data/document.h"
-#include "data/format.h"
+#include "data/text_out.h"
 
 #include "base/alloc.h"
 
@@ -183,37 +183,17 @@ done:
 }
 
 struct ccks_out {
-    struct gm_out *out;
-    struct gm_losses *lost;
-    struct gm_buf text;
+    struct gm_text_out base;
     bool texts; /* the text file; else the entity file */
     bool begun;
 };
 
-static void out_abort(void *state)
-{
-    struct ccks_out *o = state;
-    if (!o)
-        return;
-    gm_out_abort(o->out);
-    gm_buf_clear(&o->text);
-    gm_free(o);
-}
-
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
 {
-    struct ccks_out *o = gm_alloc(1, sizeof *o);
-    *state = o;
-    if (!o)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    o->lost = to->lost;
-    o->texts = to->opts.format == GM_FORMAT_CCKS_TEXT;
-    gm_buf_init(&o->text, (size_t)1 << 30);
-    enum gm_status st = gm_out_open(&o->out, to->path, err);
-    if (st != GM_OK) {
-        out_abort(o);
-        *state = NULL;
-    }
+    enum gm_status st = gm_text_out_new(state, sizeof(struct ccks_out), to, err);
+    struct ccks_out *o = *state;
+    if (st == GM_OK)
+        o->texts = to->opts.format == GM_FORMAT_CCKS_TEXT;
     return st;
 }
 
@@ -255,16 +235,16 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct ccks_out *o = state;
-    gm_buf_reset(&o->text);
-    GM_TRY(gm_buf_add_c(&o->text, o->begun ? ",\n" : "{\n", err));
-    GM_TRY(gm_json_write_str(p->id, &o->text, err));
-    GM_TRY(gm_buf_add_c(&o->text, o->texts ? ": {\"text\": " : ": ", err));
-    GM_TRY(o->texts ? gm_json_write_str(p->text, &o->text, err) : put_entities(&o->text, p, err));
-    GM_TRY(gm_buf_add_c(&o->text, o->texts ? "}" : "", err));
+    gm_buf_reset(&o->base.text);
+    GM_TRY(gm_buf_add_c(&o->base.text, o->begun ? ",\n" : "{\n", err));
+    GM_TRY(gm_json_write_str(p->id, &o->base.text, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? ": {\"text\": " : ": ", err));
+    GM_TRY(o->texts ? gm_json_write_str(p->text, &o->base.text, err) : put_entities(&o->base.text, p, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? "}" : "", err));
     for (size_t i = 0; i < p->n_entities && o->texts; i++)
-        gm_losses_add(o->lost, "entities", p->id);
+        gm_losses_add(o->base.to.lost, "entities", p->id);
     o->begun = true;
-    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->text), err));
+    GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
 done:
     return st;
 }
@@ -272,18 +252,16 @@ done:
 static enum gm_status commit(void *state, struct gm_error *err)
 {
     struct ccks_out *o = state;
-    enum gm_status st = gm_out_write(o->out, o->begun ? GM_STR("\n}\n") : GM_STR("{}\n"), err);
-    if (st == GM_OK) {
-        st = gm_out_commit(o->out, err);
-        o->out = NULL;
-    }
-    out_abort(o);
+    enum gm_status st = gm_out_write(o->base.out, o->begun ? GM_STR("\n}\n") : GM_STR("{}\n"), err);
+    if (st == GM_OK)
+        return gm_text_out_commit(o, err);
+    gm_text_out_abort(o);
     return st;
 }
 
 #define FUNCTIONS                                                                                  \
     .open = ccks_open, .next = ccks_next, .close = ccks_close, .create = create, .add = add,       \
-    .commit = commit, .abort = out_abort
+    .commit = commit, .abort = gm_text_out_abort
 
 const struct gm_format_row gm_format_ccks_row = {
     .format = GM_FORMAT_CCKS, .name = "ccks", .title = "CCKS-2025 entities",

@@ -1,6 +1,6 @@
 /* conll_write.c - posts as CoNLL: the word, its tag, and for FMNERG its fine tag; knowledge behind
  * <EOS> tagged X. Raw text is cut at white space and where entities begin and end. */
-#include "data/format.h"
+#include "data/text_out.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -11,41 +11,22 @@
 enum { MAX_TYPES = 65535 };
 
 struct conll_out {
-    struct gm_out *out;
-    struct gm_losses *lost;
-    struct gm_buf text;
+    struct gm_text_out base;
     enum gm_tag_scheme scheme;
     bool fine;
     char separator;
 };
 
-static void out_abort(void *state)
-{
-    struct conll_out *o = state;
-    if (!o)
-        return;
-    gm_out_abort(o->out);
-    gm_buf_clear(&o->text);
-    gm_free(o);
-}
-
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
 {
-    struct conll_out *o = gm_alloc(1, sizeof *o);
-    *state = o;
-    if (!o)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    o->lost = to->lost;
+    enum gm_status st = gm_text_out_new(state, sizeof(struct conll_out), to, err);
+    struct conll_out *o = *state;
+    if (st != GM_OK)
+        return st;
     o->scheme = to->opts.scheme == GM_TAGS_BIOES ? GM_TAGS_BIOES : GM_TAGS_BIO;
     o->fine = to->opts.format == GM_FORMAT_FMNERG;
     o->separator = to->opts.spaced ? ' ' : '\t';
-    gm_buf_init(&o->text, (size_t)1 << 30);
-    enum gm_status st = gm_out_open(&o->out, to->path, err);
-    if (st != GM_OK) {
-        out_abort(o);
-        *state = NULL;
-    }
-    return st;
+    return GM_OK;
 }
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
@@ -96,18 +77,18 @@ static enum gm_status segment(struct gm_post *p, struct gm_error *err)
 static enum gm_status put(struct conll_out *o, struct gm_str s, bool no_space, struct gm_str id,
                           struct gm_error *err)
 {
-    size_t from = o->text.n;
+    size_t from = o->base.text.n;
     bool changed = s.n == 0 && o->separator == ' ';
-    enum gm_status st = gm_buf_add_str(&o->text, changed ? GM_STR("_") : s, err);
-    for (size_t i = from; i < o->text.n && st == GM_OK; i++) {
-        char *c = &o->text.p[i];
+    enum gm_status st = gm_buf_add_str(&o->base.text, changed ? GM_STR("_") : s, err);
+    for (size_t i = from; i < o->base.text.n && st == GM_OK; i++) {
+        char *c = &o->base.text.p[i];
         if (*c == ' ' ? no_space || o->separator == ' ' : is_space(*c)) {
             *c = '_';
             changed = true;
         }
     }
     if (changed)
-        gm_losses_add(o->lost, "white space inside words, ids or types (now _)", id);
+        gm_losses_add(o->base.to.lost, "white space inside words, ids or types (now _)", id);
     return st;
 }
 
@@ -115,7 +96,7 @@ static enum gm_status put_tag(struct conll_out *o, struct gm_tag tag, struct gm_
                               struct gm_str id, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(&o->text, err, "%c%c%s", o->separator, tag.prefix,
+    GM_TRY(gm_buf_printf(&o->base.text, err, "%c%c%s", o->separator, tag.prefix,
                          tag.prefix == 'O' ? "" : "-"));
     if (tag.prefix != 'O')
         GM_TRY(put(o, type, true, id, err));
@@ -186,7 +167,7 @@ static enum gm_status put_words(struct conll_out *o, const struct gm_post *p,
                 tag.prefix = 'O';
             GM_TRY(put_tag(o, tag, e ? e->fine_type : GM_STR(""), p->id, err));
         }
-        GM_TRY(gm_buf_add_c(&o->text, "\n", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
     }
 done:
     return st;
@@ -199,15 +180,15 @@ static enum gm_status put_context(struct conll_out *o, const struct gm_post *p,
     struct gm_str rest = gm_str_trim(p->knowledge);
     if (rest.n == 0)
         return GM_OK;
-    GM_TRY(gm_buf_add_c(&o->text, "<EOS>", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, "<EOS>", err));
     for (bool more = true; more; rest = gm_str_trim(rest)) {
-        GM_TRY(o->fine ? gm_buf_printf(&o->text, err, "%cX%cX\n", o->separator, o->separator)
-                       : gm_buf_printf(&o->text, err, "%cX\n", o->separator));
+        GM_TRY(o->fine ? gm_buf_printf(&o->base.text, err, "%cX%cX\n", o->separator, o->separator)
+                       : gm_buf_printf(&o->base.text, err, "%cX\n", o->separator));
         size_t n = 0;
         while (n < rest.n && !is_space(rest.p[n]))
             n++;
         more = n > 0;
-        GM_TRY(gm_buf_add(&o->text, rest.p, n, err));
+        GM_TRY(gm_buf_add(&o->base.text, rest.p, n, err));
         rest = gm_str_sub(rest, n, rest.n);
     }
 done:
@@ -219,36 +200,27 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct conll_out *o = state;
     struct tagged t = {0};
-    gm_buf_reset(&o->text);
+    gm_buf_reset(&o->base.text);
     if (!p->has_tokens) {
-        gm_losses_add(o->lost, "white space of raw texts (now cut into words)", p->id);
+        gm_losses_add(o->base.to.lost, "white space of raw texts (now cut into words)", p->id);
         GM_TRY(segment(p, err));
     }
     GM_TRY(tagged_init(&t, p, o->scheme, err));
     for (size_t i = 0; i < t.n_skipped; i++)
-        gm_losses_add(o->lost, "entities that overlap others, or end inside a word", p->id);
+        gm_losses_add(o->base.to.lost, "entities that overlap others, or end inside a word", p->id);
     if (p->n_tokens == 0 && !p->has_id)
-        gm_losses_add(o->lost, "posts without words and id", p->id);
+        gm_losses_add(o->base.to.lost, "posts without words and id", p->id);
     if (p->has_id) {
-        GM_TRY(gm_buf_add_c(&o->text, "IMGID:", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "IMGID:", err));
         GM_TRY(put(o, p->id, true, p->id, err));
-        GM_TRY(gm_buf_add_c(&o->text, "\n", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
     }
     GM_TRY(put_words(o, p, &t, err));
     GM_TRY(put_context(o, p, err));
-    GM_TRY(gm_buf_add_c(&o->text, "\n", err));
-    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->text), err));
+    GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
+    GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
 done:
     tagged_clear(&t);
-    return st;
-}
-
-static enum gm_status commit(void *state, struct gm_error *err)
-{
-    struct conll_out *o = state;
-    enum gm_status st = gm_out_commit(o->out, err);
-    o->out = NULL;
-    out_abort(o);
     return st;
 }
 
@@ -258,8 +230,8 @@ static enum gm_status commit(void *state, struct gm_error *err)
 
 const struct gm_format_row gm_format_conll_row = {
     .format = GM_FORMAT_CONLL, .name = "conll", .title = "CoNLL", .holds = HOLDS, .create = create,
-    .add = add, .commit = commit, .abort = out_abort};
+    .add = add, .commit = gm_text_out_commit, .abort = gm_text_out_abort};
 const struct gm_format_row gm_format_fmnerg_row = {
     .format = GM_FORMAT_FMNERG, .name = "fmnerg", .title = "CoNLL with coarse and fine tags",
-    .holds = HOLDS | GM_HOLDS_FINE, .create = create, .add = add, .commit = commit,
-    .abort = out_abort};
+    .holds = HOLDS | GM_HOLDS_FINE, .create = create, .add = add, .commit = gm_text_out_commit,
+    .abort = gm_text_out_abort};

@@ -1,7 +1,7 @@
 #include "data/jsonl.h"
 
 #include "base/alloc.h"
-#include "data/format.h"
+#include "data/text_out.h"
 #include "data/image_path.h"
 
 #include <stdio.h>
@@ -44,63 +44,25 @@ enum gm_status gm_jsonl_next(struct gm_feed *feed, const char *base_dir, struct 
     return st;
 }
 
-/* The longest record as JSON: a post of the reader's longest line, with everything found in it. */
-#define RECORD_MAX ((size_t)1 << 30)
-
-struct jsonl_out {
-    struct gm_out *out;
-    struct gm_buf line;
-    const char *dir;
-};
-
-static void out_abort(void *state)
-{
-    struct jsonl_out *o = state;
-    if (!o)
-        return;
-    gm_out_abort(o->out);
-    gm_buf_clear(&o->line);
-    gm_free(o);
-}
-
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
 {
-    struct jsonl_out *o = gm_alloc(1, sizeof *o);
-    *state = o;
-    if (!o)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    o->dir = to->dir;
-    gm_buf_init(&o->line, RECORD_MAX);
-    enum gm_status st = gm_out_open(&o->out, to->path, err);
-    if (st != GM_OK) {
-        out_abort(o);
-        *state = NULL;
-    }
-    return st;
+    return gm_text_out_new(state, sizeof(struct gm_text_out), to, err);
 }
 
 static enum gm_status add(void *state, struct gm_post *post, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct jsonl_out *o = state;
-    gm_buf_reset(&o->line);
-    GM_TRY(gm_post_place_image(post, o->dir, err));
-    GM_TRY(gm_post_to_json(post, &o->line, err));
-    GM_TRY(gm_buf_add_c(&o->line, "\n", err));
-    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->line), err));
+    struct gm_text_out *o = state;
+    gm_buf_reset(&o->text);
+    GM_TRY(gm_post_place_image(post, o->to.dir, err));
+    GM_TRY(gm_post_to_json(post, &o->text, err));
+    GM_TRY(gm_buf_add_c(&o->text, "\n", err));
+    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->text), err));
 done:
-    return st;
-}
-
-static enum gm_status commit(void *state, struct gm_error *err)
-{
-    struct jsonl_out *o = state;
-    enum gm_status st = gm_out_commit(o->out, err);
-    o->out = NULL;
-    out_abort(o);
     return st;
 }
 
 const struct gm_format_row gm_format_jsonl_row = {
     .format = GM_FORMAT_JSONL, .name = "jsonl", .title = "JSON Lines records",
-    .holds = GM_HOLDS_ALL, .create = create, .add = add, .commit = commit, .abort = out_abort};
+    .holds = GM_HOLDS_ALL, .create = create, .add = add, .commit = gm_text_out_commit,
+    .abort = gm_text_out_abort};

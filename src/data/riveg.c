@@ -12,7 +12,7 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "data/feed.h"
-#include "data/format.h"
+#include "data/text_out.h"
 
 #include <math.h>
 #include <string.h>
@@ -273,38 +273,18 @@ done:
 enum shape { GOLD, PREDICTION, ENTAILMENT };
 
 struct riveg_out {
-    struct gm_out *out;
-    struct gm_losses *lost;
-    struct gm_buf line;
+    struct gm_text_out base;
     enum shape shape;
     size_t n_lines;
 };
 
-static void out_abort(void *state)
-{
-    struct riveg_out *o = state;
-    if (!o)
-        return;
-    gm_out_abort(o->out);
-    gm_buf_clear(&o->line);
-    gm_free(o);
-}
-
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
 {
-    struct riveg_out *o = gm_alloc(1, sizeof *o);
-    *state = o;
-    if (!o)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    o->lost = to->lost;
-    o->shape = to->opts.format == GM_FORMAT_RIVEG ? GOLD
-               : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION : ENTAILMENT;
-    gm_buf_init(&o->line, (size_t)1 << 30);
-    enum gm_status st = gm_out_open(&o->out, to->path, err);
-    if (st != GM_OK) {
-        out_abort(o);
-        *state = NULL;
-    }
+    enum gm_status st = gm_text_out_new(state, sizeof(struct riveg_out), to, err);
+    struct riveg_out *o = *state;
+    if (st == GM_OK)
+        o->shape = to->opts.format == GM_FORMAT_RIVEG ? GOLD
+                   : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION : ENTAILMENT;
     return st;
 }
 
@@ -312,16 +292,16 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
 static enum gm_status put(struct riveg_out *o, struct gm_str s, struct gm_str id,
                           struct gm_error *err)
 {
-    size_t from = o->line.n;
+    size_t from = o->base.text.n;
     bool changed = false;
-    enum gm_status st = gm_buf_add_str(&o->line, s, err);
-    for (size_t i = from; i < o->line.n && st == GM_OK; i++)
-        if (o->line.p[i] == '\n' || o->line.p[i] == '\r') {
-            o->line.p[i] = ' ';
+    enum gm_status st = gm_buf_add_str(&o->base.text, s, err);
+    for (size_t i = from; i < o->base.text.n && st == GM_OK; i++)
+        if (o->base.text.p[i] == '\n' || o->base.text.p[i] == '\r') {
+            o->base.text.p[i] = ' ';
             changed = true;
         }
     if (changed)
-        gm_losses_add(o->lost, "line ends inside a field (now spaces)", id);
+        gm_losses_add(o->base.to.lost, "line ends inside a field (now spaces)", id);
     return st;
 }
 
@@ -329,10 +309,10 @@ static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_add_c(&o->line, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
     for (size_t i = 0; i < e->n_regions; i++) {
         const float *b = e->regions[i].box;
-        GM_TRY(gm_buf_printf(&o->line, err, "&[%.9g, %.9g, %.9g, %.9g]", (double)b[0], (double)b[1],
+        GM_TRY(gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", (double)b[0], (double)b[1],
                              (double)b[2], (double)b[3]));
     }
 done:
@@ -345,29 +325,29 @@ static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
     enum gm_status st = GM_OK;
     bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= 0.5);
     if (!in && e->visible > 0 && o->shape != ENTAILMENT)
-        gm_losses_add(o->lost, "entities in the image, but without a box (now flag 0)", p->id);
-    gm_buf_reset(&o->line);
+        gm_losses_add(o->base.to.lost, "entities in the image, but without a box (now flag 0)", p->id);
+    gm_buf_reset(&o->base.text);
     if (o->shape == ENTAILMENT)
-        GM_TRY(gm_buf_add_c(&o->line, "Imageid:", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));
     GM_TRY(put(o, p->id, p->id, err));
-    GM_TRY(gm_buf_add_c(&o->line, ".jpg", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, ".jpg", err));
     if (o->shape == ENTAILMENT)
-        GM_TRY(gm_buf_printf(&o->line, err, "#%zu", o->n_lines));
+        GM_TRY(gm_buf_printf(&o->base.text, err, "#%zu", o->n_lines));
     for (int twice = 0; twice < (o->shape == GOLD ? 1 : 2); twice++) {
-        GM_TRY(gm_buf_add_c(&o->line, "###", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "###", err));
         GM_TRY(put(o, e->text, p->id, err));
-        GM_TRY(gm_buf_add_c(&o->line, "(", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "(", err));
         GM_TRY(put(o, e->type, p->id, err));
-        GM_TRY(gm_buf_add_c(&o->line, ")", err));
+        GM_TRY(gm_buf_add_c(&o->base.text, ")", err));
     }
-    GM_TRY(gm_buf_add_c(&o->line, o->shape == GOLD ? "###" : "-", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, o->shape == GOLD ? "###" : "-", err));
     GM_TRY(put(o, e->expression, p->id, err));
-    GM_TRY(gm_buf_add_c(&o->line, in ? "###1" : "###0", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, in ? "###1" : "###0", err));
     if (o->shape != ENTAILMENT)
         GM_TRY(put_boxes(o, e, err));
-    GM_TRY(gm_buf_add_c(&o->line, "\n", err));
+    GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
     o->n_lines++;
-    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->line), err));
+    GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
 done:
     return st;
 }
@@ -379,24 +359,15 @@ static enum gm_status add(void *state, struct gm_post *post, struct gm_error *er
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(put_entity(o, post, &post->entities[i], err));
     if (post->n_entities == 0)
-        gm_losses_add(o->lost, "posts without entities", post->id);
+        gm_losses_add(o->base.to.lost, "posts without entities", post->id);
 done:
-    return st;
-}
-
-static enum gm_status commit(void *state, struct gm_error *err)
-{
-    struct riveg_out *o = state;
-    enum gm_status st = gm_out_commit(o->out, err);
-    o->out = NULL;
-    out_abort(o);
     return st;
 }
 
 #define HOLDS (GM_HOLDS_TYPE | GM_HOLDS_EXPRESSION | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE)
 #define FUNCTIONS                                                                                  \
     .open = riveg_open, .next = riveg_next, .close = riveg_close, .create = create, .add = add,    \
-    .commit = commit, .abort = out_abort
+    .commit = gm_text_out_commit, .abort = gm_text_out_abort
 
 const struct gm_format_row gm_format_riveg_row = {
     .format = GM_FORMAT_RIVEG, .name = "riveg", .title = "RiVEG text lines",
