@@ -35,8 +35,12 @@ void gm_tensor_to_f32(const struct gm_tensor *t, size_t from, size_t n, float *o
         memcpy(out, (const float *)t->data + from, n * sizeof *out);
     } else {
         const uint16_t *p = (const uint16_t *)t->data + from;
-        for (size_t i = 0; i < n; i++)
-            out[i] = t->dtype == GM_BF16 ? gm_bf16_to_f32(p[i]) : f16_to_f32(p[i]);
+        if (t->dtype == GM_BF16)
+            for (size_t i = 0; i < n; i++)
+                out[i] = gm_bf16_to_f32(p[i]);
+        else
+            for (size_t i = 0; i < n; i++)
+                out[i] = f16_to_f32(p[i]);
     }
 }
 
