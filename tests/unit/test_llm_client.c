@@ -342,6 +342,35 @@ static void requests_per_minute(void **state)
     server_stop(&s);
 }
 
+/* One after the other, so that all before the last are counted as the server counts them. */
+static void tokens_per_minute(void **state)
+{
+    (void)state;
+    struct server_process s;
+    struct gm_llm_box *box;
+    struct gm_llm_stats st;
+    assert_int_equal(server_start(&s, ""), 0);
+    struct gm_llm_opts o = quick();
+    o.in_flight = 1;
+    o.tokens_per_min = 60 * 1000;
+    struct gm_llm *llm = open_at(&s, o);
+    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    double start = gm_clock_s();
+    for (int i = 0; i < 12; i++) {
+        ask(box, "<<0123456789>>", NULL);
+        struct gm_llm_reply r = wait_one(box);
+        assert_int_equal(r.st, GM_OK);
+        gm_llm_reply_clear(&r);
+    }
+    double took = gm_clock_s() - start;
+    gm_llm_stats(llm, &st);
+    assert_true(st.prompt_tokens > 12 * 20);
+    assert_true(took >= (double)(st.prompt_tokens + st.completion_tokens) / 12 * 11 / 1000);
+    gm_llm_box_free(box);
+    gm_llm_free(llm);
+    server_stop(&s);
+}
+
 /* ---- the cache ---- */
 
 struct memory {
@@ -583,6 +612,7 @@ int main(void)
         cmocka_unit_test_teardown(budget_is_not_passed, no_leak),
         cmocka_unit_test_teardown(dry_run_sends_nothing, no_leak),
         cmocka_unit_test_teardown(requests_per_minute, no_leak),
+        cmocka_unit_test_teardown(tokens_per_minute, no_leak),
         cmocka_unit_test_teardown(answers_are_cached_and_failures_are_not, no_leak),
         cmocka_unit_test_teardown(key_is_sent_and_never_shown, no_leak),
         cmocka_unit_test_teardown(drain_finishes_what_is_in_flight, no_leak),
