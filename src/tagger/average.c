@@ -1,0 +1,190 @@
+#include "tagger/average.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "nn/safetensors.h"
+
+#include <stdio.h>
+
+enum { MAX_FILE = 128 << 20 };
+
+static enum gm_status read_in(const char *dir, const char *name, struct gm_buf *b, struct gm_error *err)
+{
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_reset(b);
+    const char *path = gm_path_join(&a, dir, name);
+    enum gm_status st = path ? gm_file_read(path, b, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status write_in(const char *dir, const char *name, const struct gm_buf *b,
+                               struct gm_error *err)
+{
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, dir, name);
+    enum gm_status st = path ? gm_file_write(path, gm_buf_str(b), err)
+                             : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* What must be the same in all: as text, each setting on a line. */
+static enum gm_status kind_of(const char *dir, struct gm_json **settings, struct gm_buf *kind,
+                              struct gm_error *err)
+{
+    static const char *const keys[] = {"format", "task", "scheme", "types", "fine_types", "base"};
+    enum gm_status st = GM_OK;
+    GM_TRY(read_in(dir, "gmner.json", kind, err));
+    GM_TRY(gm_json_parse(settings, gm_buf_str(kind), err));
+    gm_buf_reset(kind);
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        const struct gm_json *j = gm_json_get(*settings, keys[i]);
+        if (j)
+            GM_TRY(gm_json_write(j, false, kind, err));
+        GM_TRY(gm_buf_add_c(kind, "\n", err));
+    }
+done:
+    return st == GM_EFORMAT ? gm_error_prefix(err, "%s/gmner.json", dir) : st;
+}
+
+static enum gm_status same_kind(const char *const *dirs, size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf first, other;
+    struct gm_json *j = NULL;
+    gm_buf_init(&first, MAX_FILE);
+    gm_buf_init(&other, MAX_FILE);
+    GM_TRY(kind_of(dirs[0], &j, &first, err));
+    for (size_t i = 1; i < n; i++) {
+        gm_json_free(j);
+        j = NULL;
+        GM_TRY(kind_of(dirs[i], &j, &other, err));
+        if (!gm_str_eq(gm_buf_str(&first), gm_buf_str(&other))) {
+            st = GM_FAIL(err, GM_EMODEL, "%s and %s: not of one task, with the same types and base model",
+                         dirs[0], dirs[i]);
+            goto done;
+        }
+    }
+done:
+    gm_json_free(j);
+    gm_buf_clear(&first);
+    gm_buf_clear(&other);
+    return st;
+}
+
+/* The mean of tensor `name`, in its own type, in a new block. */
+static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, const char *name,
+                              struct gm_tensor *out, struct gm_error *err)
+{
+    struct gm_tensor t;
+    gm_safetensors_get(files[0], name, out);
+    size_t count = gm_tensor_count(out);
+    float *sum = gm_alloc_aligned(count, sizeof *sum), *one = gm_alloc_aligned(count, sizeof *one);
+    uint16_t *half = (uint16_t *)sum; /* in place: the halves trail what is still to read */
+    enum gm_status st = sum && one ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == out->dtype &&
+                    t.rank == out->rank && memcmp(t.shape, out->shape, t.rank * sizeof *t.shape) == 0 &&
+                    (t.dtype == GM_F32 || t.dtype == GM_BF16);
+        if (!same) {
+            st = GM_FAIL(err, GM_EMODEL, "%s and %s: tensor %s is not the same in shape and type (F32 or "
+                         "BF16)", gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
+            break;
+        }
+        gm_tensor_to_f32(&t, 0, count, one);
+        for (size_t k = 0; k < count; k++)
+            sum[k] = (i ? sum[k] : 0) + one[k] / (float)n;
+    }
+    for (size_t k = 0; k < count && st == GM_OK && out->dtype == GM_BF16; k++) {
+        uint16_t h = gm_bf16_from_f32(sum[k]);
+        memcpy(&half[k], &h, sizeof h);
+    }
+    gm_free(one);
+    out->data = sum;
+    return st;
+}
+
+static enum gm_status average_weights(const char *const *dirs, size_t n, const char *path,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    size_t n_tensors = 0;
+    struct gm_safetensors **files = gm_arena_alloc(&a, n, sizeof *files);
+    struct gm_tensor *tensors = NULL;
+    const char **names;
+    GM_TRY(files ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(gm_safetensors_open_dir(&files[i], dirs[i], err));
+    n_tensors = gm_safetensors_count(files[0]);
+    tensors = gm_arena_alloc(&a, n_tensors, sizeof *tensors);
+    names = gm_arena_alloc(&a, n_tensors, sizeof *names);
+    GM_TRY(tensors && names ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n_tensors; i++) {
+        names[i] = gm_safetensors_name(files[0], i);
+        GM_TRY(mean_of(files, n, names[i], &tensors[i], err));
+    }
+    st = gm_safetensors_write(path, tensors, names, n_tensors, NULL, err);
+done:
+    for (size_t i = 0; tensors && i < n_tensors; i++)
+        gm_free((void *)(uintptr_t)tensors[i].data);
+    for (size_t i = 0; files && i < n; i++)
+        gm_safetensors_free(files[i]);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* gmner.json of the first, without a calibration; "averaged" says of how many. */
+static enum gm_status write_settings(const char *dir, size_t n, const char *out, struct gm_buf *text,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *from = NULL, *to = gm_json_new_object();
+    bool ok = to != NULL;
+    GM_TRY(read_in(dir, "gmner.json", text, err));
+    GM_TRY(gm_json_parse(&from, gm_buf_str(text), err));
+    for (void *it = gm_json_first(from); it && ok; it = gm_json_next(from, it))
+        if (!gm_str_eq_c(gm_json_key(it), "calibration"))
+            ok = gm_json_set(to, gm_json_key(it).p, gm_json_ref(gm_json_value(it)));
+    ok = ok && gm_json_set(to, "averaged", gm_json_new_int((long long)n));
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    gm_buf_reset(text);
+    GM_TRY(gm_json_write(to, true, text, err));
+    GM_TRY(gm_buf_add_c(text, "\n", err));
+    st = write_in(out, "gmner.json", text, err);
+done:
+    gm_json_free(from);
+    gm_json_free(to);
+    return st;
+}
+
+enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *out,
+                                 struct gm_error *err)
+{
+    static const char *const copied[] = {"config.json", "tokenizer.json"};
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_init(&b, MAX_FILE);
+    const char *path = gm_path_join(&a, out, "model.safetensors");
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(same_kind(dirs, n, err));
+    GM_TRY(gm_mkdirs(out, err));
+    for (size_t i = 0; i < 2; i++) {
+        GM_TRY(read_in(dirs[0], copied[i], &b, err));
+        GM_TRY(write_in(out, copied[i], &b, err));
+    }
+    GM_TRY(average_weights(dirs, n, path, err));
+    st = write_settings(dirs[0], n, out, &b, err);
+done:
+    gm_buf_clear(&b);
+    gm_arena_clear(&a);
+    return st;
+}
