@@ -42,14 +42,27 @@ def contents(path):
     return out
 
 
+def wait_for_checkpoints(p, path, n):
+    """Returns when the file has been written n times, or the program has ended."""
+    seen = None
+    while p.poll() is None and n > 0:
+        try:
+            now = os.stat(path).st_ino
+        except FileNotFoundError:
+            now = seen
+        n -= now != seen
+        seen = now
+        time.sleep(0.0005)
+
+
 def kill_and_resume(d, out, rng, args, kills):
-    """Kills so many runs at random moments, then lets one finish. Returns how many were in training."""
+    """Kills so many runs at random moments, counted in checkpoints so that fast machines and slow ones
+    are both caught in the middle, then lets one finish. Returns how many were in training."""
     in_training = 0
     for i in range(kills):
         with subprocess.Popen([gm.PROGRAM, *args, *(["--resume"] if i else [])], stderr=subprocess.DEVNULL) as p:
-            while p.poll() is None and not os.path.exists(os.path.join(d / out, "checkpoint.safetensors")):
-                time.sleep(0.002)
-            time.sleep(rng.uniform(0, 0.25))
+            wait_for_checkpoints(p, os.path.join(d / out, "checkpoint.safetensors"), rng.randint(1, 3))
+            time.sleep(rng.uniform(0, 0.02))
             in_training += p.poll() is None
             p.send_signal(signal.SIGKILL)
     gm.expect_ok(gm.run("train", "--resume", "-o", d / out, "--threads", "1"))  # all else is in config.yaml
