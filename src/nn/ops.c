@@ -26,6 +26,13 @@ enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
     return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
 }
 
+/* The mask of a part of a tensor that begins at element `at`. */
+static struct gm_dropout mask_from(struct gm_dropout d, size_t at)
+{
+    d.seed += (uint32_t)at;
+    return d;
+}
+
 /* y (+)= dropout(x) for all of v's elements, over the threads. */
 static void spread_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
                            const struct gm_dropout *drop, void *y, bool add)
@@ -34,8 +41,7 @@ static void spread_dropout(const struct gm_graph *g, const struct gm_var *v, con
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = v->rows * c / chunks * v->cols, end = v->rows * (c + 1) / chunks * v->cols;
-        struct gm_dropout d = *drop;
-        d.seed += (uint32_t)at;
+        struct gm_dropout d = mask_from(*drop, at);
         g->kn->dropout(end - at, gm_ops_at(g, x, at), &d, gm_ops_at(g, y, at), add);
     }
 }
@@ -146,9 +152,9 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
+        struct gm_dropout drop = mask_from(l->drop, at);
         g->kn->layernorm_back(to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at),
-                              l->rstd + from, gamma->w, &(struct gm_dropout){
-                                  l->drop.seed + (uint32_t)at, l->drop.threshold, l->drop.scale},
+                              l->rstd + from, gamma->w, &drop,
                               gm_ops_at(g, l->x->d, at), l->x->has_d || same,
                               l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
                               l->residual && l->residual->has_d, parts + c * 2 * n,
@@ -186,11 +192,10 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
+        struct gm_dropout drop = mask_from(l->drop, at);
         g->kn->layernorm(to - from, n, gm_ops_at(g, x->x, at),
                          residual ? gm_ops_at(g, residual->x, at) : NULL, gw, bw, (float)eps,
-                         &(struct gm_dropout){l->drop.seed + (uint32_t)at, l->drop.threshold,
-                                              l->drop.scale},
-                         gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
+                         &drop, gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
                          l->rstd ? l->rstd + from : NULL);
     }
     st = gm_graph_record(g, layernorm_back, l, err);
