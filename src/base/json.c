@@ -39,6 +39,20 @@ enum gm_status gm_json_load(struct gm_json **out, const char *path, size_t max_b
     return st;
 }
 
+enum gm_status gm_json_save(const struct gm_json *j, const char *path, size_t max_bytes,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, max_bytes);
+    GM_TRY(gm_json_write(j, true, &b, err));
+    GM_TRY(gm_buf_add_c(&b, "\n", err));
+    st = gm_file_write(path, gm_buf_str(&b), err);
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
 void gm_json_free(struct gm_json *j) { json_decref(in(j)); }
 
 struct gm_json *gm_json_ref(const struct gm_json *j) { return out_of(json_incref(in(j))); }

@@ -34,6 +34,10 @@ enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text,
 /* gm_json_load - the same from a file of at most max_bytes; messages start with the path. */
 enum gm_status gm_json_load(struct gm_json **out, const char *path, size_t max_bytes,
                             struct gm_error *err) GM_NODISCARD;
+/* gm_json_save - write to a file of at most max_bytes, indented and with a line end, whole or not at
+ * all. Errors: IO, NOMEM. */
+enum gm_status gm_json_save(const struct gm_json *j, const char *path, size_t max_bytes,
+                            struct gm_error *err) GM_NODISCARD;
 void gm_json_free(struct gm_json *j); /* NULL-safe */
 /* gm_json_ref - another reference to the same value (not a deep copy); freed on its own. */
 struct gm_json *gm_json_ref(const struct gm_json *j);

@@ -4,66 +4,49 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/json.h"
-#include "nn/safetensors.h"
+#include "tagger/net.h"
 
-#include <stdio.h>
+enum { MAX_SETTINGS = 128 << 20 };
 
-enum { MAX_FILE = 128 << 20 };
-
-static enum gm_status read_in(const char *dir, const char *name, struct gm_buf *b, struct gm_error *err)
+static enum gm_status settings_of(const char *dir, struct gm_json **settings, struct gm_error *err)
 {
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    gm_buf_reset(b);
-    const char *path = gm_path_join(&a, dir, name);
-    enum gm_status st = path ? gm_file_read(path, b, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_arena_clear(&a);
-    return st;
-}
-
-static enum gm_status write_in(const char *dir, const char *name, const struct gm_buf *b,
-                               struct gm_error *err)
-{
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    const char *path = gm_path_join(&a, dir, name);
-    enum gm_status st = path ? gm_file_write(path, gm_buf_str(b), err)
+    const char *path = gm_path_join(&a, dir, "gmner.json");
+    enum gm_status st = path ? gm_json_load(settings, path, MAX_SETTINGS, err)
                              : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_clear(&a);
     return st;
 }
 
 /* What must be the same in all: as text, each setting on a line. */
-static enum gm_status kind_of(const char *dir, struct gm_json **settings, struct gm_buf *kind,
-                              struct gm_error *err)
+static enum gm_status kind_of(const char *dir, struct gm_buf *kind, struct gm_error *err)
 {
     static const char *const keys[] = {"format", "task", "scheme", "types", "fine_types", "base"};
+    struct gm_json *settings = NULL;
     enum gm_status st = GM_OK;
-    GM_TRY(read_in(dir, "gmner.json", kind, err));
-    GM_TRY(gm_json_parse(settings, gm_buf_str(kind), err));
+    GM_TRY(settings_of(dir, &settings, err));
     gm_buf_reset(kind);
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const struct gm_json *j = gm_json_get(*settings, keys[i]);
+        const struct gm_json *j = gm_json_get(settings, keys[i]);
         if (j)
             GM_TRY(gm_json_write(j, false, kind, err));
         GM_TRY(gm_buf_add_c(kind, "\n", err));
     }
 done:
-    return st == GM_EFORMAT ? gm_error_prefix(err, "%s/gmner.json", dir) : st;
+    gm_json_free(settings);
+    return st;
 }
 
 static enum gm_status same_kind(const char *const *dirs, size_t n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf first, other;
-    struct gm_json *j = NULL;
-    gm_buf_init(&first, MAX_FILE);
-    gm_buf_init(&other, MAX_FILE);
-    GM_TRY(kind_of(dirs[0], &j, &first, err));
+    gm_buf_init(&first, MAX_SETTINGS);
+    gm_buf_init(&other, MAX_SETTINGS);
+    GM_TRY(kind_of(dirs[0], &first, err));
     for (size_t i = 1; i < n; i++) {
-        gm_json_free(j);
-        j = NULL;
-        GM_TRY(kind_of(dirs[i], &j, &other, err));
+        GM_TRY(kind_of(dirs[i], &other, err));
         if (!gm_str_eq(gm_buf_str(&first), gm_buf_str(&other))) {
             st = GM_FAIL(err, GM_EMODEL, "%s and %s: not of one task, with the same types and base model",
                          dirs[0], dirs[i]);
@@ -71,7 +54,6 @@ static enum gm_status same_kind(const char *const *dirs, size_t n, struct gm_err
         }
     }
 done:
-    gm_json_free(j);
     gm_buf_clear(&first);
     gm_buf_clear(&other);
     return st;
@@ -141,23 +123,17 @@ done:
 }
 
 /* gmner.json of the first, without a calibration; "averaged" says of how many. */
-static enum gm_status write_settings(const char *dir, size_t n, const char *out, struct gm_buf *text,
-                                     struct gm_error *err)
+static enum gm_status write_settings(const char *dir, size_t n, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *from = NULL, *to = gm_json_new_object();
     bool ok = to != NULL;
-    GM_TRY(read_in(dir, "gmner.json", text, err));
-    GM_TRY(gm_json_parse(&from, gm_buf_str(text), err));
+    GM_TRY(settings_of(dir, &from, err));
     for (void *it = gm_json_first(from); it && ok; it = gm_json_next(from, it))
         if (!gm_str_eq_c(gm_json_key(it), "calibration"))
             ok = gm_json_set(to, gm_json_key(it).p, gm_json_ref(gm_json_value(it)));
     ok = ok && gm_json_set(to, "averaged", gm_json_new_int((long long)n));
-    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    gm_buf_reset(text);
-    GM_TRY(gm_json_write(to, true, text, err));
-    GM_TRY(gm_buf_add_c(text, "\n", err));
-    st = write_in(out, "gmner.json", text, err);
+    st = ok ? gm_json_save(to, path, MAX_SETTINGS, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:
     gm_json_free(from);
     gm_json_free(to);
@@ -167,24 +143,19 @@ done:
 enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *out,
                                  struct gm_error *err)
 {
-    static const char *const copied[] = {"config.json", "tokenizer.json"};
     enum gm_status st = GM_OK;
-    struct gm_buf b;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    gm_buf_init(&b, MAX_FILE);
-    const char *path = gm_path_join(&a, out, "model.safetensors");
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    const char *weights = gm_path_join(&a, out, "model.safetensors");
+    const char *settings = gm_path_join(&a, out, "gmner.json");
+    GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(same_kind(dirs, n, err));
     GM_TRY(gm_mkdirs(out, err));
-    for (size_t i = 0; i < 2; i++) {
-        GM_TRY(read_in(dirs[0], copied[i], &b, err));
-        GM_TRY(write_in(out, copied[i], &b, err));
-    }
-    GM_TRY(average_weights(dirs, n, path, err));
-    st = write_settings(dirs[0], n, out, &b, err);
+    GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
+    GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));
+    GM_TRY(average_weights(dirs, n, weights, err));
+    st = write_settings(dirs[0], n, settings, err);
 done:
-    gm_buf_clear(&b);
     gm_arena_clear(&a);
     return st;
 }

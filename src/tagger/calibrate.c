@@ -126,10 +126,8 @@ static enum gm_status store(const char *dir, const struct gm_calibration *c,
         {"a", c->a}, {"b", c->b}, {"c", c->c}, {"ece_before", r->ece_before}, {"ece", r->ece},
         {"ece_cross", r->ece_cross}};
     struct gm_arena a;
-    struct gm_buf text;
     struct gm_json *settings = NULL, *j = gm_json_new_object();
     gm_arena_init(&a, 0);
-    gm_buf_init(&text, MAX_SETTINGS);
     const char *path = gm_path_join(&a, dir, "gmner.json");
     bool ok = path && j && gm_json_set(j, "entities", gm_json_new_int((long long)r->n));
     for (size_t i = 0; i < sizeof values / sizeof *values && ok; i++)
@@ -138,13 +136,10 @@ static enum gm_status store(const char *dir, const struct gm_calibration *c,
         GM_TRY(gm_json_load(&settings, path, MAX_SETTINGS, err));
     ok = ok && gm_json_set(settings, "calibration", gm_json_ref(j));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_json_write(settings, true, &text, err));
-    GM_TRY(gm_buf_add_c(&text, "\n", err));
-    st = gm_file_write(path, gm_buf_str(&text), err);
+    st = gm_json_save(settings, path, MAX_SETTINGS, err);
 done:
     gm_json_free(settings);
     gm_json_free(j);
-    gm_buf_clear(&text);
     gm_arena_clear(&a);
     return st;
 }

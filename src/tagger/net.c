@@ -221,17 +221,20 @@ void gm_net_clear(struct gm_net *net)
     *net = (struct gm_net){0};
 }
 
-static enum gm_status copy_file(const char *from_dir, const char *to_dir, const char *name,
-                                struct gm_arena *a, struct gm_error *err)
+enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
+                                struct gm_error *err)
 {
     struct gm_buf b;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
     gm_buf_init(&b, MAX_JSON);
-    const char *from = gm_path_join(a, from_dir, name), *to = gm_path_join(a, to_dir, name);
+    const char *from = gm_path_join(&a, from_dir, name), *to = gm_path_join(&a, to_dir, name);
     enum gm_status st = from && to ? gm_file_read(from, &b, err)
                                    : GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK)
         st = gm_file_write(to, gm_buf_str(&b), err);
     gm_buf_clear(&b);
+    gm_arena_clear(&a);
     return st;
 }
 
@@ -259,26 +262,21 @@ enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
-    struct gm_buf text;
     const char *path;
     bool skip = net->params.p[net->enc.word].frozen && net->base_name;
     gm_arena_init(&a, 0);
-    gm_buf_init(&text, MAX_JSON);
     GM_TRY(gm_mkdirs(dir, err));
     if (skip)
         GM_TRY(add_base(net, settings, err));
-    GM_TRY(copy_file(net->dir, dir, "config.json", &a, err));
-    GM_TRY(copy_file(net->dir, dir, "tokenizer.json", &a, err));
+    GM_TRY(gm_net_copy_file(net->dir, dir, "config.json", err));
+    GM_TRY(gm_net_copy_file(net->dir, dir, "tokenizer.json", err));
     path = gm_path_join(&a, dir, "model.safetensors");
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_params_save(&net->params, path, bf16 ? GM_BF16 : GM_F32, skip, NULL, err));
     path = gm_path_join(&a, dir, "gmner.json");
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_json_write(settings, true, &text, err));
-    GM_TRY(gm_buf_add_c(&text, "\n", err));
-    st = gm_file_write(path, gm_buf_str(&text), err);
+    st = gm_json_save(settings, path, MAX_JSON, err);
 done:
-    gm_buf_clear(&text);
     gm_arena_clear(&a);
     return st;
 }

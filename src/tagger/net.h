@@ -59,6 +59,10 @@ enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err) GM_NODISCARD;
 void gm_net_clear(struct gm_net *net);
 
+/* gm_net_copy_file - copy a file of a model directory into another one. Errors: IO, NOMEM. */
+enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
+                                struct gm_error *err) GM_NODISCARD;
+
 /* gm_net_tune - set what is frozen, rates and dropout (between gm_net_open and gm_net_ready).
  * Errors: ARG (more layers to freeze than there are). */
 enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
