@@ -125,7 +125,7 @@ static const struct gm_option options[] = {
      "go on with the run in MODEL that was cut short, with the settings of its config.yaml"},
     {"checkpoint-minutes", 0, GM_OPT_NUM, AT(checkpoint_minutes), "-1", -1, 1e6, "N",
      "time between checkpoints within an epoch, 0: none (default: 10); each epoch ends with one"},
-    {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of all randomness (default: 1)"},
+    {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of order and dropout (default: 1)"},
     {"xml", 0, GM_OPT_STR, AT(xml), NULL, 0, 0, "DIR", "entail: Pascal VOC boxes of the posts' images"},
     {"captions", 0, GM_OPT_STR, AT(captions), NULL, 0, 0, "FILE", "entail: captions of the training posts"},
     {"dev-captions", 0, GM_OPT_STR, AT(dev_captions), NULL, 0, 0, "FILE", "entail: captions of the dev posts"},

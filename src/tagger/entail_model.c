@@ -19,10 +19,10 @@ done:
     return st;
 }
 
-static enum gm_status init_head(struct gm_entail *e, uint64_t seed, struct gm_error *err)
+static enum gm_status init_head(struct gm_entail *e, struct gm_error *err)
 {
     struct gm_rng rng;
-    gm_rng_init(&rng, seed);
+    gm_rng_init(&rng, GM_HEAD_SEED);
     enum gm_status st = gm_params_init_normal(&e->net.params, e->net.enc.extra, 0.02, &rng, err);
     if (st == GM_OK)
         st = gm_params_init_normal(&e->net.params, e->head_w, 0.02, &rng, err);
@@ -30,7 +30,7 @@ static enum gm_status init_head(struct gm_entail *e, uint64_t seed, struct gm_er
 }
 
 enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const char *precision,
-                              const struct gm_net_tuning *tuning, uint64_t seed, struct gm_error *err)
+                              const struct gm_net_tuning *tuning, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_net_opts net = {.task = "entail", .precision = precision, .training = tuning != NULL,
@@ -49,7 +49,7 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     GM_TRY(add_head(e, err));
     GM_TRY(gm_net_bind(&e->net, err));
     if (!e->net.settings)
-        GM_TRY(init_head(e, seed, err));
+        GM_TRY(init_head(e, err));
     if (tuning)
         GM_TRY(gm_net_tune(&e->net, tuning, err));
     GM_TRY(gm_net_ready(&e->net, &net, err));
@@ -63,7 +63,7 @@ done:
 enum gm_status gm_entail_load(struct gm_entail **out, const char *dir,
                               const struct gm_entail_opts *opts, struct gm_error *err)
 {
-    return gm_entail_open(out, dir, opts ? opts->precision : NULL, NULL, 0, err);
+    return gm_entail_open(out, dir, opts ? opts->precision : NULL, NULL, err);
 }
 
 void gm_entail_free(struct gm_entail *e)

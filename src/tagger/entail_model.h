@@ -33,7 +33,7 @@ struct gm_entail_input {
 
 /* gm_entail_open - load; with `tuning` for training, which may start from a plain encoder. */
 enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const char *precision,
-                              const struct gm_net_tuning *tuning, uint64_t seed,
+                              const struct gm_net_tuning *tuning,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
                               const struct gm_json *training, struct gm_error *err) GM_NODISCARD;

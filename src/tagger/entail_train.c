@@ -184,7 +184,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     struct entail_run run = {.o = o};
     gm_arena_init(&run.train.arena, 0);
     gm_arena_init(&run.dev.arena, 0);
-    GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, o->seed, err));
+    GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, err));
     GM_TRY(questions_read(&run, &run.train, o->train, o->captions, err));
     if (o->dev)
         GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));

@@ -91,7 +91,7 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
     }
     return gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
                                                     .tuning = &m->o->net, .labels = &labels,
-                                                    .fine = &fine, .seed = m->o->seed}, err);
+                                                    .fine = &fine}, err);
 }
 
 /* ---- examples ---- */

@@ -160,23 +160,23 @@ done:
     return st;
 }
 
-static enum gm_status init_fine(struct gm_tagger *t, uint64_t seed, struct gm_error *err)
+static enum gm_status init_fine(struct gm_tagger *t, struct gm_error *err)
 {
     struct gm_rng rng;
     if (t->fine.pairs.n == 0)
         return GM_OK;
-    gm_rng_init(&rng, gm_hash64(seed));
+    gm_rng_init(&rng, gm_hash64(GM_HEAD_SEED));
     enum gm_status st = gm_params_init_normal(&t->net.params, t->fine.w, 0.02, &rng, err);
     return st == GM_OK ? gm_params_init_const(&t->net.params, t->fine.b, 0, err) : st;
 }
 
 /* New values for what a plain encoder does not have. */
-static enum gm_status init_head(struct gm_tagger *t, uint64_t seed, struct gm_error *err)
+static enum gm_status init_head(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_params *ps = &t->net.params;
     struct gm_rng rng;
-    gm_rng_init(&rng, seed);
+    gm_rng_init(&rng, GM_HEAD_SEED);
     GM_TRY(gm_params_init_normal(ps, t->net.enc.extra, 0.02, &rng, err));
     GM_TRY(gm_params_init_normal(ps, t->head_w, 0.02, &rng, err));
     GM_TRY(gm_params_init_const(ps, t->head_b, 0, err));
@@ -226,11 +226,11 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
         GM_TRY(add_fine(t, err));
     GM_TRY(gm_net_bind(&t->net, err));
     if (!t->net.settings)
-        GM_TRY(init_head(t, o->seed, err));
+        GM_TRY(init_head(t, err));
     if (t->fine.helper)
         GM_TRY(add_fine(t, err));
     if (t->fine.helper || !t->net.settings)
-        GM_TRY(init_fine(t, o->seed, err));
+        GM_TRY(init_fine(t, err));
     if (o->tuning)
         GM_TRY(gm_net_tune(&t->net, o->tuning, err));
     GM_TRY(gm_net_ready(&t->net, &net, err));

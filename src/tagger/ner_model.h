@@ -44,13 +44,12 @@ bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_label
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
  * settings; set = a new head for a plain encoder directory, or what a trained one must have. The
  * tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
- * training; `seed` initialises a new head. */
+ * training. */
 struct gm_ner_open {
     const char *dir, *precision;
     const struct gm_net_tuning *tuning;
     struct gm_ner_labels *labels;
     struct gm_fine *fine;
-    uint64_t seed;
 };
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                            struct gm_error *err) GM_NODISCARD;

@@ -15,6 +15,10 @@
 #include "nn/encoder.h"
 #include "text/tokenizer.h"
 
+/* New weights are drawn from this and not from a run's seed: only runs that begin alike can be
+ * averaged (Wortsman et al., Model soups, ICML 2022). */
+enum { GM_HEAD_SEED = 1 };
+
 struct gm_net {
     struct gm_arena arena;
     struct gm_json *settings;        /* gmner.json; NULL for a plain encoder directory */

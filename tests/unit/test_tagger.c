@@ -242,7 +242,7 @@ static void entailment_keeps_the_mention(void **state)
     post.n_entities = 1;
     post.caption = GM_STR("a city");
     struct gm_train_opts o = gm_train_opts_entail();
-    if (gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, 1, &err) != GM_OK)
+    if (gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, &err) != GM_OK)
         fail_msg("%s", err.msg);
     assert_int_equal(gm_entail_inputs(e, &post, &tmp, &a, &in, &err), GM_OK);
     assert_int_equal(in->first, AT);
