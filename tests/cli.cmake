@@ -9,6 +9,7 @@ set_property(TEST e2e/embed APPEND PROPERTY ENVIRONMENT "GM_EMBED=$<TARGET_FILE:
 gm_e2e(view)
 gm_e2e(tagging)
 gm_e2e(training)
+gm_e2e(quantise)
 gm_e2e(resume)
 gm_e2e(paper_settings LABELS slow)
 gm_e2e(default LABELS needs-model)

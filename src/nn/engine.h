@@ -40,10 +40,11 @@ struct gm_packed;
 enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const void *w,
                        enum gm_dtype dtype, size_t k, size_t n, bool trans,
                        struct gm_error *err) GM_NODISCARD;
-/* gm_pack_int8 - the same for int8 products from w [n,k] (F32 or BF16): each of the n columns of the
- * operand has a scale, and w / scale is rounded to -127 .. 127. */
-enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed, const void *w,
-                            enum gm_dtype dtype, size_t k, size_t n, struct gm_error *err) GM_NODISCARD;
+/* gm_pack_int8 - the same for int8 products from w [n,k]: I8 with the n scales, or (scale NULL) a
+ * float type, rounded by gm_int8_round. Each of the n columns of the operand has a scale. */
+enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed,
+                            const struct gm_tensor *w, const float *scale,
+                            struct gm_error *err) GM_NODISCARD;
 /* gm_packed_scale - the n scales of an int8 operand, borrowed until it is packed again. */
 const float *gm_packed_scale(const struct gm_packed *p);
 void gm_packed_free(struct gm_packed *p); /* NULL-safe; before its engine */

@@ -55,13 +55,34 @@ done:
     return st;
 }
 
+static enum gm_status pack(struct gm_graph *g, struct gm_param *w, const void *values,
+                           struct gm_error *err)
+{
+    return gm_pack(g->engine, &w->packed, values, g->dtype, w->shape[1], w->shape[0], true, err);
+}
+
+/* Packs a matrix that is stored as int8: its values are there for this moment only. */
+static enum gm_status pack_values(struct gm_graph *g, struct gm_param *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_workspace_mark mark = gm_workspace_mark(g->ws);
+    void *x;
+    GM_TRY(gm_graph_alloc(g, &x, w->n, sizeof(float), err));
+    gm_param_values(w, x);
+    g->kn->from_f32(w->n, x, x); /* in place: what is written trails what is still to read */
+    st = pack(g, w, x, err);
+    gm_workspace_rewind(g->ws, mark);
+done:
+    return st;
+}
+
 /* The weights as right operand: packed when the batch repays it. In training that goes by the batch
  * alone, not by what was packed before: a resumed run has to compute the same. */
 static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
                               struct gm_matmul *d, const void **b, struct gm_error *err)
 {
     const void *plain = gm_param_matrix(w, g->dtype);
-    if (rows < PACK_FROM_ROWS && (g->training || w->packed_stale || !w->packed)) {
+    if (plain && rows < PACK_FROM_ROWS && (g->training || w->packed_stale || !w->packed)) {
         d->b_layout = GM_B_TRANSPOSED;
         *b = plain;
         return GM_OK;
@@ -69,7 +90,7 @@ static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t row
     d->b_layout = GM_B_PACKED;
     enum gm_status st = GM_OK;
     if (w->packed_stale)
-        st = gm_pack(g->engine, &w->packed, plain, g->dtype, w->shape[1], w->shape[0], true, err);
+        st = plain ? pack(g, w, plain, err) : pack_values(g, w, err);
     w->packed_stale = false;
     *b = w->packed;
     return st;
@@ -109,9 +130,10 @@ static enum gm_status linear_int8(struct gm_graph *g, const struct gm_var *x, st
                                   const float *bias, bool gelu, struct gm_var *y, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_tensor view = gm_param_view(w);
+    const float *scale = view.dtype == GM_I8 ? w->scale : NULL;
     if (w->packed_stale)
-        GM_TRY(gm_pack_int8(g->engine, &w->packed, gm_param_matrix(w, g->dtype), g->dtype,
-                            w->shape[1], w->shape[0], err));
+        GM_TRY(gm_pack_int8(g->engine, &w->packed, &view, scale, err));
     w->packed_stale = false;
     for (size_t from = 0; from < x->rows; from += INT8_ROWS) {
         size_t n = x->rows - from < INT8_ROWS ? x->rows - from : INT8_ROWS;

@@ -1,7 +1,9 @@
 #include "nn/params.h"
 
 #include "base/alloc.h"
+#include "nn/int8.h"
 
+#include <float.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,7 +18,7 @@ void gm_params_clear(struct gm_params *ps)
     for (size_t i = 0; i < ps->n; i++) {
         struct gm_param *p = &ps->p[i];
         gm_packed_free(p->packed);
-        void *all[] = {p->w, p->w16, p->g, p->m, p->v, p->slot, p->touched};
+        void *all[] = {p->scale, p->w, p->w16, p->g, p->m, p->v, p->slot, p->touched};
         for (size_t k = 0; k < sizeof all / sizeof *all; k++)
             gm_free(all[k]);
     }
@@ -72,26 +74,42 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
 
 static bool has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
-/* A tensor by its name, by that behind the name of a model that holds the encoder (as checkpoints
- * with a head have it), or by the LayerNorm names of the first BERT checkpoints. */
-static bool find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
+/* Of a model that holds the encoder, as checkpoints with a head have it. */
+static const char *const prefixes[] = {"", "bert.", "roberta."};
+enum { N_PREFIXES = sizeof prefixes / sizeof *prefixes, MAX_NAME = 300 };
+
+/* A tensor by its name, by that behind a prefix, or by the LayerNorm names of the first BERT
+ * checkpoints; `text` is its name in the file. */
+static bool find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out,
+                 char text[MAX_NAME])
 {
-    static const char *const prefixes[] = {"", "bert.", "roberta."};
     static const char *const norms[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
                                            {"LayerNorm.bias", "LayerNorm.beta"}};
-    char text[300];
-    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
-        snprintf(text, sizeof text, "%s%s", prefixes[i], name);
+    for (size_t i = 0; i < N_PREFIXES; i++) {
+        snprintf(text, MAX_NAME, "%s%s", prefixes[i], name);
         if (gm_safetensors_get(f, text, out))
             return true;
         for (size_t k = 0; k < 2; k++)
             if (gm_str_ends(gm_str(name), gm_str(norms[k][0]))) {
                 int n = (int)(strlen(name) - strlen(norms[k][0]));
-                snprintf(text, sizeof text, "%s%.*s%s", prefixes[i], n, name, norms[k][1]);
+                snprintf(text, MAX_NAME, "%s%.*s%s", prefixes[i], n, name, norms[k][1]);
                 if (gm_safetensors_get(f, text, out))
                     return true;
             }
     }
+    return false;
+}
+
+bool gm_params_is_matrix(const struct gm_params *ps, const char *name)
+{
+    char text[MAX_NAME];
+    for (size_t i = 0; i < ps->n; i++)
+        for (size_t k = 0; k < ps->p[i].n_parts; k++)
+            for (size_t x = 0; x < N_PREFIXES; x++) {
+                snprintf(text, sizeof text, "%s%s", prefixes[x], ps->p[i].names[k]);
+                if (strcmp(text, name) == 0)
+                    return ps->p[i].kind == GM_MATRIX;
+            }
     return false;
 }
 
@@ -106,10 +124,46 @@ static enum gm_status check_part(const struct gm_param *p, const struct gm_tenso
                        "settings ask for [%zu,%zu] (rank %u)",
                        path, name, t->shape[0], t->rank > 1 ? t->shape[1] : 1, t->rank, rows,
                        p->shape[1], p->rank);
-    if (t->dtype != GM_F32 && t->dtype != GM_BF16 && t->dtype != GM_F16)
+    if (t->dtype != GM_F32 && t->dtype != GM_BF16 && t->dtype != GM_F16 &&
+        !(t->dtype == GM_I8 && p->kind == GM_MATRIX))
         return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)", path,
                        name);
     return GM_OK;
+}
+
+/* The scales of part k, whose int8 tensor is `name` in the file. */
+static enum gm_status read_scale(struct gm_param *p, size_t k, const struct gm_safetensors *f,
+                                 const char *name, struct gm_error *err)
+{
+    struct gm_tensor t;
+    char text[MAX_NAME + sizeof GM_INT8_SCALE];
+    const char *path = gm_safetensors_path(f);
+    size_t rows = p->shape[0] / p->n_parts;
+    snprintf(text, sizeof text, "%s" GM_INT8_SCALE, name);
+    if (!gm_safetensors_get(f, text, &t))
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing, the scales of the int8 tensor %s",
+                       path, text, name);
+    if (t.dtype != GM_F32 || t.rank != 1 || t.shape[0] != rows)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: tensor %s must be F32 with shape [%zu], a scale for each row of %s",
+                       path, text, rows, name);
+    if (!p->scale && !(p->scale = gm_alloc_aligned(p->shape[0], sizeof *p->scale)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    memcpy(p->scale + k * rows, t.data, rows * sizeof *p->scale);
+    for (size_t i = 0; i < rows; i++)
+        if (!(p->scale[k * rows + i] >= 0 && p->scale[k * rows + i] <= FLT_MAX))
+            return GM_FAIL(err, GM_EMODEL,
+                           "%s: tensor %s: element %zu, %g, is no scale (finite, 0 or more)", path,
+                           text, i, (double)p->scale[k * rows + i]);
+    return GM_OK;
+}
+
+static void part_values(const struct gm_tensor *t, const float *scale, float *out)
+{
+    if (t->dtype == GM_I8)
+        gm_int8_values(t, scale, out);
+    else
+        gm_tensor_to_f32(t, 0, gm_tensor_count(t), out);
 }
 
 enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
@@ -118,13 +172,16 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
     struct gm_tensor parts[GM_PARAM_PARTS];
     const char *path = gm_safetensors_path(f);
     bool adjacent = true;
-    size_t n = p->n / p->n_parts;
+    size_t n = p->n / p->n_parts, rows = p->shape[0] / p->n_parts;
+    char name[MAX_NAME];
     for (size_t k = 0; k < p->n_parts; k++) {
-        if (!find(f, p->names[k], &parts[k])) {
+        if (!find(f, p->names[k], &parts[k], name)) {
             p->missing = p->names[k];
             return GM_OK;
         }
         enum gm_status st = check_part(p, &parts[k], p->names[k], path, err);
+        if (st == GM_OK && parts[k].dtype == GM_I8)
+            st = read_scale(p, k, f, name, err);
         if (st != GM_OK)
             return st;
         adjacent = adjacent && parts[k].dtype == parts[0].dtype &&
@@ -139,7 +196,7 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
     if (!p->w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t k = 0; k < p->n_parts; k++)
-        gm_tensor_to_f32(&parts[k], 0, n, p->w + k * n);
+        part_values(&parts[k], p->scale ? p->scale + k * rows : NULL, p->w + k * n);
     return GM_OK;
 }
 
@@ -169,7 +226,7 @@ static enum gm_status own_f32(struct gm_param *p, struct gm_error *err)
     if (!p->w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
     if (p->stored.data)
-        gm_tensor_to_f32(&p->stored, 0, p->n, p->w);
+        part_values(&p->stored, p->scale, p->w);
     p->stored.data = NULL;
     return GM_OK;
 }
@@ -217,6 +274,13 @@ void gm_param_changed(struct gm_param *p)
     p->packed_stale = true;
 }
 
+/* Whether a matrix can stay as it is stored. */
+static bool is_usable(const struct gm_params *ps, const struct gm_param *p)
+{
+    return p->stored.dtype == ps->dtype ||
+           (!ps->training && (ps->int8 || p->stored.dtype == GM_I8));
+}
+
 enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
 {
     const char *missing = gm_params_missing(ps);
@@ -227,10 +291,10 @@ enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
         enum gm_status st = GM_OK;
         if (ps->training && !p->frozen)
             st = ready_for_training(p, err);
-        else if (p->kind == GM_VECTOR || (p->kind == GM_MATRIX && p->stored.data &&
-                                          p->stored.dtype != ps->dtype))
+        else if (p->kind == GM_VECTOR ||
+                 (p->kind == GM_MATRIX && p->stored.data && !is_usable(ps, p)))
             st = own_f32(p, err);
-        if (st == GM_OK && p->kind == GM_MATRIX && p->w && ps->dtype == GM_BF16) {
+        if (st == GM_OK && p->kind == GM_MATRIX && p->w && ps->dtype == GM_BF16 && !ps->int8) {
             p->w16 = gm_alloc_aligned(p->n, sizeof *p->w16);
             if (!p->w16)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
@@ -246,10 +310,19 @@ enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
     return GM_OK;
 }
 
+struct gm_tensor gm_param_view(const struct gm_param *p)
+{
+    if (p->stored.data)
+        return p->stored;
+    return (struct gm_tensor){.dtype = p->w ? GM_F32 : GM_BF16, .rank = p->rank,
+                              .shape = {p->shape[0], p->shape[1]},
+                              .data = p->w ? (const void *)p->w : p->w16};
+}
+
 const void *gm_param_matrix(const struct gm_param *p, enum gm_dtype dtype)
 {
     if (p->stored.data)
-        return p->stored.data;
+        return p->stored.dtype == dtype ? p->stored.data : NULL;
     return dtype == GM_BF16 ? (const void *)p->w16 : p->w;
 }
 
@@ -288,13 +361,8 @@ float *gm_param_touch(struct gm_param *p, size_t row)
 
 void gm_param_values(const struct gm_param *p, float *out)
 {
-    if (p->w)
-        memcpy(out, p->w, p->n * sizeof *out);
-    else if (p->stored.data)
-        gm_tensor_to_f32(&p->stored, 0, p->n, out);
-    else
-        for (size_t i = 0; i < p->n; i++)
-            out[i] = gm_bf16_to_f32(p->w16[i]);
+    struct gm_tensor t = gm_param_view(p);
+    part_values(&t, p->scale, out);
 }
 
 void gm_param_set(struct gm_param *p, const float *values)

@@ -34,6 +34,7 @@ struct gm_param {
     /* Its values. */
     const char *missing;     /* the tensor that the last file lacked */
     struct gm_tensor stored; /* mapped file content; data NULL = none (new, or being trained) */
+    float *scale;            /* [shape[0]] of a matrix stored as int8 (int8.h), owned; else NULL */
     float *w;                /* f32 values, owned; NULL for stored matrices and embeddings */
     uint16_t *w16;           /* bf16 copy of a matrix for products, owned */
     struct gm_packed *packed;/* the same in oneDNN's layout; made when first worth it */
@@ -71,13 +72,16 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
- * may carry the prefix "bert." there). The file must outlive the parameters. Errors: MODEL (a shape
- * or type that is not what the model needs, naming file and tensor). */
+ * may carry the prefix "bert." there). The file must outlive the parameters. Matrices may be int8
+ * (int8.h). Errors: NOMEM, MODEL (a shape or type that is not what the model needs, missing or
+ * senseless scales, naming file and tensor). */
 enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
                               struct gm_error *err) GM_NODISCARD;
 /* gm_param_bind - the same for one parameter, values or not. */
 enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_params_is_matrix - whether tensor `name` of a file is a matrix of the table, or part of one. */
+bool gm_params_is_matrix(const struct gm_params *ps, const char *name);
 /* gm_params_missing - name of the first parameter that still has no values; NULL = complete. */
 const char *gm_params_missing(const struct gm_params *ps);
 
@@ -88,10 +92,15 @@ enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float va
                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_ready - after binding: copy what must be f32 or bf16, and allocate what training needs.
+ * For prediction a matrix stays mapped where its product packs what is stored: int8, or any type
+ * for int8 products.
  * Errors: NOMEM, MODEL (something is missing, named). */
 enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err) GM_NODISCARD;
 
-/* gm_param_matrix - a matrix in the compute type, row-major [out,in]; borrowed. */
+/* gm_param_view - the values where they lie; of a matrix in I8 they are those times p->scale. */
+struct gm_tensor gm_param_view(const struct gm_param *p);
+/* gm_param_matrix - a matrix in the compute type, row-major [out,in]; borrowed. NULL: it is stored
+ * in another type and only to be packed. */
 const void *gm_param_matrix(const struct gm_param *p, enum gm_dtype dtype);
 /* gm_param_row - row of an embedding as f32 into out[width]. */
 void gm_param_row(const struct gm_param *p, size_t row, float *out);

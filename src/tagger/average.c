@@ -65,17 +65,22 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
 {
     struct gm_tensor t;
     gm_safetensors_get(files[0], name, out);
+    out->data = NULL;
+    if (out->dtype != GM_F32 && out->dtype != GM_BF16)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: tensor %s is neither F32 nor BF16; average first, then quantise",
+                       gm_safetensors_path(files[0]), name);
     size_t count = gm_tensor_count(out);
     float *sum = gm_alloc_aligned(count, sizeof *sum), *one = gm_alloc_aligned(count, sizeof *one);
     uint16_t *half = (uint16_t *)sum; /* in place: the halves trail what is still to read */
     enum gm_status st = sum && one ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == out->dtype &&
-                    t.rank == out->rank && memcmp(t.shape, out->shape, t.rank * sizeof *t.shape) == 0 &&
-                    (t.dtype == GM_F32 || t.dtype == GM_BF16);
+                    t.rank == out->rank &&
+                    memcmp(t.shape, out->shape, t.rank * sizeof *t.shape) == 0;
         if (!same) {
-            st = GM_FAIL(err, GM_EMODEL, "%s and %s: tensor %s is not the same in shape and type (F32 or "
-                         "BF16)", gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
+            st = GM_FAIL(err, GM_EMODEL, "%s and %s: tensor %s is not the same in shape and type",
+                         gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
             break;
         }
         gm_tensor_to_f32(&t, 0, count, one);

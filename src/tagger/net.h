@@ -5,7 +5,7 @@
  *   gmner.json         task, labels, settings, and where missing tensors come from
  *   config.json        the encoder's shape (as Hugging Face writes it)
  *   tokenizer.json
- *   model.safetensors  weights (transformers' names for the encoder)
+ *   model.safetensors  weights (transformers' names for the encoder), some perhaps int8 (nn/int8.h)
  * Word embeddings that were frozen in training are not written again: "base" in gmner.json names the
  * packaged model they come from, with a fingerprint of its rows, and they are mapped from there. */
 #ifndef GM_TAGGER_NET_H

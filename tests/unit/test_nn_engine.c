@@ -1,6 +1,7 @@
 /* Matrix products against plain loops: odd shapes, all layouts, both types; repacking, buckets,
  * precision names, failures. Also the workspace that activations live in. */
 #include "nn/engine.h"
+#include "nn/int8.h"
 
 #include "nn_check.h"
 
@@ -118,7 +119,9 @@ static void int8_products(void **state)
     struct gm_packed *packed = NULL;
     struct gm_rng r;
     static int8_t q[MAX_ELEMENTS];
-    static int32_t sums[MAX_ELEMENTS];
+    static int32_t sums[MAX_ELEMENTS], again[MAX_ELEMENTS];
+    static int8_t w8[MAX_ELEMENTS];
+    static float w8_scale[MAX_ELEMENTS];
     if (gm_precision_pick("int8", &p, NULL) != GM_OK) {
         print_message("skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) has no VNNI\n");
         skip();
@@ -130,12 +133,20 @@ static void int8_products(void **state)
         struct gm_matmul d = {.m = m, .k = k, .n = n, .dtype = GM_I8, .dst_dtype = GM_I32,
                               .b_layout = GM_B_PACKED};
         fill(&b, n * k, GM_F32, &r);
+        struct gm_tensor w = {GM_F32, 2, {n, k}, b.x};
         for (size_t i = 0; i < m * k; i++)
             q[i] = (int8_t)((int)gm_rng_below(&r, 255) - 127);
         gm_packed_free(packed);
         packed = NULL;
-        ASSERT_OK(gm_pack_int8(e, &packed, b.x, GM_F32, k, n, err));
+        ASSERT_OK(gm_pack_int8(e, &packed, &w, NULL, err));
         ASSERT_OK(gm_matmul_run(e, &d, q, packed, NULL, sums, err));
+        /* Rounded before, the operand is the same. */
+        ASSERT_OK(gm_int8_round(&w, w8, w8_scale, err));
+        assert_memory_equal(gm_packed_scale(packed), w8_scale, n * sizeof *w8_scale);
+        ASSERT_OK(gm_pack_int8(e, &packed, &(struct gm_tensor){GM_I8, 2, {n, k}, w8}, w8_scale, err));
+        assert_memory_equal(gm_packed_scale(packed), w8_scale, n * sizeof *w8_scale);
+        ASSERT_OK(gm_matmul_run(e, &d, q, packed, NULL, again, err));
+        assert_memory_equal(again, sums, m * n * sizeof *sums);
         for (size_t j = 0; j < n; j++) {
             double most = 0, scale = (double)gm_packed_scale(packed)[j];
             for (size_t i = 0; i < k; i++)
@@ -154,6 +165,39 @@ static void int8_products(void **state)
     }
     gm_packed_free(packed);
     gm_engine_free(e);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* A rounded matrix does not depend on the type that it was stored in, rows of zeros stay zeros, and
+ * what comes back is at most half a step away. */
+static void int8_values(void **state)
+{
+    (void)state;
+    enum { ROWS = 5, COLS = 37 };
+    struct gm_rng r;
+    static float x[ROWS * COLS], back[ROWS * COLS], scale[2][ROWS];
+    static uint16_t half[ROWS * COLS];
+    static int8_t q8[2][ROWS * COLS];
+    gm_rng_init(&r, 6);
+    fill_normal(&r, x, ROWS * COLS, 0.1);
+    memset(x + 2 * COLS, 0, COLS * sizeof *x);
+    for (size_t i = 0; i < ROWS * COLS; i++) {
+        half[i] = gm_bf16_from_f32(x[i]);
+        x[i] = gm_bf16_to_f32(half[i]);
+    }
+    ASSERT_OK(gm_int8_round(&(struct gm_tensor){GM_F32, 2, {ROWS, COLS}, x}, q8[0], scale[0], err));
+    ASSERT_OK(gm_int8_round(&(struct gm_tensor){GM_BF16, 2, {ROWS, COLS}, half}, q8[1], scale[1], err));
+    assert_memory_equal(q8[0], q8[1], sizeof *q8);
+    assert_memory_equal(scale[0], scale[1], sizeof *scale);
+    gm_int8_values(&(struct gm_tensor){GM_I8, 2, {ROWS, COLS}, q8[0]}, scale[0], back);
+    for (size_t i = 0; i < ROWS * COLS; i++) {
+        assert_true(back[i] == (float)q8[0][i] * scale[0][i / COLS]);
+        check_near((double)back[i], (double)x[i], 0.501 * (double)scale[0][i / COLS], 0, "value", i);
+    }
+    assert_true(scale[0][2] == 0 && back[2 * COLS] == 0);
+    gm_alloc_fail_at(1);
+    assert_int_equal(gm_int8_round(&(struct gm_tensor){GM_F32, 2, {ROWS, COLS}, x}, q8[0], scale[0], NULL), GM_ENOMEM);
+    gm_alloc_fail_at(0);
     assert_int_equal(gm_alloc_live(), 0);
 }
 
@@ -350,6 +394,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(f32_products),     cmocka_unit_test(bf16_products), cmocka_unit_test(int8_products),
+        cmocka_unit_test(int8_values),
         cmocka_unit_test(repacking),        cmocka_unit_test(impossible_products),
         cmocka_unit_test(memory_runs_out),  cmocka_unit_test(row_buckets),
         cmocka_unit_test(precision_names),  cmocka_unit_test(workspace_blocks),

@@ -50,7 +50,9 @@ done:
 
 static float values[6][N]; /* words, q, k, v, dense, bias */
 
-/* Halves that are exact in f32, bf16 and f16. */
+static const float scales[ROWS + 1] = {0.125f, 0.0625f, 0.125f, 0.03125f, 1};
+
+/* Halves that are exact in f32, bf16 and f16, and as int8 with `scales`. */
 static void make_values(void)
 {
     for (size_t i = 0; i < 6; i++)
@@ -69,7 +71,7 @@ static uint16_t f16_of(float x) /* exact small numbers only */
 
 struct layout {
     const char *prefix;
-    enum gm_dtype dtype;   /* of all but `bias` */
+    enum gm_dtype dtype;   /* of all but `bias`; I8: of the matrices, with `scale` beside each */
     bool qkv_apart;        /* other tensors between q, k and v */
     const char *absent;
     const char *odd;       /* this tensor has one row too many */
@@ -83,24 +85,35 @@ static void write_file(const struct layout *l)
     static const size_t shapes[6][2] = {{6, 2}, {ROWS, COLS}, {ROWS, COLS}, {ROWS, COLS}, {ROWS, COLS}, {5, 0}};
     static uint16_t half[6][2 * N];
     static float whole[6][2 * N];
-    struct gm_tensor t[6];
-    const char *used[6];
-    char texts[6][64];
+    static int8_t bytes[6][2 * N];
+    struct gm_tensor t[12];
+    const char *used[12];
+    char texts[12][64];
     size_t n = 0;
     for (size_t i = 0; i < 6; i++) {
         const char *name = names[l->qkv_apart][i];
         size_t k = which[l->qkv_apart][i], extra = l->odd && strcmp(l->odd, name) == 0;
         if (l->absent && strcmp(l->absent, name) == 0)
             continue;
-        enum gm_dtype type = k == 5 ? GM_F32 : l->dtype;
+        bool matrix = k > 0 && k < 5;
+        enum gm_dtype type = k == 5 || (!matrix && l->dtype == GM_I8) ? GM_F32 : l->dtype;
         for (size_t j = 0; j < N; j++) {
             half[k][j] = type == GM_BF16 ? gm_bf16_from_f32(values[k][j]) : f16_of(values[k][j]);
             whole[k][j] = values[k][j];
+            bytes[k][j] = (int8_t)(values[k][j] / scales[j / COLS % ROWS]);
         }
         t[n] = (struct gm_tensor){.dtype = type, .rank = k == 5 ? 1 : 2,
                                   .shape = {shapes[k][0] + extra, shapes[k][1]},
-                                  .data = gm_dtype_size(type) == 2 ? (void *)half[k] : (void *)whole[k]};
+                                  .data = type == GM_I8              ? (void *)bytes[k]
+                                          : gm_dtype_size(type) == 2 ? (void *)half[k]
+                                                                     : (void *)whole[k]};
         snprintf(texts[n], sizeof texts[n], "%s%s", l->prefix, name);
+        used[n] = texts[n];
+        n++;
+        if (type != GM_I8)
+            continue;
+        t[n] = (struct gm_tensor){.dtype = GM_F32, .rank = 1, .shape = {ROWS + extra}, .data = scales};
+        snprintf(texts[n], sizeof texts[n], "%s%s.scale", l->prefix, name);
         used[n] = texts[n];
         n++;
     }
@@ -131,7 +144,9 @@ static void check_model(const struct model *m)
         assert_memory_equal(row, values[0] + 2 * r, sizeof row);
     }
     const void *x = gm_param_matrix(&p[m->qkv], m->ps.dtype);
-    for (size_t i = 0; i < 3 * N; i++)
+    if (!x) /* int8, to be packed */
+        assert_true(gm_param_view(&p[m->qkv]).dtype == GM_I8 && !m->ps.training);
+    for (size_t i = 0; x && i < 3 * N; i++)
         if (m->ps.dtype == GM_BF16)
             assert_int_equal(((const uint16_t *)x)[i], gm_bf16_from_f32(qkv[i]));
         else
@@ -143,10 +158,10 @@ static void check_model(const struct model *m)
 static void binds_every_layout(void **state)
 {
     (void)state;
-    static const enum gm_dtype stored[] = {GM_F32, GM_BF16, GM_F16}, used[] = {GM_F32, GM_BF16};
+    static const enum gm_dtype stored[] = {GM_F32, GM_BF16, GM_F16, GM_I8}, used[] = {GM_F32, GM_BF16};
     for (int apart = 0; apart < 2; apart++)
         for (int prefix = 0; prefix < 2; prefix++)
-            for (size_t s = 0; s < 3; s++)
+            for (size_t s = 0; s < 4; s++)
                 for (size_t u = 0; u < 2; u++)
                     for (int training = 0; training < 2; training++) {
                         struct model m;
@@ -155,7 +170,7 @@ static void binds_every_layout(void **state)
                         assert_null(gm_params_missing(&m.ps));
                         check_model(&m);
                         /* What can be used as it is stays mapped. */
-                        if (!training && !apart && stored[s] == used[u])
+                        if (!training && !apart && (stored[s] == used[u] || stored[s] == GM_I8))
                             assert_true(m.ps.p[m.qkv].stored.data && !m.ps.p[m.qkv].w && !m.ps.p[m.qkv].w16);
                         if (!training)
                             assert_true(m.ps.p[m.embedding].stored.data && !m.ps.p[m.embedding].w);
@@ -208,6 +223,49 @@ static void wrong_tensors(void **state)
         ASSERT_OK(gm_safetensors_write(file, &odd[i], (const char *const[]){"dense"}, 1, NULL, err));
         expect_model_error("tensor dense", file);
     }
+}
+
+/* Scales that are missing, of another shape or type, or no numbers to multiply with. */
+static void wrong_scales(void **state)
+{
+    (void)state;
+    static const int8_t q[N];
+    static const float good[] = {0, 1, 2, 3, 4}, numbers[][ROWS] = {{1, NAN, 1, 1}, {1, 1, -1, 1}, {1, 1, 1, INFINITY}};
+    static const struct gm_tensor bad[] = {
+        {GM_F32, 1, {ROWS + 1}, good}, {GM_F32, 1, {ROWS - 1}, good}, {GM_F32, 2, {ROWS, 1}, good},
+        {GM_BF16, 1, {ROWS}, good},    {GM_F32, 1, {ROWS}, numbers[0]}, {GM_F32, 1, {ROWS}, numbers[1]},
+        {GM_F32, 1, {ROWS}, numbers[2]},
+    };
+    static const char *const says[] = {"shape [4]", "shape [4]", "shape [4]", "must be F32", "element 1, ",
+                                       "element 2, -1,", "element 3, inf,"};
+    struct gm_tensor t[2] = {{GM_I8, 2, {ROWS, COLS}, q}, {.dtype = GM_F32}};
+    const char *const names[] = {"bert.dense", "bert.dense.scale"};
+    ASSERT_OK(gm_safetensors_write(file, t, names, 1, NULL, err));
+    expect_model_error("tensor bert.dense.scale is missing", file);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        t[1] = bad[i];
+        ASSERT_OK(gm_safetensors_write(file, t, names, 2, NULL, err));
+        expect_model_error("tensor bert.dense.scale", file);
+        expect_model_error(says[i], NULL);
+    }
+    /* Only matrices may be int8. */
+    t[0] = (struct gm_tensor){GM_I8, 1, {5}, q};
+    ASSERT_OK(gm_safetensors_write(file, t, (const char *const[]){"bias"}, 1, NULL, err));
+    expect_model_error("tensor bias is no float tensor", file);
+}
+
+static void names_of_matrices(void **state)
+{
+    (void)state;
+    static const char *const matrices[] = {"q", "v", "dense", "bert.dense", "roberta.k"};
+    static const char *const others[] = {"words.weight", "bias", "bert.bias", "dense.scale", "qq", "x.dense", ""};
+    struct model m;
+    ASSERT_OK(model_table(&m, GM_F32, false, err));
+    for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
+        assert_true(gm_params_is_matrix(&m.ps, matrices[i]));
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_false(gm_params_is_matrix(&m.ps, others[i]));
+    model_clear(&m);
 }
 
 /* Values already there are kept: the second file fills only what the first one lacks. */
@@ -381,17 +439,17 @@ static void gradients_of_many_rows(void **state)
 static void memory_runs_out(void **state)
 {
     (void)state;
-    static const enum gm_dtype used[] = {GM_F32, GM_BF16};
-    for (size_t u = 0; u < 2; u++)
+    static const enum gm_dtype used[] = {GM_F32, GM_BF16}, stored[] = {GM_F16, GM_I8};
+    for (size_t u = 0; u < 4; u++)
         for (int training = 0; training < 2; training++) {
             enum gm_status st = GM_ENOMEM;
             size_t at = 0;
-            write_file(&(struct layout){"", GM_F16, true, NULL, NULL});
+            write_file(&(struct layout){"", stored[u / 2], true, NULL, NULL});
             while (st != GM_OK) {
                 struct model m;
                 struct gm_error err = {0};
                 gm_alloc_fail_at(++at);
-                st = model_load(&m, used[u], training, &err);
+                st = model_load(&m, used[u % 2], training, &err);
                 if (st == GM_OK)
                     st = gm_params_save(&m.ps, file2, GM_BF16, false, NULL, &err);
                 gm_alloc_fail_at(0);
@@ -432,6 +490,8 @@ int main(void)
         cmocka_unit_test(binds_every_layout),
         cmocka_unit_test(missing_tensors),
         cmocka_unit_test(wrong_tensors),
+        cmocka_unit_test(wrong_scales),
+        cmocka_unit_test(names_of_matrices),
         cmocka_unit_test(first_file_wins),
         cmocka_unit_test(save_and_load),
         cmocka_unit_test(saved_from_bf16),
