@@ -242,10 +242,10 @@ def torch_start(args, precision):
     return peer(args, "peer_start.py", "--text", TEXT, "--precision", precision)[1]
 
 
-def predict_peer(backend):
+def predict_peer(backend, its_precision=None):
     def measure(args, precision):
         out, _ = peer(args, "peer_predict.py", "--posts", f"{args.posts_file}.txt", "--precision",
-                      precision, "--batch", str(POSTS_A_BATCH), "--backend", backend, "--runs", "1")
+                      its_precision or precision, "--batch", str(POSTS_A_BATCH), "--backend", backend, "--runs", "1")
         return json.loads(out)["posts_per_s"]
     return measure
 
@@ -265,7 +265,8 @@ TASKS = [
     ("train-frozen", "tokens/s", "bf16", our_train_frozen, {"torch": torch_train_frozen}),
     ("train-f32", "tokens/s", "f32", our_train, {"torch": torch_train}),
     ("predict-bf16", "posts/s", "bf16", our_predict,
-     {"torch": predict_peer("torch"), "openvino": predict_peer("openvino")}),
+     {"torch": predict_peer("torch"), "openvino": predict_peer("openvino"),
+      "onnxruntime f32": predict_peer("onnxruntime", "f32")}),
     ("predict-f32", "posts/s", "f32", our_predict,
      {"torch": predict_peer("torch"), "onnxruntime": predict_peer("onnxruntime")}),
     ("predict-int8", "posts/s", "int8", our_predict, {"onnxruntime": predict_peer("onnxruntime")}),
@@ -322,7 +323,7 @@ def print_line(line):
         return "-" if value is None else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
     progress("")
     print(f"{line['name']:13} {line['unit']:9} gmner {figure(line['ours']):>8}   "
-          f"{line['peer_name']:11} {figure(line['peer']):>8}   "
+          f"{line['peer_name']:15} {figure(line['peer']):>8}   "
           f"ratio {'-' if line['ratio'] is None else format(line['ratio'], '.2f')}", flush=True)
     for side, who in (("ours", "gmner"), ("peer", line["peer_name"])):
         if f"{side}_missing" in line:
