@@ -18,7 +18,7 @@ static enum gm_status path_of(const struct gm_train_opts *o, struct gm_arena *a,
 }
 
 /* The values of parameter i of one kind; NULL = it has none. */
-static float *values(const struct gm_params *ps, const struct gm_average *average, size_t i, int kind)
+static float *values(const struct gm_params *ps, const struct gm_ema *average, size_t i, int kind)
 {
     struct gm_param *p = &ps->p[i];
     if (p->frozen)
@@ -55,7 +55,7 @@ static enum gm_status state_text(const struct gm_train_state *s, struct gm_buf *
 }
 
 enum gm_status gm_checkpoint_write(const struct gm_train_opts *o, const struct gm_params *ps,
-                                   const struct gm_average *average, const struct gm_train_state *s,
+                                   const struct gm_ema *average, const struct gm_train_state *s,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -166,7 +166,7 @@ done:
 }
 
 static enum gm_status read_values(const struct gm_safetensors *f, struct gm_params *ps,
-                                  struct gm_average *average, struct gm_error *err)
+                                  struct gm_ema *average, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -196,7 +196,7 @@ done:
 }
 
 enum gm_status gm_checkpoint_read(const struct gm_train_opts *o, struct gm_params *ps,
-                                  struct gm_average *average, struct gm_train_state *s, bool *found,
+                                  struct gm_ema *average, struct gm_train_state *s, bool *found,
                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;

@@ -6,7 +6,7 @@
 #define GM_TAGGER_CHECKPOINT_H
 
 #include "base/buf.h"
-#include "nn/average.h"
+#include "nn/ema.h"
 #include "tagger/train.h"
 
 /* Where a run stands. */
@@ -24,14 +24,14 @@ struct gm_train_state {
 /* gm_checkpoint_write - of a run between two steps; whole or not at all. `average` may be zeroed.
  * Errors: IO, NOMEM. */
 enum gm_status gm_checkpoint_write(const struct gm_train_opts *o, const struct gm_params *ps,
-                                   const struct gm_average *average, const struct gm_train_state *s,
+                                   const struct gm_ema *average, const struct gm_train_state *s,
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_checkpoint_read - the reverse; *found is false, and nothing changed, where there is none.
  * Errors: IO, FORMAT, MODEL (not of this model), ARG (a setting or a file of the run is not what it
  * was, named). */
 enum gm_status gm_checkpoint_read(const struct gm_train_opts *o, struct gm_params *ps,
-                                  struct gm_average *average, struct gm_train_state *s, bool *found,
+                                  struct gm_ema *average, struct gm_train_state *s, bool *found,
                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_checkpoint_remove - of a run that is finished, or is begun again. *had (NULL allowed): there was

@@ -24,7 +24,7 @@ struct loop {
     size_t n_steps;            /* of the whole run: an estimate, for the schedule */
     double tokens_per_s;
     double saved_s;            /* when the last checkpoint was written */
-    struct gm_average average; /* of the weights; empty without o->average */
+    struct gm_ema average; /* of the weights; empty without o->average */
 };
 
 /* Consecutive examples up to batch_posts and batch_tokens. */
@@ -92,7 +92,7 @@ static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *l
                        "step %zu: the loss is no longer finite; a smaller lr may help (lr is %g)",
                        l->s.step, l->o->lr);
     if (l->o->average > 0)
-        gm_average_step(&l->average, l->o->average, l->s.step);
+        gm_ema_step(&l->average, l->o->average, l->s.step);
     return GM_OK;
 }
 
@@ -240,9 +240,9 @@ static enum gm_status run_epochs(struct loop *l, struct gm_error *err)
             begin_epoch(l);
         GM_TRY(one_epoch(l, err));
         double train_s = gm_clock_s() - start;
-        gm_average_swap(&l->average);
+        gm_ema_swap(&l->average);
         GM_TRY(end_epoch(l, train_s, err));
-        gm_average_swap(&l->average);
+        gm_ema_swap(&l->average);
         last = is_last_epoch(l);
         GM_TRY(last ? gm_checkpoint_remove(l->o, NULL, err) : write_checkpoint(l, err));
     }
@@ -342,7 +342,7 @@ static enum gm_status run(struct loop *l, struct gm_error *err)
     GM_TRY(gm_train_opts_identity(o, &identity, err));
     l->s.run = identity;
     if (o->average > 0)
-        GM_TRY(gm_average_init(&l->average, l->t->params, err));
+        GM_TRY(gm_ema_init(&l->average, l->t->params, err));
     GM_TRY(o->resume ? resume(l, &finished, err) : begin(l, err));
     l->saved_s = gm_clock_s();
     if (!finished)
@@ -368,7 +368,7 @@ enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_trai
         l.order[i] = i;
     l.n_steps = count_steps(&l) * o->epochs;
     enum gm_status st = run(&l, err);
-    gm_average_clear(&l.average);
+    gm_ema_clear(&l.average);
     gm_buf_clear(&l.s.metrics);
     gm_free(l.order);
     return st;

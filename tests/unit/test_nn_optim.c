@@ -1,6 +1,6 @@
 /* AdamW over the parameter table: against the formula in double and against torch.optim.AdamW
  * (tests/ref/adamw_reference.py), the rows of embeddings, clipping, what must not change. */
-#include "nn/average.h"
+#include "nn/ema.h"
 #include "nn/optim.h"
 
 #include "nn_check.h"
@@ -321,34 +321,34 @@ static void average_of_the_weights(void **state)
     enum { STEPS = 30 };
     struct gm_params ps;
     struct gm_rng r;
-    struct gm_average a;
+    struct gm_ema a;
     double want[35];
     float last[35], frozen[24];
     gm_rng_init(&r, 6);
     open_params(&ps, GM_BF16);
     ps.p[2].frozen = true;
     ASSERT_OK(gm_params_ready(&ps, err));
-    ASSERT_OK(gm_average_init(&a, &ps, err));
+    ASSERT_OK(gm_ema_init(&a, &ps, err));
     for (size_t i = 0; i < 35; i++)
         want[i] = (double)ps.p[0].w[i];
     for (size_t t = 1; t <= STEPS; t++) {
         double d = t <= 4 ? (1 + (double)t) / (10 + (double)t) : 0.4;
         fill_normal(&r, ps.p[0].w, 35, 1);
-        gm_average_step(&a, 0.4, t);
+        gm_ema_step(&a, 0.4, t);
         for (size_t i = 0; i < 35; i++)
             want[i] = d * want[i] + (1 - d) * (double)ps.p[0].w[i];
     }
     memcpy(last, ps.p[0].w, sizeof last);
     gm_param_values(&ps.p[2], frozen);
-    gm_average_swap(&a);
+    gm_ema_swap(&a);
     for (size_t i = 0; i < 35; i++) {
         check_near((double)ps.p[0].w[i], want[i], 1e-6, 1e-6, "average", i);
         assert_int_equal(ps.p[0].w16[i], gm_bf16_from_f32(ps.p[0].w[i]));
     }
-    gm_average_swap(&a);
+    gm_ema_swap(&a);
     assert_memory_equal(ps.p[0].w, last, sizeof last);
     assert_int_equal(ps.p[0].w16[7], gm_bf16_from_f32(last[7]));
-    gm_average_clear(&a);
+    gm_ema_clear(&a);
     close_params(&ps);
 }
 

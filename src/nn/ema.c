@@ -1,10 +1,10 @@
-#include "nn/average.h"
+#include "nn/ema.h"
 
 #include "base/alloc.h"
 
-enum gm_status gm_average_init(struct gm_average *a, struct gm_params *ps, struct gm_error *err)
+enum gm_status gm_ema_init(struct gm_ema *a, struct gm_params *ps, struct gm_error *err)
 {
-    *a = (struct gm_average){.params = ps, .w = gm_alloc(ps->n, sizeof *a->w)};
+    *a = (struct gm_ema){.params = ps, .w = gm_alloc(ps->n, sizeof *a->w)};
     if (!a->w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < ps->n; i++) {
@@ -18,15 +18,15 @@ enum gm_status gm_average_init(struct gm_average *a, struct gm_params *ps, struc
     return GM_OK;
 }
 
-void gm_average_clear(struct gm_average *a)
+void gm_ema_clear(struct gm_ema *a)
 {
     for (size_t i = 0; a->w && i < a->params->n; i++)
         gm_free(a->w[i]);
     gm_free(a->w);
-    *a = (struct gm_average){0};
+    *a = (struct gm_ema){0};
 }
 
-void gm_average_step(struct gm_average *a, double decay, size_t t)
+void gm_ema_step(struct gm_ema *a, double decay, size_t t)
 {
     double start = (1 + (double)t) / (10 + (double)t);
     float gain = (float)(1 - (start < decay ? start : decay));
@@ -41,7 +41,7 @@ void gm_average_step(struct gm_average *a, double decay, size_t t)
     }
 }
 
-void gm_average_swap(struct gm_average *a)
+void gm_ema_swap(struct gm_ema *a)
 {
     for (size_t i = 0; a->w && i < a->params->n; i++) {
         struct gm_param *p = &a->params->p[i];
