@@ -126,13 +126,12 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
 }
 
 #define OPT(field) offsetof(struct gm_data_opts, field)
-#define READABLE "jsonl|conll|voc|ccks|coco|labelstudio|riveg"
 
 static const struct gm_option options[] = {
-    {"from", 0, GM_OPT_CHOICE, OPT(from), "auto", 0, 0, "auto|" READABLE,
+    {"from", 0, GM_OPT_CHOICE, OPT(from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the input; auto looks at its content"},
     {"to", 0, GM_OPT_CHOICE, OPT(to), "auto", 0, 0,
-     "auto|" READABLE "|fmnerg|ccks-text|riveg-pred|riveg-ve",
+     GM_READABLE_FORMATS "|fmnerg|ccks-text|riveg-pred|riveg-ve",
      "convert: format of the output; auto goes by its name (.jsonl, .conll, .txt, a folder)"},
     {"text", 0, GM_OPT_STR, OPT(text), NULL, 0, 0, "FILE",
      "file with the posts' texts, for formats without (RiVEG, CCKS entities, VOC, COCO)"},

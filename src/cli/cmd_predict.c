@@ -140,7 +140,7 @@ static enum gm_status run_file(struct job *job, const char *path, const struct g
     (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, path, &ro, err));
     job->shows_progress = job->o->output || !isatty(STDOUT_FILENO);
-    size_t total = gm_count_posts(path, ro.format);
+    size_t total = gm_count_posts(path, gm_reader_format(reader));
     if (shard->n > 1)
         total = total / shard->n + (total % shard->n >= shard->i);
     gm_progress_init(&job->progress, "predict", total, "posts");
@@ -308,8 +308,8 @@ static const struct gm_option options[] = {
      "the text of one post, in place of a file"},
     {"image", 0, GM_OPT_STR, offsetof(struct opts, image), NULL, 0, 0, "FILE",
      "the image of that post: JPEG, PNG or WebP"},
-    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, "auto|jsonl|conll",
-     "format of the input; auto looks at its first line"},
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0,
+     GM_READABLE_FORMATS, "format of the input; auto looks at its content"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
      "folder of the images: DIR/ID.jpg for CoNLL posts, base of relative paths for JSON Lines"},
     {"captions", 0, GM_OPT_STR, offsetof(struct opts, captions), NULL, 0, 0, "FILE",
@@ -342,12 +342,13 @@ const struct gm_command gm_cmd_predict = {
     .summary = "find the entities of posts, in text and image",
     .usage = "[FILE|-] [options]",
     .about =
-        "Posts come from --text and --image (one post), from FILE or from standard input (JSON "
-        "Lines or CoNLL). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the "
-        "order of the input. Posts without an image are only tagged. A post that fails carries "
-        "\"error\" and keeps what was found before; a line that can't be read is reported and "
-        "left out; both give exit status 3. Relative image paths start at the folder of the file "
-        "that they are in: of the input as it is read, of the output as it is written.",
+        "Posts come from --text and --image (one post), from FILE in any format of "
+        "docs/formats.md that has texts, or from standard input (JSON Lines or CoNLL; others with "
+        "--from). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the order of "
+        "the input. Posts without an image are only tagged. A post that fails carries \"error\" "
+        "and keeps what was found before; a line that can't be read is reported and left out; "
+        "both give exit status 3. Relative image paths start at the folder of the file that they "
+        "are in: of the input as it is read, of the output as it is written.",
     .examples =
         "gmner predict --text 'Grace Hopper at the Navy Yard' --image grace.jpg\n"
         "gmner predict posts.jsonl -o out.jsonl --html out.html\n"

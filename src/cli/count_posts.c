@@ -11,7 +11,6 @@ enum { CHUNK = 1 << 16 };
 struct count {
     size_t n_lines, n_blocks;
     bool in_line, in_block; /* the line has something; the line before had */
-    char first;             /* the file's first character that is no white space */
 };
 
 static void count_bytes(struct count *c, const char *p, size_t n)
@@ -24,8 +23,6 @@ static void count_bytes(struct count *c, const char *p, size_t n)
             c->in_line = true;
             c->n_lines++;
             c->n_blocks += !c->in_block;
-            if (!c->first)
-                c->first = p[i];
         } else if (c->in_line) {
             /* The rest of the line says nothing: go to its end. */
             const char *end = memchr(p + i, '\n', n - i);
@@ -44,7 +41,5 @@ size_t gm_count_posts(const char *path, enum gm_format format)
     for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
         count_bytes(&c, chunk, n);
     fclose(f);
-    if (format == GM_FORMAT_AUTO)
-        format = c.first == '{' ? GM_FORMAT_JSONL : GM_FORMAT_CONLL;
     return format == GM_FORMAT_JSONL ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
 }

@@ -5,8 +5,8 @@
 #include "data/reader.h"
 
 /* gm_count_posts - roughly the number of posts in a regular file, without reading any: lines of JSON
- * Lines, blocks of CoNLL. 0 = unknown (a pipe, another format, an unreadable file). Cost: reads the
- * file once. */
+ * Lines, blocks of CoNLL. 0 = unknown (a pipe, another format or AUTO, an unreadable file). Cost:
+ * reads the file once. */
 size_t gm_count_posts(const char *path, enum gm_format format);
 
 #endif

@@ -22,6 +22,9 @@ enum gm_format {
     GM_FORMAT_RIVEG_VE
 };
 
+/* Names of the formats that are read, as the choices of an option. */
+#define GM_READABLE_FORMATS "auto|jsonl|conll|voc|ccks|coco|labelstudio|riveg"
+
 struct gm_texts;
 
 struct gm_reader_opts {

@@ -63,6 +63,22 @@ def test_learns():
         check_offsets(p)
 
 
+def test_reads_every_format_with_texts():
+    text = "Carla visits in Rome ."
+    with gm.Folder() as d:
+        posts = d.write("posts.jsonl", json.dumps({"id": "1", "text": text, "entities": []}) + "\n")
+        for form in ("conll", "ccks-text", "coco", "labelstudio"):
+            path = d / f"posts.{form}"
+            gm.expect_ok(gm.run("data", "convert", posts, path, "--to", form))
+            with open(path, encoding="utf-8") as f:
+                content = f.read()
+            rest = ("--recipe", "tag", "--tagger", model())
+            for r in (gm.run("predict", path, *rest), gm.run("predict", "-", "--from", form.removesuffix("-text"), *rest,
+                                                             stdin=content)):
+                post, = gm.expect_ok(r).posts
+                assert (post["text"], [e["text"] for e in post["entities"]]) == (text, ["Carla", "Rome"]), (form, post)
+
+
 def test_stopped_training_leaves_a_whole_model():
     model()
     out = os.path.join(_dir.name, "stopped")
