@@ -23,7 +23,7 @@ struct gm_attention {
     size_t k_at, v_at;   /* columns from the head's q to its k and v */
     size_t out_stride;   /* elements between rows of out and d_out */
     float scale;         /* 1/sqrt(d) */
-    struct gm_dropout drop; /* of the probabilities; element i*len + j */
+    struct gm_dropout drop; /* of the probabilities; element key*len + query */
 };
 
 struct gm_adamw {
@@ -54,8 +54,9 @@ struct gm_kernels {
                            void *d_x, bool add_x, void *d_residual, bool add_residual,
                            float *d_gamma, float *d_beta);
 
-    /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016; erf by Abramowitz and
-     * Stegun 7.1.26, |error| < 1.5e-7. x and y may be the same. */
+    /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016. In f32 erf by Abramowitz
+     * and Stegun 7.1.26, |error| < 1.5e-7; in bf16 a polynomial, |error| < 1e-4 (its gradient: 3e-4).
+     * x and y may be the same. */
     void (*gelu)(size_t n, const void *x, void *y);
     void (*gelu_back)(size_t n, const void *x, const void *d_y, void *d_x);
 
@@ -65,7 +66,7 @@ struct gm_kernels {
     /* sum[j] += x[i][j] over rows i, for the first n of the `stride` columns of x. */
     void (*column_sum)(size_t rows, size_t n, const void *x, size_t stride, float *sum);
 
-    /* Softmax attention of one head of one sequence, without padding. probs [len,len] T is kept for
+    /* Softmax attention of one head of one sequence, without padding. probs [key,query] T is kept for
      * backward (NULL = not). scratch: attention_scratch(len, dim) floats, 64-byte aligned.
      * Source: Vaswani et al. 2017, equation 1. */
     void (*attention)(const struct gm_attention *a, const void *qkv, void *out, void *probs,

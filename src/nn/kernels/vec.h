@@ -125,6 +125,18 @@ INLINE void store(T *p, vf x)
 }
 
 /* The first k < VL elements; the others read as 0 and are not written. */
+#ifdef __AVX512F__
+INLINE __mmask16 first(size_t k) { return (__mmask16)((1u << k) - 1); }
+
+INLINE vf load_f32_part(const float *p, size_t k) { return (vf)_mm512_maskz_loadu_ps(first(k), p); }
+INLINE void store_f32_part(float *p, vf x, size_t k) { _mm512_mask_storeu_ps(p, first(k), (__m512)x); }
+
+INLINE vh load_half_part(const uint16_t *p, size_t k) { return (vh)_mm256_maskz_loadu_epi16(first(k), p); }
+INLINE void store_half_part(uint16_t *p, vh x, size_t k)
+{
+    _mm256_mask_storeu_epi16(p, first(k), (__m256i)x);
+}
+#else
 INLINE vf load_f32_part(const float *p, size_t k)
 {
     float t[VL] = {0};
@@ -134,18 +146,32 @@ INLINE vf load_f32_part(const float *p, size_t k)
 
 INLINE void store_f32_part(float *p, vf x, size_t k) { memcpy(p, &x, k * sizeof *p); }
 
+INLINE vh load_half_part(const uint16_t *p, size_t k)
+{
+    vh h = {0};
+    memcpy(&h, p, k * sizeof *p);
+    return h;
+}
+
+INLINE void store_half_part(uint16_t *p, vh x, size_t k) { memcpy(p, &x, k * sizeof *p); }
+#endif
+
 INLINE vf load_part(const T *p, size_t k)
 {
-    T t[VL] = {0};
-    memcpy(t, p, k * sizeof *p);
-    return load(t);
+#ifdef GM_T_BF16
+    return widen(load_half_part(p, k));
+#else
+    return load_f32_part(p, k);
+#endif
 }
 
 INLINE void store_part(T *p, vf x, size_t k)
 {
-    T t[VL];
-    store(t, x);
-    memcpy(p, t, k * sizeof *p);
+#ifdef GM_T_BF16
+    store_half_part(p, narrow(x), k);
+#else
+    store_f32_part(p, x, k);
+#endif
 }
 
 /* As the above, for k elements of which VL or fewer are left. */
