@@ -2,25 +2,14 @@
 #ifndef GM_TESTS_IMAGE_FILES_H
 #define GM_TESTS_IMAGE_FILES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "image/image.h"
 
 #define GOLDEN "tests/golden/image/"
-
-static inline void must(enum gm_status st, const struct gm_error *err)
-{
-    if (st != GM_OK)
-        fail_msg("%s", err->msg);
-}
 
 static inline struct gm_buf golden_bytes(const char *name)
 {

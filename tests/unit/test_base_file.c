@@ -1,11 +1,7 @@
 /* Files: whole, mapped, line by line; outputs that appear whole or not at all; paths. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 
 #include <dirent.h>

@@ -1,11 +1,7 @@
 /* JSON and YAML: what is read, what is refused and how that is said, numbers that read back. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/json.h"
 #include "base/rng.h"

@@ -1,11 +1,7 @@
 /* Log lines, progress, random numbers, checksums, the thread budget. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -48,10 +44,9 @@ static int log_setup(void **state)
 
 static int log_teardown(void **state)
 {
-    (void)state;
     gm_log_setup(GM_LOG_TEXT, GM_LOG_INFO);
     gm_log_sink(NULL, NULL);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 static void log_text(void **state)

@@ -1,19 +1,14 @@
 /* The store over SQLite and the reply cache: what goes in comes out, broken files, two handles on one
  * file, memory that runs out. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/cache.h"
 #include "base/file.h"
 #include "base/store.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char path[64];
 static const char schema[] = "CREATE TABLE t (k INTEGER PRIMARY KEY, v TEXT);";
@@ -38,9 +33,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     remove_store();
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 static void test_values(void **state)

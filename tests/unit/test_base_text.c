@@ -1,11 +1,7 @@
 /* String views, strict numbers, UTF-8. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/str.h"
 #include "base/utf8.h"

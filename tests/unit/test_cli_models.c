@@ -1,19 +1,14 @@
 /* Model manifests: reading, finding, checking; with a home and a cache made here. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/models.h"
 #include "base/sha256.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 struct place {
     struct gm_arena a;
@@ -55,7 +50,7 @@ static int teardown(void **state)
         rmdir(gm_path_join(&p->a, p->home, dirs[i]));
     gm_arena_clear(&p->a);
     gm_free(p);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 static void write_manifest(struct place *p, const char *files)

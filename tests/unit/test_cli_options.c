@@ -1,14 +1,9 @@
 /* The option parser: every kind, every way to write a value, every mistake. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "cli/options.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 struct opts {
     bool quick;
@@ -179,12 +174,6 @@ static void test_help_lists_every_row(void **state)
     gm_buf_clear(&b);
 }
 
-static int no_leaks(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,5 +181,5 @@ int main(void)
         cmocka_unit_test(test_mistakes), cmocka_unit_test(test_no_memory),
         cmocka_unit_test(test_nearest),  cmocka_unit_test(test_help_lists_every_row),
     };
-    return cmocka_run_group_tests(tests, NULL, no_leaks);
+    return cmocka_run_group_tests(tests, NULL, no_leak);
 }

@@ -1,19 +1,14 @@
-/* What the tests of src/data and src/eval share: leak checks, files written on the spot. */
+/* What the tests of src/data and src/eval share: statuses, files written on the spot. */
 #ifndef GM_TEST_DATA_H
 #define GM_TEST_DATA_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "data/reader.h"
 
@@ -25,14 +20,6 @@
             fail_msg("status %s, wanted %s: %s", gm_status_name(st_), gm_status_name(want),        \
                      st_ == GM_OK ? "" : (err)->msg);                                              \
     } while (0)
-
-static inline int no_leak(void **state)
-{
-    (void)state;
-    if (gm_alloc_live())
-        print_error("%zu blocks were not freed\n", gm_alloc_live());
-    return gm_alloc_live() ? -1 : 0;
-}
 
 #define leak_checked(test) cmocka_unit_test_setup_teardown(test, NULL, no_leak)
 

@@ -1,13 +1,8 @@
 /* The client against the scripted server: answers, schemas, statuses, limits, budget, cache, drain,
  * keys. Everything on 127.0.0.1. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/alloc.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "llm/llm.h"
@@ -589,12 +584,6 @@ static int group_teardown(void **state)
     (void)state;
     gm_json_free(schema);
     return 0;
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -1,13 +1,8 @@
 /* 10,000 requests against a server that spoils one in five, in every way it knows: each ends once,
  * with its own right answer or an error; and no answer that came is asked for again. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/alloc.h"
 #include "base/file.h"
 #include "llm/llm.h"
 #include "llm/schema.h"
@@ -114,12 +109,6 @@ static void ten_thousand(void **state)
     assert_true(failed > 80 && failed < 220);
     assert_true(st.retries > 1000);
     assert_int_equal(st.failed, failed);
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

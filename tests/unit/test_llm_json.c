@@ -1,14 +1,9 @@
 /* The JSON that models write, and the schemas it is held against. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "llm/json_repair.h"
 #include "llm/schema.h"
 
@@ -170,12 +165,6 @@ static void torture(void **state)
             gm_json_free(j);
         assert_int_equal(gm_alloc_live(), live);
     }
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

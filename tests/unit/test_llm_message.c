@@ -1,8 +1,6 @@
 /* Bodies, replies, yes against no, server messages without keys, endpoints' health, key files. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,9 +8,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "llm/endpoint.h"
 #include "llm/message.h"
@@ -210,12 +205,6 @@ static void key_files(void **state)
     unsetenv("OPENAI_API_KEY");
     assert_int_equal(gm_secret_read(&key, NULL, &err), GM_OK);
     assert_null(key);
-}
-
-static int no_leak(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
 }
 
 int main(void)

@@ -1,16 +1,11 @@
 /* Prompt files: what they render to, byte for byte, and what is wrong with bad ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "llm/message.h"
 #include "llm/prompt.h"
@@ -166,9 +161,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     unlink(path);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 int main(void)

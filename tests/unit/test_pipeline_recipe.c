@@ -1,18 +1,13 @@
 /* Recipes: what is read, what is refused and where the message points. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "pipeline/recipe.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static char path[64];
 

@@ -1,16 +1,11 @@
 /* A post's state as text: what is taken from one post and applied to another is the same, bit by bit;
  * only what changed is written; damaged text is an error. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "pipeline/state.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static const char line[] =
     "{\"id\": \"1\", \"text\": \"Anna \xC3\xA9 Rome\", \"entities\": [{\"start\": 0, \"end\": 4, "
@@ -175,19 +170,13 @@ static void test_no_memory(void **state)
     }
 }
 
-static int teardown(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_teardown(test_round_trip, teardown),
-        cmocka_unit_test_teardown(test_only_what_changed, teardown),
-        cmocka_unit_test_teardown(test_damaged, teardown),
-        cmocka_unit_test_teardown(test_no_memory, teardown),
+        cmocka_unit_test_teardown(test_round_trip, no_leak),
+        cmocka_unit_test_teardown(test_only_what_changed, no_leak),
+        cmocka_unit_test_teardown(test_damaged, no_leak),
+        cmocka_unit_test_teardown(test_no_memory, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,20 +1,15 @@
 /* The stream of posts: order, bad lines between good ones, errors that end it, memory that runs
  * out. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "gmner/gmner.h"
 #include "pipeline/pipeline.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 enum { N_POSTS = 150, BAD_EVERY = 10 };
 
@@ -40,10 +35,9 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     unlink(recipe);
     unlink(posts);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 struct seen {

@@ -1,12 +1,7 @@
 /* Captions made from labels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/alloc.h"
 #include "stages/caption.h"
 
 static const char *caption(const char *const *labels, size_t n)

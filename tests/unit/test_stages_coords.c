@@ -1,12 +1,8 @@
 /* Boxes in the conventions of several models, for pictures of odd sizes and shapes. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <math.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 #include "image/image.h"
 #include "llm/picture.h"

@@ -1,13 +1,9 @@
 /* Word segmentation: the cases of tests/cases/segment.txt, what holds for any text, huge inputs.
  * With an argument, a file of `tools/detokenise.py --words`, says how many posts are cut as they
  * were tokenised, and how many gold entities begin and end where a word does. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/json.h"
 #include "base/rng.h"

@@ -1,13 +1,9 @@
 /* Ids and offsets of tokenizers against what the `tokenizers` library gave (tests/golden/tokenizers,
  * by tests/ref/tokenizers_reference.py); bad files; torture.
  * With arguments, reference files of that form are compared in place of the golden ones. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
@@ -41,9 +37,8 @@ static int setup(void **state)
 
 static int teardown(void **state)
 {
-    (void)state;
     gm_tokenizer_free(minilm);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 static long long int_at(const struct gm_json *array, size_t i)

@@ -1,15 +1,10 @@
 /* Decoding of NanoDet's outputs against a slow reference written another way; suppression against
  * its definition; IoU against counting pixels. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/rng.h"
 #include "vision/nanodet.h"
 

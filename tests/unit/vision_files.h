@@ -3,17 +3,12 @@
 #ifndef GM_TESTS_VISION_FILES_H
 #define GM_TESTS_VISION_FILES_H
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "base/models.h"
 #include "image/image.h"
@@ -33,12 +28,6 @@ static inline int vision_tests_start(const char *needed)
         return 0;
     printf("skipped: %s is not there\n", needed);
     return 77;
-}
-
-static inline void must(enum gm_status st, const struct gm_error *err)
-{
-    if (st != GM_OK)
-        fail_msg("%s", err->msg);
 }
 
 static inline struct gm_image *load_image(const char *path)
