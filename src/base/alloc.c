@@ -49,6 +49,17 @@ void *gm_realloc(void *p, size_t n, size_t size)
     return p ? q : counted(q);
 }
 
+enum gm_status gm_grow(void **ptr, size_t *cap, size_t size, struct gm_error *err)
+{
+    size_t want = *cap ? *cap * 2 : 16;
+    void *p = gm_realloc(*ptr, want, size);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu items", want);
+    *ptr = p;
+    *cap = want;
+    return GM_OK;
+}
+
 void *gm_alloc_aligned(size_t n, size_t size)
 {
     size_t bytes, huge = (size_t)2 << 20;

@@ -3,6 +3,8 @@
 #ifndef GM_BASE_ALLOC_H
 #define GM_BASE_ALLOC_H
 
+#include "base/status.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +18,12 @@ void *gm_alloc(size_t n, size_t size);
 /* gm_realloc - grow or shrink a gm_alloc block (or NULL) to n*size bytes; new bytes are not zeroed.
  * NULL on failure, the old block then stays valid. */
 void *gm_realloc(void *p, size_t n, size_t size);
+
+/* GM_GROW(ptr, n, cap, err) - make room for one more element of the heap array `ptr` that holds n
+ * of cap (NULL, 0 and 0 at first), by doubling; freed with gm_free. Evaluates to enum gm_status. */
+#define GM_GROW(ptr, n, cap, err)                                                                  \
+    ((n) < (cap) ? GM_OK : gm_grow((void **)&(ptr), &(cap), sizeof *(ptr), (err)))
+enum gm_status gm_grow(void **ptr, size_t *cap, size_t size, struct gm_error *err) GM_NODISCARD;
 
 /* gm_alloc_aligned - n*size bytes aligned to 64 (cache line, widest vector), not zeroed, for
  * tensors. Freed with gm_free. */

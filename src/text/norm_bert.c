@@ -97,17 +97,11 @@ static enum gm_status flush_run(struct bert *b)
 
 static enum gm_status add_mark(struct bert *b, struct mark mark)
 {
-    if (b->n_run == b->cap_run) {
-        size_t cap = b->cap_run ? b->cap_run * 2 : 16;
-        struct mark *run = gm_realloc(b->run, cap, sizeof *run);
-        if (!run)
-            return GM_FAIL(b->err, GM_ENOMEM, "out of memory for %zu marks", cap);
-        b->run = run;
-        b->cap_run = cap;
-    }
+    enum gm_status st = GM_GROW(b->run, b->n_run, b->cap_run, b->err);
     mark.order = (uint32_t)b->n_run;
-    b->run[b->n_run++] = mark;
-    return GM_OK;
+    if (st == GM_OK)
+        b->run[b->n_run++] = mark;
+    return st;
 }
 
 /* One code point from decomposition on. */

@@ -18,16 +18,10 @@ struct items {
 
 static enum gm_status add_item(struct items *list, struct item item, struct gm_error *err)
 {
-    if (list->n == list->cap) {
-        size_t cap = list->cap ? list->cap * 2 : 16;
-        struct item *p = gm_realloc(list->p, cap, sizeof *p);
-        if (!p)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu marks", cap);
-        list->p = p;
-        list->cap = cap;
-    }
-    list->p[list->n++] = item;
-    return GM_OK;
+    enum gm_status st = GM_GROW(list->p, list->n, list->cap, err);
+    if (st == GM_OK)
+        list->p[list->n++] = item;
+    return st;
 }
 
 /* What one call works with. Decomposed code points wait in `marks` until a starter follows; when

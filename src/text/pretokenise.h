@@ -1,12 +1,10 @@
 /* pretokenise.h - cut a normalised text into the stretches that the model sees one by one. A
- * pre-tokeniser is a list of steps: the "pre_tokenizer" of a tokenizer.json with its Sequences laid
- * flat. Internal to src/text. */
+ * pre-tokeniser is a list of steps (steps.h). Internal to src/text. */
 #ifndef GM_TEXT_PRETOKENISE_H
 #define GM_TEXT_PRETOKENISE_H
 
-#include "base/arena.h"
-#include "base/json.h"
 #include "text/normal.h"
+#include "text/steps.h"
 
 #include <stdbool.h>
 
@@ -22,29 +20,11 @@ struct gm_pretokens {
 
 void gm_pretokens_clear(struct gm_pretokens *p); /* zeroed is empty */
 
-/* One step. Safe from any thread with separate `p`. Errors: NOMEM. */
-typedef enum gm_status gm_pretoken_run(const void *settings, struct gm_pretokens *p,
-                                       struct gm_error *err);
-
-struct gm_pretoken_step {
-    gm_pretoken_run *run;
-    const void *settings; /* in the arena */
-};
-
-struct gm_pretokeniser {
-    struct gm_pretoken_step *steps; /* in the arena */
-    size_t n, cap;
-};
-
-/* gm_pretokeniser_read - steps from the "pre_tokenizer" member of a tokenizer.json (NULL or null =
- * none: the text is one stretch); memory from `a`. Errors: MODEL (not supported, named), NOMEM. */
-enum gm_status gm_pretokeniser_read(struct gm_pretokeniser *out, const struct gm_json *json,
-                                    struct gm_arena *a, const char *path,
-                                    struct gm_error *err) GM_NODISCARD;
+extern const struct gm_step_kinds gm_pretokenisers;
 
 /* gm_pretokenise - cut bytes [from, to) of `text` with all steps; the result is in p->text and
  * p->items. Errors: NOMEM. */
-enum gm_status gm_pretokenise(const struct gm_pretokeniser *pt, const struct gm_normal *text,
+enum gm_status gm_pretokenise(const struct gm_steps *pt, const struct gm_normal *text,
                               size_t from, size_t to, struct gm_pretokens *p,
                               struct gm_error *err) GM_NODISCARD;
 

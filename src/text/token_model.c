@@ -4,16 +4,10 @@
 
 enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error *err)
 {
-    if (c->n == c->cap) {
-        size_t cap = c->cap ? c->cap * 2 : 32;
-        struct gm_cut *items = gm_realloc(c->items, cap, sizeof *items);
-        if (!items)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu word pieces", cap);
-        c->items = items;
-        c->cap = cap;
-    }
-    c->items[c->n++] = cut;
-    return GM_OK;
+    enum gm_status st = GM_GROW(c->items, c->n, c->cap, err);
+    if (st == GM_OK)
+        c->items[c->n++] = cut;
+    return st;
 }
 
 void gm_cuts_clear(struct gm_cuts *c)

@@ -20,8 +20,7 @@ static const struct gm_token_model *const kinds[] = {&gm_wordpiece, &gm_unigram,
 struct gm_tokenizer {
     const struct gm_token_model *kind;
     void *model; /* of `kind` */
-    struct gm_normaliser normaliser;
-    struct gm_pretokeniser pretokeniser;
+    struct gm_steps normaliser, pretokeniser;
     struct gm_added raw;    /* added tokens looked for in the text as it is */
     struct gm_added normal; /* and in its normalised form */
     struct gm_post post;
@@ -169,10 +168,8 @@ static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *r
                        gm_json_kind_name(gm_json_kind(root)));
     GM_TRY(load_model(t, gm_json_get(root, "model"), vocab, path, err));
     t->n_ids = t->kind->n_ids(t->model);
-    GM_TRY(gm_normaliser_read(&t->normaliser, gm_json_get(root, "normalizer"), &t->arena, path,
-                              err));
-    GM_TRY(gm_pretokeniser_read(&t->pretokeniser, gm_json_get(root, "pre_tokenizer"), &t->arena,
-                                path, err));
+    GM_TRY(gm_steps_read(&t->normaliser, &gm_normalisers, root, &t->arena, path, err));
+    GM_TRY(gm_steps_read(&t->pretokeniser, &gm_pretokenisers, root, &t->arena, path, err));
     GM_TRY(load_added(t, gm_json_get(root, "added_tokens"), path, err));
     GM_TRY(gm_post_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
     t->unk = t->kind->unk(t->model);
@@ -259,41 +256,21 @@ struct encoder {
     struct gm_error *err;
 };
 
-static enum gm_status note_spaces(struct encoder *e, size_t i, struct spaces spaces)
-{
-    struct gm_pieces_scratch *s = e->out->scratch;
-    if (i >= s->cap_spaces) {
-        size_t cap = s->cap_spaces ? s->cap_spaces * 2 : 64;
-        struct spaces *grown = gm_realloc(s->spaces, cap, sizeof *grown);
-        if (!grown)
-            return GM_FAIL(e->err, GM_ENOMEM, "out of memory for %zu word pieces", cap);
-        s->spaces = grown;
-        s->cap_spaces = cap;
-    }
-    s->spaces[i] = spaces;
-    return GM_OK;
-}
-
 /* Append a piece; `spelling` is needed for an added token only (else empty). */
 static enum gm_status put(struct encoder *e, struct gm_piece piece, struct gm_str spelling)
 {
+    enum gm_status st = GM_OK;
     struct gm_pieces *p = e->out;
-    if (p->n == p->cap) {
-        size_t cap = p->cap ? p->cap * 2 : 64;
-        struct gm_piece *items = gm_realloc(p->items, cap, sizeof *items);
-        if (!items)
-            return GM_FAIL(e->err, GM_ENOMEM, "out of memory for %zu word pieces", cap);
-        p->items = items;
-        p->cap = cap;
-    }
+    struct gm_pieces_scratch *s = p->scratch;
+    size_t i = p->n - e->n_before;
+    GM_TRY(GM_GROW(p->items, p->n, p->cap, e->err));
     if (e->t->spaces) {
-        struct spaces spaces = spelling.n ? spaces_of(spelling) : e->t->spaces[piece.id];
-        enum gm_status st = note_spaces(e, p->n - e->n_before, spaces);
-        if (st != GM_OK)
-            return st;
+        GM_TRY(GM_GROW(s->spaces, i, s->cap_spaces, e->err));
+        s->spaces[i] = spelling.n ? spaces_of(spelling) : e->t->spaces[piece.id];
     }
     p->items[p->n++] = piece;
-    return GM_OK;
+done:
+    return st;
 }
 
 /* Bytes [from, to) of the normalised text, without added tokens: words, then the model's pieces. */

@@ -22,16 +22,10 @@ void gm_trie_clear(struct gm_trie *t)
 
 static enum gm_status add_node(struct gm_trie *t, unsigned char byte, struct gm_error *err)
 {
-    if (t->n == t->cap) {
-        size_t cap = t->cap ? t->cap * 2 : 1024;
-        struct gm_trie_node *nodes = gm_realloc(t->nodes, cap, sizeof *nodes);
-        if (!nodes)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory for a vocabulary of %zu nodes", cap);
-        t->nodes = nodes;
-        t->cap = cap;
-    }
-    t->nodes[t->n++] = (struct gm_trie_node){.byte = byte, .id = -1};
-    return GM_OK;
+    enum gm_status st = GM_GROW(t->nodes, t->n, t->cap, err);
+    if (st == GM_OK)
+        t->nodes[t->n++] = (struct gm_trie_node){.byte = byte, .id = -1};
+    return st;
 }
 
 /* Sorted keys [from, to) share their first `depth` bytes, which end at one node. */

@@ -1,11 +1,7 @@
 /* Errors, the allocation door, arenas and buffers. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
 
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/status.h"
@@ -221,6 +217,27 @@ static void arena_strings_and_lists(void **state)
     gm_arena_clear(&a);
 }
 
+static void heap_list_grows(void **state)
+{
+    int *list = NULL;
+    size_t n = 0, cap = 0;
+    struct gm_error err;
+    (void)state;
+    while (n < 1000) {
+        assert_int_equal(GM_GROW(list, n, cap, &err), GM_OK);
+        list[n] = (int)n;
+        n++;
+    }
+    gm_alloc_fail_at(1);
+    while (GM_GROW(list, n, cap, &err) == GM_OK)
+        n++;
+    assert_int_equal(err.code, GM_ENOMEM);
+    assert_int_equal(n, cap);
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(list[i], i);
+    gm_free(list);
+}
+
 static void arena_hooks(void **state)
 {
     struct gm_arena a;
@@ -272,26 +289,21 @@ static void buffer_grows_to_its_maximum(void **state)
     gm_buf_clear(&b);
 }
 
-static int no_leaks(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_passed_on),
         cmocka_unit_test(messages_are_clean),
         cmocka_unit_test(status_names),
-        cmocka_unit_test_teardown(sizes_do_not_overflow, no_leaks),
-        cmocka_unit_test_teardown(blocks_are_counted, no_leaks),
-        cmocka_unit_test_teardown(nth_allocation_fails, no_leaks),
-        cmocka_unit_test_teardown(arena_pieces, no_leaks),
-        cmocka_unit_test_teardown(arena_bound, no_leaks),
-        cmocka_unit_test_teardown(arena_strings_and_lists, no_leaks),
-        cmocka_unit_test_teardown(arena_hooks, no_leaks),
-        cmocka_unit_test_teardown(buffer_grows_to_its_maximum, no_leaks),
+        cmocka_unit_test_teardown(sizes_do_not_overflow, no_leak),
+        cmocka_unit_test_teardown(blocks_are_counted, no_leak),
+        cmocka_unit_test_teardown(nth_allocation_fails, no_leak),
+        cmocka_unit_test_teardown(arena_pieces, no_leak),
+        cmocka_unit_test_teardown(arena_bound, no_leak),
+        cmocka_unit_test_teardown(arena_strings_and_lists, no_leak),
+        cmocka_unit_test_teardown(heap_list_grows, no_leak),
+        cmocka_unit_test_teardown(arena_hooks, no_leak),
+        cmocka_unit_test_teardown(buffer_grows_to_its_maximum, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
