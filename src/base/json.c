@@ -1,5 +1,6 @@
 #include "base/json.h"
 
+#include "base/arena.h"
 #include "base/file.h"
 
 #include <jansson.h>
@@ -126,6 +127,21 @@ bool gm_json_bool(const struct gm_json *j, bool *out)
         return false;
     *out = json_is_true(in(j));
     return true;
+}
+
+enum gm_status gm_json_text(const char **out, const struct gm_json *object, const char *key,
+                            bool required, struct gm_arena *a, struct gm_error *err)
+{
+    struct gm_str s;
+    const struct gm_json *j = gm_json_get(object, key);
+    *out = NULL;
+    if (!j && !required)
+        return GM_OK;
+    if (!gm_json_str(j, &s) || s.n == 0)
+        return GM_FAIL(err, GM_EFORMAT, "\"%s\" must be a text, but is %s", key,
+                       gm_json_kind_name(gm_json_kind(j)));
+    *out = gm_arena_str(a, s).p;
+    return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
 void *gm_json_first(const struct gm_json *object) { return json_object_iter(in(object)); }

@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct gm_arena;
 struct gm_json;
 
 enum gm_json_kind {
@@ -52,6 +53,11 @@ bool gm_json_str(const struct gm_json *j, struct gm_str *out); /* borrowed, NUL-
 bool gm_json_num(const struct gm_json *j, double *out);        /* int or real */
 bool gm_json_int(const struct gm_json *j, long long *out);
 bool gm_json_bool(const struct gm_json *j, bool *out);
+
+/* gm_json_text - *out = a copy, in the arena, of the text that `object` has under `key`; NULL where
+ * it has none and none is required. Errors: FORMAT (another kind, or empty), NOMEM. */
+enum gm_status gm_json_text(const char **out, const struct gm_json *object, const char *key,
+                            bool required, struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
 /* Iterating an object in order of insertion:
  *   for (void *it = gm_json_first(o); it; it = gm_json_next(o, it)) gm_json_key(it) … gm_json_value(it) */

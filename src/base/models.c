@@ -14,22 +14,6 @@ enum { MANIFEST_MAX_BYTES = 1 << 20 };
 
 /* ---- manifests ---- */
 
-/* A required (or optional) string member, copied to the arena. */
-static enum gm_status get_text(struct gm_arena *a, const struct gm_json *j, const char *key,
-                               bool required, const char **out, struct gm_error *err)
-{
-    struct gm_str s;
-    const struct gm_json *v = gm_json_get(j, key);
-    *out = NULL;
-    if (!v && !required)
-        return GM_OK;
-    if (!gm_json_str(v, &s) || s.n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "\"%s\" must be a text, but is %s", key,
-                       gm_json_kind_name(gm_json_kind(v)));
-    *out = gm_arena_str(a, s).p;
-    return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
-}
-
 /* A manifest must not point outside of its model's folder. */
 static bool path_is_inside(const char *path)
 {
@@ -47,9 +31,9 @@ static bool path_is_inside(const char *path)
 static enum gm_status read_file_entry(struct gm_arena *a, const struct gm_json *j,
                                       struct gm_model_file *f, struct gm_error *err)
 {
-    enum gm_status st = get_text(a, j, "path", true, &f->path, err);
+    enum gm_status st = gm_json_text(&f->path, j, "path", true, a, err);
     if (st == GM_OK)
-        st = get_text(a, j, "sha256", true, &f->sha256, err);
+        st = gm_json_text(&f->sha256, j, "sha256", true, a, err);
     if (st != GM_OK)
         return st;
     if (!path_is_inside(f->path))
@@ -69,14 +53,14 @@ static enum gm_status read_manifest(struct gm_arena *a, const struct gm_json *j,
 {
     enum gm_status st = GM_OK;
     const struct gm_json *origin = gm_json_get(j, "origin"), *files = gm_json_get(j, "files");
-    GM_TRY(get_text(a, j, "name", true, &m->name, err));
-    GM_TRY(get_text(a, j, "task", true, &m->task, err));
-    GM_TRY(get_text(a, j, "summary", true, &m->summary, err));
-    GM_TRY(get_text(a, j, "licence", true, &m->licence, err));
+    GM_TRY(gm_json_text(&m->name, j, "name", true, a, err));
+    GM_TRY(gm_json_text(&m->task, j, "task", true, a, err));
+    GM_TRY(gm_json_text(&m->summary, j, "summary", true, a, err));
+    GM_TRY(gm_json_text(&m->licence, j, "licence", true, a, err));
     if (origin) {
-        GM_TRY(get_text(a, origin, "registry", true, &m->registry, err));
-        GM_TRY(get_text(a, origin, "package", true, &m->package, err));
-        GM_TRY(get_text(a, origin, "version", true, &m->version, err));
+        GM_TRY(gm_json_text(&m->registry, origin, "registry", true, a, err));
+        GM_TRY(gm_json_text(&m->package, origin, "package", true, a, err));
+        GM_TRY(gm_json_text(&m->version, origin, "version", true, a, err));
     }
     if (gm_json_kind(files) != GM_JSON_ARRAY || gm_json_count(files) == 0) {
         st = GM_FAIL(err, GM_EFORMAT, "\"files\" must be a list that is not empty");

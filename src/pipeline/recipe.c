@@ -8,22 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* A text member as a C string in the recipe's arena. */
-static enum gm_status get_text(struct gm_recipe *r, const struct gm_json *j, const char *key,
-                               bool required, const char **out, struct gm_error *err)
-{
-    struct gm_str s;
-    const struct gm_json *v = gm_json_get(j, key);
-    *out = NULL;
-    if (!v && !required)
-        return GM_OK;
-    if (!gm_json_str(v, &s) || s.n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "\"%s\" must be a text, but is %s", key,
-                       gm_json_kind_name(gm_json_kind(v)));
-    *out = gm_arena_str(&r->arena, s).p;
-    return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
-}
-
 /* "native, llm": the backends of a stage, for messages. */
 static void list_backends(const char *stage, char *text, size_t cap)
 {
@@ -78,8 +62,8 @@ static enum gm_status read_stage(struct gm_recipe *r, const struct gm_json *item
     if (gm_json_kind(item) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EFORMAT, "it must be a mapping with the key \"stage\", but is %s",
                        gm_json_kind_name(gm_json_kind(item)));
-    GM_TRY(get_text(r, item, "stage", true, &stage, err));
-    GM_TRY(get_text(r, item, "backend", false, &name, err));
+    GM_TRY(gm_json_text(&stage, item, "stage", true, &r->arena, err));
+    GM_TRY(gm_json_text(&name, item, "backend", false, &r->arena, err));
     GM_TRY(find_backend(stage, name, &s->backend, err));
     if (r->n_stages && gm_stage_order(stage) <= gm_stage_order(s[-1].backend->stage))
         return GM_FAIL(err, GM_EFORMAT,
@@ -110,8 +94,8 @@ static enum gm_status read_recipe(struct gm_recipe *r, const struct gm_json *j,
                            "unknown key \"%s\"; a recipe has: name, description, stages",
                            gm_json_key(it).p);
     }
-    GM_TRY(get_text(r, j, "name", true, &r->name, err));
-    GM_TRY(get_text(r, j, "description", false, &r->description, err));
+    GM_TRY(gm_json_text(&r->name, j, "name", true, &r->arena, err));
+    GM_TRY(gm_json_text(&r->description, j, "description", false, &r->arena, err));
     size_t n = gm_json_count(stages);
     if (gm_json_kind(stages) != GM_JSON_ARRAY || n == 0)
         return GM_FAIL(err, GM_EFORMAT, "\"stages\" must be a list that is not empty");
