@@ -113,20 +113,22 @@ static enum read read_key(struct scan *c)
     return c->pos > from ? READ_WHOLE : c->pos >= c->s.n ? READ_CUT : READ_BAD;
 }
 
+/* Go to the next element, however many commas there are; true: past the closing bracket instead. */
+static bool at_close(struct scan *c, char bracket)
+{
+    for (skip_space(c); at(c, ','); skip_space(c))
+        c->pos++;
+    if (!at(c, bracket))
+        return false;
+    c->pos++;
+    return true;
+}
+
 static enum read read_object(struct scan *c, int depth, struct gm_json *o)
 {
     c->pos++;
-    for (;;) {
+    while (!at_close(c, '}')) {
         struct gm_json *v = NULL;
-        skip_space(c);
-        if (at(c, ',')) {
-            c->pos++;
-            continue;
-        }
-        if (at(c, '}')) {
-            c->pos++;
-            return READ_WHOLE;
-        }
         enum read r = read_key(c);
         if (r != READ_WHOLE)
             return r;
@@ -147,22 +149,14 @@ static enum read read_object(struct scan *c, int depth, struct gm_json *o)
         if (r != READ_WHOLE)
             return r;
     }
+    return READ_WHOLE;
 }
 
 static enum read read_array(struct scan *c, int depth, struct gm_json *a)
 {
     c->pos++;
-    for (;;) {
+    while (!at_close(c, ']')) {
         struct gm_json *v = NULL;
-        skip_space(c);
-        if (at(c, ',')) {
-            c->pos++;
-            continue;
-        }
-        if (at(c, ']')) {
-            c->pos++;
-            return READ_WHOLE;
-        }
         enum read r = read_value(c, depth + 1, &v);
         if (r == READ_CUT) { /* a cut element is no element */
             gm_json_free(v);
@@ -173,6 +167,7 @@ static enum read read_array(struct scan *c, int depth, struct gm_json *a)
         if (r != READ_WHOLE)
             return r;
     }
+    return READ_WHOLE;
 }
 
 /* A number or one of the words that stand for a value. */

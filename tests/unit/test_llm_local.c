@@ -1,13 +1,8 @@
 /* A real server: llama.cpp's, from the pinned wheel, started by the client for a GGUF file. The
  * answers of a model of 135 million parameters are poor; the protocol is real. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 
-#include <cmocka.h>
+#include "unit.h"
 
-#include "base/alloc.h"
 #include "base/file.h"
 #include "llm/llm.h"
 #include "llm/local_server.h"
@@ -29,13 +24,11 @@ static const char command[] = "python3 tools/llama-server.py";
 
 static struct gm_llm *llm;
 
-static struct gm_llm_reply ask(const char *text, const struct gm_json *schema, bool logprobs)
+static void submit(struct gm_llm_box *box, const struct gm_llm_part *parts, size_t n,
+                   const struct gm_json *schema, bool logprobs)
 {
-    struct gm_llm_box *box;
-    struct gm_llm_reply r;
     uint64_t id;
-    const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
-    const struct gm_llm_message m = {"user", &part, 1};
+    const struct gm_llm_message m = {"user", parts, n};
     const struct gm_llm_request q = {.messages = &m,
                                      .n_messages = 1,
                                      .temperature = 0,
@@ -44,10 +37,24 @@ static struct gm_llm_reply ask(const char *text, const struct gm_json *schema, b
                                      .max_tokens = 60,
                                      .schema = schema,
                                      .logprobs = logprobs};
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
     assert_int_equal(gm_llm_submit(box, &q, &id, NULL), GM_OK);
+}
+
+static struct gm_llm_reply reply_to(const struct gm_llm_part *parts, size_t n, bool logprobs)
+{
+    struct gm_llm_box *box;
+    struct gm_llm_reply r;
+    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    submit(box, parts, n, NULL, logprobs);
     assert_true(gm_llm_poll(box, 200000, &r));
     gm_llm_box_free(box);
+    return r;
+}
+
+static struct gm_llm_reply ask(const char *text, bool logprobs)
+{
+    const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
+    struct gm_llm_reply r = reply_to(&part, 1, logprobs);
     if (r.st != GM_OK)
         fail_msg("%s", r.err.msg);
     return r;
@@ -56,7 +63,7 @@ static struct gm_llm_reply ask(const char *text, const struct gm_json *schema, b
 static void plain_text_and_usage(void **state)
 {
     (void)state;
-    struct gm_llm_reply r = ask("Say hello.", NULL, false);
+    struct gm_llm_reply r = ask("Say hello.", false);
     assert_true(r.text.n > 0 && r.usage.prompt > 5 && r.usage.completion > 0);
     gm_llm_reply_clear(&r);
 }
@@ -64,7 +71,7 @@ static void plain_text_and_usage(void **state)
 static void yes_with_logprobs(void **state)
 {
     (void)state;
-    struct gm_llm_reply r = ask("Is Rome a city? Answer with one word, yes or no.", NULL, true);
+    struct gm_llm_reply r = ask("Is Rome a city? Answer with one word, yes or no.", true);
     assert_non_null(r.logprobs);
     double p = gm_llm_yes(r.logprobs);
     assert_true(isnan(p) || (p >= 0 && p <= 1));
@@ -77,8 +84,7 @@ static void schemas_in_eight_slots(void **state)
     (void)state;
     struct gm_json *schema;
     struct gm_llm_box *box;
-    uint64_t id;
-    char text[8][80];
+    char text[80];
     assert_int_equal(
         gm_schema_parse(
             &schema,
@@ -89,17 +95,9 @@ static void schemas_in_eight_slots(void **state)
         GM_OK);
     assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 8; i++) {
-        snprintf(text[i], sizeof text[i], "Name a colour and the number %d, as JSON.", i);
-        const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text[i])};
-        const struct gm_llm_message m = {"user", &part, 1};
-        const struct gm_llm_request q = {.messages = &m,
-                                         .n_messages = 1,
-                                         .temperature = 0,
-                                         .top_p = -1,
-                                         .seed = 1,
-                                         .max_tokens = 40,
-                                         .schema = schema};
-        assert_int_equal(gm_llm_submit(box, &q, &id, NULL), GM_OK);
+        snprintf(text, sizeof text, "Name a colour and the number %d, as JSON.", i);
+        const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
+        submit(box, &part, 1, schema, false);
     }
     size_t ok = 0;
     for (int i = 0; i < 8; i++) {
@@ -118,23 +116,14 @@ static void schemas_in_eight_slots(void **state)
 static void picture_is_refused(void **state)
 {
     (void)state;
-    struct gm_llm_box *box;
-    struct gm_llm_reply r;
-    uint64_t id;
     const struct gm_llm_part parts[] = {
         {.kind = GM_LLM_TEXT, .bytes = GM_STR("What is this?")},
         {.kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377\331"), .w = 1, .h = 1}};
-    const struct gm_llm_message m = {"user", parts, 2};
-    const struct gm_llm_request q = {.messages = &m, .n_messages = 1, .temperature = 0, .top_p = -1,
-                                     .seed = 1, .max_tokens = 5};
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
-    assert_int_equal(gm_llm_submit(box, &q, &id, NULL), GM_OK);
-    assert_true(gm_llm_poll(box, 200000, &r));
+    struct gm_llm_reply r = reply_to(parts, 2, false);
     print_message("a picture: %s\n", r.err.msg);
     assert_int_equal(r.st, GM_EARG);
     assert_non_null(strstr(r.err.msg, "status 500: image input is not supported"));
     gm_llm_reply_clear(&r);
-    gm_llm_box_free(box);
 }
 
 static void sleep_ms(long ms)
@@ -216,9 +205,8 @@ static int start(void **state)
 
 static int stop(void **state)
 {
-    (void)state;
     gm_llm_free(llm);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 int main(void)
