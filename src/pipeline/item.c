@@ -52,7 +52,7 @@ static enum gm_status hash_input(const struct gm_stage *s, struct gm_item *item,
 {
     enum gm_status st = GM_OK;
     struct gm_buf b;
-    bool looks = s->backend->needs_image || s->backend->needs_llm;
+    bool looks = s->backend->needs_image || s->backend->llm;
     gm_buf_init(&b, TEXT_MAX);
     if (looks && !item->image[0])
         hash_image(item);

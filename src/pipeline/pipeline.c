@@ -26,7 +26,7 @@ static enum gm_status set_tagger(struct gm_recipe *r, const char *dir, struct gm
 bool gm_pipeline_uses_llm(const struct gm_pipeline *p)
 {
     for (size_t i = 0; i < p->n_stages; i++)
-        if (p->stages[i].backend->needs_llm)
+        if (p->stages[i].backend->llm)
             return true;
     return false;
 }
@@ -56,7 +56,7 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
         return GM_OK;
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < p->n_stages && st == GM_OK; i++)
-        if (p->stages[i].backend->needs_llm)
+        if (p->stages[i].backend->llm)
             st = gm_recipe_set(p->recipe, p->stages[i].backend->stage, NULL, "model", model, NULL,
                                err);
     return st;
@@ -154,11 +154,11 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
     enum gm_status st = GM_OK;
     if (s->is_open)
         return GM_OK;
-    if (s->backend->needs_llm && !p->llm)
+    if (s->backend->llm && !p->llm)
         GM_TRY(make_llm(p, err));
-    GM_TRY(s->backend->open(&s->self, s->settings, err));
+    GM_TRY(s->backend->open(&s->self, s->backend, s->settings, err));
     s->is_open = true;
-    if (s->backend->needs_llm)
+    if (s->backend->llm)
         s->backend->use_llm(s->self, p->llm);
 done:
     return st;
@@ -183,7 +183,7 @@ static enum gm_status contents_text(const struct gm_stage *s, struct gm_buf *out
     struct gm_buf lines;
     struct gm_str line, rest;
     gm_buf_init(&lines, (size_t)1 << 24);
-    GM_TRY(s->backend->fingerprint(s->settings, &lines, err));
+    GM_TRY(s->backend->fingerprint(s->backend, s->settings, &lines, err));
     for (rest = gm_buf_str(&lines); rest.n;) {
         gm_str_cut(rest, '\n', &line, &rest);
         GM_TRY(gm_buf_printf(out, err, "content of %.*s\n", GM_STR_ARG(line)));

@@ -74,7 +74,7 @@ static enum gm_status go_on(struct stream *s, struct gm_item *item, struct gm_er
     if (st != GM_OK)
         return st;
     bool ready = item->place == s->p->n_stages;
-    bool asks = !ready && s->p->stages[item->place].backend->needs_llm;
+    bool asks = !ready && s->p->stages[item->place].backend->llm;
     if (asks)
         GM_TRY(gm_stage_ready(s->p, &s->p->stages[item->place], err));
     if (s->has_llm && (ready || asks))
@@ -103,7 +103,7 @@ static size_t batch_size(const struct stream *s, size_t place)
 static size_t pick(const struct stream *s, bool llm, bool full)
 {
     for (size_t i = s->p->n_stages; i-- > 0;)
-        if (s->p->stages[i].backend->needs_llm == llm &&
+        if ((s->p->stages[i].backend->llm != NULL) == llm &&
             s->queues[i].n >= (full ? batch_size(s, i) : 1))
             return i;
     return s->p->n_stages;

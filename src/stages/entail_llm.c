@@ -10,16 +10,6 @@
 #include <math.h>
 #include <strings.h>
 
-static const char *const values[] = {"text", "caption", "entity", "type", "expression", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "entail", .prompt = "entail", .values = values, .settings = known, .max_tokens = 8};
-
-static enum gm_status open_entail(void **self, const struct gm_json *settings, struct gm_error *err)
-{
-    return gm_llm_stage_new(self, &kind, settings, err);
-}
-
 /* 1 yes, 0 no, -1 neither: the answer's first word. */
 static int yes_or_no(const struct gm_json *value)
 {
@@ -79,15 +69,10 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
     struct gm_llm_stage *s = self;
     enum gm_status st = GM_OK;
     struct gm_picture picture;
-    struct gm_error own = {0};
     struct gm_arena a;
     size_t n = p->n_entities;
-    if (n == 0 || !p->image.n)
+    if (n == 0 || !p->image.n || !gm_llm_stage_picture(s, p, &picture))
         return GM_OK;
-    if (gm_llm_stage_picture(s, p, &picture, &own) != GM_OK) {
-        gm_post_fail(p, s->stage, &own);
-        return GM_OK;
-    }
     gm_arena_init(&a, 0);
     struct gm_prompt_value *v = gm_arena_alloc(&a, n, N_VALUES * sizeof *v);
     struct gm_llm_question *q = gm_arena_alloc(&a, n, sizeof *q);
@@ -112,23 +97,15 @@ done:
     return st;
 }
 
-static enum gm_status run_entail(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, entail_post, err);
-}
+static const char *const values[] = {"text", "caption", "entity", "type", "expression", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "entail",
+    .values = values,
+    .settings = known,
+    .max_tokens = 8,
+    .one = entail_post,
+};
 
-static enum gm_status fingerprint_entail(const struct gm_json *settings, struct gm_buf *out,
-                                         struct gm_error *err)
-{
-    return gm_llm_stage_fingerprint(&kind, settings, out, err);
-}
-
-const struct gm_backend gm_backend_entail_llm = {.stage = "entail",
-                                                 .name = "llm",
-                                                 .needs_image = true,
-                                                 .open = open_entail,
-                                                 .run = run_entail,
-                                                 .close = gm_llm_stage_delete,
-                                                 .fingerprint = fingerprint_entail,
-                                                 .needs_llm = true,
-                                                 .use_llm = gm_llm_stage_use};
+const struct gm_backend gm_backend_entail_llm = {
+    GM_LLM_BACKEND, .stage = "entail", .needs_image = true, .llm = &kind};

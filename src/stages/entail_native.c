@@ -8,17 +8,18 @@
 static void close_entail(void *self) { gm_entail_free(self); }
 
 /* Settings: model (a model's name or folder, default "entail-default"), precision. */
-static enum gm_status open_entail(void **self, const struct gm_json *settings, struct gm_error *err)
+static enum gm_status open_entail(void **self, const struct gm_backend *b,
+                                  const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"model", "precision", NULL};
     enum gm_status st = GM_OK;
-    struct gm_str model = GM_STR("entail-default"), precision = GM_STR("auto");
+    struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
     struct gm_entail *e;
     const char *dir;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
-    GM_TRY(gm_settings_check(settings, "entail", known, err));
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
     GM_TRY(gm_model_dir(&a, model.p, &dir, err));
@@ -34,21 +35,13 @@ static enum gm_status run_entail(void *self, struct gm_post **posts, size_t n, s
     return gm_entail_predict(self, posts, n, err);
 }
 
-/* The model's files, whichever model the settings name. */
-static enum gm_status fingerprint_entail(const struct gm_json *settings, struct gm_buf *out,
-                                         struct gm_error *err)
-{
-    struct gm_str model = GM_STR("entail-default");
-    enum gm_status st = gm_settings_str(settings, "model", &model, err);
-    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
-}
-
 const struct gm_backend gm_backend_entail_native = {
     .stage = "entail",
     .name = "native",
     .needs_image = true,
+    .model = "entail-default",
     .open = open_entail,
     .run = run_entail,
     .close = close_entail,
-    .fingerprint = fingerprint_entail,
+    .fingerprint = gm_fingerprint_setting,
 };

@@ -4,29 +4,7 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-
 enum { ENTITIES_MAX = 200 };
-
-static const char *const values[] = {"text", "caption", "entities", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "expand",
-    .prompt = "expand",
-    .values = values,
-    .settings = known,
-    .schema =
-        "{\"type\":\"object\",\"properties\":{\"phrases\":{\"type\":\"array\",\"maxItems\":200,"
-        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
-        "\"phrase\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":160}},"
-        "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
-        "\"required\":[\"phrases\"],\"additionalProperties\":false}",
-    .max_tokens = 1024,
-};
-
-static enum gm_status open_expand(void **self, const struct gm_json *settings, struct gm_error *err)
-{
-    return gm_llm_stage_new(self, &kind, settings, err);
-}
 
 /* The entities that are asked for, in order of mention. */
 struct asked {
@@ -38,17 +16,7 @@ static const char *check(void *user, const struct gm_json *value)
 {
     const struct asked *a = user;
     const struct gm_json *list = gm_json_get(value, "phrases");
-    bool seen[ENTITIES_MAX] = {false};
-    if (gm_json_count(list) != a->n)
-        return "not one phrase an entity";
-    for (size_t i = 0; i < a->n; i++) {
-        long long number = 0;
-        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
-        if (number < 1 || number > (long long)a->n || seen[number - 1])
-            return "not one phrase an entity";
-        seen[number - 1] = true;
-    }
-    return NULL;
+    return gm_llm_is_numbered(list, a->n) ? NULL : "not one phrase an entity";
 }
 
 static enum gm_status list_entities(const struct asked *a, struct gm_arena *arena,
@@ -125,22 +93,20 @@ done:
     return st;
 }
 
-static enum gm_status run_expand(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, expand_post, err);
-}
+static const char *const values[] = {"text", "caption", "entities", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "expand",
+    .values = values,
+    .settings = known,
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"phrases\":{\"type\":\"array\",\"maxItems\":200,"
+        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+        "\"phrase\":{\"type\":\"string\",\"minLength\":1,\"maxLength\":160}},"
+        "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
+        "\"required\":[\"phrases\"],\"additionalProperties\":false}",
+    .max_tokens = 1024,
+    .one = expand_post,
+};
 
-static enum gm_status fingerprint_expand(const struct gm_json *settings, struct gm_buf *out,
-                                         struct gm_error *err)
-{
-    return gm_llm_stage_fingerprint(&kind, settings, out, err);
-}
-
-const struct gm_backend gm_backend_expand_llm = {.stage = "expand",
-                                                 .name = "llm",
-                                                 .open = open_expand,
-                                                 .run = run_expand,
-                                                 .close = gm_llm_stage_delete,
-                                                 .fingerprint = fingerprint_expand,
-                                                 .needs_llm = true,
-                                                 .use_llm = gm_llm_stage_use};
+const struct gm_backend gm_backend_expand_llm = {GM_LLM_BACKEND, .stage = "expand", .llm = &kind};

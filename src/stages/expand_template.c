@@ -142,12 +142,12 @@ static struct gm_str expression_of(struct gm_post *p, const struct gm_entity *e)
     return e->type.n ? words_of_type(&p->arena, e->type) : GM_STR("a thing");
 }
 
-static enum gm_status open_template(void **self, const struct gm_json *settings,
-                                    struct gm_error *err)
+static enum gm_status open_template(void **self, const struct gm_backend *b,
+                                    const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {NULL};
     *self = NULL;
-    return gm_settings_check(settings, "expand", known, err);
+    return gm_settings_check(settings, b->stage, known, err);
 }
 
 static enum gm_status run_template(void *self, struct gm_post **posts, size_t n,

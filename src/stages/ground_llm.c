@@ -7,24 +7,7 @@
 #include "stages/label_affinity.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
-
 enum { NEVER_MAX = 64 };
-
-static const char *const values[] = {"text",   "caption", "entity", "type", "expression",
-                                     "coords", "width",   "height", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible", "never",
-                                    "min_pixels",    "max_pixels", "max_boxes", NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "ground",
-    .prompt = "ground",
-    .values = values,
-    .settings = known,
-    .schema = "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":100,"
-              "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
-              "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
-    .max_tokens = 400,
-};
 
 struct ground {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
@@ -33,14 +16,6 @@ struct ground {
     const char *never[NEVER_MAX]; /* types that have no place in a picture */
     size_t n_never;
 };
-
-static void close_ground(void *self)
-{
-    struct ground *g = self;
-    if (g)
-        gm_llm_stage_close(&g->base);
-    gm_free(g);
-}
 
 static enum gm_status read_never(struct ground *g, const struct gm_json *list, struct gm_error *err)
 {
@@ -58,9 +33,9 @@ static enum gm_status read_never(struct ground *g, const struct gm_json *list, s
                    (int)NEVER_MAX);
 }
 
-static enum gm_status read_settings(struct ground *g, const struct gm_json *settings,
-                                    struct gm_error *err)
+static enum gm_status open_ground(void *self, const struct gm_json *settings, struct gm_error *err)
 {
+    struct ground *g = self;
     enum gm_status st = GM_OK;
     struct gm_str coords = GM_STR("1000");
     g->visible_min = 0.5;
@@ -81,24 +56,6 @@ static enum gm_status read_settings(struct ground *g, const struct gm_json *sett
 done:
     return st;
 }
-
-static enum gm_status open_ground(void **self, const struct gm_json *settings, struct gm_error *err)
-{
-    struct ground *g = gm_alloc(1, sizeof *g);
-    *self = NULL;
-    if (!g)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(&g->base, &kind, settings, err);
-    if (st == GM_OK)
-        st = read_settings(g, settings, err);
-    if (st == GM_OK)
-        *self = g;
-    else
-        close_ground(g);
-    return st;
-}
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct ground *)self)->base.llm = llm; }
 
 /* Probably visible, of a type that can be seen, and without boxes that came with the post. */
 static bool wants_box(const struct ground *g, const struct gm_entity *e)
@@ -225,7 +182,6 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
-    struct gm_error own = {0};
     struct work w = {.n = 0};
     gm_arena_init(&w.arena, 0);
     w.asked = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.asked);
@@ -238,12 +194,8 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
     for (size_t i = 0; i < p->n_entities; i++)
         if (wants_box(g, &p->entities[i]))
             w.asked[w.n++] = &p->entities[i];
-    if (w.n == 0 || !p->image.n)
+    if (w.n == 0 || !p->image.n || !gm_llm_stage_picture(&g->base, p, &w.picture))
         goto done;
-    if (gm_llm_stage_picture(&g->base, p, &w.picture, &own) != GM_OK) {
-        gm_post_fail(p, g->base.stage, &own);
-        goto done;
-    }
     GM_TRY(build(g, p, &w, err));
     GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n, w.replies, err));
     GM_TRY(take(g, p, &w, err));
@@ -255,23 +207,22 @@ done:
     return st;
 }
 
-static enum gm_status run_ground(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, ground_post, err);
-}
+static const char *const values[] = {"text",   "caption", "entity", "type", "expression",
+                                     "coords", "width",   "height", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible", "never",
+                                    "min_pixels",    "max_pixels", "max_boxes", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "ground",
+    .values = values,
+    .settings = known,
+    .schema = "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":100,"
+              "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
+              "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
+    .max_tokens = 400,
+    .one = ground_post,
+    .size = sizeof(struct ground),
+    .open = open_ground,
+};
 
-static enum gm_status fingerprint_ground(const struct gm_json *settings, struct gm_buf *out,
-                                         struct gm_error *err)
-{
-    return gm_llm_stage_fingerprint(&kind, settings, out, err);
-}
-
-const struct gm_backend gm_backend_ground_llm = {.stage = "ground",
-                                                 .name = "llm",
-                                                 .needs_image = true,
-                                                 .open = open_ground,
-                                                 .run = run_ground,
-                                                 .close = close_ground,
-                                                 .fingerprint = fingerprint_ground,
-                                                 .needs_llm = true,
-                                                 .use_llm = use_llm};
+const struct gm_backend gm_backend_ground_llm = {
+    GM_LLM_BACKEND, .stage = "ground", .needs_image = true, .llm = &kind};

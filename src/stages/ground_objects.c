@@ -66,7 +66,8 @@ static enum gm_status read_person_types(struct rule *r, const struct gm_json *li
     return GM_OK;
 }
 
-static enum gm_status open_ground(void **self, const struct gm_json *settings, struct gm_error *err)
+static enum gm_status open_ground(void **self, const struct gm_backend *b,
+                                  const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"visible",   "score",    "near_score",   "near_area",
                                         "affinity", "person_types", NULL};
@@ -83,7 +84,7 @@ static enum gm_status open_ground(void **self, const struct gm_json *settings, s
     r->near_score = 0.8;
     r->near_area = 0.8;
     r->affinity_min = 0.5;
-    GM_TRY(gm_settings_check(settings, "ground", known, err));
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &r->visible_min, err));
     GM_TRY(gm_settings_num(settings, "score", 0, 1, &r->score_min, err));
     GM_TRY(gm_settings_num(settings, "near_score", 0, 1, &r->near_score, err));

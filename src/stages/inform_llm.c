@@ -6,7 +6,6 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
 #include "base/file.h"
 #include "base/models.h"
 #include "tagger/tagger.h"
@@ -14,11 +13,6 @@
 #include <pthread.h>
 
 enum { KNOWLEDGE_MAX_BYTES = 2000, SAMPLES_MAX_BYTES = 1 << 16 };
-
-static const char *const values[] = {"text", "caption", "entities", "samples", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "samples", "tagger", "precision", NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "inform", .prompt = "inform", .values = values, .settings = known, .max_tokens = 300};
 
 struct inform {
     struct gm_llm_stage base;  /* first: the helpers take a pointer to it */
@@ -30,13 +24,9 @@ struct inform {
 static void close_inform(void *self)
 {
     struct inform *f = self;
-    if (!f)
-        return;
-    gm_llm_stage_close(&f->base);
     gm_buf_clear(&f->samples);
     gm_tagger_free(f->tagger);
     pthread_mutex_destroy(&f->tagging);
-    gm_free(f);
 }
 
 /* The file that the settings name, else the one that comes with the program. */
@@ -114,31 +104,22 @@ done:
     return st;
 }
 
-static enum gm_status open_inform(void **self, const struct gm_json *settings, struct gm_error *err)
+static enum gm_status open_inform(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct inform *f = self;
     struct gm_arena a;
     const char *path;
-    struct inform *f = gm_alloc(1, sizeof *f);
-    *self = NULL;
-    if (!f)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&a, 0);
     gm_buf_init(&f->samples, SAMPLES_MAX_BYTES);
     pthread_mutex_init(&f->tagging, NULL);
-    GM_TRY(gm_llm_stage_open(&f->base, &kind, settings, err));
     GM_TRY(samples_path(&a, settings, &path, err));
     GM_TRY(read_samples(&f->samples, path, err));
     GM_TRY(open_tagger(f, &a, settings, err));
-    *self = f;
-    f = NULL;
 done:
-    close_inform(f);
     gm_arena_clear(&a);
     return st;
 }
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct inform *)self)->base.llm = llm; }
 
 static const char *check(void *user, const struct gm_json *value)
 {
@@ -202,15 +183,12 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
     enum gm_status st = GM_OK;
     struct gm_llm_reply r = {0};
     struct gm_picture picture = {.w = 0};
-    struct gm_error own = {0};
     struct gm_buf names;
     if (p->knowledge.n)
         return tag_again(f, p, err);
     gm_buf_init(&names, (size_t)4 << 20);
-    if (p->image.n && gm_llm_stage_picture(&f->base, p, &picture, &own) != GM_OK) {
-        gm_post_fail(p, f->base.stage, &own);
+    if (p->image.n && !gm_llm_stage_picture(&f->base, p, &picture))
         goto done;
-    }
     GM_TRY(list_entities(p, &names, err));
     const struct gm_prompt_value v[] = {{"text", p->text},
                                         {"caption", p->caption},
@@ -227,11 +205,6 @@ done:
     return st;
 }
 
-static enum gm_status run_inform(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, inform_post, err);
-}
-
 static enum gm_status fingerprint_inform(const struct gm_json *settings, struct gm_buf *out,
                                          struct gm_error *err)
 {
@@ -240,7 +213,6 @@ static enum gm_status fingerprint_inform(const struct gm_json *settings, struct 
     const char *path;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    GM_TRY(gm_llm_stage_fingerprint(&kind, settings, out, err));
     GM_TRY(samples_path(&a, settings, &path, err));
     GM_TRY(gm_fingerprint_file("samples", path, out, err));
     GM_TRY(gm_settings_str(settings, "tagger", &model, err));
@@ -251,11 +223,18 @@ done:
     return st;
 }
 
-const struct gm_backend gm_backend_inform_llm = {.stage = "inform",
-                                                 .name = "llm",
-                                                 .open = open_inform,
-                                                 .run = run_inform,
-                                                 .close = close_inform,
-                                                 .fingerprint = fingerprint_inform,
-                                                 .needs_llm = true,
-                                                 .use_llm = use_llm};
+static const char *const values[] = {"text", "caption", "entities", "samples", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "samples", "tagger", "precision", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "inform",
+    .values = values,
+    .settings = known,
+    .max_tokens = 300,
+    .one = inform_post,
+    .size = sizeof(struct inform),
+    .open = open_inform,
+    .close = close_inform,
+    .fingerprint = fingerprint_inform,
+};
+
+const struct gm_backend gm_backend_inform_llm = {GM_LLM_BACKEND, .stage = "inform", .llm = &kind};

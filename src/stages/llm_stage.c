@@ -7,16 +7,17 @@
 
 #include <string.h>
 
-static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
-                                    const struct gm_json *settings, struct gm_error *err)
+static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_llm_stage_kind *kind = s->kind;
     struct gm_str prompt = gm_str(kind->prompt), model = GM_STR("");
     s->top_p = s->seed = -1;
     s->max_tokens = kind->max_tokens;
     s->image_side = 1000;
     s->jpeg_quality = 90;
-    GM_TRY(gm_settings_check(settings, kind->stage, kind->settings, err));
+    GM_TRY(gm_settings_check(settings, s->stage, kind->settings, err));
     GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_num(settings, "temperature", 0, 2, &s->temperature, err));
@@ -34,68 +35,99 @@ done:
     return st;
 }
 
-enum gm_status gm_llm_stage_open(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
+enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err)
 {
-    s->stage = kind->stage;
+    enum gm_status st = GM_OK;
+    struct gm_llm_stage *s = gm_alloc(1, b->llm->size ? b->llm->size : sizeof *s);
+    *self = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->stage = b->stage;
+    s->kind = b->llm;
     gm_arena_init(&s->arena, 0);
     sem_init(&s->decoders, 0, (unsigned)gm_threads());
-    s->is_open = true;
-    enum gm_status st = read_settings(s, kind, settings, err);
-    if (st == GM_OK && kind->schema)
-        st = gm_schema_parse(&s->schema, gm_str(kind->schema), err);
+    GM_TRY(read_settings(s, settings, err));
+    if (s->kind->schema)
+        GM_TRY(gm_schema_parse(&s->schema, gm_str(s->kind->schema), err));
+    if (s->kind->open) {
+        s->is_open = true;
+        GM_TRY(s->kind->open(s, settings, err));
+    }
+    *self = s;
+    s = NULL;
+done:
+    gm_llm_stage_close(s);
     return st;
 }
 
-void gm_llm_stage_close(struct gm_llm_stage *s)
+void gm_llm_stage_close(void *self)
 {
-    if (!s->is_open)
+    struct gm_llm_stage *s = self;
+    if (!s)
         return;
+    if (s->is_open && s->kind->close)
+        s->kind->close(s);
     gm_prompt_free(s->prompt);
     gm_json_free(s->schema);
     gm_arena_clear(&s->arena);
     sem_destroy(&s->decoders);
-    s->is_open = false;
+    gm_free(s);
 }
 
-enum gm_status gm_llm_stage_fingerprint(const struct gm_llm_stage_kind *kind,
-                                        const struct gm_json *settings, struct gm_buf *out,
-                                        struct gm_error *err)
+void gm_llm_stage_use(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
+
+enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
 {
+    const struct gm_llm_stage *s = self;
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        if (!posts[i]->error.stage.n)
+            st = s->kind->one(self, posts[i], err);
+    return st;
+}
+
+enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct gm_json *settings,
+                                        struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
     struct gm_prompt *prompt = NULL;
-    struct gm_str which = gm_str(kind->prompt);
-    enum gm_status st = gm_settings_str(settings, "prompt", &which, err);
-    if (st == GM_OK)
-        st = gm_prompt_load(&prompt, which.p, kind->values, err);
-    if (st == GM_OK)
-        st = gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt));
+    struct gm_str which = gm_str(b->llm->prompt);
+    GM_TRY(gm_settings_str(settings, "prompt", &which, err));
+    GM_TRY(gm_prompt_load(&prompt, which.p, b->llm->values, err));
+    GM_TRY(gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt)));
+    if (b->llm->fingerprint)
+        GM_TRY(b->llm->fingerprint(settings, out, err));
+done:
     gm_prompt_free(prompt);
     return st;
 }
 
-enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
-                                    struct gm_picture *out, struct gm_error *err)
+bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out)
 {
     struct gm_image *im = NULL;
+    struct gm_error err = {0};
     struct gm_arena a;
     gm_arena_init(&a, 0);
     gm_buf_init(&out->jpeg, 0);
     while (sem_wait(&s->decoders) != 0) {} /* only a signal interrupts it */
     struct gm_str path = gm_arena_str(&a, p->image); /* ended by NUL */
-    enum gm_status st = path.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = path.p ? GM_OK : GM_FAIL(&err, GM_ENOMEM, "out of memory");
     if (st == GM_OK && !p->pixels)
-        st = gm_image_load(&im, path.p, err);
+        st = gm_image_load(&im, path.p, &err);
     const struct gm_image *full = p->pixels ? p->pixels : im;
     if (st == GM_OK)
-        st = gm_picture_make(out, full, (uint32_t)s->image_side, (int)s->jpeg_quality, err);
+        st = gm_picture_make(out, full, (uint32_t)s->image_side, (int)s->jpeg_quality, &err);
     if (st == GM_OK) {
         p->image_w = full->w;
         p->image_h = full->h;
+    } else {
+        gm_post_fail(p, s->stage, &err);
     }
     gm_image_free(im);
     sem_post(&s->decoders);
     gm_arena_clear(&a);
-    return st;
+    return st == GM_OK;
 }
 
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_box *box,
@@ -219,38 +251,17 @@ struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s)
     return (struct gm_str){out, n};
 }
 
-enum gm_status gm_llm_each_post(struct gm_post **posts, size_t n, void *self,
-                                enum gm_status (*one)(void *self, struct gm_post *p,
-                                                      struct gm_error *err),
-                                struct gm_error *err)
+bool gm_llm_is_numbered(const struct gm_json *list, size_t n)
 {
-    enum gm_status st = GM_OK;
-    for (size_t i = 0; i < n && st == GM_OK; i++)
-        if (!posts[i]->error.stage.n)
-            st = one(self, posts[i], err);
-    return st;
+    bool seen[GM_LLM_NUMBERED_MAX] = {false};
+    if (gm_json_count(list) != n)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        long long number = 0;
+        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
+        if (number < 1 || number > (long long)n || seen[number - 1])
+            return false;
+        seen[number - 1] = true;
+    }
+    return true;
 }
-
-enum gm_status gm_llm_stage_new(void **self, const struct gm_llm_stage_kind *kind,
-                                const struct gm_json *settings, struct gm_error *err)
-{
-    struct gm_llm_stage *s = gm_alloc(1, sizeof *s);
-    *self = NULL;
-    if (!s)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(s, kind, settings, err);
-    if (st == GM_OK)
-        *self = s;
-    else
-        gm_llm_stage_delete(s);
-    return st;
-}
-
-void gm_llm_stage_delete(void *self)
-{
-    if (self)
-        gm_llm_stage_close(self);
-    gm_free(self);
-}
-
-void gm_llm_stage_use(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }

@@ -20,6 +20,7 @@
 
 struct gm_llm_stage {
     const char *stage;      /* "ground" */
+    const struct gm_llm_stage_kind *kind;
     struct gm_llm *llm;     /* borrowed, from use_llm */
     struct gm_prompt *prompt;
     struct gm_json *schema; /* NULL = plain text is asked for */
@@ -27,40 +28,48 @@ struct gm_llm_stage {
     const char *model;      /* NULL = the run's */
     double temperature, top_p, max_tokens, seed, image_side, jpeg_quality;
     sem_t decoders;         /* pictures decoded at once, so that 64 callers don't hold 64 of them */
-    bool is_open;
+    bool is_open;           /* kind->open was called */
 };
 
-/* What a backend is, for gm_llm_stage_open. */
+/* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
 struct gm_llm_stage_kind {
-    const char *stage, *prompt;  /* prompt: its default */
+    const char *prompt;          /* its default */
     const char *const *values;   /* what the prompt may use, NULL-ended */
     const char *const *settings; /* every setting that is known, NULL-ended */
     const char *schema;          /* JSON; NULL = plain text */
     double max_tokens;           /* default */
+
+    /* Work on one post that has no error. A failure that is the post's own goes into the post
+     * (gm_post_fail) and counts as OK. */
+    enum gm_status (*one)(void *self, struct gm_post *p, struct gm_error *err);
+
+    /* Of a backend with a struct of its own; else 0 and NULL. open and close see to what it has
+     * besides (zeroed at first; close follows a failed open too), fingerprint to what its results
+     * depend on besides the prompt. */
+    size_t size;
+    enum gm_status (*open)(void *self, const struct gm_json *settings, struct gm_error *err);
+    void (*close)(void *self);
+    enum gm_status (*fingerprint)(const struct gm_json *settings, struct gm_buf *out,
+                                  struct gm_error *err);
 };
 
-/* gm_llm_stage_open - *s is the caller's zeroed storage; gm_llm_stage_close in any case.
- * Errors: ARG, FORMAT, IO, NOMEM. */
-enum gm_status gm_llm_stage_open(struct gm_llm_stage *s, const struct gm_llm_stage_kind *kind,
+/* What is the same in all of these backends. */
+#define GM_LLM_BACKEND                                                                             \
+    .name = "llm", .open = gm_llm_stage_open, .run = gm_llm_stage_run,                             \
+    .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint,                          \
+    .use_llm = gm_llm_stage_use
+enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
-void gm_llm_stage_close(struct gm_llm_stage *s);
-
-/* gm_llm_stage_new, _delete (NULL-safe), _use - open, close and use_llm of a backend that keeps
- * nothing besides a struct gm_llm_stage. Errors: those of gm_llm_stage_open. */
-enum gm_status gm_llm_stage_new(void **self, const struct gm_llm_stage_kind *kind,
-                                const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
-void gm_llm_stage_delete(void *self);
+enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n,
+                                struct gm_error *err) GM_NODISCARD;
+void gm_llm_stage_close(void *self);
+enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct gm_json *settings,
+                                        struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 void gm_llm_stage_use(void *self, struct gm_llm *llm);
 
-/* gm_llm_stage_fingerprint - the line "prompt=SHA-256". */
-enum gm_status gm_llm_stage_fingerprint(const struct gm_llm_stage_kind *kind,
-                                        const struct gm_json *settings, struct gm_buf *out,
-                                        struct gm_error *err) GM_NODISCARD;
-
 /* gm_llm_stage_picture - the post's picture as it is to be sent, and its size noted in the post;
- * nothing stays decoded. Errors: those of gm_image_load: the post's own. Threads: yes. */
-enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
-                                    struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
+ * nothing stays decoded. False: the post has failed (gm_post_fail). Threads: yes. */
+bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out);
 
 /* One question of a post. */
 struct gm_llm_question {
@@ -95,11 +104,9 @@ enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post
  * characters dropped; .p NULL when memory is out. */
 struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s);
 
-/* gm_llm_each_post - do `one` for every post without an error, until it returns another status than
- * OK; a failure that is the post's own goes into the post (gm_post_fail) and counts as OK. */
-enum gm_status gm_llm_each_post(struct gm_post **posts, size_t n, void *self,
-                                enum gm_status (*one)(void *self, struct gm_post *p,
-                                                      struct gm_error *err),
-                                struct gm_error *err) GM_NODISCARD;
+/* gm_llm_is_numbered - whether `list` has n objects whose "entity" are the numbers 1 to n, in any
+ * order; n <= GM_LLM_NUMBERED_MAX. */
+enum { GM_LLM_NUMBERED_MAX = 200 };
+bool gm_llm_is_numbered(const struct gm_json *list, size_t n);
 
 #endif

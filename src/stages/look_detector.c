@@ -33,13 +33,14 @@ static void close_look(void *self)
  * (objects below it are dropped), iou (how far two boxes of a kind may overlap), caption_score (a
  * caption mentions no object below it). Defaults chosen by eye on the photos of 400 tweets:
  * docs/grounding.md. */
-static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
+static enum gm_status open_look(void **self, const struct gm_backend *b,
+                                const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"model", "precision", "score", "iou", "caption_score",
                                         NULL};
     enum gm_status st = GM_OK;
     struct look *l = NULL;
-    struct gm_str model = GM_STR("nanodet"), precision = GM_STR("auto");
+    struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
     struct gm_precision p;
     const char *path;
     struct gm_detector_opts opts = gm_detector_opts_default();
@@ -47,7 +48,7 @@ static enum gm_status open_look(void **self, const struct gm_json *settings, str
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
-    GM_TRY(gm_settings_check(settings, "look", known, err));
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
     GM_TRY(gm_precision_pick(precision.p, &p, err));
@@ -127,21 +128,13 @@ static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, str
     return GM_OK;
 }
 
-/* The model's files, whichever model the settings name. */
-static enum gm_status fingerprint_look(const struct gm_json *settings, struct gm_buf *out,
-                                       struct gm_error *err)
-{
-    struct gm_str model = GM_STR("nanodet");
-    enum gm_status st = gm_settings_str(settings, "model", &model, err);
-    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
-}
-
 const struct gm_backend gm_backend_look_detector = {
     .stage = "look",
     .name = "detector",
     .needs_image = true,
+    .model = "nanodet",
     .open = open_look,
     .run = run_look,
     .close = close_look,
-    .fingerprint = fingerprint_look,
+    .fingerprint = gm_fingerprint_setting,
 };

@@ -3,18 +3,7 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-
 enum { CAPTION_MAX_BYTES = 1000 };
-
-static const char *const values[] = {"text", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "look", .prompt = "caption", .values = values, .settings = known, .max_tokens = 120};
-
-static enum gm_status open_look(void **self, const struct gm_json *settings, struct gm_error *err)
-{
-    return gm_llm_stage_new(self, &kind, settings, err);
-}
 
 static const char *check(void *user, const struct gm_json *value)
 {
@@ -29,15 +18,10 @@ static enum gm_status look_at(void *self, struct gm_post *p, struct gm_error *er
     enum gm_status st = GM_OK;
     struct gm_llm_reply r = {0};
     struct gm_picture picture;
-    struct gm_error own = {0};
     const struct gm_prompt_value v[] = {{"text", p->text}};
     const struct gm_llm_question q = {.values = v, .n_values = 1, .check = check};
-    if (p->caption.n || !p->image.n)
+    if (p->caption.n || !p->image.n || !gm_llm_stage_picture(s, p, &picture))
         return GM_OK;
-    if (gm_llm_stage_picture(s, p, &picture, &own) != GM_OK) {
-        gm_post_fail(p, s->stage, &own);
-        return GM_OK;
-    }
     GM_TRY(gm_llm_stage_ask(s, &picture, &q, 1, &r, err));
     if (gm_llm_stage_failed(s, p, &r))
         goto done;
@@ -58,23 +42,15 @@ done:
     return st;
 }
 
-static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, look_at, err);
-}
+static const char *const values[] = {"text", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "caption",
+    .values = values,
+    .settings = known,
+    .max_tokens = 120,
+    .one = look_at,
+};
 
-static enum gm_status fingerprint_look(const struct gm_json *settings, struct gm_buf *out,
-                                       struct gm_error *err)
-{
-    return gm_llm_stage_fingerprint(&kind, settings, out, err);
-}
-
-const struct gm_backend gm_backend_look_llm = {.stage = "look",
-                                               .name = "llm",
-                                               .needs_image = true,
-                                               .open = open_look,
-                                               .run = run_look,
-                                               .close = gm_llm_stage_delete,
-                                               .fingerprint = fingerprint_look,
-                                               .needs_llm = true,
-                                               .use_llm = gm_llm_stage_use};
+const struct gm_backend gm_backend_look_llm = {
+    GM_LLM_BACKEND, .stage = "look", .needs_image = true, .llm = &kind};

@@ -6,30 +6,12 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
-#include "base/alloc.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
 #include <string.h>
 
 enum { TYPES_MAX = 128, ASKED_MAX = 100 };
-
-static const char *const values[] = {"text", "caption", "entities", "types", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "measure", "threshold", "types", NULL};
-static const struct gm_llm_stage_kind kind = {
-    .stage = "refine",
-    .prompt = "refine",
-    .values = values,
-    .settings = known,
-    .schema =
-        "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":100,"
-        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
-        "\"action\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"remove\"]},"
-        "\"text\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}},"
-        "\"required\":[\"entity\",\"action\",\"text\",\"type\"],\"additionalProperties\":false}}},"
-        "\"required\":[\"entities\"],\"additionalProperties\":false}",
-    .max_tokens = 1024,
-};
 
 /* What the threshold is for; the names of the setting, and of the fields in the record. */
 enum measure { BY_SCORE, BY_MARGINAL, BY_ENTROPY, BY_MARGIN, N_MEASURES };
@@ -43,14 +25,6 @@ struct refine {
     size_t n_types;
     struct gm_str type_list; /* "PER, LOC" */
 };
-
-static void close_refine(void *self)
-{
-    struct refine *r = self;
-    if (r)
-        gm_llm_stage_close(&r->base);
-    gm_free(r);
-}
 
 static enum gm_status read_types(struct refine *r, const struct gm_json *list, struct gm_error *err)
 {
@@ -75,9 +49,9 @@ static enum gm_status read_types(struct refine *r, const struct gm_json *list, s
     return GM_OK;
 }
 
-static enum gm_status read_settings(struct refine *r, const struct gm_json *settings,
-                                    struct gm_error *err)
+static enum gm_status open_refine(void *self, const struct gm_json *settings, struct gm_error *err)
 {
+    struct refine *r = self;
     enum gm_status st = GM_OK;
     struct gm_str measure = GM_STR("score");
     r->threshold = 0.5;
@@ -94,24 +68,6 @@ static enum gm_status read_settings(struct refine *r, const struct gm_json *sett
 done:
     return st;
 }
-
-static enum gm_status open_refine(void **self, const struct gm_json *settings, struct gm_error *err)
-{
-    struct refine *r = gm_alloc(1, sizeof *r);
-    *self = NULL;
-    if (!r)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_llm_stage_open(&r->base, &kind, settings, err);
-    if (st == GM_OK)
-        st = read_settings(r, settings, err);
-    if (st == GM_OK)
-        *self = r;
-    else
-        close_refine(r);
-    return st;
-}
-
-static void use_llm(void *self, struct gm_llm *llm) { ((struct refine *)self)->base.llm = llm; }
 
 /* Over the threshold. An entity without the figure is not uncertain: one that came with the post
  * has a score of 1 and no uncertainty, unless it was given them. */
@@ -138,17 +94,7 @@ static const char *check(void *user, const struct gm_json *value)
 {
     const struct asked *a = user;
     const struct gm_json *list = gm_json_get(value, "entities");
-    bool seen[ASKED_MAX] = {false};
-    if (gm_json_count(list) != a->n)
-        return "not one answer an entity";
-    for (size_t i = 0; i < a->n; i++) {
-        long long number = 0;
-        (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
-        if (number < 1 || number > (long long)a->n || seen[number - 1])
-            return "not one answer an entity";
-        seen[number - 1] = true;
-    }
-    return NULL;
+    return gm_llm_is_numbered(list, a->n) ? NULL : "not one answer an entity";
 }
 
 /* ---- corrections ---- */
@@ -285,7 +231,6 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     struct asked asked = {.n = 0};
     struct gm_llm_reply reply = {0};
     struct gm_picture picture = {.w = 0};
-    struct gm_error own = {0};
     struct gm_buf list;
     for (size_t i = 0; i < p->n_entities && asked.n < ASKED_MAX; i++)
         if (is_uncertain(r, &p->entities[i]))
@@ -293,10 +238,8 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     if (asked.n == 0)
         return GM_OK;
     gm_buf_init(&list, (size_t)4 << 20);
-    if (p->image.n && gm_llm_stage_picture(&r->base, p, &picture, &own) != GM_OK) {
-        gm_post_fail(p, r->base.stage, &own);
+    if (p->image.n && !gm_llm_stage_picture(&r->base, p, &picture))
         goto done;
-    }
     GM_TRY(list_entities(p, &asked, &list, err));
     const struct gm_prompt_value v[] = {{"text", p->text},
                                         {"caption", p->caption},
@@ -313,22 +256,23 @@ done:
     return st;
 }
 
-static enum gm_status run_refine(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
-{
-    return gm_llm_each_post(posts, n, self, refine_post, err);
-}
+static const char *const values[] = {"text", "caption", "entities", "types", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "measure", "threshold", "types", NULL};
+static const struct gm_llm_stage_kind kind = {
+    .prompt = "refine",
+    .values = values,
+    .settings = known,
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":100,"
+        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+        "\"action\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"remove\"]},"
+        "\"text\":{\"type\":\"string\"},\"type\":{\"type\":\"string\"}},"
+        "\"required\":[\"entity\",\"action\",\"text\",\"type\"],\"additionalProperties\":false}}},"
+        "\"required\":[\"entities\"],\"additionalProperties\":false}",
+    .max_tokens = 1024,
+    .one = refine_post,
+    .size = sizeof(struct refine),
+    .open = open_refine,
+};
 
-static enum gm_status fingerprint_refine(const struct gm_json *settings, struct gm_buf *out,
-                                         struct gm_error *err)
-{
-    return gm_llm_stage_fingerprint(&kind, settings, out, err);
-}
-
-const struct gm_backend gm_backend_refine_llm = {.stage = "refine",
-                                                 .name = "llm",
-                                                 .open = open_refine,
-                                                 .run = run_refine,
-                                                 .close = close_refine,
-                                                 .fingerprint = fingerprint_refine,
-                                                 .needs_llm = true,
-                                                 .use_llm = use_llm};
+const struct gm_backend gm_backend_refine_llm = {GM_LLM_BACKEND, .stage = "refine", .llm = &kind};

@@ -41,12 +41,13 @@ static void close_segment(void *self)
 
 /* Settings: model ("selfie" or "pose"), threshold (probability that makes a pixel a person's),
  * min_share (smaller pieces than this share of the largest are dropped). */
-static enum gm_status open_segment(void **self, const struct gm_json *settings, struct gm_error *err)
+static enum gm_status open_segment(void **self, const struct gm_backend *b,
+                                   const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"model", "threshold", "min_share", NULL};
     enum gm_status st = GM_OK;
     struct segment *s = NULL;
-    struct gm_str model = GM_STR("selfie");
+    struct gm_str model = gm_str(b->model);
     enum gm_matting_kind kind;
     const char *path;
     struct gm_matting_opts opts = gm_matting_opts_default();
@@ -54,7 +55,7 @@ static enum gm_status open_segment(void **self, const struct gm_json *settings, 
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
-    GM_TRY(gm_settings_check(settings, "segment", known, err));
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
     GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
@@ -176,21 +177,13 @@ static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
     return GM_OK;
 }
 
-/* The model's files, whichever model the settings name. */
-static enum gm_status fingerprint_matting(const struct gm_json *settings, struct gm_buf *out,
-                                          struct gm_error *err)
-{
-    struct gm_str model = GM_STR("selfie");
-    enum gm_status st = gm_settings_str(settings, "model", &model, err);
-    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
-}
-
 const struct gm_backend gm_backend_segment_matting = {
     .stage = "segment",
     .name = "matting",
     .needs_image = true,
+    .model = "selfie",
     .open = open_segment,
     .run = run_segment,
     .close = close_segment,
-    .fingerprint = fingerprint_matting,
+    .fingerprint = gm_fingerprint_setting,
 };

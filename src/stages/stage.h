@@ -14,11 +14,14 @@ struct gm_backend {
     const char *stage; /* "tag", "look", … */
     const char *name;  /* "native", "detector", … */
     bool needs_image;  /* posts without an image pass it untouched */
+    const char *model; /* default of the setting "model"; NULL: there is no such setting */
+    const struct gm_llm_stage_kind *llm; /* of a backend that asks a language model (llm_stage.h) */
 
-    /* Load models; settings is a JSON object (may be NULL), borrowed during the call. Keys that the
-     * backend does not know, and values out of range, are ARG errors that name the key.
-     * *self is closed by `close`. */
-    enum gm_status (*open)(void **self, const struct gm_json *settings, struct gm_error *err);
+    /* Load models; `b` is the backend itself, settings a JSON object (may be NULL), borrowed during
+     * the call. Keys that the backend does not know, and values out of range, are ARG errors that
+     * name the key. *self is closed by `close`. */
+    enum gm_status (*open)(void **self, const struct gm_backend *b, const struct gm_json *settings,
+                           struct gm_error *err);
 
     /* Work on a batch; n >= 1. A post that fails gets gm_post_fail and the others go on; posts that
      * have an error are skipped. A status other than OK means that no post can be done (and the run
@@ -28,28 +31,30 @@ struct gm_backend {
     void (*close)(void *self); /* NULL-safe */
 
     /* Append what the results depend on beside the settings, one "name=value" a line: the content
-     * of models, prompts and sample files (gm_fingerprint_model, gm_fingerprint_file). A stored
+     * of models, prompts and sample files (gm_fingerprint_setting, gm_fingerprint_file). A stored
      * result is used again only while this text and the settings stay the same; `gmner runs show`
      * names the line that changed. Settings that change no result (an endpoint's address, limits)
      * are no part of it: they go to the client and not into `settings`. NULL: the settings alone.
      * Called before open. */
-    enum gm_status (*fingerprint)(const struct gm_json *settings, struct gm_buf *out,
-                                  struct gm_error *err);
+    enum gm_status (*fingerprint)(const struct gm_backend *b, const struct gm_json *settings,
+                                  struct gm_buf *out, struct gm_error *err);
 
     /* A backend that asks a language model: use_llm hands it the run's one client (borrowed) after
      * open and before the first run. Its run is called from many threads at once, a post a call,
      * so `self` must be read-only by then. A status other than OK (ENET: a dead endpoint, ECANCEL:
      * a spent budget or a drain) leaves the posts without an answer as they were: they are not
      * stored and asked again when the run goes on. */
-    bool needs_llm;
     void (*use_llm)(void *self, struct gm_llm *llm);
 };
 
 /* gm_fingerprint_model - lines "NAME/FILE=SHA-256" for every file of the model's folder, in order
- * of name. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
+ * of name. gm_fingerprint_setting - those of the setting "model", else of b->model: `fingerprint`
+ * of a backend with one model. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
  * Errors: MODEL, IO, NOMEM. Cost: reads the files whole. */
 enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out,
                                     struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_fingerprint_setting(const struct gm_backend *b, const struct gm_json *settings,
+                                      struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_buf *out,
                                    struct gm_error *err) GM_NODISCARD;
 

@@ -1,14 +1,9 @@
 /* The expression of an entity: from its type, or from what the caption says of a person. */
-#include "base/alloc.h"
+#include "unit.h"
+
 #include "stages/stage.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <string.h>
-
-#include <cmocka.h>
 
 static void expect(const char *type, const char *caption, const char *expression)
 {
@@ -22,7 +17,7 @@ static void expect(const char *type, const char *caption, const char *expression
     post.entities = &e;
     post.n_entities = 1;
     assert_non_null(b);
-    assert_int_equal(b->open(&self, NULL, &err), GM_OK);
+    assert_int_equal(b->open(&self, b, NULL, &err), GM_OK);
     assert_int_equal(b->run(self, &ptr, 1, &err), GM_OK);
     b->close(self);
     if (!gm_str_eq_c(e.expression, expression))
@@ -66,7 +61,7 @@ static void test_settings(void **state)
     struct gm_error err = {0};
     void *self;
     assert_int_equal(gm_json_parse(&j, GM_STR("{\"colour\": 1}"), &err), GM_OK);
-    assert_int_equal(b->open(&self, j, &err), GM_EARG);
+    assert_int_equal(b->open(&self, b, j, &err), GM_EARG);
     assert_string_equal(err.msg, "unknown setting \"colour\"; expand knows: none");
     gm_json_free(j);
 }
@@ -113,12 +108,6 @@ static void test_setting_readers(void **state)
     gm_json_free(j);
 }
 
-static int no_leaks(void **state)
-{
-    (void)state;
-    return gm_alloc_live() == 0 ? 0 : -1;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -126,5 +115,5 @@ int main(void)
         cmocka_unit_test(test_settings),        cmocka_unit_test(test_table),
         cmocka_unit_test(test_setting_readers),
     };
-    return cmocka_run_group_tests(tests, NULL, no_leaks);
+    return cmocka_run_group_tests(tests, NULL, no_leak);
 }

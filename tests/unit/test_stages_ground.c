@@ -1,14 +1,9 @@
 /* The embedded rule of grounding, case by case, and what objects' labels have to do with entities. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "stages/label_affinity.h"
 #include "stages/stage.h"
 
@@ -63,7 +58,7 @@ static const char *grounded(const char *settings, const struct entity *e, size_t
     void *self;
     if (settings)
         assert_int_equal(gm_json_parse(&j, gm_str(settings), &err), GM_OK);
-    assert_int_equal(backend->open(&self, j, &err), GM_OK);
+    assert_int_equal(backend->open(&self, backend, j, &err), GM_OK);
     fill(&p, e, n_e, o, n_o);
     assert_int_equal(backend->run(self, list, 1, &err), GM_OK);
     assert_int_equal(p.error.stage.n, 0);
@@ -224,7 +219,7 @@ static void boxes_that_came_stay(void **state)
     fill(&p, two, 2, crowd, N(crowd));
     p.entities[0].regions = &own;
     p.entities[0].n_regions = 1;
-    assert_int_equal(backend->open(&self, NULL, &err), GM_OK);
+    assert_int_equal(backend->open(&self, backend, NULL, &err), GM_OK);
     assert_int_equal(backend->run(self, list, 1, &err), GM_OK);
     assert_ptr_equal(p.entities[0].regions, &own);
     assert_int_equal(p.entities[1].n_regions, 2); /* the only person that wants a box */
@@ -244,7 +239,7 @@ static void posts_that_can_not(void **state)
     fill(&c, one, 1, crowd, 0);
     a.has_objects = false;      /* nobody looked */
     b.image = GM_STR("");       /* text only */
-    assert_int_equal(backend->open(&self, NULL, &err), GM_OK);
+    assert_int_equal(backend->open(&self, backend, NULL, &err), GM_OK);
     assert_int_equal(backend->run(self, list, 3, &err), GM_OK);
     assert_true(gm_str_eq_c(a.error.stage, "ground"));
     assert_non_null(strstr(a.error.message.p, "look"));
@@ -274,7 +269,7 @@ static void more_than_the_limit(void **state)
         o[i] = (struct object){"person", 0.5f + (float)i / 1000, {(float)i, 0, (float)i + 9, 9}};
     }
     fill(&p, e, MANY, o, MANY);
-    assert_int_equal(backend->open(&self, NULL, &err), GM_OK);
+    assert_int_equal(backend->open(&self, backend, NULL, &err), GM_OK);
     assert_int_equal(backend->run(self, list, 1, &err), GM_OK);
     size_t with = 0;
     for (size_t i = 0; i < MANY; i++)
@@ -298,7 +293,7 @@ static void bad_settings(void **state)
         struct gm_json *j;
         void *self;
         assert_int_equal(gm_json_parse(&j, gm_str(bad[i][0]), &err), GM_OK);
-        assert_int_equal(backend->open(&self, j, &err), GM_EARG);
+        assert_int_equal(backend->open(&self, backend, j, &err), GM_EARG);
         assert_null(self);
         assert_non_null(strstr(err.msg, bad[i][1]));
         gm_json_free(j);

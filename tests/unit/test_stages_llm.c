@@ -1,14 +1,9 @@
 /* The stages that ask a language model, against the scripted server. The prompts of this test bring
  * the answer along between << and >>, so that each case says what the model says. */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
+
 #include <math.h>
 
-#include <cmocka.h>
-
-#include "base/alloc.h"
 #include "base/file.h"
 #include "image/image.h"
 #include "llm/llm.h"
@@ -65,7 +60,7 @@ static void run(const char *stage, struct gm_post *p, const char *user, const ch
     assert_int_equal(gm_file_write(prompt, gm_str(text), NULL), GM_OK);
     assert_int_equal(gm_json_parse(&j, gm_str(settings), NULL), GM_OK);
     assert_true(gm_json_set(j, "prompt", gm_json_new_str(gm_str(prompt))));
-    if (b->open(&self, j, &err) != GM_OK)
+    if (b->open(&self, b, j, &err) != GM_OK)
         fail_msg("%s", err.msg);
     b->use_llm(self, llm);
     if (b->run(self, &p, 1, &err) != GM_OK)
@@ -338,7 +333,8 @@ static void bad_settings(void **state)
         struct gm_error err = {0};
         void *self;
         assert_int_equal(gm_json_parse(&j, gm_str(cases[i].settings), NULL), GM_OK);
-        assert_int_equal(gm_backend_find(cases[i].stage, "llm")->open(&self, j, &err), GM_EARG);
+        const struct gm_backend *b = gm_backend_find(cases[i].stage, "llm");
+        assert_int_equal(b->open(&self, b, j, &err), GM_EARG);
         if (!strstr(err.msg, cases[i].part))
             fail_msg("%s", err.msg);
         gm_json_free(j);
@@ -373,7 +369,8 @@ static void knowledge(void **state)
     struct gm_error err;
     void *self;
     assert_int_equal(gm_json_parse(&j, gm_str(settings), NULL), GM_OK);
-    assert_int_equal(gm_backend_find("inform", "llm")->open(&self, j, &err), GM_EFORMAT);
+    const struct gm_backend *b = gm_backend_find("inform", "llm");
+    assert_int_equal(b->open(&self, b, j, &err), GM_EFORMAT);
     assert_non_null(strstr(err.msg, ".jsonl:1: a sample needs"));
     gm_json_free(j);
     unlink(file);
@@ -404,12 +401,11 @@ static int group_setup(void **state)
 
 static int group_teardown(void **state)
 {
-    (void)state;
     gm_llm_free(llm);
     server_stop(&server);
     unlink(prompt);
     unlink(picture);
-    return gm_alloc_live() == 0 ? 0 : -1;
+    return no_leak(state);
 }
 
 int main(void)

@@ -21,7 +21,7 @@ static void run_stage(const char *stage, const char *settings, struct gm_post **
     struct gm_json *j = json_of(settings);
     const struct gm_backend *b = gm_backend_find(stage, NULL);
     assert_non_null(b);
-    must(b->open(&self, j, &err), &err);
+    must(b->open(&self, b, j, &err), &err);
     must(b->run(self, posts, n, &err), &err);
     b->close(self);
     gm_json_free(j);
@@ -197,7 +197,8 @@ static void bad_settings(void **state)
         struct gm_error err;
         void *self;
         struct gm_json *j = json_of(bad[i][1]);
-        enum gm_status st = gm_backend_find(bad[i][0], NULL)->open(&self, j, &err);
+        const struct gm_backend *b = gm_backend_find(bad[i][0], NULL);
+        enum gm_status st = b->open(&self, b, j, &err);
         assert_true(st == GM_EARG || st == GM_EMODEL);
         if (!strstr(err.msg, bad[i][2]))
             fail_msg("\"%s\" does not name %s", err.msg, bad[i][2]);
@@ -216,9 +217,9 @@ static void memory_may_run_out(void **state)
     const struct gm_backend *ground = gm_backend_find("ground", NULL);
     const struct gm_backend *segment = gm_backend_find("segment", NULL);
     void *eye, *rule, *knife;
-    must(look->open(&eye, NULL, &err), &err);
-    must(ground->open(&rule, NULL, &err), &err);
-    must(segment->open(&knife, NULL, &err), &err);
+    must(look->open(&eye, look, NULL, &err), &err);
+    must(ground->open(&rule, ground, NULL, &err), &err);
+    must(segment->open(&knife, segment, NULL, &err), &err);
     size_t before = gm_alloc_live();
     bool failed = true;
     for (size_t nth = 1; failed; nth++) {
