@@ -125,10 +125,14 @@ def test_killed_among_faults():
         assert [q["id"] for q in posts] == [f"p{i}" for i in range(n)]
         failed = [q for q in posts if "error" in q]
         assert 40 < len(failed) < 250, len(failed)
+        rejected = 0  # three answers in a row that are none: 10,000 x (0.2 x 2 / 16)^3 = 0.16 posts
         for q in posts:
             want = [f"a thing number {k + 1}" for k in range(len(q["entities"]))]
             got = [e.get("expression") for e in q["entities"]]
-            assert got == want or ("error" in q and not any(got)), q
+            none = not any(got) and all(e.get("note") == "expand_rejected:schema" for e in q["entities"])
+            rejected += none
+            assert got == want or none or ("error" in q and not any(got)), q
+        assert rejected < 6, rejected
         assert rows(d / "out.jsonl.run", "SELECT count(*), count(DISTINCT post) FROM result WHERE error IS NULL") == \
             [(n - len(failed), n - len(failed))]
         # The server's own log: nothing that was stored at a kill came again, and no answer was sent twice but
