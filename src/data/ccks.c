@@ -9,41 +9,10 @@
 #include "data/document.h"
 #include "data/text_out.h"
 
-#include "base/alloc.h"
-
 #include <math.h>
 #include <string.h>
 
 enum { MAX_ENTITIES = 10000 };
-
-struct ccks {
-    struct gm_document doc;
-    struct gm_source from;
-};
-
-static void ccks_close(void *state)
-{
-    struct ccks *c = state;
-    if (!c)
-        return;
-    gm_document_close(&c->doc);
-    gm_free(c);
-}
-
-static enum gm_status ccks_open(void **state, const struct gm_source *from, struct gm_error *err)
-{
-    struct ccks *c = gm_alloc(1, sizeof *c);
-    *state = NULL;
-    if (!c)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    c->from = *from;
-    enum gm_status st = gm_document_open(&c->doc, from->path, err);
-    if (st == GM_OK)
-        *state = c;
-    else
-        ccks_close(c);
-    return st;
-}
 
 static enum gm_status copy(struct gm_arena *a, const struct gm_json *o, const char *key,
                            struct gm_str *out, struct gm_error *err)
@@ -93,7 +62,7 @@ done:
     return st;
 }
 
-static enum gm_status read_entities(const struct ccks *c, struct gm_post *p,
+static enum gm_status read_entities(const struct gm_document_source *c, struct gm_post *p,
                                     const struct gm_json *array, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -135,7 +104,7 @@ done:
     return st;
 }
 
-static enum gm_status read_post(const struct ccks *c, struct gm_post *p, struct gm_str key,
+static enum gm_status read_post(const struct gm_document_source *c, struct gm_post *p, struct gm_str key,
                                 const struct gm_json *value, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -161,7 +130,7 @@ static enum gm_status ccks_next(void *state, struct gm_post *post, size_t *line,
                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct ccks *c = state;
+    struct gm_document_source *c = state;
     struct gm_str key, value;
     struct gm_json *j = NULL;
     GM_TRY(gm_document_next(&c->doc, &key, &value, has, err));
@@ -260,7 +229,7 @@ static enum gm_status commit(void *state, struct gm_error *err)
 }
 
 #define FUNCTIONS                                                                                  \
-    .open = ccks_open, .next = ccks_next, .close = ccks_close, .create = create, .add = add,       \
+    .open = gm_document_source_open, .next = ccks_next, .close = gm_document_source_close, .create = create, .add = add,       \
     .commit = commit, .abort = gm_text_out_abort
 
 const struct gm_format_row gm_format_ccks_row = {

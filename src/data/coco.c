@@ -1,26 +1,21 @@
 /* coco.c - COCO's instance annotations as posts: an image is a post, an annotation a region.
  *
  * The file is read twice: first every annotation's image id and place, then image by image with its
- * annotations, so that only the index is in memory. Segmentations are polygons, plain runs or
- * compressed runs. A file that gmner wrote says in its "gmner" fields which text and which entity an
- * image and an annotation stand for; of others, each annotation becomes an entity named as its
- * category. Source: cocodataset.org, format-data. */
+ * annotations, so that only the index is in memory. A file that gmner wrote says in its "gmner"
+ * fields which text and which entity an image and an annotation stand for; of others, each
+ * annotation becomes an entity named as its category. Source: cocodataset.org, format-data. */
 #include "data/coco.h"
 #include "data/document.h"
 #include "data/labels.h"
-#include "data/mask_of.h"
 #include "data/offsets.h"
-#include "image/mask.h"
 
 #include "base/alloc.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_IMAGES = 100000000, MAX_CATEGORIES = 65535, MAX_OF_IMAGE = 10000,
-       MAX_CORNERS = 1000000 };
+enum { MAX_IMAGES = 100000000, MAX_CATEGORIES = 65535, MAX_OF_IMAGE = 10000 };
 
 struct place {
     uint32_t image; /* number of its image's key */
@@ -179,123 +174,6 @@ done:
     return st;
 }
 
-static enum gm_status read_bbox(const struct gm_json *j, float box[GM_BOX_XYXY],
-                                struct gm_error *err)
-{
-    double v[4];
-    for (size_t i = 0; i < 4; i++)
-        if (!gm_json_num(gm_json_at(j, i), &v[i]) || !(fabs(v[i]) <= 1e9))
-            return GM_FAIL(err, GM_EFORMAT, "\"bbox\": expected [x, y, width, height]");
-    box[0] = (float)v[0];
-    box[1] = (float)v[1];
-    box[2] = (float)(v[0] + v[2]);
-    box[3] = (float)(v[1] + v[3]);
-    return GM_OK;
-}
-
-/* {"size": [h, w], "counts": [runs] or "string"} */
-static enum gm_status read_rle(struct gm_arena *a, const struct gm_json *j, struct gm_rle *m,
-                               struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct gm_json *size = gm_json_get(j, "size"), *counts = gm_json_get(j, "counts");
-    long long h = 0, w = 0, run;
-    struct gm_str s;
-    uint64_t *runs;
-    size_t n = gm_json_count(counts);
-    if (gm_json_count(size) != 2 || !gm_json_int(gm_json_at(size, 0), &h) ||
-        !gm_json_int(gm_json_at(size, 1), &w) || h < 1 || w < 1)
-        return GM_FAIL(err, GM_EFORMAT, "\"segmentation\": \"size\": expected [height, width]");
-    GM_TRY(gm_mask_check_size((uint64_t)h, (uint64_t)w, err));
-    m->h = (uint32_t)h;
-    m->w = (uint32_t)w;
-    runs = gm_arena_alloc(a, n, sizeof *runs);
-    if (!runs)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for the runs of a mask");
-    if (gm_json_str(counts, &s)) {
-        GM_TRY(gm_rle_to_runs(a, s, m->h, m->w, &runs, &n, err)); /* checks them */
-        m->counts = gm_arena_str(a, s);
-        return m->counts.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
-    }
-    for (size_t i = 0; i < n; i++) {
-        if (!gm_json_int(gm_json_at(counts, i), &run) || run < 0)
-            return GM_FAIL(err, GM_EFORMAT, "\"counts\": number %zu is no length of a run", i + 1);
-        runs[i] = (uint64_t)run;
-    }
-    GM_TRY(gm_rle_from_runs(a, runs, n, m->h, m->w, &m->counts, err));
-done:
-    return st;
-}
-
-static enum gm_status draw_polygon(const struct gm_json *j, uint8_t *mask, uint32_t h, uint32_t w,
-                                   struct gm_error *err)
-{
-    size_t n = gm_json_count(j);
-    if (gm_json_kind(j) != GM_JSON_ARRAY || n % 2 || n > 2 * (size_t)MAX_CORNERS)
-        return GM_FAIL(err, GM_EFORMAT, "\"segmentation\": expected [[x, y, x, y, …], …]");
-    double *xy = gm_alloc(n, sizeof *xy);
-    if (!xy)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for a polygon");
-    enum gm_status st = GM_OK;
-    for (size_t i = 0; i < n && st == GM_OK; i++)
-        if (!gm_json_num(gm_json_at(j, i), &xy[i]))
-            st = GM_FAIL(err, GM_EFORMAT, "\"segmentation\": number %zu of a polygon is none", i + 1);
-    if (st == GM_OK)
-        st = gm_mask_polygon(mask, h, w, xy, n / 2, err);
-    gm_free(xy);
-    return st;
-}
-
-static enum gm_status read_polygons(struct gm_post *p, const struct gm_json *j, struct gm_region *r,
-                                    struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    uint8_t *mask = NULL;
-    uint32_t h = p->image_h, w = p->image_w;
-    if (!w)
-        return GM_FAIL(err, GM_EFORMAT, "polygons need the image's \"width\" and \"height\"");
-    GM_TRY(gm_mask_check_size(h, w, err));
-    mask = gm_alloc((size_t)h * w, 1);
-    if (!mask) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", w, h);
-        goto done;
-    }
-    for (size_t i = 0; i < gm_json_count(j); i++)
-        GM_TRY(draw_polygon(gm_json_at(j, i), mask, h, w, err));
-    GM_TRY(gm_region_set_mask(r, &p->arena, mask, h, w, true, err));
-done:
-    gm_free(mask);
-    return st;
-}
-
-static enum gm_status read_region(struct coco *c, struct gm_post *p, const struct gm_json *j,
-                                  struct gm_region *r, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct gm_json *seg = gm_json_get(j, "segmentation"), *bbox = gm_json_get(j, "bbox");
-    double score = 1;
-    (void)gm_json_num(gm_json_get(j, "score"), &score);
-    *r = (struct gm_region){.score = score >= 0 && score <= 1 ? (float)score : 1};
-    if (gm_json_kind(seg) == GM_JSON_OBJECT)
-        GM_TRY(read_rle(&p->arena, seg, &r->mask, err));
-    else if (gm_json_kind(seg) == GM_JSON_ARRAY && gm_json_count(seg))
-        GM_TRY(read_polygons(p, seg, r, err));
-    if (bbox) {
-        GM_TRY(read_bbox(bbox, r->box, err));
-    } else if (r->mask.counts.n) {
-        uint8_t *mask;
-        GM_TRY(gm_mask_pixels(&r->mask, &mask, err));
-        (void)gm_mask_box(mask, r->mask.h, r->mask.w, r->box);
-        gm_free(mask);
-    } else {
-        st = GM_FAIL(err, GM_EFORMAT, "neither \"bbox\" nor \"segmentation\"");
-    }
-    if (gm_json_get(j, "keypoints"))
-        gm_losses_add(c->from.lost, "keypoints", p->id);
-done:
-    return st;
-}
-
 static enum gm_status category_of(const struct coco *c, struct gm_post *p, const struct gm_json *j,
                                   struct gm_str *out, struct gm_error *err)
 {
@@ -363,7 +241,7 @@ static enum gm_status read_annotation(struct coco *c, struct gm_post *p, const s
                    place->line);
     d.item_line = place->line;
     GM_TRY(gm_document_parse(&d, d.text, &j, err));
-    st = read_region(c, p, j, &region, err);
+    st = gm_coco_region(&region, p, j, c->from.lost, err);
     if (st == GM_OK)
         st = entity_of(c, p, j, f, &at, err);
     if (st == GM_OK) {

@@ -1,9 +1,16 @@
-/* coco.h - writing COCO JSON; the functions of a format's row (format.h). Internal to src/data. */
+/* coco.h - parts of the COCO format. Internal to src/data. */
 #ifndef GM_DATA_COCO_H
 #define GM_DATA_COCO_H
 
 #include "data/format.h"
 
+/* gm_coco_region - *r = box, mask and score of the annotation `j` of post p, whose image size must
+ * be set; the mask is in p's arena, and what is not kept is counted in `lost`.
+ * Errors: FORMAT, NOMEM. */
+enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const struct gm_json *j,
+                              struct gm_losses *lost, struct gm_error *err) GM_NODISCARD;
+
+/* Writing: the functions of the format's row (format.h). */
 enum gm_status gm_coco_create(void **state, const struct gm_target *to,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_coco_add(void *state, struct gm_post *p, struct gm_error *err) GM_NODISCARD;

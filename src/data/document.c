@@ -1,5 +1,6 @@
 #include "data/document.h"
 
+#include "base/alloc.h"
 #include "base/utf8.h"
 
 #include <stdlib.h>
@@ -214,4 +215,29 @@ enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str valu
     }
     return GM_FAIL(err, st, "%s:%zu%s%s", d->path, d->item_line + line - 1, *rest == ':' ? "" : ": ",
                    rest);
+}
+
+enum gm_status gm_document_source_open(void **state, const struct gm_source *from,
+                                       struct gm_error *err)
+{
+    struct gm_document_source *s = gm_alloc(1, sizeof *s);
+    *state = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->from = *from;
+    enum gm_status st = gm_document_open(&s->doc, from->path, err);
+    if (st == GM_OK)
+        *state = s;
+    else
+        gm_document_source_close(s);
+    return st;
+}
+
+void gm_document_source_close(void *state)
+{
+    struct gm_document_source *s = state;
+    if (!s)
+        return;
+    gm_document_close(&s->doc);
+    gm_free(s);
 }

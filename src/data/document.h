@@ -5,6 +5,7 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "data/format.h"
 
 struct gm_document {
     struct gm_map map;     /* of a regular file */
@@ -36,5 +37,14 @@ enum gm_status gm_document_next(struct gm_document *d, struct gm_str *key, struc
 /* gm_document_parse - parse an element that gm_document_next gave; messages start with path:line. */
 enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str value,
                                  struct gm_json **out, struct gm_error *err) GM_NODISCARD;
+
+/* State, open and close of a format whose posts are the elements of a document (format.h). */
+struct gm_document_source {
+    struct gm_document doc;
+    struct gm_source from;
+};
+enum gm_status gm_document_source_open(void **state, const struct gm_source *from,
+                                       struct gm_error *err) GM_NODISCARD;
+void gm_document_source_close(void *state);
 
 #endif

@@ -21,11 +21,6 @@
 
 enum { MAX_RESULTS = 10000, MAX_BRUSH_BYTES = 64 << 20 };
 
-struct task_in {
-    struct gm_document doc;
-    struct gm_source from;
-};
-
 /* A region before it is known whose it is. */
 struct loose {
     struct gm_str id;
@@ -41,30 +36,6 @@ struct task {
     struct loose *loose;
     size_t n_loose;
 };
-
-static void in_close(void *state)
-{
-    struct task_in *t = state;
-    if (!t)
-        return;
-    gm_document_close(&t->doc);
-    gm_free(t);
-}
-
-static enum gm_status in_open(void **state, const struct gm_source *from, struct gm_error *err)
-{
-    struct task_in *t = gm_alloc(1, sizeof *t);
-    *state = NULL;
-    if (!t)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    t->from = *from;
-    enum gm_status st = gm_document_open(&t->doc, from->path, err);
-    if (st == GM_OK)
-        *state = t;
-    else
-        in_close(t);
-    return st;
-}
 
 static struct gm_str str_of(const struct gm_json *o, const char *key)
 {
@@ -482,7 +453,7 @@ static enum gm_status in_next(void *state, struct gm_post *post, size_t *line, b
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct task_in *in = state;
+    struct gm_document_source *in = state;
     struct task t = {.post = post, .lost = in->from.lost};
     struct gm_str key, value;
     struct gm_json *j;
@@ -512,6 +483,6 @@ done:
 
 const struct gm_format_row gm_format_labelstudio_row = {
     .format = GM_FORMAT_LABELSTUDIO, .name = "labelstudio", .title = "Label Studio tasks",
-    .holds = HOLDS, .open = in_open, .next = in_next, .close = in_close,
+    .holds = HOLDS, .open = gm_document_source_open, .next = in_next, .close = gm_document_source_close,
     .create = gm_labelstudio_create, .add = gm_labelstudio_add, .commit = gm_labelstudio_commit,
     .abort = gm_labelstudio_abort};
