@@ -13,10 +13,8 @@
 enum { N_QUICK = 0x180, MAX_AFFIX = 64 }; /* the alphabet of bytes ends at U+0143 */
 
 struct bpe {
-    struct gm_vocab vocab;
+    struct gm_tokens base; /* first */
     struct gm_merges merges;
-    size_t n_ids;
-    int32_t unk;
     bool fuse_unk, byte_fallback, ignore_merges;
     char prefix[MAX_AFFIX], suffix[MAX_AFFIX]; /* of inner code points; of the last one */
     size_t n_prefix, n_suffix;
@@ -49,7 +47,7 @@ static void bpe_free(void *self)
     struct bpe *b = self;
     if (!b)
         return;
-    gm_vocab_clear(&b->vocab);
+    gm_vocab_clear(&b->base.vocab);
     gm_merges_clear(&b->merges);
     gm_free(b);
 }
@@ -84,11 +82,11 @@ static enum gm_status read_options(struct bpe *b, const struct gm_json *model, c
     gm_json_bool(gm_json_get(model, "ignore_merges"), &b->ignore_merges);
     GM_TRY(read_affix(model, "continuing_subword_prefix", b->prefix, &b->n_prefix, path, err));
     GM_TRY(read_affix(model, "end_of_word_suffix", b->suffix, &b->n_suffix, path, err));
-    b->unk = -1;
+    b->base.unk = -1;
     if (!gm_json_str(gm_json_get(model, "unk_token"), &unk))
         return GM_OK;
-    b->unk = gm_vocab_find(&b->vocab, unk);
-    if (b->unk < 0)
+    b->base.unk = gm_vocab_find(&b->base.vocab, unk);
+    if (b->base.unk < 0)
         st = GM_FAIL(err, GM_EMODEL, "%s: the unknown token %.*s is not in model.vocab", path,
                      GM_STR_ARG(unk));
 done:
@@ -107,18 +105,18 @@ static enum gm_status bpe_load(void **self, const struct gm_json *model, struct 
         st = GM_FAIL(err, GM_EMODEL, "%s: model.vocab must be an object of token ids", path);
         goto done;
     }
-    GM_TRY(gm_vocab_read(&b->vocab, vocab, &b->n_ids, path, err));
+    GM_TRY(gm_vocab_read(&b->base.vocab, vocab, &b->base.n_ids, path, err));
     GM_TRY(read_options(b, model, path, err));
-    GM_TRY(gm_merges_read(&b->merges, gm_json_get(model, "merges"), &b->vocab, b->n_prefix, path,
+    GM_TRY(gm_merges_read(&b->merges, gm_json_get(model, "merges"), &b->base.vocab, b->n_prefix, path,
                           err));
     for (uint32_t cp = 0; cp < N_QUICK; cp++) {
         char text[4];
-        b->quick[cp] = gm_vocab_find(&b->vocab, (struct gm_str){text, gm_utf8_put(cp, text)});
+        b->quick[cp] = gm_vocab_find(&b->base.vocab, (struct gm_str){text, gm_utf8_put(cp, text)});
     }
     for (unsigned i = 0; i < 256; i++) {
         char name[8];
         int n = snprintf(name, sizeof name, "<0x%02X>", i);
-        b->bytes[i] = gm_vocab_find(&b->vocab, (struct gm_str){name, (size_t)n});
+        b->bytes[i] = gm_vocab_find(&b->base.vocab, (struct gm_str){name, (size_t)n});
     }
     *self = b;
     b = NULL;
@@ -177,24 +175,24 @@ static void add_chars(struct word *w, struct gm_str s)
         uint32_t cp = gm_utf8_next(s, &end);
         bool quick = plain && cp < N_QUICK;
         struct gm_str t = quick ? gm_str_sub(s, at, end) : spelling(b, s, at, end, text);
-        int32_t id = quick ? b->quick[cp] : gm_vocab_find(&b->vocab, t);
+        int32_t id = quick ? b->quick[cp] : gm_vocab_find(&b->base.vocab, t);
         if (id >= 0) {
             if (unk_len)
-                add_symbol(w, b->unk, unk_len);
+                add_symbol(w, b->base.unk, unk_len);
             unk_len = 0;
             add_symbol(w, id, end - at);
             continue;
         }
-        if ((b->byte_fallback && add_bytes(w, t)) || b->unk < 0)
+        if ((b->byte_fallback && add_bytes(w, t)) || b->base.unk < 0)
             continue;
         if (unk_len && !b->fuse_unk) {
-            add_symbol(w, b->unk, unk_len);
+            add_symbol(w, b->base.unk, unk_len);
             unk_len = 0;
         }
         unk_len += end - at;
     }
     if (unk_len)
-        add_symbol(w, b->unk, unk_len);
+        add_symbol(w, b->base.unk, unk_len);
 }
 
 static bool before(struct job a, struct job b)
@@ -262,7 +260,7 @@ static enum gm_status bpe_cut(const void *self, struct gm_str s, struct gm_cuts 
     const struct bpe *b = self;
     enum gm_status st = GM_OK;
     void *work;
-    int32_t whole = b->ignore_merges ? gm_vocab_find(&b->vocab, s) : -1;
+    int32_t whole = b->ignore_merges ? gm_vocab_find(&b->base.vocab, s) : -1;
     if (whole >= 0)
         return gm_cuts_add(out, (struct gm_cut){whole, 0, s.n}, err);
     size_t most = b->byte_fallback ? s.n * (1 + b->n_prefix) + b->n_suffix : s.n;
@@ -281,21 +279,9 @@ done:
     return st;
 }
 
-static const struct gm_vocab *bpe_vocab(const void *self)
-{
-    return &((const struct bpe *)self)->vocab;
-}
-
-static int32_t bpe_unk(const void *self) { return ((const struct bpe *)self)->unk; }
-
-static size_t bpe_n_ids(const void *self) { return ((const struct bpe *)self)->n_ids; }
-
 const struct gm_token_model gm_bpe = {
     .type = "BPE",
     .load = bpe_load,
     .free = bpe_free,
     .cut = bpe_cut,
-    .vocab = bpe_vocab,
-    .unk = bpe_unk,
-    .n_ids = bpe_n_ids,
 };

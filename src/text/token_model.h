@@ -30,6 +30,13 @@ enum gm_status gm_cuts_work(struct gm_cuts *c, void **out, size_t n, size_t size
                             struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_cuts_add(struct gm_cuts *c, struct gm_cut cut, struct gm_error *err) GM_NODISCARD;
 
+/* What every model's struct begins with. */
+struct gm_tokens {
+    struct gm_vocab vocab; /* as the file writes them */
+    int32_t unk;           /* -1 = none */
+    size_t n_ids;          /* highest id + 1 */
+};
+
 struct gm_token_model {
     const char *type; /* "model.type" of tokenizer.json */
     /* load - build the model from the "model" member; *self is freed by `free`. Where "model.vocab"
@@ -42,9 +49,6 @@ struct gm_token_model {
      * thread. Errors: NOMEM. */
     enum gm_status (*cut)(const void *self, struct gm_str word, struct gm_cuts *out,
                           struct gm_error *err);
-    const struct gm_vocab *(*vocab)(const void *self); /* tokens as the file writes them */
-    int32_t (*unk)(const void *self);                  /* -1 = none */
-    size_t (*n_ids)(const void *self); /* highest id + 1 */
 };
 
 extern const struct gm_token_model gm_wordpiece, gm_unigram, gm_bpe;

@@ -19,7 +19,7 @@ static const struct gm_token_model *const kinds[] = {&gm_wordpiece, &gm_unigram,
 
 struct gm_tokenizer {
     const struct gm_token_model *kind;
-    void *model; /* of `kind` */
+    struct gm_tokens *model; /* of `kind` */
     struct gm_steps normaliser, pretokeniser;
     struct gm_added raw;    /* added tokens looked for in the text as it is */
     struct gm_added normal; /* and in its normalised form */
@@ -75,7 +75,10 @@ static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *m
         return GM_FAIL(err, GM_EMODEL,
                        "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)",
                        path, GM_STR_ARG(type));
-    return t->kind->load(&t->model, model, vocab, path, err);
+    void *self;
+    enum gm_status st = t->kind->load(&self, model, vocab, path, err);
+    t->model = self;
+    return st;
 }
 
 static bool flag(const struct gm_json *json, const char *key)
@@ -99,7 +102,7 @@ static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_j
                      GM_STR_ARG(token.text));
         goto done;
     }
-    int32_t known = gm_vocab_find(t->kind->vocab(t->model), token.text);
+    int32_t known = gm_vocab_find(&t->model->vocab, token.text);
     if (known >= 0)
         token.id = known; /* as in the library: the model's vocabulary comes first */
     if ((size_t)token.id >= t->n_ids)
@@ -147,7 +150,7 @@ static struct spaces spaces_of(struct gm_str s)
 
 static enum gm_status load_spaces(struct gm_tokenizer *t, struct gm_error *err)
 {
-    const struct gm_vocab *v = t->kind->vocab(t->model);
+    const struct gm_vocab *v = &t->model->vocab;
     t->spaces = gm_alloc(t->n_ids ? t->n_ids : 1, sizeof *t->spaces);
     if (!t->spaces)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a vocabulary of %zu tokens", t->n_ids);
@@ -167,12 +170,12 @@ static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *r
         return GM_FAIL(err, GM_EMODEL, "%s: not a tokenizer.json: %s in place of an object", path,
                        gm_json_kind_name(gm_json_kind(root)));
     GM_TRY(load_model(t, gm_json_get(root, "model"), vocab, path, err));
-    t->n_ids = t->kind->n_ids(t->model);
+    t->n_ids = t->model->n_ids;
     GM_TRY(gm_steps_read(&t->normaliser, &gm_normalisers, root, &t->arena, path, err));
     GM_TRY(gm_steps_read(&t->pretokeniser, &gm_pretokenisers, root, &t->arena, path, err));
     GM_TRY(load_added(t, gm_json_get(root, "added_tokens"), path, err));
     GM_TRY(gm_post_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
-    t->unk = t->kind->unk(t->model);
+    t->unk = t->model->unk;
     if (t->unk < 0) /* byte-level models need none, but have one for what they can't be given */
         t->unk = gm_tokenizer_id(t, GM_STR("<unk>"));
     if (t->post.trim_offsets)
@@ -387,7 +390,7 @@ int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token)
     for (size_t i = 0; i < t->raw.n; i++)
         if (gm_str_eq(t->raw.tokens[i].text, token))
             return t->raw.tokens[i].id;
-    return gm_vocab_find(t->kind->vocab(t->model), token);
+    return gm_vocab_find(&t->model->vocab, token);
 }
 
 size_t gm_tokenizer_n_ids(const struct gm_tokenizer *t) { return t->n_ids; }

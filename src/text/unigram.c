@@ -12,12 +12,10 @@
 #include <stdio.h>
 
 struct unigram {
-    struct gm_vocab vocab;
+    struct gm_tokens base; /* first */
     struct gm_trie trie;
     double *scores; /* [n_ids] */
-    size_t n_ids;
     double unk_score;
-    int32_t unk;
     bool byte_fallback;
     int32_t bytes[256]; /* ids of "<0x00>" .. "<0xFF>"; -1 = none */
 };
@@ -34,7 +32,7 @@ static void unigram_free(void *self)
     struct unigram *u = self;
     if (!u)
         return;
-    gm_vocab_clear(&u->vocab);
+    gm_vocab_clear(&u->base.vocab);
     gm_trie_clear(&u->trie);
     gm_free(u->scores);
     gm_free(u);
@@ -48,7 +46,7 @@ static enum gm_status load_pieces(struct unigram *u, const struct gm_json *vocab
     double least = INFINITY;
     if (gm_json_kind(vocab) != GM_JSON_ARRAY || n == 0)
         return GM_FAIL(err, GM_EMODEL, "%s: model.vocab of a Unigram model must be a list", path);
-    GM_TRY(gm_vocab_init(&u->vocab, n, err));
+    GM_TRY(gm_vocab_init(&u->base.vocab, n, err));
     u->scores = gm_alloc(n, sizeof *u->scores);
     if (!u->scores)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a vocabulary of %zu tokens", n);
@@ -61,10 +59,10 @@ static enum gm_status load_pieces(struct unigram *u, const struct gm_json *vocab
             return GM_FAIL(err, GM_EMODEL, "%s: model.vocab[%zu] is not a token and its score",
                            path, i);
         GM_TRY(gm_token_id_check(&id, (long long)i, path, token, err));
-        GM_TRY(gm_vocab_put(&u->vocab, token, id, err));
+        GM_TRY(gm_vocab_put(&u->base.vocab, token, id, err));
         least = u->scores[i] < least ? u->scores[i] : least;
     }
-    u->n_ids = n;
+    u->base.n_ids = n;
     u->unk_score = least - 10;
 done:
     return st;
@@ -81,17 +79,17 @@ static enum gm_status unigram_load(void **self, const struct gm_json *model, str
     if (!u)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(load_pieces(u, gm_json_get(model, "vocab"), path, err));
-    GM_TRY(gm_trie_build(&u->trie, &u->vocab, err));
+    GM_TRY(gm_trie_build(&u->trie, &u->base.vocab, err));
     gm_json_bool(gm_json_get(model, "byte_fallback"), &u->byte_fallback);
-    if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 || (size_t)unk >= u->n_ids) {
+    if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 || (size_t)unk >= u->base.n_ids) {
         st = GM_FAIL(err, GM_EMODEL, "%s: model.unk_id must be the number of a token", path);
         goto done;
     }
-    u->unk = (int32_t)unk;
+    u->base.unk = (int32_t)unk;
     for (unsigned b = 0; b < 256; b++) {
         char name[8];
         int n = snprintf(name, sizeof name, "<0x%02X>", b);
-        u->bytes[b] = gm_vocab_find(&u->vocab, (struct gm_str){name, (size_t)n});
+        u->bytes[b] = gm_vocab_find(&u->base.vocab, (struct gm_str){name, (size_t)n});
     }
     *self = u;
     u = NULL;
@@ -129,7 +127,7 @@ static void viterbi(const struct unigram *u, struct gm_str s, struct best *best)
             has_single = has_single || i - at == width;
         }
         if (!has_single)
-            relax(&best[at + width], u->unk_score + here, u->unk, at);
+            relax(&best[at + width], u->unk_score + here, u->base.unk, at);
     }
 }
 
@@ -140,12 +138,12 @@ static enum gm_status add_unknown(const struct unigram *u, struct gm_str s, size
 {
     enum gm_status st = GM_OK;
     struct gm_str text = gm_str_sub(s, start, end);
-    int32_t id = gm_vocab_find(&u->vocab, text); /* the unknown token spelled out, for one */
+    int32_t id = gm_vocab_find(&u->base.vocab, text); /* the unknown token spelled out, for one */
     bool as_bytes = id < 0 && u->byte_fallback;
     for (size_t i = 0; i < text.n && as_bytes; i++)
         as_bytes = u->bytes[(unsigned char)text.p[i]] >= 0;
     if (!as_bytes)
-        return gm_cuts_add(out, (struct gm_cut){id < 0 ? u->unk : id, start, end}, err);
+        return gm_cuts_add(out, (struct gm_cut){id < 0 ? u->base.unk : id, start, end}, err);
     for (size_t i = text.n; i-- > 0 && st == GM_OK;)
         st = gm_cuts_add(out, (struct gm_cut){u->bytes[(unsigned char)text.p[i]], start, end}, err);
     return st;
@@ -163,12 +161,12 @@ static enum gm_status unigram_cut(const void *self, struct gm_str s, struct gm_c
     viterbi(u, s, best);
     for (size_t end = s.n; end > 0;) {
         size_t start = best[end].start;
-        if (best[end].id != u->unk) {
+        if (best[end].id != u->base.unk) {
             GM_TRY(gm_cuts_add(out, (struct gm_cut){best[end].id, start, end}, err));
             end = start;
             continue;
         }
-        while (start > 0 && best[start].id == u->unk)
+        while (start > 0 && best[start].id == u->base.unk)
             start = best[start].start;
         GM_TRY(add_unknown(u, s, start, end, out, err));
         end = start;
@@ -182,21 +180,9 @@ done:
     return st;
 }
 
-static const struct gm_vocab *unigram_vocab(const void *self)
-{
-    return &((const struct unigram *)self)->vocab;
-}
-
-static int32_t unigram_unk(const void *self) { return ((const struct unigram *)self)->unk; }
-
-static size_t unigram_n_ids(const void *self) { return ((const struct unigram *)self)->n_ids; }
-
 const struct gm_token_model gm_unigram = {
     .type = "Unigram",
     .load = unigram_load,
     .free = unigram_free,
     .cut = unigram_cut,
-    .vocab = unigram_vocab,
-    .unk = unigram_unk,
-    .n_ids = unigram_n_ids,
 };

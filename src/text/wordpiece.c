@@ -8,11 +8,9 @@
 #include "text/vocab.h"
 
 struct wordpiece {
-    struct gm_vocab first; /* the whole vocabulary as it is written */
+    struct gm_tokens base; /* first */
     struct gm_vocab rest;  /* the tokens with the prefix, without it */
-    int32_t unk;
     size_t max_chars; /* of a word */
-    size_t n_ids;
 };
 
 static void wordpiece_free(void *self)
@@ -20,7 +18,7 @@ static void wordpiece_free(void *self)
     struct wordpiece *w = self;
     if (!w)
         return;
-    gm_vocab_clear(&w->first);
+    gm_vocab_clear(&w->base.vocab);
     gm_vocab_clear(&w->rest);
     gm_free(w);
 }
@@ -32,12 +30,12 @@ static enum gm_status load_vocab(struct wordpiece *w, struct gm_str vocab, struc
     struct gm_str token;
     int32_t id;
     size_t n_rest = 0;
-    GM_TRY(gm_vocab_read(&w->first, vocab, &w->n_ids, path, err));
-    for (size_t i = 0; i < w->first.n; i++)
-        n_rest += gm_str_starts(gm_vocab_at(&w->first, i, &id), prefix);
+    GM_TRY(gm_vocab_read(&w->base.vocab, vocab, &w->base.n_ids, path, err));
+    for (size_t i = 0; i < w->base.vocab.n; i++)
+        n_rest += gm_str_starts(gm_vocab_at(&w->base.vocab, i, &id), prefix);
     GM_TRY(gm_vocab_init(&w->rest, n_rest, err));
-    for (size_t i = 0; i < w->first.n; i++) {
-        token = gm_vocab_at(&w->first, i, &id);
+    for (size_t i = 0; i < w->base.vocab.n; i++) {
+        token = gm_vocab_at(&w->base.vocab, i, &id);
         if (gm_str_starts(token, prefix))
             GM_TRY(gm_vocab_put(&w->rest, gm_str_sub(token, prefix.n, token.n), id, err));
     }
@@ -66,8 +64,8 @@ static enum gm_status wordpiece_load(void **self, const struct gm_json *model, s
     gm_json_int(gm_json_get(model, "max_input_chars_per_word"), &max_chars);
     w->max_chars = max_chars < 0 ? 0 : (size_t)max_chars;
     GM_TRY(load_vocab(w, vocab, prefix, path, err));
-    w->unk = gm_vocab_find(&w->first, unk);
-    if (w->unk < 0) {
+    w->base.unk = gm_vocab_find(&w->base.vocab, unk);
+    if (w->base.unk < 0) {
         st = GM_FAIL(err, GM_EMODEL, "%s: the unknown token %.*s is not in model.vocab", path,
                      GM_STR_ARG(unk));
         goto done;
@@ -83,16 +81,16 @@ static enum gm_status wordpiece_cut(const void *self, struct gm_str word, struct
                                     struct gm_error *err)
 {
     const struct wordpiece *w = self;
-    const struct gm_cut unknown = {w->unk, 0, word.n};
+    const struct gm_cut unknown = {w->base.unk, 0, word.n};
     enum gm_status st = GM_OK;
     size_t n_before = out->n;
     if (word.n > w->max_chars && gm_utf8_count(word) > w->max_chars)
         return gm_cuts_add(out, unknown, err);
-    int32_t id = gm_vocab_find(&w->first, word);
+    int32_t id = gm_vocab_find(&w->base.vocab, word);
     if (id >= 0) /* most words: no need to try the prefixes */
         return gm_cuts_add(out, (struct gm_cut){id, 0, word.n}, err);
     for (size_t at = 0; at < word.n && st == GM_OK;) {
-        size_t n = gm_vocab_longest_prefix(at ? &w->rest : &w->first,
+        size_t n = gm_vocab_longest_prefix(at ? &w->rest : &w->base.vocab,
                                            gm_str_sub(word, at, word.n), &id);
         if (n == 0) {
             out->n = n_before;
@@ -104,21 +102,9 @@ static enum gm_status wordpiece_cut(const void *self, struct gm_str word, struct
     return st;
 }
 
-static const struct gm_vocab *wordpiece_vocab(const void *self)
-{
-    return &((const struct wordpiece *)self)->first;
-}
-
-static int32_t wordpiece_unk(const void *self) { return ((const struct wordpiece *)self)->unk; }
-
-static size_t wordpiece_n_ids(const void *self) { return ((const struct wordpiece *)self)->n_ids; }
-
 const struct gm_token_model gm_wordpiece = {
     .type = "WordPiece",
     .load = wordpiece_load,
     .free = wordpiece_free,
     .cut = wordpiece_cut,
-    .vocab = wordpiece_vocab,
-    .unk = wordpiece_unk,
-    .n_ids = wordpiece_n_ids,
 };
