@@ -186,7 +186,7 @@ static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struc
         return GM_USAGE(err, "models: calibrate takes one MODEL and --dev FILE");
     gm_arena_init(&a, 0);
     GM_TRY(dir_of(&a, args->v[1], &dir, err));
-    st = gm_tagger_calibrate(dir, dev, true, err);
+    st = gm_tagger_calibrate(dir, dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -203,7 +203,7 @@ static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, s
     GM_TRY(dir_of(&a, args->v[1], &dir, err));
     GM_TRY(gm_model_quantise(dir, o->output, err));
     if (o->dev)
-        st = gm_tagger_calibrate(o->output, o->dev, true, err);
+        st = gm_tagger_calibrate(o->output, o->dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -215,7 +215,7 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
         return GM_USAGE(err, "models: average takes two or more MODELs and -o MODEL");
     enum gm_status st = gm_models_average(args->v + 1, args->n - 1, o->output, err);
     if (st == GM_OK && o->dev)
-        st = gm_tagger_calibrate(o->output, o->dev, true, err);
+        st = gm_tagger_calibrate(o->output, o->dev, err);
     return gm_exit_of(st);
 }
 

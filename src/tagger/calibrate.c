@@ -43,7 +43,7 @@ done:
     return st;
 }
 
-static enum gm_status collect(struct sample *s, const char *dir, const char *path, bool knowledge,
+static enum gm_status collect(struct sample *s, const char *dir, const char *path,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -58,8 +58,6 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
     for (size_t i = 0; i < pred.n; i++) {
         posts[i] = &pred.items[i];
         posts[i]->has_entities = false;
-        if (!knowledge)
-            posts[i]->knowledge = GM_STR("");
     }
     GM_TRY(gm_tagger_predict(t, posts, pred.n, err));
     st = judge(s, &gold, &pred, err);
@@ -144,8 +142,7 @@ done:
     return st;
 }
 
-enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, bool knowledge,
-                                   struct gm_error *err)
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct sample s;
@@ -153,7 +150,7 @@ enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, bool know
     struct report r;
     gm_buf_init(&s.halves[0], SIZE_MAX - 1);
     gm_buf_init(&s.halves[1], SIZE_MAX - 1);
-    GM_TRY(collect(&s, dir, posts, knowledge, err));
+    GM_TRY(collect(&s, dir, posts, err));
     GM_TRY(fit(&s, &c, &r, err));
     if (r.n == 0) {
         GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities found; not calibrated", posts);

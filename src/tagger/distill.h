@@ -6,8 +6,9 @@
 #include "tagger/ner_model.h"
 #include "tagger/posts.h"
 
-/* gm_distill_targets - load the tagger in `dir` and let it read the posts, with their knowledge;
- * out [posts->n] of [n_tokens, k]: the marginals of the labels `l`, in `a`.
+/* gm_distill_targets - load the tagger in `dir` and let it read the posts, with their
+ * knowledge if it was trained with some; out [posts->n] of [n_tokens, k]: the marginals of the
+ * labels `l`, in `a`.
  * Errors: MODEL (no tagger, or one of other types or scheme), NOMEM. */
 enum gm_status gm_distill_targets(const char *dir, const char *precision, const struct gm_posts *posts,
                                   const struct gm_ner_labels *l, struct gm_arena *a,

@@ -128,7 +128,8 @@ enum gm_status gm_ner_each(struct gm_tagger *t, struct gm_post **posts, size_t n
         r->index = i;
         GM_TRY(gm_words_of(r->post, &a, &r->words, &words, &r->n_words, err));
         GM_TRY(gm_pieces_of_words(&t->net, words, r->n_words, &tmp, &a, &j->pieced, err));
-        GM_TRY(gm_pieces_of_text(&t->net, r->post->knowledge, &tmp, &a, &j->context, err));
+        GM_TRY(gm_pieces_of_text(&t->net, t->knowledge ? r->post->knowledge : GM_STR(""), &tmp, &a,
+                                 &j->context, err));
         j->cost = gm_packer_cost(&t->net, &j->pieced, &j->context);
     }
     qsort(order, n, sizeof *order, by_cost);

@@ -89,9 +89,12 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
         gm_fine_clear(&fine);
         return st;
     }
-    return gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
-                                                    .tuning = &m->o->net, .labels = &labels,
-                                                    .fine = &fine}, err);
+    st = gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
+                                                  .tuning = &m->o->net, .labels = &labels,
+                                                  .fine = &fine}, err);
+    if (st == GM_OK)
+        m->t->knowledge = false; /* until a post has some */
+    return st;
 }
 
 /* ---- examples ---- */
@@ -221,6 +224,7 @@ static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *e
     GM_TRY(gm_pieces_of_words(net, words, n, &m->tmp, keep, &whole.text, err));
     GM_TRY(gm_pieces_of_text(net, m->o->knowledge ? p->knowledge : GM_STR(""), &m->tmp, keep,
                              &whole.context, err));
+    m->t->knowledge |= whole.context.n_words > 0;
     GM_TRY(gold_labels(m, p, &whole.gold, err));
     GM_TRY(fine_classes(m, p, &whole.fine, err));
     st = add_post(m, &whole, err);

@@ -212,6 +212,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     t->batch_tokens = 4096;
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
+    (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
     if (!o->labels)
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)
@@ -273,6 +274,7 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
              gm_json_set(s, "task", gm_json_new_str(GM_STR("ner"))) &&
              gm_json_set(s, "scheme", gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes")
                                                                                   : GM_STR("bio"))) &&
+             gm_json_set(s, "knowledge", gm_json_new_bool(t->knowledge)) &&
              gm_json_set(s, "training", gm_json_ref(training));
         ok = gm_json_set(s, "types", types) && ok;
         types = NULL;

@@ -28,6 +28,7 @@ struct gm_tagger {
     size_t head_w, head_b, trans, start, end; /* parameters */
     struct gm_fine fine;
     struct gm_calibration calibration;
+    bool knowledge;       /* trained with posts' knowledge, and so reads it */
     struct gm_packer packer;
     struct gm_arena work; /* of one post's decoding */
     size_t batch_tokens;

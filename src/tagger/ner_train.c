@@ -180,8 +180,6 @@ static enum gm_status read_dev(struct ner_run *run, struct gm_error *err)
     GM_TRY(gm_posts_read(&run->pred, run->o->dev, err));
     if (run->gold.n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no posts to evaluate on", run->o->dev);
-    for (size_t i = 0; i < run->pred.n && !run->o->knowledge; i++)
-        run->pred.items[i].knowledge = GM_STR("");
 done:
     return st;
 }
@@ -202,7 +200,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                .step = step, .evaluate = o->dev ? evaluate : NULL,
                                                .save = save}, o, err);
     if (st == GM_OK && o->dev)
-        st = gm_tagger_calibrate(o->out, o->dev, o->knowledge, err);
+        st = gm_tagger_calibrate(o->out, o->dev, err);
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);

@@ -19,6 +19,7 @@ void gm_tagger_free(struct gm_tagger *t); /* NULL-safe */
 
 /* gm_tagger_predict - set the entities (and has_entities) of n posts, in packed batches of similar
  * length over the thread budget; raw text is segmented, long posts are done in overlapping windows.
+ * Posts' knowledge is read where the tagger was trained with some.
  * Posts with an error, and posts that already have entities, are skipped.
  * Errors: NOMEM. One call at a time on one tagger. */
 enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
@@ -27,9 +28,8 @@ enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, si
 /* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
  * file, and write it into the model directory's gmner.json, with calibration errors before and after;
  * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
- * warning, where the tagger finds no entity. `knowledge`: whether it reads what the posts hold of
- * it. Errors: as gm_tagger_load; of reading (path:line). */
-enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, bool knowledge,
+ * warning, where the tagger finds no entity. Errors: as gm_tagger_load; of reading (path:line). */
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
                                    struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -22,7 +22,7 @@ struct gm_train_opts {
     double fine_weight;         /* ner: of the fine types' loss; 0 = fine types are not looked at */
     const char *teacher;        /* ner: model directory of a tagger to learn from; NULL = none */
     double teacher_weight;      /* ner: its share of the loss */
-    bool knowledge;             /* ner: read the posts' knowledge; a teacher always does */
+    bool knowledge;             /* ner: read the posts' knowledge; a teacher reads it as it was trained */
     size_t epochs;
     size_t patience;            /* stop after so many epochs without a better one; 0 = never */
     size_t batch_posts, batch_tokens;

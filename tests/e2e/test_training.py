@@ -118,6 +118,18 @@ def test_knowledge_is_for_the_teacher():
         assert 0 < distance(*students) < distance(none, read)
 
 
+def test_only_a_tagger_trained_with_knowledge_reads_it():
+    told = conll().replace("\n\n", "\n<EOS>\tX\nAnna\tX\nis\tX\n\n")
+    with gm.Folder() as d:
+        def scores(model, data):
+            r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / model, d.write("p.txt", data)))
+            return [e["uncertainty"]["marginal"] for post in r.posts for e in post["entities"]]
+        gm.expect_ok(train(d, "lr: 5.0e-3\n", epochs=5, out="plain"))
+        gm.expect_ok(train(d, "lr: 5.0e-3\n", epochs=5, data=told, out="told"))
+        assert scores("plain", told) == scores("plain", conll()) != []
+        assert scores("told", told) != scores("told", conll())
+
+
 def test_accumulated_batches_are_one_batch():
     still = "hidden_dropout: 0\nattention_dropout: 0\nlr: 1.0e-3\n"
     with gm.Folder() as d:
