@@ -6,6 +6,13 @@ struct gm_node {
     struct gm_node *prev;
     enum gm_status (*back)(struct gm_graph *g, void *ctx, struct gm_error *err);
     void *ctx;
+    struct gm_var *y;
+};
+
+/* At the start of memory that is free again. */
+struct gm_spare {
+    struct gm_spare *next;
+    size_t bytes;
 };
 
 enum gm_status gm_graph_init(struct gm_graph *g, struct gm_engine *e, struct gm_params *ps,
@@ -28,6 +35,7 @@ void gm_graph_begin(struct gm_graph *g, bool training, uint64_t seed)
     g->training = training;
     g->seed = seed;
     g->last = NULL;
+    g->spare = NULL;
 }
 
 enum gm_status gm_graph_alloc(struct gm_graph *g, void **out, size_t n, size_t size,
@@ -53,17 +61,39 @@ enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows
     return gm_graph_alloc(g, &(*out)->x, rows * cols, gm_dtype_size(g->dtype), err);
 }
 
+static size_t grad_bytes(const struct gm_graph *g, const struct gm_var *v)
+{
+    return v->rows * v->cols * gm_dtype_size(g->dtype);
+}
+
 enum gm_status gm_graph_grad(struct gm_graph *g, struct gm_var *v, struct gm_error *err)
 {
     if (v->d)
         return GM_OK;
+    for (struct gm_spare **s = &g->spare; *s; s = &(*s)->next)
+        if ((*s)->bytes == grad_bytes(g, v)) {
+            v->d = *s;
+            *s = (*s)->next;
+            return GM_OK;
+        }
     return gm_graph_alloc(g, &v->d, v->rows * v->cols, gm_dtype_size(g->dtype), err);
+}
+
+static void forget_grad(struct gm_graph *g, struct gm_var *v)
+{
+    if (!v || !v->d)
+        return;
+    struct gm_spare *s = v->d;
+    *s = (struct gm_spare){g->spare, grad_bytes(g, v)};
+    g->spare = s;
+    v->d = NULL;
+    v->has_d = false;
 }
 
 enum gm_status gm_graph_record(struct gm_graph *g,
                                enum gm_status (*back)(struct gm_graph *g, void *ctx,
                                                       struct gm_error *err),
-                               void *ctx, struct gm_error *err)
+                               void *ctx, struct gm_var *y, struct gm_error *err)
 {
     void *p;
     if (!g->training)
@@ -72,7 +102,7 @@ enum gm_status gm_graph_record(struct gm_graph *g,
     if (st != GM_OK)
         return st;
     struct gm_node *node = p;
-    *node = (struct gm_node){g->last, back, ctx};
+    *node = (struct gm_node){g->last, back, ctx, y};
     g->last = node;
     return GM_OK;
 }
@@ -80,8 +110,10 @@ enum gm_status gm_graph_record(struct gm_graph *g,
 enum gm_status gm_graph_backward(struct gm_graph *g, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (struct gm_node *n = g->last; n && st == GM_OK; n = n->prev)
+    for (struct gm_node *n = g->last; n && st == GM_OK; n = n->prev) {
         st = n->back(g, n->ctx, err);
+        forget_grad(g, n->y);
+    }
     g->last = NULL;
     return st;
 }

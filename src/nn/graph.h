@@ -19,6 +19,7 @@ struct gm_var {
 };
 
 struct gm_node;
+struct gm_spare;
 
 struct gm_graph {
     struct gm_engine *engine;    /* borrowed */
@@ -29,6 +30,7 @@ struct gm_graph {
     bool training;               /* record backward functions; apply dropout */
     uint64_t seed;               /* of the next dropout; set before each step */
     struct gm_node *last;
+    struct gm_spare *spare;      /* gradients' memory that is free again */
 };
 
 /* gm_graph_init - for the parameters' compute type; holds at most max_bytes of activations. */
@@ -44,15 +46,17 @@ enum gm_status gm_graph_alloc(struct gm_graph *g, void **out, size_t n, size_t s
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows, size_t cols,
                             struct gm_error *err) GM_NODISCARD;
-/* gm_graph_grad - make sure v->d is there (not zeroed unless v->has_d was set by a writer). */
+/* gm_graph_grad - make sure v->d is there (not zeroed unless v->has_d was set by a writer); in memory
+ * of a gradient that is no longer needed where there is some of this size: it is in the cache. */
 enum gm_status gm_graph_grad(struct gm_graph *g, struct gm_var *v, struct gm_error *err) GM_NODISCARD;
 
-/* gm_graph_record - append a backward function; `ctx` is of this step's memory. Nothing happens
- * when not training. */
+/* gm_graph_record - append a backward function; `ctx` is of this step's memory, y what the operation
+ * made (NULL = no variable): its gradient is forgotten when `back` has run. Nothing happens when not
+ * training. */
 enum gm_status gm_graph_record(struct gm_graph *g,
                                enum gm_status (*back)(struct gm_graph *g, void *ctx,
                                                       struct gm_error *err),
-                               void *ctx, struct gm_error *err) GM_NODISCARD;
+                               void *ctx, struct gm_var *y, struct gm_error *err) GM_NODISCARD;
 /* gm_graph_backward - run all recorded functions, newest first. The losses' own gradients were set
  * by their operations. */
 enum gm_status gm_graph_backward(struct gm_graph *g, struct gm_error *err) GM_NODISCARD;

@@ -120,7 +120,7 @@ enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, 
         embed_rows(g, e, n_rows * c / chunks, n_rows * (c + 1) / chunks, buffer + c * 2 * width);
     memset(gm_ops_at(g, (*y)->x, n_rows * width), 0,
            (rows - n_rows) * width * gm_dtype_size(g->dtype));
-    st = gm_graph_record(g, embed_back, e, err);
+    st = gm_graph_record(g, embed_back, e, *y, err);
 done:
     return st;
 }
@@ -198,7 +198,7 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
                          &drop, gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
                          l->rstd ? l->rstd + from : NULL);
     }
-    st = gm_graph_record(g, layernorm_back, l, err);
+    st = gm_graph_record(g, layernorm_back, l, *y, err);
 done:
     return st;
 }
@@ -225,7 +225,11 @@ static enum gm_status unary_new(struct gm_graph *g, struct gm_var *x, struct una
 static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
     struct unary *u = ctx;
-    void *d_x;
+    void *d_x, *d_y = u->y->d;
+    if (!u->x->d) { /* in place */
+        u->x->d = d_y;
+        u->y->d = NULL;
+    }
     enum gm_status st = gm_ops_grad_into(g, u->x, &d_x, err);
     if (st != GM_OK)
         return st;
@@ -233,8 +237,7 @@ static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
-        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, u->y->d, at),
-                         gm_ops_at(g, d_x, at));
+        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, d_y, at), gm_ops_at(g, d_x, at));
     }
     gm_ops_grad_done(g, u->x, d_x);
     return GM_OK;
@@ -254,7 +257,7 @@ enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **
         g->kn->gelu(len, gm_ops_at(g, x->x, at), gm_ops_at(g, u->y->x, at));
     }
     *y = u->y;
-    return gm_graph_record(g, gelu_back, u, err);
+    return gm_graph_record(g, gelu_back, u, u->y, err);
 }
 
 static enum gm_status dropout_back(struct gm_graph *g, void *ctx, struct gm_error *err)
@@ -282,7 +285,7 @@ enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, str
     u->drop = gm_graph_dropout(g, p);
     spread_dropout(g, x, x->x, &u->drop, u->y->x, false);
     *y = u->y;
-    return gm_graph_record(g, dropout_back, u, err);
+    return gm_graph_record(g, dropout_back, u, u->y, err);
 }
 
 /* ---- means of row ranges ---- */
@@ -352,7 +355,7 @@ enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint3
     for (size_t c = 0; c < m->chunks; c++)
         mean_rows(g, m, n * c / m->chunks, n * (c + 1) / m->chunks, m->buffer + c * 2 * cols);
     memset(gm_ops_at(g, (*y)->x, n * cols), 0, (rows - n) * cols * gm_dtype_size(g->dtype));
-    st = gm_graph_record(g, mean_rows_back, m, err);
+    st = gm_graph_record(g, mean_rows_back, m, *y, err);
 done:
     return st;
 }

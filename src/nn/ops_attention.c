@@ -124,5 +124,5 @@ enum gm_status gm_op_attention(struct gm_graph *g, struct gm_var *qkv, const uin
     memset(gm_ops_at(g, a->y->x, used * width), 0,
            (a->y->rows - used) * width * gm_dtype_size(g->dtype));
     *y = a->y;
-    return gm_graph_record(g, attention_back, a, err);
+    return gm_graph_record(g, attention_back, a, a->y, err);
 }

@@ -162,7 +162,7 @@ static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight
                           .dst_dtype = g->dtype, .has_bias = true, .gelu = gelu};
     GM_TRY(operand(g, w, x->rows, &d, &b, err));
     GM_TRY(gm_matmul_run(g->engine, &d, x->x, b, g->params->p[bias].w, (*y)->x, err));
-    st = gm_graph_record(g, linear_back, l, err);
+    st = gm_graph_record(g, linear_back, l, *y, err);
 done:
     return st;
 }
@@ -239,7 +239,7 @@ enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t
     GM_TRY(gm_matmul_run(g->engine, &d, xf, w->w, g->params->p[bias].w, y, err));
     *out = y;
     *d_out = dy;
-    st = gm_graph_record(g, head_back, h, err);
+    st = gm_graph_record(g, head_back, h, NULL, err);
 done:
     return st;
 }

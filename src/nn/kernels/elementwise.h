@@ -230,6 +230,10 @@ static void adamw(size_t n, float *w, const float *g, float *m, float *v, uint16
 {
     for (size_t i = 0; i < n; i += VL) {
         size_t k = n - i;
+        __builtin_prefetch(g + i + 256, 0);
+        __builtin_prefetch(w + i + 256, 1);
+        __builtin_prefetch(m + i + 256, 1);
+        __builtin_prefetch(v + i + 256, 1);
         vf gi = load_f32_k(g + i, k) * c->g_scale, wi = load_f32_k(w + i, k);
         vf mi = load_f32_k(m + i, k) * c->beta1 + gi * (1.0f - c->beta1);
         vf vi_ = load_f32_k(v + i, k) * c->beta2 + gi * gi * (1.0f - c->beta2);

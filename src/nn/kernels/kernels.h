@@ -56,7 +56,7 @@ struct gm_kernels {
 
     /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016. In f32 erf by Abramowitz
      * and Stegun 7.1.26, |error| < 1.5e-7; in bf16 a polynomial, |error| < 1e-4 (its gradient: 3e-4).
-     * x and y may be the same. */
+     * x and y may be the same, and d_y and d_x. */
     void (*gelu)(size_t n, const void *x, void *y);
     void (*gelu_back)(size_t n, const void *x, const void *d_y, void *d_x);
 
