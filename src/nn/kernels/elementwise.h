@@ -230,6 +230,7 @@ static void adamw(size_t n, float *w, const float *g, float *m, float *v, uint16
 {
     for (size_t i = 0; i < n; i += VL) {
         size_t k = n - i;
+        /* Four streams are more than the CPU follows by itself; ahead of the end this does nothing. */
         __builtin_prefetch(g + i + 256, 0);
         __builtin_prefetch(w + i + 256, 1);
         __builtin_prefetch(m + i + 256, 1);
