@@ -125,13 +125,13 @@ def posts(folder, entity):
 
 
 def recipe(folder, shipped):
-    """The shipped recipe without tag and segment: the test's posts bring their entities."""
+    """The shipped recipe without segment and what finds entities: the test's posts bring theirs."""
     with open(os.path.join(gm.HOME, "recipes", shipped + ".yaml"), encoding="utf-8") as f:
         text = f.read()
     head, *stages = re.split(r"(?m)^(?=  - stage: )", text)
     path = os.path.join(folder, "recipe.yaml")
     with open(path, "w", encoding="utf-8") as f:
-        f.write(head + "".join(s for s in stages if not re.match(r"  - stage: (tag|segment)", s)))
+        f.write(head + "".join(s for s in stages if not re.match(r"  - stage: (tag|inform|segment)", s)))
     return path
 
 
@@ -237,11 +237,15 @@ def test_shipped_recipes_whole():
     if not (os.path.exists(photo) and os.path.exists(os.path.join(gm.HOME, ".deps", "models"))):
         raise gm.Skip("no photos or models; `make setup` gets them")
 
+    known = "Named entities: 1. Eileen Collins (person/astronaut) 2. NASA (organization/space agency)"
+
     def say(text):
         if "Answer with one word" in text:
             return "yes"
         if "boxes" in text:
             return '{"boxes": [[50, 20, 900, 990]]}'
+        if text.endswith("Knowledge:"):
+            return known
         if "isn't sure" in text:
             return json.dumps({"entities": [
                 {"entity": int(n), "action": "keep", "text": w, "type": t}
@@ -263,6 +267,7 @@ def test_shipped_recipes_whole():
                 post = json.loads(f.readline())
         collins = [e for e in post["entities"] if "Collins" in e["text"]]
         assert collins and collins[0]["regions"], (shipped, post)
+        assert shipped != "riveg" or (post["knowledge"], collins[0]["source"]) == (known, "inform"), post
         assert collins[0]["regions"][0]["mask"]["counts"], (shipped, post)
 
 
