@@ -240,7 +240,8 @@ def test_kill_loses_nothing_that_had_arrived():
         stored = rows(d / "out.jsonl.run", "SELECT count(*) FROM result")[0][0]
         before = len(server.answers())
         r = gm.expect_ok(d.predict("out.jsonl", server, in_flight=1))
-        assert counts(r)["sent"] <= 30 - stored and len(server.answers()) - before <= 30 - stored
+        assert counts(r)["sent"] <= 30 - stored
+        assert len(server.answers()) - before <= 30 - stored + 1  # what was under way at the kill may be answered
         assert len(server.answers()) <= 30 + 5, len(server.answers())
 
 

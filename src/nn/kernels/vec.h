@@ -200,18 +200,31 @@ INLINE vi lane_numbers(void)
     return lane;
 }
 
+/* Lanes of a and then of b, by number. */
+INLINE vf pick(vf a, vf b, vi from)
+{
+#if __has_builtin(__builtin_shuffle)
+    return __builtin_shuffle(a, b, from);
+#else /* clang, which builds the fuzz targets, picks by constants only */
+    vf r;
+    for (int i = 0; i < VL; i++)
+        r[i] = from[i] < VL ? a[from[i]] : b[from[i] - VL];
+    return r;
+#endif
+}
+
 /* Halves folded onto each other: the chain of additions is short, and the same on every CPU. */
 INLINE float sum_of(vf x)
 {
     for (int step = VL / 2; step > 0; step /= 2)
-        x += __builtin_shuffle(x, lane_numbers() ^ step);
+        x += pick(x, x, lane_numbers() ^ step);
     return x[0];
 }
 
 INLINE float max_of(vf x)
 {
     for (int step = VL / 2; step > 0; step /= 2)
-        x = max_f(x, __builtin_shuffle(x, lane_numbers() ^ step));
+        x = max_f(x, pick(x, x, lane_numbers() ^ step));
     return x[0];
 }
 
@@ -226,8 +239,8 @@ INLINE void transpose_square(vf *r)
         for (int i = 0; i < VL; i++)
             if (!(i & step)) {
                 vf a = r[i], b = r[i + step];
-                r[i] = __builtin_shuffle(a, b, low);
-                r[i + step] = __builtin_shuffle(a, b, high);
+                r[i] = pick(a, b, low);
+                r[i + step] = pick(a, b, high);
             }
     }
 }
