@@ -316,8 +316,8 @@ static const struct gm_option options[] = {
      "image captions, lines \"imgid:ID###CAPTION\", for posts that have none"},
     {"recipe", 'r', GM_OPT_STR, offsetof(struct opts, recipe), "embedded", 0, 0, "NAME|FILE",
      "which stages to run: a recipe of the program or a YAML file"},
-    {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "DIR",
-     "a tagger that `gmner train` wrote, in place of the recipe's"},
+    {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "MODEL",
+     "a tagger that `gmner train` wrote, or the name of one from `gmner models list`, in place of the recipe's"},
     {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16|int8",
      "arithmetic of the native models and the detector; auto is bf16 where the processor has it "
      "(default: the recipe's, else auto)"},

@@ -2,18 +2,23 @@
 #include "base/alloc.h"
 #include "base/cache.h"
 #include "base/file.h"
+#include "base/models.h"
 #include "pipeline/pipeline_internal.h"
 
 #include <string.h>
 
-/* A folder without "/" would be taken for the name of a model: "./" makes it a path. */
-static enum gm_status set_tagger(struct gm_recipe *r, const char *dir, struct gm_error *err)
+/* A folder comes before a model of the same name: "./" makes it a path. */
+static enum gm_status set_tagger(struct gm_recipe *r, const char *model, struct gm_error *err)
 {
     size_t n;
-    if (!gm_is_dir(dir))
-        return GM_FAIL(err, GM_EARG,
-                       "%s: no such model folder; `gmner train --task ner` writes one", dir);
-    const char *path = strchr(dir, '/') ? dir : gm_arena_printf(&r->arena, "./%s", dir).p;
+    const char *path = model, *dir;
+    if (!gm_is_dir(model)) {
+        if (strchr(model, '/') || gm_model_dir(&r->arena, model, &dir, NULL) != GM_OK)
+            return GM_FAIL(err, GM_EARG, "%s: no such model folder, and no model of this name "
+                           "(`gmner models list`); `gmner train --task ner` writes one", model);
+    } else if (!strchr(model, '/')) {
+        path = gm_arena_printf(&r->arena, "./%s", model).p;
+    }
     if (!path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     enum gm_status st = gm_recipe_set(r, "tag", NULL, "model", path, &n, err);

@@ -14,7 +14,7 @@ struct gm_pipeline;
 
 struct gm_pipeline_opts {
     const char *recipe;    /* name or path; NULL = "embedded" */
-    const char *tagger;    /* folder of the tag stage's model in place of the recipe's; NULL */
+    const char *tagger;    /* the tag stage's model, folder or name, in place of the recipe's; NULL */
     const char *precision; /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
                             * the recipe's */
     const char *run;       /* run folder that gm_pipeline_stream works in; NULL = none */

@@ -64,6 +64,18 @@ def test_missing_weights_are_not_taken_from_the_base():
                       path, missing, "is missing")
 
 
+def test_the_tagger_that_reads_knowledge():
+    """It goes by its name, and what a post says is known changes what it thinks; not the default tagger."""
+    text = "great show by Adele in Leeds"
+    known = "Named entities: 1. Adele (person/singer) 2. Leeds (location/city)"
+    for name, reads in (("ner-knowledge", True), ("ner-default", False)):
+        posts = [json.dumps({"text": text}), json.dumps({"text": text, "knowledge": known})]
+        r = gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", name, stdin="\n".join(posts)))
+        plain, told = ([(e["text"], e["type"], e["score"]) for e in p["entities"]] for p in r.posts)
+        assert [e[:2] for e in told] == [("Adele", "PER"), ("Leeds", "LOC")], told
+        assert (plain != told) == reads, (name, plain, told)
+
+
 def test_many_entities_in_one_post():
     """Questions of one post are asked in batches of bounded memory, too."""
     text = "Anna Smith met Bill Gates in London . " * 50
