@@ -200,6 +200,20 @@ enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **d
     return *dir ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
+enum gm_status gm_model_find(struct gm_arena *a, const char *model, const char **dir,
+                             const char **name, struct gm_error *err)
+{
+    bool is_dir = gm_is_dir(model);
+    const char *form = is_dir && !strchr(model, '/') ? "./" : "";
+    const char *copy = gm_arena_printf(a, "%s%s", form, model).p;
+    *dir = copy;
+    if (name)
+        *name = is_dir ? NULL : copy;
+    if (!copy)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return is_dir ? GM_OK : gm_model_dir(a, copy, dir, err);
+}
+
 enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *file,
                              const char **path, struct gm_error *err)
 {

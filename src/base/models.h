@@ -36,6 +36,12 @@ enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t 
 enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **dir,
                             struct gm_error *err) GM_NODISCARD;
 
+/* gm_model_find - a model as a user gives it: a folder, else the name of a model. *dir is its
+ * folder, always with a "/"; *name its name, NULL for a folder (`name` may be NULL). Both live in
+ * the arena. Errors: as gm_model_dir. */
+enum gm_status gm_model_find(struct gm_arena *a, const char *model, const char **dir,
+                             const char **name, struct gm_error *err) GM_NODISCARD;
+
 /* gm_model_path - the path of one file of model `name` ("nanodet", "nanodet.onnx").
  * Errors: MODEL when it isn't there, naming the command that gets it; NOMEM. */
 enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *file,

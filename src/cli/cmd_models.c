@@ -169,14 +169,6 @@ done:
     return st;
 }
 
-/* A model of one's own or a packaged one, by folder or name. */
-static enum gm_status dir_of(struct gm_arena *a, const char *model, const char **dir,
-                             struct gm_error *err)
-{
-    *dir = model;
-    return gm_is_dir(model) ? GM_OK : gm_model_dir(a, model, dir, err);
-}
-
 static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -185,7 +177,7 @@ static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struc
     if (args->n != 2 || !dev)
         return GM_USAGE(err, "models: calibrate takes one MODEL and --dev FILE");
     gm_arena_init(&a, 0);
-    GM_TRY(dir_of(&a, args->v[1], &dir, err));
+    GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
     st = gm_tagger_calibrate(dir, dev, err);
 done:
     gm_arena_clear(&a);
@@ -200,7 +192,7 @@ static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, s
     if (args->n != 2 || !o->output)
         return GM_USAGE(err, "models: quantise takes one MODEL and -o MODEL");
     gm_arena_init(&a, 0);
-    GM_TRY(dir_of(&a, args->v[1], &dir, err));
+    GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
     GM_TRY(gm_model_quantise(dir, o->output, err));
     if (o->dev)
         st = gm_tagger_calibrate(o->output, o->dev, err);
@@ -211,11 +203,21 @@ done:
 
 static enum gm_exit average(const struct gm_args *args, const struct opts *o, struct gm_error *err)
 {
-    if (args->n < 3 || !o->output)
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    size_t n = args->n - 1;
+    if (n < 2 || !o->output)
         return GM_USAGE(err, "models: average takes two or more MODELs and -o MODEL");
-    enum gm_status st = gm_models_average(args->v + 1, args->n - 1, o->output, err);
-    if (st == GM_OK && o->dev)
+    gm_arena_init(&a, 0);
+    const char **dirs = gm_arena_alloc(&a, n, sizeof *dirs);
+    GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(gm_model_find(&a, args->v[i + 1], &dirs[i], NULL, err));
+    GM_TRY(gm_models_average(dirs, n, o->output, err));
+    if (o->dev)
         st = gm_tagger_calibrate(o->output, o->dev, err);
+done:
+    gm_arena_clear(&a);
     return gm_exit_of(st);
 }
 
@@ -284,7 +286,8 @@ const struct gm_command gm_cmd_models = {
              "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
              "bit what MODEL does; other precisions, and training that goes on from it, use the "
              "rounded weights; average before it. "
-             "Models are looked for in $GMNER_MODELS, .deps/models and models/.",
+             "A MODEL to read is a folder or the name of a model; "
+             "models are looked for in $GMNER_MODELS, .deps/models and models/.",
     .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
                 "gmner models calibrate my-tagger --dev dev.txt\n"
                 "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n"

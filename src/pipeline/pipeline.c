@@ -1,27 +1,23 @@
 /* Opening the stages of a recipe, and one batch through them. */
 #include "base/alloc.h"
 #include "base/cache.h"
-#include "base/file.h"
 #include "base/models.h"
 #include "pipeline/pipeline_internal.h"
 
 #include <string.h>
 
-/* A folder comes before a model of the same name: "./" makes it a path. */
+/* A name goes into the recipe as it is, and so into the run folder's configuration: the run goes on
+ * from any folder, wherever the model lies. */
 static enum gm_status set_tagger(struct gm_recipe *r, const char *model, struct gm_error *err)
 {
     size_t n;
-    const char *path = model, *dir;
-    if (!gm_is_dir(model)) {
-        if (strchr(model, '/') || gm_model_dir(&r->arena, model, &dir, NULL) != GM_OK)
-            return GM_FAIL(err, GM_EARG, "%s: no such model folder, and no model of this name "
-                           "(`gmner models list`); `gmner train --task ner` writes one", model);
-    } else if (!strchr(model, '/')) {
-        path = gm_arena_printf(&r->arena, "./%s", model).p;
-    }
-    if (!path)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_recipe_set(r, "tag", NULL, "model", path, &n, err);
+    const char *dir, *name;
+    enum gm_status st = gm_model_find(&r->arena, model, &dir, &name, err);
+    if (st == GM_EMODEL)
+        return GM_FAIL(err, GM_EARG, "%s: no such model folder, and no model of this name "
+                       "(`gmner models list`); `gmner train --task ner` writes one", model);
+    if (st == GM_OK)
+        st = gm_recipe_set(r, "tag", NULL, "model", name ? name : dir, &n, err);
     if (st == GM_OK && n == 0)
         st =
             GM_FAIL(err, GM_EARG, "recipe %s has no tag stage that a tagger could be for", r->name);

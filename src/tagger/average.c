@@ -19,43 +19,43 @@ static enum gm_status settings_of(const char *dir, struct gm_json **settings, st
     return st;
 }
 
-/* What must be the same in all: as text, each setting on a line. */
-static enum gm_status kind_of(const char *dir, struct gm_buf *kind, struct gm_error *err)
+/* A setting as text; one that a model does not have is off. */
+static enum gm_status text_of(const struct gm_json *settings, const char *key, struct gm_buf *text,
+                              struct gm_error *err)
 {
-    static const char *const keys[] = {"format", "task", "scheme", "types", "fine_types", "base"};
-    struct gm_json *settings = NULL;
-    enum gm_status st = GM_OK;
-    GM_TRY(settings_of(dir, &settings, err));
-    gm_buf_reset(kind);
-    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
-        const struct gm_json *j = gm_json_get(settings, keys[i]);
-        if (j)
-            GM_TRY(gm_json_write(j, false, kind, err));
-        GM_TRY(gm_buf_add_c(kind, "\n", err));
-    }
-done:
-    gm_json_free(settings);
-    return st;
+    const struct gm_json *j = gm_json_get(settings, key);
+    gm_buf_reset(text);
+    return j ? gm_json_write(j, false, text, err) : gm_buf_add_c(text, "false", err);
 }
 
-static enum gm_status same_kind(const char *const *dirs, size_t n, struct gm_error *err)
+/* Whether what must be the same in all models is so in these two. */
+static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
 {
+    static const char *const keys[] = {"format",    "task",  "scheme",
+                                       "knowledge", "types", "fine_types", "base"};
     enum gm_status st = GM_OK;
-    struct gm_buf first, other;
-    gm_buf_init(&first, MAX_SETTINGS);
-    gm_buf_init(&other, MAX_SETTINGS);
-    GM_TRY(kind_of(dirs[0], &first, err));
-    for (size_t i = 1; i < n; i++) {
-        GM_TRY(kind_of(dirs[i], &other, err));
-        if (!gm_str_eq(gm_buf_str(&first), gm_buf_str(&other))) {
-            st = GM_FAIL(err, GM_EMODEL, "%s and %s: not of one task, with the same types and base model",
-                         dirs[0], dirs[i]);
+    struct gm_json *settings[2] = {NULL, NULL};
+    struct gm_buf text[2];
+    gm_buf_init(&text[0], MAX_SETTINGS);
+    gm_buf_init(&text[1], MAX_SETTINGS);
+    GM_TRY(settings_of(dir, &settings[0], err));
+    GM_TRY(settings_of(other, &settings[1], err));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (size_t k = 0; k < 2; k++)
+            GM_TRY(text_of(settings[k], keys[i], &text[k], err));
+        if (!gm_str_eq(gm_buf_str(&text[0]), gm_buf_str(&text[1]))) {
+            st = GM_FAIL(err, GM_EMODEL,
+                         "%s and %s: \"%s\" in gmner.json differs; models to average are of one "
+                         "task, with the same types and base model, and all or none read knowledge",
+                         dir, other, keys[i]);
             goto done;
         }
     }
 done:
-    gm_buf_clear(&first);
-    gm_buf_clear(&other);
+    for (size_t k = 0; k < 2; k++) {
+        gm_json_free(settings[k]);
+        gm_buf_clear(&text[k]);
+    }
     return st;
 }
 
@@ -154,7 +154,8 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *
     const char *weights = gm_path_join(&a, out, "model.safetensors");
     const char *settings = gm_path_join(&a, out, "gmner.json");
     GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(same_kind(dirs, n, err));
+    for (size_t i = 1; i < n; i++)
+        GM_TRY(same_kind(dirs[0], dirs[i], err));
     GM_TRY(gm_mkdirs(out, err));
     GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
     GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));

@@ -53,25 +53,6 @@ done:
     return st;
 }
 
-/* `dir` as a folder, or as the name of a packaged or shipped model. */
-static enum gm_status find_dir(struct gm_net *net, const char *dir, struct gm_error *err)
-{
-    const char *path;
-    net->dir = gm_arena_str(&net->arena, gm_str(dir)).p;
-    if (!net->dir)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (gm_is_dir(dir))
-        return GM_OK;
-    if (strchr(dir, '/'))
-        return GM_FAIL(err, GM_EMODEL, "%s: no such model directory", dir);
-    enum gm_status st = gm_model_path(&net->arena, dir, "config.json", &path, err);
-    if (st != GM_OK)
-        return st;
-    net->base_name = net->dir;
-    net->dir = gm_path_dir(&net->arena, path);
-    return net->dir ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
-}
-
 enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
                            struct gm_error *err)
 {
@@ -86,7 +67,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
         return GM_FAIL(err, GM_EARG, "--precision int8 is for prediction; train with auto, bf16 or f32");
     gm_params_init(&net->params, precision.dtype, opts->training);
     net->params.int8 = precision.int8;
-    GM_TRY(find_dir(net, dir, err));
+    GM_TRY(gm_model_find(&net->arena, dir, &net->dir, &net->base_name, err));
     GM_TRY(read_settings(net, opts->task, err));
     if (net->settings)
         net->base_name = NULL; /* a trained model has a base of its own, or none */

@@ -24,7 +24,7 @@ struct loop {
     size_t n_steps;            /* of the whole run: an estimate, for the schedule */
     double tokens_per_s;
     double saved_s;            /* when the last checkpoint was written */
-    struct gm_ema average; /* of the weights; empty without o->average */
+    struct gm_ema average;     /* of the weights; empty without o->average */
 };
 
 /* Consecutive examples up to batch_posts and batch_tokens. */

@@ -210,6 +210,28 @@ def test_same_model_folder_new_weights():
         assert re.search(r"mine/model\.safetensors: [0-9a-f]{12}\.\.\. -> [0-9a-f]{12}\.\.\.", show(d / "run"))
 
 
+def test_tagger_by_name():
+    """Its name and content are what counts: neither where it lies nor the folder the run goes on from."""
+    with Job(20) as d:
+        def ran_from(cwd, models):
+            os.makedirs(d / cwd, exist_ok=True)
+            gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d.recipe, "--tagger", "mine",
+                                "--run", d / "run", env={**ENV, "GMNER_MODELS": d / models}, cwd=d / cwd))
+            return ran(d / "run")
+        shutil.copytree(model(), d / "models/mine")
+        shutil.copytree(model(), d / "moved/mine")
+        shutil.copytree(model("other", 5), d / "changed/mine")
+        assert ran_from("here", "models") == {"tag": 20, "expand": 20, "ground": 20}
+        assert read(d / "out.jsonl") == d.whole
+        assert ran_from("there", "models") == ran_from("there", "moved") == {}
+        assert ran_from("there", "changed")["tag"] == 20
+        assert re.search(r"mine/model\.safetensors: [0-9a-f]{12}\.\.\. -> ", show(d / "run"))
+        # A folder comes before a model of the same name.
+        assert ran_from("changed", "models")["tag"] == 20
+        assert "model: \"mine\" -> \"./mine\"" in show(d / "run"), show(d / "run")
+        assert read(d / "out.jsonl") != d.whole
+
+
 def test_changed_input():
     with Job(30) as d:
         gm.expect_ok(predict(d, "a.jsonl", "-r", d.recipe, "--run", d / "run"))

@@ -228,7 +228,7 @@ def test_training_mistakes():
         gm.expect(train(d, "IMGID:1\nAnna\tQ-PER\n\n"), 1, "train.txt:2: \"Q-PER\"")
         gm.expect(train(d, conll(), "--dev", d / "none.txt"), 1, "none.txt", "No such file")
         gm.expect(train(d, conll(), "--dev", d.write("dev.txt", "")), 1, "dev.txt: no posts")
-        gm.expect(train(d, conll(), encoder=d / "none"), 1, "none: no such model directory")
+        gm.expect(train(d, conll(), encoder=d / "none"), 1, "none: no such model folder")
         assert d.names() == ["dev.txt", "train.txt"], d.names()
 
 

@@ -2,6 +2,7 @@
 averaging, schedules, early stopping, what is frozen."""
 import json
 import os
+import shutil
 import struct
 import tempfile
 
@@ -41,6 +42,11 @@ def tensors(directory):
             raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
         out[name] = struct.unpack(f"<{len(raw) // 4}f", raw)
     return out
+
+
+def settings_of(directory):
+    with open(os.path.join(directory, "gmner.json"), encoding="utf-8") as f:
+        return json.load(f)
 
 
 def distance(a, b):
@@ -217,15 +223,26 @@ def test_models_of_several_seeds_become_one():
         assert distance(each[0], each[1]) > 1e-3
         for name, values in wanted.items():  # bf16 keeps 8 bits
             assert all(abs(x - y) <= 2 ** -8 * abs(y) + 1e-6 for x, y in zip(mean[name], values)), name
-        with open(os.path.join(d / "mean", "gmner.json"), encoding="utf-8") as f:
-            settings = json.load(f)
+        settings = settings_of(d / "mean")
         assert settings["averaged"] == 3 and "calibration" not in settings, settings
         gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "mean", "--text", "Anna lives in Paris ."))
+        # Names of models go as well as folders.
+        gm.expect_ok(gm.run("models", "average", "m1", "m2", models[2], "-o", d / "named", env={"GMNER_MODELS": d.path}))
+        assert tensors(d / "named") == mean
+        # All or none read knowledge; a model from before that setting does not.
+        for i, (knowledge, code) in enumerate((({"knowledge": True}, 1), ({"knowledge": False}, 0), ({}, 0))):
+            path = shutil.copytree(models[1], d / f"k{i}")
+            without = {k: v for k, v in settings_of(path).items() if k != "knowledge"}
+            d.write(f"k{i}/gmner.json", json.dumps({**without, **knowledge}))
+            r = gm.run("models", "average", models[0], path, "-o", d / f"mean{i}")
+            assert r.code == code and os.path.exists(d / f"mean{i}") == (code == 0), r.err
+            if code:
+                gm.expect(r, 1, f"{models[0]} and {path}: \"knowledge\" in gmner.json differs")
         # Models of other types, missing models and too few of them are told apart.
         other = conll().replace("PER", "HUM")
         gm.expect_ok(train(d, data=other, out="other"))
-        gm.expect(gm.run("models", "average", models[0], d / "other", "-o", d / "x"), 1, "same types")
-        gm.expect(gm.run("models", "average", models[0], d / "none", "-o", d / "x"), 1, "none/gmner.json")
+        gm.expect(gm.run("models", "average", models[0], d / "other", "-o", d / "x"), 1, "\"types\"", "same types")
+        gm.expect(gm.run("models", "average", models[0], d / "none", "-o", d / "x"), 1, "none: no such model")
         gm.expect(gm.run("models", "average", models[0], "-o", d / "x"), 2, "two or more")
         gm.expect(gm.run("models", "average", *models), 2, "-o MODEL")
         assert not os.path.exists(d / "x")

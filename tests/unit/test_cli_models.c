@@ -119,6 +119,33 @@ static void test_unknown(void **state)
     assert_non_null(strstr(err.msg, "w.bin: the model file is not there"));
 }
 
+/* What a user gives: a folder here comes before a model of that name. */
+static void test_find(void **state)
+{
+    struct place *p = *state;
+    struct gm_error err = {0};
+    const char *dir, *name, *toy = gm_path_dir(&p->a, p->weights);
+    char *before = getcwd(NULL, 0);
+    assert_non_null(before);
+    write_good_manifest(p, 5);
+    assert_int_equal(gm_model_find(&p->a, "toy", &dir, &name, &err), GM_OK);
+    assert_string_equal(dir, toy);
+    assert_string_equal(name, "toy");
+    assert_int_equal(gm_model_find(&p->a, toy, &dir, &name, &err), GM_OK);
+    assert_string_equal(dir, toy);
+    assert_null(name);
+    assert_int_equal(chdir(gm_path_dir(&p->a, toy)), 0);
+    assert_int_equal(gm_model_find(&p->a, "toy", &dir, &name, &err), GM_OK);
+    assert_int_equal(chdir(before), 0);
+    assert_string_equal(dir, "./toy");
+    assert_null(name);
+    assert_int_equal(gm_model_find(&p->a, "giant", &dir, NULL, &err), GM_EMODEL);
+    assert_non_null(strstr(err.msg, "no model \"giant\"; known are: toy"));
+    assert_int_equal(gm_model_find(&p->a, "./giant", &dir, NULL, &err), GM_EMODEL);
+    assert_string_equal(err.msg, "./giant: no such model folder");
+    free(before);
+}
+
 static void expect_refused(struct place *p, const char *files, const char *part)
 {
     struct gm_model *m;
@@ -160,6 +187,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_check, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_find, setup, teardown),
         cmocka_unit_test_setup_teardown(test_refused, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
