@@ -22,7 +22,16 @@ void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane
 {
     if (lanes > gm_threads())
         lanes = gm_threads();
-#pragma omp parallel for schedule(dynamic) num_threads((int)lanes) if (n > 1 && lanes > 1)
-    for (size_t i = 0; i < n; i++)
-        fn(ctx, (size_t)omp_get_thread_num(), i);
+    if (n < 2 || lanes < 2) {
+        for (size_t i = 0; i < n; i++)
+            fn(ctx, 0, i);
+        return;
+    }
+#pragma omp parallel num_threads((int)lanes)
+    {
+        omp_set_num_threads(1); /* of what fn calls: the setting ends with this region */
+#pragma omp for schedule(dynamic)
+        for (size_t i = 0; i < n; i++)
+            fn(ctx, (size_t)omp_get_thread_num(), i);
+    }
 }

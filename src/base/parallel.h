@@ -17,8 +17,9 @@ void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx);
 
 /* gm_parallel_tasks - fn(ctx, lane, i) for every i in [0, n) on at most `lanes` threads of the
  * budget, for items of uneven cost: a thread that is free takes the next one. `lane`, in [0, lanes),
- * is the thread's own while the call lasts, so that what belongs to a lane needs no lock. fn must
- * not call it again. */
+ * is the thread's own while the call lasts, so that what belongs to a lane needs no lock. Where
+ * there are several lanes and items, what fn calls has a budget of one thread; else all of it. fn
+ * must not call it again. */
 void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane, size_t i),
                        void *ctx);
 

@@ -17,7 +17,6 @@ struct product {
 };
 
 struct gm_packed {
-    dnnl_memory_t memory;
     dnnl_memory_desc_t desc;
     void *data;
     float *scale; /* int8: one a column */
@@ -305,7 +304,6 @@ static enum gm_status packed_new(struct gm_engine *e, struct gm_packed **out, en
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    DNNL_TRY(dnnl_memory_create(&p->memory, p->desc, e->cpu, p->data));
     *out = p;
     p = NULL;
 done:
@@ -320,17 +318,18 @@ enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const voi
 {
     enum gm_status st = GM_OK;
     dnnl_memory_desc_t plain = NULL;
-    dnnl_memory_t src = NULL;
+    dnnl_memory_t src = NULL, dst = NULL;
     dnnl_primitive_desc_t pd = NULL;
     dnnl_primitive_t reorder = NULL;
     if (!*packed)
         GM_TRY(packed_new(e, packed, dtype, k, n, err));
     GM_TRY(desc_2d(&plain, k, n, dtype, trans ? dnnl_ba : dnnl_ab, err));
     DNNL_TRY(dnnl_memory_create(&src, plain, e->cpu, handle(w)));
+    DNNL_TRY(dnnl_memory_create(&dst, (*packed)->desc, e->cpu, (*packed)->data));
     /* oneDNN keeps made primitives itself, so this costs microseconds beside the copy. */
     DNNL_TRY(dnnl_reorder_primitive_desc_create(&pd, plain, e->cpu, (*packed)->desc, e->cpu, NULL));
     DNNL_TRY(dnnl_primitive_create(&reorder, pd));
-    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, (*packed)->memory}};
+    dnnl_exec_arg_t args[] = {{DNNL_ARG_FROM, src}, {DNNL_ARG_TO, dst}};
     DNNL_TRY(dnnl_primitive_execute(reorder, e->stream, 2, args));
     DNNL_TRY(dnnl_stream_wait(e->stream));
 done:
@@ -340,6 +339,8 @@ done:
         dnnl_primitive_desc_destroy(pd);
     if (src)
         dnnl_memory_destroy(src);
+    if (dst)
+        dnnl_memory_destroy(dst);
     if (plain)
         dnnl_memory_desc_destroy(plain);
     return st;
@@ -376,8 +377,6 @@ void gm_packed_free(struct gm_packed *p)
 {
     if (!p)
         return;
-    if (p->memory)
-        dnnl_memory_destroy(p->memory);
     if (p->desc)
         dnnl_memory_desc_destroy(p->desc);
     gm_free(p->data);

@@ -31,7 +31,7 @@ enum gm_status gm_precision_pick(const char *name, struct gm_precision *out,
  * 32 (1024), 64 (4096) or 128. */
 size_t gm_rows_bucket(size_t n);
 
-/* A matrix in oneDNN's own layout, as right operand [k,n] of products. */
+/* A matrix in oneDNN's own layout, as right operand [k,n] of products, of any engine. */
 struct gm_packed;
 
 /* gm_pack - (re)pack `w`: `trans` false: w is [k,n] row-major; true: w is [n,k] (how models store
@@ -47,7 +47,7 @@ enum gm_status gm_pack_int8(struct gm_engine *e, struct gm_packed **packed,
                             struct gm_error *err) GM_NODISCARD;
 /* gm_packed_scale - the n scales of an int8 operand, borrowed until it is packed again. */
 const float *gm_packed_scale(const struct gm_packed *p);
-void gm_packed_free(struct gm_packed *p); /* NULL-safe; before its engine */
+void gm_packed_free(struct gm_packed *p); /* NULL-safe */
 
 enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
 

@@ -24,6 +24,12 @@ enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight,
 enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
                                  struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
+/* gm_op_linear_pack - bring a linear layer's weights into the layout that products read, where they
+ * changed since. Products of many rows do it themselves; before threads share the weights it has to
+ * be done. Errors: NOMEM. */
+enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w,
+                                 struct gm_error *err) GM_NODISCARD;
+
 /* gm_op_layernorm - y = LN(dropout_p(x) + residual) * gamma + beta; residual NULL = none. */
 enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
                                double drop_p, size_t gamma, size_t beta, double eps,

@@ -76,6 +76,21 @@ done:
     return st;
 }
 
+enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_tensor view = gm_param_view(w);
+    const void *plain = gm_param_matrix(w, g->dtype);
+    if (!w->packed_stale)
+        return GM_OK;
+    if (g->params->int8)
+        st = gm_pack_int8(g->engine, &w->packed, &view, view.dtype == GM_I8 ? w->scale : NULL, err);
+    else
+        st = plain ? pack(g, w, plain, err) : pack_values(g, w, err);
+    w->packed_stale = st != GM_OK;
+    return st;
+}
+
 /* The weights as right operand: packed when the batch repays it. In training that goes by the batch
  * alone, not by what was packed before: a resumed run has to compute the same. */
 static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
@@ -88,10 +103,7 @@ static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t row
         return GM_OK;
     }
     d->b_layout = GM_B_PACKED;
-    enum gm_status st = GM_OK;
-    if (w->packed_stale)
-        st = plain ? pack(g, w, plain, err) : pack_values(g, w, err);
-    w->packed_stale = false;
+    enum gm_status st = gm_op_linear_pack(g, w, err);
     *b = w->packed;
     return st;
 }
@@ -130,11 +142,7 @@ static enum gm_status linear_int8(struct gm_graph *g, const struct gm_var *x, st
                                   const float *bias, bool gelu, struct gm_var *y, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_tensor view = gm_param_view(w);
-    const float *scale = view.dtype == GM_I8 ? w->scale : NULL;
-    if (w->packed_stale)
-        GM_TRY(gm_pack_int8(g->engine, &w->packed, &view, scale, err));
-    w->packed_stale = false;
+    GM_TRY(gm_op_linear_pack(g, w, err));
     for (size_t from = 0; from < x->rows; from += INT8_ROWS) {
         size_t n = x->rows - from < INT8_ROWS ? x->rows - from : INT8_ROWS;
         struct gm_workspace_mark mark = gm_workspace_mark(g->ws);

@@ -1,10 +1,11 @@
 #include "nn/optim.h"
 
+#include "base/alloc.h"
 #include "nn/kernels/kernels.h"
 
 #include <math.h>
 
-enum { BLOCK = 1 << 14 };
+enum { BLOCK = 1 << 14 }; /* elements: stays in a core's cache between two uses */
 
 struct gm_optim gm_optim_default(void)
 {
@@ -12,76 +13,139 @@ struct gm_optim gm_optim_default(void)
         .weight_decay = 0.01, .beta1 = 0.9, .beta2 = 0.999, .eps = 1e-8, .clip_norm = 1};
 }
 
-/* Elements of the gradient: all of a dense parameter, the touched rows of an embedding. */
-static size_t grad_count(const struct gm_param *p)
+/* Part of a parameter's gradient: elements of a dense one, touched rows of an embedding. All blocks
+ * of all parameters are one list, so that threads meet once a pass and not once a parameter. */
+struct block {
+    size_t param, from, n;
+    double sum; /* of squares */
+};
+
+/* Of an embedding the rows, else the elements. */
+static size_t unit_count(const struct gm_param *p)
 {
-    return p->kind == GM_EMBEDDING ? p->n_touched * p->shape[1] : p->has_g ? p->n : 0;
+    return p->kind == GM_EMBEDDING ? p->n_touched : p->has_g ? p->n : 0;
 }
 
-static double norm_of(const struct gm_params *ps, const struct gm_kernels *kn)
+static size_t block_units(const struct gm_param *p)
 {
-    double total = 0;
+    size_t width = p->kind == GM_EMBEDDING ? p->shape[1] : 1;
+    return width < BLOCK ? BLOCK / width : 1;
+}
+
+static enum gm_status blocks_new(const struct gm_params *ps, struct block **out, size_t *n,
+                                 struct gm_error *err)
+{
+    *n = 0;
+    for (size_t i = 0; i < ps->n; i++)
+        *n += (unit_count(&ps->p[i]) + block_units(&ps->p[i]) - 1) / block_units(&ps->p[i]);
+    struct block *b = *out = gm_alloc(*n, sizeof *b);
+    if (!b)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < ps->n; i++) {
-        const struct gm_param *p = &ps->p[i];
-        size_t n = grad_count(p);
-        double sums[256];
-        /* Summed block by block in a set order, so that threads do not change the result. */
-        for (size_t from = 0; from < n; from += 256 * (size_t)BLOCK) {
-            size_t left = n - from, blocks = (left + BLOCK - 1) / BLOCK;
-            blocks = blocks < 256 ? blocks : 256;
-#pragma omp parallel for schedule(static)
-            for (size_t b = 0; b < blocks; b++) {
-                size_t at = b * BLOCK, len = left - at < BLOCK ? left - at : BLOCK;
-                sums[b] = kn->sum_squares(len, p->g + from + at);
-            }
-            for (size_t b = 0; b < blocks; b++)
-                total += sums[b];
-        }
+        size_t units = unit_count(&ps->p[i]), step = block_units(&ps->p[i]);
+        for (size_t at = 0; at < units; at += step)
+            *b++ = (struct block){.param = i, .from = at, .n = units - at < step ? units - at : step};
     }
-    return sqrt(total);
+    return GM_OK;
 }
 
-static void update(struct gm_param *p, const struct gm_kernels *kn, const struct gm_adamw *c)
+/* What the others have of an embedding's gradient, by rows, to the first. A dense gradient that only
+ * another one has changes hands. */
+static enum gm_status gather(struct gm_params *const *ps, size_t n, struct gm_error *err)
 {
+    for (size_t k = 1; k < n; k++)
+        for (size_t i = 0; i < ps[0]->n; i++) {
+            struct gm_param *to = &ps[0]->p[i], *from = &ps[k]->p[i];
+            size_t width = to->shape[1];
+            for (size_t t = 0; t < from->n_touched; t++) {
+                float *d = gm_param_touch(to, from->touched[t]);
+                if (!d)
+                    return GM_FAIL(err, GM_ENOMEM, "out of memory for embedding gradients");
+                for (size_t j = 0; j < width; j++)
+                    d[j] += from->g[t * width + j];
+            }
+            if (from->has_g && !to->has_g) {
+                float *g = to->g;
+                to->g = from->g;
+                from->g = g;
+                to->has_g = true;
+                from->has_g = false;
+            }
+        }
+    return GM_OK;
+}
+
+/* A block's gradients added up in the first parameters, and its sum of squares. */
+static void add_block(struct gm_params *const *ps, size_t n, struct block *b,
+                      const struct gm_kernels *kn)
+{
+    struct gm_param *p = &ps[0]->p[b->param];
+    size_t width = p->kind == GM_EMBEDDING ? p->shape[1] : 1;
+    float *g = p->g + b->from * width;
+    for (size_t k = 1; k < n; k++) {
+        const struct gm_param *q = &ps[k]->p[b->param];
+        for (size_t i = 0; q->has_g && i < b->n; i++)
+            g[i] += q->g[b->from + i];
+    }
+    b->sum = kn->sum_squares(b->n * width, g);
+}
+
+static void update_block(struct gm_param *p, const struct block *b, const struct gm_kernels *kn,
+                         const struct gm_adamw *c)
+{
+    size_t width = p->shape[1];
     if (p->kind == GM_EMBEDDING) {
-        size_t width = p->shape[1];
-#pragma omp parallel for schedule(static)
-        for (size_t i = 0; i < p->n_touched; i++) {
+        for (size_t i = b->from; i < b->from + b->n; i++) {
             size_t at = p->touched[i] * width;
             kn->adamw(width, p->w + at, p->g + i * width, p->m + at, p->v + at, NULL, c);
         }
         return;
     }
-    size_t blocks = (p->n + BLOCK - 1) / BLOCK;
-#pragma omp parallel for schedule(static)
-    for (size_t b = 0; b < blocks; b++) {
-        size_t at = b * BLOCK, len = p->n - at < BLOCK ? p->n - at : BLOCK;
-        kn->adamw(len, p->w + at, p->g + at, p->m + at, p->v + at, p->w16 ? p->w16 + at : NULL, c);
-    }
-    p->packed_stale = true;
+    size_t at = b->from;
+    kn->adamw(b->n, p->w + at, p->g + at, p->m + at, p->v + at, p->w16 ? p->w16 + at : NULL, c);
 }
 
-void gm_optim_step(struct gm_params *ps, const struct gm_optim *o, size_t t, double *norm)
+enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o, size_t t,
+                             double *norm, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     const struct gm_kernels *kn = gm_kernels(GM_F32);
-    double n = norm_of(ps, kn);
-    if (norm)
-        *norm = n;
-    for (size_t i = 0; i < ps->n && isfinite(n); i++) {
-        struct gm_param *p = &ps->p[i];
-        if (p->frozen || grad_count(p) == 0)
-            continue;
-        struct gm_adamw c = {
-            .lr = (float)o->lr[p->group] * p->lr_scale,
-            .beta1 = (float)o->beta1,
-            .beta2 = (float)o->beta2,
-            .eps = (float)o->eps,
-            .decay = p->decay ? (float)o->weight_decay : 0,
-            .m_fix = (float)(1 / (1 - pow(o->beta1, (double)t))),
-            .v_fix = (float)(1 / (1 - pow(o->beta2, (double)t))),
-            .g_scale = o->clip_norm > 0 && n > o->clip_norm ? (float)(o->clip_norm / n) : 1,
-        };
-        update(p, kn, &c);
+    struct block *blocks = NULL;
+    size_t n_blocks;
+    double sum = 0;
+    GM_TRY(gather(ps, n, err));
+    GM_TRY(blocks_new(ps[0], &blocks, &n_blocks, err));
+#pragma omp parallel for schedule(static)
+    for (size_t i = 0; i < n_blocks; i++)
+        add_block(ps, n, &blocks[i], kn);
+    for (size_t i = 0; i < n_blocks; i++) /* in a set order, so that threads do not change it */
+        sum += blocks[i].sum;
+    double length = sqrt(sum);
+    struct gm_adamw c = {
+        .beta1 = (float)o->beta1,
+        .beta2 = (float)o->beta2,
+        .eps = (float)o->eps,
+        .m_fix = (float)(1 / (1 - pow(o->beta1, (double)t))),
+        .v_fix = (float)(1 / (1 - pow(o->beta2, (double)t))),
+        .g_scale = o->clip_norm > 0 && length > o->clip_norm ? (float)(o->clip_norm / length) : 1,
+    };
+    if (isfinite(length)) {
+#pragma omp parallel for schedule(static)
+        for (size_t i = 0; i < n_blocks; i++) {
+            struct gm_param *p = &ps[0]->p[blocks[i].param];
+            struct gm_adamw own = c;
+            own.lr = (float)o->lr[p->group] * p->lr_scale;
+            own.decay = p->decay ? (float)o->weight_decay : 0;
+            update_block(p, &blocks[i], kn, &own);
+        }
+        for (size_t i = 0; i < n_blocks; i++)
+            ps[0]->p[blocks[i].param].packed_stale = true;
     }
-    gm_params_zero_grad(ps);
+    if (norm)
+        *norm = length;
+done:
+    for (size_t i = 0; i < n; i++)
+        gm_params_zero_grad(ps[i]);
+    gm_free(blocks);
+    return st;
 }

@@ -18,9 +18,11 @@ struct gm_optim {
 /* gm_optim_default - betas 0.9 and 0.999, eps 1e-8, decay 0.01, clipping at 1. */
 struct gm_optim gm_optim_default(void);
 
-/* gm_optim_step - step number t (1, 2, …): update every parameter that has a gradient and forget the
- * gradients. *norm (NULL allowed) gets the norm before clipping. A norm that is not finite changes
- * no weight and leaves *norm so: the caller decides. */
-void gm_optim_step(struct gm_params *ps, const struct gm_optim *o, size_t t, double *norm);
+/* gm_optim_step - step number t (1, 2, …): update every parameter of ps[0] that has a gradient in one
+ * of the n tables, which are those of a model's lanes, by their sum, and forget the gradients. *norm
+ * (NULL allowed) gets the norm before clipping. A norm that is not finite changes no weight and
+ * leaves *norm so: the caller decides. Errors: NOMEM. */
+enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o, size_t t,
+                             double *norm, struct gm_error *err) GM_NODISCARD;
 
 #endif

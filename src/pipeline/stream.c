@@ -14,7 +14,7 @@
 #include <pthread.h>
 #include <time.h>
 
-enum { BATCH_POSTS = 64, BATCH_IMAGES = 16, STAGES_MAX = 16 };
+enum { BATCH_POSTS = 128, BATCH_IMAGES = 16, STAGES_MAX = 16 };
 /* Posts in the ring when a language model is asked: at least, and a request in flight. */
 enum { WINDOW_LLM = 256, WINDOW_A_REQUEST = 4 };
 

@@ -40,7 +40,6 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     if (!e)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_packer_init(&e->packer);
-    e->batch_tokens = 4096;
     GM_TRY(gm_net_open(&e->net, dir, &net, err));
     if (!e->net.settings && !tuning) {
         st = GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained classifier", e->net.dir);
@@ -211,27 +210,18 @@ enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *
     GM_TRY(gm_packer_end_sequence(p, err));
     GM_TRY(gm_packer_row(p, start, start + 1, err));
     GM_TRY(gm_packer_row(p, mention_at, mention_at + f.mention_to - f.mention_from, err));
+    st = gm_packer_end_post(p, err);
 done:
     return st;
 }
 
-enum gm_status gm_entail_forward(struct gm_entail *e, bool training, uint64_t seed, float **out,
-                                 float **d_out, struct gm_error *err)
+enum gm_status gm_entail_forward(const struct gm_entail *e, struct gm_graph *g,
+                                 const struct gm_slice *s, float **out, float **d_out,
+                                 struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_graph *g = &e->net.graph;
-    const struct gm_packer *p = &e->packer;
     struct gm_var *x;
-    struct gm_batch b = {.n_tokens = p->n_tokens, .n_seqs = p->n_seqs, .ids = p->ids,
-                         .positions = p->positions, .types = p->types, .extra = p->extra,
-                         .offsets = p->offsets};
-    gm_graph_begin(g, training, seed);
-    GM_TRY(gm_encoder_forward(&e->net.enc, g, &b, &x, err));
-    GM_TRY(gm_op_mean_rows(g, x, p->begin, p->end, p->n_rows, &x, err));
-    GM_TRY(gm_op_dropout(g, x, e->net.enc.config.hidden_dropout, &x, err));
-    st = gm_op_head(g, x, p->n_rows, e->head_w, e->head_b, out, d_out, err);
-done:
-    return st;
+    enum gm_status st = gm_slice_states(s, &e->packer, &e->net.enc, g, &x, err);
+    return st == GM_OK ? gm_op_head(g, x, s->end_row - s->row, e->head_w, e->head_b, out, d_out, err) : st;
 }
 
 double gm_entail_logit(const float *out, size_t i)

@@ -3,6 +3,39 @@
 
 #include <math.h>
 
+struct answering {
+    const struct gm_entail *e;
+    const struct gm_slice *slices;
+    double *p;
+};
+
+static enum gm_status answer_slice(void *self, struct gm_graph *g, size_t i, struct gm_error *err)
+{
+    const struct answering *x = self;
+    const struct gm_slice *s = &x->slices[i];
+    float *out, *d_out;
+    gm_graph_begin(g, false, 0);
+    enum gm_status st = gm_entail_forward(x->e, g, s, &out, &d_out, err);
+    for (size_t k = s->seq; st == GM_OK && k < s->end_seq; k++)
+        x->p[k] = 1 / (1 + exp(-gm_entail_logit(out, k - s->seq)));
+    return st;
+}
+
+enum gm_status gm_entail_answer(struct gm_entail *e, double *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_slice *slices;
+    size_t n;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_packer_cut(&e->packer, gm_lanes_parts(&e->net.lanes, e->packer.n_tokens, false), &a,
+                         &slices, &n, err));
+    st = gm_lanes_run(&e->net.lanes, n, answer_slice, &(struct answering){e, slices, p}, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
 /* The questions in the packer. */
 struct batch {
     struct gm_arena a, post; /* of the batch; of the post that is being asked about */
@@ -12,12 +45,12 @@ struct batch {
 
 static enum gm_status answer(struct gm_entail *e, struct batch *b, struct gm_error *err)
 {
-    float *out, *d_out;
-    if (b->n == 0)
-        return GM_OK;
-    enum gm_status st = gm_entail_forward(e, false, 0, &out, &d_out, err);
+    double *p = gm_arena_alloc(&b->a, b->n, sizeof *p);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_entail_answer(e, p, err);
     for (size_t i = 0; i < b->n && st == GM_OK; i++)
-        *b->visible[i] = 1 / (1 + exp(-gm_entail_logit(out, i)));
+        *b->visible[i] = p[i];
     gm_arena_reset(&b->a);
     *b = (struct batch){.a = b->a, .post = b->post};
     gm_packer_reset(&e->packer);
@@ -39,7 +72,7 @@ static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_p
         GM_TRY(GM_ARENA_GROW(&b->a, b->visible, b->n, b->cap, err));
         b->visible[b->n++] = &p->entities[i].visible;
         GM_TRY(gm_entail_add(e, &inputs[i], true, err));
-        if (e->packer.n_tokens >= e->batch_tokens)
+        if (e->packer.n_tokens >= GM_ENTAIL_BATCH_TOKENS)
             GM_TRY(answer(e, b, err));
     }
 done:

@@ -31,6 +31,7 @@ struct entail_run {
     const struct gm_train_opts *o;
     struct gm_entail *e;
     struct questions train, dev;
+    const size_t *batch; /* questions of train in the packer */
 };
 
 /* ---- questions from files ---- */
@@ -92,28 +93,38 @@ static size_t cost(void *self, size_t i)
     return gm_entail_cost(run->e, &run->train.items[i].in, true);
 }
 
-/* Binary cross-entropy: loss log(1 + e^-z) for yes, log(1 + e^z) for no; gradient p - y. */
-static enum gm_status step(void *self, const size_t *items, size_t n, size_t n_all, uint64_t seed,
-                           double *loss, struct gm_error *err)
+static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t seed,
+                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct entail_run *run = self;
     struct gm_rng rng;
-    float *out, *d_out;
     gm_rng_init(&rng, seed);
     gm_packer_reset(&run->e->packer);
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_entail_add(run->e, &run->train.items[items[i]].in,
-                             gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err));
-    GM_TRY(gm_entail_forward(run->e, true, seed, &out, &d_out, err));
-    for (size_t i = 0; i < n; i++) {
-        bool yes = run->train.items[items[i]].visible;
+    run->batch = items;
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        st = gm_entail_add(run->e, &run->train.items[items[i]].in,
+                           gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err);
+    return st;
+}
+
+/* Binary cross-entropy: loss log(1 + e^-z) for yes, log(1 + e^z) for no; gradient p - y. */
+static enum gm_status part(void *self, struct gm_graph *g, size_t from, size_t to, double share,
+                           double *loss, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct entail_run *run = self;
+    struct gm_slice s = gm_packer_slice(&run->e->packer, from, to);
+    float *out, *d_out;
+    GM_TRY(gm_entail_forward(run->e, g, &s, &out, &d_out, err));
+    for (size_t i = 0; i < to - from; i++) {
+        bool yes = run->train.items[run->batch[from + i]].visible;
         double z = gm_entail_logit(out, i), signed_z = yes ? -z : z;
-        *loss += (signed_z > 0 ? signed_z + log1p(exp(-signed_z)) : log1p(exp(signed_z))) / (double)n_all;
-        float d = (float)((1 / (1 + exp(-z)) - yes) / (double)n_all);
+        *loss += (signed_z > 0 ? signed_z + log1p(exp(-signed_z)) : log1p(exp(signed_z))) * share;
+        float d = (float)((1 / (1 + exp(-z)) - yes) * share);
         d_out[4 * i] = d_out[4 * i + 3] = d;
     }
-    st = gm_graph_backward(&run->e->net.graph, err);
+    st = gm_graph_backward(g, err);
 done:
     return st;
 }
@@ -128,15 +139,12 @@ static enum gm_status score_dev(struct entail_run *run, bool with_caption, doubl
     bool *labels = gm_alloc(q->n, sizeof *labels);
     GM_TRY(scores && labels ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t from = 0, to; from < q->n; from = to) {
-        float *out, *d_out;
         gm_packer_reset(&run->e->packer);
-        for (to = from; to < q->n && run->e->packer.n_tokens < run->e->batch_tokens; to++)
+        for (to = from; to < q->n && run->e->packer.n_tokens < GM_ENTAIL_BATCH_TOKENS; to++) {
             GM_TRY(gm_entail_add(run->e, &q->items[to].in, with_caption, err));
-        GM_TRY(gm_entail_forward(run->e, false, 0, &out, &d_out, err));
-        for (size_t i = from; i < to; i++) {
-            scores[i] = 1 / (1 + exp(-gm_entail_logit(out, i - from)));
-            labels[i] = q->items[i].visible;
+            labels[to] = q->items[to].visible;
         }
+        GM_TRY(gm_entail_answer(run->e, scores + from, err));
     }
     *accuracy = gm_binary_accuracy(gm_binary_count(scores, labels, q->n, 0.5));
     st = gm_auc(scores, labels, q->n, auc, err);
@@ -190,8 +198,9 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
         GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));
     GM_LOG(GM_LOG_INFO, "train", "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)",
            run.train.n, run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
-    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .params = &run.e->net.params,
-                                               .n_examples = run.train.n, .cost = cost, .step = step,
+    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .lanes = &run.e->net.lanes,
+                                               .n_examples = run.train.n, .cost = cost,
+                                               .pack = pack, .part = part,
                                                .evaluate = o->dev ? evaluate : NULL, .save = save},
                         o, err);
 done:

@@ -79,11 +79,12 @@ done:
     return st;
 }
 
-void gm_fine_loss(struct gm_fine *f, const uint16_t *classes, size_t n, double weight, double *loss)
+void gm_fine_loss(const struct gm_fine *f, const float *logits, const uint16_t *classes, size_t n,
+                  double weight, float *d_logits, double *loss)
 {
     size_t k = gm_fine_k(f);
     for (size_t i = 0; i < n; i++) {
-        const float *z = f->logits + i * k;
+        const float *z = logits + i * k;
         double top = z[0], sum = 0;
         if (classes[i] == GM_FINE_UNKNOWN)
             continue;
@@ -92,7 +93,7 @@ void gm_fine_loss(struct gm_fine *f, const uint16_t *classes, size_t n, double w
         for (size_t j = 0; j < k; j++)
             sum += exp(z[j] - top);
         for (size_t j = 0; j < k; j++)
-            f->d_logits[i * k + j] += (float)(weight * (exp(z[j] - top) / sum - (classes[i] == j)));
+            d_logits[i * k + j] += (float)(weight * (exp(z[j] - top) / sum - (classes[i] == j)));
         *loss += weight * (top + log(sum) - z[classes[i]]);
     }
 }

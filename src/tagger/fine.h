@@ -13,8 +13,6 @@ struct gm_fine {
                                None: the tagger has no fine types */
     bool helper;            /* for training only: not saved, not predicted */
     size_t w, b;            /* the head's parameters */
-    float *logits, *d_logits; /* [rows, gm_fine_k] of the last gm_ner_emissions; the gradient is
-                                 zeroed there, NULL when not training */
 };
 
 enum { GM_FINE_UNKNOWN = UINT16_MAX }; /* class of a word that teaches nothing */
@@ -36,8 +34,9 @@ enum gm_status gm_fine_classes(struct gm_fine *f, const struct gm_post *p, uint1
                                struct gm_error *err) GM_NODISCARD;
 
 /* gm_fine_loss - add weight * sum of the rows' cross-entropies (nats) to *loss, and its gradient to
- * f->d_logits; classes [n], rows of GM_FINE_UNKNOWN left out. */
-void gm_fine_loss(struct gm_fine *f, const uint16_t *classes, size_t n, double weight, double *loss);
+ * d_logits; both [n, gm_fine_k]; classes [n], rows of GM_FINE_UNKNOWN left out. */
+void gm_fine_loss(const struct gm_fine *f, const float *logits, const uint16_t *classes, size_t n,
+                  double weight, float *d_logits, double *loss);
 
 /* gm_fine_pick - the fine type of an entity of type `coarse` whose words have logits [n, k]: the
  * likeliest one below `coarse`, taking words as independent; empty = there is none. Borrowed. */

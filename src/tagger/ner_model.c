@@ -208,8 +208,6 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     else
         gm_fine_init(&t->fine);
     gm_packer_init(&t->packer);
-    gm_arena_init(&t->work, 0);
-    t->batch_tokens = 4096;
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
@@ -257,7 +255,6 @@ void gm_tagger_free(struct gm_tagger *t)
     gm_ner_labels_clear(&t->labels);
     gm_fine_clear(&t->fine);
     gm_packer_clear(&t->packer);
-    gm_arena_clear(&t->work);
     gm_free(t);
 }
 

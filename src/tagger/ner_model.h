@@ -30,8 +30,6 @@ struct gm_tagger {
     struct gm_calibration calibration;
     bool knowledge;       /* trained with posts' knowledge, and so reads it */
     struct gm_packer packer;
-    struct gm_arena work; /* of one post's decoding */
-    size_t batch_tokens;
 };
 
 /* gm_ner_labels_build - after types and scheme are set: k and the allowed transitions. */
@@ -59,28 +57,30 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
 enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
                            struct gm_error *err) GM_NODISCARD;
 
-/* gm_ner_emissions - run the encoder and the head over sequences [*seq, …) of t->packer, as many as
- * fit batch_tokens (at least one): *emit [n_rows, k] for rows *row .. *row + n_rows; *d_emit its
- * gradient when training; where there are fine types t->fine has theirs. *seq and *row move on; packer.n_seqs reached = all done. */
-enum gm_status gm_ner_emissions(struct gm_tagger *t, bool training, uint64_t seed, size_t *seq,
-                                size_t *row, float **emit, float **d_emit, size_t *n_rows,
+/* Scores of a slice's words, in the graph's memory. Gradients are zeroed, and NULL when not training. */
+struct gm_ner_scores {
+    float *emit, *d_emit; /* [rows, k] */
+    float *fine, *d_fine; /* [rows, gm_fine_k] logits; NULL = no fine types */
+};
+
+/* gm_ner_emissions - run the encoder and the heads over a slice of t->packer; the graph was begun. */
+enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
+                                const struct gm_slice *s, struct gm_ner_scores *out,
                                 struct gm_error *err) GM_NODISCARD;
 
 /* One post's scores. */
 struct gm_ner_rows {
     struct gm_post *post;
-    size_t index;           /* of the post in the call */
     struct gm_word *words;  /* [n_words] bytes of the post's text */
     size_t n_words;
     const float *emit;      /* [n_words, k] */
     const float *fine;      /* [n_words, gm_fine_k] logits; NULL = no fine types */
 };
-typedef enum gm_status gm_ner_each_fn(void *self, const struct gm_ner_rows *r, struct gm_error *err);
 
-/* gm_ner_each - scores of n posts without training, in packed batches of similar length; fn is
- * called once a post, not in order. Raw text is cut into words. Errors: NOMEM, fn's. */
-enum gm_status gm_ner_each(struct gm_tagger *t, struct gm_post **posts, size_t n,
-                           gm_ner_each_fn *fn, void *self, struct gm_error *err) GM_NODISCARD;
+/* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
+ * words. Errors: NOMEM. */
+enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n, struct gm_arena *a,
+                            struct gm_ner_rows **rows, struct gm_error *err) GM_NODISCARD;
 
 /* gm_ner_crf - view of the CRF's parameters. */
 struct gm_crf gm_ner_crf(const struct gm_tagger *t);

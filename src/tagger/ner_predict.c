@@ -2,6 +2,7 @@
 #include "tagger/ner_model.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -36,7 +37,7 @@ static struct gm_uncertainty uncertainty(const struct decoded *d, const struct g
                                    .margin = d->score - rival};
 }
 
-static enum gm_status add_entities(struct gm_tagger *t, const struct gm_ner_rows *r,
+static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ner_rows *r,
                                    const struct decoded *d, const struct gm_span *spans, size_t n, struct gm_error *err)
 {
     struct gm_post *p = r->post;
@@ -76,20 +77,19 @@ static enum gm_status add_entities(struct gm_tagger *t, const struct gm_ner_rows
 }
 
 /* Entities from the best labels of one post. */
-static enum gm_status decode(void *self, const struct gm_ner_rows *r, struct gm_error *err)
+static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                             struct gm_arena *work, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_tagger *t = self;
     struct gm_crf crf = gm_ner_crf(t);
     struct decoded d;
     size_t n = r->n_words;
-    gm_arena_reset(&t->work);
-    uint16_t *best = gm_arena_alloc(&t->work, n, sizeof *best);
-    struct gm_tag *tags = gm_arena_alloc(&t->work, n, sizeof *tags);
-    struct gm_span *spans = gm_arena_alloc(&t->work, n, sizeof *spans);
+    uint16_t *best = gm_arena_alloc(work, n, sizeof *best);
+    struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
+    struct gm_span *spans = gm_arena_alloc(work, n, sizeof *spans);
     if (!best || !tags || !spans)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
-    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, &d.score, &t->work, err));
+    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, &d.score, work, err));
     for (size_t i = 0; i < n; i++)
         tags[i] = gm_ner_tag(&t->labels, best[i]);
     size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
@@ -97,30 +97,76 @@ static enum gm_status decode(void *self, const struct gm_ner_rows *r, struct gm_
     r->post->n_entities = 0;
     if (n_spans == 0)
         return GM_OK;
-    double *most = gm_arena_alloc(&t->work, n * t->labels.k, sizeof *most);
+    double *most = gm_arena_alloc(work, n * t->labels.k, sizeof *most);
     if (!most)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     d.best = best;
     d.max_marginal = most;
-    GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, &t->work, err));
-    GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, &t->work, err));
+    GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, work, err));
+    GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, work, err));
     st = add_entities(t, r, &d, spans, n_spans, err);
 done:
     return st;
 }
 
+struct decoding {
+    const struct gm_tagger *t;
+    const struct gm_ner_rows *rows;
+    struct thread {
+        struct gm_arena work; /* of one post */
+        enum gm_status st;
+        struct gm_error err;
+    } *threads;
+};
+
+static void decode_one(void *self, size_t thread, size_t i)
+{
+    const struct decoding *x = self;
+    struct thread *own = &x->threads[thread];
+    gm_arena_reset(&own->work);
+    if (own->st == GM_OK)
+        own->st = decode(x->t, &x->rows[i], &own->work, &own->err);
+}
+
+static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_rows *rows, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n_threads = gm_threads();
+    struct decoding x = {t, rows, gm_alloc(n_threads, sizeof *x.threads)};
+    if (!x.threads)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n_threads; i++)
+        gm_arena_init(&x.threads[i].work, 0);
+    gm_parallel_tasks(n, n_threads, decode_one, &x);
+    for (size_t i = 0; i < n_threads; i++) {
+        if (st == GM_OK && x.threads[i].st != GM_OK) {
+            st = x.threads[i].st;
+            if (err)
+                *err = x.threads[i].err;
+        }
+        gm_arena_clear(&x.threads[i].work);
+    }
+    gm_free(x.threads);
+    return st;
+}
 
 enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
                                  struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
+    struct gm_ner_rows *rows;
+    struct gm_arena a;
     size_t n_todo = 0;
-    struct gm_post **todo = gm_alloc(n, sizeof *todo);
-    if (!todo)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_init(&a, 0);
+    struct gm_post **todo = gm_arena_alloc(&a, n, sizeof *todo);
+    GM_TRY(todo ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++)
         if (!posts[i]->error.stage.n && !posts[i]->has_entities)
             todo[n_todo++] = posts[i];
-    enum gm_status st = gm_ner_each(t, todo, n_todo, decode, t, err);
-    gm_free(todo);
+    GM_TRY(gm_ner_score(t, todo, n_todo, &a, &rows, err));
+    st = decode_all(t, rows, n_todo, err);
+done:
+    gm_arena_clear(&a);
     return st;
 }

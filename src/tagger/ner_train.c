@@ -15,7 +15,7 @@ struct ner_run {
     struct gm_tagger *t;
     struct gm_ner_examples train;
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
-    struct gm_arena batch;      /* a step's targets: */
+    struct gm_arena batch;      /* a batch's targets: */
     uint16_t *labels, *fine;    /* [n_rows] */
     float *soft;                /* [n_rows, k] */
 };
@@ -37,16 +37,19 @@ static void drop_words(struct gm_packer *p, const struct gm_net *net, double sha
 }
 
 /* The batch in the packer, and what its words should be. */
-static enum gm_status pack_batch(struct ner_run *run, const size_t *items, size_t n,
-                                 struct gm_error *err)
+static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t seed,
+                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct ner_run *run = self;
     struct gm_packer *p = &run->t->packer;
     size_t k = run->t->labels.k;
     gm_packer_reset(p);
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_packer_add(p, &run->t->net, &run->train.items[items[i]].text,
                              &run->train.items[items[i]].context, err));
+    if (run->o->word_dropout > 0)
+        drop_words(p, &run->t->net, run->o->word_dropout, seed);
     gm_arena_reset(&run->batch);
     run->labels = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->labels);
     run->fine = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine);
@@ -65,49 +68,58 @@ done:
     return st;
 }
 
-/* Losses of the batch's rows, their gradients, and those of the CRF's parameters: of the gold labels
- * and, with a teacher, of its probabilities; and of the fine types. */
-static enum gm_status losses(struct ner_run *run, const float *emit, float *d_emit, size_t n,
+/* Losses of a slice's rows, their gradients, and those of the CRF's parameters: of the gold labels
+ * and, with a teacher, of its probabilities; and of the fine types. offsets [n+1]: rows of its posts. */
+static enum gm_status losses(const struct ner_run *run, struct gm_graph *g, const struct gm_slice *s,
+                             const struct gm_ner_scores *x, const uint32_t *offsets, size_t n,
                              double share, double *loss, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_tagger *t = run->t;
+    const struct gm_tagger *t = run->t;
+    struct gm_param *p = g->params->p;
     struct gm_crf crf = gm_ner_crf(t);
-    const uint32_t *posts = t->packer.posts;
-    size_t k = crf.k;
+    struct gm_arena work;
+    void *d_;
+    size_t k = crf.k, n_d = k * k + 2 * k;
     double soft = run->o->teacher ? run->o->teacher_weight : 0;
-    float *d = gm_arena_alloc(&run->batch, k * k + 2 * k, sizeof *d);
-    GM_TRY(d ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    gm_arena_init(&work, 0);
+    GM_TRY(gm_graph_alloc(g, &d_, n_d, sizeof(float), err));
+    float *d = memset(d_, 0, n_d * sizeof *d);
     struct gm_crf_grad grad = {.trans = d, .start = d + k * k, .end = d + k * k + k};
-    GM_TRY(gm_crf_nll(&crf, emit, posts, n, run->labels, (1 - soft) * share, d_emit, &grad, loss,
-                      &t->work, err));
+    GM_TRY(gm_crf_nll(&crf, x->emit, offsets, n, run->labels + s->row, (1 - soft) * share, x->d_emit,
+                      &grad, loss, &work, err));
     if (soft > 0)
-        GM_TRY(gm_crf_soft(&crf, emit, posts, n, run->soft, soft * share, d_emit, &grad, loss,
-                           &t->work, err));
+        GM_TRY(gm_crf_soft(&crf, x->emit, offsets, n, run->soft + s->row * k, soft * share, x->d_emit,
+                           &grad, loss, &work, err));
     if (t->fine.pairs.n)
-        gm_fine_loss(&t->fine, run->fine, t->packer.n_rows, run->o->fine_weight * share, loss);
-    gm_params_add_grad(&t->net.params.p[t->trans], grad.trans);
-    gm_params_add_grad(&t->net.params.p[t->start], grad.start);
-    gm_params_add_grad(&t->net.params.p[t->end], grad.end);
+        gm_fine_loss(&t->fine, x->fine, run->fine + s->row, s->end_row - s->row,
+                     run->o->fine_weight * share, x->d_fine, loss);
+    gm_params_add_grad(&p[t->trans], grad.trans);
+    gm_params_add_grad(&p[t->start], grad.start);
+    gm_params_add_grad(&p[t->end], grad.end);
 done:
+    gm_arena_clear(&work);
     return st;
 }
 
-static enum gm_status step(void *self, const size_t *items, size_t n, size_t n_all, uint64_t seed,
+static enum gm_status part(void *self, struct gm_graph *g, size_t from, size_t to, double share,
                            double *loss, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct ner_run *run = self;
-    struct gm_tagger *t = run->t;
-    size_t seq = 0, row = 0, n_rows;
-    float *emit, *d_emit;
-    GM_TRY(pack_batch(run, items, n, err));
-    if (run->o->word_dropout > 0)
-        drop_words(&t->packer, &t->net, run->o->word_dropout, seed);
-    t->batch_tokens = SIZE_MAX; /* the loop has bounded the batch */
-    GM_TRY(gm_ner_emissions(t, true, seed, &seq, &row, &emit, &d_emit, &n_rows, err));
-    GM_TRY(losses(run, emit, d_emit, n, 1.0 / (double)n_all, loss, err));
-    st = gm_graph_backward(&t->net.graph, err);
+    const struct ner_run *run = self;
+    const struct gm_packer *p = &run->t->packer;
+    struct gm_slice s = gm_packer_slice(p, from, to);
+    struct gm_ner_scores x;
+    void *offsets_;
+    if (s.seq == s.end_seq) /* nothing but posts without words */
+        return GM_OK;
+    GM_TRY(gm_graph_alloc(g, &offsets_, to - from + 1, sizeof(uint32_t), err));
+    uint32_t *offsets = offsets_;
+    for (size_t i = from; i <= to; i++)
+        offsets[i - from] = p->posts[i] - p->posts[from];
+    GM_TRY(gm_ner_emissions(run->t, g, &s, &x, err));
+    GM_TRY(losses(run, g, &s, &x, offsets, to - from, share, loss, err));
+    st = gm_graph_backward(g, err);
 done:
     return st;
 }
@@ -142,7 +154,6 @@ static enum gm_status evaluate(void *self, double *score, char *text, size_t cap
         posts[i] = &run->pred.items[i];
         posts[i]->has_entities = false;
     }
-    run->t->batch_tokens = run->o->batch_tokens;
     GM_TRY(gm_tagger_predict(run->t, posts, run->pred.n, err));
     GM_TRY(gm_eval_new(&e, &(struct gm_eval_opts){.task = GM_TASK_MNER}, err));
     for (size_t i = 0; i < run->pred.n; i++)
@@ -195,10 +206,11 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
            run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine.pairs.n,
            run.t->fine.helper ? " as helpers" : "", run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
-    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .params = &run.t->net.params,
+    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .lanes = &run.t->net.lanes,
                                                .n_examples = run.train.n, .cost = cost,
-                                               .step = step, .evaluate = o->dev ? evaluate : NULL,
-                                               .save = save}, o, err);
+                                               .pack = pack, .part = part,
+                                               .evaluate = o->dev ? evaluate : NULL, .save = save},
+                        o, err);
     if (st == GM_OK && o->dev)
         st = gm_tagger_calibrate(o->out, o->dev, err);
 done:

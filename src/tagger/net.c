@@ -181,8 +181,7 @@ enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts, 
     enum gm_status st = GM_OK;
     size_t max = opts->max_activation_bytes ? opts->max_activation_bytes : (size_t)4 << 30;
     GM_TRY(gm_params_ready(&net->params, err));
-    GM_TRY(gm_engine_new(&net->engine, err));
-    st = gm_graph_init(&net->graph, net->engine, &net->params, max, err);
+    st = gm_lanes_init(&net->lanes, &net->params, max, err);
 done:
     if (st == GM_EMODEL)
         gm_error_prefix(err, "%s", gm_safetensors_path(net->weights));
@@ -191,9 +190,8 @@ done:
 
 void gm_net_clear(struct gm_net *net)
 {
-    gm_graph_clear(&net->graph);
+    gm_lanes_clear(&net->lanes);
     gm_params_clear(&net->params);
-    gm_engine_free(net->engine);
     gm_safetensors_free(net->weights);
     gm_safetensors_free(net->base_weights);
     gm_tokenizer_free(net->tokenizer);

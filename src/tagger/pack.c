@@ -105,7 +105,9 @@ enum gm_status gm_packer_end_sequence(struct gm_packer *p, struct gm_error *err)
 
 enum gm_status gm_packer_end_post(struct gm_packer *p, struct gm_error *err)
 {
-    return push_end(p, &p->posts, &p->n_posts, &p->cap_posts, p->n_rows, err);
+    size_t n = p->n_posts;
+    enum gm_status st = push_end(p, &p->post_seqs, &n, &p->cap_post_seqs, p->n_seqs, err);
+    return st == GM_OK ? push_end(p, &p->posts, &p->n_posts, &p->cap_posts, p->n_rows, err) : st;
 }
 
 enum gm_status gm_packer_row(struct gm_packer *p, size_t begin, size_t end, struct gm_error *err)
@@ -224,4 +226,56 @@ size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *t,
         total += t->first[w1] - t->first[w0] + 2 + (n_context ? n_context + 1 : 0);
     }
     return total;
+}
+
+enum gm_status gm_packer_cut(const struct gm_packer *p, size_t n, struct gm_arena *a,
+                             struct gm_slice **slices, size_t *n_out, struct gm_error *err)
+{
+    n = n < p->n_seqs ? n : p->n_seqs;
+    struct gm_slice s = {0};
+    *slices = gm_arena_alloc(a, n, sizeof **slices);
+    if (!*slices)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (*n_out = 0; s.seq < p->n_seqs; s = (struct gm_slice){s.end_seq, s.end_seq, s.end_row, s.end_row}) {
+        size_t goal = p->n_tokens * (*n_out + 1) / n;
+        do
+            s.end_seq++;
+        while (s.end_seq < p->n_seqs && p->offsets[s.end_seq] < goal);
+        while (s.end_row < p->n_rows && p->begin[s.end_row] < p->offsets[s.end_seq])
+            s.end_row++;
+        (*slices)[(*n_out)++] = s;
+    }
+    return GM_OK;
+}
+
+struct gm_slice gm_packer_slice(const struct gm_packer *p, size_t from, size_t to)
+{
+    return (struct gm_slice){p->post_seqs[from], p->post_seqs[to], p->posts[from], p->posts[to]};
+}
+
+enum gm_status gm_slice_states(const struct gm_slice *s, const struct gm_packer *p,
+                               const struct gm_encoder *enc, struct gm_graph *g, struct gm_var **y,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n_seqs = s->end_seq - s->seq, n_rows = s->end_row - s->row;
+    uint32_t from = p->offsets[s->seq];
+    void *offsets_, *rows_;
+    GM_TRY(gm_graph_alloc(g, &offsets_, n_seqs + 1, sizeof(uint32_t), err));
+    GM_TRY(gm_graph_alloc(g, &rows_, 2 * n_rows, sizeof(uint32_t), err));
+    uint32_t *offsets = offsets_, *begin = rows_, *end = begin + n_rows;
+    for (size_t i = 0; i <= n_seqs; i++)
+        offsets[i] = p->offsets[s->seq + i] - from;
+    for (size_t i = 0; i < n_rows; i++) {
+        begin[i] = p->begin[s->row + i] - from;
+        end[i] = p->end[s->row + i] - from;
+    }
+    struct gm_batch b = {.n_tokens = offsets[n_seqs], .n_seqs = n_seqs, .ids = p->ids + from,
+                         .positions = p->positions + from, .types = p->types + from,
+                         .extra = p->extra + from, .offsets = offsets};
+    GM_TRY(gm_encoder_forward(enc, g, &b, y, err));
+    GM_TRY(gm_op_mean_rows(g, *y, begin, end, n_rows, y, err));
+    st = gm_op_dropout(g, *y, enc->config.hidden_dropout, y, err);
+done:
+    return st;
 }

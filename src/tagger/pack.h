@@ -31,11 +31,11 @@ enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text, s
 /* A batch being put together; arrays grow and are reused. */
 struct gm_packer {
     struct gm_arena arena; /* all arrays; reset with the batch */
-    size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts;
+    size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts, cap_post_seqs;
     uint32_t *ids, *positions, *types, *extra; /* [n_tokens] */
     uint32_t *offsets;                         /* [n_seqs+1] */
     uint32_t *begin, *end;                     /* [n_rows] token ranges: the pieces of each word */
-    uint32_t *posts;                           /* [n_posts+1] rows of each post */
+    uint32_t *posts, *post_seqs;               /* [n_posts+1] rows and sequences of each post */
 };
 
 void gm_packer_init(struct gm_packer *p);
@@ -52,6 +52,27 @@ enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
                              const struct gm_pieced *text, const struct gm_pieced *context,
                              struct gm_error *err) GM_NODISCARD;
 
+/* Sequences that are next to each other in a packer, and their rows: what goes through the encoder at
+ * once. */
+struct gm_slice {
+    size_t seq, end_seq, row, end_row;
+};
+
+/* gm_packer_cut - all there is in n slices of about equal length, or as many as it has sequences;
+ * *slices [*n_out] in the arena. Errors: NOMEM. */
+enum gm_status gm_packer_cut(const struct gm_packer *p, size_t n, struct gm_arena *a,
+                             struct gm_slice **slices, size_t *n_out,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_packer_slice - posts [from, to). */
+struct gm_slice gm_packer_slice(const struct gm_packer *p, size_t from, size_t to);
+
+/* gm_slice_states - the encoder's states of a slice's rows, *y [rows, hidden], after dropout when
+ * training. The graph was begun. Errors: NOMEM, ARG (as gm_encoder_forward). */
+enum gm_status gm_slice_states(const struct gm_slice *s, const struct gm_packer *p,
+                               const struct gm_encoder *enc, struct gm_graph *g, struct gm_var **y,
+                               struct gm_error *err) GM_NODISCARD;
+
 /* gm_packer_cost - tokens that gm_packer_add would append. */
 size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text,
                       const struct gm_pieced *context);
@@ -61,8 +82,8 @@ size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text,
 enum gm_status gm_packer_token(struct gm_packer *p, int32_t id, uint32_t type, uint32_t extra,
                                struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_packer_end_sequence(struct gm_packer *p, struct gm_error *err) GM_NODISCARD;
-/* gm_packer_row, _end_post - one more output row over tokens [begin,end); the rows since the last
- * call are a post. */
+/* gm_packer_row, _end_post - one more output row over tokens [begin,end); the rows and sequences since
+ * the last call are a post. */
 enum gm_status gm_packer_row(struct gm_packer *p, size_t begin, size_t end,
                              struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_packer_end_post(struct gm_packer *p, struct gm_error *err) GM_NODISCARD;

@@ -72,28 +72,28 @@ static double schedule(const struct loop *l)
 static enum gm_status one_step(struct loop *l, size_t from, size_t to, double *loss,
                                struct gm_error *err)
 {
-    double scale = schedule(l), norm;
+    double scale = schedule(l), norm, share = 1.0 / (double)(to - from);
     struct gm_optim opt = gm_optim_default();
     uint64_t seed = gm_hash64(l->o->seed * 0x9e3779b97f4a7c15u + l->s.step);
+    enum gm_status st = GM_OK;
     for (size_t at = from, end; at < to; at = end, seed = gm_hash64(seed)) {
         end = batch_end(l, at);
-        enum gm_status st = l->t->step(l->t->self, l->order + at, end - at, to - from, seed, loss, err);
-        if (st != GM_OK)
-            return st;
+        GM_TRY(gm_train_batch(l->t, l->order + at, end - at, share, seed, loss, err));
     }
     opt.lr[0] = l->o->lr * scale;
     opt.lr[1] = l->o->head_lr * scale;
     opt.lr[2] = l->o->crf_lr * scale;
     opt.weight_decay = l->o->weight_decay;
     opt.clip_norm = l->o->clip_norm;
-    gm_optim_step(l->t->params, &opt, ++l->s.step, &norm);
+    GM_TRY(gm_optim_step(l->t->lanes->params, l->t->lanes->n, &opt, ++l->s.step, &norm, err));
     if (!isfinite(norm) || !isfinite(*loss))
-        return GM_FAIL(err, GM_ESHAPE,
-                       "step %zu: the loss is no longer finite; a smaller lr may help (lr is %g)",
-                       l->s.step, l->o->lr);
-    if (l->o->average > 0)
+        st = GM_FAIL(err, GM_ESHAPE,
+                     "step %zu: the loss is no longer finite; a smaller lr may help (lr is %g)",
+                     l->s.step, l->o->lr);
+    else if (l->o->average > 0)
         gm_ema_step(&l->average, l->o->average, l->s.step);
-    return GM_OK;
+done:
+    return st;
 }
 
 /* The order of the next epoch's examples: that of the last one, shuffled. */
@@ -109,7 +109,7 @@ static void begin_epoch(struct loop *l)
 static enum gm_status write_checkpoint(struct loop *l, struct gm_error *err)
 {
     l->saved_s = gm_clock_s();
-    return gm_checkpoint_write(l->o, l->t->params, &l->average, &l->s, err);
+    return gm_checkpoint_write(l->o, l->t->lanes->params[0], &l->average, &l->s, err);
 }
 
 /* Between two steps: a checkpoint when it is time for one, or when the user stops the run. */
@@ -308,7 +308,7 @@ static enum gm_status resume(struct loop *l, bool *finished, struct gm_error *er
 {
     enum gm_status st = GM_OK;
     bool found;
-    GM_TRY(gm_checkpoint_read(l->o, l->t->params, &l->average, &l->s, &found, err));
+    GM_TRY(gm_checkpoint_read(l->o, l->t->lanes->params[0], &l->average, &l->s, &found, err));
     if (!found) {
         GM_TRY(is_finished(l, finished, err));
         if (!*finished)
@@ -342,7 +342,7 @@ static enum gm_status run(struct loop *l, struct gm_error *err)
     GM_TRY(gm_train_opts_identity(o, &identity, err));
     l->s.run = identity;
     if (o->average > 0)
-        GM_TRY(gm_ema_init(&l->average, l->t->params, err));
+        GM_TRY(gm_ema_init(&l->average, l->t->lanes->params[0], err));
     GM_TRY(o->resume ? resume(l, &finished, err) : begin(l, err));
     l->saved_s = gm_clock_s();
     if (!finished)

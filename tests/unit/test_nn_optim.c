@@ -30,6 +30,11 @@ static void close_params(struct gm_params *ps)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+static void step(struct gm_params *ps, const struct gm_optim *o, size_t t, double *norm)
+{
+    ASSERT_OK(gm_optim_step(&ps, 1, o, t, norm, err));
+}
+
 static struct gm_optim options(void)
 {
     struct gm_optim o = gm_optim_default();
@@ -99,7 +104,7 @@ static void agrees_with_the_formula(void **state)
         oracle_step(&s[1], 0, 9, ps.p[1].g, scale, 0.03, 0, t); /* vectors do not decay */
         for (size_t i = 0; i < e->n_touched; i++)
             oracle_step(&s[2], rows[i] * 4, 4, e->g + 4 * i, scale, 0.1, 0.01, t);
-        gm_optim_step(&ps, &o, t, &norm);
+        step(&ps, &o, t, &norm);
         check_near(norm, sqrt(sum), 0, 1e-6, "norm", t);
         for (size_t k = 0; k < 3; k++) {
             assert_true(!ps.p[k].has_g && !ps.p[k].n_touched);
@@ -138,7 +143,7 @@ static void agrees_with_torch(void **state)
         o.lr[0] = 0.02 / (double)t; /* as the script */
         memcpy(ps.p[0].g, (const float *)grads.data + (t - 1) * n, n * sizeof(float));
         ps.p[0].has_g = true;
-        gm_optim_step(&ps, &o, t, &norm);
+        step(&ps, &o, t, &norm);
         check_near(norm, (double)((const float *)norms.data)[t - 1], 0, 1e-5, "norm", t);
         for (size_t i = 0; i < n; i++)
             check_near((double)ps.p[0].w[i], (double)((const float *)want.data)[(t - 1) * n + i], 2e-6, 2e-6,
@@ -165,7 +170,7 @@ static void rows_not_seen_stay(void **state)
     for (size_t t = 1; t <= 3; t++) {
         touch(e, 4, &r, 1);
         touch(e, 1, &r, 1);
-        gm_optim_step(&ps, &o, t, NULL);
+        step(&ps, &o, t, NULL);
     }
     for (size_t row = 0; row < 6; row++)
         for (size_t j = 0; j < 4; j++) {
@@ -194,7 +199,7 @@ static void frozen_never_change(void **state)
     assert_true(!ps.p[0].g && !ps.p[0].m && !ps.p[0].v && !ps.p[2].slot);
     set_grad(&ps.p[1], &r, 1);
     float before = ps.p[1].w[0];
-    gm_optim_step(&ps, &o, 1, NULL);
+    step(&ps, &o, 1, NULL);
     assert_true(ps.p[1].w[0] != before);
     assert_memory_equal(w, ps.p[0].w, sizeof w);
     close_params(&ps);
@@ -218,7 +223,7 @@ static void not_finite_changes_nothing(void **state)
             set_grad(&ps.p[1], &r, 1);
             touch(&ps.p[2], 3, &r, 1);
             if (!round)
-                gm_optim_step(&ps, &o, 1, NULL);
+                step(&ps, &o, 1, NULL);
         }
         for (size_t i = 0; i < 3; i++) {
             memcpy(before[i][0], ps.p[i].w, ps.p[i].n * sizeof(float));
@@ -226,7 +231,7 @@ static void not_finite_changes_nothing(void **state)
             memcpy(before[i][2], ps.p[i].v, ps.p[i].n * sizeof(float));
         }
         ps.p[k % 2 ? 0 : 2].g[2] = bad[k / 2];
-        gm_optim_step(&ps, &o, 2, &norm);
+        step(&ps, &o, 2, &norm);
         assert_true(isfinite(norm) == 0);
         for (size_t i = 0; i < 3; i++) {
             assert_memory_equal(before[i][0], ps.p[i].w, ps.p[i].n * sizeof(float));
@@ -251,7 +256,7 @@ static void bf16_copies_follow(void **state)
     for (size_t t = 1; t <= 5; t++) {
         set_grad(&ps.p[0], &r, 1);
         ps.p[0].packed_stale = false;
-        gm_optim_step(&ps, &o, t, NULL);
+        step(&ps, &o, t, NULL);
         assert_true(ps.p[0].packed_stale);
         for (size_t i = 0; i < ps.p[0].n; i++)
             assert_int_equal(ps.p[0].w16[i], gm_bf16_from_f32(ps.p[0].w[i]));
@@ -281,7 +286,7 @@ static void large_parameters(void **state)
     float *g = gm_alloc(ps.p[0].n, sizeof *g);
     assert_non_null(g);
     memcpy(g, ps.p[0].g, ps.p[0].n * sizeof *g);
-    gm_optim_step(&ps, &o, 1, &norm);
+    step(&ps, &o, 1, &norm);
     check_near(norm, sqrt(sum), 0, 1e-6, "norm", 0);
     for (size_t i = 0; i < ps.p[0].n; i++) /* the first step moves by lr in the gradient's direction */
         check_near((double)ps.p[0].w[i], 1 - 0.01 * 0.01 - 0.01 * (double)g[i] / (fabs((double)g[i]) + 1e-8),
@@ -307,7 +312,7 @@ static void parameters_may_have_their_own_rate(void **state)
         else
             o.lr[1] /= 2;
         set_grad(&ps.p[1], &r, 1);
-        gm_optim_step(&ps, &o, 1, NULL);
+        step(&ps, &o, 1, NULL);
         memcpy(w[half], ps.p[1].w, sizeof w[half]);
         close_params(&ps);
     }

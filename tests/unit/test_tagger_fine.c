@@ -54,17 +54,14 @@ static void loss_against_differences(void **state)
     for (size_t i = 0; i < K - 1; i++)
         ASSERT_OK(gm_labels_add(&f.pairs, (struct gm_str){"a\tb\0a\tc\0a\td" + 4 * i, 3}, &id, err));
     fill_normal(&r, z, N * K, 2);
-    f.logits = z;
-    f.d_logits = d;
-    gm_fine_loss(&f, classes, N, 0.3, &loss);
+    gm_fine_loss(&f, z, classes, N, 0.3, d, &loss);
     assert_true(loss > 0);
-    f.d_logits = unused;
     for (size_t i = 0; i < N * K; i++) {
         double at[2] = {0, 0};
         float keep = z[i];
         for (int side = 0; side < 2; side++) {
             z[i] = keep + (side ? 0.01f : -0.01f);
-            gm_fine_loss(&f, classes, N, 0.3, &at[side]);
+            gm_fine_loss(&f, z, classes, N, 0.3, unused, &at[side]);
         }
         check_near((double)d[i], (at[1] - at[0]) / 0.02, 2e-5, 1e-3, "gradient", i);
         z[i] = keep;
