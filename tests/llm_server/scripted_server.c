@@ -453,8 +453,6 @@ static void serve(int listener)
         advance(now_s());
         if (set.log)
             fflush(set.log);
-        if (set.requests)
-            fflush(set.requests);
     }
 }
 
@@ -482,9 +480,10 @@ static int read_args(int argc, char **argv)
             set.key = v;
         else if (strcmp(name, "--log") == 0)
             set.log = must(fopen(v, "a"));
-        else if (strcmp(name, "--requests") == 0)
+        else if (strcmp(name, "--requests") == 0) {
             set.requests = must(fopen(v, "a"));
-        else if (strcmp(name, "--only") == 0) {
+            setvbuf(set.requests, NULL, _IOLBF, 0); /* a line is there before its answer is */
+        } else if (strcmp(name, "--only") == 0) {
             for (int f = 0; f < N_FAULTS; f++)
                 if (strcmp(fault_names[f], v) == 0)
                     set.only = f;
