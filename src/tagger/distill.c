@@ -1,7 +1,5 @@
 #include "tagger/distill.h"
 
-#include "base/alloc.h"
-
 /* The teacher's marginals of one post, [n_words, k]. */
 static enum gm_status marginals(const struct gm_crf *crf, const struct gm_ner_rows *r,
                                 struct gm_arena *work, float *out, struct gm_error *err)

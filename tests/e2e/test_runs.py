@@ -126,27 +126,37 @@ def test_run_folder_changes_nothing():
         assert "tag      taken from the store 70, ran 0" in show(d / "run")
 
 
+def n_stored(run):
+    if not os.path.exists(os.path.join(run, "store.sqlite")):
+        return 0
+    try:
+        return rows(run, "SELECT count(*) FROM result")[0][0]
+    except sqlite3.OperationalError:
+        return 0  # killed before the tables were there
+
+
 def test_killed_ten_times():
+    """Four times at some moment, mostly before the first result, then while results come."""
     with Job(600, words=150) as d:
-        rng, killed, sessions = random.Random(11), 0, 0
+        rng, killed = random.Random(11), 0
         words = [gm.PROGRAM, "predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d.recipe, "--run", d / "run"]
         stored = 0
-        while killed < 10 and sessions < 60:
+        while killed < 10:
             p = subprocess.Popen(words, env={**os.environ, **ENV}, stderr=subprocess.DEVNULL)
-            time.sleep(rng.uniform(0.01, d.seconds / 6))
+            if killed < 4:
+                time.sleep(rng.uniform(0.01, d.seconds / 6))
+            else:
+                until = stored + rng.randrange(1, 40)
+                while p.poll() is None and n_stored(d / "run") < until:
+                    time.sleep(0.005)
             p.send_signal(signal.SIGKILL)
-            sessions += 1
             if p.wait() != -signal.SIGKILL:
                 break
             killed += 1
             assert not os.path.exists(d / "out.jsonl")
-            if os.path.exists(d / "run/store.sqlite"):
-                try:
-                    now = rows(d / "run", "SELECT count(*) FROM result")[0][0]
-                except sqlite3.OperationalError:
-                    now = 0  # killed before the tables were there
-                assert now >= stored, "results were lost"
-                stored = now
+            now = n_stored(d / "run")
+            assert now >= stored, "results were lost"
+            stored = now
         assert killed == 10, killed
         gm.expect_ok(predict(d, "out.jsonl", "-r", d.recipe, "--run", d / "run"))
         assert read(d / "out.jsonl") == d.whole
