@@ -1,6 +1,7 @@
 gm_test(pipeline_recipe LINK gm_pipeline)
 gm_test(pipeline_stream LINK gm_pipeline libgmner)
 gm_test(pipeline_state LINK gm_pipeline)
+gm_e2e(stdin)
 gm_e2e(runs)
 gm_e2e(runs_llm LABELS slow)
 gm_e2e(tls_llm)

@@ -33,6 +33,11 @@ enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max
  * whole, so that the caller may report it and go on. */
 enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_lines_on_wait - call `wait` before every read of the file, which may be a pipe or a terminal that
+ * has nothing yet: it is to return when descriptor fd has something (poll), and may do other work until
+ * then. A status other than OK is what gm_lines_next then returns, *has false. NULL = just wait. */
+typedef enum gm_status gm_wait_fn(void *user, int fd, struct gm_error *err);
+void gm_lines_on_wait(struct gm_lines *l, gm_wait_fn *wait, void *user);
 size_t gm_lines_number(const struct gm_lines *l); /* 1-based number of the line last returned */
 const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
 void gm_lines_free(struct gm_lines *l);

@@ -16,6 +16,8 @@ struct gm_lines {
     struct gm_buf buf; /* unread bytes are [from, buf.n) */
     size_t from;
     bool at_end;
+    gm_wait_fn *wait; /* NULL = a read just waits */
+    void *wait_user;
 };
 
 enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max_line,
@@ -68,6 +70,8 @@ static enum gm_status fill(struct gm_lines *l, struct gm_error *err)
     l->buf.n -= l->from;
     l->from = 0;
     enum gm_status st = gm_buf_reserve(&l->buf, CHUNK, err);
+    if (st == GM_OK && l->wait)
+        st = l->wait(l->wait_user, l->fd, err);
     if (st != GM_OK)
         return st;
     ssize_t got;
@@ -119,6 +123,12 @@ enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
         if (st != GM_OK)
             return st;
     }
+}
+
+void gm_lines_on_wait(struct gm_lines *l, gm_wait_fn *wait, void *user)
+{
+    l->wait = wait;
+    l->wait_user = user;
 }
 
 size_t gm_lines_number(const struct gm_lines *l) { return l->number; }

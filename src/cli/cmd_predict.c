@@ -74,6 +74,12 @@ static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct
     return GM_OK;
 }
 
+static enum gm_status on_flush(void *user, struct gm_error *err)
+{
+    struct job *job = user;
+    return job->out ? gm_predict_out_flush(job->out, err) : GM_OK;
+}
+
 static void on_tick(void *user, size_t n_done)
 {
     struct job *job = user;
@@ -135,8 +141,8 @@ static enum gm_status run_file(struct job *job, const char *path, const struct g
     enum gm_status st = GM_OK;
     struct gm_reader *reader = NULL;
     struct gm_reader_opts ro = {.images_dir = job->o->images};
-    const struct gm_stream_sink sink = {job,           on_prepare, on_post,
-                                        on_unreadable, on_tick,    on_should_stop};
+    const struct gm_stream_sink sink = {job,      on_prepare, on_post,       on_unreadable,
+                                        on_flush, on_tick,    on_should_stop};
     (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, path, &ro, err));
     job->shows_progress = job->o->output || !isatty(STDOUT_FILENO);
@@ -344,7 +350,8 @@ const struct gm_command gm_cmd_predict = {
     .about =
         "Posts come from --text and --image (one post), from FILE in any format of "
         "docs/formats.md that has texts, or from standard input (JSON Lines or CoNLL; others with "
-        "--from). A terminal gets a coloured view, a pipe or -o gets JSON Lines, in the order of "
+        "--from), where the answers to the posts so far come as soon as the input pauses. A terminal "
+        "gets a coloured view, a pipe or -o gets JSON Lines, in the order of "
         "the input. Posts without an image are only tagged. A post that fails carries \"error\" "
         "and keeps what was found before; a line that can't be read is reported and left out; "
         "both give exit status 3. Relative image paths start at the folder of the file that they "

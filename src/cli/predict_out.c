@@ -77,6 +77,11 @@ done:
     return st;
 }
 
+enum gm_status gm_predict_out_flush(struct gm_predict_out *o, struct gm_error *err)
+{
+    return gm_out_flush(o->lines, err);
+}
+
 enum gm_status gm_predict_out_commit(struct gm_predict_out *o, struct gm_error *err)
 {
     struct gm_out *lines = o->lines;

@@ -16,6 +16,8 @@ enum gm_status gm_predict_out_open(struct gm_predict_out **out, const char *outp
  * output. */
 enum gm_status gm_predict_out_post(struct gm_predict_out *o, struct gm_post *post,
                                    struct gm_error *err) GM_NODISCARD;
+/* gm_predict_out_flush - what was written is with the reader of standard output. */
+enum gm_status gm_predict_out_flush(struct gm_predict_out *o, struct gm_error *err) GM_NODISCARD;
 /* gm_predict_out_commit - put the files in their places; frees o whatever the result. */
 enum gm_status gm_predict_out_commit(struct gm_predict_out *o, struct gm_error *err) GM_NODISCARD;
 /* gm_predict_out_abort - drop what was written; NULL-safe. */

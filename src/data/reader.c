@@ -149,6 +149,12 @@ enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *h
     return GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
+void gm_reader_on_wait(struct gm_reader *r, gm_wait_fn *wait, void *user)
+{
+    if (!r->row)
+        gm_lines_on_wait(r->feed.lines, wait, user);
+}
+
 size_t gm_reader_line(const struct gm_reader *r) { return r->line; }
 
 const char *gm_reader_path(const struct gm_reader *r)

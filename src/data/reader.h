@@ -2,6 +2,7 @@
 #ifndef GM_DATA_READER_H
 #define GM_DATA_READER_H
 
+#include "base/file.h"
 #include "data/losses.h"
 #include "data/record.h"
 #include "data/tags.h"
@@ -52,6 +53,10 @@ enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
  * as id. Posts do not depend on the reader once returned. */
 enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *has,
                               struct gm_error *err) GM_NODISCARD;
+
+/* gm_reader_on_wait - as gm_lines_on_wait, for JSON Lines and CoNLL; the other formats are read whole
+ * when they are opened. `wait` must not use the reader. */
+void gm_reader_on_wait(struct gm_reader *r, gm_wait_fn *wait, void *user);
 
 /* gm_reader_line - 1-based number of the line that the post last returned starts at. */
 size_t gm_reader_line(const struct gm_reader *r);

@@ -57,6 +57,9 @@ struct gm_stream_sink {
     enum gm_status (*post)(void *user, struct gm_post *post, struct gm_error *err);
     /* An input line that can't be read; e's message has file and line. Not OK ends the run. */
     enum gm_status (*unreadable)(void *user, const struct gm_error *e, struct gm_error *err);
+    /* The input has nothing at the moment, and what was handed out is to reach who waits for it:
+     * NULL = nobody does. */
+    enum gm_status (*flush)(void *user, struct gm_error *err);
     /* Called ten times a second or so: n_done posts are ready, also those that wait for one before
      * them. NULL = nobody looks. */
     void (*tick)(void *user, size_t n_done);
@@ -66,10 +69,13 @@ struct gm_stream_sink {
 };
 
 /* gm_pipeline_stream - all posts of `reader` (of the shard) through the pipeline to the sink.
- * Memory does not grow with their number: at most 64 posts, of which at most 16 with a picture, are
- * held at once; with stages that ask a language model, up to 4 posts a request in flight, whose
- * pictures are not kept decoded while they wait. With a run folder, a stage's result that the store has is taken from there, and
- * each new one is in the store before the post goes on; a failed post is stored as failed.
+ * Memory does not grow with their number: at most 128 posts, of which at most 16 with a picture, are
+ * held at once; with stages that ask a language model 256 posts, or 4 a request in flight where that
+ * is more, whose pictures are not kept decoded while they wait. Batches are as full as the input is
+ * fast: where it comes from a pipe that has nothing for 5 ms, the posts that are there go all the way
+ * and are handed out, so that a program may wait for each answer. With a run folder, a stage's result
+ * that the store has is taken from there, and each new one is in the store before the post goes on; a
+ * failed post is stored as failed.
  * Errors: those of the reader, the pipeline, the run folder and the sink; CANCEL. */
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
                                   const struct gm_stream_sink *sink,

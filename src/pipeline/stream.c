@@ -11,12 +11,16 @@
 #include "pipeline/item.h"
 #include "stages/pixels.h"
 
+#include <poll.h>
 #include <pthread.h>
 #include <time.h>
 
 enum { BATCH_POSTS = 128, BATCH_IMAGES = 16, STAGES_MAX = 16 };
 /* Posts in the ring when a language model is asked: at least, and a request in flight. */
 enum { WINDOW_LLM = 256, WINDOW_A_REQUEST = 4 };
+/* Milliseconds: without input for so long, a batch that is not full starts all the same; how often
+ * somebody is asked whether to stop. */
+enum { IDLE_MS = 5, ASK_MS = 100 };
 
 struct queue {
     struct gm_item *first, *last;
@@ -31,6 +35,7 @@ struct stream {
     size_t window, head, n_items, n_images;
     size_t n_done; /* under the lock */
     bool more; /* the input has more */
+    bool has_news; /* posts were handed out since the sink was last told to flush */
     bool has_llm;
     pthread_t *runners;
     size_t n_runners;
@@ -279,6 +284,7 @@ static enum gm_status emit(struct stream *s, struct gm_error *err)
         bool has_image = item->post.image.n > 0;
         GM_TRY(gm_item_output(s->p, item, err));
         GM_TRY(s->sink->post(s->sink->user, &item->post, err));
+        s->has_news = true;
         gm_item_clear(item);
         s->n_images -= has_image;
         s->head = (s->head + 1) % s->window;
@@ -291,7 +297,8 @@ done:
 /* What the caller's thread does next. */
 enum job { RUN_BATCH, READ, WAIT, END };
 
-static enum job choose(struct stream *s, size_t *place, size_t *n_done)
+/* can_read: else the reader itself waits for input, and batches start as they are. */
+static enum job choose(struct stream *s, bool can_read, size_t *place, size_t *n_done)
 {
     const size_t none = s->p->n_stages;
     enum job job = RUN_BATCH;
@@ -300,7 +307,7 @@ static enum job choose(struct stream *s, size_t *place, size_t *n_done)
     *n_done = s->n_done;
     *place = pick(s, false, true);
     if (*place == none) {
-        if (s->more && s->n_items < s->window && s->n_images < images_max)
+        if (can_read && s->more && s->n_items < s->window && s->n_images < images_max)
             job = READ;
         else if ((*place = pick(s, false, false)) == none)
             job = s->n_running || pick(s, true, false) != none ? WAIT : END;
@@ -311,14 +318,14 @@ static enum job choose(struct stream *s, size_t *place, size_t *n_done)
     return job;
 }
 
-/* Until a runner has news, or a tenth of a second: somebody may want to stop. News come in bursts:
- * those of a moment are dealt with together, and nobody waits for it while the ring has posts. */
-static void wait_news(struct stream *s)
+/* Until a runner has news, or `ms` are over: somebody may want to stop. News come in bursts: those of
+ * a moment are dealt with together, and nobody waits for it while the ring has posts. */
+static void wait_news(struct stream *s, int ms)
 {
     const struct timespec gather = {0, 2000000};
     struct timespec until;
     clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += 100000000;
+    until.tv_nsec += ms * 1000000L;
     until.tv_sec += until.tv_nsec / 1000000000;
     until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&s->lock);
@@ -331,28 +338,74 @@ static void wait_news(struct stream *s)
         nanosleep(&gather, NULL);
 }
 
-static enum gm_status work(struct stream *s, struct gm_error *err)
+/* Hand out what is ready, and do one job, which is then in *job. */
+static enum gm_status turn(struct stream *s, bool can_read, enum job *job, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t place, n_done;
-    for (enum job job = READ; job != END;) {
-        GM_TRY(emit(s, err));
-        if (s->sink->should_stop && s->sink->should_stop(s->sink->user)) {
-            st = GM_FAIL(err, GM_ECANCEL, "stopped on request");
-            goto done;
-        }
-        job = choose(s, &place, &n_done);
-        if (s->sink->tick)
-            s->sink->tick(s->sink->user, n_done);
-        if (job == RUN_BATCH)
-            GM_TRY(run_batch(s, place, err));
-        else if (job == READ)
-            GM_TRY(read_one(s, err));
-        else if (job == WAIT)
-            wait_news(s);
+    GM_TRY(emit(s, err));
+    if (s->sink->should_stop && s->sink->should_stop(s->sink->user)) {
+        st = GM_FAIL(err, GM_ECANCEL, "stopped on request");
+        goto done;
     }
+    *job = choose(s, can_read, &place, &n_done);
+    if (s->sink->tick)
+        s->sink->tick(s->sink->user, n_done);
+    if (*job == RUN_BATCH)
+        GM_TRY(run_batch(s, place, err));
+    else if (*job == READ)
+        GM_TRY(read_one(s, err));
+    else if (*job == WAIT)
+        wait_news(s, can_read ? ASK_MS : IDLE_MS);
+done:
+    return st;
+}
+
+static bool has_input(int fd, int ms)
+{
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    return poll(&p, 1, ms) > 0; /* also at the end, and when the read will say what is wrong */
+}
+
+/* The first runner's failure. */
+static enum gm_status runner_failed(struct stream *s, struct gm_error *err)
+{
+    pthread_mutex_lock(&s->lock);
+    enum gm_status st = s->st;
+    if (st != GM_OK && err)
+        *err = s->err;
+    pthread_mutex_unlock(&s->lock);
+    return st;
+}
+
+/* The reader waits for input (gm_wait_fn), within read_one, whose item is in no queue yet: the posts
+ * that are here go all the way meanwhile, so that who waits for their answers before writing the next
+ * one gets them. Input that comes fast is not noticed here, and fills batches. */
+static enum gm_status work_while_idle(void *user, int fd, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct stream *s = user;
+    enum job job = RUN_BATCH;
+    while (!has_input(fd, job == END ? ASK_MS : job == WAIT ? 0 : IDLE_MS)) {
+        GM_TRY(turn(s, false, &job, err));
+        GM_TRY(runner_failed(s, err));
+        if (job != RUN_BATCH && s->has_news && s->sink->flush)
+            GM_TRY(s->sink->flush(s->sink->user, err));
+        s->has_news = s->has_news && job == RUN_BATCH;
+    }
+done:
+    return st;
+}
+
+static enum gm_status work(struct stream *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    gm_reader_on_wait(s->reader, work_while_idle, s);
+    for (enum job job = READ; job != END;)
+        GM_TRY(turn(s, true, &job, err));
     GM_TRY(emit(s, err));
 done:
+    gm_reader_on_wait(s->reader, NULL, NULL);
     return st;
 }
 
@@ -367,12 +420,7 @@ static enum gm_status stream_run(struct stream *s, struct gm_error *err)
     if (st == GM_OK)
         st = work(s, err);
     stop_runners(s);
-    if (st == GM_OK && s->st != GM_OK) {
-        st = s->st;
-        if (err)
-            *err = s->err;
-    }
-    return st;
+    return st == GM_OK ? runner_failed(s, err) : st;
 }
 
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
