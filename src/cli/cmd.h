@@ -43,7 +43,7 @@ enum gm_status gm_print(struct gm_str text, struct gm_error *err) GM_NODISCARD;
 /* The options that every command takes. */
 struct gm_common_opts {
     bool help;
-    long long threads;
+    long long threads, max_pixels;
     const char *log_format;
 };
 extern const struct gm_option gm_common_options[];

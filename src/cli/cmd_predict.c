@@ -313,7 +313,7 @@ static const struct gm_option options[] = {
     {"text", 0, GM_OPT_STR, offsetof(struct opts, text), NULL, 0, 0, "TEXT",
      "the text of one post, in place of a file"},
     {"image", 0, GM_OPT_STR, offsetof(struct opts, image), NULL, 0, 0, "FILE",
-     "the image of that post: JPEG, PNG or WebP"},
+     "the image of that post: JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"},
     {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0,
      GM_READABLE_FORMATS, "format of the input; auto looks at its content"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",

@@ -16,6 +16,8 @@ enum { N_COMMANDS = sizeof commands / sizeof *commands };
 const struct gm_option gm_common_options[] = {
     {"threads", 0, GM_OPT_INT, offsetof(struct gm_common_opts, threads), "0", 0, 1024, "N",
      "threads to work with; 0 = OMP_NUM_THREADS where it is set, else all cores"},
+    {"max-pixels", 0, GM_OPT_INT, offsetof(struct gm_common_opts, max_pixels), "100000000", 1, 4e9,
+     "N", "pixels that a picture may have (width x height); a larger one is refused"},
     {"log-format", 0, GM_OPT_CHOICE, offsetof(struct gm_common_opts, log_format), "text", 0, 0,
      "text|json", "form of the messages on standard error"},
     {"help", 'h', GM_OPT_FLAG, offsetof(struct gm_common_opts, help), NULL, 0, 0, NULL,

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/parallel.h"
 #include "cli/cmd.h"
+#include "image/image.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -75,6 +76,7 @@ static enum gm_exit run_command(const struct gm_command *c, int argc, char **arg
     } else {
         code = check_args(c, &args, err);
         gm_threads_set((size_t)common.threads);
+        gm_image_max_pixels_set((uint64_t)common.max_pixels);
         if (code == GM_EXIT_DONE)
             code = c->run(opts, &args, err);
     }

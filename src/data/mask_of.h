@@ -4,10 +4,8 @@
 
 #include "data/record.h"
 
-/* The largest picture a mask may be of; pixels are allocated only below it. */
-#define GM_MASK_MAX_PIXELS ((uint64_t)100 * 1000 * 1000)
-
-/* gm_mask_check_size - FORMAT when a side is 0 or all are over the limit. */
+/* gm_mask_check_size - FORMAT when a side is 0, or all are over the limit for pictures
+ * (gm_image_max_pixels): pixels are allocated only below it. */
 enum gm_status gm_mask_check_size(uint64_t h, uint64_t w, struct gm_error *err) GM_NODISCARD;
 
 /* gm_mask_pixels - *out [h][w] (0 or 1), yours (gm_free). Errors: FORMAT, NOMEM. */

@@ -6,29 +6,41 @@
 #include "image/image_internal.h"
 
 #include <string.h>
+#include <sys/stat.h>
+
+static _Atomic uint64_t max_pixels = GM_IMAGE_MAX_PIXELS;
+
+void gm_image_max_pixels_set(uint64_t n) { max_pixels = n ? n : GM_IMAGE_MAX_PIXELS; }
+uint64_t gm_image_max_pixels(void) { return max_pixels; }
 
 /* A file of more than this is refused: the largest allowed picture, stored raw, is no larger. */
-static const size_t max_file_bytes = (size_t)512 << 20;
+static size_t max_file_bytes(void) { return (size_t)5 * gm_image_max_pixels() + ((size_t)12 << 20); }
+
+static bool is_allowed(uint64_t w, uint64_t h)
+{
+    return w > 0 && h > 0 && w <= GM_IMAGE_MAX_SIDE && h <= GM_IMAGE_MAX_SIDE &&
+           w * h <= gm_image_max_pixels();
+}
 
 enum gm_status gm_image_check_size(uint64_t w, uint64_t h, struct gm_error *err)
 {
     if (w == 0 || h == 0)
         return GM_FAIL(err, GM_EFORMAT, "the picture has no pixels");
-    if (w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE || w * h > GM_IMAGE_MAX_PIXELS)
-        return GM_FAIL(
-            err, GM_EFORMAT,
-            "the header claims %llu x %llu pixels; the limit is %d a side and %d million "
-            "in all: scale the picture down",
-            (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
-            GM_IMAGE_MAX_PIXELS / 1000000);
-    return GM_OK;
+    if (is_allowed(w, h))
+        return GM_OK;
+    bool side = w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE;
+    return GM_FAIL(err, GM_EFORMAT,
+                   "the header claims %llu x %llu pixels; the limit is %d a side and %llu in all: "
+                   "scale the picture down%s",
+                   (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
+                   (unsigned long long)gm_image_max_pixels(),
+                   side ? "" : ", or raise the limit with --max-pixels");
 }
 
 enum gm_status gm_image_new(struct gm_image **out, uint32_t w, uint32_t h, struct gm_error *err)
 {
     *out = NULL;
-    if (w == 0 || h == 0 || w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE ||
-        (uint64_t)w * h > GM_IMAGE_MAX_PIXELS)
+    if (!is_allowed(w, h))
         return GM_FAIL(err, GM_EARG, "cannot make a picture of %u x %u pixels", w, h);
     struct gm_image *im = gm_alloc(1, sizeof *im);
     uint8_t *rgb = gm_alloc((size_t)w * h, 3);
@@ -97,24 +109,57 @@ enum gm_status gm_image_orient(struct gm_image *im, int orientation, struct gm_e
     return GM_OK;
 }
 
+/* Formats by what a file has at `at`. RIFF and the ISO boxes name themselves behind a length. */
+struct format {
+    size_t at;
+    struct gm_str magic;
+    enum gm_status (*decode)(struct gm_image **out, struct gm_str bytes, int *orientation,
+                             struct gm_error *err);
+};
+#define MAGIC(text) {text, sizeof text - 1}
+static const struct format formats[] = {
+    {0, MAGIC("\x89PNG\r\n\x1a\n"), gm_png_decode},
+    {8, MAGIC("WEBP"), gm_webp_decode},
+    {0, MAGIC("GIF8"), gm_gif_decode},
+    {0, MAGIC("BM"), gm_bmp_decode},
+    {0, MAGIC("II*\0"), gm_tiff_decode},
+    {0, MAGIC("MM\0*"), gm_tiff_decode},
+    {0, MAGIC("II+\0"), gm_tiff_decode}, /* with 64-bit offsets */
+    {0, MAGIC("MM\0+"), gm_tiff_decode},
+    {4, MAGIC("ftypheic"), gm_heif_decode},
+    {4, MAGIC("ftypheix"), gm_heif_decode},
+    {4, MAGIC("ftypheim"), gm_heif_decode},
+    {4, MAGIC("ftypmif1"), gm_heif_decode},
+    {4, MAGIC("ftypmsf1"), gm_heif_decode},
+    {4, MAGIC("ftypavif"), gm_heif_decode},
+    {4, MAGIC("ftypavis"), gm_heif_decode},
+};
+
+static const struct format *format_of(struct gm_str bytes)
+{
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const struct format *f = &formats[i];
+        if (gm_str_eq(gm_str_sub(bytes, f->at, f->at + f->magic.n), f->magic))
+            return f;
+    }
+    return NULL;
+}
+
 /* The picture as stored, by the decoder that its first bytes ask for; size = width and height stored
  * in the file. */
 static enum gm_status decode_stored(struct gm_image **im, struct gm_str bytes, uint32_t side_min,
                                     uint32_t size[2], int *orientation, struct gm_error *err)
 {
-    enum gm_status st;
     if (gm_str_starts(bytes, GM_STR("\xff\xd8")))
         return gm_jpeg_decode(im, bytes, side_min, size, orientation, err);
-    if (gm_str_starts(bytes, GM_STR("\x89PNG\r\n\x1a\n")))
-        st = gm_png_decode(im, bytes, orientation, err);
-    else if (gm_str_starts(bytes, GM_STR("RIFF")) &&
-             gm_str_eq(gm_str_sub(bytes, 8, 12), GM_STR("WEBP")))
-        st = gm_webp_decode(im, bytes, orientation, err);
-    else if (bytes.n == 0)
+    if (bytes.n == 0)
         return GM_FAIL(err, GM_EFORMAT, "empty file");
-    else
+    const struct format *f = format_of(bytes);
+    if (!f)
         return GM_FAIL(err, GM_EFORMAT,
-                       "not a JPEG, PNG or WebP picture: convert it to one of these");
+                       "not a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF picture: convert it to "
+                       "one of these");
+    enum gm_status st = f->decode(im, bytes, orientation, err);
     if (st == GM_OK) {
         size[0] = (*im)->w;
         size[1] = (*im)->h;
@@ -147,16 +192,33 @@ enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struc
     return decode_small(out, bytes, 0, size, err);
 }
 
+/* A pipe or terminal would be waited for, perhaps for ever, and a device may never end. */
+static enum gm_status check_kind(const char *path, struct gm_error *err)
+{
+    struct stat sb;
+    if (stat(path, &sb) != 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode))
+        return GM_OK; /* what is missing, or a folder, reading says */
+    const char *kind = S_ISFIFO(sb.st_mode)   ? "a pipe"
+                       : S_ISSOCK(sb.st_mode) ? "a socket"
+                                              : "a device";
+    return GM_FAIL(err, GM_EIO, "%s: is %s, not a picture file: save the picture to a file", path,
+                   kind);
+}
+
 enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint32_t side_min,
                                    uint32_t size[2], struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_buf file;
     *out = NULL;
-    gm_buf_init(&file, max_file_bytes);
-    /* "-" would mean standard input to gm_file_read. */
-    enum gm_status st = gm_file_read(strcmp(path, "-") == 0 ? "./-" : path, &file, err);
-    if (st == GM_OK && (st = decode_small(out, gm_buf_str(&file), side_min, size, err)) != GM_OK)
+    gm_buf_init(&file, max_file_bytes());
+    path = strcmp(path, "-") == 0 ? "./-" : path; /* not standard input */
+    GM_TRY(check_kind(path, err));
+    GM_TRY(gm_file_read(path, &file, err));
+    st = decode_small(out, gm_buf_str(&file), side_min, size, err);
+    if (st != GM_OK)
         gm_error_prefix(err, "%s", path);
+done:
     gm_buf_clear(&file);
     return st;
 }

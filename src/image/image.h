@@ -7,6 +7,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,13 +17,24 @@ struct gm_image {
     uint8_t *rgb;   /* [h][w][3], owned */
 };
 
-/* Limits that a header is checked against before anything is allocated. */
-enum { GM_IMAGE_MAX_SIDE = 30000, GM_IMAGE_MAX_PIXELS = 100 * 1000 * 1000 };
+/* Limits that a header is checked against before anything is allocated; that on all pixels is a
+ * default. */
+enum { GM_IMAGE_MAX_SIDE = 65535, GM_IMAGE_MAX_PIXELS = 100 * 1000 * 1000 };
 
-/* gm_image_load - decode a JPEG, PNG or WebP file by its content (not its name) and turn it upright
- * by its EXIF orientation; alpha is blended on white, grey and CMYK become RGB.
- * *out is yours (gm_image_free). Errors: IO (missing, directory), FORMAT (empty, not a picture,
- * truncated, over the limits), NOMEM; messages start with the path. */
+/* gm_image_max_pixels_set - the limit on all pixels of a picture or mask for the whole process; 0 =
+ * GM_IMAGE_MAX_PIXELS. Called once, before pictures are read. */
+void gm_image_max_pixels_set(uint64_t n);
+uint64_t gm_image_max_pixels(void);
+
+/* gm_heif_is_there - whether HEIC and AVIF can be read: libheif is looked for at run time. */
+bool gm_heif_is_there(void);
+
+/* gm_image_load - decode a JPEG, PNG, WebP, GIF, BMP or TIFF file, or HEIC and AVIF where libheif is
+ * there, by its content (not its name) and turn it upright by its EXIF orientation; of several
+ * pictures the first; alpha is blended on white, grey and CMYK become RGB.
+ * *out is yours (gm_image_free). Errors: IO (missing, or no regular file: a pipe is never waited
+ * for), FORMAT (empty, not a picture, truncated, over the limits), NOMEM; messages start with the
+ * path. */
 enum gm_status gm_image_load(struct gm_image **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 

@@ -18,6 +18,15 @@ enum gm_status gm_png_decode(struct gm_image **out, struct gm_str bytes, int *or
                              struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_webp_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_gif_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
+                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_bmp_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
+                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_tiff_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
+                              struct gm_error *err) GM_NODISCARD;
+/* HEIC and AVIF; a FORMAT error that says what to install where libheif can't be loaded. */
+enum gm_status gm_heif_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
+                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_image_check_size - FORMAT error when a header's size is 0 or over the limits. */
 enum gm_status gm_image_check_size(uint64_t w, uint64_t h, struct gm_error *err) GM_NODISCARD;

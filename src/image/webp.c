@@ -1,4 +1,4 @@
-/* webp.c - still WebP pictures; the only user of libwebp. */
+/* webp.c - WebP pictures, of an animation its first; the only user of libwebp. */
 #include "image/image_internal.h"
 
 #include "base/alloc.h"
@@ -40,7 +40,7 @@ static int exif_orientation(struct gm_str bytes)
     return orientation;
 }
 
-static VP8StatusCode read_pixels(struct gm_str bytes, uint8_t *to, size_t stride, size_t h,
+static VP8StatusCode read_pixels(struct gm_str bytes, uint8_t *to, size_t stride, size_t room,
                                  WEBP_CSP_MODE mode)
 {
     WebPDecoderConfig config;
@@ -50,8 +50,30 @@ static VP8StatusCode read_pixels(struct gm_str bytes, uint8_t *to, size_t stride
     config.output.is_external_memory = 1;
     config.output.u.RGBA.rgba = to;
     config.output.u.RGBA.stride = (int)stride;
-    config.output.u.RGBA.size = stride * h;
+    config.output.u.RGBA.size = room;
     return WebPDecode((const uint8_t *)bytes.p, bytes.n, &config);
+}
+
+/* The first picture of an animation, laid where it belongs on a see-through canvas of RGBA. */
+static VP8StatusCode read_first(struct gm_str bytes, uint8_t *canvas, uint32_t w, uint32_t h)
+{
+    WebPData data = {(const uint8_t *)bytes.p, bytes.n};
+    WebPDemuxer *demux = WebPDemux(&data);
+    WebPIterator frame = {0};
+    VP8StatusCode code = VP8_STATUS_BITSTREAM_ERROR;
+    if (!demux || !WebPDemuxGetFrame(demux, 1, &frame))
+        goto done;
+    uint32_t x = (uint32_t)frame.x_offset, y = (uint32_t)frame.y_offset;
+    uint32_t frame_w = (uint32_t)frame.width, frame_h = (uint32_t)frame.height;
+    if (x > w || y > h || frame_w > w - x || frame_h > h - y)
+        goto done;
+    code = read_pixels((struct gm_str){(const char *)frame.fragment.bytes, frame.fragment.size},
+                       canvas + ((size_t)y * w + x) * 4, (size_t)w * 4,
+                       (size_t)(frame_h - 1) * w * 4 + (size_t)frame_w * 4, MODE_RGBA);
+done:
+    WebPDemuxReleaseIterator(&frame);
+    WebPDemuxDelete(demux);
+    return code;
 }
 
 enum gm_status gm_webp_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
@@ -67,16 +89,17 @@ enum gm_status gm_webp_decode(struct gm_image **out, struct gm_str bytes, int *o
                                        : WebPGetFeatures((const uint8_t *)bytes.p, bytes.n, &head);
     if (code != VP8_STATUS_OK)
         return webp_fail(code, err);
-    if (head.has_animation)
-        return GM_FAIL(err, GM_EFORMAT, "an animated WebP: give one of its pictures");
     GM_TRY(gm_image_check_size((uint64_t)head.width, (uint64_t)head.height, err));
     GM_TRY(gm_image_new(&im, (uint32_t)head.width, (uint32_t)head.height, err));
-    if (head.has_alpha && !(rgba = gm_alloc((size_t)im->w * im->h, 4))) {
+    bool blended = head.has_alpha || head.has_animation;
+    if (blended && !(rgba = gm_alloc((size_t)im->w * im->h, 4))) {
         st = webp_fail(VP8_STATUS_OUT_OF_MEMORY, err);
         goto done;
     }
-    code = rgba ? read_pixels(bytes, rgba, (size_t)im->w * 4, im->h, MODE_RGBA)
-                : read_pixels(bytes, im->rgb, (size_t)im->w * 3, im->h, MODE_RGB);
+    size_t n = (size_t)im->w * im->h;
+    code = head.has_animation ? read_first(bytes, rgba, im->w, im->h)
+           : rgba             ? read_pixels(bytes, rgba, (size_t)im->w * 4, n * 4, MODE_RGBA)
+                              : read_pixels(bytes, im->rgb, (size_t)im->w * 3, n * 3, MODE_RGB);
     if (code != VP8_STATUS_OK) {
         st = webp_fail(code, err);
         goto done;

@@ -69,7 +69,7 @@ enum gm_status gm_region_mask(const struct gm_region *region, uint32_t w, uint32
     *out = NULL;
     if (rle->counts.n == 0)
         return GM_OK;
-    if ((uint64_t)rle->w * rle->h > GM_IMAGE_MAX_PIXELS)
+    if ((uint64_t)rle->w * rle->h > gm_image_max_pixels())
         return GM_FAIL(err, GM_EFORMAT, "a mask of %u x %u pixels, over the limit", rle->w, rle->h);
     if (!(mask = gm_alloc((size_t)rle->w * rle->h, 1))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", rle->w, rle->h);

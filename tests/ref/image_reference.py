@@ -8,6 +8,7 @@ Pictures are small and lossless where they are the expected side, so that the fo
 """
 import io
 import pathlib
+import struct
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -34,8 +35,9 @@ def decoding():
     """decode.txt: file, expected picture, tolerance in levels."""
     base, lines = scene(61, 43), []
 
-    def case(name, image, tolerance, expected=None, **options):
-        save(image, name, **options)
+    def case(name, image, tolerance, expected=None, raw=None, **options):
+        if not raw:
+            save(image, name, **options)
         if expected is None:
             expected = ImageOps.exif_transpose(Image.open(OUT / name)).convert("RGB")
         save(expected, name + ".expected.png", optimize=True)
@@ -75,7 +77,91 @@ def decoding():
     see_through.info["transparency"] = 3
     see_through.save(OUT / "trns.png", transparency=3)
     case("trns.png", see_through, 1, expected=on_white(Image.open(OUT / "trns.png")), transparency=3)
+    more_formats(base, rgba, case, on_white)
     (OUT / "decode.txt").write_text("\n".join(lines) + "\n")
+
+
+def bitmap(w, h, bits, compression, pixels, tail=b"", palette=b"", head=40):
+    """A BMP of the kinds that Pillow doesn't write; `tail` are masks behind the first 40 bytes."""
+    at = 14 + 40 + len(tail) + len(palette)
+    info = struct.pack("<IiiHHIIiiII", head, w, h, 1, bits, compression, len(pixels), 0, 0, len(palette) // 4, 0)
+    return b"BM" + struct.pack("<IHHI", at + len(pixels), 0, 0, at) + info + tail + palette + pixels
+
+
+def runs(indices, bits):
+    """RLE8 or RLE4 from the lowest row: of each row a literal stretch, then runs, and an end of line."""
+    out = b""
+    for row in indices[::-1]:
+        literal = [int(v) for v in row[:5]]
+        if bits == 8:
+            out += bytes([0, 5, *literal, 0])
+        else:
+            out += bytes([0, 5, literal[0] << 4 | literal[1], literal[2] << 4 | literal[3], literal[4] << 4, 0])
+        x = 5
+        while x < len(row):
+            n = 1
+            while x + n < len(row) and row[x + n] == row[x] and n < 255:
+                n += 1
+            out += bytes([n, int(row[x]) * (17 if bits == 4 else 1)])
+            x += n
+        out += b"\0\0"
+    return out + b"\0\1"
+
+
+def more_formats(base, rgba, case, on_white):
+    """GIF, BMP, TIFF, AVIF, and the first picture of animations."""
+    def written(name, data, tolerance, expected):
+        (OUT / name).write_bytes(data)
+        case(name, Image.open(io.BytesIO(data)), tolerance, expected=expected, raw=data)
+
+    small, other = base.crop((0, 0, 37, 24)), base.crop((20, 15, 57, 39))
+    few = base.quantize(13)
+    case("plain.gif", few, 0)
+    case("laced.gif", few, 0, interlace=1)
+    frames = [im.convert("RGBA").quantize(9) for im in (small, other)]
+    case("moving.gif", frames[0], 0, expected=frames[0].convert("RGB"), save_all=True, append_images=frames[1:])
+    holes = base.quantize(9)
+    holes.info["transparency"] = 3
+    holes.save(OUT / "trns.gif", transparency=3)
+    case("trns.gif", holes, 0, expected=on_white(Image.open(OUT / "trns.gif")), transparency=3)
+    case("moving.webp", small, 0, save_all=True, append_images=[other], lossless=True, exact=True)
+
+    case("rgb.bmp", base, 0)
+    case("grey.bmp", base.convert("L"), 0)
+    case("bits1.bmp", base.convert("1"), 0)
+    case("alpha.bmp", rgba, 1, expected=base)  # 32 bits without masks: the fourth byte means nothing
+    n = np.asarray(base).astype(np.uint32)
+    rows = lambda v, kind: v[::-1].astype(kind).tobytes()
+    pad16 = lambda v: np.pad(v, ((0, 0), (0, v.shape[1] % 2)))
+    five = n >> 3
+    of16 = five[..., 0] << 10 | five[..., 1] << 5 | five[..., 2]
+    spread = lambda v, most: Image.fromarray((v * 255 / most).round().astype(np.uint8))
+    written("bits16.bmp", bitmap(61, 43, 16, 0, rows(pad16(of16), "<u2")), 1, spread(five, 31))
+    high = np.array([31, 63, 31])
+    of565 = (n[..., 0] >> 3) << 11 | (n[..., 1] >> 2) << 5 | n[..., 2] >> 3
+    q565 = np.stack([n[..., 0] >> 3, n[..., 1] >> 2, n[..., 2] >> 3], -1)
+    written("bits565.bmp", bitmap(61, 43, 16, 3, rows(pad16(of565), "<u2"), struct.pack("<III", 0xF800, 0x7E0, 0x1F)),
+            1, spread(q565, high))
+    a = np.asarray(rgba)[..., 3].astype(np.uint32)
+    of32 = n[..., 0] << 16 | n[..., 1] << 8 | n[..., 2] | a << 24
+    tail = struct.pack("<IIII", 0xFF0000, 0xFF00, 0xFF, 0xFF000000)
+    written("masks32.bmp", bitmap(61, -43, 32, 3, of32.astype("<u4").tobytes(), tail, head=56), 1, on_white(rgba))
+    for bits in (4, 8):
+        p = base.quantize(16)
+        colours = np.array(p.getpalette()[:48], np.uint8).reshape(-1, 3)
+        palette = b"".join(bytes([c[2], c[1], c[0], 0]) for c in colours)
+        written(f"rle{bits}.bmp", bitmap(61, 43, bits, bits == 8 and 1 or 2, runs(np.asarray(p), bits), palette=palette),
+                0, p.convert("RGB"))
+
+    case("raw.tif", small, 0)
+    case("lzw.tif", base, 0, compression="tiff_lzw")
+    case("zip.tif", rgba, 1, expected=on_white(rgba), compression="tiff_adobe_deflate")
+    case("palette.tif", few, 0, compression="packbits")
+    case("bits1.tif", base.convert("1"), 0, compression="group4")
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    case("exif6.tif", small, 0, compression="tiff_lzw", exif=exif)
+    case("small.avif", base, 3, quality=100, subsampling="4:4:4")
 
 
 def resizing():

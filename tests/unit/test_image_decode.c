@@ -14,6 +14,10 @@ static void decodes_as_pillow_does(void **state)
     int tolerance, n = 0;
     assert_non_null(f);
     while (fscanf(f, "%63s %63s %d", name, expected, &tolerance) == 3) {
+        if (strstr(name, ".avif") && !gm_heif_is_there()) {
+            print_message("no libheif here: %s is left out\n", name);
+            continue;
+        }
         struct gm_image *got = golden_image(name), *want = golden_image(expected);
         int d = image_distance(got, want);
         if (d > tolerance)
@@ -23,7 +27,7 @@ static void decodes_as_pillow_does(void **state)
         n++;
     }
     fclose(f);
-    assert_true(n >= 23);
+    assert_true(n >= 44);
     assert_int_equal(gm_alloc_live(), 0);
 }
 
@@ -80,13 +84,56 @@ static void refuses_what_is_no_picture(void **state)
     write_file(path, GM_STR(""));
     expect_error(path, GM_EFORMAT, "empty");
     write_file(path, GM_STR("this is a text\n"));
-    expect_error(path, GM_EFORMAT, "not a JPEG, PNG or WebP");
+    expect_error(path, GM_EFORMAT, "not a JPEG, PNG, WebP, GIF, BMP, TIFF");
     write_file(path, GM_STR("RIFF"));
     expect_error(path, GM_EFORMAT, "not a JPEG");
     write_file(path, GM_STR("\xff\xd8"));
     expect_error(path, GM_EFORMAT, "truncated");
     unlink(path);
     rmdir(dir);
+}
+
+/* What would be waited for, or never ends, is refused without being opened. */
+static void refuses_pipes_and_devices(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/gm_test_image_XXXXXX", path[64];
+    assert_non_null(mkdtemp(dir));
+    snprintf(path, sizeof path, "%s/pipe.jpg", dir);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    alarm(20); /* a call that hangs ends the test */
+    expect_error(path, GM_EIO, "is a pipe, not a picture file");
+    expect_error("/dev/zero", GM_EIO, "is a device");
+    alarm(0);
+    unlink(path);
+    rmdir(dir);
+}
+
+static void limit_is_an_option(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_image *im;
+    static const char *const names[] = {"baseline.jpg", "rgb.png", "lossy.webp", "moving.webp",
+                                        "plain.gif", "rgb.bmp", "lzw.tif", "small.avif"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct gm_buf b = golden_bytes(names[i]);
+        uint64_t n = strstr(names[i], "moving") ? 37 * 24 : 61 * 43;
+        if (strstr(names[i], ".avif") && !gm_heif_is_there()) {
+            gm_buf_clear(&b);
+            continue;
+        }
+        gm_image_max_pixels_set(n - 1);
+        assert_int_equal(gm_image_decode(&im, gm_buf_str(&b), &err), GM_EFORMAT);
+        if (!strstr(err.msg, "--max-pixels"))
+            fail_msg("%s: \"%s\"", names[i], err.msg);
+        gm_image_max_pixels_set(n);
+        must(gm_image_decode(&im, gm_buf_str(&b), &err), &err);
+        gm_image_free(im);
+        gm_buf_clear(&b);
+    }
+    gm_image_max_pixels_set(0);
+    assert_int_equal(gm_alloc_live(), 0);
 }
 
 /* Headers that claim 60,000 x 60,000 pixels: refused before memory is asked for. */
@@ -101,15 +148,22 @@ static void refuses_huge_headers(void **state)
     /* WebP's canvas is at most 16384 x 16384, which is over the limit on all pixels. */
     static const char webp[] = "RIFF\x1e\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0\xff\x3f\0\xff\x3f\0"
                                "VP8 \0\0\0\0";
-    struct gm_str files[] = {
-        {jpeg, sizeof jpeg - 1}, {png, sizeof png - 1}, {webp, sizeof webp - 1}};
-    for (int i = 0; i < 3; i++) {
+    static const char gif[] = "GIF89a\x60\xea\x60\xea\0\0\0,\0\0\0\0\x60\xea\x60\xea\0\x08";
+    static const char bmp[] = "BM\0\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x60\xea\0\0\x60\xea\0\0"
+                              "\1\0\x18\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0";
+    static const char tiff[] = "II*\0\x08\0\0\0\3\0\0\1\4\0\1\0\0\0\x60\xea\0\0"
+                               "\1\1\4\0\1\0\0\0\x60\xea\0\0"
+                               "\x11\1\4\0\1\0\0\0\x08\0\0\0\0\0\0\0";
+    struct gm_str files[] = {{jpeg, sizeof jpeg - 1}, {png, sizeof png - 1},
+                             {gif, sizeof gif - 1},   {bmp, sizeof bmp - 1},
+                             {tiff, sizeof tiff - 1}, {webp, sizeof webp - 1}};
+    for (int i = 0; i < 6; i++) {
         struct gm_error err;
         struct gm_image *im;
         gm_alloc_fail_at(i == 1 ? 0 : 1); /* libspng's context is allocated by gm_alloc */
         assert_int_equal(gm_image_decode(&im, files[i], &err), GM_EFORMAT);
         gm_alloc_fail_at(0);
-        if (!strstr(err.msg, i < 2 ? "60000 x 60000" : "16384 x 16384"))
+        if (!strstr(err.msg, i < 5 ? "60000 x 60000" : "16384 x 16384"))
             fail_msg("file %d: \"%s\"", i, err.msg);
     }
     assert_int_equal(gm_alloc_live(), 0);
@@ -223,7 +277,8 @@ static void survives_lack_of_memory(void **state)
 {
     (void)state;
     static const char *const names[] = {"cmyk.jpg", "exif6.jpg", "alpha.png", "exif6.png",
-                                        "alpha.webp"};
+                                        "alpha.webp", "moving.webp", "laced.gif", "rle8.bmp",
+                                        "exif6.tif"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         enum gm_status st = GM_ENOMEM;
         for (size_t nth = 1; st != GM_OK && nth < 500; nth++) {
@@ -248,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_as_pillow_does),  cmocka_unit_test(turns_every_way),
         cmocka_unit_test(refuses_what_is_no_picture), cmocka_unit_test(refuses_huge_headers),
+        cmocka_unit_test(refuses_pipes_and_devices), cmocka_unit_test(limit_is_an_option),
         cmocka_unit_test(small_copies),            cmocka_unit_test(small_copies_look_alike),
         cmocka_unit_test(writes_what_it_reads),    cmocka_unit_test(survives_lack_of_memory),
     };

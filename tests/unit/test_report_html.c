@@ -128,7 +128,7 @@ static void broken_pictures_are_told(void **state)
     };
     struct gm_buf page = page_of(posts, 3, "t");
     expect(&page, "The image can’t be shown.", 2);
-    expect(&page, "rle.txt: not a JPEG, PNG or WebP picture", 1);
+    expect(&page, "rle.txt: not a JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF picture", 1);
     expect(&page, "/nonexistent/x.jpg: ", 0);
     expect(&page, "told once", 1);
     expect(&page, "<dt>posts</dt><dd>3</dd>", 1);
