@@ -1,7 +1,6 @@
 gm_test(eval_seqeval LINK gm_eval m)
 gm_test(eval_binary LINK gm_eval m)
 gm_test(eval_pairs LINK gm_eval)
-gm_test(eval_overlap LINK gm_eval)
 gm_test(eval_grounded LINK gm_eval)
 gm_test(eval_speed LINK gm_eval)
 gm_test(eval_bootstrap LINK gm_eval m)

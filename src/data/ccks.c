@@ -33,7 +33,7 @@ static enum gm_status read_box(const struct gm_json *bnd, struct gm_region *r, s
         if (!gm_json_num(gm_json_get(bnd, sides[i]), &x) || !(fabs(x) <= 1e9))
             return GM_FAIL(err, GM_EFORMAT, "\"bnd\": \"%s\": expected a number of pixels",
                            sides[i]);
-        r->box[i] = (float)x;
+        r->box[i] = x;
     }
     return GM_OK;
 }
@@ -177,8 +177,8 @@ static enum gm_status put_entity(struct gm_buf *b, const struct gm_entity *e,
     if (r)
         GM_TRY(gm_buf_printf(b, err,
                              ", \"bnd\": {\"xmin\": %.9g, \"ymin\": %.9g, \"xmax\": %.9g, "
-                             "\"ymax\": %.9g}}", (double)r->box[0], (double)r->box[1],
-                             (double)r->box[2], (double)r->box[3]));
+                             "\"ymax\": %.9g}}", r->box[0], r->box[1],
+                             r->box[2], r->box[3]));
     else
         GM_TRY(gm_buf_add_c(b, ", \"bnd\": null}", err));
 done:

@@ -13,7 +13,7 @@
 enum { MAX_POSTS = 100000000, MESSAGE_MAX = 400 };
 
 /* Boxes of annotation tools may end on the picture's edge plus one. */
-static const float outside_px = 1.0f;
+static const double outside_px = 1;
 
 /* Where a post is. */
 struct where {
@@ -100,17 +100,16 @@ static void check_tags(struct gm_check *c, const struct gm_reader *r, const stru
 }
 
 static void check_box(struct gm_check *c, const struct gm_post *p, struct gm_str name,
-                      const float b[GM_BOX_XYXY])
+                      const double b[GM_BOX_XYXY])
 {
     if (b[2] <= b[0] || b[3] <= b[1])
         found(c, GM_CHECK_BOX_EMPTY, c->line, p->id, "\"%.*s\": [%g, %g, %g, %g] is empty",
-              GM_STR_ARG(name), (double)b[0], (double)b[1], (double)b[2], (double)b[3]);
+              GM_STR_ARG(name), b[0], b[1], b[2], b[3]);
     else if (b[0] < -outside_px || b[1] < -outside_px ||
-             (p->image_w && (b[2] > (float)p->image_w + outside_px ||
-                             b[3] > (float)p->image_h + outside_px)))
+             (p->image_w && (b[2] > p->image_w + outside_px || b[3] > p->image_h + outside_px)))
         found(c, GM_CHECK_BOX_OUTSIDE, c->line, p->id,
               "\"%.*s\": [%g, %g, %g, %g] leaves the picture of %u x %u", GM_STR_ARG(name),
-              (double)b[0], (double)b[1], (double)b[2], (double)b[3], p->image_w, p->image_h);
+              b[0], b[1], b[2], b[3], p->image_w, p->image_h);
 }
 
 /* Missing or broken pictures; one that is right gives the size that boxes are held against. */

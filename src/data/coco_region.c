@@ -11,17 +11,17 @@
 
 enum { MAX_CORNERS = 1000000 };
 
-static enum gm_status read_bbox(const struct gm_json *j, float box[GM_BOX_XYXY],
+static enum gm_status read_bbox(const struct gm_json *j, double box[GM_BOX_XYXY],
                                 struct gm_error *err)
 {
     double v[4];
     for (size_t i = 0; i < 4; i++)
         if (!gm_json_num(gm_json_at(j, i), &v[i]) || !(fabs(v[i]) <= 1e9))
             return GM_FAIL(err, GM_EFORMAT, "\"bbox\": expected [x, y, width, height]");
-    box[0] = (float)v[0];
-    box[1] = (float)v[1];
-    box[2] = (float)(v[0] + v[2]);
-    box[3] = (float)(v[1] + v[3]);
+    box[0] = v[0];
+    box[1] = v[1];
+    box[2] = v[0] + v[2];
+    box[3] = v[1] + v[3];
     return GM_OK;
 }
 

@@ -140,7 +140,7 @@ static enum gm_status put_segmentation(struct coco_out *o, struct gm_post *p,
     const struct gm_rle *m = &r->mask;
     uint64_t *runs;
     size_t n;
-    *area = (double)(r->box[2] - r->box[0]) * (double)(r->box[3] - r->box[1]);
+    *area = (r->box[2] - r->box[0]) * (r->box[3] - r->box[1]);
     if (m->counts.n == 0)
         return gm_buf_add_c(&o->text, "[]", err);
     GM_TRY(gm_mask_check_size(m->h, m->w, err));
@@ -171,9 +171,9 @@ static enum gm_status put_annotation(struct coco_out *o, struct gm_post *p, size
     GM_TRY(gm_buf_printf(b, err, "%s{\"id\": %zu, \"image_id\": %zu, \"category_id\": %u, \"bbox\": "
                          "[%.9g, %.9g, %.9g, %.9g], \"segmentation\": ",
                          o->n_annotations ? ",\n" : "\n", o->n_annotations + 1, o->n_images,
-                         category + 1, (double)r->box[0], (double)r->box[1],
-                         (double)r->box[2] - (double)r->box[0],
-                         (double)r->box[3] - (double)r->box[1]));
+                         category + 1, r->box[0], r->box[1],
+                         r->box[2] - r->box[0],
+                         r->box[3] - r->box[1]));
     GM_TRY(put_segmentation(o, p, r, &area, err));
     GM_TRY(gm_buf_printf(b, err, ", \"area\": %.9g, \"iscrowd\": 0", area));
     if (r->score < 1)

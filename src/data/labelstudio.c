@@ -257,8 +257,8 @@ static enum gm_status read_rectangle(struct task *t, const struct gm_json *resul
     *l = (struct loose){.id = str_of(result, "id"), .entity = SIZE_MAX,
                         .region = {.score = (float)score_of(result),
                                    .label = label_of(t, value, "rectanglelabels"),
-                                   .box = {(float)(v[0] * w), (float)(v[1] * h),
-                                           (float)((v[0] + v[2]) * w), (float)((v[1] + v[3]) * h)}}};
+                                   .box = {v[0] * w, v[1] * h, (v[0] + v[2]) * w,
+                                           (v[1] + v[3]) * h}}};
 done:
     return st;
 }

@@ -107,7 +107,7 @@ done:
     return st;
 }
 
-static enum gm_status put_rectangle(struct task_out *o, const float box[GM_BOX_XYXY], double score,
+static enum gm_status put_rectangle(struct task_out *o, const double box[GM_BOX_XYXY], double score,
                                     struct gm_str label, const char *id, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -116,8 +116,8 @@ static enum gm_status put_rectangle(struct task_out *o, const float box[GM_BOX_X
     GM_TRY(begin(o, id, "box", "image", "rectanglelabels", score, err));
     GM_TRY(gm_buf_printf(b, err, ", \"value\": {\"x\": %.10g, \"y\": %.10g, \"width\": %.10g, "
                          "\"height\": %.10g, \"rotation\": 0, \"rectanglelabels\": [",
-                         (double)box[0] * w, (double)box[1] * h, (double)(box[2] - box[0]) * w,
-                         (double)(box[3] - box[1]) * h));
+                         box[0] * w, box[1] * h, (box[2] - box[0]) * w,
+                         (box[3] - box[1]) * h));
     GM_TRY(gm_json_write_str(label, b, err));
     GM_TRY(gm_buf_add_c(b, "]}}", err));
 done:

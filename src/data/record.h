@@ -30,7 +30,7 @@ struct gm_rle {
 };
 
 struct gm_region {
-    float box[GM_BOX_XYXY];
+    double box[GM_BOX_XYXY];
     float score;           /* 0..1 */
     struct gm_str label;   /* "person"; empty = none */
     struct gm_rle mask;    /* mask.counts.n == 0: none */
@@ -63,7 +63,7 @@ struct gm_entity {
 struct gm_object {
     struct gm_str label; /* "person" */
     float score;
-    float box[GM_BOX_XYXY];
+    double box[GM_BOX_XYXY];
 };
 
 struct gm_token {

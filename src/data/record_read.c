@@ -81,7 +81,7 @@ static enum gm_status check_object(const char *what, const struct gm_json *j, st
                    gm_json_kind_name(gm_json_kind(j)));
 }
 
-static enum gm_status read_box(const struct gm_json *o, float box[GM_BOX_XYXY],
+static enum gm_status read_box(const struct gm_json *o, double box[GM_BOX_XYXY],
                                struct gm_error *err)
 {
     const struct gm_json *j = get(o, "box");
@@ -91,11 +91,11 @@ static enum gm_status read_box(const struct gm_json *o, float box[GM_BOX_XYXY],
         double x;
         if (!gm_json_num(gm_json_at(j, i), &x) || fabs(x) > 1e9)
             return GM_FAIL(err, GM_EFORMAT, "\"box\": number %zu is none, or over 1e9", i + 1);
-        box[i] = (float)x;
+        box[i] = x;
     }
     if (box[0] > box[2] || box[1] > box[3])
         return GM_FAIL(err, GM_EFORMAT, "\"box\": [%g, %g, %g, %g] is not xmin, ymin, xmax, ymax",
-                       (double)box[0], (double)box[1], (double)box[2], (double)box[3]);
+                       box[0], box[1], box[2], box[3]);
     return GM_OK;
 }
 

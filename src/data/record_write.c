@@ -53,14 +53,14 @@ static enum gm_status write_score(const char *key, double x, struct gm_buf *out,
     return st == GM_OK ? write_num(x, 6, out, err) : st;
 }
 
-static enum gm_status write_box(const float box[GM_BOX_XYXY], struct gm_buf *out,
+static enum gm_status write_box(const double box[GM_BOX_XYXY], struct gm_buf *out,
                                 struct gm_error *err)
 {
     enum gm_status st = write_key("box", out, err);
     for (size_t i = 0; i < GM_BOX_XYXY && st == GM_OK; i++) {
         st = gm_buf_add_c(out, i ? ", " : "[", err);
         if (st == GM_OK)
-            st = write_num((double)box[i], 2, out, err);
+            st = write_num(box[i], 2, out, err);
     }
     return st == GM_OK ? gm_buf_add_c(out, "]", err) : st;
 }

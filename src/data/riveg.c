@@ -140,7 +140,7 @@ static enum gm_status riveg_open(void **state, const struct gm_source *from, str
 }
 
 /* One "[x0, y0, x1, y1]" at *s, which moves behind it. */
-static const char *read_box(struct gm_str *s, float box[GM_BOX_XYXY])
+static const char *read_box(struct gm_str *s, double box[GM_BOX_XYXY])
 {
     struct gm_str inside, number;
     if (!gm_str_starts(*s, GM_STR("&[")) || !gm_str_cut(gm_str_sub(*s, 2, s->n), ']', &inside, s))
@@ -150,7 +150,7 @@ static const char *read_box(struct gm_str *s, float box[GM_BOX_XYXY])
         bool more = gm_str_cut(inside, ',', &number, &inside);
         if (more != (i < 3) || !gm_str_to_double(gm_str_trim(number), &x) || !(fabs(x) <= 1e9))
             return "boxes: expected &[xmin, ymin, xmax, ymax], numbers of at most 1e9";
-        box[i] = (float)x;
+        box[i] = x;
     }
     *s = gm_str_trim(*s);
     return NULL;
@@ -311,9 +311,9 @@ static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
     for (size_t i = 0; i < e->n_regions; i++) {
-        const float *b = e->regions[i].box;
-        GM_TRY(gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", (double)b[0], (double)b[1],
-                             (double)b[2], (double)b[3]));
+        const double *b = e->regions[i].box;
+        GM_TRY(gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", b[0], b[1],
+                             b[2], b[3]));
     }
 done:
     return st;

@@ -73,8 +73,8 @@ static enum gm_status add_box(struct gm_stats *s, const struct gm_post *p,
                               const struct gm_region *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    double w = fmax(0, (double)r->box[2] - (double)r->box[0]);
-    double h = fmax(0, (double)r->box[3] - (double)r->box[1]);
+    double w = fmax(0, r->box[2] - r->box[0]);
+    double h = fmax(0, r->box[3] - r->box[1]);
     double area = p->image_w ? (double)p->image_w * p->image_h
                              : r->mask.counts.n ? (double)r->mask.w * r->mask.h : 0;
     s->n_boxes++;

@@ -216,7 +216,7 @@ static enum gm_status put_object(struct voc_out *o, const struct gm_post *p,
                         "\t\t<truncated>0</truncated>\n\t\t<difficult>0</difficult>\n"
                         "\t\t<bndbox>\n", err));
     for (size_t i = 0; i < GM_BOX_XYXY; i++)
-        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], (double)r->box[i],
+        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], r->box[i],
                              sides[i]));
     GM_TRY(gm_buf_add_c(&o->xml, "\t\t</bndbox>\n\t</object>\n", err));
 done:

@@ -94,7 +94,7 @@ static void read_number(struct walk *w, enum node node, struct gm_str text)
         *(node == N_WIDTH ? &w->voc->w : &w->voc->h) = x > 0 ? (uint32_t)x : 0;
         return;
     }
-    w->object.box[node - N_XMIN] = (float)x;
+    w->object.box[node - N_XMIN] = x;
     w->seen |= 1u << (node - N_XMIN);
 }
 

@@ -9,7 +9,7 @@
 
 struct gm_voc_object {
     struct gm_str name;     /* white space at both ends removed */
-    float box[GM_BOX_XYXY]; /* as the file says, not clipped */
+    double box[GM_BOX_XYXY]; /* as the file says, not clipped */
 };
 
 struct gm_voc {

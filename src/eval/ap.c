@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "data/labels.h"
-#include "eval/overlap.h"
+#include "image/overlap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,7 +18,7 @@ struct hit {
 
 /* A box of the post in hand. */
 struct box {
-    const float *box;
+    const double *box;
     float score;
     uint32_t type, order;
     uint16_t taken; /* gold: bit i as above */
@@ -98,7 +98,7 @@ static struct box *best(struct box *gold, size_t n, const struct box *pred, size
     struct box *found = NULL;
     double least = gm_eval_curve_iou(t);
     for (size_t i = 0; i < n; i++) {
-        double iou = gm_shape_box_iou(pred->box, gold[i].box);
+        double iou = gm_box_iou(pred->box, gold[i].box);
         if ((gold[i].taken >> t & 1) || iou < least)
             continue;
         found = &gold[i];

@@ -45,7 +45,7 @@ static size_t box_group(const struct gm_item *item)
 {
     double most = 0;
     for (size_t i = 0; i < item->n_shapes; i++) {
-        const float *b = item->shapes[i].box;
+        const double *b = item->shapes[i].box;
         double area = ((double)b[2] - (double)b[0]) * ((double)b[3] - (double)b[1]);
         most = area > most ? area : most;
     }

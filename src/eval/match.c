@@ -2,6 +2,7 @@
 
 #include "eval/eval_internal.h"
 #include "image/mask.h"
+#include "image/overlap.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,13 @@ const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *ne
     return (const void *)b->p;
 }
 
+static double shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum gm_task task)
+{
+    if (task != GM_TASK_SMNER)
+        return gm_box_iou(a->box, b->box);
+    return a->runs && b->runs ? gm_runs_iou(a->runs, a->n_runs, b->runs, b->n_runs) : 0;
+}
+
 bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
              const struct gm_need *need)
 {
@@ -66,8 +74,7 @@ bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct 
         return true;
     for (size_t i = 0; i < pred->n_shapes; i++)
         for (size_t k = 0; k < gold->n_shapes; k++) {
-            double iou = gm_shape_iou(&pred->shapes[i], &gold->shapes[k],
-                                      m->opts->task == GM_TASK_SMNER);
+            double iou = shape_iou(&pred->shapes[i], &gold->shapes[k], m->opts->task);
             if (need->strict ? iou > need->iou : iou >= need->iou)
                 return true;
         }

@@ -12,9 +12,16 @@
 #include "base/buf.h"
 #include "data/labels.h"
 #include "eval/eval.h"
-#include "eval/overlap.h"
 
 #define GM_UNMATCHED UINT32_MAX
+
+/* What a region is compared by: for smner its mask, else its box. Borrowed from the post, but for
+ * `runs`, which are in the arena. */
+struct gm_shape {
+    const double *box;    /* [4] xmin, ymin, xmax, ymax in pixels */
+    const uint64_t *runs; /* [n_runs] of the mask, see gm_rle_to_runs; NULL = none: overlaps nothing */
+    size_t n_runs;
+};
 
 /* One entity (by the ccks rule: one box of it) as it is compared. */
 struct gm_item {

@@ -21,9 +21,9 @@ static void tint(struct gm_image *im, size_t x, size_t y, struct gm_color c, flo
 }
 
 /* A coordinate as a whole number in [0, most]; NaN becomes 0. */
-static int clip(float v, uint32_t most)
+static int clip(double v, uint32_t most)
 {
-    return v > 0 ? (v < (float)most ? (int)lrintf(v) : (int)most) : 0;
+    return v > 0 ? (v < most ? (int)lrint(v) : (int)most) : 0;
 }
 
 static void fill(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color c,
@@ -53,7 +53,7 @@ static void frame(struct gm_image *im, int x0, int y0, int x1, int y1, int thick
          opacity);
 }
 
-void gm_draw_box(struct gm_image *im, const float box[4], struct gm_color color, uint32_t thick_px)
+void gm_draw_box(struct gm_image *im, const double box[4], struct gm_color color, uint32_t thick_px)
 {
     int x0 = clip(box[0], im->w), y0 = clip(box[1], im->h);
     int x1 = clip(box[2], im->w), y1 = clip(box[3], im->h), thick = (int)thick_px;

@@ -15,7 +15,7 @@ size_t gm_mask_area(const uint8_t *mask, uint32_t h, uint32_t w)
     return area;
 }
 
-bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, float box[4])
+bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, double box[4])
 {
     uint32_t x0 = w, y0 = h, x1 = 0, y1 = 0;
     for (uint32_t y = 0; y < h; y++)
@@ -27,10 +27,10 @@ bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, float box[4])
                 y1 = y + 1;
             }
     bool any = x1 > 0;
-    box[0] = any ? (float)x0 : 0;
-    box[1] = any ? (float)y0 : 0;
-    box[2] = (float)x1;
-    box[3] = (float)y1;
+    box[0] = any ? x0 : 0;
+    box[1] = any ? y0 : 0;
+    box[2] = x1;
+    box[3] = y1;
     return any;
 }
 

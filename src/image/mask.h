@@ -44,7 +44,7 @@ enum gm_status gm_mask_polygon(uint8_t *mask, uint32_t h, uint32_t w, const doub
 size_t gm_mask_area(const uint8_t *mask, uint32_t h, uint32_t w);
 
 /* gm_mask_box - smallest half-open box around the pixels inside; false (and zeros) when none is. */
-bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, float box[4]);
+bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, double box[4]);
 
 /* gm_mask_iou - intersection over union of two masks of the same size; 1 when both are empty. */
 double gm_mask_iou(const uint8_t *a, const uint8_t *b, uint32_t h, uint32_t w);

@@ -42,7 +42,7 @@ done:
     return st;
 }
 
-static enum gm_status add_score_box(double score, const float box[GM_BOX_XYXY], struct gm_buf *b,
+static enum gm_status add_score_box(double score, const double box[GM_BOX_XYXY], struct gm_buf *b,
                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -51,7 +51,7 @@ static enum gm_status add_score_box(double score, const float box[GM_BOX_XYXY], 
     GM_TRY(gm_buf_add_c(b, ",\"box\":", err));
     for (size_t i = 0; i < GM_BOX_XYXY; i++) {
         GM_TRY(gm_buf_add_c(b, i ? "," : "[", err));
-        GM_TRY(add_num((double)box[i], b, err));
+        GM_TRY(add_num(box[i], b, err));
     }
     GM_TRY(gm_buf_add_c(b, "]", err));
 done:

@@ -34,7 +34,7 @@ static size_t get_size(const struct gm_json *j)
     return x > 0 ? (size_t)x : 0;
 }
 
-static enum gm_status get_score_box(const struct gm_json *o, float *score, float box[GM_BOX_XYXY],
+static enum gm_status get_score_box(const struct gm_json *o, float *score, double box[GM_BOX_XYXY],
                                     struct gm_error *err)
 {
     const struct gm_json *list = gm_json_get(o, "box");
@@ -42,7 +42,7 @@ static enum gm_status get_score_box(const struct gm_json *o, float *score, float
         return bad("a box", err);
     *score = (float)get_num(gm_json_get(o, "score"), (double)NAN);
     for (size_t i = 0; i < GM_BOX_XYXY; i++)
-        box[i] = (float)get_num(gm_json_at(list, i), (double)NAN);
+        box[i] = get_num(gm_json_at(list, i), (double)NAN);
     return GM_OK;
 }
 

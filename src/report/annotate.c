@@ -28,14 +28,14 @@ static enum gm_status draw_masks(struct gm_image *im, const struct gm_entity *e,
 }
 
 /* How many labels before that of region k of entity i stand about where it would. */
-static unsigned n_labels_before(const struct gm_post *post, size_t i, size_t k, float near_px)
+static unsigned n_labels_before(const struct gm_post *post, size_t i, size_t k, double near_px)
 {
     unsigned n = 0;
-    const float *box = post->entities[i].regions[k].box;
+    const double *box = post->entities[i].regions[k].box;
     for (size_t m = 0; m <= i; m++)
         for (size_t r = 0; r < (m < i ? post->entities[m].n_regions : k); r++) {
-            const float *b = post->entities[m].regions[r].box;
-            n += fabsf(b[0] - box[0]) < 4 * near_px && fabsf(b[1] - box[1]) < near_px;
+            const double *b = post->entities[m].regions[r].box;
+            n += fabs(b[0] - box[0]) < 4 * near_px && fabs(b[1] - box[1]) < near_px;
         }
     return n;
 }
@@ -45,7 +45,7 @@ static enum gm_status draw_entities(struct gm_image *im, const struct gm_post *p
                                     struct gm_font *font, uint32_t thick, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    float label_h = (float)gm_draw_label_height(font);
+    double label_h = gm_draw_label_height(font);
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(draw_masks(im, &post->entities[i], thick, err));
     for (size_t i = 0; i < post->n_entities; i++)
@@ -55,10 +55,10 @@ static enum gm_status draw_entities(struct gm_image *im, const struct gm_post *p
     for (size_t i = 0; i < post->n_entities; i++)
         for (size_t k = 0; k < post->entities[i].n_regions; k++) {
             const struct gm_entity *e = &post->entities[i];
-            const float *box = e->regions[k].box;
-            float y = box[1] > label_h ? box[1] : label_h; /* inside a box at the upper edge */
-            y += label_h * (float)n_labels_before(post, i, k, label_h);
-            gm_draw_label(im, font, box[0], y, e->text, gm_palette_color(e->type));
+            const double *box = e->regions[k].box;
+            double y = box[1] > label_h ? box[1] : label_h; /* inside a box at the upper edge */
+            y += label_h * n_labels_before(post, i, k, label_h);
+            gm_draw_label(im, font, (float)box[0], (float)y, e->text, gm_palette_color(e->type));
         }
 done:
     return st;

@@ -82,16 +82,16 @@ done:
 }
 
 /* The part of a box that is in the picture; false when there is none. */
-static bool clip(const struct figure *f, const float box[GM_BOX_XYXY], double out[GM_BOX_XYXY])
+static bool clip(const struct figure *f, const double box[GM_BOX_XYXY], double out[GM_BOX_XYXY])
 {
     for (int i = 0; i < GM_BOX_XYXY; i++) {
         double most = i % 2 ? f->h : f->w;
-        out[i] = box[i] > 0 ? fmin((double)box[i], most) : 0;
+        out[i] = box[i] > 0 ? fmin(box[i], most) : 0;
     }
     return out[2] > out[0] && out[3] > out[1];
 }
 
-static enum gm_status add_rect(struct figure *f, const float box[GM_BOX_XYXY], struct gm_error *err)
+static enum gm_status add_rect(struct figure *f, const double box[GM_BOX_XYXY], struct gm_error *err)
 {
     double b[GM_BOX_XYXY];
     if (!clip(f, box, b))

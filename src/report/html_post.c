@@ -58,8 +58,8 @@ static enum gm_status add_region(struct gm_buf *out, const struct gm_region *r,
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_printf(out, err, "<li><span class=\"box\">%.0f, %.0f – %.0f, %.0f</span> ",
-                         (double)r->box[0], (double)r->box[1], (double)r->box[2],
-                         (double)r->box[3]));
+                         r->box[0], r->box[1], r->box[2],
+                         r->box[3]));
     GM_TRY(gm_html_text(out, r->label, err));
     GM_TRY(gm_buf_printf(out, err, " %.2f", (double)r->score));
     GM_TRY(gm_buf_add_c(out, r->mask.counts.n ? " <span class=\"has\">mask</span>" : "", err));

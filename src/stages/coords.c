@@ -45,7 +45,7 @@ struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double
 static double clip(double x, double max) { return x < 0 ? 0 : x > max ? max : x; }
 
 const char *gm_coords_box(const double box[4], struct gm_frame frame, uint32_t full_w,
-                          uint32_t full_h, float out[4])
+                          uint32_t full_h, double out[4])
 {
     double full[4];
     for (int i = 0; i < 4; i++) {
@@ -60,6 +60,6 @@ const char *gm_coords_box(const double box[4], struct gm_frame frame, uint32_t f
     if (!(full[2] - full[0] >= 1) || !(full[3] - full[1] >= 1))
         return "box_empty";
     for (int i = 0; i < 4; i++)
-        out[i] = (float)full[i];
+        out[i] = full[i];
     return NULL;
 }

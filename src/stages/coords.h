@@ -35,6 +35,6 @@ struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double
  * (not finite), "box_outside" (over a tenth of the frame beyond it: another convention, or made
  * up), "box_empty" (turned around, or nothing left: under one pixel wide or high). */
 const char *gm_coords_box(const double box[4], struct gm_frame frame, uint32_t full_w,
-                          uint32_t full_h, float out[4]);
+                          uint32_t full_h, double out[4]);
 
 #endif

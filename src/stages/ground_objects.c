@@ -118,12 +118,12 @@ static bool same_name(const struct gm_entity *a, const struct gm_entity *b)
     return a->text.n == b->text.n && strncasecmp(a->text.p, b->text.p, a->text.n) == 0;
 }
 
-static float area_of(const struct gm_object *o)
+static double area_of(const struct gm_object *o)
 {
     return (o->box[2] - o->box[0]) * (o->box[3] - o->box[1]);
 }
 
-static float prominence(const struct gm_object *o) { return o->score * sqrtf(area_of(o)); }
+static double prominence(const struct gm_object *o) { return (double)o->score * sqrt(area_of(o)); }
 
 /* The same boxes for every mention of `like` that wants some, each with regions of its own, as
  * segment fills them. */
@@ -196,7 +196,7 @@ static enum gm_status ground_one_person(const struct rule *r, struct gm_post *p,
     size_t near = 1; /* the best itself */
     for (size_t i = 1; i < n; i++)
         if ((double)boxes[i]->score >= r->near_score * (double)boxes[0]->score &&
-            (double)area_of(boxes[i]) >= r->near_area * (double)area_of(boxes[0]))
+            area_of(boxes[i]) >= r->near_area * area_of(boxes[0]))
             boxes[near++] = boxes[i];
     return give(r, p, person, boxes, near, err);
 }

@@ -102,11 +102,11 @@ done:
 }
 
 /* From input pixels to the picture's, clipped; false when nothing is left of the box. */
-static bool to_picture(float box[4], uint32_t w, uint32_t h)
+static bool to_picture(double box[4], uint32_t w, uint32_t h)
 {
-    const float size[2] = {(float)w, (float)h};
+    const double size[2] = {w, h};
     for (size_t i = 0; i < 4; i++)
-        box[i] = fminf(fmaxf(box[i] * size[i % 2] / (float)SIDE, 0), size[i % 2]);
+        box[i] = fmin(fmax(box[i] * size[i % 2] / SIDE, 0), size[i % 2]);
     return box[2] - box[0] >= 1 && box[3] - box[1] >= 1;
 }
 

@@ -127,31 +127,31 @@ static void to_input(size_t from, size_t to, double start, double side, size_t *
 
 /* The whole pixels of the box that lie in the picture, and where they land when the box fills the
  * whole input. */
-static enum gm_status view_box(const struct gm_image *im, const float box[4], struct view *v,
+static enum gm_status view_box(const struct gm_image *im, const double box[4], struct view *v,
                                struct gm_error *err)
 {
-    whole_pixels((double)box[0], (double)box[2], im->w, &v->x0, &v->x1);
-    whole_pixels((double)box[1], (double)box[3], im->h, &v->y0, &v->y1);
+    whole_pixels(box[0], box[2], im->w, &v->x0, &v->x1);
+    whole_pixels(box[1], box[3], im->h, &v->y0, &v->y1);
     v->u0 = v->v0 = 0;
     v->u1 = v->v1 = SIDE;
     if (!(box[0] < box[2] && box[1] < box[3]) || v->x0 >= v->x1 || v->y0 >= v->y1)
         return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] is not inside the %u x %u picture",
-                       (double)box[0], (double)box[1], (double)box[2], (double)box[3], im->w,
+                       box[0], box[1], box[2], box[3], im->w,
                        im->h);
     return GM_OK;
 }
 
 /* What the model is to see of a box that view_box accepts. */
 static struct view choose_view(const struct recipe *r, const struct gm_image *im,
-                               const float box[4], double margin)
+                               const double box[4], double margin)
 {
     struct view v = {.u1 = SIDE, .v1 = SIDE};
-    double w = (double)box[2] - (double)box[0], h = (double)box[3] - (double)box[1];
+    double w = box[2] - box[0], h = box[3] - box[1];
     double sw = w * (1 + margin), sh = h * (1 + margin);
     if (r->widen > 0)
         sw = sh = (double)r->widen * fmax(w, h);
-    double x = (double)box[0] + (w - sw) / 2;
-    double y = (double)box[1] + (h - sh) / 2 + (double)r->down * h;
+    double x = box[0] + (w - sw) / 2;
+    double y = box[1] + (h - sh) / 2 + (double)r->down * h;
     whole_pixels(x, x + sw, im->w, &v.x0, &v.x1);
     whole_pixels(y, y + sh, im->h, &v.y0, &v.y1);
     if (r->widen > 0) { /* the square keeps its place when it reaches out of the picture */
@@ -249,7 +249,7 @@ static enum gm_status paint(const float *whole_map, float threshold, const struc
 
 /* One look with `margin` around the box; *area stays 0 when the model says that nobody is there. */
 static enum gm_status look(struct gm_matting *m, size_t lane, const struct gm_image *im,
-                           const float box[4], double margin, uint8_t *mask, size_t *area,
+                           const double box[4], double margin, uint8_t *mask, size_t *area,
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -278,7 +278,7 @@ done:
 size_t gm_matting_lanes(const struct gm_matting *m) { return gm_session_lanes(m->session); }
 
 enum gm_status gm_matting_run(struct gm_matting *m, size_t lane, const struct gm_image *im,
-                              const float box[4], uint8_t *mask, size_t *area, struct gm_error *err)
+                              const double box[4], uint8_t *mask, size_t *area, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(look(m, lane, im, box, 0, mask, area, err));

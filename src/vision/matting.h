@@ -48,7 +48,7 @@ size_t gm_matting_lanes(const struct gm_matting *m);
  *   area        out                 pixels set; 0 when the model sees nobody (under 5% of the box)
  * Errors: ARG (box outside the picture), NOMEM, MODEL, SHAPE. Threads: one at a time for a lane. */
 enum gm_status gm_matting_run(struct gm_matting *m, size_t lane, const struct gm_image *im,
-                              const float box[4], uint8_t *mask, size_t *area,
+                              const double box[4], uint8_t *mask, size_t *area,
                               struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -1,5 +1,7 @@
 #include "vision/nanodet.h"
 
+#include "image/overlap.h"
+
 #include <math.h>
 #include <stdbool.h>
 #include <string.h>
@@ -26,10 +28,10 @@ static void decode_cell(const struct gm_nanodet_level *l, size_t cell, struct gm
     float x = ((float)(cell % n) + 0.5f) * stride;
     float y = ((float)(cell / n) + 0.5f) * stride;
     const float *dis = l->dis + cell * 4 * GM_NANODET_BINS;
-    d->box[0] = x - stride * expected_bin(dis);
-    d->box[1] = y - stride * expected_bin(dis + GM_NANODET_BINS);
-    d->box[2] = x + stride * expected_bin(dis + 2 * GM_NANODET_BINS);
-    d->box[3] = y + stride * expected_bin(dis + 3 * GM_NANODET_BINS);
+    d->box[0] = (double)(x - stride * expected_bin(dis));
+    d->box[1] = (double)(y - stride * expected_bin(dis + GM_NANODET_BINS));
+    d->box[2] = (double)(x + stride * expected_bin(dis + 2 * GM_NANODET_BINS));
+    d->box[3] = (double)(y + stride * expected_bin(dis + 3 * GM_NANODET_BINS));
 }
 
 /* Insert by score, the worst falls out when full. Few cells pass the threshold, so that insertion
@@ -81,24 +83,13 @@ size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels,
     return n_out;
 }
 
-float gm_box_iou(const float a[4], const float b[4])
-{
-    float w = fminf(a[2], b[2]) - fmaxf(a[0], b[0]);
-    float h = fminf(a[3], b[3]) - fmaxf(a[1], b[1]);
-    if (!(w > 0 && h > 0))
-        return 0;
-    float both = w * h;
-    float all = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - both;
-    return both / all;
-}
-
 size_t gm_nms(struct gm_detection *d, size_t n, float iou_max)
 {
     size_t kept = 0;
     for (size_t i = 0; i < n; i++) {
         size_t k = 0;
         while (k < kept && !(d[k].class_id == d[i].class_id &&
-                             gm_box_iou(d[k].box, d[i].box) > iou_max))
+                             gm_box_iou(d[k].box, d[i].box) > (double)iou_max))
             k++;
         if (k == kept)
             d[kept++] = d[i];

@@ -16,7 +16,7 @@ enum {
 };
 
 struct gm_detection {
-    float box[4];   /* xmin, ymin, xmax, ymax */
+    double box[4];   /* xmin, ymin, xmax, ymax */
     float score;    /* 0..1 */
     uint32_t class_id;
 };
@@ -38,8 +38,5 @@ size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels,
  * those whose IoU with every kept one of their class is at most iou_max. In place; returns how many
  * stay, in order. Cost O(n^2) at worst. */
 size_t gm_nms(struct gm_detection *d, size_t n, float iou_max);
-
-/* gm_box_iou - intersection over union of two xyxy boxes; 0 when either is empty. */
-float gm_box_iou(const float a[4], const float b[4]);
 
 #endif

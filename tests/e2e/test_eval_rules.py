@@ -129,6 +129,10 @@ def test_hand_computed():
             assert got == want, (name, got, want)
         g, p = write(d, "g.jsonl", post((0, "PER", [a]))), write(d, "p.jsonl", post((0, "PER", [half])))
         assert score(g, p, "--task", "gmner", "--iou-strict")["tp"] == 0
+        # Python's doubles say 0.49999999999999994, numbers of single precision 0.50000003.
+        g, near = [write(d, n, post((0, "PER", [[0.1, 0, x, 1]]))) for n, x in (("g.jsonl", 0.3), ("n.jsonl", 0.5))]
+        assert score(g, near, "--task", "gmner")["tp"] == 0
+        g = write(d, "g.jsonl", post((0, "PER", [a])))
         assert score(g, p, "--task", "gmner", "--iou", "0.51")["tp"] == 0
         doubled = write(d, "p.jsonl", post((0, "PER", []), (0, "PER", [])))
         gold = write(d, "g.jsonl", post((0, "PER", [])))

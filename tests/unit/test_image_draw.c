@@ -28,7 +28,7 @@ static void boxes_have_their_frame(void **state)
     (void)state;
     struct gm_image *im = blank(40, 30);
     const struct gm_color black = {0, 0, 0};
-    gm_draw_box(im, (float[]){5, 6, 35, 26}, blue, 2);
+    gm_draw_box(im, (double[]){5, 6, 35, 26}, blue, 2);
     for (size_t y = 0; y < 30; y++)
         for (size_t x = 0; x < 40; x++) {
             bool in = x >= 5 && x < 35 && y >= 6 && y < 26;
@@ -56,10 +56,10 @@ static void odd_coordinates_are_cut_off(void **state)
         print_message("labels are left out: %s\n", err.msg);
     for (int i = 0; i < N * N * N * N; i++) {
         struct gm_image *im = blank(16, 12);
-        float box[4] = {v[i % N], v[i / N % N], v[i / N / N % N], v[i / N / N / N]};
+        double box[4] = {v[i % N], v[i / N % N], v[i / N / N % N], v[i / N / N / N]};
         gm_draw_box(im, box, blue, (uint32_t)i % 9);
         if (font && i % 50 == 0)
-            gm_draw_label(im, font, box[0], box[1], GM_STR("José 李 \xff"), blue);
+            gm_draw_label(im, font, (float)box[0], (float)box[1], GM_STR("José 李 \xff"), blue);
         gm_image_free(im);
     }
     gm_font_free(font);

@@ -112,10 +112,10 @@ static void masks_of_another_size_are_scaled(void **state)
     struct gm_error err;
     struct gm_region region = {.mask = {.h = 97, .w = 173, .counts = GM_STR(MASK_COUNTS)}};
     uint8_t *mask;
-    float box[4];
+    double box[4];
     must(gm_region_mask(&region, 346, 194, &mask, &err), &err);
     assert_true(gm_mask_box(mask, 194, 346, box));
-    assert_memory_equal(box, ((float[]){80, 0, 120, 194}), sizeof box);
+    assert_memory_equal(box, ((double[]){80, 0, 120, 194}), sizeof box);
     assert_int_equal(gm_mask_area(mask, 194, 346), 40 * 194);
     gm_free(mask);
     region.mask.w = region.mask.h = 4000000000u; /* too large to be looked at */

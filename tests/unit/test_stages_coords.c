@@ -60,7 +60,7 @@ static void there_and_back(void **state)
                 uint32_t sh = (uint32_t)fmax(1, round(h * scale));
                 struct gm_frame f = gm_coords_frame((enum gm_coords)c, sw, sh, qwen_min, qwen_max);
                 double said[4];
-                float got[4];
+                double got[4];
                 for (int k = 0; k < 4; k++)
                     said[k] = part[k] * (k % 2 ? f.h : f.w);
                 const char *why = gm_coords_box(said, f, w, h, got);
@@ -70,7 +70,7 @@ static void there_and_back(void **state)
                 }
                 assert_null(why);
                 for (int k = 0; k < 4; k++)
-                    assert_true(fabs((double)got[k] - part[k] * (k % 2 ? h : w)) <
+                    assert_true(fabs(got[k] - part[k] * (k % 2 ? h : w)) <
                                 1e-3 * (k % 2 ? h : w));
             }
 }
@@ -79,10 +79,10 @@ static void clipped_and_refused(void **state)
 {
     (void)state;
     struct gm_frame f = {1000, 1000};
-    float got[4];
+    double got[4];
     assert_null(gm_coords_box((double[]){-20, 0, 500, 1050}, f, 333, 777, got));
     assert_true(got[0] == 0 && got[1] == 0 && got[3] == 777);
-    assert_true(fabsf(got[2] - 166.5f) < 1e-4f);
+    assert_true(fabs(got[2] - 166.5) < 1e-4);
     assert_string_equal(gm_coords_box((double[]){0, 0, 1200, 10}, f, 333, 777, got), "box_outside");
     assert_string_equal(gm_coords_box((double[]){-200, 0, 10, 10}, f, 333, 777, got),
                         "box_outside");

@@ -15,7 +15,8 @@ struct entity {
 
 struct object {
     const char *label;
-    float score, box[4];
+    float score;
+    double box[4];
 };
 
 static const struct gm_backend *backend;

@@ -178,8 +178,8 @@ static void boxes(void **state)
         "{\"coords\": \"1000\", \"never\": [\"MISC\"]}");
     const struct gm_entity *e = p.entities;
     assert_int_equal(e[0].n_regions, 2);
-    assert_true(fabsf(e[0].regions[0].box[0] - 200.1f) < 0.01f); /* of 2001 pixels */
-    assert_true(fabsf(e[0].regions[0].box[3] - 400.4f) < 0.01f); /* of 1001 */
+    assert_true(fabs(e[0].regions[0].box[0] - 200.1) < 0.01); /* of 2001 pixels */
+    assert_true(fabs(e[0].regions[0].box[3] - 400.4) < 0.01); /* of 1001 */
     assert_true(is(e[0].regions[0].label, "person"));
     assert_int_equal(e[1].n_regions, 0);
     assert_int_equal(e[1].note.n, 0);
@@ -201,8 +201,8 @@ static void boxes_in_sent_pixels(void **state)
     fill(&p, two_text, rows, 1);
     run("ground", &p, "{{image}}<<{{expression}}>>", "{\"coords\": \"sent\"}");
     assert_int_equal(p.entities[0].n_regions, 1);
-    assert_true(fabsf(p.entities[0].regions[0].box[2] - 1000.5f) < 0.01f);
-    assert_true(fabsf(p.entities[0].regions[0].box[3] - 1001) < 0.01f);
+    assert_true(fabs(p.entities[0].regions[0].box[2] - 1000.5) < 0.01);
+    assert_true(fabs(p.entities[0].regions[0].box[3] - 1001) < 0.01);
     gm_post_clear(&p);
 }
 

@@ -1,6 +1,7 @@
 /* look, ground and segment on the demo photos, as a recipe runs them. */
 #include "vision_files.h"
 
+#include "image/overlap.h"
 #include "stages/stage.h"
 
 #include <unistd.h>
@@ -66,10 +67,10 @@ static void from_photo_to_mask(void **state)
     assert_int_equal(tie->mask.counts.n, 0);
     assert_true(gm_str_eq_c(tie->note, "no_mask:not_a_person"));
     uint8_t *mask = gm_alloc(512 * 600, 1);
-    float box[4];
+    double box[4];
     must(gm_rle_decode(person->mask.counts, 600, 512, mask, &err), &err);
     assert_true(gm_mask_box(mask, 600, 512, box));
-    assert_true(gm_box_iou(box, person->box) > 0.8f);
+    assert_true(gm_box_iou(box, person->box) > 0.8);
     gm_free(mask);
     gm_post_clear(&p);
     assert_int_equal(gm_alloc_live(), 0);
@@ -101,10 +102,10 @@ static void large_photos(void **state)
     assert_int_equal(p[1].image_w, 1536);
     assert_int_equal(p[1].image_h, 1800);
     assert_int_equal(p[1].pixels->w, 768); /* half: a quarter would be narrower than the input */
-    float first[4];
+    double first[4];
     for (size_t i = 0; i < 4; i++)
         first[i] = 3 * p[0].objects[0].box[i];
-    assert_true(gm_box_iou(first, p[1].objects[0].box) > 0.95f);
+    assert_true(gm_box_iou(first, p[1].objects[0].box) > 0.95);
     run_stage("ground", NULL, list, 2);
     run_stage("segment", NULL, list, 2);
     assert_int_equal(p[1].pixels->w, 1536);

@@ -1,11 +1,12 @@
 /* Decoding of NanoDet's outputs against a slow reference written another way; suppression against
- * its definition; IoU against counting pixels. */
+ * its definition. */
 #include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "base/rng.h"
+#include "image/overlap.h"
 #include "vision/nanodet.h"
 
 #include <math.h>
@@ -139,32 +140,6 @@ static void one_cell_by_hand(void **state)
     outputs_clear(&o);
 }
 
-static void iou_counts_pixels(void **state)
-{
-    (void)state;
-    struct gm_rng rng;
-    gm_rng_init(&rng, 3);
-    for (int round = 0; round < 500; round++) {
-        float box[2][4];
-        for (int i = 0; i < 2; i++)
-            for (int k = 0; k < 2; k++) {
-                box[i][k] = (float)gm_rng_below(&rng, 12);
-                box[i][k + 2] = box[i][k] + (float)gm_rng_below(&rng, 8);
-            }
-        int both = 0, any = 0;
-        for (int y = 0; y < 20; y++)
-            for (int x = 0; x < 20; x++) {
-                int in[2];
-                for (int i = 0; i < 2; i++)
-                    in[i] = (float)x >= box[i][0] && (float)x < box[i][2] && (float)y >= box[i][1] &&
-                            (float)y < box[i][3];
-                both += in[0] && in[1];
-                any += in[0] || in[1];
-            }
-        assert_float_equal(gm_box_iou(box[0], box[1]), both ? (float)both / (float)any : 0, 1e-6);
-    }
-}
-
 /* A kept box overlaps no better kept one of its class too much; a dropped one does. */
 static void suppression_by_definition(void **state)
 {
@@ -201,7 +176,6 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decodes_as_reference),
         cmocka_unit_test(one_cell_by_hand),
-        cmocka_unit_test(iou_counts_pixels),
         cmocka_unit_test(suppression_by_definition),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,10 @@
 /* Detector and person masks on the demo photos. */
 #include "vision_files.h"
 
+#include "image/overlap.h"
 #include "vision/coco.h"
+
+#include <math.h>
 
 enum { MAX = 50 };
 
@@ -11,8 +14,8 @@ static size_t detect(struct gm_detector *d, const struct gm_image *im, struct gm
     size_t n;
     must(gm_detector_run(d, 0, im, im->w, im->h, out, MAX, &n, &err), &err);
     for (size_t i = 0; i < n; i++) {
-        const float *b = out[i].box;
-        assert_true(b[0] >= 0 && b[1] >= 0 && b[2] <= (float)im->w && b[3] <= (float)im->h);
+        const double *b = out[i].box;
+        assert_true(b[0] >= 0 && b[1] >= 0 && b[2] <= im->w && b[3] <= im->h);
         assert_true(b[0] < b[2] && b[1] < b[3]);
         assert_true(i == 0 || out[i].score <= out[i - 1].score);
     }
@@ -27,16 +30,16 @@ static void finds_the_persons(void **state)
     struct gm_image *grace = load_image(PHOTOS "grace_hopper.jpg");
     struct gm_image *astronaut = load_image(PHOTOS "astronaut.png");
     struct gm_image *china = load_image(PHOTOS "china.jpg");
-    const float grace_box[4] = {8, 12, 512, 600}, astronaut_box[4] = {15, 15, 365, 510};
+    const double grace_box[4] = {8, 12, 512, 600}, astronaut_box[4] = {15, 15, 365, 510};
     struct gm_detection first[MAX], found[MAX];
     size_t n_first = detect(d, grace, first);
     assert_true(n_first >= 1);
     assert_int_equal(first[0].class_id, GM_COCO_PERSON);
-    assert_true(gm_box_iou(first[0].box, grace_box) > 0.9f);
+    assert_true(gm_box_iou(first[0].box, grace_box) > 0.9);
     size_t n = detect(d, astronaut, found);
     assert_true(n >= 1);
     assert_int_equal(found[0].class_id, GM_COCO_PERSON);
-    assert_true(gm_box_iou(found[0].box, astronaut_box) > 0.9f);
+    assert_true(gm_box_iou(found[0].box, astronaut_box) > 0.9);
     n = detect(d, china, found); /* a palace without people */
     for (size_t i = 0; i < n; i++)
         assert_int_not_equal(found[i].class_id, GM_COCO_PERSON);
@@ -64,10 +67,10 @@ static void tiny_and_thin_pictures(void **state)
         must(gm_image_new(&im, sizes[i][0], sizes[i][1], &err), &err);
         detect(d, im, found);
         uint8_t *mask = gm_alloc((size_t)im->w * im->h, 1);
-        const float whole[4] = {0, 0, (float)im->w, (float)im->h};
-        const float around[4] = {-50, -50, (float)im->w + 50, (float)im->h + 50};
-        const float outside[4] = {(float)im->w + 1, 0, (float)im->w + 9, 1};
-        const float empty[4] = {0, 0, 0, 0}, nan[4] = {0, 0, 0.0f / 0.0f, 1};
+        const double whole[4] = {0, 0, im->w, im->h};
+        const double around[4] = {-50, -50, im->w + 50, im->h + 50};
+        const double outside[4] = {im->w + 1, 0, im->w + 9, 1};
+        const double empty[4] = {0, 0, 0, 0}, nan[4] = {0, 0, NAN, 1};
         size_t area;
         must(gm_matting_run(m, 0, im, whole, mask, &area, &err), &err);
         must(gm_matting_run(m, 0, im, around, mask, &area, &err), &err);

@@ -69,12 +69,12 @@ static inline struct gm_matting *load_matting(enum gm_matting_kind kind)
 /* What is wrong with `mask` as the mask of the person in `box`, given another model's; NULL when
  * nothing is. The bounds are the acceptance criteria of person masks. */
 static inline const char *mask_fault(const uint8_t *mask, const uint8_t *other,
-                                     const struct gm_image *im, const float box[4])
+                                     const struct gm_image *im, const double box[4])
 {
     static char text[128];
     struct gm_error err;
     struct gm_components c;
-    float b[4];
+    double b[4];
     double cover = (double)gm_mask_area(mask, im->h, im->w) /
                    ((double)(box[2] - box[0]) * (double)(box[3] - box[1]));
     if (!gm_mask_box(mask, im->h, im->w, b))
@@ -92,7 +92,7 @@ static inline const char *mask_fault(const uint8_t *mask, const uint8_t *other,
 }
 
 /* A mask without looking: the filled box (when not round), or the ellipse inscribed in it. */
-static inline void fill_shape(uint8_t *mask, const struct gm_image *im, const float box[4],
+static inline void fill_shape(uint8_t *mask, const struct gm_image *im, const double box[4],
                               bool round)
 {
     double cx = (double)(box[0] + box[2]) / 2, cy = (double)(box[1] + box[3]) / 2;
@@ -108,7 +108,7 @@ static inline void fill_shape(uint8_t *mask, const struct gm_image *im, const fl
 /* Both models' masks of the person in `box` meet the criteria against each other; the box itself
  * and its ellipse do not. */
 static inline void check_person_masks(struct gm_matting *selfie, struct gm_matting *pose,
-                                      const struct gm_image *im, const float box[4])
+                                      const struct gm_image *im, const double box[4])
 {
     struct gm_error err;
     size_t n = (size_t)im->w * im->h, area;

@@ -1,25 +1,25 @@
-#include "eval/overlap.h"
+/* Boxes: A and B = max(0, min(ax1, bx1) - max(ax0, bx0)) * max(0, min(ay1, by1) - max(ay0, by0));
+ * A or B = area(a) + area(b) - (A and B). The file is compiled without fused multiply-add, which
+ * would round otherwise than the scripts do. */
+#include "image/overlap.h"
 
 static double least(double a, double b) { return a < b ? a : b; }
 
 static double most(double a, double b) { return a > b ? a : b; }
 
-static double area(const float box[GM_BOX_XYXY])
-{
-    return ((double)box[2] - (double)box[0]) * ((double)box[3] - (double)box[1]);
-}
+static double area(const double box[4]) { return (box[2] - box[0]) * (box[3] - box[1]); }
 
-double gm_shape_box_iou(const float a[GM_BOX_XYXY], const float b[GM_BOX_XYXY])
+double gm_box_iou(const double a[4], const double b[4])
 {
-    double w = least((double)a[2], (double)b[2]) - most((double)a[0], (double)b[0]);
-    double h = least((double)a[3], (double)b[3]) - most((double)a[1], (double)b[1]);
+    double w = least(a[2], b[2]) - most(a[0], b[0]);
+    double h = least(a[3], b[3]) - most(a[1], b[1]);
     double common = w > 0 && h > 0 ? w * h : 0;
     double all = area(a) + area(b) - common;
     return all > 0 ? common / all : 0;
 }
 
 /* Walk over the pieces between the ends of either mask's runs. */
-double gm_shape_runs_iou(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b)
+double gm_runs_iou(const uint64_t *a, size_t n_a, const uint64_t *b, size_t n_b)
 {
     uint64_t common = 0, all = 0, left_a = n_a ? a[0] : 0, left_b = n_b ? b[0] : 0;
     for (size_t i = 0, k = 0; i < n_a && k < n_b;) {
@@ -34,11 +34,4 @@ double gm_shape_runs_iou(const uint64_t *a, size_t n_a, const uint64_t *b, size_
             left_b = b[k];
     }
     return all ? (double)common / (double)all : 0;
-}
-
-double gm_shape_iou(const struct gm_shape *a, const struct gm_shape *b, bool masks)
-{
-    if (!masks)
-        return gm_shape_box_iou(a->box, b->box);
-    return a->runs && b->runs ? gm_shape_runs_iou(a->runs, a->n_runs, b->runs, b->n_runs) : 0;
 }
