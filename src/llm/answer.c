@@ -9,21 +9,22 @@
 #include <math.h>
 
 /* The value of an answer that can be used, or the reason why it can't. */
-static enum gm_status read_value(const struct gm_ask *a, struct gm_str text, struct gm_json **out,
-                                 struct gm_error *err)
+static enum gm_status read_value(const struct gm_ask *a, const struct gm_llm_answer *answer,
+                                 struct gm_json **out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     enum gm_json_care care;
     const char *reason;
     struct gm_json *v = NULL;
     *out = NULL;
-    if (a->tail.schema) {
-        GM_TRY(gm_json_read_tolerant(&v, text, &care, err));
-        GM_TRY(gm_schema_check(a->tail.schema, v, err));
-    } else if (!gm_str_trim(text).n) {
-        st = GM_FAIL(err, GM_EFORMAT, "an empty answer");
+    if (answer->none[0]) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s", answer->none);
         goto done;
-    } else if (!(v = gm_json_new_str(gm_str_trim(text)))) {
+    }
+    if (a->tail.schema) {
+        GM_TRY(gm_json_read_tolerant(&v, answer->text, &care, err));
+        GM_TRY(gm_schema_check(a->tail.schema, v, err));
+    } else if (!(v = gm_json_new_str(gm_str_trim(answer->text)))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
@@ -109,6 +110,19 @@ static void count_usage(struct gm_llm *llm, struct gm_ask *a, const struct gm_ll
                               60 / llm->opts.tokens_per_min;
 }
 
+/* A limit that thoughts fill is a setting to mend; said once. */
+static void warn_of_thoughts(struct gm_llm *llm, const struct gm_ask *a,
+                             const struct gm_llm_answer *answer)
+{
+    if (!answer->cut || answer->text.n || llm->warned_thoughts)
+        return;
+    llm->warned_thoughts = true;
+    GM_LOG(GM_LOG_WARN, "llm",
+           "the model's thoughts fill max_tokens (%ld), and no answer is left; give the stage a "
+           "larger max_tokens",
+           a->tail.max_tokens);
+}
+
 void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_answer *answer,
                     struct gm_str body)
 {
@@ -117,13 +131,14 @@ void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_an
     count_usage(llm, a, answer);
     a->n_asks++;
     a->reply.n_asks = a->n_asks;
-    enum gm_status st = read_value(a, answer->text, &value, &err);
+    enum gm_status st = read_value(a, answer, &value, &err);
     if (st == GM_OK && (st = take_answer(a, answer, value, &err)) == GM_OK) {
         llm->stats.answered++;
         deliver_kept(llm, a, body);
         return;
     }
     if (st == GM_EFORMAT) {
+        warn_of_thoughts(llm, a, answer);
         llm->stats.invalid++;
         llm->stats.retried_tokens += answer->usage.prompt + answer->usage.completion;
     }
@@ -132,7 +147,8 @@ void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_an
         gm_ask_again(llm, a, gm_clock_s());
         return;
     }
-    gm_ask_fail(llm, a, st, err.msg);
+    /* What the model or its server will not do is for the user to read, not an answer to judge. */
+    gm_ask_fail(llm, a, st == GM_EFORMAT && answer->refused ? GM_EARG : st, err.msg);
 }
 
 bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a)
@@ -150,7 +166,7 @@ bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a)
     if (cache->get(cache->user, a->key, &body, &found, &err) != GM_OK)
         found = false;
     found = found && gm_llm_read_answer(&answer, gm_buf_str(&body), &err) == GM_OK &&
-            read_value(a, answer.text, &value, &err) == GM_OK &&
+            read_value(a, &answer, &value, &err) == GM_OK &&
             take_answer(a, &answer, value, &err) == GM_OK;
     gm_json_free(answer.envelope);
     gm_buf_clear(&body);

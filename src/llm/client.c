@@ -55,7 +55,8 @@ static enum gm_status get_tail(struct gm_llm *llm, const struct gm_llm_tail *t, 
     enum gm_status st = GM_OK;
     bool same = llm->tail_text.n && k->temperature == t->temperature && k->top_p == t->top_p &&
                 k->max_tokens == t->max_tokens && k->seed == t->seed &&
-                k->logprobs == t->logprobs && k->schema == t->schema;
+                k->logprobs == t->logprobs && k->schema == t->schema &&
+                k->without == t->without;
     if (!same) {
         gm_buf_reset(&llm->tail_text);
         st = gm_llm_write_tail(t, &llm->tail_text, err);
@@ -72,14 +73,13 @@ enum gm_status gm_ask_finish_body(struct gm_llm *llm, struct gm_ask *a, struct g
     enum gm_status st = GM_OK;
     struct gm_llm_tail t = a->tail;
     struct gm_str tail;
-    if (a->ep && a->ep->no_schema)
-        t.schema = NULL;
-    if (a->ep && a->ep->no_logprobs)
-        t.logprobs = false;
+    if (a->ep)
+        t.without = a->ep->refused;
     if (a->n_asks > 0) { /* another answer to the same question, not the same one again */
         t.seed = (t.seed < 0 ? 0 : t.seed) + (long long)a->n_asks;
         t.temperature = t.temperature < 0.4 ? 0.4 : t.temperature;
     }
+    a->sent = gm_llm_tail_sends(&t);
     a->body.n = a->head_n;
     GM_TRY(get_tail(llm, &t, &tail, err));
     GM_TRY(gm_buf_add_str(&a->body, tail, err));
@@ -240,12 +240,15 @@ static void take_in(struct gm_llm *llm)
 
 static void check_dead(struct gm_llm *llm, double now)
 {
-    char text[500];
+    char text[700];
     const struct gm_endpoint *e = gm_endpoints_dead(llm->ep, llm->n_ep, &llm->breaker, now);
     if (!e || llm->stop != GM_OK)
         return;
     snprintf(text, sizeof text,
-             "%s: no answer for %.0f s (%s); start the server and run the same command again",
+             e->answers ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and run "
+                          "the same command again"
+                        : "%s: no answer for %.0f s (%s); start the server and run the same "
+                          "command again",
              e->name, now - e->failing_since, e->why);
     gm_client_stop(llm, GM_ENET, text);
 }

@@ -7,10 +7,11 @@
 
 struct gm_endpoint {
     struct gm_http_target *target; /* owned */
-    char *name;                    /* the URL, for messages; owned */
+    char *name;                    /* the URL without its query, for messages; owned */
     size_t in_flight;
     size_t n_ok;
-    bool no_schema, no_logprobs; /* refused response_format, logprobs */
+    unsigned refused;            /* parameters that it doesn't take: GM_LLM_P_… (message.h) */
+    bool answers;                /* its last failure was a reply, not silence */
     /* cool-down: the server said 429 or Retry-After */
     double cool_until;    /* no request before */
     double cool_since;    /* when that cool-down began */
@@ -18,7 +19,7 @@ struct gm_endpoint {
     size_t fails_in_row;
     double rest_s, rest_until;
     double failing_since; /* 0 = healthy */
-    char why[256];        /* its last failure */
+    char why[400];        /* its last failure */
 };
 
 /* The breaker's settings. */

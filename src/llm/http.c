@@ -34,7 +34,8 @@ struct gm_http {
 };
 
 struct gm_http_target {
-    char *url, *ca_file; /* ca_file NULL = the system's certificates */
+    char *url, *address; /* address: without the query */
+    char *ca_file;       /* NULL = the system's certificates */
     struct curl_slist *headers;
     bool loopback;
 };
@@ -168,6 +169,48 @@ static enum gm_status check_url(const char *url, bool *loopback, struct gm_error
     return st;
 }
 
+/* A copy of u's text in our own memory; NULL = none left. */
+static char *url_text(CURLU *u)
+{
+    char *text = NULL;
+    if (curl_url_get(u, CURLUPART_URL, &text, 0) != CURLUE_OK)
+        return NULL;
+    char *copy = gm_strdup(text);
+    curl_free(text);
+    return copy;
+}
+
+/* u's path with `path` behind it, unless it is there already. */
+static bool extend_path(CURLU *u, const char *path)
+{
+    char *old = NULL;
+    struct gm_buf whole;
+    if (curl_url_get(u, CURLUPART_PATH, &old, 0) != CURLUE_OK)
+        return false;
+    struct gm_str p = gm_str(old);
+    gm_buf_init(&whole, 1 << 16);
+    while (p.n && p.p[p.n - 1] == '/')
+        p.n--;
+    bool ok = gm_buf_printf(&whole, NULL, "%.*s%s", GM_STR_ARG(p),
+                            gm_str_ends(p, gm_str(path)) ? "" : path) == GM_OK &&
+              curl_url_set(u, CURLUPART_PATH, whole.p, 0) == CURLUE_OK;
+    gm_buf_clear(&whole);
+    curl_free(old);
+    return ok;
+}
+
+/* The addresses of a target: put together by the URL's parts, so that a query stays behind. */
+static enum gm_status set_address(struct gm_http_target *t, const char *url, const char *path,
+                                  struct gm_error *err)
+{
+    CURLU *u = curl_url();
+    bool ok = u && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK && extend_path(u, path) &&
+              curl_url_set(u, CURLUPART_FRAGMENT, NULL, 0) == CURLUE_OK && (t->url = url_text(u)) &&
+              curl_url_set(u, CURLUPART_QUERY, NULL, 0) == CURLUE_OK && (t->address = url_text(u));
+    curl_url_cleanup(u);
+    return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
 static bool add_header(struct gm_http_target *t, const char *line)
 {
     struct curl_slist *more = curl_slist_append(t->headers, line);
@@ -196,8 +239,8 @@ static enum gm_status add_key(struct gm_http_target *t, const char *key, struct 
     return st;
 }
 
-enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *key,
-                                  struct gm_error *err)
+enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *path,
+                                  const char *key, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     *out = NULL;
@@ -212,9 +255,9 @@ enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, 
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    t->url = gm_strdup(url);
+    GM_TRY(set_address(t, url, path, err));
     /* No "Expect: 100-continue": it costs a round trip for each picture. */
-    if (!t->url || !add_header(t, "Content-Type: application/json") || !add_header(t, "Expect:")) {
+    if (!add_header(t, "Content-Type: application/json") || !add_header(t, "Expect:")) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
@@ -236,8 +279,11 @@ void gm_http_target_free(struct gm_http_target *t)
     curl_slist_free_all(t->headers);
     gm_free(t->ca_file);
     gm_free(t->url);
+    gm_free(t->address);
     gm_free(t);
 }
+
+const char *gm_http_target_address(const struct gm_http_target *t) { return t->address; }
 
 static size_t on_body(char *p, size_t size, size_t n, void *user)
 {
@@ -268,6 +314,7 @@ static void set_options(struct transfer *t, const struct gm_http_request *req)
     curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(c, CURLOPT_TCP_NODELAY, 1L);
     curl_easy_setopt(c, CURLOPT_USERAGENT, "gmner");
+    curl_easy_setopt(c, CURLOPT_ACCEPT_ENCODING, ""); /* what libcurl can decode */
     if (to->ca_file)
         curl_easy_setopt(c, CURLOPT_CAINFO, to->ca_file);
     if (to->loopback)

@@ -1,7 +1,7 @@
 /* http.h - many HTTP requests at once from one thread; http.c is the only user of libcurl.
  *
  * Connections are kept and used again. Redirects are never followed, only http and https are
- * spoken, certificates are always checked (against the system's, or those of the file that
+ * spoken, compressed replies are decoded (the limit is on what comes out), certificates are always checked (against the system's, or those of the file that
  * $SSL_CERT_FILE names), and a loopback address never goes through a proxy.
  * One thread an object, but for gm_http_wake. */
 #ifndef GM_LLM_HTTP_H
@@ -50,10 +50,13 @@ enum gm_status gm_http_new(struct gm_http **out, size_t max_connections,
 /* gm_http_free - NULL-safe; requests under way are dropped. */
 void gm_http_free(struct gm_http *h);
 
-/* gm_http_target_new - url is http:// or https:// without user:password; key (NULL = none) is sent
- * as a bearer token. Errors: ARG, NOMEM. The key is wiped when the target is freed. */
-enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *key,
-                                  struct gm_error *err) GM_NODISCARD;
+/* gm_http_target_new - url is http:// or https:// without user:password; `path` is appended to its
+ * path unless that ends with it already, and its query stays; key (NULL = none) is sent as a bearer
+ * token. Errors: ARG, NOMEM. The key is wiped when the target is freed. */
+enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *path,
+                                  const char *key, struct gm_error *err) GM_NODISCARD;
+/* gm_http_target_address - what is asked, without the query, in which keys may stand. */
+const char *gm_http_target_address(const struct gm_http_target *t);
 void gm_http_target_free(struct gm_http_target *t); /* NULL-safe */
 
 /* gm_http_start - begin a POST. Errors: NOMEM, NET; gm_http_next then never sees it. */

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 
 #include <ctype.h>
+#include <math.h>
 #include <string.h>
 
 enum { DEPTH_MAX = 64, STARTS_MAX = 32 };
@@ -170,6 +171,18 @@ static enum read read_array(struct scan *c, int depth, struct gm_json *a)
     return READ_WHOLE;
 }
 
+/* What Python and JavaScript write of numbers that JSON hasn't. */
+static bool is_no_number(struct gm_str w)
+{
+    static const char *const words[] = {"NaN", "nan", "Infinity", "inf", "Inf"};
+    if (w.n && (w.p[0] == '-' || w.p[0] == '+'))
+        w = gm_str_sub(w, 1, w.n);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (gm_str_eq_c(w, words[i]))
+            return true;
+    return false;
+}
+
 /* A number or one of the words that stand for a value. */
 static enum read read_bare(struct scan *c, struct gm_json **out)
 {
@@ -192,8 +205,10 @@ static enum read read_bare(struct scan *c, struct gm_json **out)
         *out = gm_json_new_null();
     else if (gm_str_to_int(w, &i))
         *out = gm_json_new_int(i);
-    else if (gm_str_to_double(w, &x) && (*out = gm_json_new_num(x)))
-        return READ_WHOLE;
+    else if (gm_str_to_double(w, &x) && isfinite(x))
+        *out = gm_json_new_num(x);
+    else if (is_no_number(w))
+        *out = gm_json_new_null();
     else
         return READ_BAD;
     return *out ? READ_WHOLE : READ_NOMEM;
@@ -227,14 +242,6 @@ static enum read read_value(struct scan *c, int depth, struct gm_json **out)
     return r;
 }
 
-/* What comes after a model's thoughts. */
-static struct gm_str without_thoughts(struct gm_str text)
-{
-    struct gm_str end = GM_STR("</think>");
-    size_t at_end = gm_str_find(text, end, 0);
-    return at_end == SIZE_MAX ? text : gm_str_sub(text, at_end + end.n, text.n);
-}
-
 static size_t next_start(struct gm_str s, size_t from)
 {
     while (from < s.n && s.p[from] != '{' && s.p[from] != '[')
@@ -247,7 +254,7 @@ enum gm_status gm_json_read_tolerant(struct gm_json **out, struct gm_str text,
 {
     struct gm_json *cut = NULL; /* the first that ended too early, kept if none is whole */
     enum read r = READ_BAD;
-    struct gm_str s = gm_str_trim(without_thoughts(text));
+    struct gm_str s = gm_str_trim(text);
     struct scan c = {.s = s};
     *out = NULL;
     *care = GM_JSON_STRICT;

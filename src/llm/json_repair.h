@@ -11,9 +11,10 @@ enum gm_json_care {
 };
 
 /* gm_json_read_tolerant - the first array or object in `text` (valid UTF-8). Understood beside
- * JSON: text around it, fenced blocks, a <think> block before it, trailing commas, 'single quotes',
- * bare keys, Python's True, False and None, line breaks inside of strings. Of a text that ends too
- * early an array keeps its whole elements and an object its whole members; a value cut in two is
+ * JSON: text around it, fenced blocks, trailing commas, 'single quotes', bare keys, Python's True,
+ * False and None, NaN and Infinity (as null), line breaks inside of strings, lone surrogates (as
+ * U+FFFD). A model's thoughts must be gone already (thoughts.h). Of a text that ends too early an
+ * array keeps its whole elements and an object its whole members; a value cut in two is
  * dropped. *out is yours. Errors: FORMAT (nothing of the kind there, nested over 64 levels), NOMEM.
  * Cost: linear, at most 32 starts are tried. */
 enum gm_status gm_json_read_tolerant(struct gm_json **out, struct gm_str text,

@@ -35,21 +35,14 @@ struct gm_llm_opts gm_llm_opts_default(void)
 static enum gm_status endpoint_init(struct gm_llm *llm, struct gm_endpoint *e, const char *base,
                                     struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_buf url;
-    struct gm_str b = gm_str(base);
-    gm_buf_init(&url, 4096);
-    while (b.n && b.p[b.n - 1] == '/')
-        b.n--;
-    bool whole = gm_str_ends(b, GM_STR("/chat/completions"));
-    GM_TRY(gm_buf_printf(&url, err, "%.*s%s", GM_STR_ARG(b), whole ? "" : "/chat/completions"));
-    GM_TRY(gm_http_target_new(&e->target, url.p, llm->key, err));
+    enum gm_status st = gm_http_target_new(&e->target, base, "/chat/completions", llm->key, err);
     e->rest_s = llm->breaker.rest_s;
+    if (st != GM_OK)
+        return st;
     if (!(e->name = gm_strdup(base)))
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-done:
-    gm_buf_clear(&url);
-    return st;
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    e->name[strcspn(e->name, "?#")] = 0; /* keys may stand in a query */
+    return GM_OK;
 }
 
 static enum gm_status open_endpoints(struct gm_llm *llm, const struct gm_llm_opts *o,

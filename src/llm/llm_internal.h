@@ -29,6 +29,7 @@ struct gm_ask {
     size_t tries, n_asks;
     double ready_at, first_at, sent_at; /* s; first_at 0 = never sent */
     struct gm_endpoint *ep;      /* while in flight */
+    unsigned sent;               /* GM_LLM_P_…: what it was sent with */
     struct gm_llm_reply reply;
 };
 
@@ -67,7 +68,7 @@ struct gm_llm {
     bool has_thread, has_lock;
     pthread_mutex_t lock;
     atomic_int draining;
-    bool quit, warned_cache;
+    bool quit, warned_cache, warned_thoughts;
     struct gm_ask_queue inbox;   /* just submitted */
     struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
     struct gm_ask_queue delayed; /* to be sent again at ready_at */

@@ -1,6 +1,8 @@
 #include "llm/message.h"
 
 #include "base/utf8.h"
+#include "llm/json_repair.h"
+#include "llm/thoughts.h"
 
 #include <ctype.h>
 #include <math.h>
@@ -85,20 +87,34 @@ done:
     return st;
 }
 
+unsigned gm_llm_tail_sends(const struct gm_llm_tail *t)
+{
+    unsigned all = (t->schema ? GM_LLM_P_SCHEMA : 0u) | (t->logprobs ? GM_LLM_P_LOGPROBS : 0u) |
+                   (t->temperature >= 0 ? GM_LLM_P_TEMPERATURE : 0u) |
+                   (t->top_p >= 0 ? GM_LLM_P_TOP_P : 0u) | (t->seed >= 0 ? GM_LLM_P_SEED : 0u);
+    return (all | (t->without & GM_LLM_P_MAX_TOKENS ? GM_LLM_P_MAX_COMPLETION
+                                                    : GM_LLM_P_MAX_TOKENS)) &
+           ~t->without;
+}
+
 enum gm_status gm_llm_write_tail(const struct gm_llm_tail *t, struct gm_buf *out,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(out, err, ",\"max_tokens\":%ld", t->max_tokens));
-    if (t->temperature >= 0)
+    unsigned sends = gm_llm_tail_sends(t);
+    if (sends & GM_LLM_P_MAX_TOKENS)
+        GM_TRY(gm_buf_printf(out, err, ",\"max_tokens\":%ld", t->max_tokens));
+    if (sends & GM_LLM_P_MAX_COMPLETION)
+        GM_TRY(gm_buf_printf(out, err, ",\"max_completion_tokens\":%ld", t->max_tokens));
+    if (sends & GM_LLM_P_TEMPERATURE)
         GM_TRY(gm_buf_printf(out, err, ",\"temperature\":%g", t->temperature));
-    if (t->top_p >= 0)
+    if (sends & GM_LLM_P_TOP_P)
         GM_TRY(gm_buf_printf(out, err, ",\"top_p\":%g", t->top_p));
-    if (t->seed >= 0)
+    if (sends & GM_LLM_P_SEED)
         GM_TRY(gm_buf_printf(out, err, ",\"seed\":%lld", t->seed));
-    if (t->logprobs)
+    if (sends & GM_LLM_P_LOGPROBS)
         GM_TRY(gm_buf_add_c(out, ",\"logprobs\":true,\"top_logprobs\":5", err));
-    if (t->schema) {
+    if (sends & GM_LLM_P_SCHEMA) {
         GM_TRY(gm_buf_add_c(out,
                             ",\"response_format\":{\"type\":\"json_schema\",\"json_schema\":"
                             "{\"name\":\"answer\",\"strict\":true,\"schema\":",
@@ -127,87 +143,204 @@ size_t gm_llm_estimate(const struct gm_llm_message *messages, size_t n, bool bou
     return total;
 }
 
-/* The text of a content that is a string, or a list of parts (some servers). */
-static bool content_text(const struct gm_json *content, struct gm_str *out)
-{
-    if (gm_json_str(content, out))
-        return true;
-    for (size_t i = 0; i < gm_json_count(content); i++)
-        if (gm_json_str(gm_json_get(gm_json_at(content, i), "text"), out))
-            return true;
-    return false;
-}
-
 static size_t token_count(const struct gm_json *j)
 {
     long long n;
     return gm_json_int(j, &n) && n > 0 ? (size_t)n : 0;
 }
 
-enum gm_status gm_llm_read_answer(struct gm_llm_answer *out, struct gm_str body,
-                                  struct gm_error *err)
+enum gm_status gm_llm_read_envelope(struct gm_json **out, struct gm_str body, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str why;
+    enum gm_json_care care;
     struct gm_buf valid;
-    *out = (struct gm_llm_answer){0};
+    *out = NULL;
     gm_buf_init(&valid, body.n * 3 + 1);
     if (!gm_utf8_is_valid(body)) {
         GM_TRY(gm_utf8_repair(body, &valid, err));
         body = gm_buf_str(&valid);
     }
-    GM_TRY(gm_json_parse(&out->envelope, body, err));
-    const struct gm_json *choice = gm_json_at(gm_json_get(out->envelope, "choices"), 0);
-    const struct gm_json *usage = gm_json_get(out->envelope, "usage");
-    const struct gm_json *logprobs = gm_json_get(choice, "logprobs");
-    if (!content_text(gm_json_get(gm_json_get(choice, "message"), "content"), &out->text)) {
-        st = GM_FAIL(err, GM_EFORMAT, "the reply has no choices[0].message.content");
+    GM_TRY(gm_json_read_tolerant(out, body, &care, err));
+    if (care == GM_JSON_TRUNCATED) {
+        st = GM_FAIL(err, GM_EFORMAT, "the reply's JSON is cut off");
         goto done;
     }
-    out->cut =
-        gm_json_str(gm_json_get(choice, "finish_reason"), &why) && gm_str_eq_c(why, "length");
-    out->logprobs = gm_json_get(logprobs, "content");
-    out->has_usage = gm_json_get(usage, "prompt_tokens") != NULL;
-    out->usage.prompt = token_count(gm_json_get(usage, "prompt_tokens"));
-    out->usage.completion = token_count(gm_json_get(usage, "completion_tokens"));
-    out->usage.cached =
-        token_count(gm_json_get(gm_json_get(usage, "prompt_tokens_details"), "cached_tokens"));
+    if (gm_json_kind(*out) == GM_JSON_ARRAY && gm_json_count(*out) == 1) {
+        struct gm_json *inner = gm_json_ref(gm_json_at(*out, 0));
+        gm_json_free(*out);
+        *out = inner;
+    }
 done:
     if (st != GM_OK) {
-        gm_json_free(out->envelope);
-        out->envelope = NULL;
+        gm_json_free(*out);
+        *out = NULL;
     }
     gm_buf_clear(&valid);
     return st;
 }
 
-/* Overwrite every occurrence of the key. */
-static void hide_key(char *s, const char *key)
+/* All text parts of a content that is a list; thoughts have parts of their own kinds. */
+static enum gm_status join_parts(const struct gm_json *content, struct gm_buf *out,
+                                 struct gm_error *err)
 {
-    size_t n = key ? strlen(key) : 0;
-    for (char *at = n >= 4 ? strstr(s, key) : NULL; at; at = strstr(at + n, key))
-        memset(at, '*', n);
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < gm_json_count(content) && st == GM_OK; i++) {
+        const struct gm_json *part = gm_json_at(content, i);
+        struct gm_str type = GM_STR("text"), text;
+        (void)gm_json_str(gm_json_get(part, "type"), &type);
+        if (gm_str_eq_c(type, "thinking") || gm_str_eq_c(type, "reasoning"))
+            continue;
+        if (gm_json_str(part, &text) || gm_json_str(gm_json_get(part, "text"), &text))
+            st = gm_buf_add_str(out, text, err);
+    }
+    return st;
 }
 
-void gm_llm_server_message(struct gm_str body, const char *key, char *out, size_t cap)
+/* The text of a choice; one that is put together becomes its "text", so that it has an owner. */
+static enum gm_status choice_text(struct gm_json *choice, struct gm_str *out, struct gm_error *err)
 {
-    struct gm_json *j = NULL;
-    struct gm_str text = body;
-    char whole[1024];
-    if (gm_json_parse(&j, body, NULL) == GM_OK) {
-        const struct gm_json *e = gm_json_get(j, "error");
-        if (!gm_json_str(gm_json_get(e, "message"), &text) && !gm_json_str(e, &text))
-            (void)gm_json_str(gm_json_get(j, "message"), &text);
+    enum gm_status st = GM_OK;
+    struct gm_json *message = gm_json_get(choice, "message");
+    const struct gm_json *content = gm_json_get(message, "content");
+    struct gm_buf b;
+    *out = GM_STR("");
+    if (gm_json_str(content, out) || (!message && gm_json_str(gm_json_get(choice, "text"), out)))
+        return GM_OK;
+    if (gm_json_kind(content) != GM_JSON_ARRAY)
+        return GM_OK;
+    gm_buf_init(&b, (size_t)64 << 20);
+    GM_TRY(join_parts(content, &b, err));
+    if (!gm_json_set(choice, "text", gm_json_new_str(gm_buf_str(&b)))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
     }
-    text = gm_str_trim(text);
-    /* The key is hidden before the text is cut, or a piece of it could stay. */
-    snprintf(whole, sizeof whole, "%.*s", (int)(text.n < 1000 ? text.n : 1000),
-             text.n ? text.p : "");
-    hide_key(whole, key);
-    gm_utf8_one_line(whole);
-    snprintf(out, cap, "%s", whole);
-    gm_utf8_one_line(out);
-    gm_json_free(j);
+    (void)gm_json_str(gm_json_get(choice, "text"), out);
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+/* Why a choice has no text, as far as it says so. */
+static void say_none(struct gm_llm_answer *out, const struct gm_json *choice, struct gm_str finish)
+{
+    const struct gm_json *message = gm_json_get(choice, "message");
+    const struct gm_json *content = gm_json_get(message, "content");
+    const struct gm_json *call = gm_json_at(gm_json_get(message, "tool_calls"), 0);
+    struct gm_str s = {NULL, 0};
+    bool says = gm_json_str(gm_json_get(message, "refusal"), &s) && s.n;
+    for (size_t i = 0; i < gm_json_count(content) && !says; i++)
+        says = gm_json_str(gm_json_get(gm_json_at(content, i), "refusal"), &s) && s.n;
+    out->refused = true;
+    if (says) {
+        snprintf(out->none, sizeof out->none, "refused: %.*s", GM_STR_ARG(s));
+    } else if (call) {
+        (void)gm_json_str(gm_json_get(gm_json_get(call, "function"), "name"), &s);
+        snprintf(out->none, sizeof out->none,
+                 "the model calls the tool \"%.*s\" in place of an answer", GM_STR_ARG(s));
+    } else if (gm_str_eq_c(finish, "content_filter")) {
+        snprintf(out->none, sizeof out->none, "refused: the server's content filter took it away");
+    } else {
+        out->refused = false;
+        snprintf(out->none, sizeof out->none, out->cut ? "max_tokens were used up before an answer"
+                                                       : "an empty answer");
+    }
+    gm_utf8_one_line(out->none);
+}
+
+/* How many bytes of `all`, the tokens' texts, come before the answer: the last place where its
+ * words stand. Where they don't, as tokens are written in ways of their own, behind the thoughts. */
+static size_t answer_start(struct gm_str all, struct gm_str answer)
+{
+    size_t at = SIZE_MAX;
+    answer = gm_str_trim(answer);
+    for (size_t i = answer.n ? gm_str_find(all, answer, 0) : SIZE_MAX; i != SIZE_MAX;
+         i = gm_str_find(all, answer, i + 1))
+        at = i;
+    if (at != SIZE_MAX)
+        return at;
+    struct gm_str rest = all;
+    return gm_thoughts_cut(&rest) && rest.n ? (size_t)(rest.p - all.p) : 0;
+}
+
+/* The logprobs' tokens without those of the thoughts, in which "no" is often said. */
+static enum gm_status cut_tokens(struct gm_json *logprobs, struct gm_str answer,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *tokens = gm_json_get(logprobs, "content");
+    struct gm_json *kept = NULL;
+    struct gm_str t;
+    struct gm_buf all;
+    gm_buf_init(&all, (size_t)64 << 20);
+    if (gm_json_count(tokens) == 0)
+        goto done;
+    for (size_t i = 0; i < gm_json_count(tokens); i++)
+        if (gm_json_str(gm_json_get(gm_json_at(tokens, i), "token"), &t))
+            GM_TRY(gm_buf_add_str(&all, t, err));
+    size_t start = answer_start(gm_buf_str(&all), answer), end = 0;
+    kept = gm_json_new_array();
+    for (size_t i = 0; i < gm_json_count(tokens); i++) {
+        const struct gm_json *one = gm_json_at(tokens, i);
+        if (gm_json_str(gm_json_get(one, "token"), &t))
+            end += t.n;
+        if (end > start && !gm_json_add(kept, gm_json_ref(one))) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+            goto done;
+        }
+    }
+    struct gm_json *value = kept;
+    kept = NULL;
+    if (!gm_json_set(logprobs, "content", value))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_json_free(kept);
+    gm_buf_clear(&all);
+    return st;
+}
+
+static void read_usage(struct gm_llm_answer *out, const struct gm_json *usage)
+{
+    out->has_usage = gm_json_get(usage, "prompt_tokens") != NULL;
+    out->usage.prompt = token_count(gm_json_get(usage, "prompt_tokens"));
+    out->usage.completion = token_count(gm_json_get(usage, "completion_tokens"));
+    out->usage.cached =
+        token_count(gm_json_get(gm_json_get(usage, "prompt_tokens_details"), "cached_tokens"));
+}
+
+enum gm_status gm_llm_read_answer(struct gm_llm_answer *out, struct gm_str body,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str finish = GM_STR("");
+    *out = (struct gm_llm_answer){0};
+    GM_TRY(gm_llm_read_envelope(&out->envelope, body, err));
+    struct gm_json *choice = gm_json_at(gm_json_get(out->envelope, "choices"), 0);
+    struct gm_json *logprobs = gm_json_get(choice, "logprobs");
+    if (gm_json_kind(choice) != GM_JSON_OBJECT) {
+        st = GM_FAIL(err, GM_EFORMAT, "the reply has no choices[0]");
+        goto done;
+    }
+    (void)gm_json_str(gm_json_get(choice, "finish_reason"), &finish);
+    out->cut = gm_str_eq_c(finish, "length");
+    GM_TRY(choice_text(choice, &out->text, err));
+    out->thoughts = !gm_thoughts_cut(&out->text);
+    if (out->thoughts)
+        snprintf(out->none, sizeof out->none, "the model's thoughts end without an answer");
+    else if (!gm_str_trim(out->text).n && gm_json_kind(gm_json_get(choice, "error")) > GM_JSON_NULL)
+        st = GM_FAIL(err, GM_EFORMAT, "the reply's choice is an error");
+    else if (!gm_str_trim(out->text).n)
+        say_none(out, choice, finish);
+    if (st != GM_OK)
+        goto done;
+    GM_TRY(cut_tokens(logprobs, out->text, err));
+    out->logprobs = gm_json_get(logprobs, "content");
+    read_usage(out, gm_json_get(out->envelope, "usage"));
+done:
+    if (st != GM_OK) {
+        gm_json_free(out->envelope);
+        out->envelope = NULL;
+    }
+    return st;
 }
 
 /* 1 for yes or true, 0 for no or false, -1 for anything else; white space and quotes are passed

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
+#include "llm/server_error.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -21,7 +22,7 @@ static double backoff(struct gm_llm *llm, size_t tries)
 static void try_again(struct gm_llm *llm, struct gm_ask *a, bool counts, double wait_s,
                       const char *why)
 {
-    char text[512];
+    char text[1000];
     double at = gm_clock_s() + wait_s;
     a->tries += counts;
     if (a->tries >= llm->opts.max_tries) {
@@ -38,10 +39,12 @@ static void try_again(struct gm_llm *llm, struct gm_ask *a, bool counts, double 
     }
 }
 
+/* answers = it sent a reply, if a bad one: then it is not down. */
 static void server_failed(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
-                          const char *why)
+                          bool answers, const char *why)
 {
-    char text[400];
+    char text[700];
+    ep->answers = answers;
     snprintf(text, sizeof text, "%s: %s", ep->name, why);
     bool was_healthy = gm_endpoint_failed(ep, &llm->breaker, gm_clock_s(), why);
     try_again(llm, a, was_healthy, backoff(llm, a->tries + 1), text);
@@ -60,95 +63,143 @@ static void on_fault(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
         gm_ask_stopped(llm, a);
         return;
     }
-    server_failed(llm, a, ep, d->what);
+    server_failed(llm, a, ep, false, d->what);
+}
+
+/* What no other request will mend ends the run, with the server's own words. */
+static void stop_run(struct gm_llm *llm, struct gm_ask *a, const char *text)
+{
+    gm_client_stop(llm, GM_EARG, text);
+    gm_ask_stopped(llm, a);
 }
 
 /* 429, or another status with Retry-After. */
 static void on_busy(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
-                    const struct gm_http_done *d)
+                    const struct gm_server_error *e, double retry_after_s)
 {
-    char text[300];
+    char text[700];
     double now = gm_clock_s();
-    double wait_s = d->retry_after_s > 0 ? d->retry_after_s : backoff(llm, a->tries + 1);
+    bool asks = retry_after_s > 0;
+    double wait_s = asks ? retry_after_s : backoff(llm, a->tries + 1);
     bool counts = gm_endpoint_cool(ep, a->sent_at, now, wait_s);
-    snprintf(text, sizeof text, "%s: status %d, asks to wait %.3g s", ep->name, d->status, wait_s);
+    int n = snprintf(text, sizeof text, "%s: status %d: %.400s", ep->name, e->status, e->text);
+    if (asks && n > 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, " (asks to wait %.3g s)", wait_s);
     /* Jitter, or all would start in the same instant; the endpoint's own cool-down does the rest.
      */
     try_again(llm, a, counts, wait_s + 0.1 * gm_rng_uniform(&llm->rng), text);
 }
 
-/* Whether the server refused an extra of the request that it can go without. */
-static bool drop_extra(struct gm_ask *a, struct gm_endpoint *ep, const char *message)
+static const char *param_name(unsigned p)
 {
-    bool schema = strstr(message, "response_format") || strstr(message, "json_schema") ||
-                  strstr(message, "grammar");
-    bool logprobs = strstr(message, "logprobs") != NULL;
-    if (a->tail.schema && !ep->no_schema && schema)
-        return ep->no_schema = true;
-    if (a->tail.logprobs && !ep->no_logprobs && logprobs)
-        return ep->no_logprobs = true;
-    return false;
+    switch (p) {
+    case GM_LLM_P_SCHEMA: return "response_format";
+    case GM_LLM_P_LOGPROBS: return "logprobs";
+    case GM_LLM_P_TEMPERATURE: return "temperature";
+    case GM_LLM_P_TOP_P: return "top_p";
+    case GM_LLM_P_SEED: return "seed";
+    case GM_LLM_P_MAX_TOKENS: return "max_tokens (max_completion_tokens in its place)";
+    default: return "max_completion_tokens";
+    }
+}
+
+/* Whether the server refused a parameter that the request can go without; it is sent again then.
+ * What counts is what THIS request was sent with: others of the same moment are refused, too, after
+ * the first refusal has been understood. */
+static bool goes_without(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
+                         const struct gm_server_error *e)
+{
+    unsigned p = gm_server_error_param(e, a->sent);
+    if (!p)
+        return false;
+    if (!(ep->refused & p))
+        GM_LOG(GM_LOG_WARN, "llm", "%s does without %s: %.300s", ep->name, param_name(p), e->text);
+    ep->refused |= p;
+    gm_ask_again(llm, a, gm_clock_s());
+    return true;
 }
 
 /* Statuses that no repetition mends. */
 static void on_refusal(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
-                       const struct gm_http_done *d)
+                       const struct gm_server_error *e)
 {
-    char message[200], text[512];
-    gm_llm_server_message(gm_buf_str(&d->body), llm->key, message, sizeof message);
-    if ((d->status == 400 || d->status == 422) && drop_extra(a, ep, message)) {
-        GM_LOG(GM_LOG_INFO, "llm", "%s does without %s: %s", ep->name,
-               strstr(message, "logprobs") ? "logprobs" : "response_format", message);
-        gm_ask_again(llm, a, gm_clock_s());
-        return;
-    }
-    bool everybody = d->status == 401 || d->status == 403 ||
-                     (ep->n_ok == 0 && (d->status == 404 || d->status == 500 ||
-                                        (d->status >= 300 && d->status < 400)));
-    if (d->status == 401 || d->status == 403)
-        snprintf(text, sizeof text, "%s: status %d, the key is refused; set OPENAI_API_KEY%s",
-                 ep->name, d->status, llm->key ? " to the right one" : "");
-    else if (d->status >= 300 && d->status < 400)
-        snprintf(text, sizeof text,
-                 "%s: status %d, a redirect, which is not followed; give the address itself",
-                 ep->name, d->status);
+    char text[1200];
+    int s = e->status;
+    const char *more = "";
+    bool redirect = s >= 300 && s < 400, missing = s == 404 || s == 405;
+    if (s == 401 || s == 403)
+        more = llm->key ? "; if the key is refused, set OPENAI_API_KEY to the right one"
+                        : "; set OPENAI_API_KEY";
+    else if (redirect)
+        more = "; a redirect, which is not followed: give the address itself";
+    int n = snprintf(text, sizeof text, "%s: status %d: %.600s%s", ep->name, s, e->text, more);
+    if (missing && ep->n_ok == 0 && n > 0 && (size_t)n < sizeof text)
+        snprintf(text + n, sizeof text - (size_t)n, "; asked was %s%s",
+                 gm_http_target_address(ep->target),
+                 strstr(gm_http_target_address(ep->target), "/v1/")
+                     ? ""
+                     : "; most servers want an endpoint that ends in /v1");
+    if (s == 401 || s == 403 || (ep->n_ok == 0 && (missing || s == 500 || redirect)))
+        stop_run(llm, a, text);
     else
-        snprintf(text, sizeof text, "%s: status %d: %s", ep->name, d->status, message);
-    if (everybody) {
-        gm_client_stop(llm, GM_EARG, text);
-        gm_ask_stopped(llm, a);
-    } else {
         gm_ask_fail(llm, a, GM_EARG, text);
-    }
 }
 
-static bool is_retried(const struct gm_http_done *d)
+static bool is_retried(const struct gm_server_error *e)
 {
-    int s = d->status;
+    int s = e->status;
     /* llama.cpp says 500 where it means 400: a picture for a model without eyes. */
-    if (s == 500 && gm_str_find(gm_buf_str(&d->body), GM_STR("input is not supported"), 0) != SIZE_MAX)
+    if (s == 500 && strstr(e->text, "input is not supported"))
         return false;
     return s == 408 || s == 409 || s == 425 || s == 429 || s >= 500;
+}
+
+/* An error, with its own status or within a 200. */
+static void on_error(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
+                     const struct gm_server_error *e, double retry_after_s)
+{
+    char text[600];
+    snprintf(text, sizeof text, "%s: status %d: %.400s", ep->name, e->status, e->text);
+    if ((gm_server_error_is_quota(e) && retry_after_s <= 0) || gm_server_error_is_model(e)) {
+        stop_run(llm, a, text);
+    } else if (goes_without(llm, a, ep, e)) {
+        return;
+    } else if (e->status == 429 || (is_retried(e) && retry_after_s > 0)) {
+        on_busy(llm, a, ep, e, retry_after_s);
+    } else if (is_retried(e)) {
+        snprintf(text, sizeof text, "status %d: %.400s", e->status, e->text);
+        server_failed(llm, a, ep, true, text);
+    } else {
+        on_refusal(llm, a, ep, e);
+    }
 }
 
 static void on_success(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
                        struct gm_http_done *d)
 {
     struct gm_llm_answer answer;
+    struct gm_server_error e;
     struct gm_error err = {0};
-    if (gm_llm_read_answer(&answer, gm_buf_str(&d->body), &err) != GM_OK) {
-        llm->stats.cost += gm_ask_bound(llm, a);
-        server_failed(llm, a, ep, err.msg);
+    char text[600];
+    if (gm_llm_read_answer(&answer, gm_buf_str(&d->body), &err) == GM_OK) {
+        gm_endpoint_ok(ep, &llm->breaker);
+        gm_answer_take(llm, a, &answer, gm_buf_str(&d->body));
+        gm_json_free(answer.envelope);
         return;
     }
-    gm_endpoint_ok(ep, &llm->breaker);
-    gm_answer_take(llm, a, &answer, gm_buf_str(&d->body));
-    gm_json_free(answer.envelope);
+    gm_server_error_read(&e, d->status, gm_buf_str(&d->body), llm->key);
+    if (e.is_error) {
+        on_error(llm, a, ep, &e, d->retry_after_s);
+        return;
+    }
+    llm->stats.cost += gm_ask_bound(llm, a);
+    snprintf(text, sizeof text, "%s: %.200s", err.msg, e.text);
+    server_failed(llm, a, ep, true, text);
 }
 
 void gm_client_done(struct gm_llm *llm, struct gm_http_done *d)
 {
-    char text[300], message[160];
+    struct gm_server_error e;
     struct gm_ask *a = d->user;
     struct gm_endpoint *ep = a->ep;
     a->ep = NULL;
@@ -159,16 +210,11 @@ void gm_client_done(struct gm_llm *llm, struct gm_http_done *d)
         llm->reserved = 0; /* no rounding left over */
     if (d->fault != GM_HTTP_OK) {
         on_fault(llm, a, ep, d);
-    } else if (d->status == 429 || (is_retried(d) && d->retry_after_s > 0)) {
-        on_busy(llm, a, ep, d);
-    } else if (is_retried(d)) {
-        gm_llm_server_message(gm_buf_str(&d->body), llm->key, message, sizeof message);
-        snprintf(text, sizeof text, "status %d: %s", d->status, message);
-        server_failed(llm, a, ep, text);
     } else if (d->status == 200) {
         on_success(llm, a, ep, d);
     } else {
-        on_refusal(llm, a, ep, d);
+        gm_server_error_read(&e, d->status, gm_buf_str(&d->body), llm->key);
+        on_error(llm, a, ep, &e, d->retry_after_s);
     }
     gm_buf_clear(&d->body);
 }

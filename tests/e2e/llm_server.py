@@ -35,9 +35,17 @@ def completion(text, **more):
     return json.dumps({"choices": [choice], "usage": {"prompt_tokens": 10, "completion_tokens": 5}}).encode()
 
 
+class Reply:
+    """A whole HTTP reply: body is bytes, or JSON to be."""
+
+    def __init__(self, status, body, headers=()):
+        self.status, self.headers = status, headers
+        self.body = body if isinstance(body, bytes) else json.dumps(body).encode()
+
+
 class Own:
-    """`answer(text of the last message, request) -> text or (text, members of the choice)`, each call on a
-    thread of its own; `context` (ssl.SSLContext) makes it an https server."""
+    """`answer(text of the last message, request) -> text, (text, members of the choice) or Reply`, each call on
+    a thread of its own; the request has "authorization" and "path" beside what was sent; `context` (ssl.SSLContext) makes it an https server."""
 
     def __init__(self, answer, context=None):
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -48,13 +56,17 @@ class Own:
                 parts = request["messages"][-1]["content"]
                 text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
                 request["authorization"] = self.headers.get("Authorization")
+                request["path"] = self.path
                 said = answer(text, request)
-                said, more = said if isinstance(said, tuple) else (said, {})
-                data = completion(said, **more)
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(data)))
+                if not isinstance(said, Reply):
+                    said, more = said if isinstance(said, tuple) else (said, {})
+                    said = Reply(200, completion(said, **more))
+                self.send_response(said.status)
+                for name, value in said.headers:
+                    self.send_header(name, value)
+                self.send_header("Content-Length", str(len(said.body)))
                 self.end_headers()
-                self.wfile.write(data)
+                self.wfile.write(said.body)
 
             def log_message(self, *_):
                 pass

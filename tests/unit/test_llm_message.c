@@ -1,4 +1,4 @@
-/* Bodies, replies, yes against no, server messages without keys, endpoints' health, key files. */
+/* Bodies, replies, thoughts, yes against no, what server errors mean, endpoints' health, key files. */
 #include "unit.h"
 
 #include <math.h>
@@ -13,6 +13,7 @@
 #include "llm/message.h"
 #include "llm/schema.h"
 #include "llm/secret.h"
+#include "llm/server_error.h"
 
 static void body(void **state)
 {
@@ -22,7 +23,7 @@ static void body(void **state)
     const struct gm_llm_part text = {.kind = GM_LLM_TEXT, .bytes = GM_STR("a\"\n")};
     const struct gm_llm_message m = {"user", &text, 1};
     assert_int_equal(gm_schema_parse(&schema, GM_STR("{\"type\":\"object\"}"), NULL), GM_OK);
-    const struct gm_llm_tail tail = {0.5, -1, 9, 3, true, schema};
+    const struct gm_llm_tail tail = {0.5, -1, 9, 3, true, schema, 0};
     gm_buf_init(&b, 10000);
     assert_int_equal(gm_llm_write_head("m", &m, 1, &b, NULL), GM_OK);
     assert_int_equal(gm_llm_write_tail(&tail, &b, NULL), GM_OK);
@@ -72,9 +73,8 @@ static void replies(void **state)
     assert_true(gm_str_eq_c(a.text, "hi") && a.cut && a.has_usage);
     assert_int_equal(a.usage.prompt + a.usage.completion * 10 + a.usage.cached * 100, 425);
     gm_json_free(a.envelope);
-    static const char *const bad[] = {"", "{", "[]", "{\"choices\":[]}",
-                                      "{\"choices\":[{\"message\":{\"content\":null}}]}"};
-    for (size_t i = 0; i < 5; i++) {
+    static const char *const bad[] = {"", "{", "[]", "{\"choices\":[]}"};
+    for (size_t i = 0; i < 4; i++) {
         assert_int_equal(gm_llm_read_answer(&a, gm_str(bad[i]), NULL), GM_EFORMAT);
         assert_null(a.envelope);
     }
@@ -106,22 +106,216 @@ static void yes_against_no(void **state)
     assert_true(isnan(gm_llm_yes(NULL)));
 }
 
+/* The answer in a choice with this JSON in it: its text, or why there is none. */
+static const char *answer_in(const char *choice)
+{
+    static char out[600];
+    char body[1500];
+    struct gm_llm_answer a;
+    struct gm_error err = {0};
+    snprintf(body, sizeof body, "{\"choices\":[{%s}]}", choice);
+    must(gm_llm_read_answer(&a, gm_str(body), &err), &err);
+    if (a.none[0])
+        snprintf(out, sizeof out, "%s%s", a.refused ? "! " : "- ", a.none);
+    else
+        snprintf(out, sizeof out, "%.*s", GM_STR_ARG(gm_str_trim(a.text)));
+    gm_json_free(a.envelope);
+    return out;
+}
+
+static const char *content(const char *json)
+{
+    char choice[1200];
+    snprintf(choice, sizeof choice, "\"message\":{\"content\":%s}", json);
+    return answer_in(choice);
+}
+
+static void contents(void **state)
+{
+    (void)state;
+    assert_string_equal(content("[{\"type\":\"thinking\",\"thinking\":[{\"text\":\"no\"}]},"
+                                "{\"type\":\"text\",\"text\":\"A person \"},\"on \","
+                                "{\"type\":\"output_text\",\"text\":\"a stage.\"}]"),
+                        "A person on a stage.");
+    assert_string_equal(content("null"), "- an empty answer");
+    assert_string_equal(content("\"\""), "- an empty answer");
+    assert_string_equal(answer_in("\"message\":{}"), "- an empty answer");
+    assert_string_equal(answer_in("\"text\":\"old form\""), "old form");
+    assert_string_equal(answer_in("\"message\":{\"content\":null},\"finish_reason\":\"length\""),
+                        "- max_tokens were used up before an answer");
+    assert_string_equal(
+        answer_in("\"message\":{\"content\":null,\"refusal\":\"I can't help.\"}"),
+        "! refused: I can't help.");
+    assert_string_equal(content("[{\"type\":\"refusal\",\"refusal\":\"No.\"}]"), "! refused: No.");
+    assert_string_equal(answer_in("\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"see\"}}]}"),
+                        "! the model calls the tool \"see\" in place of an answer");
+    assert_string_equal(
+        answer_in("\"message\":{\"content\":\"\"},\"finish_reason\":\"content_filter\""),
+        "! refused: the server's content filter took it away");
+    assert_string_equal(content("\"A cat \\ud83d on\""), "A cat \357\277\275 on");
+}
+
+static void thoughts(void **state)
+{
+    (void)state;
+    static const char none[] = "- the model's thoughts end without an answer";
+    assert_string_equal(content("\"<think>\\nNo, a dog?\\n</think>\\n\\nA cat.\""), "A cat.");
+    assert_string_equal(content("\"<thinking>a</thinking>b<THINK>c</THINK>d\""), "d");
+    assert_string_equal(content("\"no opening </think> yes\""), "yes");
+    assert_string_equal(content("\"[THINK]a[/THINK]b\""), "b");
+    assert_string_equal(content("\"<think>\\n{\\\"boxes\\\": [[1, 2, 3, 4]]} is\""), none);
+    assert_string_equal(content("\"<think>a</think><think>b\""), none);
+    assert_string_equal(content("\"<|channel|>analysis<|message|>no<|end|><|start|>assistant"
+                                "<|channel|>final <|constrain|>json<|message|>yes<|return|>\""),
+                        "yes");
+    assert_string_equal(content("\"<|channel|>analysis<|message|>is it\""), none);
+    assert_string_equal(content("\"analysisIs it?assistantfinalyes\""), "yes");
+    assert_string_equal(content("\"An analysis of art\""), "An analysis of art");
+}
+
+static double yes_in(const char *text, const char *tokens)
+{
+    char body[2000];
+    struct gm_llm_answer a;
+    snprintf(body, sizeof body,
+             "{\"choices\":[{\"message\":{\"content\":\"%s\"},\"logprobs\":{\"content\":[%s]}}]}",
+             text, tokens);
+    must(gm_llm_read_answer(&a, gm_str(body), NULL), &(struct gm_error){0});
+    double p = gm_llm_yes(a.logprobs);
+    gm_json_free(a.envelope);
+    return p;
+}
+
+/* The token is looked for in the answer alone, and Python's -Infinity is a probability of 0. */
+static void yes_behind_thoughts(void **state)
+{
+    (void)state;
+#define TOKEN(t) "{\"token\":\"" t "\",\"logprob\":-0.1}"
+    const char *tokens = TOKEN("<think>") "," TOKEN("No") "," TOKEN("</think>") "," TOKEN("Yes")
+        "," TOKEN("<|im_end|>");
+    assert_true(yes_in("<think>No</think>Yes", tokens) == 1);
+    assert_true(yes_in("Yes", tokens) == 1); /* the server has cut the thoughts itself */
+    assert_true(yes_in("\xe2\x80\x9cYes\xe2\x80\x9d", tokens) == 1); /* not as in the tokens */
+    assert_true(yes_in("Yes", "{\"token\":\"Yes\",\"logprob\":0,\"top_logprobs\":["
+                              "{\"token\":\"Yes\",\"logprob\":0},"
+                              "{\"token\":\"No\",\"logprob\":-Infinity}]}") == 1);
+#undef TOKEN
+}
+
+static const char *words_of(const char *body, const char *key)
+{
+    static struct gm_server_error e;
+    gm_server_error_read(&e, 400, gm_str(body), key);
+    return e.text;
+}
+
 static void messages_without_keys(void **state)
 {
     (void)state;
-    char out[60];
-    gm_llm_server_message(
-        GM_STR("{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}"),
-        "sk-abc123", out, sizeof out);
-    assert_string_equal(out, "Bad key *********! Use another *********");
-    gm_llm_server_message(GM_STR("{\"error\":\"plain\"}"), NULL, out, sizeof out);
-    assert_string_equal(out, "plain");
-    gm_llm_server_message(GM_STR(""), "sk-abc123", out, sizeof out);
-    assert_string_equal(out, "");
+    char longer[1100];
+    assert_string_equal(
+        words_of("{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}",
+                 "sk-abc123"),
+        "Bad key *********! Use another *********");
+    assert_string_equal(words_of("{\"error\":\"plain\"}", NULL), "plain");
+    assert_string_equal(words_of("\xef\xbb\xbf[{\"error\":{\"message\":\"in a list\"}}]", NULL),
+                        "in a list");
+    assert_string_equal(words_of("404 page not found", NULL), "404 page not found");
+    assert_string_equal(words_of("{\"detail\":[{\"loc\":[\"body\",\"seed\"],\"msg\":\"Extra "
+                                 "inputs\"}]}",
+                                 NULL),
+                        "seed: Extra inputs");
+    assert_string_equal(words_of("", "sk-abc123"), "");
     /* the key lies across the place where the message is cut */
-    char small[10];
-    gm_llm_server_message(GM_STR("xxxxxx sk-abc123"), "sk-abc123", small, sizeof small);
-    assert_null(strstr(small, "sk"));
+    memset(longer, 'x', sizeof longer);
+    memcpy(longer + 994, "sk-abc123", 10);
+    assert_null(strstr(words_of(longer, "sk-abc123"), "sk-abc"));
+}
+
+static void what_errors_mean(void **state)
+{
+    (void)state;
+    static const struct {
+        int status, means_status;
+        const char *body;
+        bool quota, model;
+    } cases[] = {
+        {200, 429, "{\"error\":{\"message\":\"Rate limit exceeded: free-models-per-day\",\"code\":"
+                   "429}}", true, false},
+        {200, 429, "{\"error\":{\"message\":\"slow down\",\"code\":\"429\"}}", false, false},
+        {200, 500, "{\"error\":\"No model is loaded\"}", false, false},
+        {200, 502, "{\"choices\":[{\"error\":{\"code\":502,\"message\":\"x\"}}]}", false, false},
+        {200, 404, "{\"error\":\"Unexpected endpoint or method. (POST /chat/completions)\"}", false,
+         false},
+        {429, 429, "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
+                   "\"insufficient_quota\"}}", true, false},
+        {429, 429, "{\"error\":{\"message\":\"You exceeded your current quota. Please retry in "
+                   "34 s.\"}}", false, false},
+        {429, 429, "{\"error\":{\"message\":\"Rate limit reached\"}}", false, false},
+        {402, 402, "{\"error\":{\"message\":\"Payment required\"}}", true, false},
+        {400, 400, "{\"error\":{\"message\":\"Invalid model name passed in model=m\"}}", false, true},
+        {404, 404, "{\"error\":{\"message\":\"The model `m` does not exist.\"}}", false, true},
+        {404, 404, "{\"error\":\"model 'm' not found, try pulling it first\"}", false, true},
+        {400, 400, "{\"error\":{\"message\":\"This model has no eyes\"}}", false, false},
+        {404, 404, "404 page not found", false, false},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_server_error e;
+        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].body), NULL);
+        if (e.status != cases[i].means_status || gm_server_error_is_quota(&e) != cases[i].quota ||
+            gm_server_error_is_model(&e) != cases[i].model)
+            fail_msg("%s: %d", cases[i].body, e.status);
+    }
+}
+
+static void refused_parameters(void **state)
+{
+    (void)state;
+    static const struct {
+        int status;
+        unsigned names;
+        const char *text;
+    } cases[] = {
+        {400, GM_LLM_P_SCHEMA, "This response_format type is unavailable now"},
+        {400, GM_LLM_P_SCHEMA, "Unknown name 'additionalProperties' at 'config.response_schema'"},
+        {400, GM_LLM_P_SCHEMA, "Grammar error: unimplemented keys"},
+        {500, GM_LLM_P_SCHEMA, "[{'loc': ('body', 'response_format', 'type')}]"},
+        {400, GM_LLM_P_LOGPROBS, "logprobs is not supported"},
+        {400, GM_LLM_P_MAX_TOKENS,
+         "Unsupported parameter: 'max_tokens'. Use 'max_completion_tokens' instead."},
+        {422, GM_LLM_P_MAX_COMPLETION, "Unrecognized request argument: max_completion_tokens"},
+        {400, GM_LLM_P_TEMPERATURE, "'temperature' does not support 0 with this model."},
+        {422, GM_LLM_P_SEED, "seed: Extra inputs are not permitted"},
+        {400, GM_LLM_P_TOP_P, "`temperature_x` and `top_p` cannot both be unknown"},
+        {400, 0, "max_tokens is too large: 5000"},
+        {400, 0, "the context has 4096 tokens at most"},
+        {401, 0, "logprobs: no"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_server_error e;
+        unsigned sent = 127u & ~(cases[i].names == GM_LLM_P_MAX_COMPLETION ? 32u : 64u);
+        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].text), NULL);
+        if (gm_server_error_param(&e, sent) != cases[i].names)
+            fail_msg("%s: %u", cases[i].text, gm_server_error_param(&e, sent));
+        assert_int_equal(gm_server_error_param(&e, 0), 0); /* what wasn't sent isn't refused */
+    }
+}
+
+/* Each parameter that an endpoint refuses is left out; max_tokens has a second name. */
+static void tails_without(void **state)
+{
+    (void)state;
+    struct gm_buf b;
+    struct gm_llm_tail t = {0.5, 0.9, 9, 3, true, NULL, GM_LLM_P_MAX_TOKENS | GM_LLM_P_SEED};
+    gm_buf_init(&b, 1000);
+    assert_int_equal(gm_llm_write_tail(&t, &b, NULL), GM_OK);
+    assert_string_equal(b.p, ",\"max_completion_tokens\":9,\"temperature\":0.5,\"top_p\":0.9,"
+                             "\"logprobs\":true,\"top_logprobs\":5}");
+    t.without = 127;
+    gm_buf_reset(&b);
+    assert_int_equal(gm_llm_write_tail(&t, &b, NULL), GM_OK);
+    assert_string_equal(b.p, "}");
+    gm_buf_clear(&b);
 }
 
 static void estimates(void **state)
@@ -214,7 +408,13 @@ int main(void)
         cmocka_unit_test_teardown(base64, no_leak),
         cmocka_unit_test_teardown(replies, no_leak),
         cmocka_unit_test_teardown(yes_against_no, no_leak),
+        cmocka_unit_test_teardown(contents, no_leak),
+        cmocka_unit_test_teardown(thoughts, no_leak),
+        cmocka_unit_test_teardown(yes_behind_thoughts, no_leak),
         cmocka_unit_test_teardown(messages_without_keys, no_leak),
+        cmocka_unit_test_teardown(what_errors_mean, no_leak),
+        cmocka_unit_test_teardown(refused_parameters, no_leak),
+        cmocka_unit_test_teardown(tails_without, no_leak),
         cmocka_unit_test_teardown(estimates, no_leak),
         cmocka_unit_test_teardown(endpoint_health, no_leak),
         cmocka_unit_test_teardown(cool_down_is_shared, no_leak),
