@@ -2,6 +2,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/progress.h"
+#include "base/utf8.h"
 #include "cli/cmd.h"
 #include "data/reader.h"
 #include "image/font.h"
@@ -29,20 +30,34 @@ struct view {
 
 #define TEXT_MAX ((size_t)1 << 30)
 
-/* DIR/NUMBER-ID.png, the id without what could leave the folder or trouble a shell. */
+/* Letters of any script stay; what could leave the folder, trouble a shell, or isn't seen (controls,
+ * spaces, marks of direction) does not. */
+static bool is_plain(uint32_t cp)
+{
+    if (cp < 0x80)
+        return (cp >= 'a' && cp <= 'z') || (cp >= 'A' && cp <= 'Z') || (cp >= '0' && cp <= '9') ||
+               cp == '-' || cp == '_' || cp == '.';
+    return cp > 0xa0 && cp != 0xad && cp != 0x3000 && cp != 0xfeff && cp != 0xfffd &&
+           !(cp >= 0x2000 && cp <= 0x206f);
+}
+
+/* DIR/NUMBER-ID.png, the id with "_" for what does not belong into a name. */
 static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t number,
                                   struct gm_str id)
 {
-    enum { MAX_ID = 80 };
-    struct gm_str name = gm_arena_str(a, gm_str_sub(id, 0, MAX_ID));
-    for (size_t i = 0; name.p && i < name.n; i++) {
-        char c = name.p[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     c == '-' || c == '_' || c == '.';
-        if (!plain)
-            ((char *)(uintptr_t)name.p)[i] = '_';
+    enum { MAX_ID = 80 }; /* bytes */
+    char name[MAX_ID];
+    size_t n = 0;
+    for (size_t pos = 0; pos < id.n;) {
+        size_t from = pos;
+        bool plain = is_plain(gm_utf8_next(id, &pos));
+        struct gm_str letter = plain ? gm_str_sub(id, from, pos) : GM_STR("_");
+        if (n + letter.n > MAX_ID)
+            break;
+        memcpy(name + n, letter.p, letter.n);
+        n += letter.n;
     }
-    return gm_arena_printf(a, "%s/%05zu-%.*s.png", dir, number, GM_STR_ARG(name));
+    return gm_arena_printf(a, "%s/%05zu-%.*s.png", dir, number, (int)n, name);
 }
 
 /* A picture that can't be made is reported and counted; a folder that can't be written ends all. */

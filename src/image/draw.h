@@ -6,6 +6,7 @@
 #include "image/font.h"
 #include "image/image.h"
 #include "image/palette.h"
+#include "image/paragraph.h"
 
 /* gm_draw_box - the frame of the box [x0,y0,x1,y1) in pixels, `thick_px` wide to the inside, with a
  * thin light edge around it that keeps it visible on any ground. */
@@ -23,8 +24,16 @@ void gm_draw_mask(struct gm_image *im, const uint8_t *mask, struct gm_color colo
 uint32_t gm_draw_label_height(const struct gm_font *font);
 
 /* gm_draw_label - a line of text on a ground of `color`, its lower left corner at (x, y), moved so
- * that all of it is in the picture where that is possible. Text that is too wide ends with "…". */
-void gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y, struct gm_str text,
-                   struct gm_color color);
+ * that all of it is in the picture where that is possible. Text that is too wide ends with "…".
+ * Errors: NOMEM. */
+enum gm_status gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y,
+                             struct gm_str text, struct gm_color color,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_draw_line - the line [from,to) of a paragraph with its left end at (x, y), and `dots` behind it
+ * in its reading direction; NULL = none. Errors: NOMEM. */
+enum gm_status gm_draw_line(struct gm_image *im, const struct gm_paragraph *p, int x, int y,
+                            size_t from, size_t to, const struct gm_paragraph *dots,
+                            struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -3,12 +3,14 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/utf8.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <ft2build.h>
 #include FT_FREETYPE_H
+#include <hb-ft.h>
+#include <hb.h>
 
 /* Where distributions keep them; of the first group one is needed, the others only add letters. */
 static const char *const base_paths[2][3] = {
@@ -29,13 +31,21 @@ static const char *const more_paths[] = {
     "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
     "/usr/share/fonts/opentype/unifont/unifont.otf",
 };
+/* Debian's fonts-noto-core: a file for each script that those above lack. */
+static const char script_path[] = "/usr/share/fonts/truetype/noto/NotoSans%s-%s.ttf";
+static const char *const scripts[] = {
+    "Devanagari", "Bengali", "Gurmukhi",  "Gujarati", "Oriya", "Tamil", "Telugu",   "Kannada",
+    "Malayalam",  "Thai",    "Sinhala",   "Myanmar",  "Khmer", "Lao",   "Ethiopic", "Tibetan",
+};
 enum { N_BASE = sizeof base_paths[0] / sizeof *base_paths[0],
        N_MORE = sizeof more_paths / sizeof *more_paths,
-       MAX_FACES = 1 + N_MORE };
+       N_SCRIPTS = sizeof scripts / sizeof *scripts,
+       MAX_FACES = 1 + N_MORE + N_SCRIPTS };
 
 struct gm_font {
     FT_Library library;
     FT_Face face[MAX_FACES]; /* the base font first */
+    hb_font_t *shaper[MAX_FACES];
     size_t n_faces;
     uint32_t size_px;
 };
@@ -49,6 +59,10 @@ static bool add_face(struct gm_font *f, const char *path)
         FT_Done_Face(face);
         return false;
     }
+    /* Glyphs are drawn as hinted, so their advances are asked for that way: whole pixels. */
+    hb_font_t *shaper = hb_ft_font_create(face, NULL);
+    hb_ft_font_set_load_flags(shaper, FT_LOAD_DEFAULT);
+    f->shaper[f->n_faces] = shaper;
     f->face[f->n_faces++] = face;
     return true;
 }
@@ -79,6 +93,11 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
     }
     for (size_t i = 0; i < N_MORE; i++)
         add_face(f, more_paths[i]);
+    for (size_t i = 0; i < N_SCRIPTS; i++) {
+        char path[128];
+        snprintf(path, sizeof path, script_path, scripts[i], bold ? "Bold" : "Regular");
+        add_face(f, path);
+    }
     *out = f;
     f = NULL;
 done:
@@ -90,48 +109,77 @@ void gm_font_free(struct gm_font *f)
 {
     if (!f)
         return;
-    for (size_t i = 0; i < f->n_faces; i++)
+    for (size_t i = 0; i < f->n_faces; i++) {
+        hb_font_destroy(f->shaper[i]);
         FT_Done_Face(f->face[i]);
+    }
     if (f->library)
         FT_Done_FreeType(f->library);
     gm_free(f);
 }
 
-/* The face that has the letter; NULL when none has it. */
-static FT_Face face_of(struct gm_font *f, uint32_t cp)
+bool gm_font_has(struct gm_font *f, uint32_t code_point)
 {
+    return FT_Get_Char_Index(f->face[gm_font_face(f, code_point, 0)], code_point) != 0;
+}
+
+/* Joiners, marks of direction and variation selectors, which are not meant to be seen. */
+static bool is_unseen(uint32_t cp)
+{
+    return (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x202a && cp <= 0x202e) ||
+           (cp >= 0x2060 && cp <= 0x206f) || (cp >= 0xfe00 && cp <= 0xfe0f) || cp == 0xfeff;
+}
+
+size_t gm_font_face(struct gm_font *f, uint32_t code_point, size_t before)
+{
+    /* A space is every face's; a letter that the base face has is lettered by it. */
+    bool follows = gm_font_script(code_point) == 0 && code_point != ' ';
+    if (is_unseen(code_point) || (follows && FT_Get_Char_Index(f->face[before], code_point) != 0))
+        return before;
     for (size_t i = 0; i < f->n_faces; i++)
-        if (FT_Get_Char_Index(f->face[i], cp) != 0)
-            return f->face[i];
-    return NULL;
+        if (FT_Get_Char_Index(f->face[i], code_point) != 0)
+            return i;
+    return 0;
 }
 
-bool gm_font_has(struct gm_font *f, uint32_t code_point) { return face_of(f, code_point) != NULL; }
-
-/* Load the next letter of the text at *pos, drawn or only measured. A letter without a shape gets
- * the base font's empty frame; marks that are not meant to be seen (joiners, variation selectors)
- * get nothing. */
-static FT_GlyphSlot next_glyph(struct gm_font *f, struct gm_str text, size_t *pos, FT_Int32 flags)
+uint32_t gm_font_script(uint32_t code_point)
 {
-    while (*pos < text.n) {
-        uint32_t cp = gm_utf8_next(text, pos);
-        bool unseen = (cp >= 0x200b && cp <= 0x200f) || (cp >= 0x2028 && cp <= 0x202e) ||
-                      (cp >= 0xfe00 && cp <= 0xfe0f) || cp < 0x20;
-        FT_Face face = face_of(f, cp);
-        if (unseen || FT_Load_Char(face ? face : f->face[0], cp, flags) != 0)
-            continue;
-        return (face ? face : f->face[0])->glyph;
+    hb_script_t s = hb_unicode_script(hb_unicode_funcs_get_default(), code_point);
+    return s == HB_SCRIPT_COMMON || s == HB_SCRIPT_INHERITED ? 0 : (uint32_t)s;
+}
+
+static enum gm_status add_glyphs(hb_buffer_t *b, struct gm_glyphs *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    unsigned n = hb_buffer_get_length(b);
+    const hb_glyph_info_t *info = hb_buffer_get_glyph_infos(b, NULL);
+    const hb_glyph_position_t *pos = hb_buffer_get_glyph_positions(b, NULL);
+    for (unsigned i = 0; i < n; i++) {
+        GM_TRY(GM_GROW(out->v, out->n, out->cap, err));
+        out->v[out->n++] = (struct gm_glyph){info[i].codepoint, info[i].cluster, pos[i].x_advance,
+                                             pos[i].x_offset, pos[i].y_offset};
     }
-    return NULL;
+done:
+    return st;
 }
 
-uint32_t gm_font_width(struct gm_font *f, struct gm_str text)
+enum gm_status gm_font_shape(struct gm_font *f, size_t face, const uint32_t *text, size_t n,
+                             size_t from, size_t to, bool rtl, struct gm_glyphs *out,
+                             struct gm_error *err)
 {
-    long width = 0;
-    size_t pos = 0;
-    for (FT_GlyphSlot g; (g = next_glyph(f, text, &pos, FT_LOAD_DEFAULT));)
-        width += g->advance.x / 64;
-    return width > 0 ? (uint32_t)width : 0;
+    enum gm_status st;
+    hb_buffer_t *b = hb_buffer_create();
+    hb_buffer_set_direction(b, rtl ? HB_DIRECTION_RTL : HB_DIRECTION_LTR);
+    hb_buffer_add_codepoints(b, text, (int)n, (unsigned)from, (int)(to - from));
+    hb_buffer_guess_segment_properties(b);
+    if (hb_buffer_allocation_successful(b)) {
+        hb_shape(f->shaper[face], b, NULL, 0);
+        st = add_glyphs(b, out, err);
+    } else {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a text of %zu letters", n);
+    }
+    hb_buffer_destroy(b);
+    return st;
 }
 
 uint32_t gm_font_ascent(const struct gm_font *f)
@@ -168,12 +216,9 @@ static void draw_glyph(FT_GlyphSlot g, struct gm_image *im, int x0, int y0, stru
         }
 }
 
-void gm_font_draw(struct gm_font *f, struct gm_image *im, int x, int y, struct gm_str text,
-                  struct gm_color color)
+void gm_font_draw_glyph(struct gm_font *f, size_t face, uint32_t index, struct gm_image *im, int x,
+                        int y, struct gm_color color)
 {
-    size_t pos = 0;
-    for (FT_GlyphSlot g; x < (int)im->w && (g = next_glyph(f, text, &pos, FT_LOAD_RENDER));) {
-        draw_glyph(g, im, x, y, color);
-        x += (int)(g->advance.x / 64);
-    }
+    if (FT_Load_Glyph(f->face[face], index, FT_LOAD_RENDER) == 0)
+        draw_glyph(f->face[face]->glyph, im, x, y, color);
 }

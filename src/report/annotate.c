@@ -2,8 +2,8 @@
 #include "report/annotate.h"
 
 #include "base/alloc.h"
-#include "base/utf8.h"
 #include "image/draw.h"
+#include "image/paragraph.h"
 #include "report/marks.h"
 
 #include <math.h>
@@ -58,91 +58,160 @@ static enum gm_status draw_entities(struct gm_image *im, const struct gm_post *p
             const double *box = e->regions[k].box;
             double y = box[1] > label_h ? box[1] : label_h; /* inside a box at the upper edge */
             y += label_h * n_labels_before(post, i, k, label_h);
-            gm_draw_label(im, font, (float)box[0], (float)y, e->text, gm_palette_color(e->type));
+            GM_TRY(gm_draw_label(im, font, (float)box[0], (float)y, e->text,
+                                 gm_palette_color(e->type), err));
         }
 done:
     return st;
 }
 
-/* The text under the picture, laid out word by word. */
-struct strip {
-    struct gm_image *im; /* NULL: only measure */
-    struct gm_font *font, *bold, *small; /* the text's, its entities' and their type tags' */
-    int left, right, x, y; /* pixels; y is the base line */
-    int line_h, n_lines;
-    bool full; /* MAX_LINES are used: nothing more is drawn */
+/* How an entity is marked: on its colour when it was found in the picture; else dark on a tint of it
+ * and underlined. */
+struct marking {
+    struct gm_color ground, line;
+    bool is_found;
 };
 
-static void new_line(struct strip *s)
+static struct marking marking_of(const struct gm_entity *e)
 {
-    s->full = s->n_lines == MAX_LINES;
-    s->x = s->left;
-    if (s->full)
-        return;
-    s->n_lines++;
-    s->y += s->line_h;
+    struct gm_color c = gm_palette_color(e->type);
+    struct gm_color tint = {(uint8_t)((c.r + 5 * ground.r) / 6), (uint8_t)((c.g + 5 * ground.g) / 6),
+                            (uint8_t)((c.b + 5 * ground.b) / 6)};
+    return e->n_regions ? (struct marking){c, c, true} : (struct marking){tint, c, false};
 }
 
-/* A piece that is never broken, nor from the `behind` pixels that follow, on a ground of its
- * entity's colour where it has one. */
-static void put_piece(struct strip *s, struct gm_font *font, struct gm_str text, int behind,
-                      const struct gm_color *mark)
+/* An entity and its type as a tag behind it. The tag is held to the entity by spaces that don't break,
+ * and is kept apart from the direction of the text around it (U+2068 to U+2069). */
+static enum gm_status add_entity(struct gm_paragraph *p, struct gm_str text, struct gm_str type,
+                                 const struct marking *m, struct gm_font *font[3],
+                                 struct gm_error *err)
 {
-    int w = (int)gm_font_width(font, text);
-    if (s->x + w + behind > s->right && s->x > s->left) {
-        if (s->n_lines == MAX_LINES && s->im && !s->full)
-            gm_font_draw(s->font, s->im, s->x, s->y, GM_STR("…"), ink);
-        new_line(s);
-    }
-    if (s->im && !s->full) {
-        int up = (int)gm_font_ascent(s->font), down = (int)gm_font_descent(s->font);
-        if (mark)
-            gm_draw_rect(s->im, s->x, s->y - up, s->x + w, s->y + down, *mark);
-        gm_font_draw(font, s->im, s->x, s->y, text, mark ? gm_palette_ink(*mark) : ink);
-    }
-    s->x += w;
+    enum gm_status st = GM_OK;
+    struct gm_style style = {.font = font[1], .ground = &m->ground};
+    style.ink = m->is_found ? gm_palette_ink(m->ground) : ink;
+    style.line = m->is_found ? NULL : &m->line;
+    GM_TRY(gm_paragraph_add(p, text, &style, err));
+    style.font = font[2];
+    GM_TRY(gm_paragraph_add(p, GM_STR("\u2068\u00a0"), &style, err));
+    GM_TRY(gm_paragraph_add(p, type, &style, err));
+    GM_TRY(gm_paragraph_add(p, GM_STR("\u00a0\u2069"), &style, err));
+done:
+    return st;
 }
 
-/* Words and single spaces; a script without spaces may break at any letter. */
-static void put_text(struct strip *s, struct gm_str text, int behind, const struct gm_color *mark)
+/* The post's text with its entities and their types; `markings` are borrowed by the result. */
+static enum gm_status letter_post(struct gm_paragraph **out, const struct gm_post *post,
+                                  const struct gm_mark *marks, size_t n,
+                                  struct marking *markings, struct gm_font *font[3],
+                                  struct gm_error *err)
 {
-    size_t pos = 0;
-    while (pos < text.n && !s->full) {
-        size_t from = pos, end = pos;
-        while (pos < text.n) {
-            uint32_t cp = gm_utf8_next(text, &pos);
-            bool space = cp <= 0x20;
-            if (space && end > from)
-                break;
-            end = pos;
-            if (space || cp >= 0x2e80)
-                break;
-        }
-        pos = end;
-        struct gm_str piece = gm_str_sub(text, from, end);
-        if (piece.n == 1 && (unsigned char)piece.p[0] <= 0x20)
-            piece = s->x > s->left ? GM_STR(" ") : GM_STR("");
-        put_piece(s, mark ? s->bold : s->font, piece, pos == text.n ? behind : 0, mark);
-    }
-}
-
-static void put_post(struct strip *s, const struct gm_post *post, const struct gm_mark *marks,
-                     size_t n)
-{
+    enum gm_status st = GM_OK;
+    const struct gm_style plain = {.font = font[0], .ink = ink};
     size_t at = 0;
-    new_line(s);
-    for (size_t i = 0; i < n && !s->full; i++) {
+    GM_TRY(gm_paragraph_new(out, err));
+    for (size_t i = 0; i < n; i++) {
         const struct gm_entity *e = &post->entities[marks[i].entity];
-        struct gm_color color = gm_palette_color(e->type);
-        int tag = (int)(gm_font_width(s->small, GM_STR("  ")) + gm_font_width(s->small, e->type));
-        put_text(s, gm_str_sub(post->text, at, marks[i].from), 0, NULL);
-        put_text(s, gm_str_sub(post->text, marks[i].from, marks[i].to), tag, &color);
-        put_piece(s, s->small, GM_STR(" "), 0, &color);
-        put_piece(s, s->small, e->type, 0, &color);
-        put_piece(s, s->small, GM_STR(" "), 0, &color);
+        struct gm_str text = gm_str_sub(post->text, marks[i].from, marks[i].to);
+        markings[i] = marking_of(e);
+        GM_TRY(gm_paragraph_add(*out, gm_str_sub(post->text, at, marks[i].from), &plain, err));
+        GM_TRY(add_entity(*out, text, e->type, &markings[i], font, err));
         at = marks[i].to;
     }
-    put_text(s, gm_str_sub(post->text, at, post->text.n), 0, NULL);
+    GM_TRY(gm_paragraph_add(*out, gm_str_sub(post->text, at, post->text.n), &plain, err));
+    GM_TRY(gm_paragraph_shape(*out, err));
+done:
+    return st;
+}
+
+/* Scripts without spaces, which may break at any letter. */
+static bool breaks_anywhere(uint32_t cp)
+{
+    return (cp >= 0x2e80 && cp < 0xfe00) || (cp >= 0xff00 && cp < 0xffef) ||
+           (cp >= 0x20000 && cp < 0x40000);
+}
+
+/* Marks that stay with what is before them (closing ones) or behind them (opening ones, the signs of
+ * tags and names). */
+static bool is_one_of(uint32_t cp, const uint32_t *list)
+{
+    while (*list && *list != cp)
+        list++;
+    return *list != 0;
+}
+
+/* Whether a line may end before code point i. */
+static bool may_break(const struct gm_paragraph *p, size_t i)
+{
+    static const uint32_t closing[] = {',', '.', '!', '?', ':', ';', ')', ']', 0x2019, 0x201d,
+                                       0x2026, 0x3001, 0x3002, 0x3009, 0x300b, 0x300d, 0x300f,
+                                       0x3011, 0xff01, 0xff09, 0xff0c, 0xff0e, 0xff1a, 0xff1b,
+                                       0xff1f, 0x00a0, 0x2068, 0x2069, 0};
+    static const uint32_t opening[] = {'#', '@', '(', '[', 0x2018, 0x201c, 0x3008, 0x300a, 0x300c,
+                                       0x300e, 0x3010, 0xff03, 0xff08, 0xff20, 0x00a0, 0x2068, 0};
+    uint32_t before = gm_paragraph_at(p, i - 1), cp = gm_paragraph_at(p, i);
+    if (before == ' ')
+        return cp != ' ';
+    return (breaks_anywhere(before) || breaks_anywhere(cp)) && cp != ' ' &&
+           !is_one_of(before, opening) && !is_one_of(cp, closing);
+}
+
+struct line {
+    size_t from, to; /* code points; no space at either end */
+};
+
+/* The line that begins at or behind `from`: as many words as go into most_px; of a word that is wider
+ * than a line as much as fits. */
+static struct line next_line(const struct gm_paragraph *p, size_t from, uint32_t most_px)
+{
+    size_t n = gm_paragraph_count(p);
+    while (gm_paragraph_at(p, from) == ' ')
+        from++;
+    size_t fit = gm_paragraph_fit(p, from, n, most_px), to = fit;
+    if (fit < n && gm_paragraph_at(p, fit) != ' ') {
+        while (to > from && !may_break(p, to))
+            to--;
+        if (to == from)
+            to = fit > from ? fit : from + 1;
+    }
+    while (to > from && gm_paragraph_at(p, to - 1) == ' ')
+        to--;
+    return (struct line){from, to};
+}
+
+/* The lines of the text, MAX_LINES at most; *cut when there is more. */
+static size_t break_lines(const struct gm_paragraph *p, uint32_t most_px, struct line *lines,
+                          bool *cut)
+{
+    size_t n = 0, at = 0, end = gm_paragraph_count(p);
+    while (end > 0 && gm_paragraph_at(p, end - 1) == ' ')
+        end--;
+    for (; n < MAX_LINES && at < end; n++) {
+        lines[n] = next_line(p, at, most_px);
+        at = lines[n].to;
+    }
+    *cut = at < end;
+    return n;
+}
+
+/* Lines stand at the side where the text begins; of a text that goes on behind the last one, that line
+ * makes room for "…". */
+static enum gm_status draw_lines(struct gm_image *im, const struct gm_paragraph *p,
+                                 const struct gm_paragraph *dots, struct line *lines, size_t n,
+                                 int y, int line_h, int pad, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    uint32_t most = im->w - 2 * (uint32_t)pad;
+    for (size_t i = 0; i < n; i++, y += line_h) {
+        const struct gm_paragraph *end = i + 1 == n ? dots : NULL;
+        uint32_t dots_w = end ? gm_paragraph_width(end, 0, 1) : 0;
+        struct line *l = &lines[i];
+        l->to = gm_paragraph_fit(p, l->from, l->to, most > dots_w ? most - dots_w : 0);
+        int w = (int)(gm_paragraph_width(p, l->from, l->to) + dots_w);
+        int x = gm_paragraph_is_rtl(p) ? (int)im->w - pad - w : pad;
+        GM_TRY(gm_draw_line(im, p, x, y, l->from, l->to, end, err));
+    }
+done:
+    return st;
 }
 
 static enum gm_status new_canvas(struct gm_image **out, const struct gm_image *im, uint32_t w,
@@ -166,21 +235,32 @@ static enum gm_status add_strip(struct gm_image **out, const struct gm_image *im
     enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_mark *marks;
+    struct gm_paragraph *p = NULL, *dots = NULL;
+    struct line lines[MAX_LINES];
     size_t n;
+    bool cut;
     gm_arena_init(&a, 0);
     GM_TRY(gm_marks_of(&a, post, &marks, &n, err));
+    struct marking *markings = gm_arena_alloc(&a, n, sizeof *markings);
+    if (!markings) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", n);
+        goto done;
+    }
+    GM_TRY(letter_post(&p, post, marks, n, markings, font, err));
+    GM_TRY(gm_paragraph_new(&dots, err));
+    GM_TRY(gm_paragraph_add(dots, GM_STR("…"), &(struct gm_style){.font = font[0], .ink = ink}, err));
+    GM_TRY(gm_paragraph_shape(dots, err));
     uint32_t w = im->w > MIN_WIDTH ? im->w : MIN_WIDTH;
-    int line_h = (int)(gm_font_ascent(font[0]) + gm_font_descent(font[0])) * 5 / 4;
-    int pad = line_h / 2;
-    struct strip s = {.font = font[0], .bold = font[1], .small = font[2], .left = pad,
-                      .right = (int)w - pad, .line_h = line_h};
-    struct strip drawn = s;
-    put_post(&s, post, marks, n);
-    GM_TRY(new_canvas(out, im, w, im->h + (uint32_t)(s.n_lines * line_h + 2 * pad), err));
-    drawn.im = *out;
-    drawn.y = (int)im->h + pad - (int)gm_font_descent(font[0]);
-    put_post(&drawn, post, marks, n);
+    int ascent = (int)gm_font_ascent(font[0]);
+    int line_h = (ascent + (int)gm_font_descent(font[0])) * 5 / 4, pad = line_h / 2;
+    size_t n_lines = break_lines(p, w - 2 * (uint32_t)pad, lines, &cut);
+    size_t room = n_lines ? n_lines : 1;
+    GM_TRY(new_canvas(out, im, w, im->h + (uint32_t)((int)room * line_h + 2 * pad), err));
+    st = draw_lines(*out, p, cut ? dots : NULL, lines, n_lines,
+                    (int)im->h + pad + line_h - (int)gm_font_descent(font[0]), line_h, pad, err);
 done:
+    gm_paragraph_free(p);
+    gm_paragraph_free(dots);
     gm_arena_clear(&a);
     return st;
 }

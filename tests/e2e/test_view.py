@@ -68,4 +68,35 @@ def test_images_are_found_again():
             shutil.rmtree(d / "pictures")
 
 
+def test_names_of_pictures():
+    """Letters of any script stay in the files' names; what leaves a folder or isn't seen doesn't."""
+    with gm.Folder() as d:
+        ids = {"漢字/Ünï": "漢字_Ünï", "../../x y": ".._.._x_y", "a\u202eb\u0085": "a_b_",
+               "é" * 60: "é" * 40, "नमस्ते": "नमस्ते"}
+        d.write("posts.jsonl", "".join(json.dumps({"id": i, "text": "x", "image": PHOTO}) + "\n" for i in ids))
+        gm.expect_ok(gm.run("view", "posts.jsonl", "--png", "pictures", cwd=d.path))
+        names = sorted(os.listdir(d / "pictures"))
+        assert names == [f"{n:05}-{name}.png" for n, name in enumerate(ids.values(), 1)], names
+
+
+def test_pipes_and_devices_are_no_pictures():
+    """A post whose image would be waited for fails at once, and the others are done."""
+    with gm.Folder() as d:
+        recipe = d.write("boxes.yaml", RECIPE)
+        os.mkfifo(d / "pipe.jpg")
+        posts = [hopper("pipe.jpg"), {**hopper("/dev/zero"), "id": "dev"}]
+        r = gm.run("predict", "-", "--recipe", recipe, "--images", d.path,
+                   stdin="".join(json.dumps(p) + "\n" for p in posts))
+        assert r.code == 3 and "is a pipe, not a picture file" in r.err and "is a device" in r.err, r.err
+
+
+def test_limit_of_pixels():
+    with gm.Folder() as d:
+        recipe = d.write("boxes.yaml", RECIPE)
+        post = json.dumps(hopper(PHOTO))
+        r = gm.run("predict", "-", "--recipe", recipe, "--max-pixels", "300000", stdin=post)
+        assert r.code == 3 and "limit is 65535 a side and 300000 in all" in r.err, r.err
+        gm.expect_ok(gm.run("predict", "-", "--recipe", recipe, "--max-pixels", "307200", stdin=post))
+
+
 gm.main(globals())

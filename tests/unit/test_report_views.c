@@ -1,6 +1,7 @@
 /* The terminal view, the annotated picture, and the marks that both take from a post. */
 #include "report_posts.h"
 
+#include "base/utf8.h"
 #include "image/font.h"
 #include "image/mask.h"
 #include "report/annotate.h"
@@ -172,6 +173,134 @@ static void pictures_are_annotated(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* The annotated picture of source.png with this text, and of `mark` in it an entity; NULL where no font
+ * is installed. */
+static struct gm_image *strip_of(const char *text, const char *mark, const char *regions)
+{
+    struct gm_error err;
+    struct gm_post post;
+    struct gm_image *im = NULL;
+    struct gm_buf json;
+    size_t at = mark ? gm_str_find(gm_str(text), gm_str(mark), 0) : 0;
+    size_t start = gm_utf8_count(gm_str_sub(gm_str(text), 0, at));
+    gm_buf_init(&json, 1 << 16);
+    must(gm_buf_printf(&json, &err, "{\"id\": \"p\", \"image\": \"" GOLDEN "source.png\", "
+                       "\"text\": \"%s\"", text), &err);
+    if (mark)
+        must(gm_buf_printf(&json, &err, ", \"entities\": [{\"text\": \"%s\", \"type\": \"LOC\", "
+                           "\"start\": %zu, \"end\": %zu, \"regions\": [%s]}]", mark, start,
+                           start + gm_utf8_count(gm_str(mark)), regions), &err);
+    must(gm_buf_add_c(&json, "}", &err), &err);
+    post_of(&post, json.p);
+    enum gm_status st = gm_annotate(&post, &im, &err);
+    assert_true(st == GM_OK || st == GM_EIO);
+    gm_post_clear(&post);
+    gm_buf_clear(&json);
+    return im;
+}
+
+/* The first column from `from` on of row y that is not the strip's ground; the width where all is. */
+static size_t first_ink(const struct gm_image *im, size_t y, size_t from)
+{
+    size_t x = from;
+    while (x < im->w && near_color(im, x, y, 250, 250, 252))
+        x++;
+    return x;
+}
+
+/* However the words fall, each line of them begins at the same column, the text's own spaces and line
+ * ends notwithstanding. */
+static void lines_begin_with_letters(void **state)
+{
+    (void)state;
+    char text[1024] = "";
+    for (size_t n = 1; n < 30; n++) {
+        snprintf(text, sizeof text, "%*s%.*s   HHHHHH  HHHHHHHH \\n HHHHHHHHHHHH HHHHHHHH   HHHHHHHHH  "
+                 "HHHHHHHHHHHHHHH    HHHHHHHHHHHHHHHHH H HH HHH  HH", (int)n % 4, "", (int)n,
+                 "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHH");
+        struct gm_image *im = strip_of(text, NULL, NULL);
+        if (!im)
+            skip();
+        size_t left = im->w, n_rows = 0;
+        for (size_t y = 97; y < im->h; y++) {
+            size_t x = first_ink(im, y, 0);
+            if (x == im->w)
+                continue;
+            left = left == im->w ? x : left;
+            if (x != left)
+                fail_msg("n = %zu: row %zu begins at %zu, others at %zu", n, y, x, left);
+            n_rows++;
+        }
+        assert_true(n_rows > 20);
+        gm_image_free(im);
+    }
+}
+
+/* A line ends before "#" and never behind it, wherever the end of the line falls. */
+static void hash_stays_with_its_word(void **state)
+{
+    (void)state;
+    char text[256];
+    for (int n = 20; n < 75; n++) {
+        snprintf(text, sizeof text, "%.*s #Roma", n,
+                 "iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii");
+        struct gm_image *im = strip_of(text, "Roma", "{\"box\": [1, 1, 9, 9]}");
+        if (!im)
+            skip();
+        size_t most_left = im->w, pad = im->w;
+        for (size_t y = 97; y < im->h; y++) {
+            size_t x = first_ink(im, y, 0);
+            pad = x < pad ? x : pad;
+            while (x < im->w && !near_color(im, x, y, 0, 158, 115))
+                x++;
+            most_left = x < most_left ? x : most_left;
+        }
+        if (most_left == im->w || most_left < pad + 4)
+            fail_msg("\"%s\": its mark begins at %zu, lines at %zu", text, most_left, pad);
+        gm_image_free(im);
+    }
+}
+
+static size_t n_near(const struct gm_image *im, int r, int g, int b)
+{
+    size_t n = 0;
+    for (size_t i = (size_t)97 * im->w; i < (size_t)im->w * im->h; i++)
+        n += near_color(im, i % im->w, i / im->w, r, g, b);
+    return n;
+}
+
+/* On the type's colour when it is in the picture; else on a tint of it, underlined. */
+static void found_and_not_found_differ(void **state)
+{
+    (void)state;
+    struct gm_image *found = strip_of("to Roma", "Roma", "{\"box\": [1, 1, 9, 9]}");
+    struct gm_image *not_found = strip_of("to Roma", "Roma", "");
+    if (!found || !not_found)
+        skip();
+    assert_true(n_near(found, 0, 158, 115) > 400 && n_near(found, 208, 234, 229) < 20);
+    assert_true(n_near(not_found, 208, 234, 229) > 400);
+    size_t line = n_near(not_found, 0, 158, 115);
+    assert_true(line > 40 && line < 400);
+    gm_image_free(found);
+    gm_image_free(not_found);
+}
+
+/* Texts that begin at the right stand there; an entity and its tag are in them as in others. */
+static void right_to_left_lines(void **state)
+{
+    (void)state;
+    struct gm_image *im = strip_of("גרייס הופר בניו יורק", "ניו יורק", "");
+    if (!im)
+        skip();
+    size_t left = im->w;
+    for (size_t y = 97; y < im->h; y++) {
+        size_t x = first_ink(im, y, 0);
+        left = x < left ? x : left;
+    }
+    assert_true(left > im->w / 2 && n_near(im, 208, 234, 229) > 400);
+    gm_image_free(im);
+}
+
 /* A text of any length takes a dozen lines at most. */
 static void long_texts_are_cut(void **state)
 {
@@ -206,6 +335,10 @@ int main(void)
         cmocka_unit_test(overlapping_entities_are_marked_once),
         cmocka_unit_test(masks_of_another_size_are_scaled),
         cmocka_unit_test(pictures_are_annotated),
+        cmocka_unit_test(lines_begin_with_letters),
+        cmocka_unit_test(hash_stays_with_its_word),
+        cmocka_unit_test(found_and_not_found_differ),
+        cmocka_unit_test(right_to_left_lines),
         cmocka_unit_test(long_texts_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
