@@ -42,10 +42,13 @@ size_t gm_lines_number(const struct gm_lines *l); /* 1-based number of the line 
 const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
 void gm_lines_free(struct gm_lines *l);
 
-/* Writing: to standard output, or to a temporary file beside the target, which replaces it only on
- * gm_out_commit. */
+/* Writing: to standard output, or to a temporary file (temp.h) beside the target, which replaces it only
+ * on gm_out_commit and takes over its mode and owner. A symbolic link stays, and what it leads to is
+ * replaced; what is no regular file (a pipe, a device, an open file such as /dev/stdout) is written
+ * through. */
 struct gm_out;
-/* gm_out_open - path NULL or "-" = standard output. Errors: IO (the folder is missing or not
+/* gm_out_open - path NULL or "-" = standard output. Temporary files for this path that dead processes
+ * left are removed. Errors: IO (the folder is missing or not
  * writable, the target is a directory). */
 enum gm_status gm_out_open(struct gm_out **out, const char *path, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_out_write(struct gm_out *o, struct gm_str s, struct gm_error *err) GM_NODISCARD;

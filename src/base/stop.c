@@ -1,5 +1,7 @@
 #include "base/stop.h"
 
+#include "base/temp.h"
+
 #include <signal.h>
 #include <stddef.h>
 
@@ -8,14 +10,15 @@ static volatile sig_atomic_t requested;
 
 static void on_signal(int number)
 {
-    (void)number;
+    if (requested)
+        gm_temp_die(number);
     requested = 1;
 }
 
 void gm_stop_catch(void)
 {
     /* Without SA_RESTART: who waits for input from a terminal or pipe wakes up. */
-    struct sigaction a = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+    struct sigaction a = {.sa_handler = on_signal};
     sigemptyset(&a.sa_mask);
     sigaction(SIGINT, &a, NULL);
     sigaction(SIGTERM, &a, NULL);

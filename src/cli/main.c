@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/temp.h"
 #include "cli/cmd.h"
 #include "image/image.h"
 
@@ -135,6 +136,7 @@ int main(int argc, char **argv)
     wait_politely(argv);
     /* A broken pipe comes back as a failed write, so that temporary files are cleaned up first. */
     signal(SIGPIPE, SIG_IGN);
+    gm_temp_catch();
     if (argc < 2)
         return no_command();
     enum gm_exit code = dispatch(argc, argv, &err);
