@@ -1,10 +1,12 @@
 /* refine, by a multimodal LLM: the entities that the tagger is unsure of are shown to it, with the
  * text and the picture; it may keep, correct or remove each. The confident ones are never sent and
  * stay as they are. Source: ReFineG (arXiv 2509.10975).
- * A correction must be words of the text that overlap the old span and no other entity, and have a
- * known type; else the tagger's prediction stays, and its note says why. */
+ * A correction must be words of the text that overlap the old span, and have a known type; what all
+ * of a post's answers come to together is refine_merge.c's. Where one is refused the tagger's
+ * prediction stays, and its note says why. */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
+#include "stages/refine_merge.h"
 
 #include "base/utf8.h"
 
@@ -138,50 +140,102 @@ static bool find_span(struct gm_str text, struct gm_str words, const struct gm_e
     return best != SIZE_MAX;
 }
 
-/* Correct entity number k, or say why not. */
-static const char *correct(const struct refine *r, struct gm_post *p, size_t k,
-                           const struct gm_json *answer)
+static struct gm_str answer_text(const struct gm_json *answer, const char *name)
 {
-    struct gm_entity *e = &p->entities[k];
-    struct gm_str words = {NULL, 0}, type = {NULL, 0};
-    struct span s;
+    struct gm_str s = {NULL, 0};
+    (void)gm_json_str(gm_json_get(answer, name), &s);
+    return gm_str_trim(s);
+}
+
+/* What one answer asks for, or why it can't be. A change that stays where it is and has a known type
+ * is no move: others may take it in. */
+static void read_answer(const struct refine *r, const struct gm_post *p, const struct gm_entity *e,
+                        const struct gm_json *answer, struct gm_merge *m)
+{
+    struct gm_str action = answer_text(answer, "action"), words = answer_text(answer, "text");
+    struct span s = {0, 0};
     size_t t = 0;
-    (void)gm_json_str(gm_json_get(answer, "text"), &words);
-    (void)gm_json_str(gm_json_get(answer, "type"), &type);
-    words = gm_str_trim(words);
-    while (t < r->n_types && !gm_str_eq(r->types[t], type))
+    m->removed = gm_str_eq_c(action, "remove");
+    if (!gm_str_eq_c(action, "change"))
+        return;
+    while (t < r->n_types && !gm_str_eq(r->types[t], answer_text(answer, "type")))
         t++;
+    if (!words.n || gm_str_find(p->text, words, 0) == SIZE_MAX) {
+        m->why = "not_in_text";
+        m->words = words;
+    } else if (!find_span(p->text, words, e, &s)) {
+        m->why = "moved";
+    } else {
+        m->changed = s.start != e->start || s.end != e->end;
+        m->to_start = s.start;
+        m->to_end = s.end;
+    }
     if (t == r->n_types)
-        return "unknown_type";
-    if (gm_str_find(p->text, words, 0) == SIZE_MAX || !words.n)
-        return "not_in_text";
-    if (!find_span(p->text, words, e, &s))
-        return "moved";
-    for (size_t i = 0; i < p->n_entities; i++)
-        if (i != k && overlaps(s, p->entities[i].start, p->entities[i].end))
-            return "overlap";
-    if (s.start == e->start && s.end == e->end && gm_str_eq(type, e->type))
-        return NULL;
-    struct gm_str copy = gm_arena_str(&p->arena, words), type_copy = gm_arena_str(&p->arena, type);
+        m->why = "unknown_type";
+}
+
+/* Make an accepted change. */
+static enum gm_status correct(struct gm_post *p, struct gm_entity *e, const struct gm_merge *m,
+                              const struct gm_json *answer, struct gm_error *err)
+{
+    struct gm_str type = answer_text(answer, "type");
+    if (!m->changed && gm_str_eq(type, e->type))
+        return GM_OK;
+    struct gm_str copy = gm_arena_str(&p->arena, answer_text(answer, "text"));
+    struct gm_str type_copy = gm_arena_str(&p->arena, type);
     if (!copy.p || !type_copy.p)
-        return "no_memory";
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (!gm_str_eq(type, e->type))
         e->fine_type = GM_STR(""); /* it belonged to the old type */
     e->text = copy;
     e->type = type_copy;
-    e->start = s.start;
-    e->end = s.end;
+    if (m->changed) {
+        e->start = m->to_start;
+        e->end = m->to_end;
+    }
     e->source = GM_STR("refine");
-    return NULL;
+    if (m->merged)
+        e->note = GM_STR("merged");
+    return GM_OK;
 }
 
-static void remove_marked(struct gm_post *p, const bool *removed)
+static void remove_marked(struct gm_post *p, const struct gm_merge *m)
 {
     size_t n = 0;
     for (size_t i = 0; i < p->n_entities; i++)
-        if (!removed[i])
+        if (!m[i].removed)
             p->entities[n++] = p->entities[i];
     p->n_entities = n;
+}
+
+/* The answers by the places of their entities in the post; NULL where none was asked for. */
+static enum gm_status merge_answers(struct refine *r, struct gm_post *p,
+                                    const struct gm_json **answers, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_merge *m = gm_arena_alloc(&p->arena, p->n_entities, sizeof *m);
+    if (!m)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < p->n_entities; i++) {
+        const struct gm_entity *e = &p->entities[i];
+        m[i] = (struct gm_merge){
+            .start = e->start, .end = e->end, .text = e->text, .asked = answers[i] != NULL};
+        if (answers[i])
+            read_answer(r, p, e, answers[i], &m[i]);
+    }
+    gm_refine_merge(m, p->n_entities);
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        if (m[i].removed || !answers[i])
+            continue;
+        if (m[i].why)
+            GM_TRY(gm_llm_reject_entity(&r->base, p, e, m[i].why, err));
+        else if (gm_str_eq_c(answer_text(answers[i], "action"), "change"))
+            GM_TRY(correct(p, e, &m[i], answers[i], err));
+    }
+    remove_marked(p, m);
+done:
+    return st;
 }
 
 static enum gm_status take(struct refine *r, struct gm_post *p, const struct asked *a,
@@ -189,24 +243,23 @@ static enum gm_status take(struct refine *r, struct gm_post *p, const struct ask
 {
     enum gm_status st = GM_OK;
     const struct gm_json *list = gm_json_get(reply->value, "entities");
-    bool *removed = gm_arena_alloc(&p->arena, p->n_entities, sizeof *removed);
-    if (!removed)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < a->n && reply->st == GM_EFORMAT; i++)
-        GM_TRY(gm_llm_reject_entity(&r->base, p, &p->entities[a->at[i]], "schema", err));
+    if (reply->st == GM_EFORMAT) {
+        for (size_t i = 0; i < a->n; i++)
+            GM_TRY(gm_llm_reject_entity(&r->base, p, &p->entities[a->at[i]], "schema", err));
+        goto done;
+    }
+    const struct gm_json **answers = gm_arena_alloc(&p->arena, p->n_entities, sizeof *answers);
+    if (!answers) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
     for (size_t i = 0; i < gm_json_count(list); i++) {
         const struct gm_json *answer = gm_json_at(list, i);
         long long number = 1;
-        struct gm_str action = {NULL, 0};
         (void)gm_json_int(gm_json_get(answer, "entity"), &number);
-        (void)gm_json_str(gm_json_get(answer, "action"), &action);
-        size_t k = a->at[number - 1];
-        removed[k] = gm_str_eq_c(action, "remove");
-        const char *why = gm_str_eq_c(action, "change") ? correct(r, p, k, answer) : NULL;
-        if (why)
-            GM_TRY(gm_llm_reject_entity(&r->base, p, &p->entities[k], why, err));
+        answers[a->at[number - 1]] = answer;
     }
-    remove_marked(p, removed);
+    GM_TRY(merge_answers(r, p, answers, err));
 done:
     return st;
 }

@@ -264,6 +264,72 @@ static void corrections_that_are_refused(void **state)
     }
 }
 
+/* What refine makes of "I love New York City a lot", tagged as New, York, City and, confidently, "a
+ * lot": the entities that are left, with their notes. */
+static const char *merged(const char *answers)
+{
+    static const struct row rows[] = {{"New", "LOC", 7, 0.1, NULL},
+                                      {"York", "LOC", 11, 0.1, NULL},
+                                      {"City", "LOC", 16, 0.1, NULL},
+                                      {"a lot", "OTHER", 21, 0.9, NULL}};
+    static char out[400];
+    char user[1000];
+    struct gm_post p;
+    fill(&p, "I love New York City a lot", rows, 4);
+    snprintf(user, sizeof user, "{{image}}<<{\"entities\": [%s]}>>", answers);
+    run("refine", &p, user, "{\"threshold\": 0.5}");
+    out[0] = 0;
+    for (size_t i = 0; i < p.n_entities; i++) {
+        const struct gm_entity *e = &p.entities[i];
+        struct gm_str there = gm_str_sub(p.text, e->start, e->end);
+        assert_true(gm_str_eq(there, e->text));
+        size_t n = strlen(out);
+        snprintf(out + n, sizeof out - n, "%s%.*s%s%.*s", i ? "|" : "", GM_STR_ARG(e->text),
+                 e->note.n ? "=" : "", GM_STR_ARG(e->note));
+    }
+    gm_post_clear(&p);
+    return out;
+}
+
+/* Answers about fragments of one name are one change: no half is lost, and no two overlap. */
+static void merges(void **state)
+{
+    (void)state;
+#define SAYS(n, action, text, type)                                                                \
+    "{\"entity\": " #n ", \"action\": \"" action "\", \"text\": \"" text "\", \"type\": \"" type "\"}"
+    static const struct {
+        const char *answers, *left;
+    } cases[] = {
+        /* removed and taken in: removals come first */
+        {SAYS(1, "change", "New York City", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
+             SAYS(3, "remove", "City", "LOC"), "New York City|a lot"},
+        /* kept, though another's change covers it */
+        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "keep", "York", "LOC") ","
+             SAYS(3, "keep", "City", "LOC"), "New York=merged|City|a lot"},
+        /* all fragments changed to the same name, in any order of the answers */
+        {SAYS(3, "change", "New York City", "LOC") "," SAYS(2, "change", "New York City", "LOC") ","
+             SAYS(1, "change", "New York City", "LOC"), "New York City=merged|a lot"},
+        /* the smaller change goes into the larger */
+        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "change", "New York City", "LOC") ","
+             SAYS(3, "remove", "City", "LOC"), "New York City=merged|a lot"},
+        /* a change that is refused leaves what it would have taken in */
+        {SAYS(1, "change", "New York", "CITY") "," SAYS(2, "remove", "York", "LOC") ","
+             SAYS(3, "keep", "City", "LOC"), "New=refine_rejected:unknown_type|York|City|a lot"},
+        {SAYS(1, "change", "New-York", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
+             SAYS(3, "remove", "City", "LOC"), "New=refine_rejected:not_in_text|York|a lot"},
+        /* what was not asked about protects its span, and with it what was to be taken in */
+        {SAYS(1, "keep", "New", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
+             SAYS(3, "change", "York City a", "LOC"), "New|York|City=refine_rejected:overlap|a lot"},
+        /* two changes that cross: the second stays */
+        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
+             SAYS(3, "change", "York City", "LOC"),
+         "New York=merged|City=refine_rejected:overlap|a lot"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(merged(cases[i].answers), cases[i].left);
+#undef SAYS
+}
+
 /* Nothing uncertain: nothing is asked. */
 static void confident_posts_are_not_sent(void **state)
 {
@@ -419,6 +485,7 @@ int main(void)
         cmocka_unit_test(boxes_in_sent_pixels),
         cmocka_unit_test(corrections),
         cmocka_unit_test(corrections_that_are_refused),
+        cmocka_unit_test(merges),
         cmocka_unit_test(confident_posts_are_not_sent),
         cmocka_unit_test(measures),
         cmocka_unit_test(knowledge),
