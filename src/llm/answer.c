@@ -22,7 +22,10 @@ static enum gm_status read_value(const struct gm_ask *a, const struct gm_llm_ans
         goto done;
     }
     if (a->tail.schema) {
-        GM_TRY(gm_json_read_tolerant(&v, answer->text, &care, err));
+        if (a->read)
+            GM_TRY(a->read(&v, answer->text, err));
+        else
+            GM_TRY(gm_json_read_tolerant(&v, answer->text, &care, err));
         GM_TRY(gm_schema_check(a->tail.schema, v, err));
     } else if (!(v = gm_json_new_str(gm_str_trim(answer->text)))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");

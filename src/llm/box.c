@@ -165,6 +165,7 @@ enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request
                                    .seed = req->seed,
                                    .logprobs = req->logprobs,
                                    .schema = req->schema};
+    a->read = req->read;
     a->check = req->check;
     a->est_prompt = gm_llm_estimate(req->messages, req->n_messages, false);
     a->bound_prompt = gm_llm_estimate(req->messages, req->n_messages, true);

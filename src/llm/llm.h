@@ -92,6 +92,9 @@ struct gm_llm_request {
     long long seed;            /* < 0 = none */
     bool logprobs;             /* ask for those of the 5 best tokens */
     const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
+    /* With a schema: reads the answer's text as the form that the schema wants; NULL = the JSON that
+     * is in it (json_repair.h). On the client's thread. */
+    enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     /* A second check beside the schema: NULL or the reason why the value can't be used. Called on
      * the client's thread; only reads what `user` points to. NULL = none. */
     const char *(*check)(void *user, const struct gm_json *value);

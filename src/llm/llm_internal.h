@@ -23,6 +23,7 @@ struct gm_ask {
     struct gm_buf body;          /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
     struct gm_llm_tail tail;
+    enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     const char *(*check)(void *user, const struct gm_json *value);
     char key[GM_SHA256_HEX];     /* of the cache */
     size_t est_prompt, bound_prompt; /* tokens */

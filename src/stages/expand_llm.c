@@ -3,6 +3,7 @@
  * answer names entities by number and may neither leave one out nor add one. */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
+#include "stages/said.h"
 
 enum { ENTITIES_MAX = 200 };
 
@@ -106,6 +107,7 @@ static const struct gm_llm_stage_kind kind = {
         "\"required\":[\"entity\",\"phrase\"],\"additionalProperties\":false}}},"
         "\"required\":[\"phrases\"],\"additionalProperties\":false}",
     .max_tokens = 1024,
+    .read = gm_said_phrases,
     .one = expand_post,
 };
 

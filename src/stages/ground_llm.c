@@ -6,6 +6,7 @@
 #include "stages/coords.h"
 #include "stages/label_affinity.h"
 #include "stages/llm_stage.h"
+#include "stages/said.h"
 
 enum { NEVER_MAX = 64 };
 
@@ -219,6 +220,7 @@ static const struct gm_llm_stage_kind kind = {
               "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
               "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
     .max_tokens = 400,
+    .read = gm_said_boxes,
     .one = ground_post,
     .size = sizeof(struct ground),
     .open = open_ground,

@@ -146,6 +146,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_box *bo
                                .seed = (long long)s->seed,
                                .logprobs = q->logprobs,
                                .schema = s->schema,
+                               .read = s->kind->read,
                                .check = q->check};
     GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages,
                             &r.n_messages, err));

@@ -38,6 +38,8 @@ struct gm_llm_stage_kind {
     const char *const *settings; /* every setting that is known, NULL-ended */
     const char *schema;          /* JSON; NULL = plain text */
     double max_tokens;           /* default */
+    /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. */
+    enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
 
     /* Work on one post that has no error. A failure that is the post's own goes into the post
      * (gm_post_fail) and counts as OK. */

@@ -7,6 +7,7 @@
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 #include "stages/refine_merge.h"
+#include "stages/said.h"
 
 #include "base/utf8.h"
 
@@ -323,6 +324,7 @@ static const struct gm_llm_stage_kind kind = {
         "\"required\":[\"entity\",\"action\",\"text\",\"type\"],\"additionalProperties\":false}}},"
         "\"required\":[\"entities\"],\"additionalProperties\":false}",
     .max_tokens = 1024,
+    .read = gm_said_entities,
     .one = refine_post,
     .size = sizeof(struct refine),
     .open = open_refine,

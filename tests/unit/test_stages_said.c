@@ -1,0 +1,97 @@
+/* Answers in the models' own forms, read as the form that was asked for. */
+#include "unit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "stages/said.h"
+
+typedef enum gm_status reader(struct gm_json **out, struct gm_str text, struct gm_error *err);
+
+static const char *read_as(reader *read, const char *text)
+{
+    static char out[400];
+    struct gm_json *j;
+    struct gm_buf b;
+    if (read(&j, gm_str(text), NULL) != GM_OK)
+        return "(none)";
+    gm_buf_init(&b, sizeof out - 1);
+    assert_int_equal(gm_json_write(j, false, &b, NULL), GM_OK);
+    snprintf(out, sizeof out, "%s", b.p);
+    gm_buf_clear(&b);
+    gm_json_free(j);
+    return out;
+}
+
+/* Every way to say the box 100, 200, 500, 600. */
+static void one_box(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "{\"boxes\": [[100, 200, 500, 600]]}",
+        "{\"boxes\": [100, 200, 500, 600]}",
+        "{\"boxes\": [[\"100\", \"200\", \" 500\", \"600.0\"]]}",
+        "{\"boxes\": [{\"xmin\": 100, \"ymin\": 200, \"xmax\": 500, \"ymax\": 600}]}",
+        "{\"x1\": 100, \"y1\": 200, \"x2\": 500, \"y2\": 600}",
+        "```json\n[\n\t{\"bbox_2d\": [100, 200, 500, 600], \"label\": \"person\"}\n]\n```",
+        "{\"bbox_2d\": [100, 200, 500, 600]}",
+        "[{\"box_2d\": [100, 200, 500, 600]}]",
+        "{\"bounding_boxes\": [{\"bbox\": [100, 200, 500, 600]}]}",
+        "[[100, 200, 500, 600]]",
+        "[100, 200, 500, 600]",
+        "It is here: {\"box\": [[100, 200], [500, 600]]}",
+        "{\"boxes\": [[500, 600, 100, 200]]}",
+        "<|object_ref_start|>Ann<|object_ref_end|><|box_start|>(100,200),(500, 600)<|box_end|>",
+        "<box>(100,200),(500,600)</box>",
+        "<box>[[100, 200, 500, 600]]</box>",
+    };
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        char want[100], got[400];
+        snprintf(want, sizeof want, "%s", read_as(gm_said_boxes, forms[0]));
+        snprintf(got, sizeof got, "%s", read_as(gm_said_boxes, forms[i]));
+        assert_string_equal(got, want);
+    }
+}
+
+static void other_numbers_of_boxes(void **state)
+{
+    (void)state;
+    static const char none[] = "{\"boxes\": []}";
+    char want[100];
+    snprintf(want, sizeof want, "%s", read_as(gm_said_boxes, none));
+    assert_string_equal(read_as(gm_said_boxes, "null"), want);
+    assert_string_equal(read_as(gm_said_boxes, "[]"), want);
+    assert_string_equal(read_as(gm_said_boxes, "{\"bbox_2d\": null}"), want);
+    snprintf(want, sizeof want, "%s", read_as(gm_said_boxes, "[[1, 2, 3, 4], [5, 6, 7, 8]]"));
+    assert_string_equal(read_as(gm_said_boxes, "<|box_start|>(1,2),(3,4)<|box_end|> and "
+                                               "<|box_start|>(5,6),(7,8)<|box_end|>"),
+                        want);
+    assert_string_equal(read_as(gm_said_boxes, "[{\"bbox\": [1, 2, 3, 4]}, [5, 6, 7, 8]]"), want);
+    static const char *const bad[] = {"there is nothing", "{\"boxes\": [[1, 2, 3]]}",
+                                      "{\"boxes\": [[1, 2, 3, \"far\"]]}", "{\"person\": 1}",
+                                      "[[[[[[[[[[[1,2,3,4]]]]]]]]]]]"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_string_equal(read_as(gm_said_boxes, bad[i]), "(none)");
+}
+
+static void lists(void **state)
+{
+    (void)state;
+    char want[200];
+    snprintf(want, sizeof want, "%s",
+             read_as(gm_said_phrases, "{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}]}"));
+    assert_string_equal(read_as(gm_said_phrases, "[{\"entity\": \"1\", \"phrase\": \"a\"}]"), want);
+    assert_string_equal(
+        read_as(gm_said_phrases, "{\"phrases\": [{\"entity\": \" 1\", \"phrase\": \"a\"}]}"), want);
+    assert_string_equal(read_as(gm_said_entities, "no list"), "(none)");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_teardown(one_box, no_leak),
+        cmocka_unit_test_teardown(other_numbers_of_boxes, no_leak),
+        cmocka_unit_test_teardown(lists, no_leak),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
