@@ -1,5 +1,6 @@
 /* gmner train: fit a tagger or an entailment classifier. */
 #include "tagger/train.h"
+#include "tagger/train_folder.h"
 
 #include "base/file.h"
 #include "base/stop.h"
@@ -13,7 +14,7 @@ struct opts {
     const char *precision, *fine, *teacher;
     long long epochs, batch_posts, batch_tokens, seed;
     double lr, checkpoint_minutes;
-    bool resume;
+    bool resume, overwrite;
 };
 
 /* Options that were given override the file; 0, -1 and NULL mean "not given". */
@@ -26,7 +27,7 @@ static void override(struct gm_train_opts *t, const struct opts *o)
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].given)
             *texts[i].set = texts[i].given;
-    t->out = o->out;
+    t->model = o->out;
     t->resume = o->resume;
     if (o->checkpoint_minutes >= 0)
         t->checkpoint_minutes = o->checkpoint_minutes;
@@ -42,10 +43,10 @@ static void override(struct gm_train_opts *t, const struct opts *o)
         t->lr = o->lr;
 }
 
-/* The settings: the task's defaults, then the file (when resuming, that beside the model), then the
- * options. The texts are those of *config and o. */
+/* The settings: the task's defaults, then the file (when resuming, that of the run in folder `dir`),
+ * then the options. The texts are those of *config, dir and o. */
 static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config, const struct opts *o,
-                               struct gm_error *err)
+                               const char *dir, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -53,7 +54,7 @@ static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config,
     gm_arena_init(&a, 0);
     const char *path = o->config;
     if (!path && o->resume) {
-        path = gm_path_join(&a, o->out, "config.yaml");
+        path = gm_path_join(&a, dir, "config.yaml");
         GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
         path = gm_is_file(path) ? path : NULL;
     }
@@ -68,6 +69,7 @@ static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config,
         GM_TRY(gm_train_opts_read(t, *config, path, err));
     t->task = entail ? "entail" : "ner";
     override(t, o);
+    t->out = dir;
 done:
     gm_arena_clear(&a);
     return st;
@@ -79,22 +81,33 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     const struct opts *o = options;
     struct gm_train_opts t = {0};
     struct gm_json *config = NULL;
+    struct gm_arena a;
+    const char *dir;
     enum gm_exit exit = GM_EXIT_DONE;
     (void)args;
     if (!o->out)
         return GM_USAGE(err, "train: -o MODEL is missing");
-    GM_TRY(settings(&t, &config, o, err));
+    if (o->resume && o->overwrite)
+        return GM_USAGE(err, "train: --resume goes on with a run, --overwrite begins one: give one of them");
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_train_folder_pick(o->out, o->resume, o->overwrite, &a, &dir, err));
+    GM_TRY(settings(&t, &config, o, dir, err));
     bool entail = strcmp(t.task, "entail") == 0;
-    if (!t.train)
+    if (!t.train && o->resume)
+        exit = GM_USAGE(err, "train: %s: there is no run to resume; begin one: gmner train --train FILE -o %s",
+                        o->out, o->out);
+    else if (!t.train)
         exit = GM_USAGE(err, "train: --train FILE is missing");
     else if (entail && !t.xml)
         exit = GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
     if (exit != GM_EXIT_DONE)
         goto done;
     gm_stop_catch();
-    st = entail ? gm_train_entail(&t, err) : gm_train_ner(&t, err);
+    GM_TRY(entail ? gm_train_entail(&t, err) : gm_train_ner(&t, err));
+    st = gm_train_folder_finish(dir, o->out, err);
 done:
     gm_json_free(config);
+    gm_arena_clear(&a);
     return st == GM_OK ? exit : gm_exit_of(st);
 }
 
@@ -123,6 +136,8 @@ static const struct gm_option options[] = {
      "number type of the products (default: auto: bf16 where the CPU multiplies it)"},
     {"resume", 0, GM_OPT_FLAG, AT(resume), NULL, 0, 0, NULL,
      "go on with the run in MODEL that was cut short, with the settings of its config.yaml"},
+    {"overwrite", 0, GM_OPT_FLAG, AT(overwrite), NULL, 0, 0, NULL,
+     "begin a run where MODEL holds one or a model already; that is replaced when the run is done"},
     {"checkpoint-minutes", 0, GM_OPT_NUM, AT(checkpoint_minutes), "-1", -1, 1e6, "N",
      "time between checkpoints within an epoch, 0: none (default: 10); each epoch ends with one"},
     {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of order and dropout (default: 1)"},

@@ -21,6 +21,7 @@ struct report {
 /* Marginals of the entities found, and whether each is right; of even posts, then of odd ones. */
 struct sample {
     struct gm_buf halves[2]; /* struct gm_judged */
+    size_t n_gold;           /* entities in the posts */
 };
 
 static enum gm_status judge(struct sample *s, const struct gm_posts *gold,
@@ -32,6 +33,7 @@ static enum gm_status judge(struct sample *s, const struct gm_posts *gold,
     GM_TRY(gm_eval_new(&e, &opts, err));
     for (size_t i = 0; i < pred->n; i++) {
         GM_TRY(gm_eval_add(e, &gold->items[i], &pred->items[i], err));
+        s->n_gold += gold->items[i].n_entities;
         for (size_t k = 0; k < pred->items[i].n_entities; k++) {
             struct gm_judged j = {pred->items[i].entities[k].uncertainty.marginal,
                                   gm_eval_verdict(e, false, k) == GM_VERDICT_RIGHT};
@@ -145,15 +147,15 @@ done:
 enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct sample s;
+    struct sample s = {0};
     struct gm_calibration c;
     struct report r;
     gm_buf_init(&s.halves[0], SIZE_MAX - 1);
     gm_buf_init(&s.halves[1], SIZE_MAX - 1);
     GM_TRY(collect(&s, dir, posts, err));
     GM_TRY(fit(&s, &c, &r, err));
-    if (r.n == 0) {
-        GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities found; not calibrated", posts);
+    if (r.n == 0 || s.n_gold == 0) { /* all wrong for want of gold says nothing about the scores */
+        GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts, r.n ? "in it" : "found");
         goto done;
     }
     GM_TRY(store(dir, &c, &r, err));

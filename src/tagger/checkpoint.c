@@ -90,7 +90,7 @@ done:
 
 static enum gm_status damaged(const char *path, const char *what, struct gm_error *err)
 {
-    return GM_FAIL(err, GM_EFORMAT, "%s: \"%s\" is missing or damaged; train without --resume", path,
+    return GM_FAIL(err, GM_EFORMAT, "%s: \"%s\" is missing or damaged; begin again with --overwrite", path,
                    what);
 }
 
@@ -110,9 +110,8 @@ static enum gm_status number(const struct gm_json *j, const char *key, const cha
     return gm_json_num(gm_json_get(j, key), out) ? GM_OK : damaged(path, key, err);
 }
 
-/* What shaped the run until now has to shape the rest: all settings of both sides are the same. */
-static enum gm_status check_run(const struct gm_json *was, const struct gm_json *now,
-                                const char *path, struct gm_error *err)
+enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now, const char *path,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf a, b;
@@ -130,7 +129,7 @@ static enum gm_status check_run(const struct gm_json *was, const struct gm_json 
             if (gm_str_eq(gm_buf_str(&a), gm_buf_str(&b)))
                 continue;
             st = GM_FAIL(err, GM_EARG, "%s: \"%s\" was %s when the run began, and is %s now; resume it as "
-                         "it was, or train without --resume", path, key, a.p, b.p);
+                         "it was, or begin another with --overwrite", path, key, a.p, b.p);
             goto done;
         }
 done:
@@ -150,7 +149,7 @@ static enum gm_status read_state(const struct gm_safetensors *f, struct gm_train
         return damaged(path, "state", err);
     if (gm_json_parse(&j, text, NULL) != GM_OK)
         return damaged(path, "state", err);
-    GM_TRY(check_run(gm_json_get(j, "run"), s->run, path, err));
+    GM_TRY(gm_train_same_run(gm_json_get(j, "run"), s->run, path, err));
     GM_TRY(count(j, "epoch", path, &s->epoch, err));
     GM_TRY(count(j, "at", path, &s->at, err));
     GM_TRY(count(j, "step", path, &s->step, err));
@@ -182,7 +181,7 @@ static enum gm_status read_values(const struct gm_safetensors *f, struct gm_para
             if (!gm_safetensors_get(f, name, &t) || t.dtype != GM_F32 ||
                 gm_tensor_count(&t) != ps->p[i].n) {
                 st = GM_FAIL(err, GM_EMODEL, "%s: no tensor %s of %zu numbers: a checkpoint of another "
-                             "model; train without --resume", gm_safetensors_path(f), name, ps->p[i].n);
+                             "model; begin again with --overwrite", gm_safetensors_path(f), name, ps->p[i].n);
                 goto done;
             }
             gm_tensor_to_f32(&t, 0, ps->p[i].n, x);
@@ -218,17 +217,14 @@ done:
     return st;
 }
 
-enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o, bool *had, struct gm_error *err)
+enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o, struct gm_error *err)
 {
     struct gm_arena a;
     const char *path;
     gm_arena_init(&a, 0);
     enum gm_status st = path_of(o, &a, &path, err);
-    bool gone = st == GM_OK && unlink(path) == 0;
-    if (st == GM_OK && !gone && errno != ENOENT)
+    if (st == GM_OK && unlink(path) != 0 && errno != ENOENT)
         st = GM_FAIL(err, GM_EIO, "%s: cannot remove it: %s", path, strerror(errno));
-    if (had)
-        *had = gone;
     gm_arena_clear(&a);
     return st;
 }

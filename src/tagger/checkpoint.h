@@ -34,9 +34,13 @@ enum gm_status gm_checkpoint_read(const struct gm_train_opts *o, struct gm_param
                                   struct gm_ema *average, struct gm_train_state *s, bool *found,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* gm_checkpoint_remove - of a run that is finished, or is begun again. *had (NULL allowed): there was
- * one. Errors: IO. */
-enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o, bool *had,
-                                    struct gm_error *err) GM_NODISCARD;
+/* gm_train_same_run - what shaped a run until now has to shape the rest: ARG, naming the first setting
+ * or file that differs, unless both identities are the same. `path` is for the message. */
+enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now, const char *path,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_checkpoint_remove - of a run that is finished, or is begun again; fine where there is
+ * none. Errors: IO. */
+enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -2,6 +2,7 @@
 #include "tagger/train.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/log.h"
 #include "eval/eval.h"
 #include "tagger/ner_examples.h"
@@ -15,6 +16,8 @@ struct ner_run {
     struct gm_tagger *t;
     struct gm_ner_examples train;
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
+    bool scored;                /* dev has entities that could be found, so that it can choose an epoch */
+    bool fine_scored;           /* the same of fine types, which then are what chooses */
     struct gm_arena batch;      /* a batch's targets: */
     uint16_t *labels, *fine;    /* [n_rows] */
     float *soft;                /* [n_rows, k] */
@@ -165,7 +168,7 @@ static enum gm_status evaluate(void *self, double *score, char *text, size_t cap
     bool ok = gm_json_set(metrics, "dev_precision", gm_json_new_num(gm_score_precision(s))) &&
               gm_json_set(metrics, "dev_recall", gm_json_new_num(gm_score_recall(s))) &&
               gm_json_set(metrics, "dev_f1", gm_json_new_num(*score));
-    if (run->t->fine.pairs.n && !run->t->fine.helper) { /* right in both types is what counts then */
+    if (run->fine_scored) { /* right in both types is what counts then */
         *score = gm_score_f1(fine_score(run));
         snprintf(text + n, cap - (size_t)n, "  fine F1 %.4f", *score);
         ok = ok && gm_json_set(metrics, "dev_fine_f1", gm_json_new_num(*score));
@@ -195,6 +198,58 @@ done:
     return st;
 }
 
+/* Entities of dev that a perfect tagger would find; the types that only dev has are named. */
+static enum gm_status look_at_dev(struct ner_run *run, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_labels unknown;
+    size_t n_known = 0, n_fine = 0;
+    gm_labels_init(&unknown, GM_NER_MAX_TYPES);
+    for (size_t i = 0; i < run->gold.n; i++)
+        for (size_t k = 0; k < run->gold.items[i].n_entities; k++) {
+            const struct gm_entity *e = &run->gold.items[i].entities[k];
+            bool known = gm_labels_find(&run->t->labels.types, e->type) != GM_LABEL_NONE;
+            uint32_t id;
+            n_known += known;
+            n_fine += known && e->fine_type.n > 0;
+            if (!known && unknown.n < GM_NER_MAX_TYPES)
+                GM_TRY(gm_labels_add(&unknown, e->type, &id, err));
+        }
+    run->scored = n_known > 0;
+    run->fine_scored = n_fine > 0 && run->t->fine.pairs.n > 0 && !run->t->fine.helper;
+    for (uint32_t i = 0; i < unknown.n; i++)
+        GM_LOG(GM_LOG_WARN, "train", "%s: type %.*s is not in %s and can't be found", run->o->dev,
+               GM_STR_ARG(gm_labels_at(&unknown, i)), run->o->train);
+    if (!run->scored)
+        GM_LOG(GM_LOG_WARN, "train", "%s: no entities of the types of %s: it can't choose an epoch nor "
+               "calibrate scores; the last epoch is kept", run->o->dev, run->o->train);
+    else if (!run->fine_scored && run->t->fine.pairs.n && !run->t->fine.helper)
+        GM_LOG(GM_LOG_WARN, "train", "%s: no fine types: epochs are chosen by coarse types", run->o->dev);
+done:
+    gm_labels_clear(&unknown);
+    return st;
+}
+
+/* The scores of a model that has none yet; one that a finished run left keeps what it has. */
+static enum gm_status calibrate(const struct ner_run *run, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_json *settings = NULL;
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, run->o->out, "gmner.json");
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (!gm_is_file(path)) /* on its way to where the model will be, calibrated */
+        goto done;
+    GM_TRY(gm_json_load(&settings, path, 64 << 20, err));
+    if (!gm_json_get(settings, "calibration"))
+        st = gm_tagger_calibrate(run->o->out, run->o->dev, err);
+done:
+    gm_json_free(settings);
+    gm_arena_clear(&a);
+    return st;
+}
+
 enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -203,16 +258,18 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     if (o->dev)
         GM_TRY(read_dev(&run, err));
     GM_TRY(gm_ner_examples_read(&run.train, &run.t, o, err));
+    if (o->dev)
+        GM_TRY(look_at_dev(&run, err));
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
            run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine.pairs.n,
            run.t->fine.helper ? " as helpers" : "", run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
     st = gm_trainer_run(&(struct gm_trainable){.self = &run, .lanes = &run.t->net.lanes,
                                                .n_examples = run.train.n, .cost = cost,
                                                .pack = pack, .part = part,
-                                               .evaluate = o->dev ? evaluate : NULL, .save = save},
+                                               .evaluate = run.scored ? evaluate : NULL, .save = save},
                         o, err);
-    if (st == GM_OK && o->dev)
-        st = gm_tagger_calibrate(o->out, o->dev, err);
+    if (st == GM_OK && run.scored)
+        st = calibrate(&run, err);
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);

@@ -12,7 +12,8 @@ struct gm_train_opts {
     const char *task;           /* "ner", "entail" */
     const char *train, *dev;    /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
     const char *encoder;        /* directory, or name of a packaged model ("minilm") */
-    const char *out;            /* model directory to write */
+    const char *out;            /* directory that the run writes its files to (train_folder.h) */
+    const char *model;          /* where the model will be in the end, for messages */
     const char *xml;            /* entail: Pascal VOC boxes of the posts' images */
     const char *captions;       /* entail: "imgid:ID###caption" files, of train and dev */
     const char *dev_captions;
@@ -52,8 +53,9 @@ enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json 
  * gmner.json. NULL when memory is out. */
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);
 
-/* gm_train_opts_identity - the same with the SHA-256 of each file that is read: what a run that is
- * resumed must have in common with its beginning. *out is yours. Errors: IO, NOMEM. */
+/* gm_train_opts_identity - the same with the SHA-256 of each file that is read, and the folders as they
+ * were given: what a run that is resumed must have in common with its beginning. *out is yours.
+ * Errors: IO, NOMEM. */
 enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,
                                       struct gm_error *err) GM_NODISCARD;
 

@@ -220,10 +220,12 @@ enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_j
     enum gm_status st = j ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (const struct setting *s = settings; st == GM_OK && s < settings + N_SETTINGS; s++) {
         char hex[GM_SHA256_HEX];
-        if (s->kind != INPUT || is_absent(o, s))
+        const char *const *text = (const void *)((const char *)o + s->at);
+        if ((s->kind != INPUT && s->kind != PLACE) || is_absent(o, s))
             continue;
-        st = gm_sha256_file(*(const char *const *)((const char *)o + s->at), hex, err);
-        if (st == GM_OK && !gm_json_set(j, s->key, gm_json_new_str(gm_str(hex))))
+        if (s->kind == INPUT)
+            st = gm_sha256_file(*text, hex, err);
+        if (st == GM_OK && !gm_json_set(j, s->key, gm_json_new_str(gm_str(s->kind == INPUT ? hex : *text))))
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (st != GM_OK)

@@ -14,7 +14,8 @@
 
 static const double PI = 3.14159265358979323846;
 #define METRICS "metrics.jsonl"
-#define FINISHED "finished" /* member of its last line */
+#define FINISHED "finished" /* member of its last line, */
+#define RUN "run"           /* and what the run was: gm_train_opts_identity */
 
 struct loop {
     const struct gm_trainable *t;
@@ -181,7 +182,8 @@ static enum gm_status write_file(const struct loop *l, const char *name, struct 
 
 static bool is_last_epoch(const struct loop *l)
 {
-    bool patient = l->o->patience == 0 || l->s.epoch < l->s.best_epoch + l->o->patience;
+    size_t better = l->s.best > 0 ? l->s.best_epoch : 1; /* the last epoch that brought something */
+    bool patient = l->o->patience == 0 || l->s.epoch < better + l->o->patience;
     return l->s.epoch >= l->o->epochs || !patient;
 }
 
@@ -195,7 +197,8 @@ static enum gm_status add_metrics(struct loop *l, struct gm_json *m, struct gm_e
               gm_json_set(m, "loss", gm_json_new_num(loss)) &&
               gm_json_set(m, "tokens_per_s", gm_json_new_num(floor(l->tokens_per_s)));
     if (is_last_epoch(l))
-        ok = ok && gm_json_set(m, FINISHED, gm_json_new_bool(true));
+        ok = ok && gm_json_set(m, FINISHED, gm_json_new_bool(true)) &&
+             gm_json_set(m, RUN, gm_json_ref(l->s.run));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_json_write(m, false, &l->s.metrics, err));
     GM_TRY(gm_buf_add_c(&l->s.metrics, "\n", err));
@@ -215,10 +218,11 @@ static enum gm_status end_epoch(struct loop *l, double train_s, struct gm_error 
     GM_TRY(m ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     if (l->t->evaluate)
         GM_TRY(l->t->evaluate(l->t->self, &score, text, sizeof text, m, err));
-    bool better = score > l->s.best;
+    /* Epochs of score 0 found nothing at all: none is better, and the last of them has learned most. */
+    bool better = score > l->s.best || (score <= 0 && l->s.best <= 0);
     GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->s.epoch,
            l->o->epochs, l->s.loss / (double)l->t->n_examples, l->tokens_per_s, train_s,
-           *text ? "  " : "", text, better && l->t->evaluate ? "  (best so far)" : "");
+           *text ? "  " : "", text, better && l->t->evaluate && score > 0 ? "  (best so far)" : "");
     if (better) {
         l->s.best = score;
         l->s.best_epoch = l->s.epoch;
@@ -244,9 +248,9 @@ static enum gm_status run_epochs(struct loop *l, struct gm_error *err)
         GM_TRY(end_epoch(l, train_s, err));
         gm_ema_swap(&l->average);
         last = is_last_epoch(l);
-        GM_TRY(last ? gm_checkpoint_remove(l->o, NULL, err) : write_checkpoint(l, err));
+        GM_TRY(last ? gm_checkpoint_remove(l->o, err) : write_checkpoint(l, err));
     }
-    GM_LOG(GM_LOG_INFO, "train", "wrote %s (epoch %zu)", l->o->out, l->s.best_epoch);
+    GM_LOG(GM_LOG_INFO, "train", "wrote %s (epoch %zu)", l->o->model, l->s.best_epoch);
 done:
     return st;
 }
@@ -259,12 +263,8 @@ static enum gm_status begin(struct loop *l, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf config;
-    bool had;
     gm_buf_init(&config, 1 << 20);
-    GM_TRY(gm_checkpoint_remove(l->o, &had, err));
-    if (had)
-        GM_LOG(GM_LOG_WARN, "train", "%s: an unfinished run is begun again (--resume would go on with it)",
-               l->o->out);
+    GM_TRY(gm_checkpoint_remove(l->o, err));
     GM_TRY(write_file(l, METRICS, GM_STR(""), err));
     GM_TRY(gm_train_opts_yaml(l->o, &config, err));
     st = write_file(l, "config.yaml", gm_buf_str(&config), err);
@@ -273,7 +273,8 @@ done:
     return st;
 }
 
-/* Whether the run in o->out has come to its end: the last line of metrics.jsonl says so. */
+/* Whether the run in o->out has come to its end: the last line of metrics.jsonl says so. It must have
+ * been this very run, as nothing would be done for another one. */
 static enum gm_status is_finished(const struct loop *l, bool *finished, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -296,6 +297,8 @@ static enum gm_status is_finished(const struct loop *l, bool *finished, struct g
         }
     if (last.n && gm_json_parse(&j, last, NULL) == GM_OK)
         gm_json_bool(gm_json_get(j, FINISHED), finished);
+    if (*finished && gm_json_get(j, RUN))
+        st = gm_train_same_run(gm_json_get(j, RUN), l->s.run, path, err);
 done:
     gm_json_free(j);
     gm_buf_clear(&text);
@@ -316,8 +319,8 @@ static enum gm_status resume(struct loop *l, bool *finished, struct gm_error *er
         return *finished ? GM_OK : begin(l, err);
     }
     if (l->s.epoch == 0 || l->s.epoch > l->o->epochs || l->s.at > l->t->n_examples) {
-        st = GM_FAIL(err, GM_EFORMAT, "%s/checkpoint.safetensors: damaged (epoch %zu, example %zu); train "
-                     "without --resume", l->o->out, l->s.epoch, l->s.at);
+        st = GM_FAIL(err, GM_EFORMAT, "%s/checkpoint.safetensors: damaged (epoch %zu, example %zu); begin "
+                     "again with --overwrite", l->o->out, l->s.epoch, l->s.at);
         goto done;
     }
     size_t epoch = l->s.epoch, at = l->s.at;
@@ -339,6 +342,7 @@ static enum gm_status run(struct loop *l, struct gm_error *err)
     bool finished = false;
     GM_TRY(gm_mkdirs(o->out, err));
     gm_out_sweep(o->out);
+    gm_out_sweep(o->model);
     GM_TRY(gm_train_opts_identity(o, &identity, err));
     l->s.run = identity;
     if (o->average > 0)
@@ -348,7 +352,7 @@ static enum gm_status run(struct loop *l, struct gm_error *err)
     if (!finished)
         st = run_epochs(l, err);
     else
-        GM_LOG(GM_LOG_INFO, "train", "%s: this run has come to its end already", o->out);
+        GM_LOG(GM_LOG_INFO, "train", "%s: this run has come to its end already", o->model);
 done:
     gm_json_free(identity);
     return st;

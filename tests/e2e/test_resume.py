@@ -3,6 +3,7 @@ What may not change between the two, and what a folder holds afterwards."""
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import tempfile
@@ -73,8 +74,8 @@ def test_killed_at_any_moment():
     rng = random.Random(5)
     with gm.Folder() as d:
         for precision in ("f32", "bf16"):
-            gm.expect_ok(gm.run(*command(d, "whole", precision=precision)))
-            want = contents(d / "whole")
+            gm.expect_ok(gm.run(*command(d, f"whole-{precision}", precision=precision)))
+            want = contents(d / f"whole-{precision}")
             assert set(want) == {"config.json", "config.yaml", "gmner.json", "metrics.jsonl", "model.safetensors",
                                  "tokenizer.json"}, want.keys()
             for round_ in range(2):
@@ -123,7 +124,74 @@ def test_finished_and_never_begun():
         r = gm.expect_ok(gm.run(*command(d, "model", "--resume")))
         assert "come to its end already" in r.err and contents(d / "model") == before, r.err
         r = gm.run("train", "--resume", "-o", d / "nothing")
-        gm.expect(r, 2, "--train FILE is missing")
+        gm.expect(r, 2, "there is no run to resume; begin one: gmner train --train FILE -o")
+        assert not os.path.exists(d / "nothing")
+
+
+def test_a_finished_run_is_not_another_one():
+    """Settings and data that changed are named, and the model stays as it is, scores and all."""
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "model")))
+        before = contents(d / "model")
+        def refused(*args, word):
+            gm.expect(gm.run("train", "--resume", "-o", d / "model", *args), 1, "metrics.jsonl", word, "--overwrite")
+            assert contents(d / "model") == before
+        refused("--epochs", "9", word='"epochs" was 6')
+        refused("--dev", d.write("other.txt", conll(fine=True, n=40)), word='"dev" was')
+        d.write("train.txt", conll(fine=True, n=799))
+        refused(word='"train" was')
+
+
+def test_a_model_is_not_lost():
+    """Neither option: refused. --overwrite: the old model is whole until the new one is done."""
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "model")))
+        d.write("model/notes.md", "mine")
+        old = {name: open(os.path.join(d / "model", name), "rb").read() for name in os.listdir(d / "model")}
+        def same():
+            return all(open(os.path.join(d / "model", name), "rb").read() == data for name, data in old.items())
+        gm.expect(gm.run(*command(d, "model")), 1, "there is a model already", "--resume", "--overwrite")
+        gm.expect(gm.run(*command(d, "model", "--resume", "--overwrite")), 2, "give one of them")
+        assert same()
+        args = command(d, "model", "--overwrite", "--seed", "7")
+        aside = os.path.join(d / "model", "unfinished")
+        with subprocess.Popen([gm.PROGRAM, *args], stderr=subprocess.DEVNULL) as p:
+            while p.poll() is None and not os.path.exists(os.path.join(aside, "gmner.json")):
+                time.sleep(0.0005)
+            p.send_signal(signal.SIGKILL)
+        assert os.path.isdir(aside) and same()
+        gm.expect(gm.run(*command(d, "model")), 1, "there is a run that is not finished already")
+        gm.expect_ok(gm.run("train", "--resume", "-o", d / "model", "--threads", "1"))
+        gm.expect_ok(gm.run(*command(d, "whole", "--seed", "7")))
+        assert not os.path.exists(aside)
+        os.unlink(d / "model/notes.md")
+        assert contents(d / "model") == contents(d / "whole")
+
+
+def test_killed_while_files_are_moved():
+    """Whatever was moved already: --resume completes it, and what is half moved is no model."""
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "whole", "--seed", "7")))
+        want = contents(d / "whole")
+        order = ["model.safetensors", "config.json", "tokenizer.json", "gmner.json", "metrics.jsonl", "config.yaml"]
+        for n in range(len(order)):
+            out = f"cut{n}"
+            shutil.copytree(d / "whole", d / out)
+            shutil.copytree(d / "whole", os.path.join(d / out, "unfinished"))
+            os.unlink(os.path.join(d / out, "gmner.json"))
+            for name in order[:n]:
+                os.replace(os.path.join(d / out, "unfinished", name), os.path.join(d / out, name))
+            gm.expect_ok(gm.run("train", "--resume", "-o", d / out, "--threads", "1"))
+            assert contents(d / out) == want, n
+
+
+def test_a_model_of_no_run():
+    with gm.Folder() as d:
+        args = command(d, "unused")
+        path = shutil.copytree(os.path.join(_dir.name, "encoder"), d / "encoder")
+        args[args.index("-o") + 1] = path
+        gm.expect(gm.run(*args), 1, "there is a model already")
+        gm.expect(gm.run(*args, "--resume"), 1, "not of a run that could go on", "--overwrite")
 
 
 def cut_short(d):
@@ -181,7 +249,7 @@ def test_damaged_checkpoints():
 
 
 def test_begun_again():
-    """Without --resume an unfinished run is begun again, and what dead processes left is swept."""
+    """With --overwrite an unfinished run is begun again, and what dead processes left is swept."""
     with gm.Folder() as d:
         gm.expect_ok(gm.run(*command(d, "whole")))
         path = cut_short(d)
@@ -192,8 +260,8 @@ def test_begun_again():
         for name in [stale, *kept]:
             with open(name, "w", encoding="utf-8") as f:
                 f.write("x")
-        r = gm.expect_ok(gm.run(*command(d, "cut")))
-        assert "an unfinished run is begun again" in r.err, r.err
+        gm.expect(gm.run(*command(d, "cut")), 1, "a run that is not finished", "--resume")
+        gm.expect_ok(gm.run(*command(d, "cut", "--overwrite")))
         assert not os.path.exists(stale) and all(os.path.exists(n) for n in kept)
         for name in kept:
             os.unlink(name)

@@ -199,7 +199,7 @@ def train(d, data, *args, encoder=None, out="model"):
                        for words, tags in data)
     model()
     return gm.run("train", "--train", d.write("train.txt", data), "-o", d / out, "--epochs", "1",
-                  "--encoder", encoder or os.path.join(_dir.name, "encoder"), "--precision", "f32", *args)
+                  "--encoder", encoder or os.path.join(_dir.name, "encoder"), "--precision", "f32", "--overwrite", *args)
 
 
 def test_same_weights():

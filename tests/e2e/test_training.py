@@ -23,7 +23,7 @@ def encoder():
 def train(d, settings="", *args, data=None, epochs=2, out="model", start=None):
     config = d.write("config.yaml", settings) if settings else None
     return gm.run("train", "--train", d.write("train.txt", data or conll()), "-o", d / out, "--encoder", start or encoder(),
-                  "--epochs", str(epochs), "--precision", "f32", *(["--config", config] if config else []), *args)
+                  "--epochs", str(epochs), "--precision", "f32", "--overwrite", *(["--config", config] if config else []), *args)
 
 
 def metrics(d, out="model"):
@@ -246,6 +246,41 @@ def test_models_of_several_seeds_become_one():
         gm.expect(gm.run("models", "average", models[0], "-o", d / "x"), 2, "two or more")
         gm.expect(gm.run("models", "average", *models), 2, "-o MODEL")
         assert not os.path.exists(d / "x")
+
+
+def test_a_dev_set_that_can_not_choose():
+    with gm.Folder() as d:
+        plain = "IMGID:1\nit\tO\nrains\tO\n\n"
+        for dev, word in ((plain, "no entities of the types of"), (conll(per="HUM", loc="PLACE"), "type HUM is not in")):
+            r = gm.expect_ok(train(d, "", "--dev", d.write("dev.txt", dev), epochs=3))
+            assert word in r.err and "the last epoch is kept" in r.err and "wrote" in r.err, r.err
+            settings = settings_of(d / "model")
+            assert settings["training"]["best_epoch"] == 3 and "calibration" not in settings, settings
+            assert "best so far" not in r.err and "calibrated" not in r.err, r.err
+        # A model that finds nothing on dev: no epoch is better than another, and the last is kept.
+        r = gm.expect_ok(train(d, "lr: 0\nhead_lr: 0\ncrf_lr: 0\n", "--dev", d.write("dev.txt", conll()), epochs=3))
+        if metrics(d)[0]["dev_f1"] == 0:
+            assert settings_of(d / "model")["training"]["best_epoch"] == 3, r.err
+        # Fine types that dev does not have are not what chooses.
+        data = conll(fine=True)
+        r = gm.expect_ok(train(d, "lr: 5.0e-3\n", "--dev", d.write("dev.txt", conll()), data=data, epochs=10))
+        assert "no fine types: epochs are chosen by coarse types" in r.err, r.err
+        assert "dev_fine_f1" not in metrics(d)[-1] and metrics(d)[-1]["dev_f1"] > 0, metrics(d)[-1]
+        r = gm.expect_ok(gm.run("models", "calibrate", d / "model", "--dev", d.write("plain.txt", conll().replace(
+            "B-PER", "O").replace("B-LOC", "O"))))
+        assert "not calibrated" in r.err, r.err
+
+
+def test_damaged_weights_are_named():
+    with gm.Folder() as d:
+        path = shutil.copytree(encoder(), d / "nan")
+        header, data = tiny_model.read_raw(os.path.join(path, "model.safetensors"))
+        at = header["encoder.layer.0.output.dense.weight"]["data_offsets"][0] + 8
+        data = data[:at] + struct.pack("<f", float("nan")) + data[at + 4:]
+        tiny_model.write_raw(os.path.join(path, "model.safetensors"), json.dumps(header).encode(), data)
+        r = train(d, start=path)
+        gm.expect(r, 1, "nan/model.safetensors: tensor encoder.layer.0.output.dense.weight: element 2 is nan")
+        assert "smaller lr" not in r.err
 
 
 gm.main(globals())
