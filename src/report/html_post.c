@@ -32,7 +32,8 @@ static enum gm_status add_text(struct gm_buf *out, const struct gm_post *post, s
     for (size_t i = 0; i < n; i++) {
         const struct gm_entity *e = &post->entities[marks[i].entity];
         GM_TRY(gm_html_text(out, gm_str_sub(post->text, at, marks[i].from), err));
-        GM_TRY(gm_buf_printf(out, err, "<mark data-e=\"%zu\"", marks[i].entity));
+        GM_TRY(gm_buf_printf(out, err, "<mark data-e=\"%zu\"%s", marks[i].entity,
+                             e->n_regions ? " data-found" : ""));
         GM_TRY(gm_html_color(out, gm_palette_color(e->type), err));
         GM_TRY(gm_buf_add_c(out, ">", err));
         GM_TRY(gm_html_text(out, gm_str_sub(post->text, marks[i].from, marks[i].to), err));
@@ -82,6 +83,15 @@ done:
     return st;
 }
 
+/* The columns behind the entity's. A cell names its own too: on a narrow screen, where cells stand under
+ * each other, the style sheet shows it before each. */
+#define TYPE "Type"
+#define SCORE "Score"
+#define VISIBLE "In the image?"
+#define WHERE "Where"
+#define HEAD(name) "<th scope=\"col\">" name "</th>"
+#define CELL(name) "<td data-column=\"" name "\">"
+
 /* Row i; without an image the last two columns are left out. */
 static enum gm_status add_row(struct gm_buf *out, const struct gm_entity *e, size_t i,
                               bool has_image, struct gm_error *err)
@@ -94,16 +104,16 @@ static enum gm_status add_row(struct gm_buf *out, const struct gm_entity *e, siz
     GM_TRY(gm_buf_add_c(out, "</bdi>", err));
     GM_TRY(add_element(out, "<small dir=\"auto\">", e->expression, "</small>", err));
     GM_TRY(add_element(out, "<small class=\"note\">", e->note, "</small>", err));
-    GM_TRY(add_element(out, "</th><td><span class=\"type\">", e->type, "</span>", err));
+    GM_TRY(add_element(out, "</th>" CELL(TYPE) "<span class=\"type\">", e->type, "</span>", err));
     GM_TRY(add_element(out, "<small>", e->fine_type, "</small>", err));
-    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(gm_buf_add_c(out, "</td>" CELL(SCORE), err));
     GM_TRY(add_probability(out, e->score, err));
     if (!has_image)
         return gm_buf_add_c(out, "</td></tr>\n", err);
-    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(gm_buf_add_c(out, "</td>" CELL(VISIBLE), err));
     GM_TRY(e->visible < 0 ? gm_buf_add_c(out, "<span class=\"none\">not judged</span>", err)
                           : add_probability(out, e->visible, err));
-    GM_TRY(gm_buf_add_c(out, "</td><td>", err));
+    GM_TRY(gm_buf_add_c(out, "</td>" CELL(WHERE), err));
     GM_TRY(add_where(out, e, err));
     GM_TRY(gm_buf_add_c(out, "</td></tr>\n", err));
 done:
@@ -119,11 +129,10 @@ static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post,
         return gm_buf_add_c(out, "<p class=\"none\">No entities.</p>\n", err);
     GM_TRY(gm_buf_add_c(out,
                         "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Entity</th>"
-                        "<th scope=\"col\">Type</th><th scope=\"col\">Score</th>",
+                        HEAD(TYPE) HEAD(SCORE),
                         err));
     if (has_image)
-        GM_TRY(gm_buf_add_c(out, "<th scope=\"col\">In the image?</th><th scope=\"col\">Where</th>",
-                            err));
+        GM_TRY(gm_buf_add_c(out, HEAD(VISIBLE) HEAD(WHERE), err));
     GM_TRY(gm_buf_add_c(out, "</tr></thead><tbody>\n", err));
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(add_row(out, &post->entities[i], i, has_image, err));

@@ -90,6 +90,13 @@ def test_pipes_and_devices_are_no_pictures():
         assert r.code == 3 and "is a pipe, not a picture file" in r.err and "is a device" in r.err, r.err
 
 
+def test_readme_picture_is_true_colour():
+    """docs/demo.png is what `gmner view --png` writes of the demo: true colours, no palette."""
+    with open(os.path.join(gm.HOME, "docs", "demo.png"), "rb") as f:
+        head = f.read(26)
+    assert head[12:16] == b"IHDR" and (head[24], head[25]) == (8, 2), head
+
+
 def test_limit_of_pixels():
     with gm.Folder() as d:
         recipe = d.write("boxes.yaml", RECIPE)

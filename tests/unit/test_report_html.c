@@ -117,6 +117,22 @@ static void loads_nothing(void **state)
     gm_buf_clear(&page);
 }
 
+/* What is in the picture is marked as such, and each cell names its column for narrow screens. */
+static void found_ones_and_columns_are_told(void **state)
+{
+    (void)state;
+    const char *post = POST_WITH_IMAGE;
+    struct gm_buf page = page_of(&post, 1, "t");
+    expect(&page, "<mark data-e=\"0\" data-found", 1);
+    expect(&page, "<mark data-e=\"1\" style", 1);
+    expect(&page, "<td data-column=\"Type\">", 2);
+    expect(&page, "<td data-column=\"Score\">", 2);
+    expect(&page, "<td data-column=\"In the image?\">", 2);
+    expect(&page, "<td data-column=\"Where\">", 2);
+    expect(&page, "<td>", 0);
+    gm_buf_clear(&page);
+}
+
 static void broken_pictures_are_told(void **state)
 {
     (void)state;
@@ -232,7 +248,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_all_of_a_post),      cmocka_unit_test(nothing_becomes_markup),
-        cmocka_unit_test(loads_nothing),            cmocka_unit_test(broken_pictures_are_told),
+        cmocka_unit_test(loads_nothing),            cmocka_unit_test(found_ones_and_columns_are_told),
+        cmocka_unit_test(broken_pictures_are_told),
         cmocka_unit_test(odd_regions_are_left_out), cmocka_unit_test(base64_is_rfc_4648),
         cmocka_unit_test(half_a_page_is_never_left),
     };
