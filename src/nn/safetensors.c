@@ -218,14 +218,24 @@ enum gm_status gm_safetensors_join(struct gm_safetensors **out, const char *path
     return GM_OK;
 }
 
-bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
+static bool find(const struct gm_safetensors *f, struct gm_str name, struct gm_tensor *out)
 {
     for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->entries[i].name, name) == 0) {
+        if (gm_str_eq_c(name, f->entries[i].name)) {
             *out = f->entries[i].tensor;
             return true;
         }
     return false;
+}
+
+bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
+{
+    struct gm_str other;
+    bool found = find(f, gm_str(name), out) ||
+                 (gm_safetensors_metadata(f, name, &other) && find(f, other, out));
+    for (size_t i = 0; !found && i < f->n_parts; i++)
+        found = gm_safetensors_get(f->parts[i], name, out);
+    return found;
 }
 
 size_t gm_safetensors_count(const struct gm_safetensors *f) { return f->n; }

@@ -30,7 +30,9 @@ enum gm_status gm_safetensors_join(struct gm_safetensors **out, const char *path
                                    struct gm_error *err) GM_NODISCARD;
 void gm_safetensors_free(struct gm_safetensors *f); /* NULL-safe; all views of it become invalid */
 
-/* gm_safetensors_get - *out views tensor `name`; false when the file has none. Valid while f lives. */
+/* gm_safetensors_get - *out views tensor `name`; false when the file has none. Valid while f lives.
+ * A tensor that shares its memory with another one is stored once by safetensors.torch.save_model, and
+ * "__metadata__"[name] is then the name of the stored one: it is found by both. */
 bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out);
 
 size_t gm_safetensors_count(const struct gm_safetensors *f);

@@ -45,10 +45,13 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
         st = GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained classifier", e->net.dir);
         goto done;
     }
-    GM_TRY(add_head(e, err));
+    if (e->net.settings)
+        GM_TRY(add_head(e, err));
     GM_TRY(gm_net_bind(&e->net, err));
-    if (!e->net.settings)
+    if (!e->net.settings) { /* whatever head a plain encoder comes with is not ours */
+        GM_TRY(add_head(e, err));
         GM_TRY(init_head(e, err));
+    }
     if (tuning)
         GM_TRY(gm_net_tune(&e->net, tuning, err));
     GM_TRY(gm_net_ready(&e->net, &net, err));

@@ -220,13 +220,17 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     else if (t->net.settings)
         GM_TRY(check_fine(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
-    GM_TRY(add_head(t, err));
-    if (!t->fine.helper)
-        GM_TRY(add_fine(t, err));
+    if (t->net.settings) {
+        GM_TRY(add_head(t, err));
+        if (!t->fine.helper)
+            GM_TRY(add_fine(t, err));
+    }
     GM_TRY(gm_net_bind(&t->net, err));
-    if (!t->net.settings)
+    if (!t->net.settings) { /* whatever head a plain encoder comes with is not ours */
+        GM_TRY(add_head(t, err));
         GM_TRY(init_head(t, err));
-    if (t->fine.helper)
+    }
+    if (t->fine.helper || !t->net.settings)
         GM_TRY(add_fine(t, err));
     if (t->fine.helper || !t->net.settings)
         GM_TRY(init_fine(t, err));

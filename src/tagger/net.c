@@ -1,6 +1,7 @@
 #include "tagger/net.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/models.h"
 #include "base/sha256.h"
 
@@ -125,11 +126,24 @@ done:
     return st;
 }
 
+/* An encoder that was trained for something else is as good a start; its head is left out. */
+static void say_foreign_head(const struct gm_safetensors *f)
+{
+    for (size_t i = 0; i < gm_safetensors_count(f); i++)
+        if (gm_str_starts(gm_str(gm_safetensors_name(f, i)), GM_STR("classifier."))) {
+            GM_LOG(GM_LOG_INFO, "tagger", "%s: its own classifier (%s, …) is not used",
+                   gm_safetensors_path(f), gm_safetensors_name(f, i));
+            return;
+        }
+}
+
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *base = gm_json_get(net->settings, "base");
     GM_TRY(gm_params_bind(&net->params, net->weights, err));
+    if (!net->settings)
+        say_foreign_head(net->weights);
     if (base) {
         /* Only the word embeddings may come from elsewhere: everything else must be in the file. */
         const char *missing = gm_params_missing(&net->params);

@@ -135,4 +135,59 @@ def test_missing_part():
     train(encoder("bpe-words"), 1, "model-00002-of-00002.safetensors: no such file")
 
 
+def changed(d, name, change):
+    """A copy of the tiny encoder whose tensors and metadata `change` was given."""
+    path = d / name
+    tiny_model.write(path)
+    file = os.path.join(path, "model.safetensors")
+    header, data = tiny_model.read_raw(file)
+    data = change(header, data)
+    tiny_model.write_raw(file, json.dumps(header).encode(), data)
+    return path
+
+
+def weights_of(d, start, out):
+    data = d.write("t.txt", "IMGID:1\nanna\tB-PER\nlives\tO\n\n" * 8)
+    r = gm.expect_ok(gm.run("train", "--train", data, "--encoder", start, "-o", d / out, "--epochs", "1",
+                            "--precision", "f32", "--threads", "1"))
+    with open(os.path.join(d / out, "model.safetensors"), "rb") as f:
+        return f.read(), r.err
+
+
+def test_foreign_heads_are_left_out():
+    """Whatever their shapes: the model is that of the encoder without one."""
+    def head(rows):
+        def change(header, data):
+            for name, shape in (("classifier.weight", [rows, tiny_model.HIDDEN]), ("classifier.bias", [rows])):
+                n = 4 * shape[0] * (shape[1] if len(shape) > 1 else 1)
+                header[name] = {"dtype": "F32", "shape": shape, "data_offsets": [len(data), len(data) + n]}
+                data += b"\1" * n
+            return data
+        return change
+    with gm.Folder() as d:
+        tiny_model.write(d / "plain")
+        want, said = weights_of(d, d / "plain", "m")
+        assert "classifier" not in said
+        for rows in (2, 3, 5):
+            got, said = weights_of(d, changed(d, f"head{rows}", head(rows)), f"m{rows}")
+            assert got == want and said.count("its own classifier (classifier.") == 1, said
+
+
+def test_tied_tensors_are_found_by_their_other_name():
+    words = "embeddings.word_embeddings.weight"
+    def tie(header, data):
+        header["cls.decoder.weight"] = header.pop(words)
+        header["__metadata__"] = {words: "cls.decoder.weight", "format": "pt"}
+        return data
+    with gm.Folder() as d:
+        tiny_model.write(d / "plain")
+        assert weights_of(d, changed(d, "tied", tie), "tied-m")[0] == weights_of(d, d / "plain", "m")[0]
+        def nowhere(header, data):
+            data = tie(header, data)
+            header["__metadata__"][words] = words
+            return data
+        r = gm.run("train", "--train", d / "t.txt", "--encoder", changed(d, "bad", nowhere), "-o", d / "x")
+        gm.expect(r, 1, f"tensor {words} is missing")
+
+
 gm.main(globals())
