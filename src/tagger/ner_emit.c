@@ -2,6 +2,10 @@
  * length, encoder and heads. */
 #include "tagger/ner_model.h"
 
+#include "base/utf8.h"
+
+#include <math.h>
+
 enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
                                 const struct gm_slice *s, struct gm_ner_scores *out,
                                 struct gm_error *err)
@@ -38,6 +42,35 @@ static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, stru
     if (x->fine)
         memcpy(x->fine + s->row * kf, out.fine, n * kf * sizeof *out.fine);
     return GM_OK;
+}
+
+/* Whether white space holds the end of a line: line feed, vertical tab, form feed, carriage return,
+ * U+0085, U+2028 and U+2029 (UAX 14, classes BK, CR, LF, NL). */
+static bool has_line_end(struct gm_str space)
+{
+    for (size_t at = 0; at < space.n;) {
+        uint32_t cp = gm_utf8_next(space, &at);
+        if ((cp >= '\n' && cp <= '\r') || cp == 0x85 || cp == 0x2028 || cp == 0x2029)
+            return true;
+    }
+    return false;
+}
+
+/* No entity goes on over the end of a line: the labels that would do so are made impossible there. */
+static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r, float *emit)
+{
+    bool bioes = l->scheme == GM_TAGS_BIOES;
+    for (size_t w = 1; w < r->n_words; w++) {
+        if (!has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start)))
+            continue;
+        for (size_t j = 0; j < l->k; j++) {
+            char c = gm_ner_tag(l, j).prefix;
+            if (c == 'I' || c == 'E')
+                emit[w * l->k + j] = -INFINITY;
+            if (bioes && (c == 'B' || c == 'I'))
+                emit[(w - 1) * l->k + j] = -INFINITY;
+        }
+    }
 }
 
 /* Cut the posts' texts into pieces and put all of them into the packer. */
@@ -88,6 +121,7 @@ enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t 
     x.slices = slices;
     GM_TRY(gm_lanes_run(&t->net.lanes, n_slices, score_slice, &x, err));
     for (size_t i = 0; i < n; i++) {
+        end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         (*rows)[i].emit = x.emit + p->posts[i] * k;
         (*rows)[i].fine = has_fine ? x.fine + p->posts[i] * kf : NULL;
     }

@@ -392,4 +392,28 @@ def test_wrong_tensors():
     spoil(transposed, "intermediate.dense.weight")
 
 
+LINE_ENDS = ("\n", "\r\n", "\r", "\v", "\f", "\x85", "\u2028", "\u2029", " \n ")
+
+
+def test_an_entity_ends_with_its_line():
+    """Every two words are one name to this tagger; a name is never in two lines, in either scheme."""
+    with gm.Folder() as d:
+        for scheme, tags in (("bio", ["B-PER", "I-PER"]), ("bioes", ["B-PER", "E-PER"])):
+            settings = d.write("s.yaml", f"scheme: {scheme}\nlr: 1.0e-2\nhead_lr: 0.05\n")
+            data = "".join(f"IMGID:1\nanna\t{tags[0]}\nbert\t{tags[1]}\n\n" for _ in range(300))
+            gm.expect_ok(train(d, data, "--config", settings))
+
+            def found(text):
+                r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "model",
+                                        d.write("p.jsonl", json.dumps({"id": "1", "text": text}))))
+                return [(e["text"], e["start"], e["end"]) for e in json.loads(r.out)["entities"]]
+            assert found("anna bert") == [("anna bert", 0, 9)]
+            for end in LINE_ENDS:
+                names = [text for text, _, _ in found(f"anna{end}bert")]
+                assert not any(end in name for name in names), (scheme, end, names)
+                two = found(f"anna bert{end}anna bert")
+                assert two == [("anna bert", 0, 9), ("anna bert", 9 + len(end), 18 + len(end))], (scheme, end, two)
+            assert found("anna \u00a0 bert")[0][0] == "anna \u00a0 bert"  # white space that ends no line
+
+
 gm.main(globals())
