@@ -33,7 +33,7 @@ static double log_sum(size_t n, const double *a, size_t stride_a, const double *
     return top + log(sum);
 }
 
-static void forward(struct gm_crf_lattice *l, const struct gm_crf *crf)
+static void fill_alpha(struct gm_crf_lattice *l, const struct gm_crf *crf)
 {
     size_t k = l->k;
     for (size_t j = 0; j < k; j++)
@@ -46,7 +46,7 @@ static void forward(struct gm_crf_lattice *l, const struct gm_crf *crf)
 }
 
 /* `ahead` [k] is working memory. */
-static void backward(struct gm_crf_lattice *l, const struct gm_crf *crf, double *ahead)
+static void fill_beta(struct gm_crf_lattice *l, const struct gm_crf *crf, double *ahead)
 {
     size_t k = l->k, last = l->n - 1;
     for (size_t j = 0; j < k; j++)
@@ -73,8 +73,8 @@ enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf
     l->emit = emit;
     for (size_t i = 0; i < crf->k * crf->k; i++)
         l->step[i] = may(crf->allowed, i) ? (double)crf->trans[i] : -INFINITY;
-    forward(l, crf);
-    backward(l, crf, ahead);
+    fill_alpha(l, crf);
+    fill_beta(l, crf, ahead);
     return GM_OK;
 }
 

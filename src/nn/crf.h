@@ -33,7 +33,8 @@ struct gm_crf_grad {
  *   d_emit  [N,K] f32 out  gradient, ADDED: caller zeroes
  *   d             out      gradients of the parameters, ADDED
  *   loss          f64 out  nats, ADDED; infinite when a gold path is not allowed
- * `a` is working memory, left as it was found apart from its size. Errors: NOMEM.
+ * `a` is working memory, RESET before each post: nothing else may live in it, and the last post's
+ * lattice is left there. Errors: NOMEM.
  * Cost O(N*K^2). Threads: yes, with separate a and outputs. */
 enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uint32_t *offsets,
                           size_t n_posts, const uint16_t *gold, double weight, float *d_emit,
