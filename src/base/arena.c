@@ -1,6 +1,7 @@
 #include "base/arena.h"
 
 #include "base/alloc.h"
+#include "base/clocale.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -139,6 +140,7 @@ struct gm_str gm_arena_str(struct gm_arena *a, struct gm_str s)
 struct gm_str gm_arena_printf(struct gm_arena *a, const char *fmt, ...)
 {
     va_list ap, again;
+    locale_t before = gm_c_locale();
     va_start(ap, fmt);
     va_copy(again, ap);
     int n = vsnprintf(NULL, 0, fmt, ap);
@@ -147,6 +149,7 @@ struct gm_str gm_arena_printf(struct gm_arena *a, const char *fmt, ...)
     if (p)
         vsnprintf(p, (size_t)n + 1, fmt, again);
     va_end(again);
+    gm_c_locale_end(before);
     return p ? (struct gm_str){p, (size_t)n} : (struct gm_str){NULL, 0};
 }
 

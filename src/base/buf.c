@@ -1,6 +1,7 @@
 #include "base/buf.h"
 
 #include "base/alloc.h"
+#include "base/clocale.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -65,6 +66,7 @@ enum gm_status gm_buf_printf(struct gm_buf *b, struct gm_error *err, const char 
 {
     va_list ap, again;
     size_t room = b->cap - b->n;
+    locale_t before = gm_c_locale();
     va_start(ap, fmt);
     va_copy(again, ap);
     int n = vsnprintf(b->p ? b->p + b->n : NULL, room, fmt, ap); /* it mostly fits at once */
@@ -78,6 +80,7 @@ enum gm_status gm_buf_printf(struct gm_buf *b, struct gm_error *err, const char 
     else if (b->p)
         b->p[b->n] = 0;
     va_end(again);
+    gm_c_locale_end(before);
     return st;
 }
 

@@ -1,6 +1,7 @@
 #include "base/json.h"
 
 #include "base/arena.h"
+#include "base/clocale.h"
 #include "base/file.h"
 
 #include <jansson.h>
@@ -200,11 +201,13 @@ done:
 static enum gm_status write_real(double x, struct gm_buf *out, struct gm_error *err)
 {
     char text[40];
+    locale_t before = gm_c_locale();
     for (int digits = 6; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
         if (strtod(text, NULL) == x)
             break;
     }
+    gm_c_locale_end(before);
     if (!strpbrk(text, ".e"))
         strcat(text, ".0"); /* stays a real when read again */
     return gm_buf_add_c(out, text, err);

@@ -32,6 +32,11 @@ enum gm_json_kind {
  * Errors: FORMAT with "line:column: reason"; nesting is limited to 2048 levels. */
 enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_json_parse_lenient - the same for data that other programs wrote: half a surrogate pair becomes
+ * U+FFFD; NaN, Infinity and numbers that no value can hold become strings of the same characters, so
+ * that they are kept where nobody reads them and named as wrong where a number is wanted. */
+enum gm_status gm_json_parse_lenient(struct gm_json **out, struct gm_str text,
+                                     struct gm_error *err) GM_NODISCARD;
 /* gm_json_load - the same from a file of at most max_bytes; messages start with the path. */
 enum gm_status gm_json_load(struct gm_json **out, const char *path, size_t max_bytes,
                             struct gm_error *err) GM_NODISCARD;

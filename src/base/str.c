@@ -1,5 +1,7 @@
 #include "base/str.h"
 
+#include "base/clocale.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -113,6 +115,8 @@ bool gm_str_to_double(struct gm_str s, double *out)
     if (!number_copy(s, buf, sizeof buf) || strpbrk(buf, "xXpPnN"))
         return false;
     errno = 0;
+    locale_t before = gm_c_locale();
     *out = strtod(buf, &end);
+    gm_c_locale_end(before);
     return *end == 0 && isfinite(*out);
 }

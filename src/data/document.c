@@ -204,7 +204,7 @@ enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str valu
                                  struct gm_json **out, struct gm_error *err)
 {
     struct gm_error e = {0};
-    enum gm_status st = gm_json_parse(out, value, &e);
+    enum gm_status st = gm_json_parse_lenient(out, value, &e);
     if (st == GM_OK)
         return GM_OK;
     char *rest = e.msg;

@@ -30,7 +30,7 @@ enum gm_status gm_jsonl_next(struct gm_feed *feed, const char *base_dir, struct 
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
-    enum gm_status st = gm_json_parse(&json, s, err);
+    enum gm_status st = gm_json_parse_lenient(&json, s, err);
     if (st != GM_OK) {
         place_error(err, feed);
         return st;

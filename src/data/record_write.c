@@ -1,4 +1,5 @@
 /* gm_post_to_json: one line of JSON, written straight into the buffer. */
+#include "base/clocale.h"
 #include "data/record.h"
 
 #include <math.h>
@@ -13,7 +14,9 @@ static enum gm_status write_num(double x, int decimals, struct gm_buf *out, stru
         return gm_buf_add_c(out, "null", err);
     if (x == 0)
         return gm_buf_add_c(out, "0.0", err);
+    locale_t before = gm_c_locale();
     int n = snprintf(text, sizeof text, "%.*f", decimals, x);
+    gm_c_locale_end(before);
     while (n > 1 && text[n - 1] == '0' && text[n - 2] != '.')
         n--;
     if (strncmp(text, "-0.0", (size_t)n) == 0 && n == 4)

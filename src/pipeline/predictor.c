@@ -54,7 +54,7 @@ int gm_predictor_run(struct gm_predictor *p, const char *post, const char **reco
     gm_buf_reset(&p->valid);
     gm_buf_reset(&p->record);
     GM_TRY(gm_utf8_repair(gm_str(post), &p->valid, err));
-    GM_TRY(gm_json_parse(&j, gm_buf_str(&p->valid), err));
+    GM_TRY(gm_json_parse_lenient(&j, gm_buf_str(&p->valid), err));
     GM_TRY(gm_post_from_json(&one, j, NULL, err)); /* takes j over */
     GM_TRY(gm_pipeline_run(p->pipeline, &ptr, 1, err));
     GM_TRY(gm_post_to_json(&one, &p->record, err));

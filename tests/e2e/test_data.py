@@ -384,7 +384,7 @@ def test_usage_and_bad_input():
             ("coco", coco('{"category_id": 1}'), 2, 'without "image_id"', False),
             ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": [3, 99]}}'), 2, "run 2 leaves", True),
             ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": "~"}}'), 2, "no number at byte 1", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [2000000000, 2000000000], "counts": [1]}}'), 2, "million in all", True),
+            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [2000000000, 2000000000], "counts": [1]}}'), 2, "in all (--max-pixels)", True),
             ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 1]]}'), 2, "polygon of 2 corners", True),
             ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1e300, 1, 3, 3]]}'), 2, "not near any picture", True),
             ("labelstudio", "[\n5]", 2, "expected a task", True),

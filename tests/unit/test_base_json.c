@@ -7,10 +7,12 @@
 #include "base/rng.h"
 #include "base/yaml.h"
 
+#include <locale.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 static struct gm_json *parse(const char *text)
 {
@@ -311,6 +313,76 @@ static void torture(void **state)
     }
 }
 
+/* What other programs write: each is read, and nothing else of the text changes. */
+static void lenient(void **state)
+{
+    static const struct {
+        const char *text, *want;
+    } cases[] = {
+        {"\"Ann \\ud83d in\"", "\"Ann \xEF\xBF\xBD in\""},
+        {"\"\\udE00\\ud83d\\ud83d\\ude00\"", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xF0\x9F\x98\x80\""},
+        {"{\"\\ud83d\": \"\\\\ud83d \\\"NaN\"}", "{\"\xEF\xBF\xBD\": \"\\\\ud83d \\\"NaN\"}"},
+        {"{\"a\": NaN, \"b\": [-Infinity, 1]}", "{\"a\": \"NaN\", \"b\": [\"-Infinity\", 1]}"},
+        {"[1e999, -12345678901234567890123, 2.5]", "[\"1e999\", \"-12345678901234567890123\", 2.5]"},
+    };
+    static const char *const bad[] = {"nan", "[NaN", "1e999x", "0123456789012345678901", "\"\\ud83d", "[-NaN]",
+                                      "\"\\u12", "\"\\"};
+    struct gm_json *j;
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(gm_json_parse(&j, gm_str(cases[i].text), NULL), GM_EFORMAT);
+        assert_int_equal(gm_json_parse_lenient(&j, gm_str(cases[i].text), NULL), GM_OK);
+        expect_text(j, false, cases[i].want);
+        gm_json_free(j);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_int_equal(gm_json_parse_lenient(&j, gm_str(bad[i]), NULL), GM_EFORMAT);
+}
+
+/* A locale with a decimal comma as glibc's localedef compiles it, so that none need be installed. */
+static bool use_comma_locale(char *dir)
+{
+    char path[128];
+    const uint32_t head[] = {0x20031115 ^ LC_NUMERIC, 6, 32, 34, 36, 40, 44, 48};
+    const uint32_t wide[] = {',', 0};
+    snprintf(path, sizeof path, "%s/xx", dir);
+    mkdir(path, 0700);
+    snprintf(path, sizeof path, "%s/xx/LC_NUMERIC", dir);
+    FILE *f = fopen(path, "wb");
+    assert_non_null(f);
+    fwrite(head, sizeof head, 1, f);
+    fwrite(",\0\0\0\177\0\0\0", 8, 1, f);
+    fwrite(wide, sizeof wide, 1, f);
+    fwrite("UTF-8", 6, 1, f);
+    fclose(f);
+    setenv("LOCPATH", dir, 1);
+    return setlocale(LC_NUMERIC, "xx") != NULL;
+}
+
+static void comma_locale(void **state)
+{
+    char dir[] = "/tmp/gm-locale-XXXXXX", path[128], shown[16];
+    double x;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    bool has = use_comma_locale(dir);
+    snprintf(shown, sizeof shown, "%.1f", 2.5);
+    struct gm_json *j = parse("[2.5, 1e-7]");
+    expect_text(j, false, "[2.5, 1e-07]");
+    assert_true(gm_str_to_double(GM_STR("2.5"), &x) && x == 2.5);
+    gm_json_free(j);
+    setlocale(LC_NUMERIC, "C");
+    unsetenv("LOCPATH");
+    snprintf(path, sizeof path, "%s/xx/LC_NUMERIC", dir);
+    remove(path);
+    snprintf(path, sizeof path, "%s/xx", dir);
+    remove(path);
+    remove(dir);
+    if (!has)
+        skip();
+    assert_string_equal(shown, "2,5"); /* else this has tested nothing */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -318,6 +390,7 @@ int main(void)
         cmocka_unit_test(writing),    cmocka_unit_test(building),
         cmocka_unit_test(numbers_read_back), cmocka_unit_test(json_files),
         cmocka_unit_test(yaml_values), cmocka_unit_test(yaml_refused),
+        cmocka_unit_test(lenient),    cmocka_unit_test(comma_locale),
         cmocka_unit_test(torture),
     };
     if (mkstemp(file_path) < 0)

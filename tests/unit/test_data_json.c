@@ -258,10 +258,10 @@ static void test_bad_lines(void **state)
     expect_next(r, ":4: \"text\": expected a string, found an integer");
     expect_next(r, ":5:2049: not valid JSON: maximum parsing depth reached");
     expect_next(r, "a\xEF\xBF\xBD");
-    expect_next(r, ":9:");
+    expect_next(r, "\xEF\xBF\xBD"); /* half a surrogate pair */
     expect_next(r, ":10:");
     expect_next(r, ":11:");
-    expect_next(r, ":12:");
+    expect_next(r, "last"); /* with a number that no value can hold */
     expect_next(r, "end");
     assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
     assert_false(has);
