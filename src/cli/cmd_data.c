@@ -39,7 +39,7 @@ void gm_data_in_close(struct gm_data_in *in)
     in->captions = NULL;
 }
 
-static enum gm_status add_beside(const struct gm_data_in *in, struct gm_post *p,
+static enum gm_status add_beside(struct gm_data_in *in, struct gm_post *p,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -50,7 +50,7 @@ static enum gm_status add_beside(const struct gm_data_in *in, struct gm_post *p,
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (in->xml)
-        GM_TRY(gm_post_add_boxes(p, in->xml, err));
+        GM_TRY(gm_post_add_boxes(p, in->xml, &in->lost, err));
 done:
     return st;
 }

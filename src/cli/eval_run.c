@@ -55,7 +55,7 @@ static enum gm_status give(const struct gm_eval_sinks *to, struct gm_post *gold,
 {
     enum gm_status st = GM_OK;
     if (xml)
-        GM_TRY(gm_post_add_boxes(gold, xml, err));
+        GM_TRY(gm_post_add_boxes(gold, xml, NULL, err));
     if (to->eval)
         GM_TRY(gm_eval_add(to->eval, gold, pred, err));
     if (to->entail)

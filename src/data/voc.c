@@ -128,6 +128,7 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(gm_post_image(p, v->from.images_dir, file, err));
     GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, err));
+    gm_voc_count_unboxed(&voc, v->from.lost, p->id);
     if (voc.n_objects > MAX_OBJECTS)
         return GM_FAIL(err, GM_EFORMAT, "%s/%.*s.xml: over %d objects", v->from.path,
                        GM_STR_ARG(p->id), MAX_OBJECTS);

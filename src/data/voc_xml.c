@@ -12,8 +12,10 @@
 enum { MAX_FILE = 16 << 20, MAX_TEXT = 1 << 16 };
 
 /* Elements we read. Anything else is skipped with what is in it. */
-enum node { N_OTHER, N_OBJECT, N_BOX, N_SIZE, N_NAME, N_XMIN, N_YMIN, N_XMAX, N_YMAX, N_WIDTH,
+enum node { N_OTHER, N_ANNOTATION, N_OBJECT, N_BOX, N_SIZE, N_NAME, N_XMIN, N_YMIN, N_XMAX, N_YMAX, N_WIDTH,
             N_HEIGHT };
+
+enum { MAX_NAMES = 1000 }; /* of an object */
 
 struct walk {
     XML_Parser parser;
@@ -24,7 +26,10 @@ struct walk {
     size_t depth;            /* open elements */
     enum node at[4];         /* the open elements at depth 1..4 */
     struct gm_buf text;      /* of the innermost element */
-    struct gm_voc_object object;
+    struct gm_str *names;    /* of the object in hand, which shows what each of them says */
+    size_t n_names, cap_names;
+    double box[GM_BOX_XYXY]; /* of the object in hand */
+    bool has_box;
     unsigned seen;           /* bits of N_XMIN … N_YMAX of the object in hand */
     enum gm_status st;       /* first failure; the rest of the file is then ignored */
     struct gm_error *err;
@@ -33,7 +38,8 @@ struct walk {
 static enum node node_of(const char *tag, enum node parent, size_t depth)
 {
     static const struct { const char *tag; size_t depth; enum node parent, node; } known[] = {
-        {"object", 2, N_OTHER, N_OBJECT}, {"size", 2, N_OTHER, N_SIZE},
+        {"annotation", 1, N_OTHER, N_ANNOTATION},
+        {"object", 2, N_ANNOTATION, N_OBJECT}, {"size", 2, N_ANNOTATION, N_SIZE},
         {"name", 3, N_OBJECT, N_NAME},    {"bndbox", 3, N_OBJECT, N_BOX},
         {"width", 3, N_SIZE, N_WIDTH},    {"height", 3, N_SIZE, N_HEIGHT},
         {"xmin", 4, N_BOX, N_XMIN},       {"ymin", 4, N_BOX, N_YMIN},
@@ -66,10 +72,16 @@ static void on_start(void *user, const XML_Char *tag, const XML_Char **attribute
     if (w->depth > 4)
         return;
     w->at[w->depth - 1] = node_of(tag, w->depth > 1 ? w->at[w->depth - 2] : N_OTHER, w->depth);
-    if (w->at[w->depth - 1] == N_OBJECT) {
-        w->object = (struct gm_voc_object){0};
+    enum node node = w->at[w->depth - 1];
+    if (w->depth == 1 && node != N_ANNOTATION)
+        fail(w, GM_EFORMAT, "not a Pascal VOC annotation: its root is not <annotation> but",
+             gm_str(tag));
+    if (node == N_OBJECT) {
+        w->n_names = 0;
+        w->has_box = false;
         w->seen = 0;
     }
+    w->has_box = w->has_box || node == N_BOX;
 }
 
 static void on_text(void *user, const XML_Char *s, int n)
@@ -94,7 +106,7 @@ static void read_number(struct walk *w, enum node node, struct gm_str text)
         *(node == N_WIDTH ? &w->voc->w : &w->voc->h) = x > 0 ? (uint32_t)x : 0;
         return;
     }
-    w->object.box[node - N_XMIN] = x;
+    w->box[node - N_XMIN] = x;
     w->seen |= 1u << (node - N_XMIN);
 }
 
@@ -103,12 +115,43 @@ static void end_object(struct walk *w)
     struct gm_voc *v = w->voc;
     if (w->st != GM_OK)
         return;
-    if (w->object.name.n == 0)
+    if (w->n_names == 0)
         fail(w, GM_EFORMAT, "an object without a name", GM_STR(""));
+    else if (!w->has_box)
+        v->n_unboxed++;
     else if (w->seen != 0xF)
-        fail(w, GM_EFORMAT, "bndbox lacks one of xmin, ymin, xmax, ymax in object", w->object.name);
-    else if ((w->st = GM_ARENA_GROW(w->arena, v->objects, v->n_objects, w->cap, w->err)) == GM_OK)
-        v->objects[v->n_objects++] = w->object;
+        fail(w, GM_EFORMAT, "bndbox lacks one of xmin, ymin, xmax, ymax in object", w->names[0]);
+    for (size_t i = 0; i < w->n_names && w->seen == 0xF && w->st == GM_OK; i++) {
+        w->st = GM_ARENA_GROW(w->arena, v->objects, v->n_objects, w->cap, w->err);
+        if (w->st != GM_OK)
+            return;
+        struct gm_voc_object *o = &v->objects[v->n_objects++];
+        o->name = w->names[i];
+        memcpy(o->box, w->box, sizeof o->box);
+    }
+}
+
+/* One more name of the object in hand; an empty one, or one that it has, adds nothing. */
+static void add_name(struct walk *w, struct gm_str text)
+{
+    for (size_t i = 0; i < w->n_names; i++)
+        if (gm_str_eq(w->names[i], text))
+            return;
+    if (text.n == 0 || w->st != GM_OK)
+        return;
+    if (w->n_names == MAX_NAMES) {
+        fail(w, GM_EFORMAT, "an object of over 1000 names", GM_STR(""));
+        return;
+    }
+    w->st = GM_ARENA_GROW(w->arena, w->names, w->n_names, w->cap_names, w->err);
+    if (w->st != GM_OK)
+        return;
+    struct gm_str *name = &w->names[w->n_names];
+    *name = gm_arena_str(w->arena, text);
+    if (!name->p)
+        fail(w, GM_ENOMEM, "out of memory", GM_STR(""));
+    else
+        w->n_names++;
 }
 
 static void on_end(void *user, const XML_Char *tag)
@@ -119,9 +162,7 @@ static void on_end(void *user, const XML_Char *tag)
     (void)tag;
     w->depth--;
     if (node == N_NAME) {
-        w->object.name = gm_arena_str(w->arena, text);
-        if (!w->object.name.p)
-            fail(w, GM_ENOMEM, "out of memory", GM_STR(""));
+        add_name(w, text);
     } else if (node >= N_XMIN) {
         read_number(w, node, text);
     } else if (node == N_OBJECT) {
@@ -212,11 +253,19 @@ const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str te
     return NULL;
 }
 
-enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_error *err)
+void gm_voc_count_unboxed(const struct gm_voc *v, struct gm_losses *lost, struct gm_str id)
+{
+    for (size_t i = 0; i < v->n_unboxed; i++)
+        gm_losses_add(lost, "objects without a box (bndbox)", id);
+}
+
+enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_voc voc;
     GM_TRY(gm_voc_read(&voc, &p->arena, dir, p->id, err));
+    gm_voc_count_unboxed(&voc, lost, p->id);
     if (!p->image_w && voc.w) {
         p->image_w = voc.w;
         p->image_h = voc.h;

@@ -5,8 +5,10 @@
 #ifndef GM_DATA_VOC_XML_H
 #define GM_DATA_VOC_XML_H
 
+#include "data/losses.h"
 #include "data/record.h"
 
+/* What one name shows; an object of several names is there once for each. */
 struct gm_voc_object {
     struct gm_str name;     /* white space at both ends removed */
     double box[GM_BOX_XYXY]; /* as the file says, not clipped */
@@ -16,11 +18,12 @@ struct gm_voc {
     uint32_t w, h; /* pixels, as the file says; 0 = it does not */
     struct gm_voc_object *objects;
     size_t n_objects;
+    size_t n_unboxed; /* objects left out, as they have no bndbox */
 };
 
 /* gm_voc_read - the annotation dir/ID.xml into the arena; a file that is missing has no objects.
- * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; an object without a name or
- * without the four numbers of its box). */
+ * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; a root other than <annotation>;
+ * an object without a name, or with a box that lacks one of its four numbers). */
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
                            struct gm_str id, struct gm_error *err) GM_NODISCARD;
 
@@ -31,8 +34,12 @@ const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str te
 
 /* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the
  * boxes of its name (score 1), and `visible` 1 or 0; a post of unknown picture size gets the file's.
+ * What the file holds and the post can't is counted in `lost` (NULL: not counted).
  * Errors: as gm_voc_read. */
-enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir,
+enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
                                  struct gm_error *err) GM_NODISCARD;
+
+/* gm_voc_count_unboxed - count the objects without a box in `lost`, as of the post `id`. */
+void gm_voc_count_unboxed(const struct gm_voc *v, struct gm_losses *lost, struct gm_str id);
 
 #endif

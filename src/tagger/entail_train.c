@@ -42,7 +42,7 @@ static enum gm_status add_post(struct entail_run *run, struct questions *q, stru
 {
     enum gm_status st = GM_OK;
     struct gm_entail_input *inputs;
-    GM_TRY(gm_post_add_boxes(p, run->o->xml, err));
+    GM_TRY(gm_post_add_boxes(p, run->o->xml, NULL, err));
     if (captions)
         p->caption = gm_captions_get(captions, p->id);
     GM_TRY(gm_entail_inputs(run->e, p, tmp, &q->arena, &inputs, err));

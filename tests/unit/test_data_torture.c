@@ -21,7 +21,7 @@ static enum gm_status read_posts(const char *path, size_t *n_posts, struct gm_er
         GM_TRY(gm_reader_next(r, &p, &has, err));
         if (!has)
             break;
-        st = gm_post_add_boxes(&p, folder, err);
+        st = gm_post_add_boxes(&p, folder, NULL, err);
         if (st == GM_OK)
             st = gm_post_to_json(&p, &out, err);
         gm_post_clear(&p);

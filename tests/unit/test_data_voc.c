@@ -81,12 +81,12 @@ static void test_post(void **state)
     p.entities = e;
     p.n_entities = 2;
     p.id = GM_STR("p");
-    assert_status(gm_post_add_boxes(&p, dir, &err), GM_OK, &err);
+    assert_status(gm_post_add_boxes(&p, dir, NULL, &err), GM_OK, &err);
     assert_int_equal(e[0].n_regions, 2);
     assert_true(e[0].visible == 1 && e[0].regions[1].box[3] == 8 && e[0].regions[0].score == 1);
     assert_true(e[1].visible == 0 && e[1].n_regions == 0);
     p.id = GM_STR("none"); /* no file: nothing of it is in the image */
-    assert_status(gm_post_add_boxes(&p, dir, &err), GM_OK, &err);
+    assert_status(gm_post_add_boxes(&p, dir, NULL, &err), GM_OK, &err);
     assert_true(e[0].visible == 0 && e[0].n_regions == 0);
     remove_xml();
     gm_post_clear(&p);
@@ -98,14 +98,18 @@ static void test_xml_faults(void **state)
     static const struct { const char *xml, *msg; } cases[] = {
         {"", "p.xml:1:1: no element found"},
         {"<annotation>\n<object></annotation>", "p.xml:2:11: mismatched tag"},
-        {"<a>" OBJECT("x", "") "</a>",
+        {"<annotation>" OBJECT("x", "<bndbox></bndbox>") "</annotation>",
          "bndbox lacks one of xmin, ymin, xmax, ymax in object \"x\""},
-        {"<a>" OBJECT("", BOX("1", "2", "3", "4")) "</a>", "an object without a name"},
-        {"<a>" OBJECT("x", BOX("1", "two", "3", "4")) "</a>",
+        {"<annotation>" OBJECT("", BOX("1", "2", "3", "4")) "</annotation>", "an object without a name"},
+        {"<annotation>" OBJECT("x", BOX("1", "two", "3", "4")) "</annotation>",
          "expected a number of pixels, found \"two\""},
-        {"<a>" OBJECT("x", BOX("1", "2", "3", "")) "</a>", "expected a number of pixels, found"},
-        {"<a>" OBJECT("x", BOX("1", "2", "3", "1e99")) "</a>",
+        {"<annotation>" OBJECT("x", BOX("1", "2", "3", "")) "</annotation>", "expected a number of pixels, found"},
+        {"<annotation>" OBJECT("x", BOX("1", "2", "3", "1e99")) "</annotation>",
          "expected a number of pixels, found \"1e99\""},
+        {"<annotations><image name=\"x\"/></annotations>",
+         "p.xml:1:1: not a Pascal VOC annotation: its root is not <annotation> but \"annotations\""},
+        {"<v:annotation xmlns:v=\"v\"></v:annotation>", "its root is not <annotation>"},
+        {"<set><annotation></annotation></set>", "its root is not <annotation> but \"set\""},
         {"not xml", "p.xml:1:1: "}};
     struct gm_arena a;
     struct gm_voc v;
@@ -124,6 +128,32 @@ static void test_xml_faults(void **state)
 }
 
 /* 200,000 nested elements, and entities that would expand to gigabytes. */
+/* An object of several names shows what each says; one without a box shows nothing, and is counted. */
+static void test_names_and_boxes_of_objects(void **state)
+{
+    (void)state;
+    struct gm_arena a;
+    struct gm_voc v;
+    struct gm_error err;
+    struct gm_losses lost = {0};
+    gm_arena_init(&a, 0);
+    write_xml("<annotation>" OBJECT("Ann</name><name>Ann Lee</name><name>Ann", BOX("1", "2", "3", "4"))
+              OBJECT("Bob", "") OBJECT("Eve", BOX("5", "6", "7", "8")) "</annotation>");
+    assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_OK, &err);
+    assert_int_equal(v.n_objects, 3);
+    assert_true(gm_voc_find(&v, GM_STR("Ann"), 0)->box[3] == 4);
+    assert_null(gm_voc_find(&v, GM_STR("Ann"), 1));
+    assert_true(gm_voc_find(&v, GM_STR("Ann Lee"), 0)->box[0] == 1);
+    assert_null(gm_voc_find(&v, GM_STR("Bob"), 0));
+    assert_true(gm_voc_find(&v, GM_STR("Eve"), 0)->box[0] == 5);
+    assert_int_equal(v.n_unboxed, 1);
+    gm_voc_count_unboxed(&v, &lost, GM_STR("p"));
+    assert_int_equal(lost.n, 1);
+    assert_int_equal(lost.kinds[0].n, 1);
+    remove_xml();
+    gm_arena_clear(&a);
+}
+
 static void test_xml_bombs(void **state)
 {
     (void)state;
@@ -133,19 +163,20 @@ static void test_xml_bombs(void **state)
     struct gm_buf b;
     gm_arena_init(&a, 0);
     gm_buf_init(&b, 1 << 24);
+    (void)!gm_buf_add_c(&b, "<annotation>", NULL);
     for (size_t i = 0; i < 200000; i++)
         (void)!gm_buf_add_c(&b, "<a>", NULL);
     write_xml(b.p);
     assert_int_equal(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_EFORMAT);
     remove_xml();
     gm_buf_reset(&b);
-    (void)!gm_buf_add_c(&b, "<!DOCTYPE a [<!ENTITY e0 \"xxxxxxxxxxxxxxxxxxxx\">", NULL);
+    (void)!gm_buf_add_c(&b, "<!DOCTYPE annotation [<!ENTITY e0 \"xxxxxxxxxxxxxxxxxxxx\">", NULL);
     for (int i = 1; i < 9; i++)
         (void)!gm_buf_printf(&b, NULL,
                              "<!ENTITY e%d \"&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;\">",
                              i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
                              i - 1);
-    (void)!gm_buf_add_c(&b, "]><a><object><name>&e8;</name></object></a>", NULL);
+    (void)!gm_buf_add_c(&b, "]><annotation><object><name>&e8;</name></object></annotation>", NULL);
     write_xml(b.p);
     assert_int_equal(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_EFORMAT);
     remove_xml();
