@@ -22,14 +22,22 @@ static enum gm_status writing(const struct gm_data_opts *o, const char *path,
 
 struct copying {
     struct gm_writer *w;
-    size_t n;
+    size_t n, n_refused;
 };
 
 static enum gm_status copy(void *ctx, struct gm_post *post, struct gm_error *err)
 {
     struct copying *c = ctx;
-    enum gm_status st = gm_writer_add(c->w, post, err);
+    struct gm_error e;
+    enum gm_status st = gm_writer_add(c->w, post, &e);
+    if (st == GM_EFORMAT) { /* this post alone */
+        GM_LOG(GM_LOG_ERROR, "data", "not written: %s", e.msg);
+        c->n_refused++;
+        return GM_OK;
+    }
     c->n += st == GM_OK;
+    if (st != GM_OK && err)
+        *err = e;
     return st;
 }
 
@@ -62,7 +70,7 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
 done:
     gm_writer_abort(c.w);
     gm_data_in_close(&in);
-    if (st == GM_OK && n_bad)
+    if (st == GM_OK && (n_bad || c.n_refused))
         return GM_EXIT_SOME;
     return gm_exit_of(st);
 }

@@ -234,7 +234,9 @@ static enum gm_status commit(void *state, struct gm_error *err)
 
 const struct gm_format_row gm_format_ccks_row = {
     .format = GM_FORMAT_CCKS, .name = "ccks", .title = "CCKS-2025 entities",
-    .holds = GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE, FUNCTIONS};
+    .holds = GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE,
+    .is_by_id = true, FUNCTIONS};
 const struct gm_format_row gm_format_ccks_text_row = {
     .format = GM_FORMAT_CCKS_TEXT, .name = "ccks-text", .title = "CCKS-2025 texts",
-    .holds = GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_TYPE, FUNCTIONS};
+    .holds = GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_TYPE,
+    .is_by_id = true, FUNCTIONS};

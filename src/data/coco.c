@@ -11,6 +11,7 @@
 
 #include "base/alloc.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,10 +47,13 @@ static void coco_close(void *state)
     gm_free(c);
 }
 
-/* An id, an integer or a string, as text in `buf`. */
+/* An id, an integer (also written as 7.0, as pandas does) or a string, as text in `buf`. */
 static bool id_text(const struct gm_json *j, char buf[32], struct gm_str *out)
 {
     long long n;
+    double x;
+    if (!gm_json_int(j, &n) && gm_json_num(j, &x) && fabs(x) < 9e15 && floor(x) == x)
+        return *out = (struct gm_str){buf, (size_t)snprintf(buf, 32, "%.0f", x)}, true;
     if (gm_json_int(j, &n)) {
         *out = (struct gm_str){buf, (size_t)snprintf(buf, 32, "%lld", n)};
         return true;
@@ -361,10 +365,10 @@ static enum gm_status read_post(struct coco *c, struct gm_post *p, const struct 
     f.has_text = gm_json_str(gm_json_get(gm_json_get(j, "gmner"), "text"), &text);
     GM_TRY(read_image(c, p, j, id, err));
     const struct place *places = places_of(c, id, &n);
+    c->n_used += n; /* they have an image, whether the post can be read or not */
     GM_TRY(found_init(&f, p, n, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(read_annotation(c, p, &places[i], &f, err));
-    c->n_used += n;
     GM_TRY(f.has_text ? set_spans(p, &f, text, err)
                       : gm_post_set_named(p, f.v, f.n, c->from.texts, c->from.lost, err));
 done:

@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 
 #include <math.h>
+#include <stdio.h>
 
 enum { MAX_CORNERS = 1000000 };
 
@@ -78,6 +79,43 @@ static enum gm_status draw_polygon(const struct gm_json *j, uint8_t *mask, uint3
     return st;
 }
 
+/* Runs as a mask of their own, into `mask`, which has the size h x w. */
+static enum gm_status draw_runs(struct gm_arena *a, const struct gm_json *j, uint8_t *mask,
+                                uint32_t h, uint32_t w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_rle m = {0};
+    uint8_t *pixels = NULL;
+    GM_TRY(read_rle(a, j, &m, err));
+    if (m.h != h || m.w != w)
+        return GM_FAIL(err, GM_EFORMAT, "\"segmentation\": a mask of %u x %u in an image of %u x %u",
+                       m.w, m.h, w, h);
+    GM_TRY(gm_mask_pixels(&m, &pixels, err));
+    for (size_t i = 0; i < (size_t)h * w; i++)
+        mask[i] |= pixels[i];
+done:
+    gm_free(pixels);
+    return st;
+}
+
+/* The union of a list of polygons, or of runs. As in the COCO API, a polygon of less than three
+ * corners draws nothing beside others; alone it is a fault. */
+static enum gm_status draw_parts(struct gm_arena *a, const struct gm_json *j, uint8_t *mask,
+                                 uint32_t h, uint32_t w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = gm_json_count(j);
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_json *part = gm_json_at(j, i);
+        if (gm_json_kind(part) == GM_JSON_OBJECT)
+            GM_TRY(draw_runs(a, part, mask, h, w, err));
+        else if (n == 1 || gm_json_kind(part) != GM_JSON_ARRAY || gm_json_count(part) >= 6)
+            GM_TRY(draw_polygon(part, mask, h, w, err));
+    }
+done:
+    return st;
+}
+
 static enum gm_status read_polygons(struct gm_post *p, const struct gm_json *j, struct gm_region *r,
                                     struct gm_error *err)
 {
@@ -92,12 +130,38 @@ static enum gm_status read_polygons(struct gm_post *p, const struct gm_json *j, 
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", w, h);
         goto done;
     }
-    for (size_t i = 0; i < gm_json_count(j); i++)
-        GM_TRY(draw_polygon(gm_json_at(j, i), mask, h, w, err));
+    GM_TRY(draw_parts(&p->arena, j, mask, h, w, err));
     GM_TRY(gm_region_set_mask(r, &p->arena, mask, h, w, true, err));
 done:
     gm_free(mask);
     return st;
+}
+
+static enum gm_status read_segmentation(struct gm_post *p, const struct gm_json *seg,
+                                        struct gm_region *r, struct gm_error *err)
+{
+    if (gm_json_kind(seg) == GM_JSON_OBJECT)
+        return read_rle(&p->arena, seg, &r->mask, err);
+    if (gm_json_kind(seg) == GM_JSON_ARRAY && gm_json_count(seg))
+        return read_polygons(p, seg, r, err);
+    return GM_OK;
+}
+
+/* Leave the mask out and count it, under why it can't be read. */
+static void lose_mask(struct gm_region *r, struct gm_losses *lost, struct gm_str id, const char *why)
+{
+    char what[GM_LOSS_NAME_MAX];
+    snprintf(what, sizeof what, "masks (%.60s)", why);
+    gm_losses_add(lost, what, id);
+    r->mask = (struct gm_rle){0};
+}
+
+/* "iscrowd": 1 or true. */
+static bool is_set(const struct gm_json *j)
+{
+    double x = 0;
+    bool b = false;
+    return gm_json_bool(j, &b) ? b : gm_json_num(j, &x) && x > 0;
 }
 
 enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const struct gm_json *j,
@@ -108,10 +172,18 @@ enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const stru
     double score = 1;
     (void)gm_json_num(gm_json_get(j, "score"), &score);
     *r = (struct gm_region){.score = score >= 0 && score <= 1 ? (float)score : 1};
-    if (gm_json_kind(seg) == GM_JSON_OBJECT)
-        GM_TRY(read_rle(&p->arena, seg, &r->mask, err));
-    else if (gm_json_kind(seg) == GM_JSON_ARRAY && gm_json_count(seg))
-        GM_TRY(read_polygons(p, seg, r, err));
+    r->is_crowd = is_set(gm_json_get(j, "iscrowd"));
+    struct gm_error e;
+    st = read_segmentation(p, seg, r, &e);
+    if (st == GM_EFORMAT && bbox) { /* the box stands without it */
+        lose_mask(r, lost, p->id, e.msg);
+        st = GM_OK;
+    }
+    if (st != GM_OK) {
+        if (err)
+            *err = e;
+        return st;
+    }
     if (bbox) {
         GM_TRY(read_bbox(bbox, r->box, err));
     } else if (r->mask.counts.n) {

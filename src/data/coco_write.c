@@ -175,7 +175,7 @@ static enum gm_status put_annotation(struct coco_out *o, struct gm_post *p, size
                          r->box[2] - r->box[0],
                          r->box[3] - r->box[1]));
     GM_TRY(put_segmentation(o, p, r, &area, err));
-    GM_TRY(gm_buf_printf(b, err, ", \"area\": %.9g, \"iscrowd\": 0", area));
+    GM_TRY(gm_buf_printf(b, err, ", \"area\": %.9g, \"iscrowd\": %d", area, (int)r->is_crowd));
     if (r->score < 1)
         GM_TRY(gm_buf_printf(b, err, ", \"score\": %.6g", (double)r->score));
     GM_TRY(gm_buf_printf(b, err, ", \"gmner\": {\"entity\": %zu, \"start\": %zu, \"end\": %zu, "

@@ -29,6 +29,7 @@ struct gm_format_row {
     const char *name;  /* of --from and --to */
     const char *title; /* for messages */
     unsigned holds;    /* enum gm_holds; of a target */
+    bool is_by_id;     /* of a target: a post's id is its key, so that two posts can't share one */
     /* Reading; NULL: reader.c's own (JSON Lines, CoNLL) or the format is for writing only.
      * next: as gm_reader_next, *line the line of the post; the post has been initialised. */
     enum gm_status (*open)(void **state, const struct gm_source *from, struct gm_error *err);

@@ -35,6 +35,7 @@ struct gm_region {
     struct gm_str label;   /* "person"; empty = none */
     struct gm_rle mask;    /* mask.counts.n == 0: none */
     struct gm_str note;    /* why there is no mask: "no_mask:not_a_person"; empty = none */
+    bool is_crowd;         /* of many things together (COCO's iscrowd): average precision leaves it out */
 };
 
 /* How sure the tagger is of one entity. */

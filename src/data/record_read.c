@@ -138,6 +138,9 @@ static enum gm_status read_region(const struct gm_json *j, struct gm_region *r,
     GM_TRY(get_str(j, "label", &r->label, err));
     GM_TRY(get_str(j, "note", &r->note, err));
     GM_TRY(read_mask(j, &r->mask, err));
+    const struct gm_json *crowd = gm_json_get(j, "crowd");
+    if (crowd && !gm_json_bool(crowd, &r->is_crowd))
+        return GM_FAIL(err, GM_EFORMAT, "\"crowd\": expected true or false");
 done:
     return st;
 }

@@ -82,6 +82,8 @@ static enum gm_status write_region(const struct gm_region *r, struct gm_buf *out
         GM_TRY(write_str("counts", r->mask.counts, out, err));
         GM_TRY(gm_buf_add_c(out, "}", err));
     }
+    if (r->is_crowd)
+        GM_TRY(gm_buf_add_c(out, ", \"crowd\": true", err));
     GM_TRY(write_optional("note", r->note, out, err));
     GM_TRY(gm_buf_add_c(out, "}", err));
 done:

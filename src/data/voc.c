@@ -279,5 +279,5 @@ static enum gm_status commit(void *state, struct gm_error *err)
 
 const struct gm_format_row gm_format_voc_row = {
     .format = GM_FORMAT_VOC, .name = "voc", .title = "Pascal VOC XML files",
-    .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE, .open = voc_open, .next = voc_next,
+    .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE, .is_by_id = true, .open = voc_open, .next = voc_next,
     .close = voc_close, .create = create, .add = add, .commit = commit, .abort = out_abort};

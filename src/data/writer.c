@@ -3,13 +3,17 @@
 #include "base/alloc.h"
 #include "base/file.h"
 #include "data/format.h"
+#include "data/labels.h"
 
 #include <string.h>
+
+enum { MAX_IDS = 100000000 };
 
 struct gm_writer {
     const struct gm_format_row *row;
     void *state;
     struct gm_losses lost;
+    struct gm_labels ids; /* of the posts written, where the format goes by them */
     struct gm_arena arena; /* names that the format's writer borrows */
 };
 
@@ -23,6 +27,7 @@ enum gm_status gm_writer_open(struct gm_writer **out, const char *path,
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     w->row = gm_format_row(opts->format);
     gm_arena_init(&w->arena, 0);
+    gm_labels_init(&w->ids, MAX_IDS);
     const struct gm_target to = {
         path, strcmp(path, "-") == 0 ? "." : gm_path_dir(&w->arena, path), *opts, &w->lost};
     if (!to.dir) {
@@ -40,6 +45,14 @@ done:
 enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    size_t n_before = w->ids.n;
+    uint32_t id;
+    if (w->row->is_by_id) {
+        GM_TRY(gm_labels_add(&w->ids, post->id, &id, err));
+        if (id < n_before)
+            return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": a post of this id was written before, and "
+                           "%s can hold one of each", GM_STR_ARG(post->id), w->row->title);
+    }
     gm_losses_post(&w->lost, post, w->row->holds);
     GM_TRY(w->row->add(w->state, post, err));
 done:
@@ -62,6 +75,7 @@ void gm_writer_abort(struct gm_writer *w)
     if (!w)
         return;
     w->row->abort(w->state);
+    gm_labels_clear(&w->ids);
     gm_arena_clear(&w->arena);
     gm_free(w);
 }

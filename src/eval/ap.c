@@ -14,6 +14,7 @@ struct hit {
     float score;
     uint32_t type, number; /* number: in order of posts, then of score: the tie-break */
     uint16_t found;        /* bit i: took a gold box at overlap i */
+    uint16_t ignored;      /* bit i: lies in a crowd at overlap i: neither right nor wrong */
 };
 
 /* A box of the post in hand. */
@@ -22,6 +23,7 @@ struct box {
     float score;
     uint32_t type, order;
     uint16_t taken; /* gold: bit i as above */
+    bool is_crowd;  /* gold */
 };
 
 struct gm_ap {
@@ -78,7 +80,7 @@ static enum gm_status collect(struct gm_ap *a, const struct gm_post *p, struct g
     for (size_t i = 0; i < p->n_entities; i++)
         for (size_t k = 0; k < p->entities[i].n_regions; k++) {
             const struct gm_region *r = &p->entities[i].regions[k];
-            struct box b = {.box = r->box, .score = r->score,
+            struct box b = {.box = r->box, .score = r->score, .is_crowd = r->is_crowd,
                             .order = (uint32_t)(out->n / sizeof b)};
             GM_TRY(gm_labels_add(&a->types, gm_task_type(a->task, &p->entities[i]), &b.type, err));
             while (a->n_gold.n < a->types.n * sizeof zero)
@@ -99,12 +101,23 @@ static struct box *best(struct box *gold, size_t n, const struct box *pred, size
     double least = gm_eval_curve_iou(t);
     for (size_t i = 0; i < n; i++) {
         double iou = gm_box_iou(pred->box, gold[i].box);
-        if ((gold[i].taken >> t & 1) || iou < least)
+        if (gold[i].is_crowd || (gold[i].taken >> t & 1) || iou < least)
             continue;
         found = &gold[i];
         least = iou;
     }
     return found;
+}
+
+/* Whether a detection that takes no gold box lies in a crowd: the share of it that a crowd region
+ * covers takes the place of the IoU, and any number of detections may lie in one. */
+static bool in_crowd(const struct box *gold, size_t n, const struct box *pred, size_t t)
+{
+    for (size_t i = 0; i < n; i++)
+        if (gold[i].is_crowd &&
+            gm_box_cover(pred->box, gold[i].box) >= gm_eval_curve_iou(t))
+            return true;
+    return false;
 }
 
 enum gm_status gm_ap_add(struct gm_ap *a, const struct gm_post *gold, const struct gm_post *pred,
@@ -116,7 +129,7 @@ enum gm_status gm_ap_add(struct gm_ap *a, const struct gm_post *gold, const stru
     struct box *g = (void *)a->gold.p, *p = (void *)a->pred.p;
     size_t n_gold = a->gold.n / sizeof *g, n_pred = a->pred.n / sizeof *p, from = 0, of_type = 0;
     for (size_t i = 0; i < n_gold; i++)
-        ((size_t *)(void *)a->n_gold.p)[g[i].type]++;
+        ((size_t *)(void *)a->n_gold.p)[g[i].type] += !g[i].is_crowd;
     for (size_t i = 0; i < n_pred; i++) {
         of_type = i && p[i - 1].type == p[i].type ? of_type + 1 : 0;
         if (of_type >= MAX_DETECTIONS)
@@ -131,6 +144,7 @@ enum gm_status gm_ap_add(struct gm_ap *a, const struct gm_post *gold, const stru
         for (size_t t = 0; t < GM_CURVE; t++) {
             struct box *b = best(g + from, n, &p[i], t);
             h.found |= (uint16_t)((b != NULL) << t);
+            h.ignored |= (uint16_t)((!b && in_crowd(g + from, n, &p[i], t)) << t);
             if (b)
                 b->taken |= (uint16_t)(1 << t);
         }
@@ -154,20 +168,25 @@ static int by_hit(const void *x, const void *y)
  * recall or a higher one. From the last hit back, so that this best precision is at hand. */
 static double average(const struct hit *hits, size_t n, size_t n_gold, size_t t)
 {
-    size_t tp = 0;
+    size_t tp = 0, counted = 0;
     double sum = 0, highest = 0;
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         tp += hits[i].found >> t & 1;
+        counted += !(hits[i].ignored >> t & 1);
+    }
     int k = RECALLS - 1;
     for (size_t i = n; i-- > 0;) {
-        double precision = (double)tp / (double)(i + 1);
+        if (hits[i].ignored >> t & 1)
+            continue;
+        double precision = (double)tp / (double)counted;
         double recall_before = (double)(tp - (hits[i].found >> t & 1)) / (double)n_gold;
         double recall = (double)tp / (double)n_gold;
         highest = precision > highest ? precision : highest;
         while (k >= 0 && k * 0.01 > recall)
             k--; /* no hit reaches it: precision 0 */
-        for (; k >= 0 && (k * 0.01 > recall_before || i == 0); k--)
+        for (; k >= 0 && (k * 0.01 > recall_before || counted == 1); k--)
             sum += highest;
+        counted--;
         tp -= hits[i].found >> t & 1;
     }
     return sum / RECALLS;

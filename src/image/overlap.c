@@ -9,13 +9,23 @@ static double most(double a, double b) { return a > b ? a : b; }
 
 static double area(const double box[4]) { return (box[2] - box[0]) * (box[3] - box[1]); }
 
-double gm_box_iou(const double a[4], const double b[4])
+static double common_area(const double a[4], const double b[4])
 {
     double w = least(a[2], b[2]) - most(a[0], b[0]);
     double h = least(a[3], b[3]) - most(a[1], b[1]);
-    double common = w > 0 && h > 0 ? w * h : 0;
+    return w > 0 && h > 0 ? w * h : 0;
+}
+
+double gm_box_iou(const double a[4], const double b[4])
+{
+    double common = common_area(a, b);
     double all = area(a) + area(b) - common;
     return all > 0 ? common / all : 0;
+}
+
+double gm_box_cover(const double a[4], const double b[4])
+{
+    return area(a) > 0 ? common_area(a, b) / area(a) : 0;
 }
 
 /* Walk over the pieces between the ends of either mask's runs. */

@@ -257,6 +257,66 @@ def test_coco_of_others():
         assert "annotations of no image: 1" in r.err and "keypoints: 1" in r.err, r.err
 
 
+def coco_file(d, name, annotations, files=("a.jpg",)):
+    return d.write(name, json.dumps({
+        "images": [{"id": i, "file_name": f, "width": 40, "height": 30} for i, f in enumerate(files)],
+        "annotations": [{"id": i, "category_id": 1.0, "image_id": 0, **a}
+                        for i, a in enumerate(annotations)],
+        "categories": [{"id": 1, "name": "X"}]}))
+
+
+def test_coco_parts_of_masks():
+    """As pycocotools: a list of runs is their union, a polygon of two corners draws nothing."""
+    corner = {"size": [30, 40], "counts": [0, 30, 1170]}
+    with gm.Folder() as d:
+        path = coco_file(d, "c.json", [
+            {"segmentation": [corner, {"size": [30, 40], "counts": [30, 30, 1140]}]},
+            {"bbox": [1, 1, 4, 4], "segmentation": [[1, 1, 5, 1, 5, 5, 1, 5], [9, 9, 12, 12]]},
+            {"bbox": [2, 3, 4, 5], "segmentation": {"size": [30, 40], "counts": [9, 9999]}}])
+        r = convert(path, d / "o.jsonl")
+        (post,) = load(d / "o.jsonl")
+        union, polygon, broken = [e["regions"][0] for e in post["entities"]]
+        assert union["box"] == [0, 0, 2, 30] and union["mask"]["size"] == [30, 40]
+        assert polygon["box"] == [1, 1, 5, 5] and "mask" in polygon
+        assert broken["box"] == [2, 3, 6, 8] and "mask" not in broken
+        assert "masks (" in r.err and "run 2 leaves" in r.err and "post a" in r.err, r.err
+        bad = coco_file(d, "bad.json", [{"segmentation": [[0, 0, 1, 1]]}, {"bbox": [0, 0, 1, 1]}])
+        r = gm.run("data", "convert", bad, d / "p.jsonl")
+        assert r.code == 3 and "annotations of no image" not in r.err, r.err
+
+
+def test_coco_crowds():
+    """A region of many is neither asked for nor wrong when met; as pycocotools, AP is 1."""
+    with gm.Folder() as d:
+        one, crowd = {"bbox": [0, 0, 5, 5]}, {"bbox": [10, 10, 20, 20], "iscrowd": 1}
+        gold = coco_file(d, "gold.json", [one, crowd])
+        hits = [{"bbox": [11 + i, 11, 3, 3], "score": 0.95} for i in range(3)]
+        pred = coco_file(d, "pred.json", [{**one, "score": 0.9}, *hits])
+        wrong = coco_file(d, "wrong.json", [{**one, "score": 0.9}, {"bbox": [32, 0, 5, 5], "score": 0.95}])
+        for name, ap in ((pred, 1.0), (wrong, 0.5)):
+            r = gm.run("eval", "--task", "gmner", "--ap", "--json", "--gold", gold, "--pred", name)
+            assert abs(json.loads(r.out)["ap"]["ap50"] - ap) < 1e-9, r.out
+        convert(gold, d / "o.jsonl")
+        regions = [e["regions"][0] for e in load(d / "o.jsonl")[0]["entities"]]
+        assert [x.get("crowd", False) for x in regions] == [False, True]
+        convert(d / "o.jsonl", d / "back.json", "--to", "coco")
+        with open(d / "back.json", encoding="utf-8") as f:
+            assert [a["iscrowd"] for a in json.load(f)["annotations"]] == [0, 1]
+
+
+def test_posts_of_one_id():
+    """A format whose posts are known by their id refuses the second one, and says so."""
+    with gm.Folder() as d:
+        box = {"bbox": [1, 1, 4, 4]}
+        source = coco_file(d, "c.json", [box, {**box, "image_id": 1}], ("x/1.jpg", "y/1.jpg"))
+        for form in ("voc", "ccks", "ccks-text"):
+            r = convert(source, d / form, "--to", form, code=3)
+            assert 'post "1": a post of this id was written before' in r.err, r.err
+            assert "1 posts written" in r.err
+        convert(source, d / "o.jsonl")
+        assert len(load(d / "o.jsonl")) == 2
+
+
 def test_ccks_round_trip():
     with gm.Folder() as d:
         source = folder_of_posts(d)

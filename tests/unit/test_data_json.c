@@ -82,7 +82,7 @@ static void test_conll_to_json(void **state)
     assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
     assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
     struct gm_region region = {{1.234f, 2, 3, 4.006f}, 0.1234567f, GM_STR("person"),
-                               {4, 5, GM_STR("abc")}, GM_STR("")};
+                               {4, 5, GM_STR("abc")}, GM_STR(""), false};
     struct gm_object object = {GM_STR("dog"), 0.5f, {0, 0, 1, 1}};
     p.entities[0].visible = 0;
     p.entities[0].regions = &region;

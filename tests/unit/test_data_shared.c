@@ -108,7 +108,7 @@ static void test_boxes(void **state)
         assert_status(gm_voc_read(&voc, &p.arena, DATA "twitter-gmner/xml", p.id, &err), GM_OK,
                       &err);
         objects += voc.n_objects;
-        assert_status(gm_post_add_boxes(&p, DATA "twitter-gmner/xml", &err), GM_OK, &err);
+        assert_status(gm_post_add_boxes(&p, DATA "twitter-gmner/xml", NULL, &err), GM_OK, &err);
         for (size_t i = 0; i < p.n_entities; i++) {
             regions += p.entities[i].n_regions;
             visible += p.entities[i].visible > 0.5;

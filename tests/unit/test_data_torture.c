@@ -94,8 +94,8 @@ static int make_files(void **state)
         return -1;
     snprintf(xml, sizeof xml, "%s/p.xml", folder);
     return gm_file_write(xml,
-                         GM_STR("<a><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
-                                     "<xmax>3</xmax><ymax>4</ymax></bndbox></object></a>"), NULL);
+                         GM_STR("<annotation><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+                                     "<xmax>3</xmax><ymax>4</ymax></bndbox></object></annotation>"), NULL);
 }
 
 static int remove_files(void **state)
