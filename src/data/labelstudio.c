@@ -35,6 +35,7 @@ struct task {
     struct gm_str *ids;    /* of post->entities */
     struct loose *loose;
     size_t n_loose;
+    unsigned units;        /* of the labels' offsets */
 };
 
 static struct gm_str str_of(const struct gm_json *o, const char *key)
@@ -114,6 +115,8 @@ static enum gm_status set_id(struct gm_post *p, const struct gm_json *task, stru
 static const struct gm_json *results_of(const struct gm_json *task, struct task *t)
 {
     const struct gm_json *from = NULL, *list = gm_json_get(task, "annotations");
+    if (!list) /* before 1.0 */
+        list = gm_json_get(task, "completions");
     size_t n_used = 0;
     for (size_t i = 0; i < gm_json_count(list); i++) {
         bool cancelled = false;
@@ -128,13 +131,18 @@ static const struct gm_json *results_of(const struct gm_json *task, struct task 
     return gm_json_get(from, "result");
 }
 
-/* Code points before UTF-16 unit number `units`; false past the end or inside a character. */
-static bool cp_of_utf16(struct gm_str text, long long units, long long *cp)
+/* How a label's offsets count: what a character outside of the BMP and the CR of a CRLF are worth. */
+enum { WIDE = 1, NO_CR = 2, N_UNITS = 4 };
+
+/* Code points before unit number `units`; false past the end or inside a character. */
+static bool cp_of_units(struct gm_str text, unsigned how, long long units, long long *cp)
 {
     size_t pos = 0;
     *cp = 0;
     while (units > 0 && pos < text.n) {
-        units -= gm_utf8_next(text, &pos) > 0xFFFF ? 2 : 1;
+        uint32_t c = gm_utf8_next(text, &pos);
+        bool is_cr = (how & NO_CR) && c == '\r' && pos < text.n && text.p[pos] == '\n';
+        units -= is_cr ? 0 : (how & WIDE) && c > 0xFFFF ? 2 : 1;
         ++*cp;
     }
     return units == 0;
@@ -153,29 +161,103 @@ static bool text_at(struct gm_str text, long long start, long long end, struct g
     return true;
 }
 
-static enum gm_status read_span(struct task *t, const struct gm_json *value, struct gm_entity *e,
-                                struct gm_error *err)
+static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+
+/* Equal but for white space, which Label Studio collapses or leaves out in a label's own text. */
+static bool same_words(struct gm_str a, struct gm_str b)
 {
-    long long start, end, s16, e16;
-    struct gm_str said = str_of(value, "text"), there, wide, text = t->post->text;
+    size_t i = 0, k = 0;
+    for (;;) {
+        while (i < a.n && is_space(a.p[i]))
+            i++;
+        while (k < b.n && is_space(b.p[k]))
+            k++;
+        if (i == a.n || k == b.n)
+            return i == a.n && k == b.n;
+        if (a.p[i++] != b.p[k++])
+            return false;
+    }
+}
+
+struct span {
+    long long start, end; /* code points */
+    struct gm_str text;
+};
+
+/* The place of a label whose offsets count `how`; false: it is no part of the text. */
+static bool place_of(struct gm_str text, const struct gm_json *value, unsigned how, struct span *s)
+{
+    long long start, end;
+    return gm_json_int(gm_json_get(value, "start"), &start) && start >= 0 &&
+           gm_json_int(gm_json_get(value, "end"), &end) && end >= start &&
+           cp_of_units(text, how, start, &s->start) && cp_of_units(text, how, end, &s->end) &&
+           text_at(text, s->start, s->end, &s->text);
+}
+
+/* A label of the text, not of a region of the picture. */
+static bool is_text_label(const struct gm_json *result)
+{
+    const struct gm_json *value = gm_json_get(result, "value");
+    return gm_str_eq_c(str_of(result, "type"), "labels") &&
+           (gm_json_get(value, "start") || !(gm_json_get(value, "x") || gm_json_get(value, "rle")));
+}
+
+/* All labels of one annotation count alike: as most of their own texts prove, code points first. */
+static unsigned units_of(const struct task *t, const struct gm_json *results)
+{
+    size_t proofs[N_UNITS] = {0};
+    unsigned best = 0;
+    for (size_t i = 0; i < gm_json_count(results); i++) {
+        const struct gm_json *r = gm_json_at(results, i), *value = gm_json_get(r, "value");
+        struct gm_str said = str_of(value, "text");
+        struct span s;
+        for (unsigned how = 0; said.n && is_text_label(r) && how < N_UNITS; how++)
+            proofs[how] += place_of(t->post->text, value, how, &s) && same_words(s.text, said);
+    }
+    for (unsigned how = 1; how < N_UNITS; how++)
+        if (proofs[how] > proofs[best])
+            best = how;
+    return best;
+}
+
+/* The one place of `said` in the text; false: none or several. */
+static bool only_place(struct gm_str text, struct gm_str said, struct span *s)
+{
+    size_t at = gm_str_find(text, said, 0), pos = 0;
+    if (at == SIZE_MAX || gm_str_find(text, said, at + 1) != SIZE_MAX)
+        return false;
+    for (s->start = 0; pos < at; s->start++)
+        (void)gm_utf8_next(text, &pos);
+    for (s->end = s->start; pos < at + said.n; s->end++)
+        (void)gm_utf8_next(text, &pos);
+    s->text = gm_str_sub(text, at, at + said.n);
+    return true;
+}
+
+/* Where a label is: at its offsets if its own text is there, else where that text stands once.
+ * found false: at a place that is known to be wrong. */
+static enum gm_status read_span(struct task *t, const struct gm_json *value, struct gm_entity *e,
+                                bool *found, struct gm_error *err)
+{
+    long long start, end;
+    struct gm_str said = str_of(value, "text");
+    struct span s = {0};
+    *found = true;
     if (!gm_json_int(gm_json_get(value, "start"), &start) ||
         !gm_json_int(gm_json_get(value, "end"), &end))
         return GM_FAIL(err, GM_EFORMAT, "\"start\" and \"end\": expected two integers");
-    bool ok = text_at(text, start, end, &there);
-    if (said.n && !(ok && gm_str_eq(there, said)) && cp_of_utf16(text, start, &s16) &&
-        cp_of_utf16(text, end, &e16) && text_at(text, s16, e16, &wide) && gm_str_eq(wide, said)) {
-        start = s16;
-        end = e16;
-        there = wide;
-        ok = true;
-    }
-    if (!ok)
+    bool in = place_of(t->post->text, value, t->units, &s);
+    if (said.n && !(in && same_words(s.text, said))) {
+        *found = only_place(t->post->text, said, &s);
+        gm_losses_add(t->lost, *found ? "offsets of labels (found by the labels' own text)"
+                                      : "labels whose own text is not what is at their offsets",
+                      t->post->id);
+    } else if (!in) {
         return GM_FAIL(err, GM_EFORMAT, "%lld..%lld is no part of the text", start, end);
-    if (said.n && !gm_str_eq(there, said))
-        gm_losses_add(t->lost, "labels whose own text is not what is at their offsets", t->post->id);
-    e->text = there;
-    e->start = (size_t)start;
-    e->end = (size_t)end;
+    }
+    e->text = s.text;
+    e->start = (size_t)s.start;
+    e->end = (size_t)s.end;
     return GM_OK;
 }
 
@@ -214,7 +296,10 @@ static enum gm_status read_entity(struct task *t, const struct gm_json *result,
     const struct gm_json *value = gm_json_get(result, "value");
     struct gm_post *p = t->post;
     struct gm_entity e = {.score = score_of(result), .visible = -1, .source = GM_STR("input")};
-    GM_TRY(read_span(t, value, &e, err));
+    bool found;
+    GM_TRY(read_span(t, value, &e, &found, err));
+    if (!found)
+        return GM_OK;
     e.type = label_of(t, value, "labels");
     if (e.type.n == 0 || memchr(e.type.p, 0, e.type.n))
         return GM_FAIL(err, GM_EFORMAT, "\"labels\": expected [\"TYPE\"]");
@@ -239,28 +324,63 @@ static enum gm_status read_size(const struct gm_json *result, struct gm_post *p,
     return GM_OK;
 }
 
+/* The box around a rectangle of `v` = x, y, width, height that is turned clockwise about x, y. */
+static void turned_box(const double v[4], double degrees, double box[GM_BOX_XYXY])
+{
+    double c = cos(degrees * acos(-1.0) / 180), s = sin(degrees * acos(-1.0) / 180);
+    if (fmod(degrees, 90) == 0) { /* exact, so that upright boxes stay whole numbers */
+        c = round(c);
+        s = round(s);
+    }
+    double wx = v[2] * c, wy = v[2] * s, hx = -v[3] * s, hy = v[3] * c;
+    box[0] = v[0] + fmin(0, wx) + fmin(0, hx);
+    box[1] = v[1] + fmin(0, wy) + fmin(0, hy);
+    box[2] = v[0] + fmax(0, wx) + fmax(0, hx);
+    box[3] = v[1] + fmax(0, wy) + fmax(0, hy);
+}
+
+/* A rectangle whose labels, if it has any, are value[kind]. */
 static enum gm_status read_rectangle(struct task *t, const struct gm_json *result,
-                                     struct gm_error *err)
+                                     const char *kind, struct gm_error *err)
 {
     static const char *const names[] = {"x", "y", "width", "height"};
     enum gm_status st = GM_OK;
     const struct gm_json *value = gm_json_get(result, "value");
     double v[4], turn = 0;
     GM_TRY(read_size(result, t->post, err));
-    for (size_t i = 0; i < 4; i++)
+    for (size_t i = 0; i < 4; i++) {
         if (!gm_json_num(gm_json_get(value, names[i]), &v[i]) || !(fabs(v[i]) <= 1e6))
             return GM_FAIL(err, GM_EFORMAT, "\"%s\": expected a number of percent", names[i]);
-    if (gm_json_num(gm_json_get(value, "rotation"), &turn) && turn != 0)
-        gm_losses_add(t->lost, "rotations of rectangles", t->post->id);
+        v[i] *= (i % 2 ? t->post->image_h : t->post->image_w) / 100.0;
+    }
+    if (gm_json_num(gm_json_get(value, "rotation"), &turn) && !(fabs(turn) <= 1e6))
+        return GM_FAIL(err, GM_EFORMAT, "\"rotation\": expected a number of degrees");
+    if (fmod(turn, 90) != 0)
+        gm_losses_add(t->lost, "rotations of rectangles (now the box around each)", t->post->id);
     struct loose *l = &t->loose[t->n_loose++];
-    double w = t->post->image_w / 100.0, h = t->post->image_h / 100.0;
     *l = (struct loose){.id = str_of(result, "id"), .entity = SIZE_MAX,
                         .region = {.score = (float)score_of(result),
-                                   .label = label_of(t, value, "rectanglelabels"),
-                                   .box = {v[0] * w, v[1] * h, (v[0] + v[2]) * w,
-                                           (v[1] + v[3]) * h}}};
+                                   .label = label_of(t, value, kind)}};
+    turned_box(v, turn, l->region.box);
 done:
     return st;
+}
+
+/* <Labels> on the picture: the label of the rectangle or brush of the same id, else one by itself. */
+static enum gm_status read_image_label(struct task *t, const struct gm_json *result,
+                                       struct gm_error *err)
+{
+    struct gm_str id = str_of(result, "id");
+    const struct gm_json *value = gm_json_get(result, "value");
+    for (size_t i = 0; i < t->n_loose && id.n; i++)
+        if (gm_str_eq(t->loose[i].id, id)) {
+            t->loose[i].region.label = label_of(t, value, "labels");
+            return GM_OK;
+        }
+    if (gm_json_get(value, "x"))
+        return read_rectangle(t, result, "labels", err);
+    gm_losses_add(t->lost, "labels of regions that are not there", t->post->id);
+    return GM_OK;
 }
 
 static enum gm_status brush_bytes(const struct gm_json *rle, uint8_t **out, struct gm_error *err)
@@ -387,35 +507,59 @@ static enum gm_status settle(struct task *t, struct gm_error *err)
     return GM_OK;
 }
 
-/* Labels and rectangles come before what refers to them, so results are gone through by kind. */
+/* What a result is, in the order of reading: what is referred to comes first. */
+enum kind { TEXT_LABEL, RECTANGLE, BRUSH, IMAGE_LABEL, RELATION, OTHER_KIND, OTHER_PICTURE };
+
+static enum kind kind_of(const struct gm_json *result)
+{
+    struct gm_str type = str_of(result, "type");
+    long long item = 0;
+    if (gm_json_int(gm_json_get(result, "item_index"), &item) && item > 0)
+        return OTHER_PICTURE;
+    if (gm_str_eq_c(type, "labels"))
+        return is_text_label(result) ? TEXT_LABEL : IMAGE_LABEL;
+    if (gm_str_eq_c(type, "rectanglelabels") || gm_str_eq_c(type, "rectangle"))
+        return RECTANGLE;
+    if (gm_str_eq_c(type, "brushlabels") || gm_str_eq_c(type, "brush"))
+        return BRUSH;
+    return gm_str_eq_c(type, "relation") ? RELATION : OTHER_KIND;
+}
+
+static enum gm_status read_result(struct task *t, enum kind kind, const struct gm_json *result,
+                                  struct gm_error *err)
+{
+    switch (kind) {
+    case TEXT_LABEL: return read_entity(t, result, err);
+    case RECTANGLE: return read_rectangle(t, result, "rectanglelabels", err);
+    case BRUSH: return read_brush(t, result, err);
+    case IMAGE_LABEL: return read_image_label(t, result, err);
+    case RELATION: read_relation(t, result); return GM_OK;
+    case OTHER_KIND:
+        gm_losses_add(t->lost, "results that are no labels, rectangles, brushes or relations",
+                      t->post->id);
+        return GM_OK;
+    case OTHER_PICTURE:
+        gm_losses_add(t->lost, "regions of a task's further pictures", t->post->id);
+        return GM_OK;
+    }
+    return GM_OK;
+}
+
 static enum gm_status read_results(struct task *t, const struct gm_json *results,
                                    struct gm_error *err)
 {
-    static const char *const kinds[] = {"labels", "rectanglelabels", "brushlabels", "relation"};
-    size_t n = gm_json_count(results), n_known = 0;
-    for (size_t kind = 0; kind < 4; kind++)
-        for (size_t i = 0; i < n; i++) {
-            enum gm_status st = GM_OK;
+    t->units = units_of(t, results);
+    for (enum kind kind = TEXT_LABEL; kind <= OTHER_PICTURE; kind++)
+        for (size_t i = 0; i < gm_json_count(results); i++) {
             const struct gm_json *r = gm_json_at(results, i);
-            if (!gm_str_eq_c(str_of(r, "type"), kinds[kind]))
+            if (kind_of(r) != kind)
                 continue;
-            n_known++;
-            if (kind == 0)
-                st = read_entity(t, r, err);
-            else if (kind == 1)
-                st = read_rectangle(t, r, err);
-            else if (kind == 2)
-                st = read_brush(t, r, err);
-            else
-                read_relation(t, r);
+            enum gm_status st = read_result(t, kind, r, err);
             if (st != GM_OK) {
-                gm_error_prefix(err, "result %zu (%s)", i + 1, kinds[kind]);
+                gm_error_prefix(err, "result %zu (%.*s)", i + 1, GM_STR_ARG(str_of(r, "type")));
                 return st;
             }
         }
-    for (size_t i = n_known; i < n; i++)
-        gm_losses_add(t->lost, "results that are no labels, rectangles, brushes or relations",
-                      t->post->id);
     return settle(t, err);
 }
 

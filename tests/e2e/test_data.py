@@ -205,10 +205,70 @@ def test_label_studio_annotations():
         (region,) = e["regions"]
         assert region["box"] == [0, 0, 2, 2]
         assert region["mask"]["counts"] == counts_of([[0, 1], [1, 0]])[0]
-        assert post["objects"] == [{"label": "dog", "score": 1.0, "box": [0, 0, 1, 1]}]
-        for told in ("further annotations of a task: 1", "rotations of rectangles: 1",
+        assert post["objects"] == [{"label": "dog", "score": 1.0, "box": [-0.05, 0, 1, 1.05]}]
+        for told in ("further annotations of a task: 1", "rotations of rectangles (now the box around each): 1",
                      "no labels, rectangles, brushes or relations: 1"):
             assert told in r.err, r.err
+
+
+def read_task(d, data, *results, key="annotations"):
+    """The one post of a task, and what was said of it."""
+    path = d.write("task.json", json.dumps([{"id": 1, "data": data, key: [{"result": list(results)}]}]))
+    r = convert(path, d / "task.jsonl")
+    return load(d / "task.jsonl")[0], r.err
+
+
+def text_label(start, end, text, kind="PER"):
+    return {"id": f"{start}-{end}", "type": "labels", "to_name": "text",
+            "value": {"start": start, "end": end, "text": text, "labels": [kind]}}
+
+
+def test_label_studio_places():
+    """A label is where its own text is; the unit of offsets is one for all labels of a task."""
+    cases = [
+        # White space is collapsed or left out in a label's own text; offsets in UTF-16 units.
+        ("\U0001F600 in Berlin,  Germany", [(6, 22, "Berlin, Germany")], [(5, 21)], None),
+        ("Ann\nLee in Oslo", [(0, 7, "AnnLee")], [(0, 7)], None),
+        # CRLF counts as one; a unit that one label proves holds for those that prove nothing.
+        ("Ann\r\nis in\r\nOslo", [(10, 14, "Oslo")], [(12, 16)], None),
+        ("\U0001F600 aa bb", [(3, 4, "a"), (6, 8, "bb")], [(2, 3), (5, 7)], None),
+        # At neither place: where the text stands once, else nowhere.
+        ("Ann in Oslo", [(0, 4, "Oslo")], [(7, 11)], "found by the labels' own text"),
+        ("Oslo or Oslo", [(3, 7, "Oslo")], [], "labels whose own text is not"),
+    ]
+    with gm.Folder() as d:
+        for text, labels, places, told in cases:
+            post, err = read_task(d, {"text": text}, *(text_label(*x) for x in labels))
+            got = [(e["start"], e["end"]) for e in post.get("entities", [])]
+            assert got == places, (text, got)
+            assert (told in err) if told else ("not read" not in err), (text, err)
+
+
+def test_label_studio_regions():
+    size = {"original_width": 1000, "original_height": 500, "to_name": "image"}
+
+    def box(i, kind, turn=0, **more):
+        return {"id": i, "type": kind, **size, **more,
+                "value": {"x": 20, "y": 20, "width": 30, "height": 20, "rotation": turn}}
+
+    def link(a, b):
+        return {"type": "relation", "from_id": a, "to_id": b, "direction": "right"}
+    data, ann = {"text": "Ann", "image": "x.jpg"}, text_label(0, 3, "Ann")
+    label = box("r", "labels")
+    label["value"]["labels"] = ["PER"]
+    with gm.Folder() as d:
+        # 300 x 100 pixels turned clockwise by a right angle about its upper left corner.
+        post, err = read_task(d, data, ann, box("r", "rectangle", 90), link("0-3", "r"))
+        assert post["entities"][0]["regions"][0]["box"] == [100, 100, 200, 400] and "not read" not in err
+        # <Rectangle> and <Labels>: two results of one id are one region with that label.
+        post, err = read_task(d, data, ann, box("r", "rectangle"), label)
+        assert post["objects"] == [{"label": "PER", "score": 1.0, "box": [200, 100, 500, 200]}], err
+        assert [e["text"] for e in post["entities"]] == ["Ann"]
+        # A region of another picture of the task is no region of this one.
+        post, err = read_task(d, data, ann, box("r", "rectanglelabels", item_index=1))
+        assert "objects" not in post and "further pictures: 1" in err, err
+        post, err = read_task(d, data, ann, key="completions")
+        assert len(post["entities"]) == 1
 
 
 def test_coco_round_trip():
