@@ -1,6 +1,7 @@
 /* Opening the stages of a recipe, and one batch through them. */
 #include "base/alloc.h"
 #include "base/cache.h"
+#include "base/log.h"
 #include "base/models.h"
 #include "pipeline/pipeline_internal.h"
 
@@ -136,12 +137,26 @@ bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
     return !s->backend->needs_image || post->image.n > 0;
 }
 
+/* The cache saves money and time, no run depends on it: a read-only home is said once. */
+static enum gm_status open_cache(struct gm_pipeline *p, struct gm_error *err)
+{
+    struct gm_error why = {0};
+    enum gm_status st = gm_cache_open(&p->cache, p->cache_path, &why);
+    if (st == GM_ENOMEM)
+        return GM_FAIL(err, st, "%s", why.msg);
+    if (st != GM_OK)
+        GM_LOG(GM_LOG_WARN, "llm", "answers cannot be cached: %s; the run goes on without "
+               "(another file: GMNER_CACHE=FILE)", why.msg);
+    p->cache_path = NULL; /* open, or not tried again */
+    return GM_OK;
+}
+
 static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_llm_opts opts = *p->llm_opts;
-    if (p->cache_path && !p->cache)
-        GM_TRY(gm_cache_open(&p->cache, p->cache_path, err));
+    if (p->cache_path)
+        GM_TRY(open_cache(p, err));
     if (p->cache)
         opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put,
                                            gm_cache_commit};

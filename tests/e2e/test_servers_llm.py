@@ -14,11 +14,11 @@ POST = '{"id": "%d", "text": "Anna visits Rome", "entities": [{"start": 0, "end"
 ANSWER = '{"phrases": [{"entity": 1, "phrase": "a woman"}]}'
 
 
-def predict(d, url, n_posts=1):
+def predict(d, url, n_posts=1, cache=None):
     d.write("posts.jsonl", "".join(POST % i for i in range(n_posts)))
     d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
     return gm.run("predict", d / "posts.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint", url,
-                  "--model", "m", env={"GMNER_CACHE": d / "cache.sqlite"})
+                  "--model", "m", env={"GMNER_CACHE": cache or d / "cache.sqlite"})
 
 
 def written(d):
@@ -46,6 +46,17 @@ def works(answer, n_posts=1, url="{}"):
 
 def error(status, message, **more):
     return Reply(status, {"error": {"message": message, **more}})
+
+
+def test_a_cache_that_cannot_be_opened():
+    """Said once, with the variable's name; the run goes on without it."""
+    for cache in ("/proc/nope/replies.sqlite", "{d}/no-database", "{d}/posts.jsonl/replies.sqlite"):
+        with gm.Folder() as d, llm_server.Own(lambda t, q: ANSWER) as s:
+            d.write("no-database", "this is a text\n" * 100)
+            r = predict(d, s.url, 3, cache.format(d=d.path))
+            gm.expect_ok(r)
+            assert [p["entities"][0].get("expression") for p in written(d)] == ["a woman"] * 3, r.err
+            assert r.err.count("cannot be cached") == r.err.count("GMNER_CACHE") == 1, r.err
 
 
 def test_one_refusal_for_many_in_flight():
