@@ -4,15 +4,18 @@
 
 #include <signal.h>
 #include <stddef.h>
+#include <time.h>
 
 /* A signal handler has nothing but globals to write to. */
 static volatile sig_atomic_t requested;
+
+static _Thread_local struct gm_limit limit;
 
 static void on_signal(int number)
 {
     if (requested)
         gm_temp_die(number);
-    requested = 1;
+    requested = number;
 }
 
 void gm_stop_catch(void)
@@ -25,3 +28,37 @@ void gm_stop_catch(void)
 }
 
 bool gm_stop_requested(void) { return requested != 0; }
+
+int gm_stop_signal(void) { return requested; }
+
+static long long now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (long long)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void gm_limit_begin(double seconds)
+{
+    limit = (struct gm_limit){.is_set = true, .seconds = seconds};
+    if (seconds > 0)
+        limit.end_ns = now_ns() + (long long)(seconds * 1e9);
+}
+
+void gm_limit_end(void) { limit = (struct gm_limit){0}; }
+
+struct gm_limit gm_limit_get(void) { return limit; }
+
+bool gm_limit_is_over(const struct gm_limit *l) { return l->seconds > 0 && now_ns() >= l->end_ns; }
+
+enum gm_status gm_limit_check(const struct gm_limit *l, struct gm_error *err)
+{
+    if (!l->is_set)
+        return GM_OK;
+    if (gm_stop_requested())
+        return GM_FAIL(err, GM_ECANCEL, "stopped on request");
+    if (gm_limit_is_over(l))
+        return GM_FAIL(err, GM_EAGAIN, "took longer than the %g seconds that a post may take",
+                       l->seconds);
+    return GM_OK;
+}

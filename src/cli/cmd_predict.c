@@ -22,6 +22,8 @@ struct opts {
     const char *output, *html;
     const char *run, *shard;
     struct gm_llm_cli llm;
+    long long max_words;
+    double post_timeout;
     bool strict;
 };
 
@@ -93,7 +95,10 @@ static void on_tick(void *user, size_t n_done)
 
 static bool on_should_stop(void *user)
 {
-    (void)user;
+    const struct job *job = user;
+    if (gm_stop_requested() && gm_pipeline_llm(job->pipeline))
+        GM_LOG(GM_LOG_INFO, "predict", "stopping when the requests under way are answered; once more "
+               "stops at once, without them");
     return gm_stop_requested();
 }
 
@@ -113,7 +118,7 @@ static enum gm_status set_member(struct gm_json *j, const char *key, const char 
 static enum gm_status run_one(struct job *job, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_post post, *ptr = &post;
+    struct gm_post post;
     gm_post_init(&post);
     struct gm_json *j = gm_json_new_object();
     if (!j) {
@@ -127,7 +132,7 @@ static enum gm_status run_one(struct job *job, struct gm_error *err)
     struct gm_json *line = j;
     j = NULL;
     GM_TRY(gm_post_from_json(&post, line, NULL, err));
-    GM_TRY(gm_pipeline_run(job->pipeline, &ptr, 1, err));
+    GM_TRY(gm_pipeline_run(job->pipeline, &post, err));
     GM_TRY(on_post(job, &post, err));
 done:
     gm_json_free(j);
@@ -256,6 +261,8 @@ static enum gm_status pipeline_opts(const struct opts *o, struct gm_arena *a,
     po->tagger = o->tagger;
     po->precision = o->precision;
     po->run = o->run;
+    po->max_words = (size_t)o->max_words;
+    po->post_seconds = o->post_timeout;
     po->cache = gm_cache_path(a);
     po->llm = llm;
     if (!o->text && o->output && strcmp(o->output, "-") != 0) {
@@ -338,6 +345,10 @@ static const struct gm_option options[] = {
     {"shard", 0, GM_OPT_STR, offsetof(struct opts, shard), NULL, 0, 0, "I/N",
      "work on part I of N of the posts only (every Nth one); `gmner runs merge` joins the parts"},
     GM_LLM_OPTIONS(struct opts, llm),
+    {"max-words", 0, GM_OPT_INT, offsetof(struct opts, max_words), "20000", 1, 2000000, "N",
+     "words that a post may have; one of more fails"},
+    {"post-timeout", 0, GM_OPT_NUM, offsetof(struct opts, post_timeout), "0", 0, 1e6, "SECONDS",
+     "time that a stage may take for a post, which fails when that is not enough; 0 = any"},
     {"strict", 0, GM_OPT_FLAG, offsetof(struct opts, strict), NULL, 0, 0, NULL,
      "stop at the first post that fails, without output"},
     GM_OPTION_END,

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "base/temp.h"
 #include "cli/cmd.h"
 #include "image/image.h"
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
 static void report(const struct gm_error *err) { GM_LOG(GM_LOG_ERROR, "cli", "%s", err->msg); }
@@ -130,10 +132,26 @@ static void wait_politely(char **argv)
         execv("/proc/self/exe", argv); /* where that fails, go on as we are */
 }
 
+/* The process is called as the user has called it, and not "exe" after the file above. */
+static void keep_name(const char *program)
+{
+    const char *slash = program ? strrchr(program, '/') : NULL;
+    if (program)
+        prctl(PR_SET_NAME, slash ? slash + 1 : program);
+}
+
+/* End by the signal, as everyone expects who waits for the program: a shell's loop ends with it. */
+static void end_by(int number)
+{
+    signal(number, SIG_DFL);
+    raise(number);
+}
+
 int main(int argc, char **argv)
 {
     struct gm_error err = {0};
     wait_politely(argv);
+    keep_name(argv[0]);
     /* A broken pipe comes back as a failed write, so that temporary files are cleaned up first. */
     signal(SIGPIPE, SIG_IGN);
     gm_temp_catch();
@@ -142,8 +160,7 @@ int main(int argc, char **argv)
     enum gm_exit code = dispatch(argc, argv, &err);
     if (code == GM_EXIT_FAILED && err.code == GM_EIO && reader_gone()) {
         /* Nobody wants the rest: end as every Unix filter does, without a message. */
-        signal(SIGPIPE, SIG_DFL);
-        raise(SIGPIPE);
+        end_by(SIGPIPE);
     }
     if (code == GM_EXIT_FAILED || code == GM_EXIT_USAGE)
         report(&err);
@@ -151,5 +168,7 @@ int main(int argc, char **argv)
         GM_LOG(GM_LOG_ERROR, "cli", "standard output: cannot write");
         code = GM_EXIT_FAILED;
     }
+    if (code == GM_EXIT_FAILED && err.code == GM_ECANCEL && gm_stop_signal())
+        end_by(gm_stop_signal());
     return (int)code;
 }

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "nn/ops.h"
 
 enum {
@@ -119,12 +120,15 @@ struct run {
     gm_lane_fn *fn;
     void *ctx;
     size_t n;
+    struct gm_limit limit; /* of the thread that waits for the parts */
 };
 
 static void run_part(void *self, size_t thread, size_t part)
 {
     const struct run *r = self;
     struct gm_lane *lane = &r->l->items[r->n <= r->l->n ? part : thread];
+    if (lane->st == GM_OK)
+        lane->st = gm_limit_check(&r->limit, &lane->err);
     if (lane->st == GM_OK)
         lane->st = r->fn(r->ctx, &lane->graph, part, &lane->err);
 }
@@ -153,7 +157,7 @@ enum gm_status gm_lanes_run(struct gm_lanes *l, size_t n, gm_lane_fn *fn, void *
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct run r = {.l = l, .fn = fn, .ctx = ctx, .n = n};
+    struct run r = {.l = l, .fn = fn, .ctx = ctx, .n = n, .limit = gm_limit_get()};
     for (size_t i = 0; i < l->n; i++)
         l->items[i].st = GM_OK;
     if (n > 1 && l->n > 1) { /* lanes do not write what they share */

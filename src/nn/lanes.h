@@ -36,7 +36,7 @@ typedef enum gm_status gm_lane_fn(void *ctx, struct gm_graph *g, size_t part, st
  * operations. In training n <= l->n, and part i always has lane i, so that results do not depend on
  * chance; gm_optim_step adds up what l->params then have. What fn makes in its graph is there until
  * the lane's next part. Returns the first failing lane's error; the other parts may then
- * have been left out. */
+ * have been left out. Between parts the calling thread's limit holds (base/stop.h: CANCEL, AGAIN). */
 enum gm_status gm_lanes_run(struct gm_lanes *l, size_t n, gm_lane_fn *fn, void *ctx,
                             struct gm_error *err) GM_NODISCARD;
 

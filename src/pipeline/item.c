@@ -27,9 +27,9 @@ done:
 enum gm_status gm_item_start(struct gm_pipeline *p, struct gm_item *item, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    gm_pipeline_start_post(p, &item->post);
     item->place = 0;
     item->image[0] = 0;
+    GM_TRY(gm_pipeline_start_post(p, &item->post, err));
     if (!p->run)
         return GM_OK;
     GM_TRY(hash_base(item, err));

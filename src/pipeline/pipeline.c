@@ -1,9 +1,10 @@
-/* Opening the stages of a recipe, and one batch through them. */
+/* Opening the stages of a recipe, and what a post is when it comes to them. */
 #include "base/alloc.h"
 #include "base/cache.h"
 #include "base/log.h"
 #include "base/models.h"
 #include "pipeline/pipeline_internal.h"
+#include "text/segment.h"
 
 #include <string.h>
 
@@ -74,6 +75,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     pthread_mutex_init(&p->lock, NULL);
     p->shard = opts->shard;
+    p->max_words = opts->max_words ? opts->max_words : GM_POST_WORDS;
+    p->post_seconds = opts->post_seconds;
     GM_TRY(gm_recipe_load(&p->recipe, opts->recipe ? opts->recipe : "embedded", err));
     if (opts->tagger)
         GM_TRY(set_tagger(p->recipe, opts->tagger, err));
@@ -120,7 +123,45 @@ void gm_pipeline_free(struct gm_pipeline *p)
     gm_free(p);
 }
 
-void gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post)
+/* Each run of what is no white space has a word at least: a text of millions of words is known
+ * without memory for them. */
+static bool has_more_runs(struct gm_str text, size_t max)
+{
+    size_t n = 0;
+    bool in_run = false;
+    for (size_t i = 0; i < text.n && n <= max; i++) {
+        bool space = text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r');
+        n += !space && !in_run;
+        in_run = !space;
+    }
+    return n > max;
+}
+
+static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *post,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_error e;
+    struct gm_word *words;
+    struct gm_arena a;
+    size_t n = post->n_tokens;
+    gm_arena_init(&a, 0);
+    if (!post->has_tokens && has_more_runs(post->text, p->max_words))
+        n = p->max_words + 1;
+    else if (!post->has_tokens && post->text.n > p->max_words) /* a word is a byte or more */
+        GM_TRY(gm_segment(post->text, &a, &words, &n, err));
+    if (n > p->max_words) {
+        (void)GM_FAIL(&e, GM_EFORMAT, "a post of over %zu words; cut it into parts, or give a higher "
+                      "--max-words", p->max_words);
+        gm_post_fail(post, "input", &e);
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
+                                      struct gm_error *err)
 {
     post->error.stage = post->error.code = post->error.message = GM_STR("");
     if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
@@ -128,6 +169,7 @@ void gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post)
         post->n_entities = 0;
         post->has_entities = false;
     }
+    return check_words(p, post, err);
 }
 
 bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
@@ -245,32 +287,5 @@ done:
     gm_buf_clear(&text);
     if (st != GM_OK)
         gm_error_prefix(err, "stage %s", s->backend->stage);
-    return st;
-}
-
-enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, size_t n,
-                               struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_post **todo = gm_alloc(n, sizeof *todo);
-    if (!todo)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++)
-        gm_pipeline_start_post(p, posts[i]);
-    for (size_t i = 0; i < p->n_stages && st == GM_OK; i++) {
-        struct gm_stage *s = &p->stages[i];
-        size_t n_todo = 0;
-        for (size_t k = 0; k < n; k++)
-            if (gm_stage_needs(s, posts[k]))
-                todo[n_todo++] = posts[k];
-        if (n_todo == 0)
-            continue;
-        GM_TRY(gm_stage_ready(p, s, err));
-        st = s->backend->run(s->self, todo, n_todo, err);
-        if (st != GM_OK)
-            gm_error_prefix(err, "stage %s", s->backend->stage);
-    }
-done:
-    gm_free(todo);
     return st;
 }

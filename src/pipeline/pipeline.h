@@ -12,6 +12,9 @@
 
 struct gm_pipeline;
 
+/* Words that a post may have by default: over a hundred pages, some minutes' work. */
+enum { GM_POST_WORDS = 20000 };
+
 struct gm_pipeline_opts {
     const char *recipe;    /* name or path; NULL = "embedded" */
     const char *tagger;    /* the tag stage's model, folder or name, in place of the recipe's; NULL */
@@ -20,6 +23,8 @@ struct gm_pipeline_opts {
     const char *run;       /* run folder that gm_pipeline_stream works in; NULL = none */
     const char *run_if_llm;/* the run folder, when `run` is NULL and a stage asks an LLM */
     struct gm_shard shard; /* of the stream's posts */
+    size_t max_words;      /* a post of more fails and goes through no stage; 0 = GM_POST_WORDS */
+    double post_seconds;   /* a stage that needs longer for a post fails it; 0 = no limit */
     /* For recipes that ask a language model: the client to make when the first post needs it, and
      * the file of the reply cache. Borrowed until gm_pipeline_free; NULL = none. A dry run uses no
      * run folder. */
@@ -40,12 +45,12 @@ bool gm_pipeline_uses_llm(const struct gm_pipeline *p);
 struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p);
 const char *gm_pipeline_run_dir(const struct gm_pipeline *p);
 
-/* gm_pipeline_run - one batch: each stage in turn over the posts that need it. A post that fails
- * keeps what it has, carries its error and skips the later stages. A recipe that starts with `tag`
- * replaces entities that came with the post; an error that came with it is forgotten.
+/* gm_pipeline_run - one post, as gm_pipeline_stream does each. A post that fails keeps what it has,
+ * carries its error and skips the later stages. A recipe that starts with `tag` replaces entities that
+ * came with the post; an error that came with it is forgotten.
  * Errors: a stage can't work at all (missing model, bad setting, out of memory): the message names
  * the stage. One call at a time on one pipeline; works with the thread budget inside. */
-enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post **posts, size_t n,
+enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post,
                                struct gm_error *err) GM_NODISCARD;
 
 /* What happens with the posts of a stream. All are called on the caller's thread. */
@@ -63,8 +68,9 @@ struct gm_stream_sink {
     /* Called ten times a second or so: n_done posts are ready, also those that wait for one before
      * them. NULL = nobody looks. */
     void (*tick)(void *user, size_t n_done);
-    /* Whether to stop: no new post is begun, what is under way is finished and stored, and the
-     * stream ends with CANCEL. NULL = never. */
+    /* Whether to stop: no new post is begun, requests to a language model that are under way are
+     * waited for and their answers stored, and the stream ends with CANCEL. A native stage stops by
+     * itself within a batch when gm_stop_requested. NULL = never. */
     bool (*should_stop)(void *user);
 };
 

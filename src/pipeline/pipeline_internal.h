@@ -1,4 +1,4 @@
-/* pipeline_internal.h - what pipeline.c (one batch) and stream.c (many posts) share. */
+/* pipeline_internal.h - what pipeline.c (opening stages), item.c and stream.c (posts through them) share. */
 #ifndef GM_PIPELINE_PIPELINE_INTERNAL_H
 #define GM_PIPELINE_PIPELINE_INTERNAL_H
 
@@ -30,6 +30,8 @@ struct gm_pipeline {
     struct gm_cache *cache;
     struct gm_llm *llm;   /* made when a stage needs it */
     struct gm_shard shard;
+    size_t max_words;
+    double post_seconds; /* 0 = no limit */
     pthread_mutex_t lock; /* opening stages */
 };
 
@@ -46,7 +48,9 @@ enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long l
 bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post);
 
 /* gm_pipeline_start_post - what an earlier run found is found anew: the entities when the recipe
- * starts with the tagger, and a failure in any case. */
-void gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post);
+ * starts with the tagger, and a failure in any case; a post of too many words fails at once.
+ * Errors: NOMEM. */
+enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
+                                      struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -48,7 +48,7 @@ int gm_predictor_run(struct gm_predictor *p, const char *post, const char **reco
     enum gm_status st = GM_OK;
     struct gm_error e = {0}, *err = &e;
     struct gm_json *j = NULL;
-    struct gm_post one, *ptr = &one;
+    struct gm_post one;
     *record = NULL;
     gm_post_init(&one);
     gm_buf_reset(&p->valid);
@@ -56,7 +56,7 @@ int gm_predictor_run(struct gm_predictor *p, const char *post, const char **reco
     GM_TRY(gm_utf8_repair(gm_str(post), &p->valid, err));
     GM_TRY(gm_json_parse_lenient(&j, gm_buf_str(&p->valid), err));
     GM_TRY(gm_post_from_json(&one, j, NULL, err)); /* takes j over */
-    GM_TRY(gm_pipeline_run(p->pipeline, &ptr, 1, err));
+    GM_TRY(gm_pipeline_run(p->pipeline, &one, err));
     GM_TRY(gm_post_to_json(&one, &p->record, err));
     *record = p->record.p;
 done:

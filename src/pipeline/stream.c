@@ -8,6 +8,7 @@
  * Posts live in a ring of a fixed size in input order; one that is ready waits there for those
  * before it, so memory is that of the ring whatever the input's length. */
 #include "base/alloc.h"
+#include "base/stop.h"
 #include "pipeline/item.h"
 #include "stages/pixels.h"
 
@@ -114,6 +115,31 @@ static size_t pick(const struct stream *s, bool llm, bool full)
     return s->p->n_stages;
 }
 
+/* The stage over n posts, none of which may take it longer than the limit: where a batch does, each of
+ * its posts gets the time for itself, and fails when it is not enough. */
+static enum gm_status run_stage(struct stream *s, struct gm_stage *stage, struct gm_post **posts,
+                                size_t n, struct gm_error *err)
+{
+    struct gm_error e = {0};
+    gm_limit_begin(s->p->post_seconds);
+    enum gm_status st = stage->backend->run(stage->self, posts, n, &e);
+    const struct gm_limit limit = gm_limit_get();
+    gm_limit_end();
+    if (st == GM_EAGAIN && gm_limit_is_over(&limit)) {
+        st = GM_OK;
+        if (n == 1)
+            gm_post_fail(posts[0], stage->backend->stage, &e);
+        for (size_t i = 0; n > 1 && i < n && st == GM_OK; i++)
+            st = run_stage(s, stage, &posts[i], 1, err);
+        return st;
+    }
+    if (st != GM_OK && err) {
+        *err = e;
+        gm_error_prefix(err, "stage %s", stage->backend->stage);
+    }
+    return st;
+}
+
 /* ---- runners ---- */
 
 static enum gm_status ask(struct stream *s, struct gm_item *item, struct gm_error *err)
@@ -121,11 +147,7 @@ static enum gm_status ask(struct stream *s, struct gm_item *item, struct gm_erro
     enum gm_status st = GM_OK;
     struct gm_stage *stage = &s->p->stages[item->place];
     struct gm_post *post = &item->post;
-    st = stage->backend->run(stage->self, &post, 1, err);
-    if (st != GM_OK) {
-        gm_error_prefix(err, "stage %s", stage->backend->stage);
-        return st;
-    }
+    GM_TRY(run_stage(s, stage, &post, 1, err));
     GM_TRY(gm_items_store(s->p, &item, 1, err));
     GM_TRY(go_on(s, item, err));
 done:
@@ -165,6 +187,7 @@ static enum gm_status start_runners(struct stream *s, struct gm_error *err)
     /* More than requests: while some read and store an answer, the others' requests wait in the
      * client, so that a slot of the server is never idle. */
     size_t n = s->p->llm_opts->in_flight + s->p->llm_opts->in_flight / 2 + 1;
+    n = n < s->window ? n : s->window;
     s->runners = gm_alloc(n, sizeof *s->runners);
     if (!s->runners)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -211,6 +234,24 @@ done:
     return st;
 }
 
+/* An item whose post is set, at the end of the ring, goes on its way. */
+static enum gm_status begin(struct stream *s, struct gm_item *item, size_t pos,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    item->pos = pos;
+    item->is_ready = false;
+    gm_state_init(&item->state);
+    s->n_items++; /* from here on it is cleared with the stream */
+    s->n_images += item->post.image.n > 0;
+    if (s->sink->prepare)
+        GM_TRY(s->sink->prepare(s->sink->user, &item->post, err));
+    GM_TRY(gm_item_start(s->p, item, err));
+    GM_TRY(go_on(s, item, err));
+done:
+    return st;
+}
+
 /* Read one line of the input; a post of ours goes into the ring and on its way. */
 static enum gm_status read_one(struct stream *s, struct gm_error *err)
 {
@@ -224,21 +265,11 @@ static enum gm_status read_one(struct stream *s, struct gm_error *err)
         *err = why;
     if (st != GM_OK || !s->more)
         return st;
-    item->pos = gm_reader_count(s->reader);
-    if (!in_shard(s, item->pos)) {
+    if (!in_shard(s, gm_reader_count(s->reader))) {
         gm_post_clear(&item->post);
         return GM_OK;
     }
-    item->is_ready = false;
-    gm_state_init(&item->state);
-    s->n_items++; /* from here on stream_clear sees it */
-    s->n_images += item->post.image.n > 0;
-    if (s->sink->prepare)
-        GM_TRY(s->sink->prepare(s->sink->user, &item->post, err));
-    GM_TRY(gm_item_start(s->p, item, err));
-    GM_TRY(go_on(s, item, err));
-done:
-    return st;
+    return begin(s, item, gm_reader_count(s->reader), err);
 }
 
 /* ---- working ---- */
@@ -258,11 +289,7 @@ static enum gm_status run_batch(struct stream *s, size_t place, struct gm_error 
     }
     pthread_mutex_unlock(&s->lock);
     GM_TRY(gm_stage_ready(s->p, stage, err));
-    st = stage->backend->run(stage->self, posts, n, err);
-    if (st != GM_OK) {
-        gm_error_prefix(err, "stage %s", stage->backend->stage);
-        goto done;
-    }
+    GM_TRY(run_stage(s, stage, posts, n, err));
     GM_TRY(gm_items_store(s->p, items, n, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(go_on(s, items[i], err));
@@ -397,55 +424,92 @@ done:
     return st;
 }
 
+/* Turns until nothing is left to do. */
 static enum gm_status work(struct stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    gm_reader_on_wait(s->reader, work_while_idle, s);
     for (enum job job = READ; job != END;)
         GM_TRY(turn(s, true, &job, err));
     GM_TRY(emit(s, err));
+    st = runner_failed(s, err);
 done:
-    gm_reader_on_wait(s->reader, NULL, NULL);
     return st;
 }
 
-static enum gm_status stream_run(struct stream *s, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    s->items = gm_alloc(s->window, sizeof *s->items);
-    if (!s->items)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (s->has_llm)
-        st = start_runners(s, err);
-    if (st == GM_OK)
-        st = work(s, err);
-    stop_runners(s);
-    return st == GM_OK ? runner_failed(s, err) : st;
-}
-
-enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
+static enum gm_status stream_init(struct stream *s, struct gm_pipeline *p, size_t window,
                                   const struct gm_stream_sink *sink, struct gm_error *err)
 {
-    struct stream *s = gm_alloc(1, sizeof *s);
-    if (!s)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    *s = (struct stream){.p = p, .reader = reader, .sink = sink, .window = BATCH_POSTS,
-                         .more = true, .has_llm = p->llm_opts != NULL};
-    if (s->has_llm && WINDOW_A_REQUEST * p->llm_opts->in_flight > WINDOW_LLM)
-        s->window = WINDOW_A_REQUEST * p->llm_opts->in_flight;
-    else if (s->has_llm)
-        s->window = WINDOW_LLM;
+    *s = (struct stream){.p = p, .sink = sink, .window = window, .has_llm = p->llm_opts != NULL};
     pthread_mutex_init(&s->lock, NULL);
     pthread_cond_init(&s->work, NULL);
     pthread_cond_init(&s->news, NULL);
-    enum gm_status st = stream_run(s, err);
+    s->items = gm_alloc(s->window, sizeof *s->items);
+    if (!s->items)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return s->has_llm ? start_runners(s, err) : GM_OK;
+}
+
+static void stream_clear(struct stream *s)
+{
     for (size_t i = 0; i < s->n_items; i++)
         gm_item_clear(&s->items[(s->head + i) % s->window]);
     gm_free(s->items);
     pthread_mutex_destroy(&s->lock);
     pthread_cond_destroy(&s->work);
     pthread_cond_destroy(&s->news);
-    gm_free(s);
+}
+
+/* ---- one post ---- */
+
+static enum gm_status take_back(void *user, struct gm_post *post, struct gm_error *err)
+{
+    (void)err;
+    *(struct gm_post *)user = *post;
+    gm_post_init(post);
+    return GM_OK;
+}
+
+enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post, struct gm_error *err)
+{
+    struct stream s;
+    const struct gm_stream_sink sink = {.user = post, .post = take_back};
+    enum gm_status st = stream_init(&s, p, 1, &sink, err);
+    if (st == GM_OK) {
+        s.items[0].post = *post;
+        st = begin(&s, &s.items[0], 1, err);
+    }
+    if (st == GM_OK)
+        st = work(&s, err);
+    stop_runners(&s);
+    if (s.n_items) /* it did not come to its end, and stays the caller's */
+        (void)take_back(post, &s.items[0].post, NULL);
+    stream_clear(&s);
+    return st;
+}
+
+/* ---- many ---- */
+
+static size_t window_of(const struct gm_pipeline *p)
+{
+    if (!p->llm_opts)
+        return BATCH_POSTS;
+    size_t asked = WINDOW_A_REQUEST * p->llm_opts->in_flight;
+    return asked > WINDOW_LLM ? asked : WINDOW_LLM;
+}
+
+enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
+                                  const struct gm_stream_sink *sink, struct gm_error *err)
+{
+    struct stream s;
+    enum gm_status st = stream_init(&s, p, window_of(p), sink, err);
+    s.reader = reader;
+    s.more = true;
+    gm_reader_on_wait(reader, work_while_idle, &s);
+    if (st == GM_OK)
+        st = work(&s, err);
+    gm_reader_on_wait(reader, NULL, NULL);
+    stop_runners(&s);
+    stream_clear(&s);
     if (p->run) {
         const char *how = st == GM_OK ? "complete" : st == GM_ECANCEL ? "stopped" : "failed";
         enum gm_status end = gm_run_end(p->run, how, gm_reader_count(reader),

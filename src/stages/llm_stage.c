@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "llm/schema.h"
 
 #include <string.h>
@@ -163,10 +164,14 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_box *b
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_limit limit = gm_limit_get();
     for (size_t got = 0; got < n;) {
         struct gm_llm_reply r;
-        if (!gm_llm_poll(box, 1000, &r))
-            continue; /* every request gets its reply */
+        if (!gm_llm_poll(box, 100, &r)) { /* every request gets its reply, or the post's time is over */
+            if (gm_limit_is_over(&limit) && !gm_stop_requested())
+                return gm_limit_check(&limit, err);
+            continue;
+        }
         size_t i = 0;
         while (ids[i] != r.id)
             i++;

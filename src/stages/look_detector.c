@@ -7,6 +7,7 @@
 #include "base/alloc.h"
 #include "base/models.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "nn/engine.h"
 #include "vision/coco.h"
 #include "vision/detector.h"
@@ -107,6 +108,7 @@ done:
 struct batch {
     struct look *look;
     struct gm_post **posts;
+    struct gm_limit limit; /* of the thread that waits for the batch */
 };
 
 static void look_at_one(void *ctx, size_t lane, size_t i)
@@ -114,7 +116,7 @@ static void look_at_one(void *ctx, size_t lane, size_t i)
     const struct batch *b = ctx;
     struct gm_post *p = b->posts[i];
     struct gm_error e = {0};
-    if (p->error.stage.n || !p->image.n)
+    if (p->error.stage.n || !p->image.n || gm_limit_check(&b->limit, NULL) != GM_OK)
         return;
     if (look_at(b->look, lane, p, &e) != GM_OK)
         gm_post_fail(p, "look", &e);
@@ -122,10 +124,9 @@ static void look_at_one(void *ctx, size_t lane, size_t i)
 
 static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
 {
-    (void)err;
-    struct batch b = {self, posts};
+    struct batch b = {self, posts, gm_limit_get()};
     gm_parallel_tasks(n, gm_detector_lanes(b.look->detector), look_at_one, &b);
-    return GM_OK;
+    return gm_limit_check(&b.limit, err);
 }
 
 const struct gm_backend gm_backend_look_detector = {

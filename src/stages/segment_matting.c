@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "base/models.h"
 #include "base/parallel.h"
+#include "base/stop.h"
 #include "image/mask.h"
 #include "vision/matting.h"
 #include "vision/session.h"
@@ -131,7 +132,13 @@ done:
     return st;
 }
 
-static enum gm_status segment_post(struct segment *s, size_t lane, struct gm_post *p,
+struct batch {
+    struct segment *segment;
+    struct gm_post **posts;
+    struct gm_limit limit; /* of the thread that waits for the batch */
+};
+
+static enum gm_status segment_post(const struct batch *b, size_t lane, struct gm_post *p,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -145,36 +152,32 @@ static enum gm_status segment_post(struct segment *s, size_t lane, struct gm_pos
                 r->mask = old->mask;
                 r->note = old->note;
             } else {
-                GM_TRY(segment_region(s, lane, p, r, err));
+                GM_TRY(gm_limit_check(&b->limit, err));
+                GM_TRY(segment_region(b->segment, lane, p, r, err));
             }
         }
 done:
     return st;
 }
 
-struct batch {
-    struct segment *segment;
-    struct gm_post **posts;
-};
-
 static void segment_one(void *ctx, size_t lane, size_t i)
 {
     const struct batch *b = ctx;
     struct gm_post *p = b->posts[i];
     struct gm_error e = {0};
-    if (p->error.stage.n || !p->image.n)
+    if (p->error.stage.n || !p->image.n || gm_limit_check(&b->limit, NULL) != GM_OK)
         return;
-    if (segment_post(b->segment, lane, p, &e) != GM_OK)
+    enum gm_status st = segment_post(b, lane, p, &e);
+    if (st != GM_OK && st != GM_ECANCEL && st != GM_EAGAIN) /* those two run_segment tells of */
         gm_post_fail(p, "segment", &e);
 }
 
 static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
                                   struct gm_error *err)
 {
-    (void)err;
-    struct batch b = {self, posts};
+    struct batch b = {self, posts, gm_limit_get()};
     gm_parallel_tasks(n, gm_matting_lanes(b.segment->matting), segment_one, &b);
-    return GM_OK;
+    return gm_limit_check(&b.limit, err);
 }
 
 const struct gm_backend gm_backend_segment_matting = {

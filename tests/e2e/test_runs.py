@@ -175,7 +175,7 @@ def test_interrupted():
         time.sleep(d.seconds / 3)
         p.send_signal(signal.SIGINT)
         err = p.stderr.read().decode()
-        assert p.wait() == 1, err
+        assert p.wait() == -signal.SIGINT, err
         assert "stopped on request" in err and f"kept in {d / 'run'}; the same command goes on there" in err, err
         assert not os.path.exists(d / "out.jsonl")
         done = rows(d / "run", "SELECT count(*) FROM result WHERE stage = 'tag'")[0][0]
