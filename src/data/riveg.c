@@ -5,8 +5,9 @@
  *   VE output   Imageid:ID.jpg#UNIQUE###Entity(TYPE)###Entity(TYPE)-expression###flag
  *
  * Entity and expression may hold '#', '(', '-' and '&' themselves, so a line is taken apart from both
- * ends. Lines of one image that follow each other are one post. Flag 0 and the box [0, 0, 0, 0] say
- * "not in the image". Source: github.com/JinYuanLi0012/RiVEG and its scoring script. */
+ * ends. Lines of one image that follow each other are one post. The flag alone says whether the
+ * entity is in the image, as in the script: one that is flagged so with the box [0, 0, 0, 0] has a box
+ * that fits nothing. Source: github.com/JinYuanLi0012/RiVEG and its scoring script. */
 #include "data/riveg.h"
 
 #include "base/alloc.h"
@@ -173,8 +174,7 @@ static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct
         const char *why = read_box(&rest, r.box);
         if (why)
             return GM_FAIL(err, GM_EFORMAT, "%s", why);
-        bool none = r.box[0] == 0 && r.box[1] == 0 && r.box[2] == 0 && r.box[3] == 0;
-        if (l->visible && !none)
+        if (l->visible)
             to->regions[to->n_regions++] = r;
     }
     return GM_OK;

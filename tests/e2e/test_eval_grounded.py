@@ -185,4 +185,19 @@ def test_options_that_do_not_fit():
         gm.expect(ev("--task", "gmner", "--rule", "best", *f), 2, "riveg|set|optimal|ccks")
 
 
+def test_riveg_flag_decides():
+    """As in RiVEG's script: flagged in the image, an empty box is a box that fits nothing; flagged out,
+    a box does not count."""
+    gold = "1.jpg###Oslo(LOC)###a city###0###&[0, 0, 0, 0]\n2.jpg###Ann(PER)###a woman###1###&[0, 0, 9, 9]\n"
+    line = "{}.jpg###{}###{}-x###{}###&[{}]\n"
+    with gm.Folder() as d:
+        g = d.write("g.txt", gold)
+        for flag, box, right in ((0, "0, 0, 0, 0", 1), (1, "0, 0, 0, 0", 0), (0, "0, 0, 9, 9", 1)):
+            p = d.write("p.txt", line.format(1, "Oslo(LOC)", "Oslo(LOC)", flag, box) +
+                        line.format(2, "Ann(PER)", "Ann(PER)", 1, "0, 0, 0, 0"))
+            r = gm.expect_ok(gm.run("eval", "--task", "gmner", "--gold", g, "--pred", p, "--json"))
+            out = json.loads(r.out)
+            assert (out["tp"], out["n_pred"]) == (right, 2), (flag, box, out["tp"])
+
+
 gm.main(globals())
