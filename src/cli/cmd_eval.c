@@ -5,13 +5,15 @@
 #include "cli/cmd.h"
 #include "cli/eval_run.h"
 #include "eval/bootstrap.h"
+#include "eval/scheme.h"
 #include "report/reliability_svg.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 struct opts {
-    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *html, *svg;
+    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *tags, *html, *svg;
     double iou;
     long long bootstrap, seed;
     bool iou_strict, ap, calibration, details, json;
@@ -67,6 +69,9 @@ static enum gm_exit check(struct work *w, struct gm_error *err)
         return GM_USAGE(err, "eval: --svg is for the curves of --calibration");
     if (o->vs && strcmp(o->gold, "-") == 0)
         return GM_USAGE(err, "eval: with --vs gold is read twice and can't be standard input");
+    if (o->tags && strcmp(o->scheme, "strict") != 0)
+        return GM_USAGE(err, "eval: --tags is for --scheme strict; conlleval's reading needs no "
+                        "scheme");
     if (o->images && !o->html)
         return GM_USAGE(err, "eval: --images is for the pictures of --html FILE");
     w->counting = gm_eval_opts_default(task);
@@ -104,6 +109,45 @@ static void warn_counts(const struct gm_eval *e, const struct opts *o, const cha
                o->xml ? "" : "; --xml DIR reads boxes from Pascal VOC files");
 }
 
+static void warn_odd(const char *path, const char *odd, enum gm_tag_scheme as)
+{
+    GM_LOG(GM_LOG_WARN, "eval", "%s: the tags look like %s, and are read strictly as %s; %s", path, odd,
+           as == GM_TAGS_BIO ? "BIO" : as == GM_TAGS_BIOES ? "BIOES" : "IOB1",
+           strcmp(odd, "IOB1") == 0 ? "--tags iob1 reads them as they are"
+                                    : "--scheme conlleval reads them as they are");
+}
+
+/* The scheme of strict reading: as asked for, else gold's, which is then gold's for predictions too.
+ * Gold that can be read only once can't be asked. */
+static enum gm_status find_scheme(const struct opts *o, struct gm_reader_opts *reading,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *tags = o->tags ? o->tags : "auto", *odd;
+    const char *files[] = {o->gold, o->pred, o->vs};
+    enum gm_tag_scheme own;
+    reading->scheme = strcmp(tags, "bio") == 0     ? GM_TAGS_BIO
+                      : strcmp(tags, "bioes") == 0 ? GM_TAGS_BIOES
+                      : strcmp(tags, "iob1") == 0  ? GM_TAGS_IOB1
+                                                   : GM_TAGS_AUTO;
+    if (reading->repair != GM_REPAIR_STRICT || reading->scheme == GM_TAGS_IOB1)
+        return GM_OK;
+    if (reading->scheme == GM_TAGS_AUTO && !gm_is_file(o->gold) && !gm_is_dir(o->gold) &&
+        (strcmp(o->gold, "-") == 0 || access(o->gold, F_OK) == 0))
+        return GM_FAIL(err, GM_EARG, "eval: %s can be read only once, so its tags can't be looked at "
+                       "first: give their scheme with --tags bio, bioes or iob1", o->gold);
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        if (!files[i] || (i && !gm_is_file(files[i])))
+            continue;
+        GM_TRY(gm_scheme_find(files[i], reading, &own, &odd, err));
+        reading->scheme = reading->scheme == GM_TAGS_AUTO ? own : reading->scheme;
+        if (odd)
+            warn_odd(files[i], odd, reading->scheme);
+    }
+done:
+    return st;
+}
+
 static enum gm_status read_all(struct work *w, struct gm_report *report, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -111,6 +155,7 @@ static enum gm_status read_all(struct work *w, struct gm_report *report, struct 
     struct gm_reader_opts reading = {.images_dir = o->images};
     (void)gm_format_parse(o->from, &reading.format);
     (void)gm_tag_repair_parse(o->scheme, &reading.repair);
+    GM_TRY(find_scheme(o, &reading, err));
     if (strcmp(o->task, "entail") == 0)
         GM_TRY(gm_visible_new(&w->entail, err));
     else
@@ -344,6 +389,8 @@ static const struct gm_option options[] = {
     {"scheme", 0, GM_OPT_CHOICE, offsetof(struct opts, scheme), "conlleval", 0, 0,
      "conlleval|strict",
      "what tags that break BIO or BIOES mean in CoNLL files: seqeval's default or strict mode"},
+    {"tags", 0, GM_OPT_CHOICE, offsetof(struct opts, tags), NULL, 0, 0, "auto|bio|bioes|iob1",
+     "scheme of the tags for --scheme strict; auto: that of the gold file as a whole (default)"},
     {"rule", 0, GM_OPT_CHOICE, offsetof(struct opts, rule), NULL, 0, 0, "riveg|set|optimal|ccks",
      "which prediction is paid by which gold entity, see docs/metrics.md (default riveg; of task "
      "ccks ccks)"},

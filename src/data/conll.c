@@ -234,7 +234,7 @@ static struct gm_str image_path(const struct gm_conll *c, struct gm_post *post)
 }
 
 /* Make the post of what the buffers hold. */
-static enum gm_status finish(const struct gm_conll *c, struct gm_post *post, struct gm_error *err)
+static enum gm_status finish(struct gm_conll *c, struct gm_post *post, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena *a = &post->arena;
@@ -253,8 +253,10 @@ static enum gm_status finish(const struct gm_conll *c, struct gm_post *post, str
     }
     if (post->n_tokens)
         memcpy(post->tokens, c->tokens.p, c->tokens.n);
-    if (c->n_columns != 1)
+    if (c->n_columns != 1) {
+        gm_tag_signs_add(&c->signs, (const void *)c->tags.p, post->n_tokens);
         GM_TRY(set_entities(c, post, err));
+    }
 done:
     if (st != GM_OK)
         gm_post_clear(post);

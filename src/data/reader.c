@@ -175,3 +175,9 @@ size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line)
     *line = r->line;
     return has_tags ? gm_conll_faults(&r->conll, line) : 0;
 }
+
+struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r)
+{
+    bool has_tags = !r->row && r->format != GM_FORMAT_JSONL;
+    return has_tags ? r->conll.signs : (struct gm_tag_signs){0};
+}

@@ -70,6 +70,9 @@ enum gm_format gm_reader_format(const struct gm_reader *r);
 /* gm_reader_tag_faults - how many tags of the CoNLL post last returned broke its scheme (0 for other
  * formats); *line is that of the first. */
 size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line);
+/* gm_reader_tag_signs - what the CoNLL posts returned so far tell of their scheme; none seen for other
+ * formats. */
+struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r);
 void gm_reader_free(struct gm_reader *r);
 
 /* gm_format_parse - "jsonl", "conll", "auto", … gm_format_name - the reverse. gm_format_title - for

@@ -12,15 +12,16 @@
 enum gm_tag_scheme {
     GM_TAGS_AUTO, /* BIOES where an E- or S- tag is seen, else BIO; for reading only; 0 */
     GM_TAGS_BIO,  /* seqeval's IOB2 */
-    GM_TAGS_BIOES /* seqeval's IOBES */
+    GM_TAGS_BIOES,/* seqeval's IOBES */
+    GM_TAGS_IOB1  /* B- only where an entity follows another of its type; for reading only */
 };
 
 /* What sequences that break the scheme mean ("O I-PER", "B-PER I-LOC"). */
 enum gm_tag_repair {
     GM_REPAIR_CONLLEVAL, /* an I- or E- that continues nothing begins an entity; BIO and BIOES tags
                             may be mixed */
-    GM_REPAIR_STRICT     /* an entity begins with B- (or S-) only, in BIOES it ends with E-; other
-                            tags are outside */
+    GM_REPAIR_STRICT     /* an entity begins with B- (or S-) only, in BIOES it ends with E-, and IOB1
+                            has B- only behind its own type; other tags are outside */
 };
 
 struct gm_tag {
@@ -43,6 +44,21 @@ bool gm_tag_parse(struct gm_str tag, char *prefix, struct gm_str *type);
  *   spans  [n] out; the number of spans is returned (at most n) */
 size_t gm_tags_to_spans(const struct gm_tag *tags, size_t n, enum gm_tag_scheme scheme,
                         enum gm_tag_repair repair, struct gm_span *spans);
+
+/* What the tags of a file give away of their scheme, whatever the order of its posts. Zero = none
+ * seen. */
+struct gm_tag_signs {
+    bool has_e, has_s, has_b;
+    bool i_begins; /* an I- stands behind O, or behind another type */
+    bool b_begins; /* so does a B-, as never in IOB1 */
+};
+
+/* gm_tag_signs_add - take n tags of a post into account. */
+void gm_tag_signs_add(struct gm_tag_signs *s, const struct gm_tag *tags, size_t n);
+
+/* gm_tag_signs_scheme - BIOES where an E- or S- tag was seen, else BIO: never AUTO. *odd is the name
+ * of a scheme that the tags look like and that neither of these reads: "IOB1", "IOE", or NULL. */
+enum gm_tag_scheme gm_tag_signs_scheme(const struct gm_tag_signs *s, const char **odd);
 
 /* gm_tags_faults - how many of the n tags break the scheme (BIO or BIOES): an I- or E- that continues
  * no entity of its type, and in BIOES a B- or I- that nothing continues. *first is the first of

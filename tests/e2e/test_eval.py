@@ -60,6 +60,66 @@ def test_scheme():
         assert (out["tp"], out["n_pred"], out["n_gold"]) == (1, 4, 2)
 
 
+def conll(*posts):
+    """Posts "PER-tags by spaces" with the ids 0, 1, … of a list of (id, tags)."""
+    return "".join(f"IMGID:{i}\n" + "".join(f"w{k}\t{t}\n" for k, t in enumerate(tags.split())) + "\n"
+                   for i, tags in posts)
+
+
+def strict(gold, pred, *options):
+    with tempfile.TemporaryDirectory() as d:
+        g, p = files(d, gold=gold, pred=pred)
+        r = gm.run("eval", "--scheme", "strict", "--gold", g, "--pred", p, "--json", *options)
+        gm.expect_ok(r)
+        out = json.loads(r.out)
+        return (out["tp"], out["n_pred"], out["n_gold"]), r.err
+
+
+def test_strict_scheme_is_golds():
+    """Figures of seqeval 1.2.2, mode="strict", which takes the scheme from all of gold."""
+    gold = [("0", "S-PER"), ("1", "S-PER")]
+    pred = [("0", "B-PER"), ("1", "S-PER")]
+    for order in (1, -1):
+        assert strict(conll(*gold[::order]), conll(*pred[::order]))[0] == (1, 1, 2), order
+    # Gold's first post alone looks like BIO; predictions never end what they begin.
+    gold = [("0", "B-PER I-PER O"), ("1", "B-PER E-PER")]
+    pred = [("0", "B-PER I-PER O"), ("1", "B-PER I-PER")]
+    for order in (1, -1):
+        assert strict(conll(*gold[::order]), conll(*pred[::order]))[0] == (0, 0, 1), order
+    assert strict(conll(*gold), conll(*pred), "--tags", "bio")[0] == (1, 2, 2)
+    bio = conll(("0", "B-PER I-PER O"))
+    assert strict(bio, bio, "--tags", "bioes")[0] == (0, 0, 0)
+    # Gold decides for predictions in BIOES, too.
+    assert strict(bio, conll(("0", "B-PER E-PER O")))[0] == (0, 1, 1)
+
+
+def test_iob1_and_ioe():
+    iob1 = conll(("0", "I-PER I-PER B-PER O I-LOC"))
+    counts, err = strict(iob1, iob1)
+    assert counts == (1, 1, 1) and "look like IOB1" in err and "--tags iob1" in err, (counts, err)
+    counts, err = strict(iob1, iob1, "--tags", "iob1")
+    assert counts == (3, 3, 3) and "look like" not in err, (counts, err)
+    ioe = conll(("0", "I-PER E-PER O I-LOC E-LOC"))
+    counts, err = strict(ioe, ioe)
+    assert "look like IOE" in err and "conlleval" in err, err
+    assert "look like" not in strict(conll(("0", "B-PER I-PER B-PER")), conll(("0", "B-PER O O")))[1]
+    with tempfile.TemporaryDirectory() as d:
+        (pred,) = files(d, pred=iob1)
+        once = gm.run("eval", "--scheme", "strict", "--gold", "-", "--pred", pred, stdin=iob1)
+        gm.expect(once, 1, "read only once", "--tags")
+        r = gm.run("eval", "--scheme", "strict", "--tags", "iob1", "--gold", "-", "--pred", pred,
+                   "--json", stdin=iob1)
+        assert json.loads(r.out)["tp"] == 3
+        gm.expect(gm.run("eval", "--tags", "bio", "--gold", pred, "--pred", pred), 2, "--scheme strict")
+
+
+def test_single_tags_in_the_default_reading():
+    same = conll(("0", "S-PER S-PER O"))
+    with tempfile.TemporaryDirectory() as d:
+        g, p = files(d, gold=same, pred=same)
+        assert json.loads(gm.run("eval", "--gold", g, "--pred", p, "--json").out)["tp"] == 2
+
+
 def test_failed_posts():
     with tempfile.TemporaryDirectory() as d:
         gold, pred = files(d, gold=GOLD, pred=GOLD[:GOLD.index("IMGID:2")])
