@@ -132,3 +132,23 @@ size_t gm_utf8_offset(struct gm_str s, size_t n)
             break;
     return i;
 }
+
+static bool is_ascii_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
+
+bool gm_utf8_find_latin1(struct gm_str s, size_t *at)
+{
+    bool found = false, in_word = false;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c < 0x80)
+            continue;
+        if (c >= 0xC2 && i + 1 < s.n && ((unsigned char)s.p[i + 1] & 0xC0) == 0x80)
+            return false;
+        if (!found)
+            *at = i;
+        found = true;
+        in_word = in_word || (i > 0 && is_ascii_letter(s.p[i - 1])) ||
+                  (i + 1 < s.n && is_ascii_letter(s.p[i + 1]));
+    }
+    return in_word;
+}

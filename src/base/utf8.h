@@ -22,6 +22,10 @@ bool gm_utf8_is_valid(struct gm_str s);
 /* gm_utf8_repair - append s to out, each maximal invalid subpart replaced by one U+FFFD. */
 enum gm_status gm_utf8_repair(struct gm_str s, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 
+/* gm_utf8_find_latin1 - whether ill-formed s looks like Latin-1 or Windows-1252: no two bytes of it go
+ * together as UTF-8 and a byte over 127 stands beside a letter; *at is the first byte over 127. */
+bool gm_utf8_find_latin1(struct gm_str s, size_t *at);
+
 /* gm_utf8_one_line - make a C string fit for a message, in place: control characters become spaces,
  * bytes that are not well-formed (file content, or a character cut in two) '?'. */
 void gm_utf8_one_line(char *s);

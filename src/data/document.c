@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "data/feed.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -23,6 +24,7 @@ static enum gm_status repair(struct gm_document *d, struct gm_error *err)
     struct gm_buf fixed;
     if (gm_utf8_is_valid(d->text))
         return GM_OK;
+    (void)gm_tell_latin1(d->text, d->path, 1);
     gm_buf_init(&fixed, 3 * max_copy);
     enum gm_status st = gm_utf8_repair(d->text, &fixed, err);
     if (st != GM_OK) {

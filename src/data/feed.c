@@ -1,5 +1,6 @@
 #include "data/feed.h"
 
+#include "base/log.h"
 #include "base/utf8.h"
 
 #include <string.h>
@@ -16,6 +17,18 @@ static bool is_ascii(struct gm_str s)
     for (; i < s.n; i++)
         high |= (unsigned char)s.p[i];
     return (high & 0x8080808080808080u) == 0;
+}
+
+bool gm_tell_latin1(struct gm_str text, const char *path, size_t line)
+{
+    size_t at;
+    if (!gm_utf8_find_latin1(text, &at))
+        return false;
+    for (size_t i = 0; i < at; i++)
+        line += text.p[i] == '\n';
+    GM_LOG(GM_LOG_WARN, "data", "%s:%zu: not UTF-8 but, it seems, Latin-1 or Windows-1252: its letters beyond "
+           "ASCII are lost (convert it: iconv -f WINDOWS-1252 -t UTF-8)", path, line);
+    return true;
 }
 
 enum gm_status gm_feed_open(struct gm_feed *f, const char *path, struct gm_error *err)
@@ -41,6 +54,8 @@ enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
         if (st != GM_OK)
             return st;
         if (*has && !is_ascii(f->line) && !gm_utf8_is_valid(f->line)) {
+            if (!f->told_latin1)
+                f->told_latin1 = gm_tell_latin1(f->line, gm_feed_path(f), gm_feed_number(f));
             gm_buf_reset(&f->repaired);
             st = gm_utf8_repair(f->line, &f->repaired, err);
             if (st != GM_OK)

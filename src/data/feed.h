@@ -10,6 +10,7 @@ struct gm_feed {
     struct gm_buf repaired; /* the line, when it held invalid UTF-8 */
     struct gm_str line;
     bool is_unread;
+    bool told_latin1; /* one warning a file */
 };
 
 /* The longest line read, in bytes: a post of GM_POST_MAX_WORDS usual words as JSON. */
@@ -23,6 +24,10 @@ void gm_feed_close(struct gm_feed *f);
  * is valid until the next call that reads. */
 enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_tell_latin1 - warn, and say true, when ill-formed `text`, which begins at that line of the file,
+ * looks like Latin-1 or Windows-1252: replacing its letters is hardly what the user wants. */
+bool gm_tell_latin1(struct gm_str text, const char *path, size_t line);
 
 /* gm_feed_unread - let the next gm_feed_next return the last line once more. */
 void gm_feed_unread(struct gm_feed *f);

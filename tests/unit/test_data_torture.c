@@ -76,7 +76,7 @@ static int make_files(void **state)
     snprintf(jsonl, sizeof jsonl, "%s", temp_file(
         "{\"text\": \"Ann in Oslo\", \"image\": \"a.jpg\", \"x\": 1, \"entities\": [{\"type\": \"PER\", "
         "\"start\": 0, \"end\": 3, \"regions\": [{\"box\": [0, 0, 1, 1]}]}]}\n"
-        "{\"id\": 4, \"tokens\": [\"a\", \"b\xFF\"], \"text\": \"ab\xFF\", \"objects\": [{\"label\": \"x\", "
+        "{\"id\": 4, \"tokens\": [\"a\", \"b\xE2\x82\"], \"text\": \"ab\xE2\x82\", \"objects\": [{\"label\": \"x\", "
         "\"box\": [0, 0, 1, 1]}]}\n"));
     gm_buf_init(&b, 1 << 20);
     (void)!gm_buf_add_c(&b, "IMGID:p\n", NULL);
