@@ -169,7 +169,9 @@ def test_conll():
 
 def test_million_words():
     with gm.Folder() as d:
-        r = gm.expect_ok(predict(d, [{"id": "a", "text": "word " * 1000000}]))
+        post = {"id": "a", "text": "word " * 1000000}
+        r = gm.expect(predict(d, [post]), 3, "post a: input", "over 20000 words", "--max-words")
+        r = gm.expect_ok(predict(d, [post], "--max-words", "2000000"))
         assert len(r.posts[0]["text"]) >= 4999999
 
 
