@@ -3,7 +3,7 @@
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 CMAKE_FLAGS ?=
 
-.PHONY: build all setup demo test bench bench-llm sanitize clean distclean help
+.PHONY: build all setup demo test bench bench-llm sanitize fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -47,6 +47,16 @@ fuzz: setup
 	@cmake --build build/fuzz --target fuzz_all -j $(JOBS)
 	@fuzz/run.sh $(FUZZ_SECONDS)
 
+# The rules of CONTRIBUTING.md that a machine can check; seconds.
+lint:
+	@tools/setup.sh lint
+	@tools/lint
+
+# Lays out the sources by .clang-format.
+format:
+	@tools/setup.sh lint
+	@find src include tests fuzz bench demo -name '*.[ch]' | xargs clang-format-14 -i
+
 clean:
 	rm -rf build
 
@@ -59,6 +69,8 @@ help:
 	@echo "make test       and run all tests"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
 	@echo "make fuzz       fuzz every reader for a minute each (installs clang)"
+	@echo "make lint       check the sources: banned calls, include direction, sizes, headers"
+	@echo "make format     lay out the sources by .clang-format"
 	@echo "make bench      measure speed beside PyTorch on the same work"
 	@echo "make bench-llm  measure the client of language models against a scripted server"
 	@echo "make setup      only install what is missing"

@@ -3,4 +3,6 @@ add_test(NAME tools/packages COMMAND ${GM_PYTHON} -B tools/test_packages.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 add_test(NAME tools/tfjs_to_onnx COMMAND ${GM_PYTHON} -B tools/test_tfjs_to_onnx.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-set_tests_properties(tools/packages tools/tfjs_to_onnx PROPERTIES TIMEOUT 120 LABELS fast)
+add_test(NAME tools/lint COMMAND ${GM_PYTHON} -B tools/test_lint.py
+         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(tools/lint tools/packages tools/tfjs_to_onnx PROPERTIES TIMEOUT 120 LABELS fast)

@@ -208,9 +208,8 @@ static enum gm_status write_real(double x, struct gm_buf *out, struct gm_error *
             break;
     }
     gm_c_locale_end(before);
-    if (!strpbrk(text, ".e"))
-        strcat(text, ".0"); /* stays a real when read again */
-    return gm_buf_add_c(out, text, err);
+    /* ".0": it stays a real when read again */
+    return gm_buf_printf(out, err, "%s%s", text, strpbrk(text, ".e") ? "" : ".0");
 }
 
 static enum gm_status indent(bool pretty, size_t depth, struct gm_buf *out, struct gm_error *err)

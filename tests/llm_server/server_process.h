@@ -47,7 +47,7 @@ static int server_start(struct server_process *s, const char *args)
     s->to = in[1];
     ssize_t got = read(out[0], port, sizeof port - 1);
     close(out[0]);
-    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d/v1", atoi(port));
+    snprintf(s->url, sizeof s->url, "http://127.0.0.1:%ld/v1", strtol(port, NULL, 10));
     return got > 1 ? 0 : -1;
 }
 

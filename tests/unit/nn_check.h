@@ -48,7 +48,7 @@ static inline const char *scratch_path(const char *name)
     static char dir[64], paths[2][256];
     static unsigned turn;
     if (!*dir) {
-        strcpy(dir, "/tmp/gm-test-XXXXXX");
+        snprintf(dir, sizeof dir, "/tmp/gm-test-XXXXXX");
         assert_non_null(mkdtemp(dir));
     }
     char *p = paths[turn++ % 2];

@@ -8,6 +8,7 @@
 
 #include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static void comparing(void **state)
@@ -116,10 +117,9 @@ static struct gm_str unhex(struct gm_arena *a, struct gm_str hex)
     char *p = gm_arena_alloc(a, hex.n / 2 + 1, 1);
     assert_non_null(p);
     for (size_t i = 0; i + 1 < hex.n; i += 2) {
-        unsigned byte;
-        char two[3] = {hex.p[i], hex.p[i + 1], 0};
-        assert_int_equal(sscanf(two, "%x", &byte), 1);
-        p[i / 2] = (char)byte;
+        char two[3] = {hex.p[i], hex.p[i + 1], 0}, *end;
+        p[i / 2] = (char)strtoul(two, &end, 16);
+        assert_ptr_equal(end, two + 2);
     }
     return (struct gm_str){p, hex.n / 2};
 }

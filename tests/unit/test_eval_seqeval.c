@@ -25,7 +25,7 @@ static size_t below(struct gm_rng *r, size_t n) { return (size_t)((gm_rng_u64(r)
 static void draw_tag(struct gm_rng *r, const char *prefixes, char tag[8])
 {
     if (below(r, 4) == 0) {
-        strcpy(tag, "O");
+        snprintf(tag, 8, "O");
         return;
     }
     char prefix = prefixes[below(r, strlen(prefixes))];
@@ -49,7 +49,7 @@ static void draw_pair(struct gm_rng *r, const char *prefixes, struct gm_buf *gol
         add(gold, row);
     }
     for (size_t i = 0; i < n; i++) {
-        strcpy(tag, tags[i]);
+        memcpy(tag, tags[i], sizeof tag);
         if (below(r, 5) == 0)
             draw_tag(r, prefixes, tag);
         snprintf(row, sizeof row, "w%zu\t%s\n", i, tag);

@@ -6,6 +6,7 @@
 #include "image/mask.h"
 #include "image/outline.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { LINE_MAX_BYTES = 1 << 16 };
@@ -14,12 +15,12 @@ enum { LINE_MAX_BYTES = 1 << 16 };
 static uint8_t *pixels_of(const char *text, uint32_t h, uint32_t w)
 {
     uint8_t *m = gm_alloc((size_t)h * w, 1);
-    unsigned x0, x1;
-    bool columns = sscanf(text, "columns:%u:%u", &x0, &x1) == 2;
+    bool columns = strncmp(text, "columns:", 8) == 0;
+    char *colon = NULL;
+    unsigned long x0 = columns ? strtoul(text + 8, &colon, 10) : 0;
+    unsigned long x1 = columns ? strtoul(colon + 1, NULL, 10) : 0;
     for (size_t i = 0; i < (size_t)h * w; i++) {
-        unsigned digit = 0;
-        if (!columns)
-            assert_int_equal(sscanf((char[]){text[i / 4], 0}, "%x", &digit), 1);
+        unsigned long digit = columns ? 0 : strtoul((char[]){text[i / 4], 0}, NULL, 16);
         m[i] = columns ? i % w >= x0 && i % w < x1 : (digit >> (3 - i % 4) & 1) != 0;
     }
     return m;
