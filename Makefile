@@ -48,12 +48,12 @@ fuzz: setup
 	@fuzz/run.sh $(FUZZ_SECONDS)
 
 # The rules of CONTRIBUTING.md that a machine can check; seconds.
-lint:
+lint: setup
 	@tools/setup.sh lint
 	@tools/lint
 
 # Lays out the sources by .clang-format.
-format:
+format: setup
 	@tools/setup.sh lint
 	@find src include tests fuzz bench demo -name '*.[ch]' | xargs clang-format-14 -i
 
