@@ -79,7 +79,8 @@ static size_t strict_spans(const struct gm_tag *tags, size_t n, bool bioes, stru
     return n_spans;
 }
 
-/* seqeval.scheme's IOB1, with its quirk: a B- that another type's B- follows ends nowhere. */
+/* seqeval.scheme's IOB1, with its quirks: a B- behind anything but its own type is outside, so that an
+ * I- behind it begins an entity; a B- that another type's B- follows ends nowhere. */
 static size_t iob1_spans(const struct gm_tag *tags, size_t n, struct gm_span *spans)
 {
     size_t n_spans = 0;
@@ -87,7 +88,9 @@ static size_t iob1_spans(const struct gm_tag *tags, size_t n, struct gm_span *sp
         struct gm_tag prev = i ? tags[i - 1] : outside, tag = tags[i];
         size_t first = i++;
         bool behind_own = is_open(prev) && prev.type == tag.type;
-        if (tag.prefix != (behind_own ? 'B' : 'I'))
+        bool begins = tag.prefix == 'B' ? behind_own
+                                        : tag.prefix == 'I' && (!behind_own || prev.prefix == 'B');
+        if (!begins)
             continue;
         while (i < n && tags[i].prefix == 'I' && tags[i].type == tag.type)
             i++;

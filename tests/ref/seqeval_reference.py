@@ -9,8 +9,8 @@ gold/predicted pairs under one mode:
 
     batch mode | TYPE tp n_pred n_gold ... | precision recall f1
 
-mode: conlleval = seqeval's default, over any mix of BIO and BIOES tags; bio, bioes = mode="strict"
-with scheme IOB2 and IOBES. tp, n_pred, n_gold are counted over seqeval's own entities; precision,
+mode: conlleval = seqeval's default, over any mix of BIO and BIOES tags; bio, bioes, iob1 =
+mode="strict" with scheme IOB2, IOBES and IOB1. tp, n_pred, n_gold are counted over seqeval's own entities; precision,
 recall and f1 are its micro averages.
 """
 import itertools
@@ -18,14 +18,15 @@ import warnings
 
 from seqeval.metrics import f1_score, precision_score, recall_score
 from seqeval.metrics.sequence_labeling import get_entities
-from seqeval.scheme import IOB2, IOBES, Entities
+from seqeval.scheme import IOB1, IOB2, IOBES, Entities
 
 warnings.filterwarnings("ignore")
 
 MASK = (1 << 64) - 1
-SEED, BATCHES, BATCH, LONGEST = 20250, 390, 20, 12
+SEED, BATCHES, BATCH, LONGEST = 20250, 520, 20, 12
 TYPES = ["PER", "LOC", "ORG", "a-b"]
-MODES = [("conlleval", "BIES"), ("bio", "BI"), ("bioes", "BIES")]
+MODES = [("conlleval", "BIES"), ("bio", "BI"), ("bioes", "BIES"), ("iob1", "BI")]
+SCHEMES = {"bio": IOB2, "bioes": IOBES, "iob1": IOB1}
 
 
 class Rng:
@@ -73,8 +74,7 @@ def draw_pair(rng, prefixes):
 def entities(mode, sequences):
     if mode == "conlleval":
         return {(i, t, a, b + 1) for i, s in enumerate(sequences) if s for t, a, b in get_entities(s)}
-    scheme = IOB2 if mode == "bio" else IOBES
-    found = itertools.chain(*Entities(sequences, scheme).entities)
+    found = itertools.chain(*Entities(sequences, SCHEMES[mode]).entities)
     return {(e.sent_id, e.tag, e.start, e.end) for e in found}
 
 
@@ -89,7 +89,7 @@ def main():
         for t in sorted({e[1] for e in g | p}):
             of = lambda s: {e for e in s if e[1] == t}
             parts.append(f"{t} {len(of(g) & of(p))} {len(of(p))} {len(of(g))}")
-        kw = {} if mode == "conlleval" else {"mode": "strict", "scheme": IOB2 if mode == "bio" else IOBES}
+        kw = {} if mode == "conlleval" else {"mode": "strict", "scheme": SCHEMES[mode]}
         scores = [f(gold, pred, average="micro", zero_division=0, **kw)
                   for f in (precision_score, recall_score, f1_score)]
         print(batch, mode, "|", " ".join(parts), "|", *[repr(float(x)) for x in scores])
