@@ -5,8 +5,8 @@
  *
  * One line {"labels": [K names], "trans": [K*K], "start": [K], "end": [K]}, then for each post, in
  * order, a line with its emissions: [[K numbers] a word]. */
-#include "tagger/ner_model.h"
-#include "tagger/posts.h"
+#include "ner/ner_model.h"
+#include "train/posts.h"
 
 #include <stdio.h>
 

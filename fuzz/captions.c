@@ -1,7 +1,7 @@
 /* Caption files. */
 #include "fuzz.h"
 
-#include "data/captions.h"
+#include "formats/captions.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

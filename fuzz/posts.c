@@ -2,7 +2,7 @@
  * every fault has a message, and each post can be written as a record and read again. */
 #include "fuzz.h"
 
-#include "data/reader.h"
+#include "formats/reader.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
  * Label Studio's brush. What decodes must encode to the same mask again. */
 #include "fuzz.h"
 
-#include "data/brush.h"
+#include "formats/brush.h"
 #include "image/mask.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* tokenizer.json; one that loads must cut a text. */
 #include "fuzz.h"
 
-#include "text/tokenizer.h"
+#include "tokenizer/tokenizer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

@@ -1,7 +1,7 @@
 /* One Pascal VOC annotation. */
 #include "fuzz.h"
 
-#include "data/voc_xml.h"
+#include "formats/voc_xml.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {

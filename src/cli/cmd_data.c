@@ -2,7 +2,7 @@
 #include "cli/cmd_data.h"
 
 #include "base/log.h"
-#include "data/voc_xml.h"
+#include "formats/voc_xml.h"
 
 #include <string.h>
 

@@ -3,9 +3,9 @@
 #define GM_CLI_CMD_DATA_H
 
 #include "cli/cmd.h"
-#include "data/captions.h"
-#include "data/named.h"
-#include "data/reader.h"
+#include "formats/captions.h"
+#include "formats/named.h"
+#include "formats/reader.h"
 
 struct gm_data_opts {
     const char *from, *to, *images, *xml, *text, *captions, *scheme, *separator, *masks, *svg;

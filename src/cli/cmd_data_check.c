@@ -1,7 +1,7 @@
 /* gmner data check: findings as lines and a count of each kind, or as JSON. */
 #include "cli/cmd_data.h"
 
-#include "data/check.h"
+#include "corpus/check.h"
 
 #include <stdio.h>
 

@@ -2,7 +2,7 @@
 #include "cli/cmd_data.h"
 
 #include "base/log.h"
-#include "data/writer.h"
+#include "formats/writer.h"
 
 #include <string.h>
 

@@ -3,8 +3,8 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "data/split.h"
-#include "data/writer.h"
+#include "corpus/split.h"
+#include "formats/writer.h"
 
 #include <math.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 
 #include "base/file.h"
 #include "base/log.h"
-#include "data/stats.h"
+#include "corpus/stats.h"
 #include "report/stats_svg.h"
 
 static enum gm_status count(void *stats, struct gm_post *post, struct gm_error *err)

@@ -3,9 +3,9 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
-#include "tagger/average.h"
-#include "tagger/quantise.h"
-#include "tagger/tagger.h"
+#include "model_tools/average.h"
+#include "model_tools/quantise.h"
+#include "ner/tagger.h"
 
 #include <errno.h>
 #include <spawn.h>

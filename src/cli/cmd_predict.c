@@ -9,7 +9,7 @@
 #include "cli/count_posts.h"
 #include "cli/llm_options.h"
 #include "cli/predict_out.h"
-#include "data/captions.h"
+#include "formats/captions.h"
 #include "pipeline/pipeline.h"
 
 #include <string.h>

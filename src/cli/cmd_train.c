@@ -1,6 +1,6 @@
 /* gmner train: fit a tagger or an entailment classifier. */
-#include "tagger/train.h"
-#include "tagger/train_folder.h"
+#include "train/train.h"
+#include "train/train_folder.h"
 
 #include "base/file.h"
 #include "base/stop.h"

@@ -4,7 +4,7 @@
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
-#include "data/reader.h"
+#include "formats/reader.h"
 #include "image/font.h"
 #include "report/annotate.h"
 #include "report/report.h"

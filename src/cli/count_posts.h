@@ -2,7 +2,7 @@
 #ifndef GM_CLI_COUNT_POSTS_H
 #define GM_CLI_COUNT_POSTS_H
 
-#include "data/reader.h"
+#include "formats/reader.h"
 
 /* gm_count_posts - roughly the number of posts in a regular file, without reading any: lines of JSON
  * Lines, blocks of CoNLL. 0 = unknown (a pipe, another format or AUTO, an unreadable file). Cost:

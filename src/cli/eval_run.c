@@ -1,7 +1,7 @@
 #include "cli/eval_run.h"
 
-#include "data/voc_xml.h"
 #include "eval/pairs.h"
+#include "formats/voc_xml.h"
 
 #include <string.h>
 

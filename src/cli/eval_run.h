@@ -3,11 +3,11 @@
 #ifndef GM_CLI_EVAL_RUN_H
 #define GM_CLI_EVAL_RUN_H
 
-#include "data/reader.h"
 #include "eval/ap.h"
 #include "eval/confidence.h"
 #include "eval/entail.h"
 #include "eval/eval.h"
+#include "formats/reader.h"
 #include "report/report.h"
 
 /* Where pairs go; each may be NULL. Report and confidences need eval. */

@@ -3,7 +3,7 @@
 #ifndef GM_CLI_PREDICT_OUT_H
 #define GM_CLI_PREDICT_OUT_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 struct gm_predict_out;
 

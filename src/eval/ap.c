@@ -1,8 +1,8 @@
 #include "eval/ap.h"
 
 #include "base/alloc.h"
-#include "data/labels.h"
 #include "image/overlap.h"
+#include "record/labels.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -7,8 +7,8 @@
 #define GM_EVAL_AP_H
 
 #include "base/status.h"
-#include "data/record.h"
 #include "eval/eval.h"
+#include "record/record.h"
 
 struct gm_ap;
 

@@ -4,8 +4,8 @@
 #define GM_EVAL_ENTAIL_H
 
 #include "base/json.h"
-#include "data/record.h"
 #include "eval/binary.h"
+#include "record/record.h"
 
 struct gm_visible;
 

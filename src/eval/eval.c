@@ -1,10 +1,10 @@
 #include "eval/eval.h"
 
 #include "base/alloc.h"
-#include "data/labels.h"
 #include "eval/breakdown.h"
 #include "eval/eval_internal.h"
 #include "eval/match.h"
+#include "record/labels.h"
 
 #include <string.h>
 

@@ -6,8 +6,8 @@
 #define GM_EVAL_EVAL_H
 
 #include "base/buf.h"
-#include "data/record.h"
 #include "eval/score.h"
+#include "record/record.h"
 
 enum gm_task {
     GM_TASK_MNER,   /* ends and type */

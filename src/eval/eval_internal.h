@@ -4,7 +4,7 @@
 #define GM_EVAL_EVAL_INTERNAL_H
 
 #include "base/arena.h"
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_texts_align - whether a and b are the same but for white space (Unicode's White_Space). */
 bool gm_texts_align(struct gm_str a, struct gm_str b);

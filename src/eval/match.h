@@ -10,8 +10,8 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
-#include "data/labels.h"
 #include "eval/eval.h"
+#include "record/labels.h"
 
 #define GM_UNMATCHED UINT32_MAX
 

@@ -1,8 +1,8 @@
 #include "eval/pairs.h"
 
 #include "base/alloc.h"
-#include "data/labels.h"
 #include "eval/post_blob.h"
+#include "record/labels.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #ifndef GM_EVAL_PAIRS_H
 #define GM_EVAL_PAIRS_H
 
-#include "data/reader.h"
+#include "formats/reader.h"
 
 struct gm_pairs;
 

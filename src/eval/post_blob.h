@@ -5,7 +5,7 @@
 #define GM_EVAL_POST_BLOB_H
 
 #include "base/buf.h"
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_post_put - append the post: all of it but words, detected objects, decoded picture and source.
  * Errors: NOMEM. */

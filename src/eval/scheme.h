@@ -2,7 +2,7 @@
 #ifndef GM_EVAL_SCHEME_H
 #define GM_EVAL_SCHEME_H
 
-#include "data/reader.h"
+#include "formats/reader.h"
 
 /* gm_scheme_find - read the file at `path` through once and say what its tags are: BIO or BIOES, by
  * all of its posts, so that their order does not matter; BIO for formats without tags. *odd as

@@ -2,7 +2,7 @@
 #ifndef GM_PIPELINE_MERGE_H
 #define GM_PIPELINE_MERGE_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 struct gm_merge_report {
     size_t n_posts, n_failed, n_unreadable;

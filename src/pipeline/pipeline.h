@@ -5,10 +5,10 @@
 #ifndef GM_PIPELINE_PIPELINE_H
 #define GM_PIPELINE_PIPELINE_H
 
-#include "data/reader.h"
-#include "data/record.h"
+#include "formats/reader.h"
 #include "llm/llm.h"
 #include "pipeline/run.h"
+#include "record/record.h"
 
 struct gm_pipeline;
 

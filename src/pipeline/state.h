@@ -1,10 +1,10 @@
 /* state.h - what stages add to a post, as text: exact (numbers read back bit by bit), so that a
  * post put together from stored results goes on just as one that was never stored. The record's own form
- * (data/record.h) rounds; it is for people. */
+ * (record/record.h) rounds; it is for people. */
 #ifndef GM_PIPELINE_STATE_H
 #define GM_PIPELINE_STATE_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 /* The parts that a stage may change; each is stored only where a stage has changed it. */
 enum gm_part { GM_PART_CAPTION, GM_PART_KNOWLEDGE, GM_PART_ENTITIES, GM_PART_OBJECTS, GM_PART_SIZE,

@@ -3,8 +3,8 @@
 #ifndef GM_REPORT_ANNOTATE_H
 #define GM_REPORT_ANNOTATE_H
 
-#include "data/record.h"
 #include "image/image.h"
+#include "record/record.h"
 
 /* gm_annotate - *out is yours, NULL for a post without an image. Long texts end with "…".
  * Errors: those of gm_image_load; IO (no font, see image/font.h); NOMEM. */

@@ -4,7 +4,7 @@
 #define GM_REPORT_HTML_FIGURE_H
 
 #include "base/buf.h"
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_html_figure - append <figure>…</figure>; a post without an image gets nothing, one whose image
  * can't be read gets the reason. Errors: NOMEM. */

@@ -3,7 +3,7 @@
 #define GM_REPORT_HTML_POST_H
 
 #include "base/buf.h"
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_html_post - append the card of a post, the `number`th of the page from 1. Errors: NOMEM. */
 enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,

@@ -2,8 +2,8 @@
 #include "report/marks.h"
 
 #include "base/alloc.h"
-#include "data/offsets.h"
 #include "image/mask.h"
+#include "record/offsets.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
 #define GM_REPORT_MARKS_H
 
 #include "base/arena.h"
-#include "data/record.h"
 #include "image/image.h"
+#include "record/record.h"
 
 struct gm_mark {
     size_t from, to; /* bytes of the post's text */

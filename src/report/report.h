@@ -7,7 +7,7 @@
 #ifndef GM_REPORT_REPORT_H
 #define GM_REPORT_REPORT_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 struct gm_report;
 

@@ -2,7 +2,7 @@
 #ifndef GM_REPORT_STATS_SVG_H
 #define GM_REPORT_STATS_SVG_H
 
-#include "data/stats.h"
+#include "corpus/stats.h"
 
 /* gm_stats_svg - append an SVG document: entities a type with the share that is in the image, and the
  * distributions of words and entities a post and of box sizes. Errors: NOMEM. */

@@ -3,7 +3,7 @@
 #define GM_REPORT_TERMINAL_H
 
 #include "base/buf.h"
-#include "data/record.h"
+#include "record/record.h"
 
 struct gm_terminal_opts {
     bool color;      /* mark entities by colour; without it by [brackets] */

@@ -2,7 +2,7 @@
 #ifndef GM_STAGES_CAPTION_H
 #define GM_STAGES_CAPTION_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_caption_of_objects - "two people, a dog and three cars": persons first, then the kinds in the
  * order of their best score (objects are sorted best first); at most five kinds. Empty when there

@@ -3,7 +3,7 @@
 #include "stages/backends.h"
 
 #include "base/models.h"
-#include "tagger/entail.h"
+#include "entail/entail.h"
 
 static void close_entail(void *self) { gm_entail_free(self); }
 

@@ -8,7 +8,7 @@
 
 #include "base/file.h"
 #include "base/models.h"
-#include "tagger/tagger.h"
+#include "ner/tagger.h"
 
 #include <pthread.h>
 

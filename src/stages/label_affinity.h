@@ -2,7 +2,7 @@
 #ifndef GM_STAGES_LABEL_AFFINITY_H
 #define GM_STAGES_LABEL_AFFINITY_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 /* gm_label_affinity - 0 (nothing in common) to 1.
  *   1.0  the label, or its plural, stands in the entity's expression or text ("a dog", "Hot Dogs")

@@ -3,8 +3,8 @@
 #ifndef GM_STAGES_PIXELS_H
 #define GM_STAGES_PIXELS_H
 
-#include "data/record.h"
 #include "image/image.h"
+#include "record/record.h"
 
 /* gm_post_pixels - *out = the post's picture, decoding it at the first call; borrowed from the post
  * until the next one. A stage that needs no more than side_min pixels a side may get a smaller copy

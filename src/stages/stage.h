@@ -6,7 +6,7 @@
 #ifndef GM_STAGES_STAGE_H
 #define GM_STAGES_STAGE_H
 
-#include "data/record.h"
+#include "record/record.h"
 
 struct gm_llm; /* src/llm */
 

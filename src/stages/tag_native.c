@@ -2,7 +2,7 @@
 #include "stages/backends.h"
 
 #include "base/models.h"
-#include "tagger/tagger.h"
+#include "ner/tagger.h"
 
 static void close_tag(void *self) { gm_tagger_free(self); }
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # The live comparison with the `tokenizers` library: trains larger vocabularies of every kind, one
 # with sentencepiece's whole nmt_nfkc map, lets the library encode an adversarial corpus and, where
-# they are at hand, the shared tweets, and starts COMPARE (test_text_tokenizer) on the results:
+# they are at hand, the shared tweets, and starts COMPARE (test_tokenizer) on the results:
 #
 #   tokenizers_live.sh WORK_DIR COMPARE
 #

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What Hugging Face's `tokenizers` library makes of texts: the truth for tests/unit/test_text_tokenizer.c.
+"""What Hugging Face's `tokenizers` library makes of texts: the truth for tests/unit/test_tokenizer.c.
 
     tokenizers_reference.py golden DIR [NAME...]              tests/golden/tokenizers
     tokenizers_reference.py run TOKENIZER.json OUT FILE...    the adversarial corpus and the texts of files
     tokenizers_reference.py live DIR [FILE...]                larger vocabularies, the whole nmt_nfkc map
     tokenizers_reference.py time TOKENIZER.json REFERENCE     the library's speed, one thread
-    build/tests/test_text_tokenizer REFERENCE...              compare by hand
+    build/tests/test_tokenizer REFERENCE...              compare by hand
 
 FILE is JSON Lines with a "text" a line, or CoNLL (*.txt: every token is a text, and every post the
 tokens joined by spaces, also as words of a text that was split already). Truncation and padding are

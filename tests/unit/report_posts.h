@@ -5,7 +5,7 @@
 #include "image_files.h"
 
 #include "base/json.h"
-#include "data/record.h"
+#include "record/record.h"
 
 static inline void post_of(struct gm_post *post, const char *json)
 {

@@ -1,5 +1,5 @@
 /* Accuracy, F1 and AUC against counting every pair. */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
 #include "eval/binary.h"

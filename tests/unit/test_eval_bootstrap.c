@@ -1,5 +1,5 @@
 /* Intervals and p-values: cases with known answers, and figures that can be computed otherwise. */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
 #include "eval/bootstrap.h"

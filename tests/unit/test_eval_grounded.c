@@ -1,6 +1,6 @@
 /* Tasks with boxes through the library: verdicts, every rule, posts that waited in the temporary
  * file, and every allocation failing once. (Scores against the reference: e2e/test_eval_rules.py.) */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/json.h"
 #include "eval/ap.h"

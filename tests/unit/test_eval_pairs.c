@@ -1,6 +1,6 @@
 /* Which prediction belongs to which gold post, and what is compared: files of all orders and
  * formats, and every way in which two files can fail to fit. */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/json.h"
 #include "eval/eval.h"

@@ -1,5 +1,5 @@
 /* Calibration error, risk and coverage: by hand, and ties against every order that they allow. */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
 #include "eval/reliability.h"

@@ -1,9 +1,9 @@
 /* The whole way - CoNLL files, pairing, counting - against what seqeval 1.2.2 says about the same
  * 10,400 pairs of tag sequences (tests/golden/seqeval.txt, made by tests/ref/seqeval_reference.py). */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
-#include "data/tags.h"
+#include "record/tags.h"
 #include "eval/eval.h"
 #include "eval/pairs.h"
 

@@ -1,6 +1,6 @@
 /* 20,000 predictions, in many posts and all in one: the counts are right, and what the evaluation costs
  * beside parsing its inputs is printed (a figure to read, not to assert: machines are noisy). */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
 #include "eval/eval.h"

@@ -1,6 +1,6 @@
 /* Overlaps: boxes by hand and against counting pixels, masks against pycocotools
  * (tests/golden/coco-masks.txt, made by tests/ref/coco_reference.py). */
-#include "test_data.h"
+#include "post_files.h"
 
 #include "base/rng.h"
 #include "image/mask.h"

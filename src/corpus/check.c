@@ -1,0 +1,266 @@
+#include "corpus/check.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "corpus/near.h"
+#include "formats/voc_xml.h"
+#include "image/image.h"
+#include "record/labels.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { MAX_POSTS = 100000000, MESSAGE_MAX = 400 };
+
+/* Boxes of annotation tools may end on the picture's edge plus one. */
+static const double outside_px = 1;
+
+/* Where a post is. */
+struct where {
+    uint32_t file; /* number */
+    uint32_t id;   /* label */
+    size_t line;
+};
+
+struct gm_check {
+    struct gm_check_opts o;
+    struct gm_near *near;
+    struct gm_labels ids, files;
+    struct gm_buf first;  /* struct where [ids.n]: where an id was last seen */
+    struct gm_buf posts;  /* struct where: every post with an id or a text */
+    size_t n_posts, counts[GM_CHECK_KINDS];
+    const char *path;     /* of the file in hand */
+    size_t line;
+    uint32_t file;
+};
+
+const char *gm_check_name(enum gm_check_kind kind)
+{
+    static const char *const names[GM_CHECK_KINDS] = {
+        "unreadable", "tags", "box-name", "box-empty", "box-outside", "image-missing",
+        "image-unreadable", "image-size", "duplicate-id", "leak-id", "leak-exact", "leak-near"};
+    return names[kind];
+}
+
+enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *opts,
+                            struct gm_error *err)
+{
+    struct gm_check *c = gm_alloc(1, sizeof *c);
+    *out = NULL;
+    if (!c)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    c->o = *opts;
+    gm_labels_init(&c->ids, MAX_POSTS);
+    gm_labels_init(&c->files, MAX_POSTS);
+    gm_buf_init(&c->first, MAX_POSTS * sizeof(struct where));
+    gm_buf_init(&c->posts, MAX_POSTS * sizeof(struct where));
+    enum gm_status st = gm_near_new(&c->near, opts->similarity, err);
+    if (st == GM_OK)
+        *out = c;
+    else
+        gm_check_free(c);
+    return st;
+}
+
+void gm_check_free(struct gm_check *c)
+{
+    if (!c)
+        return;
+    gm_near_free(c->near);
+    gm_labels_clear(&c->ids);
+    gm_labels_clear(&c->files);
+    gm_buf_clear(&c->first);
+    gm_buf_clear(&c->posts);
+    gm_free(c);
+}
+
+static void found(struct gm_check *c, enum gm_check_kind kind, size_t line, struct gm_str id,
+                  const char *fmt, ...) GM_PRINTF(5, 6);
+
+static void found(struct gm_check *c, enum gm_check_kind kind, size_t line, struct gm_str id,
+                  const char *fmt, ...)
+{
+    struct gm_error e; /* its message is one line of valid UTF-8 */
+    char text[MESSAGE_MAX];
+    va_list args;
+    va_start(args, fmt);
+    vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    (void)gm_error_set(&e, GM_EFORMAT, __FILE__, __LINE__, "%s", text);
+    c->counts[kind]++;
+    c->o.found(c->o.user, kind, c->path, line, id, e.msg);
+}
+
+static void check_tags(struct gm_check *c, const struct gm_reader *r, const struct gm_post *p)
+{
+    size_t line, n = gm_reader_tag_faults(r, &line);
+    if (n)
+        found(c, GM_CHECK_TAGS, line, p->id, "%zu tag%s break%s the scheme, the first here", n,
+              n == 1 ? "" : "s", n == 1 ? "s" : "");
+}
+
+static void check_box(struct gm_check *c, const struct gm_post *p, struct gm_str name,
+                      const double b[GM_BOX_XYXY])
+{
+    if (b[2] <= b[0] || b[3] <= b[1])
+        found(c, GM_CHECK_BOX_EMPTY, c->line, p->id, "\"%.*s\": [%g, %g, %g, %g] is empty",
+              GM_STR_ARG(name), b[0], b[1], b[2], b[3]);
+    else if (b[0] < -outside_px || b[1] < -outside_px ||
+             (p->image_w && (b[2] > p->image_w + outside_px || b[3] > p->image_h + outside_px)))
+        found(c, GM_CHECK_BOX_OUTSIDE, c->line, p->id,
+              "\"%.*s\": [%g, %g, %g, %g] leaves the picture of %u x %u", GM_STR_ARG(name),
+              b[0], b[1], b[2], b[3], p->image_w, p->image_h);
+}
+
+/* Missing or broken pictures; one that is right gives the size that boxes are held against. */
+static void check_image(struct gm_check *c, struct gm_post *p)
+{
+    struct gm_image *im = NULL;
+    struct gm_error e = {0};
+    if (p->image.n == 0 || gm_str_find(p->image, GM_STR("://"), 0) != SIZE_MAX)
+        return;
+    struct gm_str path = gm_arena_str(&p->arena, p->image);
+    if (!path.p || !gm_is_file(path.p)) {
+        found(c, GM_CHECK_IMAGE_MISSING, c->line, p->id, "no file %.*s", GM_STR_ARG(p->image));
+    } else if (gm_image_load(&im, path.p, &e) != GM_OK) {
+        found(c, GM_CHECK_IMAGE_UNREADABLE, c->line, p->id, "%s", e.msg);
+    } else {
+        if (p->image_w && (im->w != p->image_w || im->h != p->image_h))
+            found(c, GM_CHECK_IMAGE_SIZE, c->line, p->id,
+                  "the picture has %u x %u pixels, its annotation says %u x %u", im->w, im->h,
+                  p->image_w, p->image_h);
+        p->image_w = im->w;
+        p->image_h = im->h;
+    }
+    gm_image_free(im);
+}
+
+/* Whether any entity of the post claims object number i of the file. */
+static bool is_claimed(const struct gm_voc *voc, const struct gm_post *p, size_t i)
+{
+    for (size_t k = 0; k < p->n_entities; k++) {
+        const struct gm_voc_object *o;
+        for (size_t n = 0; (o = gm_voc_find(voc, p->entities[k].text, n)); n++)
+            if (o == &voc->objects[i])
+                return true;
+    }
+    return false;
+}
+
+static void check_xml(struct gm_check *c, struct gm_post *p)
+{
+    struct gm_voc voc;
+    struct gm_error e = {0};
+    if (gm_voc_read(&voc, &p->arena, c->o.xml_dir, p->id, &e) != GM_OK) {
+        found(c, GM_CHECK_UNREADABLE, c->line, p->id, "%s", e.msg);
+        return;
+    }
+    p->image_w = voc.w ? voc.w : p->image_w;
+    p->image_h = voc.w ? voc.h : p->image_h;
+    check_image(c, p);
+    for (size_t i = 0; i < voc.n_objects; i++) {
+        if (!is_claimed(&voc, p, i))
+            found(c, GM_CHECK_BOX_NAME, c->line, p->id, "the box of \"%.*s\" is of no entity here",
+                  GM_STR_ARG(voc.objects[i].name));
+        check_box(c, p, voc.objects[i].name, voc.objects[i].box);
+    }
+}
+
+/* The id against this file's and the earlier ones'. */
+static enum gm_status check_id(struct gm_check *c, const struct gm_post *p, struct where *here,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_labels_add(&c->ids, p->id, &here->id, err));
+    if (here->id * sizeof *here == c->first.n)
+        return gm_buf_add(&c->first, here, sizeof *here, err);
+    struct where *before = (struct where *)(void *)c->first.p + here->id;
+    bool same = before->file == c->file;
+    found(c, same ? GM_CHECK_ID_TWICE : GM_CHECK_LEAK_ID, c->line, p->id,
+          "id %.*s is %s%s:%zu", GM_STR_ARG(p->id), same ? "also in " : "in ",
+          gm_labels_at(&c->files, before->file).p, before->line);
+    *before = *here;
+done:
+    return st;
+}
+
+static enum gm_status check_text(struct gm_check *c, const struct gm_post *p,
+                                 const struct where *here, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_near_match m;
+    size_t n = c->posts.n / sizeof *here;
+    GM_TRY(gm_near_add(c->near, p->text, n, &m, err));
+    GM_TRY(gm_buf_add(&c->posts, here, sizeof *here, err));
+    if (m.post == SIZE_MAX)
+        return GM_OK;
+    const struct where *other = (const struct where *)(const void *)c->posts.p + m.post;
+    if (m.is_exact)
+        found(c, GM_CHECK_LEAK_EXACT, c->line, p->id, "its text is in %s:%zu (post %s)",
+              gm_labels_at(&c->files, other->file).p, other->line,
+              other->id == GM_LABEL_NONE ? "without id" : gm_labels_at(&c->ids, other->id).p);
+    else
+        found(c, GM_CHECK_LEAK_NEAR, c->line, p->id, "its text is nearly (%.2f) in %s:%zu (post %s)",
+              m.similarity, gm_labels_at(&c->files, other->file).p, other->line,
+              other->id == GM_LABEL_NONE ? "without id" : gm_labels_at(&c->ids, other->id).p);
+done:
+    return st;
+}
+
+static enum gm_status check_post(struct gm_check *c, const struct gm_reader *r, struct gm_post *p,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct where here = {c->file, GM_LABEL_NONE, c->line};
+    c->n_posts++;
+    check_tags(c, r, p);
+    if (c->o.xml_dir)
+        check_xml(c, p);
+    else
+        check_image(c, p);
+    for (size_t i = 0; i < p->n_entities; i++)
+        for (size_t k = 0; k < p->entities[i].n_regions; k++)
+            check_box(c, p, p->entities[i].text, p->entities[i].regions[k].box);
+    if (p->has_id)
+        GM_TRY(check_id(c, p, &here, err));
+    if (!p->names_only)
+        GM_TRY(check_text(c, p, &here, err));
+done:
+    return st;
+}
+
+enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_error e;
+    c->path = gm_reader_path(r);
+    GM_TRY(gm_labels_add(&c->files, gm_str(c->path), &c->file, err));
+    for (;;) {
+        struct gm_post post;
+        bool has;
+        st = gm_reader_next(r, &post, &has, &e);
+        c->line = gm_reader_line(r);
+        if (st != GM_OK && e.code != GM_EFORMAT) {
+            if (err)
+                *err = e;
+            return st;
+        }
+        if (st != GM_OK)
+            found(c, GM_CHECK_UNREADABLE, c->line, GM_STR(""), "%s", e.msg);
+        if (!has)
+            break;
+        if (st != GM_OK)
+            continue;
+        st = check_post(c, r, &post, err);
+        gm_post_clear(&post);
+        if (st != GM_OK)
+            return st;
+    }
+    GM_TRY(gm_near_next_file(c->near, err));
+done:
+    return st;
+}
+
+size_t gm_check_posts(const struct gm_check *c) { return c->n_posts; }
+
+size_t gm_check_count(const struct gm_check *c, enum gm_check_kind kind) { return c->counts[kind]; }

@@ -1,0 +1,261 @@
+#include "corpus/near.h"
+
+#include "base/alloc.h"
+#include "base/buf.h"
+#include "base/rng.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Boilerplate makes crowded buckets; a few looks tell whether a text is new, and keep time linear. */
+enum { N_BANDS = 16, N_ROWS = 4, N_HASHES = N_BANDS * N_ROWS, MIN_WORDS = 4, MAX_LOOKS = 32 };
+
+struct text {
+    size_t post;
+    uint64_t exact;         /* of the words in order */
+    size_t words, n_words;  /* sorted set of word hashes: [words, words + n_words) of near.words */
+    uint64_t bands[N_BANDS];
+};
+
+struct entry {
+    uint64_t key;  /* of a band, or of the exact text */
+    uint32_t text; /* + 1; 0 = free */
+    uint32_t next; /* further entry of the key, + 1; 0 = none */
+};
+
+struct gm_near {
+    double similarity;
+    struct gm_buf words; /* uint64_t */
+    struct gm_buf texts; /* struct text */
+    size_t n_indexed;    /* of texts */
+    struct gm_buf entries;
+    uint32_t *slots;     /* [n_slots] first entry of a key, + 1 */
+    size_t n_slots;
+};
+
+enum gm_status gm_near_new(struct gm_near **out, double similarity, struct gm_error *err)
+{
+    struct gm_near *n = gm_alloc(1, sizeof *n);
+    *out = n;
+    if (!n)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    n->similarity = similarity;
+    gm_buf_init(&n->words, SIZE_MAX / 2);
+    gm_buf_init(&n->texts, SIZE_MAX / 2);
+    gm_buf_init(&n->entries, (size_t)UINT32_MAX * sizeof(struct entry));
+    return GM_OK;
+}
+
+void gm_near_free(struct gm_near *n)
+{
+    if (!n)
+        return;
+    gm_buf_clear(&n->words);
+    gm_buf_clear(&n->texts);
+    gm_buf_clear(&n->entries);
+    gm_free(n->slots);
+    gm_free(n);
+}
+
+/* Bytes of words: ASCII letters and digits, and all of other scripts. */
+static bool is_word_byte(char c)
+{
+    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+/* The next word from *pos; empty at the end. */
+static struct gm_str next_word(struct gm_str s, size_t *pos)
+{
+    while (*pos < s.n && !is_word_byte(s.p[*pos]))
+        ++*pos;
+    size_t from = *pos;
+    while (*pos < s.n && is_word_byte(s.p[*pos]))
+        ++*pos;
+    return gm_str_sub(s, from, *pos);
+}
+
+static uint64_t lower_hash(struct gm_str word)
+{
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < word.n; i++) {
+        unsigned char c = (unsigned char)word.p[i];
+        h = (h ^ (c >= 'A' && c <= 'Z' ? c | 32u : c)) * 0x100000001b3u;
+    }
+    return h;
+}
+
+/* "https://t.co/abc", whole or cut into words: what follows the scheme up to the code of a t.co. */
+static void skip_address(struct gm_str s, size_t *pos)
+{
+    static const char *const parts[] = {"t", "co"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = *pos;
+        if (!gm_str_eq_c(next_word(s, &at), parts[i]))
+            return;
+        *pos = at;
+    }
+    (void)next_word(s, pos);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+/* The set of words, sorted, behind those of the other texts. */
+static enum gm_status read_words(struct gm_near *n, struct gm_str s, struct text *t,
+                                 struct gm_error *err)
+{
+    size_t pos = 0, from = n->words.n;
+    t->exact = 0;
+    for (;;) {
+        struct gm_str word = next_word(s, &pos);
+        if (word.n == 0)
+            break;
+        if (gm_str_eq_c(word, "http") || gm_str_eq_c(word, "https")) {
+            skip_address(s, &pos);
+            continue;
+        }
+        uint64_t h = lower_hash(word);
+        t->exact = gm_hash64(t->exact ^ h) + h;
+        enum gm_status st = gm_buf_add(&n->words, &h, sizeof h, err);
+        if (st != GM_OK)
+            return st;
+    }
+    uint64_t *v = n->words.p ? (uint64_t *)(void *)(n->words.p + from) : NULL;
+    size_t all = (n->words.n - from) / sizeof *v;
+    t->words = from / sizeof *v;
+    t->n_words = 0;
+    if (all)
+        qsort(v, all, sizeof *v, by_value);
+    for (size_t i = 0; i < all; i++)
+        if (i == 0 || v[i] != v[i - 1])
+            v[t->n_words++] = v[i];
+    n->words.n = from + t->n_words * sizeof *v;
+    return GM_OK;
+}
+
+/* Row k's hash of a word is a mix of the word's with k; its least is the row's. */
+static void sign(const struct gm_near *n, struct text *t)
+{
+    const uint64_t *v = (const uint64_t *)(const void *)n->words.p + t->words;
+    for (size_t band = 0; band < N_BANDS; band++) {
+        uint64_t key = band;
+        for (size_t row = 0; row < N_ROWS; row++) {
+            uint64_t least = UINT64_MAX, salt = gm_hash64(band * N_ROWS + row + 1);
+            for (size_t i = 0; i < t->n_words; i++) {
+                uint64_t h = gm_hash64(v[i] ^ salt);
+                least = h < least ? h : least;
+            }
+            key = gm_hash64(key ^ least);
+        }
+        t->bands[band] = key;
+    }
+}
+
+static double jaccard(const struct gm_near *n, const struct text *a, const struct text *b)
+{
+    const uint64_t *v = (const void *)n->words.p, *x = v + a->words, *y = v + b->words;
+    size_t i = 0, k = 0, both = 0;
+    while (i < a->n_words && k < b->n_words) {
+        both += x[i] == y[k];
+        if (x[i] <= y[k])
+            k += x[i++] == y[k];
+        else
+            k++;
+    }
+    size_t either = a->n_words + b->n_words - both;
+    return either ? (double)both / (double)either : 0;
+}
+
+static uint32_t *slot_of(const struct gm_near *n, uint64_t key)
+{
+    const struct entry *e = (const void *)n->entries.p;
+    size_t i = gm_hash64(key) & (n->n_slots - 1);
+    while (n->slots[i] && e[n->slots[i] - 1].key != key)
+        i = (i + 1) & (n->n_slots - 1);
+    return &n->slots[i];
+}
+
+/* The best of the texts in the bucket of `key`. */
+static void look(const struct gm_near *n, uint64_t key, const struct text *t,
+                 struct gm_near_match *match)
+{
+    const struct entry *e = (const void *)n->entries.p;
+    const struct text *texts = (const void *)n->texts.p;
+    if (!n->n_slots)
+        return;
+    uint32_t at = *slot_of(n, key);
+    for (size_t looks = 0; at && looks < MAX_LOOKS; at = e[at - 1].next, looks++) {
+        const struct text *other = &texts[e[at - 1].text - 1];
+        bool exact = other->exact == t->exact && other->n_words == t->n_words;
+        double similarity = exact ? 1 : jaccard(n, t, other);
+        bool enough = exact || (similarity >= n->similarity && t->n_words >= MIN_WORDS &&
+                                other->n_words >= MIN_WORDS);
+        if (enough && (match->post == SIZE_MAX || (exact && !match->is_exact) ||
+                       similarity > match->similarity))
+            *match = (struct gm_near_match){other->post, similarity, exact};
+    }
+}
+
+enum gm_status gm_near_add(struct gm_near *n, struct gm_str text, size_t post,
+                           struct gm_near_match *match, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct text t = {.post = post};
+    *match = (struct gm_near_match){.post = SIZE_MAX};
+    GM_TRY(read_words(n, text, &t, err));
+    if (t.n_words == 0)
+        return GM_OK;
+    sign(n, &t);
+    for (size_t band = 0; band < N_BANDS; band++)
+        look(n, t.bands[band], &t, match);
+    GM_TRY(gm_buf_add(&n->texts, &t, sizeof t, err));
+done:
+    return st;
+}
+
+/* Slots for what is there and what comes, at most half full. */
+static enum gm_status grow(struct gm_near *n, size_t n_entries, struct gm_error *err)
+{
+    const struct entry *e = (const void *)n->entries.p;
+    size_t n_slots = n->n_slots ? n->n_slots : 1024, old = n->entries.n / sizeof *e;
+    while (n_slots / 2 < n_entries)
+        n_slots *= 2;
+    if (n_slots == n->n_slots)
+        return GM_OK;
+    uint32_t *slots = gm_alloc(n_slots, sizeof *slots);
+    if (!slots)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu texts", n->texts.n / sizeof(struct text));
+    gm_free(n->slots);
+    n->slots = slots;
+    n->n_slots = n_slots;
+    /* The newest entry of a key heads its chain, so that going backwards keeps the chains. */
+    for (size_t i = old; i-- > 0;) {
+        uint32_t *slot = slot_of(n, e[i].key);
+        if (!*slot)
+            *slot = (uint32_t)i + 1;
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_near_next_file(struct gm_near *n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct text *texts = (const void *)n->texts.p;
+    size_t n_texts = n->texts.n / sizeof *texts;
+    if (n_texts > UINT32_MAX / N_BANDS - 1)
+        return GM_FAIL(err, GM_ENOMEM, "too many texts to look for near-duplicates in");
+    GM_TRY(grow(n, n_texts * N_BANDS, err));
+    for (; n->n_indexed < n_texts; n->n_indexed++)
+        for (size_t band = 0; band < N_BANDS; band++) {
+            uint64_t key = texts[n->n_indexed].bands[band];
+            uint32_t *slot = slot_of(n, key);
+            struct entry e = {key, (uint32_t)n->n_indexed + 1, *slot};
+            GM_TRY(gm_buf_add(&n->entries, &e, sizeof e, err));
+            *slot = (uint32_t)(n->entries.n / sizeof e);
+        }
+done:
+    return st;
+}

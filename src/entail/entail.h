@@ -1,0 +1,26 @@
+/* entail.h - visual entailment from text: is an entity of the post likely to be in its image?
+ * A classifier on the native encoder over (text, entity, type, caption); the caption may be absent.
+ * Source of the task: RiVEG (arXiv 2406.07268), whose entailment model also reads the pixels. */
+#ifndef GM_ENTAIL_ENTAIL_H
+#define GM_ENTAIL_ENTAIL_H
+
+#include "record/record.h"
+
+struct gm_entail;
+
+struct gm_entail_opts {
+    const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = auto */
+};
+
+/* gm_entail_load - open a model directory that `gmner train --task entail` wrote. *out is yours.
+ * Errors: MODEL (missing or wrong files, naming them), NOMEM. */
+enum gm_status gm_entail_load(struct gm_entail **out, const char *dir,
+                              const struct gm_entail_opts *opts, struct gm_error *err) GM_NODISCARD;
+void gm_entail_free(struct gm_entail *e); /* NULL-safe */
+
+/* gm_entail_predict - set `visible` of every entity of n posts, in packed batches. Posts with an
+ * error or without an image are skipped. Errors: NOMEM. One call at a time on one classifier. */
+enum gm_status gm_entail_predict(struct gm_entail *e, struct gm_post **posts, size_t n,
+                                 struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,237 @@
+/* conll_write.c - posts as CoNLL: the word, its tag, and for FMNERG its fine tag; knowledge behind
+ * <EOS> tagged X. Raw text is cut at white space and where entities begin and end. */
+#include "formats/text_out.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "record/offsets.h"
+
+#include <string.h>
+
+enum { MAX_TYPES = 65535 };
+
+struct conll_out {
+    struct gm_text_out base;
+    enum gm_tag_scheme scheme;
+    bool fine;
+    char separator;
+};
+
+static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
+{
+    enum gm_status st = gm_text_out_new(state, sizeof(struct conll_out), to, err);
+    struct conll_out *o = *state;
+    if (st != GM_OK)
+        return st;
+    o->scheme = to->opts.scheme == GM_TAGS_BIOES ? GM_TAGS_BIOES : GM_TAGS_BIO;
+    o->fine = to->opts.format == GM_FORMAT_FMNERG;
+    o->separator = to->opts.spaced ? ' ' : '\t';
+    return GM_OK;
+}
+
+static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
+
+/* The words of raw text: pieces between white space, cut again at the entities' edges (`cuts`, a
+ * byte a byte of the text). */
+static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_error *err)
+{
+    struct gm_token *tokens = gm_arena_alloc(&p->arena, p->text.n + 1, sizeof *tokens);
+    size_t n = 0;
+    if (!tokens)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for the words of a text");
+    for (size_t i = 0; i < p->text.n;) {
+        if (is_space(p->text.p[i])) {
+            i++;
+            continue;
+        }
+        tokens[n].start = i++;
+        while (i < p->text.n && !is_space(p->text.p[i]) && !cuts[i])
+            i++;
+        tokens[n++].end = i;
+    }
+    p->tokens = tokens;
+    p->n_tokens = n;
+    p->has_tokens = true;
+    return GM_OK;
+}
+
+static enum gm_status segment(struct gm_post *p, struct gm_error *err)
+{
+    struct gm_offset at;
+    char *cuts = gm_alloc(p->text.n + 1, 1);
+    if (!cuts)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_offset_init(&at, p->text);
+    for (size_t i = 0; i < p->n_entities; i++) {
+        (void)gm_offset_to_cp(&at, p->entities[i].start);
+        cuts[at.byte] = 1;
+        (void)gm_offset_to_cp(&at, p->entities[i].end);
+        cuts[at.byte] = 1;
+    }
+    enum gm_status st = cut_words(p, cuts, err);
+    gm_free(cuts);
+    return st;
+}
+
+/* A word, an id or a type: what would end a line or a column becomes '_'. An id may hold no space. */
+static enum gm_status put(struct conll_out *o, struct gm_str s, bool no_space, struct gm_str id,
+                          struct gm_error *err)
+{
+    size_t from = o->base.text.n;
+    bool changed = s.n == 0 && o->separator == ' ';
+    enum gm_status st = gm_buf_add_str(&o->base.text, changed ? GM_STR("_") : s, err);
+    for (size_t i = from; i < o->base.text.n && st == GM_OK; i++) {
+        char *c = &o->base.text.p[i];
+        if (*c == ' ' ? no_space || o->separator == ' ' : is_space(*c)) {
+            *c = '_';
+            changed = true;
+        }
+    }
+    if (changed)
+        gm_losses_add(o->base.to.lost, "white space inside words, ids or types (now _)", id);
+    return st;
+}
+
+static enum gm_status put_tag(struct conll_out *o, struct gm_tag tag, struct gm_str type,
+                              struct gm_str id, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(&o->base.text, err, "%c%c%s", o->separator, tag.prefix,
+                         tag.prefix == 'O' ? "" : "-"));
+    if (tag.prefix != 'O')
+        GM_TRY(put(o, type, true, id, err));
+done:
+    return st;
+}
+
+/* For each span of words the entity it came from; the types of a post are numbered by entity. */
+struct tagged {
+    struct gm_labels types;
+    struct gm_span *spans;
+    struct gm_tag *tags;
+    size_t n_spans, n_skipped;
+};
+
+static void tagged_clear(struct tagged *t)
+{
+    gm_labels_clear(&t->types);
+    gm_free(t->spans);
+    gm_free(t->tags);
+}
+
+static enum gm_status tagged_init(struct tagged *t, const struct gm_post *p,
+                                  enum gm_tag_scheme scheme, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *t = (struct tagged){.spans = gm_alloc(p->n_entities, sizeof *t->spans),
+                         .tags = gm_alloc(p->n_tokens, sizeof *t->tags)};
+    gm_labels_init(&t->types, MAX_TYPES);
+    if (!t->spans || !t->tags) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for tags");
+        goto done;
+    }
+    GM_TRY(gm_post_spans(p, &t->types, t->spans, &t->n_spans, &t->n_skipped, err));
+    gm_spans_to_tags(t->spans, t->n_spans, scheme, t->tags, p->n_tokens);
+done:
+    return st;
+}
+
+/* The entity that begins with word i; NULL = none. */
+static const struct gm_entity *entity_at(const struct gm_post *p, size_t i, size_t *cp_pos,
+                                         struct gm_offset *at)
+{
+    *cp_pos = gm_offset_to_byte(at, p->tokens[i].start);
+    for (size_t k = 0; k < p->n_entities; k++)
+        if (p->entities[k].start == *cp_pos)
+            return &p->entities[k];
+    return NULL;
+}
+
+static enum gm_status put_words(struct conll_out *o, const struct gm_post *p,
+                                const struct tagged *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_entity *e = NULL;
+    struct gm_offset at;
+    size_t cp;
+    gm_offset_init(&at, p->text);
+    for (size_t i = 0; i < p->n_tokens; i++) {
+        struct gm_tag tag = t->tags[i];
+        GM_TRY(put(o, gm_post_word(p, i), false, p->id, err));
+        GM_TRY(put_tag(o, tag, tag.prefix == 'O' ? GM_STR("") : gm_labels_at(&t->types, tag.type),
+                       p->id, err));
+        if (o->fine) {
+            if (tag.prefix == 'B' || tag.prefix == 'S')
+                e = entity_at(p, i, &cp, &at);
+            if (tag.prefix == 'O' || !e || !e->fine_type.n)
+                tag.prefix = 'O';
+            GM_TRY(put_tag(o, tag, e ? e->fine_type : GM_STR(""), p->id, err));
+        }
+        GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status put_context(struct conll_out *o, const struct gm_post *p,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str rest = gm_str_trim(p->knowledge);
+    if (rest.n == 0)
+        return GM_OK;
+    GM_TRY(gm_buf_add_c(&o->base.text, "<EOS>", err));
+    for (bool more = true; more; rest = gm_str_trim(rest)) {
+        GM_TRY(o->fine ? gm_buf_printf(&o->base.text, err, "%cX%cX\n", o->separator, o->separator)
+                       : gm_buf_printf(&o->base.text, err, "%cX\n", o->separator));
+        size_t n = 0;
+        while (n < rest.n && !is_space(rest.p[n]))
+            n++;
+        more = n > 0;
+        GM_TRY(gm_buf_add(&o->base.text, rest.p, n, err));
+        rest = gm_str_sub(rest, n, rest.n);
+    }
+done:
+    return st;
+}
+
+static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct conll_out *o = state;
+    struct tagged t = {0};
+    gm_buf_reset(&o->base.text);
+    if (!p->has_tokens) {
+        gm_losses_add(o->base.to.lost, "white space of raw texts (now cut into words)", p->id);
+        GM_TRY(segment(p, err));
+    }
+    GM_TRY(tagged_init(&t, p, o->scheme, err));
+    for (size_t i = 0; i < t.n_skipped; i++)
+        gm_losses_add(o->base.to.lost, "entities that overlap others, or end inside a word", p->id);
+    if (p->n_tokens == 0 && !p->has_id)
+        gm_losses_add(o->base.to.lost, "posts without words and id", p->id);
+    if (p->has_id) {
+        GM_TRY(gm_buf_add_c(&o->base.text, "IMGID:", err));
+        GM_TRY(put(o, p->id, true, p->id, err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
+    }
+    GM_TRY(put_words(o, p, &t, err));
+    GM_TRY(put_context(o, p, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
+    GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
+done:
+    tagged_clear(&t);
+    return st;
+}
+
+#define HOLDS                                                                                      \
+    (GM_HOLDS_TEXT | GM_HOLDS_TOKENS | GM_HOLDS_KNOWLEDGE | GM_HOLDS_TYPE | GM_HOLDS_POSITION |     \
+     GM_HOLDS_UNGROUNDED)
+
+const struct gm_format_row gm_format_conll_row = {
+    .format = GM_FORMAT_CONLL, .name = "conll", .title = "CoNLL", .holds = HOLDS, .create = create,
+    .add = add, .commit = gm_text_out_commit, .abort = gm_text_out_abort};
+const struct gm_format_row gm_format_fmnerg_row = {
+    .format = GM_FORMAT_FMNERG, .name = "fmnerg", .title = "CoNLL with coarse and fine tags",
+    .holds = HOLDS | GM_HOLDS_FINE, .create = create, .add = add, .commit = gm_text_out_commit,
+    .abort = gm_text_out_abort};

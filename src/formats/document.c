@@ -1,0 +1,245 @@
+#include "formats/document.h"
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "formats/feed.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+static const size_t max_copy = (size_t)1 << 30;
+
+enum { MAX_DEPTH = 2048 };
+
+static bool is_regular(const char *path)
+{
+    struct stat sb;
+    return strcmp(path, "-") != 0 && stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0;
+}
+
+/* jansson takes valid UTF-8 only; files that are not are repaired as the line readers do. */
+static enum gm_status repair(struct gm_document *d, struct gm_error *err)
+{
+    struct gm_buf fixed;
+    if (gm_utf8_is_valid(d->text))
+        return GM_OK;
+    (void)gm_tell_latin1(d->text, d->path, 1);
+    gm_buf_init(&fixed, 3 * max_copy);
+    enum gm_status st = gm_utf8_repair(d->text, &fixed, err);
+    if (st != GM_OK) {
+        gm_buf_clear(&fixed);
+        return st;
+    }
+    gm_buf_clear(&d->copy);
+    d->copy = fixed;
+    d->text = gm_buf_str(&d->copy);
+    return GM_OK;
+}
+
+enum gm_status gm_document_open(struct gm_document *d, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *d = (struct gm_document){.path = strcmp(path, "-") == 0 ? "standard input" : path, .line = 1};
+    gm_buf_init(&d->copy, max_copy);
+    if (is_regular(path)) {
+        GM_TRY(gm_map_open(&d->map, path, err));
+        d->text = (struct gm_str){(const char *)d->map.p, d->map.n};
+    } else {
+        GM_TRY(gm_file_read(path, &d->copy, err));
+        d->text = gm_buf_str(&d->copy);
+    }
+    GM_TRY(repair(d, err));
+    if (gm_str_starts(d->text, GM_STR("\xEF\xBB\xBF")))
+        d->pos = 3;
+done:
+    if (st != GM_OK)
+        gm_document_close(d);
+    return st;
+}
+
+void gm_document_of(struct gm_document *d, const struct gm_document *parent, struct gm_str value,
+                    size_t line)
+{
+    *d = (struct gm_document){.path = parent->path, .text = value, .line = line};
+}
+
+void gm_document_close(struct gm_document *d)
+{
+    gm_map_close(&d->map);
+    gm_buf_clear(&d->copy);
+    d->text = (struct gm_str){0};
+}
+
+static enum gm_status fail(const struct gm_document *d, const char *what, struct gm_error *err)
+{
+    return GM_FAIL(err, GM_EFORMAT, "%s:%zu: not valid JSON: %s", d->path, d->line, what);
+}
+
+static char here(const struct gm_document *d) { return d->pos < d->text.n ? d->text.p[d->pos] : 0; }
+
+static void skip_space(struct gm_document *d)
+{
+    for (; d->pos < d->text.n; d->pos++) {
+        char c = d->text.p[d->pos];
+        if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+            return;
+        d->line += c == '\n';
+    }
+}
+
+static enum gm_status skip_string(struct gm_document *d, struct gm_error *err)
+{
+    for (d->pos++; d->pos < d->text.n; d->pos++) {
+        char c = d->text.p[d->pos];
+        if (c == '\\')
+            d->pos++;
+        else if (c == '\n')
+            break;
+        else if (c == '"') {
+            d->pos++;
+            return GM_OK;
+        }
+    }
+    return fail(d, "a string without its end", err);
+}
+
+/* Past one value: brackets are balanced here, all else is the parser's to judge. */
+static enum gm_status skip_value(struct gm_document *d, struct gm_error *err)
+{
+    size_t depth = 0, from = d->pos;
+    while (d->pos < d->text.n) {
+        char c = d->text.p[d->pos];
+        if (c == '"') {
+            enum gm_status st = skip_string(d, err);
+            if (st != GM_OK)
+                return st;
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
+            break;
+        depth += c == '[' || c == '{';
+        depth -= c == ']' || c == '}';
+        if (depth > MAX_DEPTH)
+            return fail(d, "nested too deeply", err);
+        d->line += c == '\n';
+        d->pos++;
+    }
+    if (depth)
+        return fail(d, "the file ends inside a value", err);
+    return d->pos == from ? fail(d, "a value is missing", err) : GM_OK;
+}
+
+static enum gm_status begin(struct gm_document *d, struct gm_error *err)
+{
+    skip_space(d);
+    d->begun = true;
+    d->is_object = here(d) == '{';
+    if (!d->is_object && here(d) != '[')
+        return fail(d, d->text.n == 0 ? "the file is empty" : "expected [ or { at the beginning",
+                    err);
+    d->pos++;
+    return GM_OK;
+}
+
+static enum gm_status end(struct gm_document *d, struct gm_error *err)
+{
+    d->pos++;
+    d->is_done = true;
+    skip_space(d);
+    return d->pos == d->text.n ? GM_OK : fail(d, "text behind the end of the value", err);
+}
+
+static enum gm_status read_key(struct gm_document *d, struct gm_str *key, struct gm_error *err)
+{
+    size_t from = d->pos + 1;
+    if (here(d) != '"')
+        return fail(d, "expected a key in quotes", err);
+    enum gm_status st = skip_string(d, err);
+    if (st != GM_OK)
+        return st;
+    *key = gm_str_sub(d->text, from, d->pos - 1);
+    skip_space(d);
+    if (here(d) != ':')
+        return fail(d, "expected : behind a key", err);
+    d->pos++;
+    skip_space(d);
+    return GM_OK;
+}
+
+enum gm_status gm_document_next(struct gm_document *d, struct gm_str *key, struct gm_str *value,
+                                bool *has, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool first = !d->begun;
+    *has = false;
+    *key = GM_STR("");
+    if (d->is_done)
+        return GM_OK;
+    if (first)
+        GM_TRY(begin(d, err));
+    skip_space(d);
+    if (here(d) == (d->is_object ? '}' : ']'))
+        return end(d, err);
+    if (!first) {
+        if (here(d) != ',')
+            return fail(d, d->pos < d->text.n ? "expected , between elements"
+                                              : "the file ends before its closing bracket", err);
+        d->pos++;
+        skip_space(d);
+    }
+    if (d->is_object)
+        GM_TRY(read_key(d, key, err));
+    d->item_line = d->line;
+    size_t from = d->pos;
+    GM_TRY(skip_value(d, err));
+    *value = gm_str_trim(gm_str_sub(d->text, from, d->pos));
+    *has = true;
+done:
+    if (st != GM_OK)
+        d->is_done = true;
+    return st;
+}
+
+/* jansson says "LINE:COLUMN: reason", LINE counted in the element. */
+enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str value,
+                                 struct gm_json **out, struct gm_error *err)
+{
+    struct gm_error e = {0};
+    enum gm_status st = gm_json_parse_lenient(out, value, &e);
+    if (st == GM_OK)
+        return GM_OK;
+    char *rest = e.msg;
+    unsigned long line = strtoul(e.msg, &rest, 10);
+    if (*rest != ':' || line == 0) {
+        line = 1;
+        rest = e.msg;
+    }
+    return GM_FAIL(err, st, "%s:%zu%s%s", d->path, d->item_line + line - 1, *rest == ':' ? "" : ": ",
+                   rest);
+}
+
+enum gm_status gm_document_source_open(void **state, const struct gm_source *from,
+                                       struct gm_error *err)
+{
+    struct gm_document_source *s = gm_alloc(1, sizeof *s);
+    *state = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->from = *from;
+    enum gm_status st = gm_document_open(&s->doc, from->path, err);
+    if (st == GM_OK)
+        *state = s;
+    else
+        gm_document_source_close(s);
+    return st;
+}
+
+void gm_document_source_close(void *state)
+{
+    struct gm_document_source *s = state;
+    if (!s)
+        return;
+    gm_document_close(&s->doc);
+    gm_free(s);
+}

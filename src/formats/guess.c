@@ -1,0 +1,180 @@
+#include "formats/guess.h"
+
+#include "formats/conll.h"
+#include "formats/riveg.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { HEAD_BYTES = 1 << 16 };
+
+/* The file's beginning; empty for what can't be looked at twice or is missing (opening it then says
+ * why). */
+static struct gm_str read_head(const char *path, char head[HEAD_BYTES])
+{
+    struct stat sb;
+    struct gm_str s = {head, 0};
+    if (strcmp(path, "-") == 0 || stat(path, &sb) != 0 || !S_ISREG(sb.st_mode))
+        return s;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t got = 1;
+    while (fd >= 0 && got != 0 && s.n < HEAD_BYTES) {
+        got = read(fd, head + s.n, HEAD_BYTES - s.n);
+        if (got < 0 && errno != EINTR)
+            break;
+        s.n += got > 0 ? (size_t)got : 0;
+    }
+    if (fd >= 0)
+        close(fd);
+    return gm_str_starts(s, GM_STR("\xEF\xBB\xBF")) ? gm_str_sub(s, 3, s.n) : s;
+}
+
+static size_t skip_space(struct gm_str s, size_t i)
+{
+    while (i < s.n && strchr(" \t\r\n", s.p[i]) && s.p[i])
+        i++;
+    return i;
+}
+
+/* The key at byte i ("key" :); *i moves behind the colon. */
+static bool read_key(struct gm_str s, size_t *i, struct gm_str *key)
+{
+    size_t from = *i + 1, k = from;
+    if (*i >= s.n || s.p[*i] != '"')
+        return false;
+    while (k < s.n && s.p[k] != '"')
+        k += s.p[k] == '\\' ? 2 : 1;
+    if (k >= s.n)
+        return false;
+    *key = gm_str_sub(s, from, k);
+    k = skip_space(s, k + 1);
+    if (k >= s.n || s.p[k] != ':')
+        return false;
+    *i = skip_space(s, k + 1);
+    return true;
+}
+
+/* Past a value; false when the head ends inside it. */
+static bool skip_value(struct gm_str s, size_t *i)
+{
+    size_t depth = 0;
+    for (; *i < s.n; ++*i) {
+        char c = s.p[*i];
+        if (c == '"') {
+            for (++*i; *i < s.n && s.p[*i] != '"'; ++*i)
+                *i += s.p[*i] == '\\';
+            continue;
+        }
+        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
+            return true;
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+    }
+    return false;
+}
+
+static bool is_one_of(struct gm_str key, const char *const *names)
+{
+    for (; *names; names++)
+        if (gm_str_eq_c(key, *names))
+            return true;
+    return false;
+}
+
+/* The keys of the object at byte i, as far as the head goes: a post, a task, a COCO file? AUTO when
+ * they tell nothing. *first is where the first key's value begins (0: no key). */
+static enum gm_format by_keys(struct gm_str s, size_t i, size_t *first)
+{
+    static const char *const coco[] = {"images", "annotations", "categories", NULL};
+    static const char *const task[] = {"data", "annotations", "predictions", NULL};
+    static const char *const post[] = {"text", "tokens", NULL};
+    size_t n_coco = 0, n_task = 0;
+    struct gm_str key;
+    *first = 0;
+    for (i = skip_space(s, i + 1); read_key(s, &i, &key); i = skip_space(s, i + 1)) {
+        *first = *first ? *first : i;
+        bool nested = i < s.n && s.p[i] == '{';
+        if (is_one_of(key, post) && !nested && i < s.n && (s.p[i] == '"' || s.p[i] == '['))
+            return GM_FORMAT_JSONL;
+        n_coco += is_one_of(key, coco) && i < s.n && s.p[i] == '[';
+        n_task += is_one_of(key, task);
+        if (gm_str_eq_c(key, "data") && nested)
+            n_task++;
+        if (!skip_value(s, &i) || s.p[i] != ',')
+            break;
+    }
+    if (n_task >= 2 && n_coco < 2)
+        return GM_FORMAT_LABELSTUDIO;
+    return n_coco >= 1 ? GM_FORMAT_COCO : GM_FORMAT_AUTO;
+}
+
+/* An object whose first value is the object of a text, or an array of named entities. */
+static bool is_ccks(struct gm_str s, size_t first)
+{
+    struct gm_str key;
+    if (first == 0 || first >= s.n)
+        return false;
+    bool array = s.p[first] == '[';
+    size_t i = skip_space(s, first + 1);
+    if (array && i < s.n && s.p[i] == ']')
+        return true;
+    if (array)
+        i = i < s.n && s.p[i] == '{' ? skip_space(s, i + 1) : s.n;
+    static const char *const text[] = {"text", NULL}, *const entity[] = {"name", "label", "bnd",
+                                                                          NULL};
+    return (array || s.p[first] == '{') && read_key(s, &i, &key) &&
+           is_one_of(key, array ? entity : text);
+}
+
+static enum gm_format guess_object(struct gm_str s, size_t i)
+{
+    size_t first;
+    enum gm_format f = by_keys(s, i, &first);
+    if (f != GM_FORMAT_AUTO)
+        return f;
+    return is_ccks(s, first) ? GM_FORMAT_CCKS : GM_FORMAT_AUTO;
+}
+
+enum gm_format gm_format_guess_file(const char *path)
+{
+    char head[HEAD_BYTES];
+    size_t first;
+    if (gm_is_dir(path))
+        return GM_FORMAT_VOC;
+    struct gm_str s = read_head(path, head);
+    size_t i = skip_space(s, 0), end = i;
+    if (i == s.n)
+        return GM_FORMAT_AUTO;
+    while (end < s.n && s.p[end] != '\n')
+        end++;
+    if (gm_conll_is_row(gm_str_sub(s, i, end)))
+        return GM_FORMAT_AUTO;
+    if (s.p[i] == '[') {
+        size_t k = skip_space(s, i + 1);
+        enum gm_format f = k < s.n && s.p[k] == '{' ? by_keys(s, k, &first) : GM_FORMAT_AUTO;
+        return f == GM_FORMAT_LABELSTUDIO ? f : GM_FORMAT_AUTO;
+    }
+    if (s.p[i] == '{')
+        return guess_object(s, i);
+    return gm_riveg_is_line(gm_str_sub(s, i, end)) ? GM_FORMAT_RIVEG : GM_FORMAT_AUTO;
+}
+
+enum gm_status gm_format_guess_line(struct gm_str line, const char *path, size_t number,
+                                    enum gm_format *out, struct gm_error *err)
+{
+    struct gm_str s = gm_str_trim(line);
+    bool row = gm_conll_is_row(line);
+    struct gm_str rest = gm_str_trim(gm_str_sub(s, 1, s.n));
+    *out = s.p[0] == '{' && !row ? GM_FORMAT_JSONL : GM_FORMAT_CONLL;
+    if (s.p[0] == '[' && !row && (rest.n == 0 || memchr("{[\"", rest.p[0], 3)))
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%s:%zu: a JSON array; expected JSON Lines, one post a line (jq -c '.[]'), "
+                       "or --from with the name of the array's format", path, number);
+    if (memchr(s.p, 0, s.n) && !row)
+        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: NUL bytes; expected UTF-8 text, JSON Lines or "
+                       "CoNLL (UTF-16 files: iconv -f UTF-16 -t UTF-8)", path, number);
+    return GM_OK;
+}

@@ -1,0 +1,68 @@
+#include "formats/jsonl.h"
+
+#include "base/alloc.h"
+#include "formats/text_out.h"
+#include "record/image_path.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* gm_json_parse says "1:17: not valid JSON: …"; its line is always 1 here. Make it path:line:17. */
+static void place_error(struct gm_error *err, const struct gm_feed *feed)
+{
+    char rest[GM_ERROR_MAX];
+    const char *colon = err ? strchr(err->msg, ':') : NULL;
+    if (!colon)
+        return;
+    snprintf(rest, sizeof rest, "%s", colon + 1);
+    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s", gm_feed_path(feed),
+                 gm_feed_number(feed), rest);
+}
+
+enum gm_status gm_jsonl_next(struct gm_feed *feed, const char *base_dir, struct gm_post *post,
+                             size_t *line, bool *has, struct gm_error *err)
+{
+    struct gm_str s;
+    struct gm_json *json = NULL;
+    do {
+        enum gm_status st = gm_feed_next(feed, &s, has, err);
+        *line = gm_feed_number(feed);
+        if (st != GM_OK || !*has)
+            return st;
+    } while (gm_str_trim(s).n == 0);
+    enum gm_status st = gm_json_parse_lenient(&json, s, err);
+    if (st != GM_OK) {
+        place_error(err, feed);
+        return st;
+    }
+    gm_post_init(post);
+    st = gm_post_from_json(post, json, base_dir, err);
+    if (st == GM_OK)
+        return GM_OK;
+    gm_error_prefix(err, "%s:%zu", gm_feed_path(feed), *line);
+    gm_post_clear(post);
+    return st;
+}
+
+static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
+{
+    return gm_text_out_new(state, sizeof(struct gm_text_out), to, err);
+}
+
+static enum gm_status add(void *state, struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_text_out *o = state;
+    gm_buf_reset(&o->text);
+    GM_TRY(gm_post_place_image(post, o->to.dir, err));
+    GM_TRY(gm_post_to_json(post, &o->text, err));
+    GM_TRY(gm_buf_add_c(&o->text, "\n", err));
+    GM_TRY(gm_out_write(o->out, gm_buf_str(&o->text), err));
+done:
+    return st;
+}
+
+const struct gm_format_row gm_format_jsonl_row = {
+    .format = GM_FORMAT_JSONL, .name = "jsonl", .title = "JSON Lines records",
+    .holds = GM_HOLDS_ALL, .create = create, .add = add, .commit = gm_text_out_commit,
+    .abort = gm_text_out_abort};

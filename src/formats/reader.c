@@ -1,0 +1,183 @@
+/* The reader: opens a file in its format, and hands out its posts. The formats of lines that go
+ * through the whole pipeline (JSON Lines, CoNLL) are read here from one feed; the others bring their
+ * own functions (formats.c). */
+#include "formats/reader.h"
+
+#include "base/alloc.h"
+#include "formats/conll.h"
+#include "formats/format.h"
+#include "formats/guess.h"
+#include "formats/jsonl.h"
+
+#include <string.h>
+
+struct gm_reader {
+    struct gm_feed feed;     /* JSON Lines and CoNLL */
+    struct gm_conll conll;
+    struct gm_arena arena;   /* the names below */
+    enum gm_format format;
+    const struct gm_format_row *row; /* of another format; NULL = one of those two */
+    void *state;             /* row's */
+    struct gm_source from;
+    size_t n_posts, line;
+};
+
+/* Read to the first line with something in it, guess, hand the line back. An empty file is a file
+ * of no posts. */
+static enum gm_status guess_by_line(struct gm_reader *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str line;
+    bool has;
+    r->format = GM_FORMAT_CONLL;
+    do {
+        GM_TRY(gm_feed_next(&r->feed, &line, &has, err));
+    } while (has && gm_str_trim(line).n == 0);
+    if (has) {
+        GM_TRY(gm_format_guess_line(line, gm_feed_path(&r->feed), gm_feed_number(&r->feed),
+                                    &r->format, err));
+        gm_feed_unread(&r->feed);
+    }
+done:
+    return st;
+}
+
+/* The names that must outlive the caller's. */
+static enum gm_status set_paths(struct gm_reader *r, const char *path,
+                                const struct gm_reader_opts *o, struct gm_error *err)
+{
+    r->from = (struct gm_source){.texts = o->texts, .lost = o->lost};
+    r->from.path = gm_arena_str(&r->arena, gm_str(path)).p;
+    bool ok = r->from.path != NULL;
+    if (o->images_dir) {
+        r->from.images_dir = r->from.base_dir = gm_arena_str(&r->arena, gm_str(o->images_dir)).p;
+        ok = ok && r->from.images_dir;
+    } else if (strcmp(path, "-") != 0) {
+        r->from.base_dir = gm_path_dir(&r->arena, path);
+        ok = ok && r->from.base_dir;
+    }
+    return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+static bool is_line_format(enum gm_format f)
+{
+    return f == GM_FORMAT_JSONL || f == GM_FORMAT_CONLL || f == GM_FORMAT_FMNERG;
+}
+
+static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_opts *o,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (r->format == GM_FORMAT_AUTO)
+        r->format = gm_format_guess_file(r->from.path);
+    if (r->format == GM_FORMAT_AUTO || is_line_format(r->format)) {
+        GM_TRY(gm_feed_open(&r->feed, r->from.path, err));
+        gm_conll_init(&r->conll, &r->feed, r->from.images_dir, o->scheme, o->repair);
+        if (r->format == GM_FORMAT_AUTO)
+            GM_TRY(guess_by_line(r, err));
+        return GM_OK;
+    }
+    r->row = gm_format_row(r->format);
+    GM_TRY(r->row->open(&r->state, &r->from, err));
+done:
+    return st;
+}
+
+enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
+                              const struct gm_reader_opts *opts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_reader_opts o = opts ? *opts : (struct gm_reader_opts){0};
+    *out = NULL;
+    struct gm_reader *r = gm_alloc(1, sizeof *r);
+    if (!r)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    r->format = o.format;
+    gm_arena_init(&r->arena, 0);
+    GM_TRY(set_paths(r, path, &o, err));
+    GM_TRY(open_format(r, &o, err));
+    *out = r;
+    r = NULL;
+done:
+    gm_reader_free(r);
+    return st;
+}
+
+void gm_reader_free(struct gm_reader *r)
+{
+    if (!r)
+        return;
+    if (r->row)
+        r->row->close(r->state);
+    gm_conll_clear(&r->conll);
+    gm_feed_close(&r->feed);
+    gm_arena_clear(&r->arena);
+    gm_free(r);
+}
+
+/* The next post of a format with functions of its own, under the contract of gm_reader_next. */
+static enum gm_status next_of_row(struct gm_reader *r, struct gm_post *post, bool *has,
+                                  struct gm_error *err)
+{
+    gm_post_init(post);
+    enum gm_status st = r->row->next(r->state, post, &r->line, has, err);
+    if (st != GM_OK || !*has)
+        gm_post_clear(post);
+    return st;
+}
+
+enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *has,
+                              struct gm_error *err)
+{
+    enum gm_status st;
+    if (r->row) {
+        st = next_of_row(r, post, has, err);
+    } else if (r->format == GM_FORMAT_JSONL) {
+        st = gm_jsonl_next(&r->feed, r->from.base_dir, post, &r->line, has, err);
+    } else {
+        st = gm_conll_next(&r->conll, post, has, err);
+        r->line = r->conll.line;
+    }
+    r->n_posts += *has;
+    if (st != GM_OK || !*has)
+        return st;
+    if (!post->has_id)
+        post->id = gm_arena_printf(&post->arena, "%zu", r->n_posts);
+    if (post->id.p)
+        return GM_OK;
+    gm_post_clear(post);
+    return GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+void gm_reader_on_wait(struct gm_reader *r, gm_wait_fn *wait, void *user)
+{
+    if (!r->row)
+        gm_lines_on_wait(r->feed.lines, wait, user);
+}
+
+size_t gm_reader_line(const struct gm_reader *r) { return r->line; }
+
+const char *gm_reader_path(const struct gm_reader *r)
+{
+    return strcmp(r->from.path, "-") == 0 ? "standard input" : r->from.path;
+}
+
+size_t gm_reader_count(const struct gm_reader *r) { return r->n_posts; }
+
+enum gm_format gm_reader_format(const struct gm_reader *r)
+{
+    return r->format == GM_FORMAT_CONLL && r->conll.n_columns == 3 ? GM_FORMAT_FMNERG : r->format;
+}
+
+size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line)
+{
+    bool has_tags = !r->row && r->format != GM_FORMAT_JSONL;
+    *line = r->line;
+    return has_tags ? gm_conll_faults(&r->conll, line) : 0;
+}
+
+struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r)
+{
+    bool has_tags = !r->row && r->format != GM_FORMAT_JSONL;
+    return has_tags ? r->conll.signs : (struct gm_tag_signs){0};
+}

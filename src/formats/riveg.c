@@ -1,0 +1,380 @@
+/* riveg.c - RiVEG's text files: gold, predictions, and the output of its visual entailment.
+ *
+ *   gold        ID.jpg###Entity(TYPE)###expression###flag###&[x0, y0, x1, y1]&[…]
+ *   prediction  ID.jpg###Entity(TYPE)###Entity(TYPE)-expression###flag###&[x0, y0, x1, y1]
+ *   VE output   Imageid:ID.jpg#UNIQUE###Entity(TYPE)###Entity(TYPE)-expression###flag
+ *
+ * Entity and expression may hold '#', '(', '-' and '&' themselves, so a line is taken apart from both
+ * ends. Lines of one image that follow each other are one post. The flag alone says whether the
+ * entity is in the image, as in the script: one that is flagged so with the box [0, 0, 0, 0] has a box
+ * that fits nothing. Source: github.com/JinYuanLi0012/RiVEG and its scoring script. */
+#include "formats/riveg.h"
+
+#include "base/alloc.h"
+#include "base/utf8.h"
+#include "formats/feed.h"
+#include "formats/text_out.h"
+
+#include <math.h>
+#include <string.h>
+
+#define MARK GM_STR("###")
+
+enum { MAX_LINES = 10000, MAX_BOXES = 10000 };
+
+/* A line taken apart; all borrowed from it. */
+struct line {
+    struct gm_str id, name, type, expression, boxes;
+    bool visible;
+};
+
+static size_t find_last(struct gm_str s, struct gm_str needle, size_t end)
+{
+    for (size_t i = end < needle.n ? 0 : end - needle.n + 1; i-- > 0;)
+        if (gm_str_starts(gm_str_sub(s, i, s.n), needle))
+            return i;
+    return SIZE_MAX;
+}
+
+/* The image's id from "ID.jpg" or "Imageid:ID.jpg#UNIQUE"; *from is where the name begins. */
+static const char *take_id(struct gm_str s, struct line *l, size_t *from)
+{
+    bool ve = gm_str_starts(s, GM_STR("Imageid:"));
+    size_t begin = ve ? 8 : 0, end = gm_str_find(s, MARK, 0);
+    if (end == SIZE_MAX)
+        return "expected ID.jpg###Entity(TYPE)###…";
+    struct gm_str id = gm_str_sub(s, begin, end), unique;
+    *from = end + MARK.n;
+    if (ve)
+        gm_str_cut(id, '#', &id, &unique);
+    size_t dot = find_last(id, GM_STR("."), id.n);
+    l->id = gm_str_sub(id, 0, dot == SIZE_MAX ? id.n : dot);
+    return l->id.n && !memchr(id.p, 0, id.n) ? NULL : "no image id before the first ###";
+}
+
+/* The flag and the boxes from the end; *end is where the expression ends. */
+static const char *take_flag(struct gm_str s, struct line *l, size_t *end)
+{
+    struct gm_str rest = s;
+    size_t mark = find_last(s, MARK, s.n);
+    if (mark != SIZE_MAX && mark + 3 < s.n && s.p[mark + 3] == '&') {
+        l->boxes = gm_str_sub(s, mark + 3, s.n);
+        rest = gm_str_sub(s, 0, mark);
+        mark = find_last(rest, MARK, mark);
+    }
+    long long flag;
+    if (mark == SIZE_MAX || !gm_str_to_int(gm_str_trim(gm_str_sub(rest, mark + 3, rest.n)), &flag))
+        return "no flag: expected ###0 or ###1 behind the expression";
+    l->visible = flag != 0;
+    *end = mark;
+    return NULL;
+}
+
+/* "Entity(TYPE)###expression" or "Entity(TYPE)###Entity(TYPE)-expression". */
+static const char *take_name(struct gm_str s, struct line *l)
+{
+    size_t mark = gm_str_find(s, GM_STR(")###"), 0);
+    if (mark == SIZE_MAX)
+        return "no type: expected Entity(TYPE)### before the expression";
+    struct gm_str head = gm_str_sub(s, 0, mark + 1);
+    l->expression = gm_str_sub(s, mark + 4, s.n);
+    if (gm_str_starts(l->expression, head) && l->expression.n > head.n &&
+        l->expression.p[head.n] == '-')
+        l->expression = gm_str_sub(l->expression, head.n + 1, l->expression.n);
+    size_t open = find_last(head, GM_STR("("), head.n);
+    if (open == SIZE_MAX || open == 0 || open + 2 >= head.n)
+        return "expected Entity(TYPE) with neither of them empty";
+    l->name = gm_str_sub(head, 0, open);
+    l->type = gm_str_sub(head, open + 1, head.n - 1);
+    return memchr(l->type.p, 0, l->type.n) ? "a NUL byte in a type" : NULL;
+}
+
+/* NULL, or what is wrong. */
+static const char *take_apart(struct gm_str s, struct line *l)
+{
+    size_t from = 0, end = 0;
+    *l = (struct line){0};
+    const char *why = take_id(s, l, &from);
+    if (!why)
+        why = take_flag(s, l, &end);
+    if (!why && end < from)
+        why = "too few fields: expected ID.jpg###Entity(TYPE)###expression###flag";
+    return why ? why : take_name(gm_str_sub(s, from, end), l);
+}
+
+bool gm_riveg_is_line(struct gm_str line)
+{
+    struct line l;
+    return take_apart(gm_str_trim(line), &l) == NULL;
+}
+
+struct riveg {
+    struct gm_feed feed;
+    struct gm_source from;
+    struct gm_buf name; /* the post's id, to know its lines by */
+};
+
+static void riveg_close(void *state)
+{
+    struct riveg *r = state;
+    if (!r)
+        return;
+    gm_feed_close(&r->feed);
+    gm_buf_clear(&r->name);
+    gm_free(r);
+}
+
+static enum gm_status riveg_open(void **state, const struct gm_source *from, struct gm_error *err)
+{
+    struct riveg *r = gm_alloc(1, sizeof *r);
+    *state = r;
+    if (!r)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    r->from = *from;
+    gm_buf_init(&r->name, GM_FEED_MAX_LINE);
+    enum gm_status st = gm_feed_open(&r->feed, from->path, err);
+    if (st != GM_OK) {
+        riveg_close(r);
+        *state = NULL;
+    }
+    return st;
+}
+
+/* One "[x0, y0, x1, y1]" at *s, which moves behind it. */
+static const char *read_box(struct gm_str *s, double box[GM_BOX_XYXY])
+{
+    struct gm_str inside, number;
+    if (!gm_str_starts(*s, GM_STR("&[")) || !gm_str_cut(gm_str_sub(*s, 2, s->n), ']', &inside, s))
+        return "boxes: expected &[xmin, ymin, xmax, ymax]";
+    for (size_t i = 0; i < GM_BOX_XYXY; i++) {
+        double x;
+        bool more = gm_str_cut(inside, ',', &number, &inside);
+        if (more != (i < 3) || !gm_str_to_double(gm_str_trim(number), &x) || !(fabs(x) <= 1e9))
+            return "boxes: expected &[xmin, ymin, xmax, ymax], numbers of at most 1e9";
+        box[i] = x;
+    }
+    *s = gm_str_trim(*s);
+    return NULL;
+}
+
+static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct gm_named *to,
+                                 struct gm_error *err)
+{
+    struct gm_str rest = gm_str_trim(l->boxes);
+    size_t n = 0;
+    for (size_t i = 0; i < rest.n; i++)
+        n += rest.p[i] == '&';
+    if (n > MAX_BOXES)
+        return GM_FAIL(err, GM_EFORMAT, "%zu boxes of one entity; the limit is %d", n, MAX_BOXES);
+    to->regions = gm_arena_alloc(&p->arena, n, sizeof *to->regions);
+    if (!to->regions)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    while (rest.n) {
+        struct gm_region r = {.score = 1};
+        const char *why = read_box(&rest, r.box);
+        if (why)
+            return GM_FAIL(err, GM_EFORMAT, "%s", why);
+        if (l->visible)
+            to->regions[to->n_regions++] = r;
+    }
+    return GM_OK;
+}
+
+static enum gm_status copy_line(struct gm_post *p, const struct line *l, struct gm_named *to,
+                                struct gm_error *err)
+{
+    *to = (struct gm_named){.name = gm_arena_str(&p->arena, l->name),
+                            .type = gm_arena_str(&p->arena, l->type),
+                            .expression = gm_arena_str(&p->arena, l->expression),
+                            .visible = l->visible};
+    if (!to->name.p || !to->type.p || !to->expression.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return read_boxes(p, l, to, err);
+}
+
+/* Take the next line if it is of the post in hand (or none is); *take says so. A line that can't be
+ * read ends the post before it, and is told of by the next call. */
+static enum gm_status next_line(struct riveg *r, struct line *l, bool *take, struct gm_error *err)
+{
+    bool begun = r->name.n > 0;
+    struct gm_str s;
+    bool has;
+    *take = false;
+    do {
+        enum gm_status st = gm_feed_next(&r->feed, &s, &has, err);
+        if (st != GM_OK || !has) {
+            *take = has;
+            return st;
+        }
+        s = gm_str_trim(s);
+    } while (s.n == 0);
+    const char *why = take_apart(s, l);
+    *take = why ? !begun : !begun || gm_str_eq(gm_buf_str(&r->name), l->id);
+    if (why && !begun)
+        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: %s", gm_feed_path(&r->feed),
+                       gm_feed_number(&r->feed), why);
+    if (!*take)
+        gm_feed_unread(&r->feed);
+    else if (!begun)
+        return gm_buf_add_str(&r->name, l->id, err);
+    return GM_OK;
+}
+
+static enum gm_status begin_post(struct riveg *r, struct gm_post *p, struct gm_error *err)
+{
+    p->id = gm_arena_str(&p->arena, gm_buf_str(&r->name));
+    p->has_id = true;
+    struct gm_str file = gm_arena_printf(&p->arena, "%s.jpg", p->id.p ? p->id.p : "");
+    if (!p->id.p || !file.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return gm_post_image(p, r->from.images_dir, file, err);
+}
+
+/* A line that can't be read is a post of its own that failed; its image's other lines go on. */
+static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line, bool *has,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct riveg *r = state;
+    struct gm_named *v = NULL, named;
+    struct line l;
+    size_t n = 0, cap = 0;
+    bool take;
+    gm_buf_reset(&r->name);
+    *has = false;
+    for (;;) {
+        st = next_line(r, &l, &take, err);
+        if (take && n == 0) {
+            *has = true;
+            *line = gm_feed_number(&r->feed);
+        }
+        GM_TRY(st);
+        if (!take)
+            break;
+        if (n == 0)
+            GM_TRY(begin_post(r, post, err));
+        if (n == MAX_LINES)
+            return GM_FAIL(err, GM_EFORMAT, "%s:%zu: over %d lines of one image",
+                           gm_feed_path(&r->feed), gm_feed_number(&r->feed), MAX_LINES);
+        st = copy_line(post, &l, &named, err);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", gm_feed_path(&r->feed), gm_feed_number(&r->feed));
+            return st;
+        }
+        GM_TRY(GM_ARENA_GROW(&post->arena, v, n, cap, err));
+        v[n++] = named;
+    }
+    if (n)
+        GM_TRY(gm_post_set_named(post, v, n, r->from.texts, r->from.lost, err));
+done:
+    return st;
+}
+
+enum shape { GOLD, PREDICTION, ENTAILMENT };
+
+struct riveg_out {
+    struct gm_text_out base;
+    enum shape shape;
+    size_t n_lines;
+};
+
+static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
+{
+    enum gm_status st = gm_text_out_new(state, sizeof(struct riveg_out), to, err);
+    struct riveg_out *o = *state;
+    if (st == GM_OK)
+        o->shape = to->opts.format == GM_FORMAT_RIVEG ? GOLD
+                   : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION : ENTAILMENT;
+    return st;
+}
+
+/* A field on one line: line ends become spaces. */
+static enum gm_status put(struct riveg_out *o, struct gm_str s, struct gm_str id,
+                          struct gm_error *err)
+{
+    size_t from = o->base.text.n;
+    bool changed = false;
+    enum gm_status st = gm_buf_add_str(&o->base.text, s, err);
+    for (size_t i = from; i < o->base.text.n && st == GM_OK; i++)
+        if (o->base.text.p[i] == '\n' || o->base.text.p[i] == '\r') {
+            o->base.text.p[i] = ' ';
+            changed = true;
+        }
+    if (changed)
+        gm_losses_add(o->base.to.lost, "line ends inside a field (now spaces)", id);
+    return st;
+}
+
+static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
+    for (size_t i = 0; i < e->n_regions; i++) {
+        const double *b = e->regions[i].box;
+        GM_TRY(gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", b[0], b[1],
+                             b[2], b[3]));
+    }
+done:
+    return st;
+}
+
+static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
+                                 const struct gm_entity *e, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= 0.5);
+    if (!in && e->visible > 0 && o->shape != ENTAILMENT)
+        gm_losses_add(o->base.to.lost, "entities in the image, but without a box (now flag 0)", p->id);
+    gm_buf_reset(&o->base.text);
+    if (o->shape == ENTAILMENT)
+        GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));
+    GM_TRY(put(o, p->id, p->id, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, ".jpg", err));
+    if (o->shape == ENTAILMENT)
+        GM_TRY(gm_buf_printf(&o->base.text, err, "#%zu", o->n_lines));
+    for (int twice = 0; twice < (o->shape == GOLD ? 1 : 2); twice++) {
+        GM_TRY(gm_buf_add_c(&o->base.text, "###", err));
+        GM_TRY(put(o, e->text, p->id, err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "(", err));
+        GM_TRY(put(o, e->type, p->id, err));
+        GM_TRY(gm_buf_add_c(&o->base.text, ")", err));
+    }
+    GM_TRY(gm_buf_add_c(&o->base.text, o->shape == GOLD ? "###" : "-", err));
+    GM_TRY(put(o, e->expression, p->id, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, in ? "###1" : "###0", err));
+    if (o->shape != ENTAILMENT)
+        GM_TRY(put_boxes(o, e, err));
+    GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
+    o->n_lines++;
+    GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
+done:
+    return st;
+}
+
+static enum gm_status add(void *state, struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct riveg_out *o = state;
+    for (size_t i = 0; i < post->n_entities; i++)
+        GM_TRY(put_entity(o, post, &post->entities[i], err));
+    if (post->n_entities == 0)
+        gm_losses_add(o->base.to.lost, "posts without entities", post->id);
+done:
+    return st;
+}
+
+#define HOLDS (GM_HOLDS_TYPE | GM_HOLDS_EXPRESSION | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE)
+#define FUNCTIONS                                                                                  \
+    .open = riveg_open, .next = riveg_next, .close = riveg_close, .create = create, .add = add,    \
+    .commit = gm_text_out_commit, .abort = gm_text_out_abort
+
+const struct gm_format_row gm_format_riveg_row = {
+    .format = GM_FORMAT_RIVEG, .name = "riveg", .title = "RiVEG text lines",
+    .holds = HOLDS | GM_HOLDS_BOX, FUNCTIONS};
+const struct gm_format_row gm_format_riveg_pred_row = {
+    .format = GM_FORMAT_RIVEG_PRED, .name = "riveg-pred", .title = "RiVEG predictions",
+    .holds = HOLDS | GM_HOLDS_BOX, FUNCTIONS};
+const struct gm_format_row gm_format_riveg_ve_row = {
+    .format = GM_FORMAT_RIVEG_VE, .name = "riveg-ve", .title = "RiVEG entailment output",
+    .holds = HOLDS, FUNCTIONS};

@@ -1,0 +1,283 @@
+/* voc.c - a folder of Pascal VOC XML as posts, and posts as such a folder: ID.xml for each picture
+ * with boxes; objects of one name are the boxes of one entity. The files have no types and no texts:
+ * without another file's texts (reader.h), names alone are read, of the type UNKNOWN. */
+#include "formats/format.h"
+#include "formats/voc_xml.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILES = 100000000, MAX_OBJECTS = 10000 };
+
+struct voc_in {
+    struct gm_source from;
+    struct gm_arena arena;
+    const char **ids; /* in the arena, sorted */
+    size_t n, next;
+};
+
+static void voc_close(void *state)
+{
+    struct voc_in *v = state;
+    if (!v)
+        return;
+    gm_arena_clear(&v->arena);
+    gm_free(v);
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static enum gm_status list(struct voc_in *v, DIR *dir, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t cap = 0;
+    for (struct dirent *e; (e = readdir(dir));) {
+        struct gm_str name = gm_str(e->d_name);
+        if (!gm_str_ends(name, GM_STR(".xml")) || name.n == 4)
+            continue;
+        if (v->n == MAX_FILES)
+            return GM_FAIL(err, GM_EFORMAT, "%s: over %d files", v->from.path, MAX_FILES);
+        GM_TRY(GM_ARENA_GROW(&v->arena, v->ids, v->n, cap, err));
+        v->ids[v->n] = gm_arena_str(&v->arena, gm_str_sub(name, 0, name.n - 4)).p;
+        if (!v->ids[v->n++])
+            return GM_FAIL(err, GM_ENOMEM, "out of memory for file names");
+    }
+    if (v->n == 0)
+        return GM_FAIL(err, GM_EIO, "%s: is a directory without .xml files; expected a file, or a "
+                       "folder of Pascal VOC annotations", v->from.path);
+    qsort(v->ids, v->n, sizeof *v->ids, by_name);
+done:
+    return st;
+}
+
+static enum gm_status voc_open(void **state, const struct gm_source *from, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    DIR *dir = NULL;
+    struct voc_in *v = gm_alloc(1, sizeof *v);
+    *state = NULL;
+    if (!v)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    v->from = *from;
+    gm_arena_init(&v->arena, 0);
+    dir = opendir(from->path);
+    if (!dir) {
+        st = GM_FAIL(err, GM_EIO, "%s: cannot open as a folder of XML annotations: %s", from->path,
+                     strerror(errno));
+        goto done;
+    }
+    GM_TRY(list(v, dir, err));
+    *state = v;
+    v = NULL;
+done:
+    if (dir)
+        closedir(dir);
+    voc_close(v);
+    return st;
+}
+
+/* Objects grouped by name, in order of each name's first object. */
+static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct gm_named *v,
+                            size_t *n, struct gm_error *err)
+{
+    *n = 0;
+    for (size_t i = 0; i < voc->n_objects; i++) {
+        size_t k = 0;
+        while (k < *n && !gm_str_eq(v[k].name, voc->objects[i].name))
+            k++;
+        if (k == *n) {
+            v[(*n)++] = (struct gm_named){.name = voc->objects[i].name, .type = GM_STR("UNKNOWN"),
+                                          .visible = 1};
+            size_t same = 0;
+            for (size_t m = i; m < voc->n_objects; m++)
+                same += gm_str_eq(voc->objects[m].name, voc->objects[i].name);
+            v[k].regions = gm_arena_alloc(&p->arena, same, sizeof *v[k].regions);
+            if (!v[k].regions)
+                return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        }
+        struct gm_region *r = &v[k].regions[v[k].n_regions++];
+        *r = (struct gm_region){.score = 1};
+        memcpy(r->box, voc->objects[i].box, sizeof r->box);
+    }
+    return GM_OK;
+}
+
+static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, bool *has,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct voc_in *v = state;
+    struct gm_voc voc;
+    size_t n;
+    *line = 1;
+    *has = v->next < v->n;
+    if (!*has)
+        return GM_OK;
+    p->id = gm_arena_str(&p->arena, gm_str(v->ids[v->next++]));
+    p->has_id = true;
+    struct gm_str file = gm_arena_printf(&p->arena, "%s.jpg", p->id.p ? p->id.p : "");
+    if (!p->id.p || !file.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(gm_post_image(p, v->from.images_dir, file, err));
+    GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, err));
+    gm_voc_count_unboxed(&voc, v->from.lost, p->id);
+    if (voc.n_objects > MAX_OBJECTS)
+        return GM_FAIL(err, GM_EFORMAT, "%s/%.*s.xml: over %d objects", v->from.path,
+                       GM_STR_ARG(p->id), MAX_OBJECTS);
+    p->image_w = voc.w;
+    p->image_h = voc.h;
+    struct gm_named *named = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *named);
+    if (!named)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(group(p, &voc, named, &n, err));
+    GM_TRY(gm_post_set_named(p, named, n, v->from.texts, v->from.lost, err));
+done:
+    return st;
+}
+
+struct voc_out {
+    struct gm_losses *lost;
+    struct gm_arena arena;
+    const char *dir;
+    struct gm_buf xml;
+};
+
+static void out_abort(void *state)
+{
+    struct voc_out *o = state;
+    if (!o)
+        return;
+    gm_arena_clear(&o->arena);
+    gm_buf_clear(&o->xml);
+    gm_free(o);
+}
+
+static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    *state = NULL;
+    if (strcmp(to->path, "-") == 0)
+        return GM_FAIL(err, GM_EARG, "Pascal VOC is a folder of files: name one in place of \"-\"");
+    struct voc_out *o = gm_alloc(1, sizeof *o);
+    if (!o)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    o->lost = to->lost;
+    gm_arena_init(&o->arena, 0);
+    gm_buf_init(&o->xml, (size_t)16 << 20);
+    o->dir = gm_arena_str(&o->arena, gm_str(to->path)).p;
+    if (!o->dir) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(gm_mkdirs(o->dir, err));
+    *state = o;
+    o = NULL;
+done:
+    out_abort(o);
+    return st;
+}
+
+/* XML 1.0 can't hold control characters; all of markup is escaped. */
+static enum gm_status put(struct voc_out *o, struct gm_str s, struct gm_str id,
+                          struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        const char *escaped = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
+        bool control = c < 0x20;
+        if (control)
+            gm_losses_add(o->lost, "control characters (now spaces)", id);
+        if (escaped)
+            GM_TRY(gm_buf_add_c(&o->xml, escaped, err));
+        else
+            GM_TRY(gm_buf_add(&o->xml, control ? " " : s.p + i, 1, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status put_object(struct voc_out *o, const struct gm_post *p,
+                                 const struct gm_entity *e, const struct gm_region *r,
+                                 struct gm_error *err)
+{
+    static const char *const sides[] = {"xmin", "ymin", "xmax", "ymax"};
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(&o->xml, "\t<object>\n\t\t<name>", err));
+    GM_TRY(put(o, e->text, p->id, err));
+    GM_TRY(gm_buf_add_c(&o->xml, "</name>\n\t\t<pose>Unspecified</pose>\n"
+                        "\t\t<truncated>0</truncated>\n\t\t<difficult>0</difficult>\n"
+                        "\t\t<bndbox>\n", err));
+    for (size_t i = 0; i < GM_BOX_XYXY; i++)
+        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], r->box[i],
+                             sides[i]));
+    GM_TRY(gm_buf_add_c(&o->xml, "\t\t</bndbox>\n\t</object>\n", err));
+done:
+    return st;
+}
+
+static enum gm_status put_head(struct voc_out *o, struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    gm_buf_reset(&o->xml);
+    GM_TRY(gm_buf_add_c(&o->xml, "<annotation>\n\t<filename>", err));
+    GM_TRY(put(o, p->id, p->id, err));
+    GM_TRY(gm_buf_add_c(&o->xml, ".jpg</filename>\n", err));
+    gm_post_image_size(p);
+    if (p->image_w)
+        GM_TRY(gm_buf_printf(&o->xml, err, "\t<size>\n\t\t<width>%u</width>\n"
+                             "\t\t<height>%u</height>\n\t\t<depth>3</depth>\n\t</size>\n",
+                             p->image_w, p->image_h));
+    else
+        gm_losses_add(o->lost, "picture sizes that nothing tells (left out)", p->id);
+done:
+    return st;
+}
+
+static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct voc_out *o = state;
+    struct gm_arena a;
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        n += p->entities[i].n_regions;
+    if (n == 0)
+        return GM_OK; /* no file: nothing of the text is in the image */
+    gm_arena_init(&a, 0);
+    if (p->id.n == 0 || memchr(p->id.p, '/', p->id.n) || gm_str_eq_c(p->id, "..") ||
+        gm_str_eq_c(p->id, ".") || memchr(p->id.p, 0, p->id.n))
+        return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": its id can't be the name of a file",
+                       GM_STR_ARG(p->id));
+    GM_TRY(put_head(o, p, err));
+    for (size_t i = 0; i < p->n_entities; i++)
+        for (size_t k = 0; k < p->entities[i].n_regions; k++)
+            GM_TRY(put_object(o, p, &p->entities[i], &p->entities[i].regions[k], err));
+    GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));
+    struct gm_str path = gm_arena_printf(&a, "%s/%.*s.xml", o->dir, GM_STR_ARG(p->id));
+    st = path.p ? gm_file_write(path.p, gm_buf_str(&o->xml), err)
+                : GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status commit(void *state, struct gm_error *err)
+{
+    (void)err; /* every file is complete as soon as it is there */
+    out_abort(state);
+    return GM_OK;
+}
+
+const struct gm_format_row gm_format_voc_row = {
+    .format = GM_FORMAT_VOC, .name = "voc", .title = "Pascal VOC XML files",
+    .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE, .is_by_id = true, .open = voc_open, .next = voc_next,
+    .close = voc_close, .create = create, .add = add, .commit = commit, .abort = out_abort};

@@ -1,0 +1,45 @@
+/* voc_xml.h - boxes from Pascal VOC annotation files, one file an image; voc_xml.c is the only user
+ * of expat. Source: the Pascal VOC development kit's format, as Twitter-GMNER uses it: an object's
+ * name is the text of the entity that it shows, several objects may share a name, and a file or an
+ * object that is missing means "not in the image". */
+#ifndef GM_FORMATS_VOC_XML_H
+#define GM_FORMATS_VOC_XML_H
+
+#include "record/losses.h"
+#include "record/record.h"
+
+/* What one name shows; an object of several names is there once for each. */
+struct gm_voc_object {
+    struct gm_str name;     /* white space at both ends removed */
+    double box[GM_BOX_XYXY]; /* as the file says, not clipped */
+};
+
+struct gm_voc {
+    uint32_t w, h; /* pixels, as the file says; 0 = it does not */
+    struct gm_voc_object *objects;
+    size_t n_objects;
+    size_t n_unboxed; /* objects left out, as they have no bndbox */
+};
+
+/* gm_voc_read - the annotation dir/ID.xml into the arena; a file that is missing has no objects.
+ * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; a root other than <annotation>;
+ * an object without a name, or with a box that lacks one of its four numbers). */
+enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
+                           struct gm_str id, struct gm_error *err) GM_NODISCARD;
+
+/* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
+ * last. The name is the text; where no object is named exactly so, names that differ from it by
+ * ASCII white space and punctuation only count. */
+const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i);
+
+/* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the
+ * boxes of its name (score 1), and `visible` 1 or 0; a post of unknown picture size gets the file's.
+ * What the file holds and the post can't is counted in `lost` (NULL: not counted).
+ * Errors: as gm_voc_read. */
+enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_voc_count_unboxed - count the objects without a box in `lost`, as of the post `id`. */
+void gm_voc_count_unboxed(const struct gm_voc *v, struct gm_losses *lost, struct gm_str id);
+
+#endif

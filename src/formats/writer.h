@@ -1,0 +1,46 @@
+/* writer.h - posts to a file, one at a time, whatever the format; the reader's other half. */
+#ifndef GM_FORMATS_WRITER_H
+#define GM_FORMATS_WRITER_H
+
+#include "formats/reader.h"
+#include "record/losses.h"
+
+enum gm_mask_form {
+    GM_MASKS_STRING,  /* COCO's compressed counts */
+    GM_MASKS_COUNTS,  /* plain list of runs */
+    GM_MASKS_POLYGONS /* outlines; holes are lost and counted */
+};
+
+struct gm_writer_opts {
+    enum gm_format format;     /* never AUTO */
+    enum gm_tag_scheme scheme; /* CoNLL: BIO (also for AUTO) or BIOES */
+    bool spaced;               /* CoNLL: columns by a space, not a tab */
+    enum gm_mask_form masks;   /* COCO */
+};
+
+struct gm_writer;
+
+/* gm_writer_open - path "-" = standard output; for Pascal VOC a folder, made where it is missing.
+ * Errors: IO, NOMEM, ARG (a format that is read only; a folder for standard output). */
+enum gm_status gm_writer_open(struct gm_writer **out, const char *path,
+                              const struct gm_writer_opts *opts, struct gm_error *err) GM_NODISCARD;
+
+/* gm_writer_add - write one post. What the format can't hold is counted. The post's image path is
+ * made relative to the output's folder. Errors: IO, NOMEM, FORMAT (an id that can't be a file's name, or that
+ * an earlier post has, in a format whose posts are known by it); after it others can be added. */
+enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_writer_losses - what was counted so far; borrowed. */
+const struct gm_losses *gm_writer_losses(const struct gm_writer *w);
+
+/* gm_writer_commit - complete the file and put it in place; frees whatever the result.
+ * gm_writer_abort - drop it (of Pascal VOC, the files already written stay); NULL-safe. */
+enum gm_status gm_writer_commit(struct gm_writer *w, struct gm_error *err) GM_NODISCARD;
+void gm_writer_abort(struct gm_writer *w);
+
+/* gm_format_of_name - the format that a name for an output suggests: .jsonl, .conll and .txt, or a
+ * folder ("xml/"); AUTO where it does not tell (.json). */
+enum gm_format gm_format_of_name(const char *path);
+
+#endif

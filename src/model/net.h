@@ -1,0 +1,80 @@
+/* net.h - what the tagger and the entailment classifier share: tokenizer, encoder, parameters, the
+ * head's tables, and how a model directory is opened and written.
+ *
+ * A model directory holds
+ *   gmner.json         task, labels, settings, and where missing tensors come from
+ *   config.json        the encoder's shape (as Hugging Face writes it)
+ *   tokenizer.json
+ *   model.safetensors  weights (transformers' names for the encoder), some perhaps int8 (nn/int8.h)
+ * Word embeddings that were frozen in training are not written again: "base" in gmner.json names the
+ * packaged model they come from, with a fingerprint of its rows, and they are mapped from there. */
+#ifndef GM_MODEL_NET_H
+#define GM_MODEL_NET_H
+
+#include "base/json.h"
+#include "nn/encoder.h"
+#include "nn/lanes.h"
+#include "tokenizer/tokenizer.h"
+
+/* New weights are drawn from this and not from a run's seed: only runs that begin alike can be
+ * averaged (Wortsman et al., Model soups, ICML 2022). */
+enum { GM_HEAD_SEED = 1 };
+
+struct gm_net {
+    struct gm_arena arena;
+    struct gm_json *settings;        /* gmner.json; NULL for a plain encoder directory */
+    const char *dir;
+    const char *base_name;           /* packaged model that frozen embeddings come from; NULL = none */
+    struct gm_tokenizer *tokenizer;
+    struct gm_special_ids special;
+    struct gm_encoder enc;
+    struct gm_params params;
+    struct gm_safetensors *weights, *base_weights;
+    struct gm_lanes lanes;
+};
+
+/* What training may change of the encoder. */
+struct gm_net_tuning {
+    bool freeze_embeddings;    /* word embeddings stay as they are, and are not stored again */
+    size_t freeze_layers;      /* so many of the lowest layers stay as they are */
+    double layer_decay;        /* rate of a layer over that of the layer above it; 1 = all alike */
+    double hidden_dropout, attention_dropout; /* < 0: as config.json says */
+};
+
+struct gm_net_opts {
+    const char *task;          /* "ner", "entail": what gmner.json must say */
+    const char *precision;     /* auto, f32, bf16, int8 (not with training); NULL = auto */
+    bool training;
+    size_t extra_rows;         /* rows of the extra input embedding; 0 = none */
+    const char *extra_name;
+    size_t max_activation_bytes; /* 0 = 4 GiB */
+};
+
+/* gm_net_open - step 1: read everything but the head. `dir` is a model directory that we wrote, or a
+ * Hugging Face directory, or the name of a packaged model ("minilm"). Then the caller adds its head's
+ * parameters to net->params and calls gm_net_bind. Errors: IO, MODEL, FORMAT, NOMEM. */
+enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
+                           struct gm_error *err) GM_NODISCARD;
+/* gm_net_bind - step 2: take all values from the files. Afterwards the caller initialises what a
+ * plain encoder does not have (gm_params_missing), then calls gm_net_ready. */
+enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
+/* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type and the lanes. */
+enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
+                            struct gm_error *err) GM_NODISCARD;
+void gm_net_clear(struct gm_net *net);
+
+/* gm_net_copy_file - copy a file of a model directory into another one. Errors: IO, NOMEM. */
+enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
+                                struct gm_error *err) GM_NODISCARD;
+
+/* gm_net_tune - set what is frozen, rates and dropout (between gm_net_open and gm_net_ready).
+ * Errors: ARG (more layers to freeze than there are). */
+enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
+                           struct gm_error *err) GM_NODISCARD;
+
+/* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
+ * frozen embeddings are left out). Matrices as bf16 when `bf16`, else f32. */
+enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
+                           bool bf16, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,167 @@
+#include "model_tools/average.h"
+
+#include "base/alloc.h"
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "model/net.h"
+
+enum { MAX_SETTINGS = 128 << 20 };
+
+static enum gm_status settings_of(const char *dir, struct gm_json **settings, struct gm_error *err)
+{
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, dir, "gmner.json");
+    enum gm_status st = path ? gm_json_load(settings, path, MAX_SETTINGS, err)
+                             : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* A setting as text; one that a model does not have is off. */
+static enum gm_status text_of(const struct gm_json *settings, const char *key, struct gm_buf *text,
+                              struct gm_error *err)
+{
+    const struct gm_json *j = gm_json_get(settings, key);
+    gm_buf_reset(text);
+    return j ? gm_json_write(j, false, text, err) : gm_buf_add_c(text, "false", err);
+}
+
+/* Whether what must be the same in all models is so in these two. */
+static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
+{
+    static const char *const keys[] = {"format",    "task",  "scheme",
+                                       "knowledge", "types", "fine_types", "base"};
+    enum gm_status st = GM_OK;
+    struct gm_json *settings[2] = {NULL, NULL};
+    struct gm_buf text[2];
+    gm_buf_init(&text[0], MAX_SETTINGS);
+    gm_buf_init(&text[1], MAX_SETTINGS);
+    GM_TRY(settings_of(dir, &settings[0], err));
+    GM_TRY(settings_of(other, &settings[1], err));
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+        for (size_t k = 0; k < 2; k++)
+            GM_TRY(text_of(settings[k], keys[i], &text[k], err));
+        if (!gm_str_eq(gm_buf_str(&text[0]), gm_buf_str(&text[1]))) {
+            st = GM_FAIL(err, GM_EMODEL,
+                         "%s and %s: \"%s\" in gmner.json differs; models to average are of one "
+                         "task, with the same types and base model, and all or none read knowledge",
+                         dir, other, keys[i]);
+            goto done;
+        }
+    }
+done:
+    for (size_t k = 0; k < 2; k++) {
+        gm_json_free(settings[k]);
+        gm_buf_clear(&text[k]);
+    }
+    return st;
+}
+
+/* The mean of tensor `name`, in its own type, in a new block. */
+static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, const char *name,
+                              struct gm_tensor *out, struct gm_error *err)
+{
+    struct gm_tensor t;
+    gm_safetensors_get(files[0], name, out);
+    out->data = NULL;
+    if (out->dtype != GM_F32 && out->dtype != GM_BF16)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: tensor %s is neither F32 nor BF16; average first, then quantise",
+                       gm_safetensors_path(files[0]), name);
+    size_t count = gm_tensor_count(out);
+    float *sum = gm_alloc_aligned(count, sizeof *sum), *one = gm_alloc_aligned(count, sizeof *one);
+    uint16_t *half = (uint16_t *)sum; /* in place: the halves trail what is still to read */
+    enum gm_status st = sum && one ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == out->dtype &&
+                    t.rank == out->rank &&
+                    memcmp(t.shape, out->shape, t.rank * sizeof *t.shape) == 0;
+        if (!same) {
+            st = GM_FAIL(err, GM_EMODEL, "%s and %s: tensor %s is not the same in shape and type",
+                         gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
+            break;
+        }
+        gm_tensor_to_f32(&t, 0, count, one);
+        for (size_t k = 0; k < count; k++)
+            sum[k] = (i ? sum[k] : 0) + one[k] / (float)n;
+    }
+    for (size_t k = 0; k < count && st == GM_OK && out->dtype == GM_BF16; k++) {
+        uint16_t h = gm_bf16_from_f32(sum[k]);
+        memcpy(&half[k], &h, sizeof h);
+    }
+    gm_free(one);
+    out->data = sum;
+    return st;
+}
+
+static enum gm_status average_weights(const char *const *dirs, size_t n, const char *path,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    size_t n_tensors = 0;
+    struct gm_safetensors **files = gm_arena_alloc(&a, n, sizeof *files);
+    struct gm_tensor *tensors = NULL;
+    const char **names;
+    GM_TRY(files ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(gm_safetensors_open_dir(&files[i], dirs[i], err));
+    n_tensors = gm_safetensors_count(files[0]);
+    tensors = gm_arena_alloc(&a, n_tensors, sizeof *tensors);
+    names = gm_arena_alloc(&a, n_tensors, sizeof *names);
+    GM_TRY(tensors && names ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n_tensors; i++) {
+        names[i] = gm_safetensors_name(files[0], i);
+        GM_TRY(mean_of(files, n, names[i], &tensors[i], err));
+    }
+    st = gm_safetensors_write(path, tensors, names, n_tensors, NULL, err);
+done:
+    for (size_t i = 0; tensors && i < n_tensors; i++)
+        gm_free((void *)(uintptr_t)tensors[i].data);
+    for (size_t i = 0; files && i < n; i++)
+        gm_safetensors_free(files[i]);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* gmner.json of the first, without a calibration; "averaged" says of how many. */
+static enum gm_status write_settings(const char *dir, size_t n, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *from = NULL, *to = gm_json_new_object();
+    bool ok = to != NULL;
+    GM_TRY(settings_of(dir, &from, err));
+    for (void *it = gm_json_first(from); it && ok; it = gm_json_next(from, it))
+        if (!gm_str_eq_c(gm_json_key(it), "calibration"))
+            ok = gm_json_set(to, gm_json_key(it).p, gm_json_ref(gm_json_value(it)));
+    ok = ok && gm_json_set(to, "averaged", gm_json_new_int((long long)n));
+    st = ok ? gm_json_save(to, path, MAX_SETTINGS, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_json_free(from);
+    gm_json_free(to);
+    return st;
+}
+
+enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *out,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *weights = gm_path_join(&a, out, "model.safetensors");
+    const char *settings = gm_path_join(&a, out, "gmner.json");
+    GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 1; i < n; i++)
+        GM_TRY(same_kind(dirs[0], dirs[i], err));
+    GM_TRY(gm_mkdirs(out, err));
+    GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
+    GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));
+    GM_TRY(average_weights(dirs, n, weights, err));
+    st = write_settings(dirs[0], n, settings, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}

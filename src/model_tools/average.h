@@ -1,0 +1,19 @@
+/* average.h - one model from the weights of several. Source: Wortsman et al., Model soups, ICML 2022
+ * ("uniform soup"). */
+#ifndef GM_MODEL_TOOLS_AVERAGE_H
+#define GM_MODEL_TOOLS_AVERAGE_H
+
+#include "base/status.h"
+
+#include <stddef.h>
+
+/* gm_models_average - write to the directory `out` the model whose weights are the means of those
+ * of n model directories. They are of one kind: the same task, scheme, types and tensors, from the
+ * same encoder, all or none with knowledge (trained, say, with different seeds). What else the model
+ * needs is copied from the first; a calibration is dropped, as it is not that of the new weights.
+ * Memory: two copies of the weights.
+ * Errors: MODEL (what differs, naming both), IO, FORMAT, NOMEM. */
+enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *out,
+                                 struct gm_error *err) GM_NODISCARD;
+
+#endif

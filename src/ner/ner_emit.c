@@ -1,0 +1,130 @@
+/* ner_emit.c - from posts to the scores of their words' labels: pieces, packed slices of about equal
+ * length, encoder and heads. */
+#include "ner/ner_model.h"
+
+#include "base/utf8.h"
+
+#include <math.h>
+
+enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
+                                const struct gm_slice *s, struct gm_ner_scores *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = s->end_row - s->row;
+    struct gm_var *x;
+    *out = (struct gm_ner_scores){0};
+    GM_TRY(gm_slice_states(s, &t->packer, &t->net.enc, g, &x, err));
+    GM_TRY(gm_op_head(g, x, n, t->head_w, t->head_b, &out->emit, &out->d_emit, err));
+    if (t->fine.pairs.n)
+        st = gm_op_head(g, x, n, t->fine.w, t->fine.b, &out->fine, &out->d_fine, err);
+done:
+    return st;
+}
+
+struct scoring {
+    const struct gm_tagger *t;
+    const struct gm_slice *slices;
+    float *emit, *fine; /* [n_rows, k], [n_rows, kf] of all posts; fine NULL = none */
+};
+
+static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, struct gm_error *err)
+{
+    const struct scoring *x = self;
+    const struct gm_slice *s = &x->slices[i];
+    struct gm_ner_scores out;
+    size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_k(&x->t->fine);
+    gm_graph_begin(g, false, 0);
+    enum gm_status st = gm_ner_emissions(x->t, g, s, &out, err);
+    if (st != GM_OK)
+        return st;
+    memcpy(x->emit + s->row * k, out.emit, n * k * sizeof *out.emit);
+    if (x->fine)
+        memcpy(x->fine + s->row * kf, out.fine, n * kf * sizeof *out.fine);
+    return GM_OK;
+}
+
+/* Whether white space holds the end of a line: line feed, vertical tab, form feed, carriage return,
+ * U+0085, U+2028 and U+2029 (UAX 14, classes BK, CR, LF, NL). */
+static bool has_line_end(struct gm_str space)
+{
+    for (size_t at = 0; at < space.n;) {
+        uint32_t cp = gm_utf8_next(space, &at);
+        if ((cp >= '\n' && cp <= '\r') || cp == 0x85 || cp == 0x2028 || cp == 0x2029)
+            return true;
+    }
+    return false;
+}
+
+/* No entity goes on over the end of a line: the labels that would do so are made impossible there. */
+static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r, float *emit)
+{
+    bool bioes = l->scheme == GM_TAGS_BIOES;
+    for (size_t w = 1; w < r->n_words; w++) {
+        if (!has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start)))
+            continue;
+        for (size_t j = 0; j < l->k; j++) {
+            char c = gm_ner_tag(l, j).prefix;
+            if (c == 'I' || c == 'E')
+                emit[w * l->k + j] = -INFINITY;
+            if (bioes && (c == 'B' || c == 'I'))
+                emit[(w - 1) * l->k + j] = -INFINITY;
+        }
+    }
+}
+
+/* Cut the posts' texts into pieces and put all of them into the packer. */
+static enum gm_status pack_posts(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                                 struct gm_ner_rows *rows, struct gm_arena *a, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_pieces tmp;
+    struct gm_arena pieces; /* of one post */
+    gm_arena_init(&pieces, 0);
+    gm_pieces_init(&tmp);
+    gm_packer_reset(&t->packer);
+    for (size_t i = 0; i < n; i++) {
+        struct gm_ner_rows *r = &rows[i];
+        struct gm_pieced text, context;
+        struct gm_str *words;
+        *r = (struct gm_ner_rows){.post = posts[i]};
+        gm_arena_reset(&pieces);
+        GM_TRY(gm_words_of(r->post, a, &r->words, &words, &r->n_words, err));
+        GM_TRY(gm_pieces_of_words(&t->net, words, r->n_words, &tmp, &pieces, &text, err));
+        GM_TRY(gm_pieces_of_text(&t->net, t->knowledge ? r->post->knowledge : GM_STR(""), &tmp,
+                                 &pieces, &context, err));
+        GM_TRY(gm_packer_add(&t->packer, &t->net, &text, &context, err));
+    }
+done:
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&pieces);
+    return st;
+}
+
+enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n, struct gm_arena *a,
+                            struct gm_ner_rows **rows, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_packer *p = &t->packer;
+    bool has_fine = t->fine.pairs.n > 0 && !t->fine.helper;
+    size_t k = t->labels.k, kf = gm_fine_k(&t->fine), n_slices;
+    struct gm_slice *slices;
+    *rows = gm_arena_alloc(a, n, sizeof **rows);
+    GM_TRY(*rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(pack_posts(t, posts, n, *rows, a, err));
+    struct scoring x = {.t = t};
+    x.emit = gm_arena_alloc(a, p->n_rows, k * sizeof *x.emit);
+    x.fine = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine) : NULL;
+    GM_TRY(x.emit && (x.fine || !has_fine) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_packer_cut(p, gm_lanes_parts(&t->net.lanes, p->n_tokens, false), a, &slices, &n_slices,
+                         err));
+    x.slices = slices;
+    GM_TRY(gm_lanes_run(&t->net.lanes, n_slices, score_slice, &x, err));
+    for (size_t i = 0; i < n; i++) {
+        end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
+        (*rows)[i].emit = x.emit + p->posts[i] * k;
+        (*rows)[i].fine = has_fine ? x.fine + p->posts[i] * kf : NULL;
+    }
+done:
+    return st;
+}

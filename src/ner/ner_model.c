@@ -1,0 +1,299 @@
+#include "ner/ner_model.h"
+
+#include "base/alloc.h"
+#include "model/features.h"
+
+#include <math.h>
+
+static size_t per_type(const struct gm_ner_labels *l) { return l->scheme == GM_TAGS_BIOES ? 4 : 2; }
+
+uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag)
+{
+    static const char prefixes[] = "BIES";
+    if (tag.prefix == 'O')
+        return 0;
+    size_t at = (size_t)(strchr(prefixes, tag.prefix) - prefixes);
+    return (uint16_t)(1 + tag.type * per_type(l) + at);
+}
+
+struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label)
+{
+    if (label == 0)
+        return (struct gm_tag){'O', 0};
+    return (struct gm_tag){"BIES"[(label - 1) % per_type(l)],
+                           (uint32_t)((label - 1) / per_type(l))};
+}
+
+static bool opens(char c) { return c == 'B' || c == 'S' || c == 'O'; }
+
+/* Whether `b` may follow `a` in a valid sequence. */
+static bool may_follow(const struct gm_ner_labels *l, struct gm_tag a, struct gm_tag b)
+{
+    if (l->scheme == GM_TAGS_BIO)
+        return b.prefix != 'I' || (a.prefix != 'O' && a.type == b.type);
+    bool inside = a.prefix == 'B' || a.prefix == 'I';
+    return inside ? !opens(b.prefix) && a.type == b.type : opens(b.prefix);
+}
+
+enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err)
+{
+    l->k = 1 + l->types.n * per_type(l);
+    l->allowed = gm_arena_alloc(&l->arena, l->k * l->k, 1);
+    l->allowed_start = gm_arena_alloc(&l->arena, l->k, 1);
+    l->allowed_end = gm_arena_alloc(&l->arena, l->k, 1);
+    if (!l->allowed || !l->allowed_start || !l->allowed_end)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < l->k; i++) {
+        struct gm_tag a = gm_ner_tag(l, i);
+        l->allowed_start[i] = opens(a.prefix);
+        l->allowed_end[i] = l->scheme == GM_TAGS_BIO || (a.prefix != 'B' && a.prefix != 'I');
+        for (size_t j = 0; j < l->k; j++)
+            l->allowed[i * l->k + j] = may_follow(l, a, gm_ner_tag(l, j));
+    }
+    return GM_OK;
+}
+
+void gm_ner_labels_clear(struct gm_ner_labels *l)
+{
+    gm_labels_clear(&l->types);
+    gm_arena_clear(&l->arena);
+}
+
+/* Types and scheme from gmner.json. */
+static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *net,
+                                  struct gm_error *err)
+{
+    const struct gm_json *types = gm_json_get(net->settings, "types");
+    struct gm_str s = {0}, scheme = {0};
+    size_t n = gm_json_count(types);
+    gm_labels_init(&l->types, GM_NER_MAX_TYPES);
+    gm_arena_init(&l->arena, 0);
+    if (!net->settings)
+        return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);
+    if (!gm_json_str(gm_json_get(net->settings, "scheme"), &scheme) || n == 0)
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing", net->dir);
+    if (!gm_str_eq_c(scheme, "bio") && !gm_str_eq_c(scheme, "bioes"))
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"scheme\" must be bio or bioes", net->dir);
+    l->scheme = gm_str_eq_c(scheme, "bioes") ? GM_TAGS_BIOES : GM_TAGS_BIO;
+    for (size_t i = 0; i < n; i++) {
+        uint32_t id;
+        if (!gm_json_str(gm_json_at(types, i), &s))
+            return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" must be a list of names", net->dir);
+        enum gm_status st = gm_labels_add(&l->types, s, &id, err);
+        if (st != GM_OK)
+            return st;
+    }
+    return GM_OK;
+}
+
+bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b)
+{
+    bool same = a->scheme == b->scheme && a->types.n == b->types.n;
+    for (uint32_t i = 0; same && i < a->types.n; i++)
+        same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
+    return same;
+}
+
+/* Training may go on from a trained tagger only where its head means the same labels. */
+static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *err)
+{
+    struct gm_ner_labels have = {0};
+    enum gm_status st = labels_read(&have, &t->net, err);
+    if (st == GM_OK && !gm_ner_same_labels(&have, &t->labels))
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: a trained tagger whose types or scheme are not those of the training data; "
+                     "start from a plain encoder", t->net.dir);
+    gm_ner_labels_clear(&have);
+    return st;
+}
+
+/* The same for fine types; helpers are not in the directory. */
+static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err)
+{
+    struct gm_fine have;
+    const struct gm_labels *want = &t->fine.pairs;
+    gm_fine_init(&have);
+    enum gm_status st = gm_fine_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
+    bool same = st == GM_OK && (t->fine.helper || have.pairs.n == want->n);
+    for (uint32_t i = 0; same && !t->fine.helper && i < want->n; i++)
+        same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
+    if (st == GM_OK && !same)
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: a trained tagger whose fine types are not those of the training data; "
+                     "start from a plain encoder", t->net.dir);
+    gm_fine_clear(&have);
+    return st;
+}
+
+static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    size_t k = t->labels.k, h = t->net.enc.config.hidden;
+    GM_TRY(gm_params_add(ps, &t->head_w, GM_VECTOR, k, h, err, "classifier.weight"));
+    GM_TRY(gm_params_add(ps, &t->head_b, GM_VECTOR, k, 0, err, "classifier.bias"));
+    GM_TRY(gm_params_add(ps, &t->trans, GM_VECTOR, k, k, err, "crf.transitions"));
+    GM_TRY(gm_params_add(ps, &t->start, GM_VECTOR, k, 0, err, "crf.start_transitions"));
+    GM_TRY(gm_params_add(ps, &t->end, GM_VECTOR, k, 0, err, "crf.end_transitions"));
+    ps->p[t->head_w].group = ps->p[t->head_b].group = 1;
+    ps->p[t->trans].group = ps->p[t->start].group = ps->p[t->end].group = 2;
+    ps->p[t->net.enc.extra].group = 1;
+    ps->p[t->head_w].decay = true;
+done:
+    return st;
+}
+
+/* The head of the fine types, when there are any. */
+static enum gm_status add_fine(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    size_t k = gm_fine_k(&t->fine);
+    if (t->fine.pairs.n == 0)
+        return GM_OK;
+    GM_TRY(gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
+    GM_TRY(gm_params_add(ps, &t->fine.b, GM_VECTOR, k, 0, err, "fine.bias"));
+    ps->p[t->fine.w].group = ps->p[t->fine.b].group = 1;
+    ps->p[t->fine.w].helper = ps->p[t->fine.b].helper = t->fine.helper;
+    ps->p[t->fine.w].decay = true;
+done:
+    return st;
+}
+
+static enum gm_status init_fine(struct gm_tagger *t, struct gm_error *err)
+{
+    struct gm_rng rng;
+    if (t->fine.pairs.n == 0)
+        return GM_OK;
+    gm_rng_init(&rng, gm_hash64(GM_HEAD_SEED));
+    enum gm_status st = gm_params_init_normal(&t->net.params, t->fine.w, 0.02, &rng, err);
+    return st == GM_OK ? gm_params_init_const(&t->net.params, t->fine.b, 0, err) : st;
+}
+
+/* New values for what a plain encoder does not have. */
+static enum gm_status init_head(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    struct gm_rng rng;
+    gm_rng_init(&rng, GM_HEAD_SEED);
+    GM_TRY(gm_params_init_normal(ps, t->net.enc.extra, 0.02, &rng, err));
+    GM_TRY(gm_params_init_normal(ps, t->head_w, 0.02, &rng, err));
+    GM_TRY(gm_params_init_const(ps, t->head_b, 0, err));
+    GM_TRY(gm_params_init_const(ps, t->trans, 0, err));
+    GM_TRY(gm_params_init_const(ps, t->start, 0, err));
+    st = gm_params_init_const(ps, t->end, 0, err);
+done:
+    return st;
+}
+
+enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_net_opts net = {.task = "ner", .precision = o->precision, .training = o->tuning != NULL,
+                              .extra_rows = GM_N_CASES, .extra_name = "case_embeddings.weight"};
+    *out = NULL;
+    struct gm_tagger *t = gm_alloc(1, sizeof *t);
+    if (!t) {
+        if (o->labels)
+            gm_ner_labels_clear(o->labels);
+        if (o->fine)
+            gm_fine_clear(o->fine);
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    if (o->labels)
+        t->labels = *o->labels;
+    if (o->fine)
+        t->fine = *o->fine;
+    else
+        gm_fine_init(&t->fine);
+    gm_packer_init(&t->packer);
+    GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
+    GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
+    (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
+    if (!o->labels)
+        GM_TRY(labels_read(&t->labels, &t->net, err));
+    else if (t->net.settings)
+        GM_TRY(check_labels(t, err));
+    if (!o->fine)
+        GM_TRY(gm_fine_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
+    else if (t->net.settings)
+        GM_TRY(check_fine(t, err));
+    GM_TRY(gm_ner_labels_build(&t->labels, err));
+    if (t->net.settings) {
+        GM_TRY(add_head(t, err));
+        if (!t->fine.helper)
+            GM_TRY(add_fine(t, err));
+    }
+    GM_TRY(gm_net_bind(&t->net, err));
+    if (!t->net.settings) { /* whatever head a plain encoder comes with is not ours */
+        GM_TRY(add_head(t, err));
+        GM_TRY(init_head(t, err));
+    }
+    if (t->fine.helper || !t->net.settings)
+        GM_TRY(add_fine(t, err));
+    if (t->fine.helper || !t->net.settings)
+        GM_TRY(init_fine(t, err));
+    if (o->tuning)
+        GM_TRY(gm_net_tune(&t->net, o->tuning, err));
+    GM_TRY(gm_net_ready(&t->net, &net, err));
+    *out = t;
+    t = NULL;
+done:
+    gm_tagger_free(t);
+    return st;
+}
+
+enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
+                              const struct gm_tagger_opts *opts, struct gm_error *err)
+{
+    return gm_ner_open(out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL},
+                       err);
+}
+
+void gm_tagger_free(struct gm_tagger *t)
+{
+    if (!t)
+        return;
+    gm_net_clear(&t->net);
+    gm_ner_labels_clear(&t->labels);
+    gm_fine_clear(&t->fine);
+    gm_packer_clear(&t->packer);
+    gm_free(t);
+}
+
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
+                           struct gm_error *err)
+{
+    const struct gm_ner_labels *l = &t->labels;
+    struct gm_json *s = gm_json_new_object(), *types = gm_json_new_array();
+    bool ok = s && types;
+    for (size_t i = 0; ok && i < l->types.n; i++)
+        ok = gm_json_add(types, gm_json_new_str(gm_labels_at(&l->types, (uint32_t)i)));
+    if (ok) {
+        ok = gm_json_set(s, "format", gm_json_new_int(1)) &&
+             gm_json_set(s, "task", gm_json_new_str(GM_STR("ner"))) &&
+             gm_json_set(s, "scheme", gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes")
+                                                                                  : GM_STR("bio"))) &&
+             gm_json_set(s, "knowledge", gm_json_new_bool(t->knowledge)) &&
+             gm_json_set(s, "training", gm_json_ref(training));
+        ok = gm_json_set(s, "types", types) && ok;
+        types = NULL;
+    }
+    if (ok && t->fine.pairs.n && !t->fine.helper)
+        ok = gm_json_set(s, "fine_types", gm_fine_json(&t->fine));
+    enum gm_status st = ok ? gm_net_save(&t->net, dir, s, true, err)
+                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_json_free(types);
+    gm_json_free(s);
+    return st;
+}
+
+struct gm_crf gm_ner_crf(const struct gm_tagger *t)
+{
+    const struct gm_param *p = t->net.params.p;
+    return (struct gm_crf){.k = t->labels.k, .trans = p[t->trans].w, .start = p[t->start].w,
+                           .end = p[t->end].w, .allowed = t->labels.allowed,
+                           .allowed_start = t->labels.allowed_start,
+                           .allowed_end = t->labels.allowed_end};
+}

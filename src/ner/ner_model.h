@@ -1,0 +1,88 @@
+/* ner_model.h - the tagger's model: encoder + linear layer + CRF, and what its labels mean.
+ * Private to src/ner; the public interface is tagger.h. */
+#ifndef GM_NER_NER_MODEL_H
+#define GM_NER_NER_MODEL_H
+
+#include "model/pack.h"
+#include "model/words.h"
+#include "ner/calibration.h"
+#include "ner/fine.h"
+#include "ner/tagger.h"
+#include "nn/crf.h"
+#include "record/tags.h"
+
+enum { GM_NER_MAX_TYPES = 1000 };
+
+/* Label 0 is O; then for each type B, I (BIO) or B, I, E, S (BIOES). */
+struct gm_ner_labels {
+    struct gm_labels types;
+    enum gm_tag_scheme scheme;
+    size_t k;
+    uint8_t *allowed, *allowed_start, *allowed_end; /* [k,k], [k], [k]: valid sequences only */
+    struct gm_arena arena;
+};
+
+struct gm_tagger {
+    struct gm_net net;
+    struct gm_ner_labels labels;
+    size_t head_w, head_b, trans, start, end; /* parameters */
+    struct gm_fine fine;
+    struct gm_calibration calibration;
+    bool knowledge;       /* trained with posts' knowledge, and so reads it */
+    struct gm_packer packer;
+};
+
+/* gm_ner_labels_build - after types and scheme are set: k and the allowed transitions. */
+enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err) GM_NODISCARD;
+void gm_ner_labels_clear(struct gm_ner_labels *l);
+uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
+struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
+/* gm_ner_same_labels - whether a label number means the same in both. */
+bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b);
+
+/* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
+ * settings; set = a new head for a plain encoder directory, or what a trained one must have. The
+ * tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
+ * training. */
+struct gm_ner_open {
+    const char *dir, *precision;
+    const struct gm_net_tuning *tuning;
+    struct gm_ner_labels *labels;
+    struct gm_fine *fine;
+};
+enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
+                           struct gm_error *err) GM_NODISCARD;
+
+/* gm_ner_save - write the model directory; `training` (borrowed) is recorded in gmner.json. */
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
+                           struct gm_error *err) GM_NODISCARD;
+
+/* Scores of a slice's words, in the graph's memory. Gradients are zeroed, and NULL when not training. */
+struct gm_ner_scores {
+    float *emit, *d_emit; /* [rows, k] */
+    float *fine, *d_fine; /* [rows, gm_fine_k] logits; NULL = no fine types */
+};
+
+/* gm_ner_emissions - run the encoder and the heads over a slice of t->packer; the graph was begun. */
+enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
+                                const struct gm_slice *s, struct gm_ner_scores *out,
+                                struct gm_error *err) GM_NODISCARD;
+
+/* One post's scores. */
+struct gm_ner_rows {
+    struct gm_post *post;
+    struct gm_word *words;  /* [n_words] bytes of the post's text */
+    size_t n_words;
+    const float *emit;      /* [n_words, k] */
+    const float *fine;      /* [n_words, gm_fine_k] logits; NULL = no fine types */
+};
+
+/* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
+ * words. Errors: NOMEM. */
+enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n, struct gm_arena *a,
+                            struct gm_ner_rows **rows, struct gm_error *err) GM_NODISCARD;
+
+/* gm_ner_crf - view of the CRF's parameters. */
+struct gm_crf gm_ner_crf(const struct gm_tagger *t);
+
+#endif

@@ -1,0 +1,172 @@
+/* ner_predict.c - entities of posts: CRF decoding and how sure the model is. */
+#include "ner/ner_model.h"
+
+#include "base/alloc.h"
+#include "base/parallel.h"
+#include "base/utf8.h"
+
+#include <math.h>
+
+/* What decoding one post needs to know of it. */
+struct decoded {
+    const uint16_t *best;           /* [n] labels */
+    struct gm_crf_lattice lattice;
+    const double *max_marginal;     /* [n,k] */
+    double score;                   /* of the best path */
+};
+
+/* How sure the model is of words [first, end) being this entity. `inside` is the label that would
+ * make the entity go on at word `end`; >= k: its last label ends it. */
+static struct gm_uncertainty uncertainty(const struct decoded *d, const struct gm_span *s,
+                                         size_t inside)
+{
+    const struct gm_crf_lattice *l = &d->lattice;
+    double entropy = 0, rival = -INFINITY;
+    for (size_t t = s->first; t < s->end; t++)
+        for (size_t j = 0; j < l->k; j++) {
+            double p = gm_crf_marginal(l, t, j);
+            entropy -= p > 0 ? p * log(p) : 0;
+            if (j != d->best[t])
+                rival = fmax(rival, d->max_marginal[t * l->k + j]);
+        }
+    if (inside < l->k && s->end < l->n)
+        rival = fmax(rival, d->max_marginal[s->end * l->k + inside]);
+    return (struct gm_uncertainty){.has = true,
+                                   .marginal = gm_crf_span(l, s->first, s->end, d->best + s->first, inside),
+                                   .entropy = entropy / (double)(s->end - s->first),
+                                   .margin = d->score - rival};
+}
+
+static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                                   const struct decoded *d, const struct gm_span *spans, size_t n, struct gm_error *err)
+{
+    struct gm_post *p = r->post;
+    size_t byte = 0, point = 0; /* code points before `byte` */
+    p->entities = gm_arena_alloc(&p->arena, n, sizeof *p->entities);
+    if (!p->entities)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_span *s = &spans[i];
+        size_t from = r->words[s->first].start, to = r->words[s->end - 1].end;
+        struct gm_str type = gm_arena_str(&p->arena, gm_labels_at(&t->labels.types, s->type));
+        size_t inside = t->labels.scheme == GM_TAGS_BIO
+                            ? gm_ner_label(&t->labels, (struct gm_tag){'I', s->type})
+                            : t->labels.k;
+        if (!type.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        point += gm_utf8_count(gm_str_sub(p->text, byte, from));
+        byte = from;
+        p->entities[i] = (struct gm_entity){.text = gm_str_sub(p->text, from, to),
+                                            .type = type,
+                                            .start = point,
+                                            .end = point + gm_utf8_count(gm_str_sub(p->text, from, to)),
+                                            .uncertainty = uncertainty(d, s, inside),
+                                            .source = GM_STR("tag"),
+                                            .visible = -1};
+        if (r->fine) {
+            struct gm_str fine = gm_fine_pick(&t->fine, type, r->fine + s->first * gm_fine_k(&t->fine),
+                                              s->end - s->first);
+            p->entities[i].fine_type = gm_arena_str(&p->arena, fine);
+            if (!p->entities[i].fine_type.p)
+                return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        }
+        p->entities[i].score = gm_calibrated(&t->calibration, p->entities[i].uncertainty.marginal);
+    }
+    p->n_entities = n;
+    return GM_OK;
+}
+
+/* Entities from the best labels of one post. */
+static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                             struct gm_arena *work, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_crf crf = gm_ner_crf(t);
+    struct decoded d;
+    size_t n = r->n_words;
+    uint16_t *best = gm_arena_alloc(work, n, sizeof *best);
+    struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
+    struct gm_span *spans = gm_arena_alloc(work, n, sizeof *spans);
+    if (!best || !tags || !spans)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, &d.score, work, err));
+    for (size_t i = 0; i < n; i++)
+        tags[i] = gm_ner_tag(&t->labels, best[i]);
+    size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
+    r->post->has_entities = true;
+    r->post->n_entities = 0;
+    if (n_spans == 0)
+        return GM_OK;
+    double *most = gm_arena_alloc(work, n * t->labels.k, sizeof *most);
+    if (!most)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    d.best = best;
+    d.max_marginal = most;
+    GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, work, err));
+    GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, work, err));
+    st = add_entities(t, r, &d, spans, n_spans, err);
+done:
+    return st;
+}
+
+struct decoding {
+    const struct gm_tagger *t;
+    const struct gm_ner_rows *rows;
+    struct thread {
+        struct gm_arena work; /* of one post */
+        enum gm_status st;
+        struct gm_error err;
+    } *threads;
+};
+
+static void decode_one(void *self, size_t thread, size_t i)
+{
+    const struct decoding *x = self;
+    struct thread *own = &x->threads[thread];
+    gm_arena_reset(&own->work);
+    if (own->st == GM_OK)
+        own->st = decode(x->t, &x->rows[i], &own->work, &own->err);
+}
+
+static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_rows *rows, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n_threads = gm_threads();
+    struct decoding x = {t, rows, gm_alloc(n_threads, sizeof *x.threads)};
+    if (!x.threads)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n_threads; i++)
+        gm_arena_init(&x.threads[i].work, 0);
+    gm_parallel_tasks(n, n_threads, decode_one, &x);
+    for (size_t i = 0; i < n_threads; i++) {
+        if (st == GM_OK && x.threads[i].st != GM_OK) {
+            st = x.threads[i].st;
+            if (err)
+                *err = x.threads[i].err;
+        }
+        gm_arena_clear(&x.threads[i].work);
+    }
+    gm_free(x.threads);
+    return st;
+}
+
+enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_rows *rows;
+    struct gm_arena a;
+    size_t n_todo = 0;
+    gm_arena_init(&a, 0);
+    struct gm_post **todo = gm_arena_alloc(&a, n, sizeof *todo);
+    GM_TRY(todo ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n; i++)
+        if (!posts[i]->error.stage.n && !posts[i]->has_entities)
+            todo[n_todo++] = posts[i];
+    GM_TRY(gm_ner_score(t, todo, n_todo, &a, &rows, err));
+    st = decode_all(t, rows, n_todo, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}

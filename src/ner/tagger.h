@@ -1,0 +1,35 @@
+/* tagger.h - the named entity tagger: native encoder, case features, linear layer and CRF.
+ * Source: Lample et al., NAACL 2016 (CRF tagger); Devlin et al., NAACL 2019 (encoder). */
+#ifndef GM_NER_TAGGER_H
+#define GM_NER_TAGGER_H
+
+#include "record/record.h"
+
+struct gm_tagger;
+
+struct gm_tagger_opts {
+    const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = auto */
+};
+
+/* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.
+ * *out is yours. Immutable afterwards. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
+enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
+                              const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
+void gm_tagger_free(struct gm_tagger *t); /* NULL-safe */
+
+/* gm_tagger_predict - set the entities (and has_entities) of n posts, in packed batches of similar
+ * length over the thread budget; raw text is segmented, long posts are done in overlapping windows.
+ * Posts' knowledge is read where the tagger was trained with some.
+ * Posts with an error, and posts that already have entities, are skipped.
+ * Errors: NOMEM. One call at a time on one tagger. */
+enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
+ * file, and write it into the model directory's gmner.json, with calibration errors before and after;
+ * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
+ * warning, where the tagger finds no entity. Errors: as gm_tagger_load; of reading (path:line). */
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
+                                   struct gm_error *err) GM_NODISCARD;
+
+#endif

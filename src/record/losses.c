@@ -1,0 +1,98 @@
+#include "record/losses.h"
+
+#include <stdio.h>
+#include <string.h>
+
+void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id)
+{
+    size_t i = 0;
+    if (!l)
+        return;
+    while (i < l->n && strncmp(l->kinds[i].what, what, GM_LOSS_NAME_MAX - 1) != 0)
+        i++;
+    if (i == GM_LOSS_KINDS_MAX) { /* the last kind takes all that finds no place */
+        i--;
+        snprintf(l->kinds[i].what, sizeof l->kinds[i].what, "other things");
+    }
+    struct gm_loss *k = &l->kinds[i];
+    if (i == l->n) {
+        l->n++;
+        snprintf(k->what, sizeof k->what, "%s", what);
+        snprintf(k->first, sizeof k->first, id.n ? "post %.*s" : "%.*s", GM_STR_ARG(id));
+    }
+    k->n++;
+}
+
+static void count_region(struct gm_losses *l, const struct gm_region *r, unsigned lacks,
+                         struct gm_str id)
+{
+    if (lacks & GM_HOLDS_BOX)
+        gm_losses_add(l, "boxes", id);
+    if (lacks & GM_HOLDS_BOX_SCORE && r->score < 1)
+        gm_losses_add(l, "scores of boxes", id);
+    if (lacks & GM_HOLDS_BOX_LABEL && r->label.n)
+        gm_losses_add(l, "labels of boxes", id);
+    if (lacks & GM_HOLDS_MASK && r->mask.counts.n)
+        gm_losses_add(l, "masks", id);
+    if (lacks & GM_HOLDS_NOTE && r->note.n)
+        gm_losses_add(l, "notes", id);
+}
+
+static bool is_judged(double visible) { return visible >= 0 && visible != 0 && visible != 1; }
+
+static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigned lacks,
+                         struct gm_str id)
+{
+    const struct { unsigned bit; bool has; const char *what; } parts[] = {
+        {GM_HOLDS_TYPE, e->type.n > 0, "entity types"},
+        {GM_HOLDS_FINE, e->fine_type.n > 0, "fine types"},
+        {GM_HOLDS_SCORE, e->score < 1, "scores of entities"},
+        {GM_HOLDS_UNCERTAINTY, e->uncertainty.has, "uncertainties"},
+        {GM_HOLDS_NOTE, e->note.n > 0, "notes"},
+        {GM_HOLDS_EXPRESSION, e->expression.n > 0, "expressions"},
+        {GM_HOLDS_VISIBLE, is_judged(e->visible), "probabilities of being in the image"},
+        {GM_HOLDS_UNGROUNDED, e->n_regions == 0, "entities without a box"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (lacks & parts[i].bit && parts[i].has)
+            gm_losses_add(l, parts[i].what, id);
+    for (size_t i = 0; i < e->n_regions; i++)
+        count_region(l, &e->regions[i], lacks, id);
+}
+
+/* Fields of the input that the record does not know. */
+static bool has_own_fields(const struct gm_post *p)
+{
+    static const char *const known[] = {"id", "text", "tokens", "image", "caption", "knowledge",
+                                        "entities", "objects", "error"};
+    for (void *it = p->source ? gm_json_first(p->source) : NULL; it;
+         it = gm_json_next(p->source, it)) {
+        size_t i = 0;
+        while (i < sizeof known / sizeof *known && !gm_str_eq_c(gm_json_key(it), known[i]))
+            i++;
+        if (i == sizeof known / sizeof *known)
+            return true;
+    }
+    return false;
+}
+
+void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds)
+{
+    unsigned lacks = ~holds;
+    const struct { unsigned bit; bool has; const char *what; } parts[] = {
+        {GM_HOLDS_TEXT, !p->names_only, "texts"},
+        {GM_HOLDS_TOKENS, p->has_tokens, "word boundaries"},
+        {GM_HOLDS_IMAGE, p->image.n > 0, "image paths"},
+        {GM_HOLDS_CAPTION, p->caption.n > 0, "captions"},
+        {GM_HOLDS_KNOWLEDGE, p->knowledge.n > 0, "knowledge"},
+        {GM_HOLDS_OBJECTS, p->n_objects > 0, "objects"},
+        {GM_HOLDS_ERROR, p->error.stage.n > 0, "errors"},
+        {GM_HOLDS_FIELDS, has_own_fields(p), "fields of the input's own"},
+        {GM_HOLDS_POSITION, !p->names_only && p->n_entities > 0, "positions of entities in the text"},
+    };
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (lacks & parts[i].bit && parts[i].has)
+            gm_losses_add(l, parts[i].what, p->id);
+    for (size_t i = 0; i < p->n_entities; i++)
+        count_entity(l, &p->entities[i], lacks, p->id);
+}

@@ -1,0 +1,55 @@
+/* losses.h - what a file could not hold, or a reader could not use: named and counted, so that
+ * nothing is dropped silently. */
+#ifndef GM_RECORD_LOSSES_H
+#define GM_RECORD_LOSSES_H
+
+#include "record/record.h"
+
+enum { GM_LOSS_NAME_MAX = 80, GM_LOSS_KINDS_MAX = 64 };
+
+struct gm_loss {
+    char what[GM_LOSS_NAME_MAX];  /* "captions" */
+    char first[GM_LOSS_NAME_MAX]; /* where it was first seen: "post 17" */
+    size_t n;
+};
+
+/* Owns nothing on the heap; kinds past the 64th are counted together as "other things". */
+struct gm_losses {
+    struct gm_loss kinds[GM_LOSS_KINDS_MAX];
+    size_t n;
+};
+
+/* gm_losses_add - count one more of `what`, met in the post `id` (empty: unknown). Long names are
+ * cut. l NULL: not counted. */
+void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id);
+
+/* What a record may have beyond what a format can hold, as bits. */
+enum gm_holds {
+    GM_HOLDS_TEXT = 1 << 0,
+    GM_HOLDS_TOKENS = 1 << 1,
+    GM_HOLDS_IMAGE = 1 << 2,
+    GM_HOLDS_CAPTION = 1 << 3,
+    GM_HOLDS_KNOWLEDGE = 1 << 4,
+    GM_HOLDS_OBJECTS = 1 << 5,
+    GM_HOLDS_ERROR = 1 << 6,
+    GM_HOLDS_FIELDS = 1 << 7,      /* the input's own fields */
+    GM_HOLDS_TYPE = 1 << 8,
+    GM_HOLDS_FINE = 1 << 9,
+    GM_HOLDS_SCORE = 1 << 10,      /* of an entity, other than 1 */
+    GM_HOLDS_UNCERTAINTY = 1 << 11,
+    GM_HOLDS_NOTE = 1 << 12,
+    GM_HOLDS_EXPRESSION = 1 << 13,
+    GM_HOLDS_VISIBLE = 1 << 14,    /* as a probability */
+    GM_HOLDS_BOX = 1 << 15,
+    GM_HOLDS_BOX_SCORE = 1 << 16,  /* other than 1 */
+    GM_HOLDS_BOX_LABEL = 1 << 17,
+    GM_HOLDS_MASK = 1 << 18,
+    GM_HOLDS_POSITION = 1 << 19,   /* where in the text an entity is */
+    GM_HOLDS_UNGROUNDED = 1 << 20, /* entities without a box */
+    GM_HOLDS_ALL = (1 << 21) - 1
+};
+
+/* gm_losses_post - count all that `p` has and a format that holds `holds` has not. */
+void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds);
+
+#endif

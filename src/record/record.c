@@ -1,0 +1,75 @@
+/* The post itself: its life, its words, its failure. */
+#include "record/record.h"
+
+#include "base/utf8.h"
+
+#include <string.h>
+
+void gm_post_init(struct gm_post *p)
+{
+    *p = (struct gm_post){0};
+    gm_arena_init(&p->arena, 0);
+}
+
+void gm_post_clear(struct gm_post *p)
+{
+    gm_arena_clear(&p->arena);
+    gm_json_free(p->source);
+    *p = (struct gm_post){0};
+}
+
+void gm_post_fail(struct gm_post *p, const char *stage, const struct gm_error *e)
+{
+    if (p->error.stage.n)
+        return;
+    struct gm_str s = gm_arena_str(&p->arena, gm_str(stage));
+    struct gm_str m = gm_arena_str(&p->arena, gm_str(e->msg));
+    p->error.stage = s.p ? s : GM_STR("unknown");
+    p->error.message = m.p ? m : GM_STR("out of memory");
+    p->error.code = gm_str(gm_status_name(m.p ? e->code : GM_ENOMEM)); /* a constant string */
+}
+
+/* The post's text: the repaired words one after the other, the place of each in p->tokens. */
+static enum gm_status join_words(struct gm_post *p, const struct gm_str *words, size_t n,
+                                 struct gm_buf *text, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < n; i++) {
+        if (i)
+            GM_TRY(gm_buf_add(text, " ", 1, err));
+        p->tokens[i].start = text->n;
+        GM_TRY(gm_utf8_repair(words[i], text, err));
+        p->tokens[i].end = text->n;
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_post_set_words(struct gm_post *p, const struct gm_str *words, size_t n,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf text;
+    gm_buf_init(&text, SIZE_MAX - 1);
+    p->tokens = gm_arena_alloc(&p->arena, n, sizeof *p->tokens);
+    if (!p->tokens) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu words", n);
+        goto done;
+    }
+    GM_TRY(join_words(p, words, n, &text, err));
+    p->text = gm_arena_str(&p->arena, gm_buf_str(&text));
+    if (!p->text.p) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a text of %zu bytes", text.n);
+        goto done;
+    }
+    p->n_tokens = n;
+    p->has_tokens = true;
+done:
+    gm_buf_clear(&text);
+    return st;
+}
+
+struct gm_str gm_post_word(const struct gm_post *p, size_t i)
+{
+    return gm_str_sub(p->text, p->tokens[i].start, p->tokens[i].end);
+}

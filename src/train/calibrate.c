@@ -1,0 +1,169 @@
+/* calibrate.c - fitting a trained tagger's calibration on annotated posts. */
+#include "train/calibration_fit.h"
+
+#include "base/alloc.h"
+#include "base/file.h"
+#include "base/log.h"
+#include "eval/eval.h"
+#include "ner/tagger.h"
+#include "train/posts.h"
+
+enum { MAX_SETTINGS = 64 << 20 };
+
+/* What a fit did to the expected calibration error. */
+struct report {
+    size_t n, n_right; /* entities found, and those of them that are right */
+    double ece_before; /* of the marginal probability */
+    double ece;        /* of the score, on the posts that it was fitted on */
+    double ece_cross;  /* each half of the posts by what fits the other half: the honest figure */
+};
+
+/* Marginals of the entities found, and whether each is right; of even posts, then of odd ones. */
+struct sample {
+    struct gm_buf halves[2]; /* struct gm_judged */
+    size_t n_gold;           /* entities in the posts */
+};
+
+static enum gm_status judge(struct sample *s, const struct gm_posts *gold,
+                            const struct gm_posts *pred, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_eval *e = NULL;
+    struct gm_eval_opts opts = gm_eval_opts_default(GM_TASK_MNER);
+    GM_TRY(gm_eval_new(&e, &opts, err));
+    for (size_t i = 0; i < pred->n; i++) {
+        GM_TRY(gm_eval_add(e, &gold->items[i], &pred->items[i], err));
+        s->n_gold += gold->items[i].n_entities;
+        for (size_t k = 0; k < pred->items[i].n_entities; k++) {
+            struct gm_judged j = {pred->items[i].entities[k].uncertainty.marginal,
+                                  gm_eval_verdict(e, false, k) == GM_VERDICT_RIGHT};
+            GM_TRY(gm_buf_add(&s->halves[i % 2], &j, sizeof j, err));
+        }
+    }
+done:
+    gm_eval_free(e);
+    return st;
+}
+
+static enum gm_status collect(struct sample *s, const char *dir, const char *path,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_tagger *t = NULL;
+    struct gm_posts gold = {0}, pred = {0};
+    struct gm_post **posts = NULL;
+    GM_TRY(gm_tagger_load(&t, dir, NULL, err));
+    GM_TRY(gm_posts_read(&gold, path, err));
+    GM_TRY(gm_posts_read(&pred, path, err));
+    posts = gm_alloc(pred.n, sizeof *posts);
+    GM_TRY(posts ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu posts", pred.n));
+    for (size_t i = 0; i < pred.n; i++) {
+        posts[i] = &pred.items[i];
+        posts[i]->has_entities = false;
+    }
+    GM_TRY(gm_tagger_predict(t, posts, pred.n, err));
+    st = judge(s, &gold, &pred, err);
+done:
+    gm_free(posts);
+    gm_posts_clear(&gold);
+    gm_posts_clear(&pred);
+    gm_tagger_free(t);
+    return st;
+}
+
+static struct gm_judged *half(const struct sample *s, size_t i, size_t *n)
+{
+    *n = s->halves[i].n / sizeof(struct gm_judged);
+    return (void *)s->halves[i].p;
+}
+
+static void apply(const struct gm_calibration *c, const struct gm_judged *from, size_t n,
+                  struct gm_judged *to)
+{
+    for (size_t i = 0; i < n; i++)
+        to[i] = (struct gm_judged){gm_calibrated(c, from[i].confidence), from[i].right};
+}
+
+static double ece_of(struct gm_judged *j, size_t n)
+{
+    struct gm_bin bins[GM_ECE_BINS];
+    gm_judged_sort(j, n);
+    return gm_ece(j, n, false, bins);
+}
+
+/* Fit on everything, and each half of the posts by what fits the other half. */
+static enum gm_status fit(const struct sample *s, struct gm_calibration *c,
+                          struct report *out, struct gm_error *err)
+{
+    size_t n[2];
+    const struct gm_judged *part[2] = {half(s, 0, &n[0]), half(s, 1, &n[1])};
+    *out = (struct report){.n = n[0] + n[1]};
+    struct gm_judged *all = gm_alloc(2 * out->n, sizeof *all), *scored = all + out->n;
+    if (!all)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", out->n);
+    for (size_t h = 0; h < 2; h++) {
+        struct gm_calibration other = gm_calibration_fit(part[!h], n[!h]);
+        apply(&(struct gm_calibration){.fitted = false}, part[h], n[h], all + h * n[0]);
+        apply(&other, part[h], n[h], scored + h * n[0]);
+    }
+    out->ece_cross = ece_of(scored, out->n);
+    *c = gm_calibration_fit(all, out->n);
+    apply(c, all, out->n, scored);
+    out->ece = ece_of(scored, out->n);
+    out->ece_before = ece_of(all, out->n);
+    for (size_t i = 0; i < out->n; i++)
+        out->n_right += all[i].right;
+    gm_free(all);
+    return GM_OK;
+}
+
+/* gmner.json with the calibration in it, everything else as it was. */
+static enum gm_status store(const char *dir, const struct gm_calibration *c,
+                            const struct report *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct { const char *key; double x; } values[] = {
+        {"a", c->a}, {"b", c->b}, {"c", c->c}, {"ece_before", r->ece_before}, {"ece", r->ece},
+        {"ece_cross", r->ece_cross}};
+    struct gm_arena a;
+    struct gm_json *settings = NULL, *j = gm_json_new_object();
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, dir, "gmner.json");
+    bool ok = path && j && gm_json_set(j, "entities", gm_json_new_int((long long)r->n));
+    for (size_t i = 0; i < sizeof values / sizeof *values && ok; i++)
+        ok = gm_json_set(j, values[i].key, gm_json_new_num(values[i].x));
+    if (ok)
+        GM_TRY(gm_json_load(&settings, path, MAX_SETTINGS, err));
+    ok = ok && gm_json_set(settings, "calibration", gm_json_ref(j));
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    st = gm_json_save(settings, path, MAX_SETTINGS, err);
+done:
+    gm_json_free(settings);
+    gm_json_free(j);
+    gm_arena_clear(&a);
+    return st;
+}
+
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct sample s = {0};
+    struct gm_calibration c;
+    struct report r;
+    gm_buf_init(&s.halves[0], SIZE_MAX - 1);
+    gm_buf_init(&s.halves[1], SIZE_MAX - 1);
+    GM_TRY(collect(&s, dir, posts, err));
+    GM_TRY(fit(&s, &c, &r, err));
+    if (r.n == 0 || s.n_gold == 0) { /* all wrong for want of gold says nothing about the scores */
+        GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts, r.n ? "in it" : "found");
+        goto done;
+    }
+    GM_TRY(store(dir, &c, &r, err));
+    GM_LOG(GM_LOG_INFO, "tagger", "calibrated %s on %zu entities, %zu right: expected calibration "
+           "error %.4f, before %.4f (each half fitted on the other: %.4f)", dir, r.n, r.n_right,
+           r.ece, r.ece_before, r.ece_cross);
+done:
+    gm_buf_clear(&s.halves[0]);
+    gm_buf_clear(&s.halves[1]);
+    return st;
+}

@@ -1,0 +1,50 @@
+#include "train/distill.h"
+
+/* The teacher's marginals of one post, [n_words, k]. */
+static enum gm_status marginals(const struct gm_crf *crf, const struct gm_ner_rows *r,
+                                struct gm_arena *work, float *out, struct gm_error *err)
+{
+    struct gm_crf_lattice l;
+    gm_arena_reset(work);
+    enum gm_status st = gm_crf_lattice_fill(&l, crf, r->emit, r->n_words, work, err);
+    for (size_t i = 0; st == GM_OK && i < r->n_words * crf->k; i++)
+        out[i] = (float)gm_crf_marginal(&l, i / crf->k, i % crf->k);
+    return st;
+}
+
+enum gm_status gm_distill_targets(const char *dir, const char *precision, const struct gm_posts *posts,
+                                  const struct gm_ner_labels *l, struct gm_arena *a,
+                                  const float ***out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_tagger *teacher = NULL;
+    struct gm_ner_rows *rows;
+    struct gm_arena all, work;
+    gm_arena_init(&all, 0);
+    gm_arena_init(&work, 0);
+    const float **probs = gm_arena_alloc(a, posts->n, sizeof *probs);
+    struct gm_post **items = gm_arena_alloc(&all, posts->n, sizeof *items);
+    GM_TRY(probs && items ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < posts->n; i++)
+        items[i] = &posts->items[i];
+    GM_TRY(gm_tagger_load(&teacher, dir, &(struct gm_tagger_opts){.precision = precision}, err));
+    if (!gm_ner_same_labels(&teacher->labels, l)) {
+        st = GM_FAIL(err, GM_EMODEL, "%s: a teacher whose types or scheme are not those of the training "
+                     "data", dir);
+        goto done;
+    }
+    GM_TRY(gm_ner_score(teacher, items, posts->n, &all, &rows, err));
+    struct gm_crf crf = gm_ner_crf(teacher);
+    for (size_t i = 0; i < posts->n; i++) {
+        float *p = gm_arena_alloc(a, rows[i].n_words * crf.k, sizeof *p);
+        GM_TRY(p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for a teacher's probabilities"));
+        GM_TRY(marginals(&crf, &rows[i], &work, p, err));
+        probs[i] = p;
+    }
+    *out = probs;
+done:
+    gm_tagger_free(teacher);
+    gm_arena_clear(&all);
+    gm_arena_clear(&work);
+    return st;
+}

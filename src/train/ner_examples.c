@@ -1,0 +1,275 @@
+#include "train/ner_examples.h"
+
+#include "base/log.h"
+#include "train/distill.h"
+#include "train/posts.h"
+
+/* What is needed until the examples are made. */
+struct maker {
+    const struct gm_train_opts *o;
+    struct gm_tagger *t;
+    struct gm_ner_examples *out;
+    struct gm_posts posts;
+    struct gm_posts helpers;       /* posts that only their fine types are taken of */
+    struct gm_posts_index by_text; /* of these */
+    const float **soft;            /* of the posts; NULL = no teacher */
+    struct gm_arena a;             /* of one post */
+    struct gm_pieces tmp;
+    size_t n_skipped, n_helped;    /* entities left out; posts with a helper */
+};
+
+/* ---- types ---- */
+
+/* The entity types of the posts, in order of name. */
+static enum gm_status collect_types(struct gm_ner_labels *l, const struct maker *m, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_str *names = NULL;
+    size_t n = 0, cap = 0;
+    gm_arena_init(&a, 0);
+    *l = (struct gm_ner_labels){
+        .scheme = strcmp(m->o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO};
+    gm_labels_init(&l->types, GM_NER_MAX_TYPES);
+    gm_arena_init(&l->arena, 0);
+    for (size_t i = 0; i < m->posts.n; i++)
+        for (size_t k = 0; k < m->posts.items[i].n_entities; k++) {
+            struct gm_str type = m->posts.items[i].entities[k].type;
+            size_t at = 0;
+            while (at < n && gm_str_cmp(names[at], type) < 0)
+                at++;
+            if (at < n && gm_str_eq(names[at], type))
+                continue;
+            GM_TRY(GM_ARENA_GROW(&a, names, n, cap, err));
+            memmove(names + at + 1, names + at, (n - at) * sizeof *names);
+            names[at] = type;
+            n++;
+        }
+    if (n == 0)
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no entities to learn from", m->o->train);
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        uint32_t id;
+        st = gm_labels_add(&l->types, names[i], &id, err);
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* The fine types of the posts or, where a file is named for them, of the posts there. */
+static enum gm_status collect_fine(struct gm_fine *f, struct maker *m, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_posts *from = m->o->fine ? &m->helpers : &m->posts;
+    f->helper = m->o->fine != NULL;
+    if (m->o->fine_weight <= 0)
+        return GM_OK;
+    if (f->helper) {
+        GM_TRY(gm_posts_read(&m->helpers, m->o->fine, err));
+        GM_TRY(gm_posts_index_init(&m->by_text, &m->helpers, err));
+    }
+    for (size_t i = 0; i < from->n; i++)
+        GM_TRY(gm_fine_collect(f, &from->items[i], err));
+    if (f->helper && f->pairs.n == 0)
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no fine types (a third column)", m->o->fine);
+done:
+    return st;
+}
+
+static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
+{
+    struct gm_ner_labels labels;
+    struct gm_fine fine;
+    gm_fine_init(&fine);
+    enum gm_status st = collect_types(&labels, m, err);
+    if (st == GM_OK)
+        st = collect_fine(&fine, m, err);
+    if (st != GM_OK) {
+        gm_ner_labels_clear(&labels);
+        gm_fine_clear(&fine);
+        return st;
+    }
+    st = gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
+                                                  .tuning = &m->o->net, .labels = &labels,
+                                                  .fine = &fine}, err);
+    if (st == GM_OK)
+        m->t->knowledge = false; /* until a post has some */
+    return st;
+}
+
+/* ---- examples ---- */
+
+/* Labels of a part of an entity that is too long for one sequence, as an entity of its own. */
+static void close_part(const struct gm_ner_labels *l, uint16_t *labels, size_t n)
+{
+    struct gm_tag first = gm_ner_tag(l, labels[0]);
+    if (first.prefix == 'I' || first.prefix == 'E') {
+        first.prefix = first.prefix == 'I' ? 'B' : 'S';
+        labels[0] = gm_ner_label(l, first);
+    }
+    struct gm_tag last = gm_ner_tag(l, labels[n - 1]);
+    if (l->scheme == GM_TAGS_BIOES && (last.prefix == 'B' || last.prefix == 'I')) {
+        last.prefix = last.prefix == 'I' ? 'E' : 'S';
+        labels[n - 1] = gm_ner_label(l, last);
+    }
+}
+
+/* Words [from, to) of a post as an example. */
+static enum gm_status add_part(struct maker *m, const struct gm_ner_example *whole, size_t from,
+                               size_t to, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_examples *x = m->out;
+    const struct gm_pieced *t = &whole->text;
+    size_t n = to - from;
+    GM_TRY(GM_ARENA_GROW(&x->arena, x->items, x->n, x->cap, err));
+    uint32_t *first = gm_arena_alloc(&x->arena, n + 1, sizeof *first);
+    GM_TRY(first ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t w = 0; w <= n; w++)
+        first[w] = t->first[from + w] - t->first[from];
+    close_part(&m->t->labels, whole->gold + from, n);
+    x->items[x->n++] = (struct gm_ner_example){
+        .text = {n, t->ids + t->first[from], first, t->cases + from},
+        .context = whole->context,
+        .gold = whole->gold + from,
+        .fine = whole->fine ? whole->fine + from : NULL,
+        .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
+done:
+    return st;
+}
+
+static bool is_inside(const struct gm_ner_labels *l, uint16_t label)
+{
+    char c = gm_ner_tag(l, label).prefix;
+    return c == 'I' || c == 'E';
+}
+
+/* A post as examples: one, or several of as many words as the encoder takes, cut within an entity
+ * only where that is longer. */
+static enum gm_status add_post(struct maker *m, const struct gm_ner_example *whole, struct gm_error *err)
+{
+    const struct gm_pieced *t = &whole->text;
+    size_t room = (m->t->net.enc.config.positions - 3) / (whole->context.n_words ? 2 : 1);
+    if (room > m->o->batch_tokens)
+        room = m->o->batch_tokens;
+    for (size_t from = 0; from < t->n_words;) {
+        size_t to = from;
+        while (to < t->n_words && t->first[to + 1] - t->first[from] <= room)
+            to++;
+        size_t cut = to;
+        while (cut < t->n_words && cut > from && is_inside(&m->t->labels, whole->gold[cut]))
+            cut--;
+        if (cut > from)
+            to = cut;
+        enum gm_status st = add_part(m, whole, from, to, err);
+        if (st != GM_OK)
+            return st;
+        from = to;
+    }
+    return GM_OK;
+}
+
+static enum gm_status gold_labels(struct maker *m, const struct gm_post *p, uint16_t **out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_labels *l = &m->t->labels;
+    size_t n_spans, n_skipped;
+    struct gm_span *spans = gm_arena_alloc(&m->a, p->n_entities, sizeof *spans);
+    struct gm_tag *tags = gm_arena_alloc(&m->a, p->n_tokens, sizeof *tags);
+    *out = gm_arena_alloc(&m->out->arena, p->n_tokens, sizeof **out);
+    GM_TRY(spans && tags && *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_post_spans(p, &l->types, spans, &n_spans, &n_skipped, err));
+    gm_spans_to_tags(spans, n_spans, l->scheme, tags, p->n_tokens);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        (*out)[i] = gm_ner_label(l, tags[i]);
+    m->n_skipped += n_skipped;
+done:
+    return st;
+}
+
+/* Classes of the post's words: its own, or those of the same text in the helper's posts (unknown
+ * where there is none). */
+static enum gm_status fine_classes(struct maker *m, const struct gm_post *p, uint16_t **out,
+                                   struct gm_error *err)
+{
+    struct gm_fine *f = &m->t->fine;
+    *out = NULL;
+    if (f->pairs.n == 0)
+        return GM_OK;
+    *out = gm_arena_alloc(&m->out->arena, p->n_tokens, sizeof **out);
+    if (!*out)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < p->n_tokens; i++)
+        (*out)[i] = GM_FINE_UNKNOWN;
+    const struct gm_post *from = f->helper ? gm_posts_index_find(&m->by_text, p->text) : p;
+    if (!from || from->n_tokens != p->n_tokens)
+        return GM_OK;
+    m->n_helped++;
+    return gm_fine_classes(f, from, *out, err);
+}
+
+static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_post *p = &m->posts.items[i];
+    const struct gm_net *net = &m->t->net;
+    struct gm_arena *keep = &m->out->arena;
+    struct gm_ner_example whole = {.soft = m->soft ? m->soft[i] : NULL};
+    struct gm_word *ranges;
+    struct gm_str *words;
+    size_t n;
+    gm_arena_reset(&m->a);
+    GM_TRY(gm_words_of(p, &m->a, &ranges, &words, &n, err));
+    GM_TRY(gm_pieces_of_words(net, words, n, &m->tmp, keep, &whole.text, err));
+    GM_TRY(gm_pieces_of_text(net, m->o->knowledge ? p->knowledge : GM_STR(""), &m->tmp, keep,
+                             &whole.context, err));
+    m->t->knowledge |= whole.context.n_words > 0;
+    GM_TRY(gold_labels(m, p, &whole.gold, err));
+    GM_TRY(fine_classes(m, p, &whole.fine, err));
+    st = add_post(m, &whole, err);
+done:
+    return st;
+}
+
+static void say_what_is_missing(const struct maker *m)
+{
+    if (m->t->fine.helper && m->n_helped < m->posts.n)
+        GM_LOG(GM_LOG_WARN, "train", "%zu of %zu posts have no post of the same words in %s",
+               m->posts.n - m->n_helped, m->posts.n, m->o->fine);
+    if (m->n_skipped)
+        GM_LOG(GM_LOG_WARN, "train", "%zu gold entities overlap or split words and were left out",
+               m->n_skipped);
+}
+
+enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger **t,
+                                    const struct gm_train_opts *o, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct maker m = {.o = o, .out = x};
+    *t = NULL;
+    *x = (struct gm_ner_examples){0};
+    gm_arena_init(&x->arena, 0);
+    gm_arena_init(&m.a, 0);
+    gm_pieces_init(&m.tmp);
+    GM_TRY(gm_posts_read(&m.posts, o->train, err));
+    GM_TRY(open_tagger(&m, err));
+    if (o->teacher)
+        GM_TRY(gm_distill_targets(o->teacher, o->precision, &m.posts, &m.t->labels, &x->arena, &m.soft,
+                                  err));
+    for (size_t i = 0; i < m.posts.n; i++)
+        GM_TRY(add_examples(&m, i, err));
+    say_what_is_missing(&m);
+    *t = m.t;
+    m.t = NULL;
+done:
+    gm_tagger_free(m.t);
+    gm_posts_clear(&m.posts);
+    gm_posts_index_clear(&m.by_text);
+    gm_posts_clear(&m.helpers);
+    gm_arena_clear(&m.a);
+    gm_pieces_clear(&m.tmp);
+    return st;
+}
+
+void gm_ner_examples_clear(struct gm_ner_examples *x) { gm_arena_clear(&x->arena); }

@@ -1,0 +1,30 @@
+/* ner_examples.h - what the tagger learns from: posts with gold entities as pieces and labels.
+ * Private to src/train. */
+#ifndef GM_TRAIN_NER_EXAMPLES_H
+#define GM_TRAIN_NER_EXAMPLES_H
+
+#include "ner/ner_model.h"
+#include "train/train.h"
+
+/* One sequence: a post, or a part of one that is longer than the encoder reads. */
+struct gm_ner_example {
+    struct gm_pieced text, context; /* context: the post's knowledge */
+    uint16_t *gold;    /* [n_words] labels */
+    uint16_t *fine;    /* [n_words] classes of the tagger's gm_fine; NULL = no fine types */
+    const float *soft; /* [n_words, k] a teacher's probabilities; NULL = no teacher */
+};
+
+struct gm_ner_examples {
+    struct gm_arena arena;
+    struct gm_ner_example *items;
+    size_t n, cap;
+};
+
+/* gm_ner_examples_read - the posts of o->train (with o->fine's fine types and o->teacher's
+ * probabilities), and a tagger of their types on o->encoder, ready for training: *t is yours.
+ * Errors: IO, FORMAT, MODEL, ARG, NOMEM. gm_ner_examples_clear - also after an error. */
+enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger **t,
+                                    const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+void gm_ner_examples_clear(struct gm_ner_examples *x); /* a zeroed one is fine */
+
+#endif

@@ -1,0 +1,256 @@
+#include "train/train.h"
+
+#include "base/sha256.h"
+
+#include <stddef.h>
+#include <string.h>
+
+enum kind {
+    COUNT,
+    REAL,
+    FLAG,
+    TEXT,
+    SEED,
+    /* These do not shape the weights by their text: */
+    INPUT, /* a file that is read */
+    PLACE, /* a folder */
+    MINUTES
+};
+#define AT(field) offsetof(struct gm_train_opts, field)
+
+/* One row a setting: reading, checking and writing come from it. */
+static const struct setting {
+    const char *key;
+    enum kind kind;
+    size_t at;
+    double min, max;
+    const char *choices; /* TEXT: one of these; NULL = anything */
+} settings[] = {
+    {"task", TEXT, AT(task), 0, 0, "ner|entail"},
+    {"train", INPUT, AT(train), 0, 0, NULL},
+    {"dev", INPUT, AT(dev), 0, 0, NULL},
+    {"xml", PLACE, AT(xml), 0, 0, NULL},
+    {"captions", INPUT, AT(captions), 0, 0, NULL},
+    {"dev_captions", INPUT, AT(dev_captions), 0, 0, NULL},
+    {"encoder", TEXT, AT(encoder), 0, 0, NULL},
+    {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16"},
+    {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes"},
+    {"fine", INPUT, AT(fine), 0, 0, NULL},
+    {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL},
+    {"teacher", PLACE, AT(teacher), 0, 0, NULL},
+    {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL},
+    {"knowledge", FLAG, AT(knowledge), 0, 0, NULL},
+    {"epochs", COUNT, AT(epochs), 1, 10000, NULL},
+    {"patience", COUNT, AT(patience), 0, 10000, NULL},
+    {"batch_posts", COUNT, AT(batch_posts), 1, 65536, NULL},
+    {"batch_tokens", COUNT, AT(batch_tokens), 64, 1 << 20, NULL},
+    {"accumulate", COUNT, AT(accumulate), 1, 4096, NULL},
+    {"lr", REAL, AT(lr), 0, 1, NULL},
+    {"head_lr", REAL, AT(head_lr), 0, 1, NULL},
+    {"crf_lr", REAL, AT(crf_lr), 0, 1, NULL},
+    {"schedule", TEXT, AT(schedule), 0, 0, "linear|cosine|constant"},
+    {"warmup", REAL, AT(warmup), 0, 1, NULL},
+    {"weight_decay", REAL, AT(weight_decay), 0, 10, NULL},
+    {"clip_norm", REAL, AT(clip_norm), 0, 1e9, NULL},
+    {"average", REAL, AT(average), 0, 0.99999, NULL},
+    {"word_dropout", REAL, AT(word_dropout), 0, 0.9, NULL},
+    {"hidden_dropout", REAL, AT(net.hidden_dropout), -1, 0.9, NULL},
+    {"attention_dropout", REAL, AT(net.attention_dropout), -1, 0.9, NULL},
+    {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL},
+    {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL},
+    {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL},
+    {"checkpoint_minutes", MINUTES, AT(checkpoint_minutes), 0, 1e6, NULL},
+    {"seed", SEED, AT(seed), 0, 0, NULL},
+};
+enum { N_SETTINGS = sizeof settings / sizeof *settings };
+
+struct gm_train_opts gm_train_opts_default(void)
+{
+    return (struct gm_train_opts){.task = "ner",
+                                  .encoder = "minilm",
+                                  .precision = "auto",
+                                  .scheme = "bio",
+                                  .fine_weight = 0.5,
+                                  .teacher_weight = 0.5,
+                                  .knowledge = true,
+                                  .epochs = 6,
+                                  .batch_posts = 16,
+                                  .batch_tokens = 4096,
+                                  .accumulate = 1,
+                                  .lr = 1e-4,
+                                  .head_lr = 5e-4,
+                                  .crf_lr = 1.5e-2,
+                                  .schedule = "linear",
+                                  .warmup = 0.06,
+                                  .weight_decay = 0.01,
+                                  .clip_norm = 1,
+                                  .checkpoint_minutes = 10,
+                                  .net = {.layer_decay = 1, .hidden_dropout = -1,
+                                          .attention_dropout = -1},
+                                  .seed = 1};
+}
+
+struct gm_train_opts gm_train_opts_entail(void)
+{
+    struct gm_train_opts o = gm_train_opts_default();
+    o.task = "entail";
+    o.epochs = 4;
+    o.batch_posts = 32;
+    return o;
+}
+
+static const struct setting *find(struct gm_str key)
+{
+    for (size_t i = 0; i < N_SETTINGS; i++)
+        if (gm_str_eq_c(key, settings[i].key))
+            return &settings[i];
+    return NULL;
+}
+
+static bool is_choice(const char *choices, struct gm_str text)
+{
+    for (const char *end; *choices; choices = *end ? end + 1 : end) {
+        end = choices + strcspn(choices, "|");
+        if (gm_str_eq(text, (struct gm_str){choices, (size_t)(end - choices)}))
+            return true;
+    }
+    return false;
+}
+
+static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
+                               const struct gm_json *v, const char *path, struct gm_error *err)
+{
+    void *at = (char *)o + s->at;
+    struct gm_str text;
+    long long i;
+    double d;
+    switch (s->kind) {
+    case TEXT:
+    case INPUT:
+    case PLACE:
+        if (!gm_json_str(v, &text))
+            return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be text", path, s->key);
+        if (s->choices && !is_choice(s->choices, text))
+            return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be one of %s", path, s->key, s->choices);
+        *(const char **)at = text.p;
+        return GM_OK;
+    case FLAG:
+        if (!gm_json_bool(v, at))
+            return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be true or false", path, s->key);
+        return GM_OK;
+    case SEED:
+        if (!gm_json_int(v, &i) || i < 0)
+            return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be a whole number from 0", path, s->key);
+        *(uint64_t *)at = (uint64_t)i;
+        return GM_OK;
+    case COUNT:
+    case MINUTES:
+    case REAL: break;
+    }
+    if (!gm_json_num(v, &d) || !(d >= s->min && d <= s->max) ||
+        (s->kind == COUNT && d != (double)(size_t)d))
+        return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be a %snumber from %g to %g", path, s->key,
+                       s->kind == COUNT ? "whole " : "", s->min, s->max);
+    if (s->kind == COUNT)
+        *(size_t *)at = (size_t)d;
+    else
+        *(double *)at = d;
+    return GM_OK;
+}
+
+enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
+                                  struct gm_error *err)
+{
+    if (gm_json_kind(j) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EARG, "%s: must be a mapping of settings", path);
+    for (void *it = gm_json_first(j); it; it = gm_json_next(j, it)) {
+        const struct setting *s = find(gm_json_key(it));
+        if (!s)
+            return GM_FAIL(err, GM_EARG, "%s: unknown setting \"%.*s\"", path,
+                           GM_STR_ARG(gm_json_key(it)));
+        enum gm_status st = read_one(o, s, gm_json_value(it), path, err);
+        if (st != GM_OK)
+            return st;
+    }
+    return GM_OK;
+}
+
+static bool is_text(enum kind k) { return k == TEXT || k == INPUT || k == PLACE; }
+
+/* The value of a setting. */
+static struct gm_json *value_of(const struct gm_train_opts *o, const struct setting *s)
+{
+    const void *at = (const char *)o + s->at;
+    switch (s->kind) {
+    case TEXT:
+    case INPUT:
+    case PLACE: return gm_json_new_str(gm_str(*(const char *const *)at));
+    case FLAG: return gm_json_new_bool(*(const bool *)at);
+    case SEED: return gm_json_new_int((long long)*(const uint64_t *)at);
+    case COUNT: return gm_json_new_int((long long)*(const size_t *)at);
+    case MINUTES:
+    case REAL: break;
+    }
+    return gm_json_new_num(*(const double *)at);
+}
+
+/* A text that was not given has no value to write. */
+static bool is_absent(const struct gm_train_opts *o, const struct setting *s)
+{
+    return is_text(s->kind) && !*(const char *const *)((const char *)o + s->at);
+}
+
+struct gm_json *gm_train_opts_json(const struct gm_train_opts *o)
+{
+    struct gm_json *j = gm_json_new_object();
+    bool ok = j != NULL;
+    for (const struct setting *s = settings; ok && s < settings + N_SETTINGS; s++)
+        if (s->kind < INPUT && !is_absent(o, s))
+            ok = gm_json_set(j, s->key, value_of(o, s));
+    if (ok)
+        return j;
+    gm_json_free(j);
+    return NULL;
+}
+
+enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,
+                                      struct gm_error *err)
+{
+    struct gm_json *j = gm_train_opts_json(o);
+    enum gm_status st = j ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (const struct setting *s = settings; st == GM_OK && s < settings + N_SETTINGS; s++) {
+        char hex[GM_SHA256_HEX];
+        const char *const *text = (const void *)((const char *)o + s->at);
+        if ((s->kind != INPUT && s->kind != PLACE) || is_absent(o, s))
+            continue;
+        if (s->kind == INPUT)
+            st = gm_sha256_file(*text, hex, err);
+        if (st == GM_OK && !gm_json_set(j, s->key, gm_json_new_str(gm_str(s->kind == INPUT ? hex : *text))))
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    if (st != GM_OK)
+        gm_json_free(j);
+    *out = st == GM_OK ? j : NULL;
+    return st;
+}
+
+enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *v = NULL;
+    GM_TRY(gm_buf_add_c(out, "# `gmner train --config` with this file trains the same model again.\n", err));
+    for (const struct setting *s = settings; s < settings + N_SETTINGS; s++) {
+        if (is_absent(o, s))
+            continue;
+        gm_json_free(v);
+        v = value_of(o, s);
+        GM_TRY(v ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        GM_TRY(gm_buf_printf(out, err, "%s: ", s->key));
+        GM_TRY(gm_json_write(v, false, out, err));
+        GM_TRY(gm_buf_add_c(out, "\n", err));
+    }
+done:
+    gm_json_free(v);
+    return st;
+}

@@ -1,0 +1,8 @@
+gm_test(formats_conll LINK gm_formats gm_corpus)
+gm_test(formats_jsonl LINK gm_formats gm_corpus)
+gm_test(formats_voc LINK gm_formats gm_corpus)
+gm_test(formats_torture LINK gm_formats gm_corpus)
+gm_test(formats_every LINK gm_formats gm_corpus)
+gm_test(formats_mutations LINK gm_formats gm_corpus)
+gm_e2e(data)
+gm_test(formats_shared LINK gm_formats gm_corpus LABELS needs-data)

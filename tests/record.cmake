@@ -1,0 +1,1 @@
+gm_test(record_tags LINK gm_record)

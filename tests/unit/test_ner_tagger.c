@@ -1,0 +1,283 @@
+/* Parts of the tagger: word shapes, labels and their transitions, packing of long texts, and the
+ * input of entailment; with the packaged encoder (.deps/models/minilm, part of the set-up). */
+#include "entail/entail_model.h"
+#include "model/features.h"
+#include "ner/ner_model.h"
+#include "train/train.h"
+
+#include "base/alloc.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void word_shapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *word;
+        enum gm_case shape;
+    } cases[] = {
+        {"speaks", GM_CASE_LOWER},     {"Cruz", GM_CASE_INITIAL},   {"VIP", GM_CASE_UPPER},
+        {"iPhone", GM_CASE_MIXED},     {"McCain", GM_CASE_MIXED},   {"A", GM_CASE_LETTER},
+        {"F16", GM_CASE_ALNUM},        {"2nd", GM_CASE_ALNUM},      {"2015", GM_CASE_NUMBER},
+        {"@", GM_CASE_SYMBOL},         {"!?", GM_CASE_SYMBOL},      {"\xF0\x9F\x98\x80", GM_CASE_SYMBOL},
+        {"\xC3\x89mile", GM_CASE_INITIAL}, /* É */
+        {"\xE5\x8C\x97\xE4\xBA\xAC", GM_CASE_OTHER}, /* 北京 */
+        {"7-year", GM_CASE_ALNUM},     {"Jay-Z", GM_CASE_MIXED},    {"co-op", GM_CASE_LOWER},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (gm_case_of(gm_str(cases[i].word)) != cases[i].shape)
+            fail_msg("%s: %d", cases[i].word, (int)gm_case_of(gm_str(cases[i].word)));
+}
+
+static struct gm_ner_labels labels_of(enum gm_tag_scheme scheme)
+{
+    struct gm_ner_labels l = {.scheme = scheme};
+    uint32_t id;
+    gm_labels_init(&l.types, 10);
+    gm_arena_init(&l.arena, 0);
+    assert_int_equal(gm_labels_add(&l.types, GM_STR("LOC"), &id, NULL), GM_OK);
+    assert_int_equal(gm_labels_add(&l.types, GM_STR("PER"), &id, NULL), GM_OK);
+    assert_int_equal(gm_ner_labels_build(&l, NULL), GM_OK);
+    return l;
+}
+
+/* Every sequence of three labels is allowed exactly when turning it into spans and back gives it
+ * again. */
+static void transitions_allow_valid_sequences_only(void **state)
+{
+    (void)state;
+    for (int bioes = 0; bioes < 2; bioes++) {
+        enum gm_tag_scheme scheme = bioes ? GM_TAGS_BIOES : GM_TAGS_BIO;
+        struct gm_ner_labels l = labels_of(scheme);
+        size_t k = l.k, n_valid = 0;
+        assert_int_equal(k, bioes ? 9 : 5);
+        for (size_t code = 0; code < k * k * k; code++) {
+            size_t y[3] = {code % k, code / k % k, code / k / k};
+            struct gm_tag tags[3], again[3];
+            struct gm_span spans[3];
+            bool allowed = l.allowed_start[y[0]] && l.allowed[y[0] * k + y[1]] &&
+                           l.allowed[y[1] * k + y[2]] && l.allowed_end[y[2]], same = true;
+            for (int t = 0; t < 3; t++) {
+                tags[t] = gm_ner_tag(&l, y[t]);
+                assert_int_equal(gm_ner_label(&l, tags[t]), y[t]);
+            }
+            size_t n = gm_tags_to_spans(tags, 3, scheme, GM_REPAIR_STRICT, spans);
+            gm_spans_to_tags(spans, n, scheme, again, 3);
+            for (int t = 0; t < 3; t++)
+                same = same && gm_ner_label(&l, again[t]) == y[t];
+            assert_int_equal(allowed, same);
+            n_valid += allowed;
+        }
+        assert_true(n_valid > 8);
+        gm_ner_labels_clear(&l);
+    }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* ---- with the packaged encoder ---- */
+
+static void open_net(struct gm_net *net)
+{
+    struct gm_error err;
+    struct gm_net_opts opts = {.task = "ner", .precision = "f32"};
+    if (access(".deps/models/minilm/model.safetensors", R_OK) != 0) {
+        print_message("skipped: no .deps/models/minilm; `make setup` gets it\n");
+        skip();
+    }
+    if (gm_net_open(net, ".deps/models/minilm", &opts, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+}
+
+static struct gm_pieced pieces_of(struct gm_net *net, const char *const *words, size_t n,
+                                  struct gm_arena *a)
+{
+    struct gm_pieced out;
+    struct gm_pieces tmp;
+    struct gm_str *s = gm_arena_alloc(a, n, sizeof *s);
+    for (size_t i = 0; i < n; i++)
+        s[i] = gm_str(words[i]);
+    gm_pieces_init(&tmp);
+    assert_int_equal(gm_pieces_of_words(net, s, n, &tmp, a, &out, NULL), GM_OK);
+    gm_pieces_clear(&tmp);
+    return out;
+}
+
+static void every_word_gets_pieces(void **state)
+{
+    (void)state;
+    struct gm_net net;
+    struct gm_arena a;
+    char huge[2001];
+    memset(huge, '!', 2000); /* 2000 punctuation marks are 2000 pieces */
+    huge[2000] = 0;
+    const char *words[] = {"Mahaveer", "\xEF\xB8\x8F", huge, "home"};
+    gm_arena_init(&a, 0);
+    open_net(&net);
+    struct gm_pieced p = pieces_of(&net, words, 4, &a);
+    assert_true(p.first[1] - p.first[0] > 1);
+    assert_int_equal(p.first[2] - p.first[1], 1); /* a lone variation selector: unknown */
+    assert_int_equal(p.ids[p.first[1]], net.special.unk);
+    assert_int_equal(p.first[3] - p.first[2], GM_WORD_MAX_PIECES);
+    assert_int_equal(p.first[4] - p.first[3], 1);
+    gm_net_clear(&net);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* A long post: windows within the encoder's positions, and one row for every word, in order, over
+ * that word's own pieces, never at a window's edge where there is context on both sides. */
+static void windows_cover_every_word_once(void **state)
+{
+    (void)state;
+    enum { N = 3000 };
+    static const char *const some[] = {"Mahaveer", "is", "home", "unbelievably", "!"};
+    static const char *words[N];
+    struct gm_net net;
+    struct gm_arena a;
+    struct gm_packer p;
+    for (size_t i = 0; i < N; i++)
+        words[i] = some[i * i % 5];
+    gm_arena_init(&a, 0);
+    gm_packer_init(&p);
+    open_net(&net);
+    struct gm_pieced t = pieces_of(&net, words, N, &a), none = pieces_of(&net, words, 0, &a);
+    assert_int_equal(gm_packer_add(&p, &net, &none, &none, NULL), GM_OK);
+    assert_int_equal(gm_packer_add(&p, &net, &t, &none, NULL), GM_OK);
+    assert_int_equal(p.n_tokens, gm_packer_cost(&net, &t, &none));
+    assert_int_equal(p.n_posts, 2);
+    assert_int_equal(p.posts[1], 0); /* the empty post */
+    assert_int_equal(p.posts[2], N);
+    assert_true(p.n_seqs > 3000 / 510);
+    for (size_t s = 0; s < p.n_seqs; s++) {
+        assert_true(p.offsets[s + 1] - p.offsets[s] <= net.enc.config.positions);
+        assert_int_equal(p.ids[p.offsets[s]], net.special.cls);
+        assert_int_equal(p.ids[p.offsets[s + 1] - 1], net.special.sep);
+        assert_int_equal(p.positions[p.offsets[s + 1] - 1], p.offsets[s + 1] - p.offsets[s] - 1);
+    }
+    size_t s = 0;
+    for (size_t w = 0; w < N; w++) {
+        while (p.begin[w] >= p.offsets[s + 1])
+            s++;
+        assert_int_equal(p.end[w] - p.begin[w], t.first[w + 1] - t.first[w]);
+        for (size_t i = p.begin[w]; i < p.end[w]; i++)
+            assert_int_equal(p.ids[i], t.ids[t.first[w] + i - p.begin[w]]);
+        assert_int_equal(p.extra[p.begin[w]], t.cases[w]);
+        if (s > 0)
+            assert_true(p.begin[w] - p.offsets[s] > 50);
+        if (s + 1 < p.n_seqs)
+            assert_true(p.offsets[s + 1] - p.begin[w] > 50);
+    }
+    gm_packer_clear(&p);
+    gm_net_clear(&net);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Knowledge follows the text in every window, gets no rows, and leaves the text half of the room. */
+static void context_is_attended_to_only(void **state)
+{
+    (void)state;
+    enum { N = 1000 };
+    static const char *words[N];
+    struct gm_net net;
+    struct gm_arena a;
+    struct gm_packer p;
+    for (size_t i = 0; i < N; i++)
+        words[i] = i % 2 ? "home" : "so";
+    gm_arena_init(&a, 0);
+    gm_packer_init(&p);
+    open_net(&net);
+    struct gm_pieced two = pieces_of(&net, words, 2, &a), many = pieces_of(&net, words, N, &a);
+    assert_int_equal(gm_packer_add(&p, &net, &two, &two, NULL), GM_OK);
+    assert_int_equal(p.n_tokens, 7); /* [CLS] so home [SEP] so home [SEP] */
+    assert_int_equal(p.n_rows, 2);
+    assert_int_equal(p.types[3], 0);
+    assert_int_equal(p.types[4], 1);
+    assert_int_equal(p.ids[6], net.special.sep);
+    assert_int_equal(gm_packer_add(&p, &net, &many, &many, NULL), GM_OK);
+    assert_int_equal(p.n_rows, 2 + N);
+    assert_int_equal(p.n_tokens, 7 + gm_packer_cost(&net, &many, &many));
+    for (size_t s = 1; s < p.n_seqs; s++) {
+        size_t len = p.offsets[s + 1] - p.offsets[s], n_context = 0;
+        for (size_t i = p.offsets[s]; i < p.offsets[s + 1]; i++)
+            n_context += p.types[i];
+        assert_true(len <= 512 && n_context > 250 && n_context < 258);
+    }
+    for (size_t r = 0; r < p.n_rows; r++)
+        assert_int_equal(p.types[p.begin[r]], 0);
+    gm_packer_clear(&p);
+    gm_net_clear(&net);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* A question about an entity of a text longer than the encoder reads: the part around it is kept. */
+static void entailment_keeps_the_mention(void **state)
+{
+    (void)state;
+    enum { N = 2000, AT = 1500 };
+    static struct gm_str words[N];
+    struct gm_entail *e;
+    struct gm_post post;
+    struct gm_arena a;
+    struct gm_pieces tmp;
+    struct gm_entail_input *in;
+    struct gm_error err;
+    if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
+        skip();
+    gm_arena_init(&a, 0);
+    gm_pieces_init(&tmp);
+    gm_post_init(&post);
+    for (size_t i = 0; i < N; i++)
+        words[i] = i == AT ? GM_STR("Berlin") : GM_STR("so");
+    assert_int_equal(gm_post_set_words(&post, words, N, &err), GM_OK);
+    struct gm_entity entity = {.text = GM_STR("Berlin"), .type = GM_STR("LOC"), .start = 3 * AT,
+                               .end = 3 * AT + 6, .visible = -1};
+    post.entities = &entity;
+    post.n_entities = 1;
+    post.caption = GM_STR("a city");
+    struct gm_train_opts o = gm_train_opts_entail();
+    if (gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    assert_int_equal(gm_entail_inputs(e, &post, &tmp, &a, &in, &err), GM_OK);
+    assert_int_equal(in->first, AT);
+    assert_int_equal(in->end, AT + 1);
+    size_t with = gm_entail_cost(e, in, true), without = gm_entail_cost(e, in, false);
+    assert_true(with <= 512 && without < with && without > GM_ENTAIL_TEXT_PIECES);
+    assert_int_equal(gm_entail_add(e, in, true, &err), GM_OK);
+    assert_int_equal(gm_entail_add(e, in, false, &err), GM_OK);
+    assert_int_equal(e->packer.n_tokens, with + without);
+    assert_int_equal(e->packer.n_rows, 4);
+    uint32_t berlin = (uint32_t)gm_tokenizer_id(e->net.tokenizer, GM_STR("berlin"));
+    for (int i = 1; i < 4; i += 2) { /* the mention's rows */
+        size_t at = e->packer.begin[i];
+        assert_int_equal(e->packer.end[i], at + 1);
+        assert_int_equal(e->packer.ids[at], berlin);
+        assert_int_equal(e->packer.extra[at], GM_N_CASES + GM_CASE_INITIAL);
+        assert_int_equal(e->packer.types[at], 0);
+    }
+    post.entities = NULL;
+    gm_entail_free(e);
+    gm_post_clear(&post);
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(word_shapes),
+        cmocka_unit_test(transitions_allow_valid_sequences_only),
+        cmocka_unit_test(every_word_gets_pieces),
+        cmocka_unit_test(windows_cover_every_word_once),
+        cmocka_unit_test(context_is_attended_to_only),
+        cmocka_unit_test(entailment_keeps_the_mention),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
