@@ -82,6 +82,30 @@ bool gm_scan_member(struct gm_str json, const char *key, struct gm_str *value)
     return false;
 }
 
+/* Pass the character `c` and the white space around it; false when another one is there. */
+static bool pass(struct gm_str s, size_t *at, char c)
+{
+    *at = skip_space(s, *at);
+    if (*at >= s.n || s.p[*at] != c)
+        return false;
+    *at = skip_space(s, *at + 1);
+    return true;
+}
+
+bool gm_scan_score(struct gm_str list, size_t *at, struct gm_str *number)
+{
+    if (!pass(list, at, *at == 0 ? '[' : ',') || !pass(list, at, '[') || *at >= list.n ||
+        list.p[*at] != '"')
+        return false;
+    *at = skip_string(list, *at);
+    if (!pass(list, at, ','))
+        return false;
+    size_t start = *at;
+    *at = skip_value(list, start);
+    *number = gm_str_trim(gm_str_sub(list, start, *at));
+    return pass(list, at, ']');
+}
+
 static enum gm_status bad(const struct gm_scan_pairs *p, const char *what, struct gm_error *err)
 {
     return GM_FAIL(err, GM_EFORMAT, "byte %zu: %s", p->at, what);

@@ -20,6 +20,10 @@ bool gm_scan_member(struct gm_str json, const char *key, struct gm_str *value);
 /* gm_scan_value - the text of the value that `json` starts with, without what follows it. */
 struct gm_str gm_scan_value(struct gm_str json);
 
+/* gm_scan_score - in the text of a list of [string, number] pairs that is valid JSON, the text of the
+ * next pair's number; *at is 0 before the first pair. false: no such pair is next. */
+bool gm_scan_score(struct gm_str list, size_t *at, struct gm_str *number);
+
 /* Reading an object of strings to integers, member by member. */
 struct gm_scan_pairs {
     struct gm_str text;  /* of the object */

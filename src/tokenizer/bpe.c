@@ -101,7 +101,7 @@ static enum gm_status bpe_load(void **self, const struct gm_json *model, struct 
     *self = NULL;
     if (!b)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (vocab.n == 0) {
+    if (!gm_str_starts(vocab, GM_STR("{"))) {
         st = GM_FAIL(err, GM_EMODEL, "%s: model.vocab must be an object of token ids", path);
         goto done;
     }

@@ -8,6 +8,7 @@
 #include "base/str.h"
 #include "tokenizer/vocab.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -39,9 +40,10 @@ struct gm_tokens {
 
 struct gm_token_model {
     const char *type; /* "model.type" of tokenizer.json */
-    /* load - build the model from the "model" member; *self is freed by `free`. Where "model.vocab"
-     * is an object, it is empty in `model`, and `vocab` is its JSON text (json_scan.h); else
-     * `vocab` is empty. `path` is for messages. Errors: MODEL, NOMEM. */
+    bool unknown_has_text; /* an unknown piece is spelled as the text, not as the unknown token */
+    /* load - build the model from the "model" member; *self is freed by `free`. `vocab` is the JSON
+     * text of "model.vocab" (json_scan.h), empty when there is none; an object is empty in `model`.
+     * `path` is for messages. Errors: MODEL, NOMEM. */
     enum gm_status (*load)(void **self, const struct gm_json *model, struct gm_str vocab,
                            const char *path, struct gm_error *err);
     void (*free)(void *self); /* NULL-safe */

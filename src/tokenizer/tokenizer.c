@@ -184,8 +184,8 @@ done:
     return st;
 }
 
-/* The file's JSON with an empty object in place of "model.vocab", whose text becomes *vocab (empty
- * when it is no object). */
+/* The file's JSON with an empty object in place of "model.vocab" where that is an object; the text
+ * of "model.vocab" becomes *vocab (empty when there is none). */
 static enum gm_status parse(struct gm_json **root, struct gm_str *vocab, struct gm_str file,
                             const char *path, struct gm_error *err)
 {
@@ -193,9 +193,9 @@ static enum gm_status parse(struct gm_json **root, struct gm_str *vocab, struct 
     struct gm_str model;
     struct gm_buf rest;
     gm_buf_init(&rest, MAX_FILE + 2);
-    bool apart = gm_scan_member(file, "model", &model) && gm_scan_member(model, "vocab", vocab) &&
-                 gm_str_starts(*vocab, GM_STR("{"));
-    *vocab = apart ? gm_scan_value(*vocab) : GM_STR("");
+    bool found = gm_scan_member(file, "model", &model) && gm_scan_member(model, "vocab", vocab);
+    bool apart = found && gm_str_starts(*vocab, GM_STR("{"));
+    *vocab = found ? gm_scan_value(*vocab) : GM_STR("");
     if (!apart) {
         GM_TRY(gm_buf_add_str(&rest, file, err));
     } else {
@@ -259,7 +259,8 @@ struct encoder {
     struct gm_error *err;
 };
 
-/* Append a piece; `spelling` is needed for an added token only (else empty). */
+/* Append a piece; `spelling` is needed where it may differ from the vocabulary's: for an added token
+ * and for an unknown piece that keeps its text (else empty). */
 static enum gm_status put(struct encoder *e, struct gm_piece piece, struct gm_str spelling)
 {
     enum gm_status st = GM_OK;
@@ -288,13 +289,14 @@ static enum gm_status encode_words(struct encoder *e, size_t from, size_t to)
     for (size_t w = 0; w < s->words.n; w++) {
         struct gm_stretch x = s->words.items[w];
         s->cuts.n = 0;
-        GM_TRY(e->t->kind->cut(e->t->model, gm_str_sub(gm_normal_str(text), x.start, x.end),
-                               &s->cuts, e->err));
+        struct gm_str word = gm_str_sub(gm_normal_str(text), x.start, x.end);
+        GM_TRY(e->t->kind->cut(e->t->model, word, &s->cuts, e->err));
         for (size_t i = 0; i < s->cuts.n; i++) {
             struct gm_cut c = s->cuts.items[i];
             struct gm_piece piece = {c.id, text->src[x.start + c.start],
                                      text->src[x.start + c.end - 1] + 1};
-            GM_TRY(put(e, piece, GM_STR("")));
+            bool own = c.id == e->t->model->unk && e->t->kind->unknown_has_text;
+            GM_TRY(put(e, piece, own ? gm_str_sub(word, c.start, c.end) : GM_STR("")));
         }
     }
 done:

@@ -4,7 +4,9 @@
  * Source: Kudo, ACL 2018; sentencepiece's EncodeOptimized, whose order of sums and ties the
  * `tokenizers` library keeps, as this does. */
 #include "base/alloc.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
+#include "tokenizer/serde_number.h"
 #include "tokenizer/token_model.h"
 #include "tokenizer/trie.h"
 
@@ -38,11 +40,12 @@ static void unigram_free(void *self)
     gm_free(u);
 }
 
-static enum gm_status load_pieces(struct unigram *u, const struct gm_json *vocab, const char *path,
-                                  struct gm_error *err)
+/* `text` is the list's JSON text, for the scores are read as the library reads them. */
+static enum gm_status load_pieces(struct unigram *u, const struct gm_json *vocab,
+                                  struct gm_str text, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = gm_json_count(vocab);
+    size_t n = gm_json_count(vocab), at = 0;
     double least = INFINITY;
     if (gm_json_kind(vocab) != GM_JSON_ARRAY || n == 0)
         return GM_FAIL(err, GM_EMODEL, "%s: model.vocab of a Unigram model must be a list", path);
@@ -52,12 +55,13 @@ static enum gm_status load_pieces(struct unigram *u, const struct gm_json *vocab
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a vocabulary of %zu tokens", n);
     for (size_t i = 0; i < n; i++) {
         const struct gm_json *pair = gm_json_at(vocab, i);
-        struct gm_str token;
+        struct gm_str token, score;
         int32_t id;
         if (!gm_json_str(gm_json_at(pair, 0), &token) ||
-            !gm_json_num(gm_json_at(pair, 1), &u->scores[i]))
+            !gm_json_num(gm_json_at(pair, 1), &u->scores[i]) || !gm_scan_score(text, &at, &score))
             return GM_FAIL(err, GM_EMODEL, "%s: model.vocab[%zu] is not a token and its score",
                            path, i);
+        u->scores[i] = gm_serde_number(score);
         GM_TRY(gm_token_id_check(&id, (long long)i, path, token, err));
         GM_TRY(gm_vocab_put(&u->base.vocab, token, id, err));
         least = u->scores[i] < least ? u->scores[i] : least;
@@ -74,11 +78,10 @@ static enum gm_status unigram_load(void **self, const struct gm_json *model, str
     enum gm_status st = GM_OK;
     long long unk = -1;
     struct unigram *u = gm_alloc(1, sizeof *u);
-    (void)vocab;
     *self = NULL;
     if (!u)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(load_pieces(u, gm_json_get(model, "vocab"), path, err));
+    GM_TRY(load_pieces(u, gm_json_get(model, "vocab"), vocab, path, err));
     GM_TRY(gm_trie_build(&u->trie, &u->base.vocab, err));
     gm_json_bool(gm_json_get(model, "byte_fallback"), &u->byte_fallback);
     if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 || (size_t)unk >= u->base.n_ids) {
@@ -182,6 +185,7 @@ done:
 
 const struct gm_token_model gm_unigram = {
     .type = "Unigram",
+    .unknown_has_text = true,
     .load = unigram_load,
     .free = unigram_free,
     .cut = unigram_cut,

@@ -53,7 +53,7 @@ static enum gm_status wordpiece_load(void **self, const struct gm_json *model, s
     *self = NULL;
     if (!w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (vocab.n == 0) {
+    if (!gm_str_starts(vocab, GM_STR("{"))) {
         enum gm_json_kind kind = gm_json_kind(gm_json_get(model, "vocab"));
         st = GM_FAIL(err, GM_EMODEL, "%s: model.vocab is %s; it must be an object of token ids",
                      path, gm_json_kind_name(kind));

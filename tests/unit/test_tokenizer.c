@@ -7,6 +7,7 @@
 #include "base/file.h"
 #include "base/json.h"
 #include "base/utf8.h"
+#include "tokenizer/serde_number.h"
 #include "tokenizer/tokenizer.h"
 
 #include <stdio.h>
@@ -367,6 +368,68 @@ static void other_models(void **state)
     gm_tokenizer_free(t);
 }
 
+/* Scores of a Unigram vocabulary have the library's values, also where those are not the nearest. */
+static void scores(void **state)
+{
+    struct gm_json *root;
+    struct gm_buf file;
+    size_t n_off = 0; /* not the nearest */
+    (void)state;
+    gm_buf_init(&file, 1 << 20);
+    assert_int_equal(gm_file_read(GOLDEN "scores.json", &file, NULL), GM_OK);
+    assert_int_equal(gm_json_parse(&root, gm_buf_str(&file), NULL), GM_OK);
+    const struct gm_json *pairs = gm_json_get(root, "scores");
+    for (size_t i = 0; i < gm_json_count(pairs); i++) {
+        struct gm_str text, hex;
+        assert_true(gm_json_str(gm_json_at(gm_json_at(pairs, i), 0), &text));
+        assert_true(gm_json_str(gm_json_at(gm_json_at(pairs, i), 1), &hex));
+        double got = gm_serde_number(text), expected = strtod(hex.p, NULL);
+        if (memcmp(&got, &expected, sizeof got) != 0)
+            fail_msg("%.*s: %a, expected %a", GM_STR_ARG(text), got, expected);
+        n_off += expected != strtod(text.p, NULL);
+    }
+    assert_true(n_off > 20);
+    gm_json_free(root);
+    gm_buf_clear(&file);
+}
+
+/* By the nearest values "a" twice and "aa" weigh the same, and "aa" would stay; as the library reads
+ * the scores, "a" twice weighs more. */
+static void score_ties(void **state)
+{
+    static const char json[] =
+        "{\"added_tokens\":[],\"normalizer\":null,\"pre_tokenizer\":null,\"post_processor\":null,"
+        "\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],"
+        "[\"a\", -7.779469895497861 ] ,[ \"aa\" ,-15.558939790995723]],\"byte_fallback\":false}}";
+    struct gm_tokenizer *t;
+    (void)state;
+    assert_int_equal(gm_file_write(small_path, gm_str(json), NULL), GM_OK);
+    assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
+    expect_ids(t, "aa", "1[0,1) 1[1,2) ");
+    gm_tokenizer_free(t);
+}
+
+/* With trimmed offsets an unknown piece of a Unigram model is trimmed by its own text; the expected
+ * ids and offsets are those of the library. */
+static void trims_unknown(void **state)
+{
+    static const char json[] =
+        "{\"added_tokens\":[],\"normalizer\":null,\"pre_tokenizer\":{\"type\":\"Split\",\"pattern\":"
+        "{\"String\":\" \"},\"behavior\":\"Isolated\",\"invert\":false},\"post_processor\":{\"type\":"
+        "\"RobertaProcessing\",\"sep\":[\"a\",1],\"cls\":[\"b\",2],\"trim_offsets\":true,"
+        "\"add_prefix_space\":true},\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":"
+        "[[\"<unk>\",0],[\"a\",-3],[\"b\",-3],[\" \",-2]],\"byte_fallback\":false}}";
+    struct gm_tokenizer *t;
+    (void)state;
+    assert_int_equal(gm_file_write(small_path, gm_str(json), NULL), GM_OK);
+    assert_int_equal(gm_tokenizer_load(&t, small_path, NULL), GM_OK);
+    expect_ids(t, "ab  \n\n", "1[0,1) 2[1,2) 3[3,3) 3[4,4) 0[6,6) ");
+    expect_ids(t, "a\xC4\xA0x b", "1[0,1) 0[2,3) 3[4,4) 2[4,5) ");
+    expect_ids(t, "a\xE3\x80\x80\xE3\x80\x80x\xC4\xA0 b", "1[0,1) 0[3,4) 3[6,6) 2[6,7) ");
+    expect_ids(t, "\nxb", "0[0,2) 2[2,3) ");
+    gm_tokenizer_free(t);
+}
+
 /* Every allocation fails once: NOMEM or (jansson's own memory) success, never a leak or a crash. */
 static void torture_file(const char *json)
 {
@@ -429,10 +492,12 @@ static void damaged_files(void **state)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(same_as_library), cmocka_unit_test(specials), cmocka_unit_test(appends),
-        cmocka_unit_test(huge_words),      cmocka_unit_test(settings), cmocka_unit_test(bad_files),
+        cmocka_unit_test(same_as_library), cmocka_unit_test(specials),
+        cmocka_unit_test(appends),         cmocka_unit_test(huge_words),
+        cmocka_unit_test(settings),        cmocka_unit_test(bad_files),
         cmocka_unit_test(other_models),    cmocka_unit_test(torture),
-        cmocka_unit_test(damaged_files),
+        cmocka_unit_test(damaged_files),   cmocka_unit_test(scores),
+        cmocka_unit_test(score_ties),      cmocka_unit_test(trims_unknown),
     };
     if (argc > 1) {
         references = (const char *const *)argv + 1;
