@@ -2,7 +2,7 @@
  * Label Studio's brush. What decodes must encode to the same mask again. */
 #include "fuzz.h"
 
-#include "formats/brush.h"
+#include "formats/brush_mask.h"
 #include "image/mask.h"
 
 #include <string.h>
@@ -23,8 +23,8 @@ static void check_brush(const uint8_t *mask, uint8_t *again, uint32_t h, uint32_
 {
     struct gm_buf bytes;
     gm_buf_init(&bytes, (size_t)1 << 24);
-    if (gm_brush_encode(mask, h, w, &bytes, NULL) != GM_OK ||
-        gm_brush_decode((const uint8_t *)bytes.p, bytes.n, h, w, again, NULL) != GM_OK ||
+    if (gm_brush_mask_encode(mask, h, w, &bytes, NULL) != GM_OK ||
+        gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n, h, w, again, NULL) != GM_OK ||
         memcmp(mask, again, (size_t)h * w) != 0)
         abort();
     gm_buf_clear(&bytes);
@@ -42,7 +42,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     gm_arena_init(&a, 0);
     if (gm_rle_decode(counts, h, w, mask, &err) == GM_OK)
         check_rle(&a, mask, again, h, w);
-    if (gm_brush_decode(data + 2, size - 2, h, w, mask, &err) == GM_OK) {
+    if (gm_brush_mask_decode(data + 2, size - 2, h, w, mask, &err) == GM_OK) {
         check_rle(&a, mask, again, h, w);
         check_brush(mask, again, h, w);
     }

@@ -4,7 +4,7 @@
 
 #include "cli/cmd.h"
 #include "formats/captions.h"
-#include "formats/named.h"
+#include "formats/named_entities.h"
 #include "formats/reader.h"
 
 struct gm_data_opts {

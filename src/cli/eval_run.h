@@ -5,7 +5,7 @@
 
 #include "eval/ap.h"
 #include "eval/confidence.h"
-#include "eval/entail.h"
+#include "eval/visible.h"
 #include "eval/eval.h"
 #include "formats/reader.h"
 #include "report/report.h"

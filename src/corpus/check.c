@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
-#include "corpus/near.h"
+#include "corpus/near_duplicates.h"
 #include "formats/voc_xml.h"
 #include "image/image.h"
 #include "record/labels.h"
@@ -24,7 +24,7 @@ struct where {
 
 struct gm_check {
     struct gm_check_opts o;
-    struct gm_near *near;
+    struct gm_near_duplicates *near;
     struct gm_labels ids, files;
     struct gm_buf first;  /* struct where [ids.n]: where an id was last seen */
     struct gm_buf posts;  /* struct where: every post with an id or a text */
@@ -54,7 +54,7 @@ enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *o
     gm_labels_init(&c->files, MAX_POSTS);
     gm_buf_init(&c->first, MAX_POSTS * sizeof(struct where));
     gm_buf_init(&c->posts, MAX_POSTS * sizeof(struct where));
-    enum gm_status st = gm_near_new(&c->near, opts->similarity, err);
+    enum gm_status st = gm_near_duplicates_new(&c->near, opts->similarity, err);
     if (st == GM_OK)
         *out = c;
     else
@@ -66,7 +66,7 @@ void gm_check_free(struct gm_check *c)
 {
     if (!c)
         return;
-    gm_near_free(c->near);
+    gm_near_duplicates_free(c->near);
     gm_labels_clear(&c->ids);
     gm_labels_clear(&c->files);
     gm_buf_clear(&c->first);
@@ -188,9 +188,9 @@ static enum gm_status check_text(struct gm_check *c, const struct gm_post *p,
                                  const struct where *here, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_near_match m;
+    struct gm_near_duplicates_match m;
     size_t n = c->posts.n / sizeof *here;
-    GM_TRY(gm_near_add(c->near, p->text, n, &m, err));
+    GM_TRY(gm_near_duplicates_add(c->near, p->text, n, &m, err));
     GM_TRY(gm_buf_add(&c->posts, here, sizeof *here, err));
     if (m.post == SIZE_MAX)
         return GM_OK;
@@ -256,7 +256,7 @@ enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_
         if (st != GM_OK)
             return st;
     }
-    GM_TRY(gm_near_next_file(c->near, err));
+    GM_TRY(gm_near_duplicates_next_file(c->near, err));
 done:
     return st;
 }

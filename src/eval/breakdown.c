@@ -41,7 +41,7 @@ static size_t words_group(struct gm_str text)
 }
 
 /* COCO's sizes, of the largest box: small below 32 x 32 pixels, large from 96 x 96 on. */
-static size_t box_group(const struct gm_item *item)
+static size_t box_group(const struct gm_match_item *item)
 {
     double most = 0;
     for (size_t i = 0; i < item->n_shapes; i++) {
@@ -52,7 +52,7 @@ static size_t box_group(const struct gm_item *item)
     return most < 32.0 * 32 ? 0 : most < 96.0 * 96 ? 1 : 2;
 }
 
-static void count(struct gm_breakdown *b, const struct gm_item *item, struct gm_str text,
+static void count(struct gm_breakdown *b, const struct gm_match_item *item, struct gm_str text,
                   size_t n_entities, struct gm_score add)
 {
     const size_t group[GM_DIMS] = {item->n_shapes == 0, words_group(text), box_group(item),
@@ -66,7 +66,7 @@ void gm_breakdown_add(struct gm_breakdown *b, const struct gm_match *m, const st
                       const struct gm_post *pred)
 {
     size_t n_gold, n_pred;
-    const struct gm_item *g = gm_match_gold(m, &n_gold), *p = gm_match_pred(m, &n_pred);
+    const struct gm_match_item *g = gm_match_gold(m, &n_gold), *p = gm_match_pred(m, &n_pred);
     const uint32_t *mate = gm_match_mates(m), *taken_by = gm_match_taken_by(m);
     for (size_t i = 0; i < n_gold; i++)
         if (!g[i].is_copy)
@@ -112,7 +112,7 @@ enum gm_status gm_confusion_add(struct gm_confusion *c, struct gm_match *m, stru
 {
     enum gm_status st = GM_OK;
     size_t n_gold, n_pred, n;
-    const struct gm_item *g = gm_match_gold(m, &n_gold), *p = gm_match_pred(m, &n_pred);
+    const struct gm_match_item *g = gm_match_gold(m, &n_gold), *p = gm_match_pred(m, &n_pred);
     uint32_t *mate = gm_match_mates(m), *taken_by = gm_match_taken_by(m);
     for (size_t i = 0; i < n_pred; i++) {
         const uint32_t *meets = gm_match_meets(m, &p[i], &n);

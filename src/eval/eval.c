@@ -130,7 +130,7 @@ static size_t pairs_in(const struct gm_match *m)
     return found;
 }
 
-static void mark_depth(struct gm_item *items, const uint32_t *mate, size_t n, size_t step)
+static void mark_depth(struct gm_match_item *items, const uint32_t *mate, size_t n, size_t step)
 {
     for (size_t i = 0; i < n; i++)
         if (mate[i] != GM_UNMATCHED)
@@ -138,7 +138,7 @@ static void mark_depth(struct gm_item *items, const uint32_t *mate, size_t n, si
 }
 
 /* The worst verdict of each entity's items. */
-static enum gm_status judge(const struct gm_eval *e, const struct gm_item *items, size_t n,
+static enum gm_status judge(const struct gm_eval *e, const struct gm_match_item *items, size_t n,
                             size_t n_entities, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -162,7 +162,7 @@ static enum gm_status run_steps(struct gm_eval *e, const struct gm_post *gold,
 {
     enum gm_status st = GM_OK;
     size_t n_gold, n_pred;
-    struct gm_item *g = gm_match_gold(&e->match, &n_gold), *p = gm_match_pred(&e->match, &n_pred);
+    struct gm_match_item *g = gm_match_gold(&e->match, &n_gold), *p = gm_match_pred(&e->match, &n_pred);
     for (size_t i = 0; i < e->n_steps; i++) {
         GM_TRY(gm_match_run(&e->match, &e->steps[i].need, err));
         tp[i] = pairs_in(&e->match);
@@ -194,7 +194,7 @@ done:
 static size_t pairs_unboxed(const struct gm_match *m)
 {
     size_t n, found = 0;
-    const struct gm_item *pred = gm_match_pred(m, &n);
+    const struct gm_match_item *pred = gm_match_pred(m, &n);
     for (size_t i = 0; i < n; i++)
         found += gm_match_mates(m)[i] != GM_UNMATCHED && pred[i].n_shapes == 0;
     return found;
@@ -204,8 +204,8 @@ static size_t pairs_unboxed(const struct gm_match *m)
 static struct gm_score count_types(struct gm_eval *e)
 {
     size_t n_gold, n_pred;
-    const struct gm_item *g = gm_match_gold(&e->match, &n_gold);
-    const struct gm_item *p = gm_match_pred(&e->match, &n_pred);
+    const struct gm_match_item *g = gm_match_gold(&e->match, &n_gold);
+    const struct gm_match_item *p = gm_match_pred(&e->match, &n_pred);
     const uint32_t *mate = gm_match_mates(&e->match);
     bool types = gm_task_has_types(e->opts.task);
     struct gm_score post = {0};

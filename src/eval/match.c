@@ -28,21 +28,21 @@ void gm_match_clear(struct gm_match *m)
     gm_arena_clear(&m->arena);
 }
 
-static struct gm_item *items(const struct gm_buf *b, size_t *n)
+static struct gm_match_item *items(const struct gm_buf *b, size_t *n)
 {
-    *n = b->n / sizeof(struct gm_item);
+    *n = b->n / sizeof(struct gm_match_item);
     return (void *)b->p;
 }
 
-struct gm_item *gm_match_gold(const struct gm_match *m, size_t *n) { return items(&m->gold, n); }
+struct gm_match_item *gm_match_gold(const struct gm_match *m, size_t *n) { return items(&m->gold, n); }
 
-struct gm_item *gm_match_pred(const struct gm_match *m, size_t *n) { return items(&m->pred, n); }
+struct gm_match_item *gm_match_pred(const struct gm_match *m, size_t *n) { return items(&m->pred, n); }
 
 uint32_t *gm_match_mates(const struct gm_match *m) { return (void *)m->mate.p; }
 
 uint32_t *gm_match_taken_by(const struct gm_match *m) { return (void *)m->taken_by.p; }
 
-const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_item *pred, size_t *n)
+const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred, size_t *n)
 {
     const uint32_t *first = (const void *)m->first.p, *order = (const void *)m->order.p;
     *n = first[pred->place + 1] - first[pred->place];
@@ -63,7 +63,7 @@ static double shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum
     return a->runs && b->runs ? gm_runs_iou(a->runs, a->n_runs, b->runs, b->n_runs) : 0;
 }
 
-bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
+bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred, const struct gm_match_item *gold,
              const struct gm_need *need)
 {
     if (need->type && pred->type != gold->type)
@@ -123,7 +123,7 @@ done:
 }
 
 static enum gm_status take_shapes(struct taking *t, const struct gm_entity *e,
-                                  struct gm_item *item, struct gm_error *err)
+                                  struct gm_match_item *item, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     if (!gm_task_has_image(t->m->opts->task) || e->n_regions == 0)
@@ -150,7 +150,7 @@ static enum gm_status take(struct taking *t, const struct gm_post *p, struct gm_
     gm_buf_reset(out);
     for (size_t i = 0; i < p->n_entities; i++) {
         const struct gm_entity *e = &p->entities[i];
-        struct gm_item item = {.start = e->start, .end = e->end, .entity = (uint32_t)i};
+        struct gm_match_item item = {.start = e->start, .end = e->end, .entity = (uint32_t)i};
         if (t->solid) {
             item.start = gm_solid_before(&at, e->start);
             item.end = gm_solid_before(&at, e->end);
@@ -170,7 +170,7 @@ done:
 static int order_of(size_t a, size_t b) { return (a > b) - (a < b); }
 
 /* Items that meet are equal. */
-static int by_ends(const struct gm_item *a, const struct gm_item *b)
+static int by_ends(const struct gm_match_item *a, const struct gm_match_item *b)
 {
     return a->start != b->start ? order_of(a->start, b->start) : order_of(a->end, b->end);
 }
@@ -184,7 +184,7 @@ static int by_shape(const struct gm_shape *a, const struct gm_shape *b)
 }
 
 /* Items of one place that are the same in all that the task compares are equal. */
-static int by_content(const struct gm_item *a, const struct gm_item *b)
+static int by_content(const struct gm_match_item *a, const struct gm_match_item *b)
 {
     if (a->type != b->type)
         return order_of(a->type, b->type);
@@ -199,7 +199,7 @@ static int by_content(const struct gm_item *a, const struct gm_item *b)
 }
 
 struct sorted {
-    struct gm_item *item;
+    struct gm_match_item *item;
     bool is_pred, by_place;
     size_t index; /* in its file */
 };
@@ -224,7 +224,7 @@ static enum gm_status sort_side(struct gm_match *m, bool is_pred, struct gm_erro
 {
     enum gm_status st = GM_OK;
     size_t n;
-    struct gm_item *all = is_pred ? gm_match_pred(m, &n) : gm_match_gold(m, &n);
+    struct gm_match_item *all = is_pred ? gm_match_pred(m, &n) : gm_match_gold(m, &n);
     for (size_t i = 0; i < n; i++) {
         struct sorted s = {&all[i], is_pred, m->rule->by_place, i};
         GM_TRY(gm_buf_add(&m->sorted, &s, sizeof s, err));
@@ -272,7 +272,7 @@ static enum gm_status index_gold(struct gm_match *m, uint32_t n_places, struct g
 {
     enum gm_status st = GM_OK;
     size_t n;
-    const struct gm_item *gold = gm_match_gold(m, &n);
+    const struct gm_match_item *gold = gm_match_gold(m, &n);
     GM_TRY(fill(&m->first, (size_t)n_places + 2, 0, err));
     GM_TRY(fill(&m->order, n, 0, err));
     uint32_t *first = (void *)m->first.p, *order = (void *)m->order.p;
@@ -291,7 +291,7 @@ static enum gm_status list_predictions(struct gm_match *m, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n;
-    const struct gm_item *pred = gm_match_pred(m, &n);
+    const struct gm_match_item *pred = gm_match_pred(m, &n);
     gm_buf_reset(&m->all);
     gm_buf_reset(&m->boxed);
     for (size_t i = 0; i < n; i++) {

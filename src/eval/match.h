@@ -24,7 +24,7 @@ struct gm_shape {
 };
 
 /* One entity (by the ccks rule: one box of it) as it is compared. */
-struct gm_item {
+struct gm_match_item {
     size_t start, end;       /* code points, or characters that are no white space */
     struct gm_str name;      /* as the task compares it */
     uint32_t type;           /* number in the evaluation's labels; 0 when the task ignores types */
@@ -42,8 +42,8 @@ struct gm_match {
     const struct gm_rule_def *rule;
     const struct gm_eval_opts *opts;
     struct gm_arena arena;        /* of the post in hand */
-    struct gm_buf gold, pred;     /* struct gm_item, in file order */
-    struct gm_buf sorted;         /* struct gm_item *, scratch of the places */
+    struct gm_buf gold, pred;     /* struct gm_match_item, in file order */
+    struct gm_buf sorted;         /* struct gm_match_item *, scratch of the places */
     struct gm_buf order, first;   /* uint32_t: gold items by place, in file order; where each place
                                      begins there, [n_places + 1] */
     struct gm_buf all, boxed;     /* uint32_t: predictions that are no copies; those in the image */
@@ -85,19 +85,19 @@ enum gm_status gm_match_run(struct gm_match *m, const struct gm_need *need,
                             struct gm_error *err) GM_NODISCARD;
 
 /* The items of either side, and what became of them. */
-struct gm_item *gm_match_gold(const struct gm_match *m, size_t *n);
-struct gm_item *gm_match_pred(const struct gm_match *m, size_t *n);
+struct gm_match_item *gm_match_gold(const struct gm_match *m, size_t *n);
+struct gm_match_item *gm_match_pred(const struct gm_match *m, size_t *n);
 uint32_t *gm_match_mates(const struct gm_match *m);    /* [n_pred] */
 uint32_t *gm_match_taken_by(const struct gm_match *m); /* [n_gold] */
 
 /* gm_match_meets - the gold items that meet a prediction, copies left out: *n indices. */
-const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_item *pred, size_t *n);
+const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred, size_t *n);
 
 /* gm_match_todo - the predictions to find a mate for, in file order: *n indices. */
 const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *need, size_t *n);
 
 /* gm_fits - whether a pair that meets agrees in what is needed. */
-bool gm_fits(const struct gm_match *m, const struct gm_item *pred, const struct gm_item *gold,
+bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred, const struct gm_match_item *gold,
              const struct gm_need *need);
 
 /* gm_match_best - as many pairs as possible, one to one (matching.c): for all rules but riveg. */

@@ -10,7 +10,7 @@ static enum gm_status augment(struct gm_match *m, uint32_t root, const struct gm
 {
     enum gm_status st = GM_OK;
     size_t n_pred, n_gold, n;
-    const struct gm_item *pred = gm_match_pred(m, &n_pred), *gold = gm_match_gold(m, &n_gold);
+    const struct gm_match_item *pred = gm_match_pred(m, &n_pred), *gold = gm_match_gold(m, &n_gold);
     uint32_t *mate = gm_match_mates(m), *taken_by = gm_match_taken_by(m);
     uint32_t *from = (void *)m->from.p;
     const uint32_t *meets = gm_match_meets(m, &pred[root], &n); /* and every p met below */

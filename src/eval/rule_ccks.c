@@ -6,15 +6,15 @@
 static enum gm_status split(struct gm_match *m, struct gm_buf *items, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = items->n / sizeof(struct gm_item);
-    struct gm_item *all = gm_arena_alloc(&m->arena, n, sizeof *all);
+    size_t n = items->n / sizeof(struct gm_match_item);
+    struct gm_match_item *all = gm_arena_alloc(&m->arena, n, sizeof *all);
     if (!all)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", n);
     for (size_t i = 0; i < n; i++)
-        all[i] = ((const struct gm_item *)(const void *)items->p)[i];
+        all[i] = ((const struct gm_match_item *)(const void *)items->p)[i];
     gm_buf_reset(items);
     for (size_t i = 0; i < n; i++) {
-        struct gm_item one = all[i];
+        struct gm_match_item one = all[i];
         one.n_shapes = all[i].n_shapes > 0;
         for (size_t k = 0; k == 0 || k < all[i].n_shapes; k++) {
             one.shapes = one.n_shapes ? all[i].shapes + k : NULL;

@@ -10,7 +10,7 @@
 static enum gm_status last_box(struct gm_match *m, struct gm_error *err)
 {
     size_t n;
-    struct gm_item *pred = gm_match_pred(m, &n);
+    struct gm_match_item *pred = gm_match_pred(m, &n);
     (void)err;
     for (size_t i = 0; i < n; i++)
         if (pred[i].n_shapes > 1) {
@@ -25,7 +25,7 @@ static enum gm_status first_fit(struct gm_match *m, const struct gm_need *need,
 {
     size_t n_pred, n_gold, n_todo;
     const uint32_t *todo = gm_match_todo(m, need, &n_todo);
-    const struct gm_item *pred = gm_match_pred(m, &n_pred), *gold = gm_match_gold(m, &n_gold);
+    const struct gm_match_item *pred = gm_match_pred(m, &n_pred), *gold = gm_match_gold(m, &n_gold);
     uint32_t *mate = gm_match_mates(m), *taken_by = gm_match_taken_by(m);
     (void)err;
     for (size_t t = 0; t < n_todo; t++) {

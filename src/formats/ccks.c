@@ -39,11 +39,11 @@ static enum gm_status read_box(const struct gm_json *bnd, struct gm_region *r, s
 }
 
 /* One more box of an entity of `v`, whose arrays of boxes have room for caps. */
-static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, struct gm_named *v,
+static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, struct gm_named_entity *v,
                                   size_t *caps, size_t *n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_named named = {.visible = 0};
+    struct gm_named_entity named = {.visible = 0};
     const struct gm_json *bnd = gm_json_get(o, "bnd");
     size_t k = 0;
     GM_TRY(copy(&p->arena, o, "name", &named.name, err));
@@ -69,7 +69,7 @@ static enum gm_status read_entities(const struct gm_document_source *c, struct g
     size_t n_max = gm_json_count(array), n = 0;
     if (n_max > MAX_ENTITIES)
         return GM_FAIL(err, GM_EFORMAT, "over %d entities in one post", MAX_ENTITIES);
-    struct gm_named *v = gm_arena_alloc(&p->arena, n_max, sizeof *v);
+    struct gm_named_entity *v = gm_arena_alloc(&p->arena, n_max, sizeof *v);
     size_t *caps = gm_arena_alloc(&p->arena, n_max, sizeof *caps);
     if (!v || !caps)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");

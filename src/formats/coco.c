@@ -195,7 +195,7 @@ static enum gm_status category_of(const struct coco *c, struct gm_post *p, const
 
 /* The entities of one image while they are read. */
 struct found {
-    struct gm_named *v;
+    struct gm_named_entity *v;
     struct gm_entity *spans; /* of gmner's own files: start, end */
     long long *numbers;      /* of gmner's own files; -1 = none */
     size_t *caps;
@@ -216,8 +216,8 @@ static enum gm_status entity_of(const struct coco *c, struct gm_post *p, const s
         if (f->numbers[*at] == number)
             return GM_OK;
     *at = f->n;
-    struct gm_named *v = &f->v[f->n];
-    *v = (struct gm_named){.visible = 1};
+    struct gm_named_entity *v = &f->v[f->n];
+    *v = (struct gm_named_entity){.visible = 1};
     GM_TRY(category_of(c, p, j, &v->type, err));
     bool has_name = gm_json_str(gm_json_get(own, "text"), &name) && name.n;
     v->name = has_name ? gm_arena_str(&p->arena, name) : v->type;
@@ -249,7 +249,7 @@ static enum gm_status read_annotation(struct coco *c, struct gm_post *p, const s
     if (st == GM_OK)
         st = entity_of(c, p, j, f, &at, err);
     if (st == GM_OK) {
-        struct gm_named *v = &f->v[at];
+        struct gm_named_entity *v = &f->v[at];
         st = GM_ARENA_GROW(&p->arena, v->regions, v->n_regions, f->caps[at], err);
         if (st == GM_OK)
             v->regions[v->n_regions++] = region;

@@ -3,7 +3,7 @@
 #include "formats/coco.h"
 #include "image/mask.h"
 #include "record/losses.h"
-#include "record/mask_of.h"
+#include "record/record_mask.h"
 
 #include "base/alloc.h"
 

@@ -6,7 +6,7 @@
 #include "image/outline.h"
 #include "record/image_path.h"
 #include "record/labels.h"
-#include "record/mask_of.h"
+#include "record/record_mask.h"
 
 #include "base/alloc.h"
 #include "base/file.h"

@@ -6,7 +6,7 @@
 
 enum { MAX_COLUMNS = 3, MAX_TYPES = 65535, MAX_TEXT = 256 << 20 };
 
-void gm_conll_init(struct gm_conll *c, struct gm_feed *feed, const char *images_dir,
+void gm_conll_init(struct gm_conll *c, struct gm_text_lines *feed, const char *images_dir,
                    enum gm_tag_scheme scheme, enum gm_tag_repair repair)
 {
     *c = (struct gm_conll){.feed = feed, .images_dir = images_dir, .scheme = scheme,
@@ -105,7 +105,7 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
                        n);
     if (c->n_columns == 0) {
         c->n_columns = n;
-        c->columns_line = gm_feed_number(c->feed);
+        c->columns_line = gm_text_lines_number(c->feed);
     }
     if (n != c->n_columns)
         return GM_FAIL(err, GM_EFORMAT, "%zu column%s where line %zu has %zu: expected %s, "
@@ -157,7 +157,7 @@ static enum gm_status add_word(struct gm_conll *c, struct gm_str line, struct gm
     struct gm_str cols[MAX_COLUMNS];
     GM_TRY(columns_check(c, line, cols, err));
     if (c->n_words == 0)
-        c->words_line = gm_feed_number(c->feed);
+        c->words_line = gm_text_lines_number(c->feed);
     if (++c->n_words > GM_POST_MAX_WORDS)
         return GM_FAIL(err, GM_EFORMAT, "a post of over %zu words; posts end with an empty line",
                        GM_POST_MAX_WORDS);
@@ -297,7 +297,7 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
     reset(c);
     for (;;) {
         struct gm_str line, id;
-        enum gm_status st = gm_feed_next(c->feed, &line, has, first);
+        enum gm_status st = gm_text_lines_next(c->feed, &line, has, first);
         if (!*has && st != GM_OK) {
             if (err && first != err)
                 *err = e;
@@ -307,7 +307,7 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
             break;
         bool begun = c->line != 0, is_id = st == GM_OK && is_id_line(line, &id);
         if (begun && is_id) {
-            gm_feed_unread(c->feed);
+            gm_text_lines_unread(c->feed);
             break;
         }
         if (st == GM_OK && is_blank(line)) {
@@ -316,11 +316,11 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
             continue; /* an id with no word yet: words may follow, or the next id */
         }
         if (!begun)
-            c->line = gm_feed_number(c->feed);
+            c->line = gm_text_lines_number(c->feed);
         if (st == GM_OK && bad == GM_OK) {
             st = add_line(c, line, err);
             if (st != GM_OK)
-                gm_error_prefix(err, "%s:%zu", gm_feed_path(c->feed), gm_feed_number(c->feed));
+                gm_error_prefix(err, "%s:%zu", gm_text_lines_path(c->feed), gm_text_lines_number(c->feed));
         }
         if (st != GM_OK) {
             bad = bad == GM_OK ? st : bad;

@@ -7,11 +7,11 @@
 #ifndef GM_FORMATS_CONLL_H
 #define GM_FORMATS_CONLL_H
 
-#include "formats/feed.h"
+#include "formats/text_lines.h"
 #include "record/tags.h"
 
 struct gm_conll {
-    struct gm_feed *feed;   /* borrowed */
+    struct gm_text_lines *feed;   /* borrowed */
     const char *images_dir; /* borrowed; NULL = posts have no image */
     enum gm_tag_scheme scheme; /* AUTO becomes BIOES when an E- or S- tag is seen */
     enum gm_tag_repair repair;
@@ -32,7 +32,7 @@ struct gm_conll {
 };
 
 /* gm_conll_init - allocates nothing; gm_conll_clear frees. */
-void gm_conll_init(struct gm_conll *c, struct gm_feed *feed, const char *images_dir,
+void gm_conll_init(struct gm_conll *c, struct gm_text_lines *feed, const char *images_dir,
                    enum gm_tag_scheme scheme, enum gm_tag_repair repair);
 void gm_conll_clear(struct gm_conll *c);
 

@@ -2,7 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
-#include "formats/feed.h"
+#include "formats/text_lines.h"
 
 #include <stdlib.h>
 #include <string.h>

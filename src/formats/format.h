@@ -3,7 +3,7 @@
 #ifndef GM_FORMATS_FORMAT_H
 #define GM_FORMATS_FORMAT_H
 
-#include "formats/named.h"
+#include "formats/named_entities.h"
 #include "formats/reader.h"
 #include "formats/writer.h"
 

@@ -8,25 +8,25 @@
 #include <string.h>
 
 /* gm_json_parse says "1:17: not valid JSON: …"; its line is always 1 here. Make it path:line:17. */
-static void place_error(struct gm_error *err, const struct gm_feed *feed)
+static void place_error(struct gm_error *err, const struct gm_text_lines *feed)
 {
     char rest[GM_ERROR_MAX];
     const char *colon = err ? strchr(err->msg, ':') : NULL;
     if (!colon)
         return;
     snprintf(rest, sizeof rest, "%s", colon + 1);
-    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s", gm_feed_path(feed),
-                 gm_feed_number(feed), rest);
+    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s", gm_text_lines_path(feed),
+                 gm_text_lines_number(feed), rest);
 }
 
-enum gm_status gm_jsonl_next(struct gm_feed *feed, const char *base_dir, struct gm_post *post,
+enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, struct gm_post *post,
                              size_t *line, bool *has, struct gm_error *err)
 {
     struct gm_str s;
     struct gm_json *json = NULL;
     do {
-        enum gm_status st = gm_feed_next(feed, &s, has, err);
-        *line = gm_feed_number(feed);
+        enum gm_status st = gm_text_lines_next(feed, &s, has, err);
+        *line = gm_text_lines_number(feed);
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
@@ -39,7 +39,7 @@ enum gm_status gm_jsonl_next(struct gm_feed *feed, const char *base_dir, struct 
     st = gm_post_from_json(post, json, base_dir, err);
     if (st == GM_OK)
         return GM_OK;
-    gm_error_prefix(err, "%s:%zu", gm_feed_path(feed), *line);
+    gm_error_prefix(err, "%s:%zu", gm_text_lines_path(feed), *line);
     gm_post_clear(post);
     return st;
 }

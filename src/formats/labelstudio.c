@@ -7,10 +7,10 @@
  * code points (Label Studio since 2022); where a label's own text shows that they count UTF-16 units,
  * as older versions stored them, they are read so. */
 #include "formats/labelstudio.h"
-#include "formats/brush.h"
+#include "formats/brush_mask.h"
 #include "formats/document.h"
 #include "formats/format.h"
-#include "record/mask_of.h"
+#include "record/record_mask.h"
 #include "record/offsets.h"
 
 #include "base/alloc.h"
@@ -433,7 +433,7 @@ static enum gm_status read_brush(struct task *t, const struct gm_json *result,
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", w, h);
         goto done;
     }
-    GM_TRY(gm_brush_decode(bytes, gm_json_count(rle), h, w, mask, err));
+    GM_TRY(gm_brush_mask_decode(bytes, gm_json_count(rle), h, w, mask, err));
     size_t n_before = t->n_loose;
     struct loose *l = home_of(t, result);
     if (t->n_loose > n_before)

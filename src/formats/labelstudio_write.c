@@ -1,10 +1,10 @@
 /* labelstudio_write.c - posts as Label Studio tasks, entities and regions as pre-annotations
  * (predictions) of one task: labels on the text, rectangles and brushes on the image, and relations
  * that tie them. docs/formats.md has the labelling configuration that shows them. */
-#include "formats/brush.h"
+#include "formats/brush_mask.h"
 #include "formats/labelstudio.h"
 #include "record/image_path.h"
-#include "record/mask_of.h"
+#include "record/record_mask.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -134,7 +134,7 @@ static enum gm_status put_brush(struct task_out *o, const struct gm_region *r, s
     snprintf(id, sizeof id, "%sm", parent);
     gm_buf_reset(&o->brush);
     GM_TRY(gm_mask_pixels(&r->mask, &mask, err));
-    GM_TRY(gm_brush_encode(mask, r->mask.h, r->mask.w, &o->brush, err));
+    GM_TRY(gm_brush_mask_encode(mask, r->mask.h, r->mask.w, &o->brush, err));
     GM_TRY(begin(o, id, "brush", "image", "brushlabels", 1, err));
     GM_TRY(gm_buf_printf(b, err, ", \"parentID\": \"%s\", \"value\": {\"format\": \"rle\", "
                          "\"rle\": [", parent));

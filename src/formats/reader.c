@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct gm_reader {
-    struct gm_feed feed;     /* JSON Lines and CoNLL */
+    struct gm_text_lines feed;     /* JSON Lines and CoNLL */
     struct gm_conll conll;
     struct gm_arena arena;   /* the names below */
     enum gm_format format;
@@ -31,12 +31,12 @@ static enum gm_status guess_by_line(struct gm_reader *r, struct gm_error *err)
     bool has;
     r->format = GM_FORMAT_CONLL;
     do {
-        GM_TRY(gm_feed_next(&r->feed, &line, &has, err));
+        GM_TRY(gm_text_lines_next(&r->feed, &line, &has, err));
     } while (has && gm_str_trim(line).n == 0);
     if (has) {
-        GM_TRY(gm_format_guess_line(line, gm_feed_path(&r->feed), gm_feed_number(&r->feed),
+        GM_TRY(gm_format_guess_line(line, gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed),
                                     &r->format, err));
-        gm_feed_unread(&r->feed);
+        gm_text_lines_unread(&r->feed);
     }
 done:
     return st;
@@ -71,7 +71,7 @@ static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_op
     if (r->format == GM_FORMAT_AUTO)
         r->format = gm_format_guess_file(r->from.path);
     if (r->format == GM_FORMAT_AUTO || is_line_format(r->format)) {
-        GM_TRY(gm_feed_open(&r->feed, r->from.path, err));
+        GM_TRY(gm_text_lines_open(&r->feed, r->from.path, err));
         gm_conll_init(&r->conll, &r->feed, r->from.images_dir, o->scheme, o->repair);
         if (r->format == GM_FORMAT_AUTO)
             GM_TRY(guess_by_line(r, err));
@@ -110,7 +110,7 @@ void gm_reader_free(struct gm_reader *r)
     if (r->row)
         r->row->close(r->state);
     gm_conll_clear(&r->conll);
-    gm_feed_close(&r->feed);
+    gm_text_lines_close(&r->feed);
     gm_arena_clear(&r->arena);
     gm_free(r);
 }

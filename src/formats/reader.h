@@ -35,7 +35,7 @@ struct gm_reader_opts {
     enum gm_tag_repair repair; /* what CoNLL tags that break their scheme mean; 0 = CONLLEVAL */
     enum gm_tag_scheme scheme; /* for the strict repair; AUTO: BIO up to the file's first post with
                                   an E- or S- tag, from there on BIOES */
-    const struct gm_texts *texts; /* texts of formats without (named.h); NULL = none; borrowed */
+    const struct gm_texts *texts; /* texts of formats without (named_entities.h); NULL = none; borrowed */
     struct gm_losses *lost;    /* what of the file was not understood; NULL = not counted; borrowed */
 };
 

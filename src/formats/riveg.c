@@ -12,7 +12,7 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
-#include "formats/feed.h"
+#include "formats/text_lines.h"
 #include "formats/text_out.h"
 
 #include <math.h>
@@ -109,7 +109,7 @@ bool gm_riveg_is_line(struct gm_str line)
 }
 
 struct riveg {
-    struct gm_feed feed;
+    struct gm_text_lines feed;
     struct gm_source from;
     struct gm_buf name; /* the post's id, to know its lines by */
 };
@@ -119,7 +119,7 @@ static void riveg_close(void *state)
     struct riveg *r = state;
     if (!r)
         return;
-    gm_feed_close(&r->feed);
+    gm_text_lines_close(&r->feed);
     gm_buf_clear(&r->name);
     gm_free(r);
 }
@@ -132,7 +132,7 @@ static enum gm_status riveg_open(void **state, const struct gm_source *from, str
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     r->from = *from;
     gm_buf_init(&r->name, GM_FEED_MAX_LINE);
-    enum gm_status st = gm_feed_open(&r->feed, from->path, err);
+    enum gm_status st = gm_text_lines_open(&r->feed, from->path, err);
     if (st != GM_OK) {
         riveg_close(r);
         *state = NULL;
@@ -157,7 +157,7 @@ static const char *read_box(struct gm_str *s, double box[GM_BOX_XYXY])
     return NULL;
 }
 
-static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct gm_named *to,
+static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct gm_named_entity *to,
                                  struct gm_error *err)
 {
     struct gm_str rest = gm_str_trim(l->boxes);
@@ -180,10 +180,10 @@ static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct
     return GM_OK;
 }
 
-static enum gm_status copy_line(struct gm_post *p, const struct line *l, struct gm_named *to,
+static enum gm_status copy_line(struct gm_post *p, const struct line *l, struct gm_named_entity *to,
                                 struct gm_error *err)
 {
-    *to = (struct gm_named){.name = gm_arena_str(&p->arena, l->name),
+    *to = (struct gm_named_entity){.name = gm_arena_str(&p->arena, l->name),
                             .type = gm_arena_str(&p->arena, l->type),
                             .expression = gm_arena_str(&p->arena, l->expression),
                             .visible = l->visible};
@@ -201,7 +201,7 @@ static enum gm_status next_line(struct riveg *r, struct line *l, bool *take, str
     bool has;
     *take = false;
     do {
-        enum gm_status st = gm_feed_next(&r->feed, &s, &has, err);
+        enum gm_status st = gm_text_lines_next(&r->feed, &s, &has, err);
         if (st != GM_OK || !has) {
             *take = has;
             return st;
@@ -211,10 +211,10 @@ static enum gm_status next_line(struct riveg *r, struct line *l, bool *take, str
     const char *why = take_apart(s, l);
     *take = why ? !begun : !begun || gm_str_eq(gm_buf_str(&r->name), l->id);
     if (why && !begun)
-        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: %s", gm_feed_path(&r->feed),
-                       gm_feed_number(&r->feed), why);
+        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: %s", gm_text_lines_path(&r->feed),
+                       gm_text_lines_number(&r->feed), why);
     if (!*take)
-        gm_feed_unread(&r->feed);
+        gm_text_lines_unread(&r->feed);
     else if (!begun)
         return gm_buf_add_str(&r->name, l->id, err);
     return GM_OK;
@@ -236,7 +236,7 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
 {
     enum gm_status st = GM_OK;
     struct riveg *r = state;
-    struct gm_named *v = NULL, named;
+    struct gm_named_entity *v = NULL, named;
     struct line l;
     size_t n = 0, cap = 0;
     bool take;
@@ -246,7 +246,7 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
         st = next_line(r, &l, &take, err);
         if (take && n == 0) {
             *has = true;
-            *line = gm_feed_number(&r->feed);
+            *line = gm_text_lines_number(&r->feed);
         }
         GM_TRY(st);
         if (!take)
@@ -255,10 +255,10 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
             GM_TRY(begin_post(r, post, err));
         if (n == MAX_LINES)
             return GM_FAIL(err, GM_EFORMAT, "%s:%zu: over %d lines of one image",
-                           gm_feed_path(&r->feed), gm_feed_number(&r->feed), MAX_LINES);
+                           gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed), MAX_LINES);
         st = copy_line(post, &l, &named, err);
         if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_feed_path(&r->feed), gm_feed_number(&r->feed));
+            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed));
             return st;
         }
         GM_TRY(GM_ARENA_GROW(&post->arena, v, n, cap, err));

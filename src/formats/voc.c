@@ -85,7 +85,7 @@ done:
 }
 
 /* Objects grouped by name, in order of each name's first object. */
-static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct gm_named *v,
+static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct gm_named_entity *v,
                             size_t *n, struct gm_error *err)
 {
     *n = 0;
@@ -94,7 +94,7 @@ static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct 
         while (k < *n && !gm_str_eq(v[k].name, voc->objects[i].name))
             k++;
         if (k == *n) {
-            v[(*n)++] = (struct gm_named){.name = voc->objects[i].name, .type = GM_STR("UNKNOWN"),
+            v[(*n)++] = (struct gm_named_entity){.name = voc->objects[i].name, .type = GM_STR("UNKNOWN"),
                                           .visible = 1};
             size_t same = 0;
             for (size_t m = i; m < voc->n_objects; m++)
@@ -134,7 +134,7 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
                        GM_STR_ARG(p->id), MAX_OBJECTS);
     p->image_w = voc.w;
     p->image_h = voc.h;
-    struct gm_named *named = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *named);
+    struct gm_named_entity *named = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *named);
     if (!named)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(group(p, &voc, named, &n, err));

@@ -26,7 +26,7 @@
 #include <stdint.h>
 
 struct gm_llm;
-struct gm_llm_box;
+struct gm_llm_mailbox;
 
 /* Where answers are kept from run to run. The functions are called on the client's own thread. */
 struct gm_llm_cache {
@@ -138,20 +138,20 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts,
  */
 void gm_llm_free(struct gm_llm *llm);
 
-/* gm_llm_box_new - a place for the replies of one caller. One thread a box at a time. */
-enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm,
+/* gm_llm_mailbox_new - a place for the replies of one caller. One thread a box at a time. */
+enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *llm,
                               struct gm_error *err) GM_NODISCARD;
-/* gm_llm_box_free - NULL-safe; the replies that are still to come are kept in the cache and
+/* gm_llm_mailbox_free - NULL-safe; the replies that are still to come are kept in the cache and
  * counted, and then dropped. */
-void gm_llm_box_free(struct gm_llm_box *box);
+void gm_llm_mailbox_free(struct gm_llm_mailbox *box);
 
 /* gm_llm_submit - ask. Everything but req->schema and req->user is copied. Errors: NOMEM, FORMAT
  * (text that is not UTF-8); there is no reply then. */
-enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request *req, uint64_t *id,
+enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req, uint64_t *id,
                              struct gm_error *err) GM_NODISCARD;
 /* gm_llm_poll - wait up to timeout_ms for a reply of this box; false when none came. *out is yours:
  * gm_llm_reply_clear. */
-bool gm_llm_poll(struct gm_llm_box *box, int timeout_ms, struct gm_llm_reply *out);
+bool gm_llm_poll(struct gm_llm_mailbox *box, int timeout_ms, struct gm_llm_reply *out);
 void gm_llm_reply_clear(struct gm_llm_reply *r);
 
 /* gm_llm_in_flight - requests that should be outstanding to keep the endpoints busy. */

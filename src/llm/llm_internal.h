@@ -1,4 +1,4 @@
-/* llm_internal.h - the client's insides. llm.c opens and closes it, box.c is what callers use to ask,
+/* llm_internal.h - the client's insides. llm.c opens and closes it, mailbox.c is what callers use to ask,
  * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back.
  * Everything in struct gm_llm but `http` is guarded by `lock`. */
 #ifndef GM_LLM_LLM_INTERNAL_H
@@ -17,7 +17,7 @@
 /* One request from submit to reply. It is in one place at a time: a queue, the network, or its box.
  */
 struct gm_ask {
-    struct gm_llm_box *box;      /* NULL: the caller has gone */
+    struct gm_llm_mailbox *box;      /* NULL: the caller has gone */
     struct gm_ask *next;         /* in a queue, or in the box's list */
     struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
     struct gm_buf body;          /* the request's JSON; the first head_n bytes stay the same */
@@ -40,12 +40,12 @@ struct gm_ask_queue {
     struct gm_ask *first, *last;
 };
 
-struct gm_llm_box {
+struct gm_llm_mailbox {
     struct gm_llm *llm;
     pthread_cond_t arrived;
     struct gm_ask_queue done;
     size_t n_open;                /* asked and not in `done` yet */
-    struct gm_llm_box *next_wake; /* in llm->to_wake */
+    struct gm_llm_mailbox *next_wake; /* in llm->to_wake */
     bool is_woken, is_gone;       /* in that list; freed by its owner while it was */
 };
 
@@ -76,7 +76,7 @@ struct gm_llm {
     struct gm_ask_queue arrived; /* answered, and not yet in the cache's file */
     double deliver_at;           /* when those are due */
     struct gm_ask *all;
-    struct gm_llm_box *to_wake;  /* boxes that got a reply since the lock was taken */
+    struct gm_llm_mailbox *to_wake;  /* boxes that got a reply since the lock was taken */
     bool wake_sent;              /* the client's thread has been told of the inbox */
     struct gm_llm_tail tail;     /* the one written last, with its own hold on the schema */
     struct gm_buf tail_text;
@@ -125,7 +125,7 @@ bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a);
  * returns when it is due again. */
 double gm_answers_deliver(struct gm_llm *llm, double now);
 
-/* ---- box.c ---- */
+/* ---- mailbox.c ---- */
 
 void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a);
 struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */

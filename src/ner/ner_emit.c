@@ -33,7 +33,7 @@ static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, stru
     const struct scoring *x = self;
     const struct gm_slice *s = &x->slices[i];
     struct gm_ner_scores out;
-    size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_k(&x->t->fine);
+    size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_types_k(&x->t->fine);
     gm_graph_begin(g, false, 0);
     enum gm_status st = gm_ner_emissions(x->t, g, s, &out, err);
     if (st != GM_OK)
@@ -107,7 +107,7 @@ enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t 
     enum gm_status st = GM_OK;
     const struct gm_packer *p = &t->packer;
     bool has_fine = t->fine.pairs.n > 0 && !t->fine.helper;
-    size_t k = t->labels.k, kf = gm_fine_k(&t->fine), n_slices;
+    size_t k = t->labels.k, kf = gm_fine_types_k(&t->fine), n_slices;
     struct gm_slice *slices;
     *rows = gm_arena_alloc(a, n, sizeof **rows);
     GM_TRY(*rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));

@@ -110,10 +110,10 @@ static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *e
 /* The same for fine types; helpers are not in the directory. */
 static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err)
 {
-    struct gm_fine have;
+    struct gm_fine_types have;
     const struct gm_labels *want = &t->fine.pairs;
-    gm_fine_init(&have);
-    enum gm_status st = gm_fine_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
+    gm_fine_types_init(&have);
+    enum gm_status st = gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
     bool same = st == GM_OK && (t->fine.helper || have.pairs.n == want->n);
     for (uint32_t i = 0; same && !t->fine.helper && i < want->n; i++)
         same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
@@ -121,7 +121,7 @@ static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: a trained tagger whose fine types are not those of the training data; "
                      "start from a plain encoder", t->net.dir);
-    gm_fine_clear(&have);
+    gm_fine_types_clear(&have);
     return st;
 }
 
@@ -148,7 +148,7 @@ static enum gm_status add_fine(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_params *ps = &t->net.params;
-    size_t k = gm_fine_k(&t->fine);
+    size_t k = gm_fine_types_k(&t->fine);
     if (t->fine.pairs.n == 0)
         return GM_OK;
     GM_TRY(gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
@@ -198,7 +198,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
         if (o->labels)
             gm_ner_labels_clear(o->labels);
         if (o->fine)
-            gm_fine_clear(o->fine);
+            gm_fine_types_clear(o->fine);
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (o->labels)
@@ -206,7 +206,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     if (o->fine)
         t->fine = *o->fine;
     else
-        gm_fine_init(&t->fine);
+        gm_fine_types_init(&t->fine);
     gm_packer_init(&t->packer);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
@@ -216,7 +216,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     else if (t->net.settings)
         GM_TRY(check_labels(t, err));
     if (!o->fine)
-        GM_TRY(gm_fine_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
+        GM_TRY(gm_fine_types_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
     else if (t->net.settings)
         GM_TRY(check_fine(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
@@ -257,7 +257,7 @@ void gm_tagger_free(struct gm_tagger *t)
         return;
     gm_net_clear(&t->net);
     gm_ner_labels_clear(&t->labels);
-    gm_fine_clear(&t->fine);
+    gm_fine_types_clear(&t->fine);
     gm_packer_clear(&t->packer);
     gm_free(t);
 }
@@ -281,7 +281,7 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
         types = NULL;
     }
     if (ok && t->fine.pairs.n && !t->fine.helper)
-        ok = gm_json_set(s, "fine_types", gm_fine_json(&t->fine));
+        ok = gm_json_set(s, "fine_types", gm_fine_types_json(&t->fine));
     enum gm_status st = ok ? gm_net_save(&t->net, dir, s, true, err)
                            : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(types);

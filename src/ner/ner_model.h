@@ -6,7 +6,7 @@
 #include "model/pack.h"
 #include "model/words.h"
 #include "ner/calibration.h"
-#include "ner/fine.h"
+#include "ner/fine_types.h"
 #include "ner/tagger.h"
 #include "nn/crf.h"
 #include "record/tags.h"
@@ -26,7 +26,7 @@ struct gm_tagger {
     struct gm_net net;
     struct gm_ner_labels labels;
     size_t head_w, head_b, trans, start, end; /* parameters */
-    struct gm_fine fine;
+    struct gm_fine_types fine;
     struct gm_calibration calibration;
     bool knowledge;       /* trained with posts' knowledge, and so reads it */
     struct gm_packer packer;
@@ -48,7 +48,7 @@ struct gm_ner_open {
     const char *dir, *precision;
     const struct gm_net_tuning *tuning;
     struct gm_ner_labels *labels;
-    struct gm_fine *fine;
+    struct gm_fine_types *fine;
 };
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                            struct gm_error *err) GM_NODISCARD;
@@ -60,7 +60,7 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
 /* Scores of a slice's words, in the graph's memory. Gradients are zeroed, and NULL when not training. */
 struct gm_ner_scores {
     float *emit, *d_emit; /* [rows, k] */
-    float *fine, *d_fine; /* [rows, gm_fine_k] logits; NULL = no fine types */
+    float *fine, *d_fine; /* [rows, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_emissions - run the encoder and the heads over a slice of t->packer; the graph was begun. */
@@ -74,7 +74,7 @@ struct gm_ner_rows {
     struct gm_word *words;  /* [n_words] bytes of the post's text */
     size_t n_words;
     const float *emit;      /* [n_words, k] */
-    const float *fine;      /* [n_words, gm_fine_k] logits; NULL = no fine types */
+    const float *fine;      /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into

@@ -64,7 +64,7 @@ static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ne
                                             .source = GM_STR("tag"),
                                             .visible = -1};
         if (r->fine) {
-            struct gm_str fine = gm_fine_pick(&t->fine, type, r->fine + s->first * gm_fine_k(&t->fine),
+            struct gm_str fine = gm_fine_types_pick(&t->fine, type, r->fine + s->first * gm_fine_types_k(&t->fine),
                                               s->end - s->first);
             p->entities[i].fine_type = gm_arena_str(&p->arena, fine);
             if (!p->entities[i].fine_type.p)

@@ -1,6 +1,6 @@
 #include "stages/caption.h"
 
-#include "vision/coco.h"
+#include "vision/coco_classes.h"
 
 enum { KINDS_MAX = 5 };
 

@@ -1,6 +1,6 @@
 #include "stages/label_affinity.h"
 
-#include "vision/coco.h"
+#include "vision/coco_classes.h"
 
 #include <ctype.h>
 #include <stdbool.h>

@@ -131,7 +131,7 @@ bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_p
     return st == GM_OK;
 }
 
-static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_box *box,
+static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                              const struct gm_llm_part *picture, const struct gm_llm_question *q,
                              uint64_t *id, struct gm_error *err)
 {
@@ -159,7 +159,7 @@ done:
 }
 
 /* Replies come in any order. */
-static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_box *box,
+static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                               const uint64_t *ids, size_t n, struct gm_llm_reply *replies,
                               struct gm_error *err)
 {
@@ -191,7 +191,7 @@ enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_pi
                                 struct gm_llm_reply *replies, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_llm_box *box = NULL;
+    struct gm_llm_mailbox *box = NULL;
     struct gm_arena a;
     struct gm_llm_part part = {.kind = GM_LLM_JPEG};
     gm_arena_init(&a, 0);
@@ -211,12 +211,12 @@ enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_pi
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(gm_llm_box_new(&box, s->llm, err));
+    GM_TRY(gm_llm_mailbox_new(&box, s->llm, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(submit(s, box, picture ? &part : NULL, &questions[i], &ids[i], err));
     GM_TRY(collect(s, box, ids, n, replies, err));
 done:
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_arena_clear(&a);
     return st;
 }

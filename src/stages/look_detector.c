@@ -9,7 +9,7 @@
 #include "base/parallel.h"
 #include "base/stop.h"
 #include "nn/engine.h"
-#include "vision/coco.h"
+#include "vision/coco_classes.h"
 #include "vision/detector.h"
 
 #include <string.h>

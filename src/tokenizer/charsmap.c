@@ -145,13 +145,13 @@ static size_t cluster_end(struct gm_str s, size_t at)
     return end;
 }
 
-enum gm_status gm_norm_charsmap_run(const void *settings, const struct gm_normal *in,
-                                    struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_charsmap_run(const void *settings, const struct gm_aligned_text *in,
+                                    struct gm_aligned_text *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_charsmap *map = settings;
     struct mapping m = {.err = err};
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     struct gm_str new;
     gm_transform_begin(&m.to, in, out);
     for (size_t at = 0; at < s.n;) {

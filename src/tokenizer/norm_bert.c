@@ -18,7 +18,7 @@ struct mark {
 /* What one call works with. */
 struct bert {
     const struct gm_norm_bert *set;
-    struct gm_normal *out;
+    struct gm_aligned_text *out;
     struct mark *run; /* [n_run] marks waiting to be put in order */
     size_t n_run, cap_run;
     struct gm_error *err;
@@ -44,12 +44,12 @@ static void finish(const struct bert *b, uint32_t cp, uint32_t src)
     if (b->set->strip_accents && gm_cp_hf_is_mark(cp))
         return;
     if (!b->set->lowercase) {
-        gm_normal_put(b->out, cp, src);
+        gm_aligned_text_put(b->out, cp, src);
         return;
     }
     size_t n = gm_cp_lower(cp, low);
     for (size_t i = 0; i < n; i++)
-        gm_normal_put(b->out, low[i], src);
+        gm_aligned_text_put(b->out, low[i], src);
 }
 
 static int by_class(const void *a, const void *b)
@@ -64,7 +64,7 @@ static int by_class(const void *a, const void *b)
  * mark: the k-th mark that replaces a source character gets the k-th source's number. */
 static enum gm_status flush_run(struct bert *b)
 {
-    enum gm_status st = gm_normal_room(b->out, b->n_run * ROOM, b->err);
+    enum gm_status st = gm_aligned_text_room(b->out, b->n_run * ROOM, b->err);
     if (st != GM_OK)
         return st;
     struct mark *run = b->run;
@@ -120,7 +120,7 @@ static enum gm_status decompose(struct bert *b, uint32_t cp, uint32_t src)
         }
         if (b->n_run)
             GM_TRY(flush_run(b));
-        GM_TRY(gm_normal_room(b->out, ROOM, b->err));
+        GM_TRY(gm_aligned_text_room(b->out, ROOM, b->err));
         finish(b, parts[i], src);
     }
 done:
@@ -137,7 +137,7 @@ static enum gm_status add_ascii(struct bert *b, char c, uint32_t src)
     }
     enum gm_status st = b->n_run ? flush_run(b) : GM_OK;
     if (st == GM_OK)
-        st = gm_normal_room(b->out, ROOM, b->err);
+        st = gm_aligned_text_room(b->out, ROOM, b->err);
     if (st != GM_OK)
         return st;
     if (b->set->lowercase && c >= 'A' && c <= 'Z')
@@ -147,15 +147,15 @@ static enum gm_status add_ascii(struct bert *b, char c, uint32_t src)
     return GM_OK;
 }
 
-enum gm_status gm_norm_bert_run(const void *settings, const struct gm_normal *in,
-                                struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_bert_run(const void *settings, const struct gm_aligned_text *in,
+                                struct gm_aligned_text *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_norm_bert *set = settings;
     struct bert b = {.set = set, .out = out, .err = err};
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     out->n = 0;
-    GM_TRY(gm_normal_room(out, s.n + ROOM, err));
+    GM_TRY(gm_aligned_text_room(out, s.n + ROOM, err));
     for (size_t i = 0; i < s.n;) {
         uint32_t src = in->src[i];
         if ((unsigned char)s.p[i] < 0x80) {

@@ -1,5 +1,5 @@
 /* NFD, NFKD, NFC, NFKC (UAX 15), and the normalisers that go code point by code point: Lowercase,
- * StripAccents, Strip. Each says of the code points it emits what the library's says (normal.h). */
+ * StripAccents, Strip. Each says of the code points it emits what the library's says (aligned_text.h). */
 #include "base/alloc.h"
 #include "text/unicode.h"
 #include "tokenizer/normalise.h"
@@ -115,13 +115,13 @@ static enum gm_status decomposed(struct form *f, struct item x)
     return st == GM_OK ? compose(f, x) : st;
 }
 
-enum gm_status gm_norm_unicode_run(const void *settings, const struct gm_normal *in,
-                                   struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_unicode_run(const void *settings, const struct gm_aligned_text *in,
+                                   struct gm_aligned_text *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_norm_unicode *set = settings;
     struct form f = {.composed = set->composed, .err = err};
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     gm_transform_begin(&f.to, in, out);
     for (size_t i = 0; i < s.n;) {
         uint32_t parts[GM_CP_COMPATIBLE_PARTS], cp = gm_utf8_next(s, &i);
@@ -139,12 +139,12 @@ done:
     return st;
 }
 
-enum gm_status gm_norm_lowercase_run(const void *settings, const struct gm_normal *in,
-                                     struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_lowercase_run(const void *settings, const struct gm_aligned_text *in,
+                                     struct gm_aligned_text *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_transform to;
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     (void)settings;
     gm_transform_begin(&to, in, out);
     for (size_t i = 0; i < s.n;) {
@@ -157,26 +157,26 @@ done:
     return st;
 }
 
-enum gm_status gm_norm_strip_accents_run(const void *settings, const struct gm_normal *in,
-                                         struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_strip_accents_run(const void *settings, const struct gm_aligned_text *in,
+                                         struct gm_aligned_text *out, struct gm_error *err)
 {
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     (void)settings;
     out->n = 0;
-    enum gm_status st = gm_normal_room(out, s.n, err);
+    enum gm_status st = gm_aligned_text_room(out, s.n, err);
     for (size_t i = 0; i < s.n && st == GM_OK;) {
         size_t start = i;
         if (!gm_cp_hf_is_combining(gm_utf8_next(s, &i)))
-            st = gm_normal_copy(out, in, start, i, err);
+            st = gm_aligned_text_copy(out, in, start, i, err);
     }
     return st;
 }
 
-enum gm_status gm_norm_strip_run(const void *settings, const struct gm_normal *in,
-                                 struct gm_normal *out, struct gm_error *err)
+enum gm_status gm_norm_strip_run(const void *settings, const struct gm_aligned_text *in,
+                                 struct gm_aligned_text *out, struct gm_error *err)
 {
     const struct gm_norm_strip *set = settings;
-    const struct gm_str s = gm_normal_str(in);
+    const struct gm_str s = gm_aligned_text_str(in);
     size_t start = 0, end = 0, i = 0;
     bool inside = !set->left;
     while (i < s.n) {
@@ -190,5 +190,5 @@ enum gm_status gm_norm_strip_run(const void *settings, const struct gm_normal *i
             end = i;
     }
     out->n = 0;
-    return gm_normal_copy(out, in, start, inside && end > start ? end : start, err);
+    return gm_aligned_text_copy(out, in, start, inside && end > start ? end : start, err);
 }

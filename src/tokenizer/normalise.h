@@ -4,7 +4,7 @@
 #ifndef GM_TOKENIZER_NORMALISE_H
 #define GM_TOKENIZER_NORMALISE_H
 
-#include "tokenizer/normal.h"
+#include "tokenizer/aligned_text.h"
 #include "tokenizer/steps.h"
 
 #include <stdbool.h>
@@ -14,7 +14,7 @@ extern const struct gm_step_kinds gm_normalisers;
 /* gm_normalise - set `out` to the normalised form of well-formed `s`, whose first code point has
  * number `first`; `spare` is working storage. Errors: NOMEM. */
 enum gm_status gm_normalise(const struct gm_steps *nz, struct gm_str s, uint32_t first,
-                            struct gm_normal *out, struct gm_normal *spare,
+                            struct gm_aligned_text *out, struct gm_aligned_text *spare,
                             struct gm_error *err) GM_NODISCARD;
 
 /* The kinds of steps and their settings. */

@@ -6,10 +6,10 @@
 #include <string.h>
 
 /* Append `mark` to the new text, as coming from `src`. */
-static enum gm_status put_mark(struct gm_normal *t, struct gm_str mark, uint32_t src,
+static enum gm_status put_mark(struct gm_aligned_text *t, struct gm_str mark, uint32_t src,
                                struct gm_error *err)
 {
-    enum gm_status st = gm_normal_room(t, mark.n, err);
+    enum gm_status st = gm_aligned_text_room(t, mark.n, err);
     for (size_t i = 0; i < mark.n && st == GM_OK; i++) {
         t->p[t->n] = mark.p[i];
         t->src[t->n++] = src;
@@ -23,8 +23,8 @@ static enum gm_status put_stretch(const struct gm_pre_metaspace *set, struct gm_
 {
     enum gm_status st = GM_OK;
     const struct gm_str mark = {set->mark, set->n_mark};
-    const struct gm_normal *in = &p->text;
-    struct gm_str s = gm_str_sub(gm_normal_str(in), x.start, x.end);
+    const struct gm_aligned_text *in = &p->text;
+    struct gm_str s = gm_str_sub(gm_aligned_text_str(in), x.start, x.end);
     bool has_mark = s.p[0] == ' ' || gm_str_starts(s, mark);
     /* "First" means a stretch at the very start of the source. */
     if (!has_mark && (set->prepend == GM_PREPEND_ALWAYS ||
@@ -33,7 +33,7 @@ static enum gm_status put_stretch(const struct gm_pre_metaspace *set, struct gm_
     for (size_t at = x.start; at < x.end;) {
         const char *space = memchr(in->p + at, ' ', x.end - at);
         size_t end = space ? (size_t)(space - in->p) : x.end;
-        GM_TRY(gm_normal_copy(&p->spare, in, at, end, err));
+        GM_TRY(gm_aligned_text_copy(&p->spare, in, at, end, err));
         if (space)
             GM_TRY(put_mark(&p->spare, mark, in->src[end], err));
         at = end + (space != NULL);
@@ -52,7 +52,7 @@ enum gm_status gm_pre_metaspace_run(const void *settings, struct gm_pretokens *p
     for (size_t i = 0; i < p->n; i++) {
         size_t start = p->spare.n, next = start;
         GM_TRY(put_stretch(set, p, p->items[i], err));
-        struct gm_str s = gm_normal_str(&p->spare);
+        struct gm_str s = gm_aligned_text_str(&p->spare);
         if (!set->split)
             next = SIZE_MAX;
         while (next != SIZE_MAX) { /* a new stretch at every mark */
@@ -63,7 +63,7 @@ enum gm_status gm_pre_metaspace_run(const void *settings, struct gm_pretokens *p
         }
         GM_TRY(gm_pretokens_push(p, start, s.n, err));
     }
-    gm_normal_swap(&p->text, &p->spare);
+    gm_aligned_text_swap(&p->text, &p->spare);
 done:
     return st;
 }
@@ -148,11 +148,11 @@ static enum gm_status put_bytes(struct gm_pretokens *p, size_t start, size_t end
                                 struct gm_error *err)
 {
     size_t from = p->spare.n;
-    enum gm_status st = gm_normal_room(&p->spare, 2 * (end - start), err);
+    enum gm_status st = gm_aligned_text_room(&p->spare, 2 * (end - start), err);
     if (st != GM_OK)
         return st;
     for (size_t i = start; i < end; i++)
-        gm_normal_put(&p->spare, gm_byte_level_char((unsigned char)p->text.p[i]), p->text.src[i]);
+        gm_aligned_text_put(&p->spare, gm_byte_level_char((unsigned char)p->text.p[i]), p->text.src[i]);
     return gm_pretokens_push(p, from, p->spare.n, err);
 }
 
@@ -168,10 +168,10 @@ enum gm_status gm_pre_byte_level_run(const void *settings, struct gm_pretokens *
         p->items[i].start = p->spare.n;
         if (set->add_prefix_space && p->text.p[x.start] != ' ')
             GM_TRY(put_mark(&p->spare, GM_STR(" "), p->text.src[x.start], err));
-        GM_TRY(gm_normal_copy(&p->spare, &p->text, x.start, x.end, err));
+        GM_TRY(gm_aligned_text_copy(&p->spare, &p->text, x.start, x.end, err));
         p->items[i].end = p->spare.n;
     }
-    gm_normal_swap(&p->text, &p->spare);
+    gm_aligned_text_swap(&p->text, &p->spare);
     p->spare.n = 0;
     for (size_t i = 0; i < p->n; i++) {
         struct gm_str s = {p->text.p, p->items[i].end};
@@ -180,7 +180,7 @@ enum gm_status gm_pre_byte_level_run(const void *settings, struct gm_pretokens *
             GM_TRY(put_bytes(p, at, end, err));
         }
     }
-    gm_normal_swap(&p->text, &p->spare);
+    gm_aligned_text_swap(&p->text, &p->spare);
 done:
     return st;
 }

@@ -7,8 +7,8 @@
 
 void gm_pretokens_clear(struct gm_pretokens *p)
 {
-    gm_normal_clear(&p->text);
-    gm_normal_clear(&p->spare);
+    gm_aligned_text_clear(&p->text);
+    gm_aligned_text_clear(&p->spare);
     gm_free(p->items);
     gm_free(p->next);
     *p = (struct gm_pretokens){0};
@@ -38,12 +38,12 @@ static void take_over(struct gm_pretokens *p)
     p->n_next = 0;
 }
 
-enum gm_status gm_pretokenise(const struct gm_steps *pt, const struct gm_normal *text,
+enum gm_status gm_pretokenise(const struct gm_steps *pt, const struct gm_aligned_text *text,
                               size_t from, size_t to, struct gm_pretokens *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     p->text.n = p->n_next = 0;
-    GM_TRY(gm_normal_copy(&p->text, text, from, to, err));
+    GM_TRY(gm_aligned_text_copy(&p->text, text, from, to, err));
     GM_TRY(gm_pretokens_push(p, 0, to - from, err));
     take_over(p);
     for (size_t i = 0; i < pt->n; i++) {

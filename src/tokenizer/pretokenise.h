@@ -3,7 +3,7 @@
 #ifndef GM_TOKENIZER_PRETOKENISE_H
 #define GM_TOKENIZER_PRETOKENISE_H
 
-#include "tokenizer/normal.h"
+#include "tokenizer/aligned_text.h"
 #include "tokenizer/steps.h"
 
 #include <stdbool.h>
@@ -11,7 +11,7 @@
 /* A text and its stretches, in order, none empty. Steps that change the text write to `spare` and
  * swap. The caller's storage, reused. */
 struct gm_pretokens {
-    struct gm_normal text, spare;
+    struct gm_aligned_text text, spare;
     struct gm_stretch {
         size_t start, end; /* bytes of `text` */
     } *items, *next;       /* [n]; working storage of the step that runs */
@@ -24,7 +24,7 @@ extern const struct gm_step_kinds gm_pretokenisers;
 
 /* gm_pretokenise - cut bytes [from, to) of `text` with all steps; the result is in p->text and
  * p->items. Errors: NOMEM. */
-enum gm_status gm_pretokenise(const struct gm_steps *pt, const struct gm_normal *text,
+enum gm_status gm_pretokenise(const struct gm_steps *pt, const struct gm_aligned_text *text,
                               size_t from, size_t to, struct gm_pretokens *p,
                               struct gm_error *err) GM_NODISCARD;
 

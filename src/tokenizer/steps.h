@@ -7,12 +7,12 @@
 #include "base/json.h"
 #include "base/status.h"
 
-struct gm_normal;
+struct gm_aligned_text;
 struct gm_pretokens;
 
 /* A step of a normaliser: set `out` to what it makes of `in`. Threads: yes. Errors: NOMEM. */
-typedef enum gm_status gm_norm_run(const void *settings, const struct gm_normal *in,
-                                   struct gm_normal *out, struct gm_error *err);
+typedef enum gm_status gm_norm_run(const void *settings, const struct gm_aligned_text *in,
+                                   struct gm_aligned_text *out, struct gm_error *err);
 
 /* A step of a pre-tokeniser. Threads: yes, with separate `p`. Errors: NOMEM. */
 typedef enum gm_status gm_pretoken_run(const void *settings, struct gm_pretokens *p,

@@ -7,10 +7,10 @@
 #include "base/json_scan.h"
 #include "base/utf8.h"
 #include "text/unicode.h"
-#include "tokenizer/added.h"
+#include "tokenizer/added_tokens.h"
 #include "tokenizer/normalise.h"
 #include "tokenizer/pretokenise.h"
-#include "tokenizer/special.h"
+#include "tokenizer/special_tokens.h"
 #include "tokenizer/token_model.h"
 
 enum { MAX_FILE = 128 << 20 };
@@ -21,9 +21,9 @@ struct gm_tokenizer {
     const struct gm_token_model *kind;
     struct gm_tokens *model; /* of `kind` */
     struct gm_steps normaliser, pretokeniser;
-    struct gm_added raw;    /* added tokens looked for in the text as it is */
-    struct gm_added normal; /* and in its normalised form */
-    struct gm_post post;
+    struct gm_added_tokens raw;    /* added tokens looked for in the text as it is */
+    struct gm_added_tokens normal; /* and in its normalised form */
+    struct gm_post_processing post;
     int32_t unk;
     struct spaces *spaces; /* [n_ids] of the vocabulary's tokens; NULL: no trimming */
     size_t n_ids;
@@ -36,7 +36,7 @@ struct spaces {
 };
 
 struct gm_pieces_scratch {
-    struct gm_normal normal, spare;
+    struct gm_aligned_text normal, spare;
     struct gm_pretokens words;
     struct gm_cuts cuts;
     struct spaces *spaces; /* [cap_spaces] of this call's pieces, when offsets are trimmed */
@@ -48,8 +48,8 @@ void gm_pieces_init(struct gm_pieces *p) { *p = (struct gm_pieces){0}; }
 void gm_pieces_clear(struct gm_pieces *p)
 {
     if (p->scratch) {
-        gm_normal_clear(&p->scratch->normal);
-        gm_normal_clear(&p->scratch->spare);
+        gm_aligned_text_clear(&p->scratch->normal);
+        gm_aligned_text_clear(&p->scratch->spare);
         gm_pretokens_clear(&p->scratch->words);
         gm_cuts_clear(&p->scratch->cuts);
         gm_free(p->scratch->spaces);
@@ -89,7 +89,7 @@ static bool flag(const struct gm_json *json, const char *key)
 }
 
 static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_json *json,
-                                       struct gm_normal normal[2], const char *path,
+                                       struct gm_aligned_text normal[2], const char *path,
                                        struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -108,12 +108,12 @@ static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_j
     if ((size_t)token.id >= t->n_ids)
         t->n_ids = (size_t)token.id + 1;
     if (!flag(json, "normalized")) {
-        st = gm_added_put(&t->raw, &t->arena, token, err);
+        st = gm_added_tokens_put(&t->raw, &t->arena, token, err);
         goto done;
     }
     GM_TRY(gm_normalise(&t->normaliser, token.text, 0, &normal[0], &normal[1], err));
-    token.text = gm_normal_str(&normal[0]);
-    st = gm_added_put(&t->normal, &t->arena, token, err);
+    token.text = gm_aligned_text_str(&normal[0]);
+    st = gm_added_tokens_put(&t->normal, &t->arena, token, err);
 done:
     return st;
 }
@@ -122,14 +122,14 @@ static enum gm_status load_added(struct gm_tokenizer *t, const struct gm_json *l
                                  const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_normal normal[2] = {{0}};
+    struct gm_aligned_text normal[2] = {{0}};
     for (size_t i = 0; i < gm_json_count(list); i++)
         GM_TRY(load_added_token(t, gm_json_at(list, i), normal, path, err));
-    gm_added_seal(&t->raw);
-    gm_added_seal(&t->normal);
+    gm_added_tokens_seal(&t->raw);
+    gm_added_tokens_seal(&t->normal);
 done:
-    gm_normal_clear(&normal[0]);
-    gm_normal_clear(&normal[1]);
+    gm_aligned_text_clear(&normal[0]);
+    gm_aligned_text_clear(&normal[1]);
     return st;
 }
 
@@ -174,7 +174,7 @@ static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *r
     GM_TRY(gm_steps_read(&t->normaliser, &gm_normalisers, root, &t->arena, path, err));
     GM_TRY(gm_steps_read(&t->pretokeniser, &gm_pretokenisers, root, &t->arena, path, err));
     GM_TRY(load_added(t, gm_json_get(root, "added_tokens"), path, err));
-    GM_TRY(gm_post_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
+    GM_TRY(gm_post_processing_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
     t->unk = t->model->unk;
     if (t->unk < 0) /* byte-level models need none, but have one for what they can't be given */
         t->unk = gm_tokenizer_id(t, GM_STR("<unk>"));
@@ -285,11 +285,11 @@ static enum gm_status encode_words(struct encoder *e, size_t from, size_t to)
     if (from == to)
         return GM_OK;
     GM_TRY(gm_pretokenise(&e->t->pretokeniser, &s->normal, from, to, &s->words, e->err));
-    const struct gm_normal *text = &s->words.text;
+    const struct gm_aligned_text *text = &s->words.text;
     for (size_t w = 0; w < s->words.n; w++) {
         struct gm_stretch x = s->words.items[w];
         s->cuts.n = 0;
-        struct gm_str word = gm_str_sub(gm_normal_str(text), x.start, x.end);
+        struct gm_str word = gm_str_sub(gm_aligned_text_str(text), x.start, x.end);
         GM_TRY(e->t->kind->cut(e->t->model, word, &s->cuts, e->err));
         for (size_t i = 0; i < s->cuts.n; i++) {
             struct gm_cut c = s->cuts.items[i];
@@ -312,10 +312,10 @@ static enum gm_status encode_stretch(struct encoder *e, struct gm_str s, uint32_
     if (s.n == 0)
         return GM_OK;
     GM_TRY(gm_normalise(&e->t->normaliser, s, first, &work->normal, &work->spare, e->err));
-    const struct gm_str all = gm_normal_str(&work->normal);
+    const struct gm_str all = gm_aligned_text_str(&work->normal);
     const uint32_t *src = work->normal.src;
     const struct gm_added_token *found;
-    while ((found = gm_added_next(&e->t->normal, all, at, &start, &end)) != NULL) {
+    while ((found = gm_added_tokens_next(&e->t->normal, all, at, &start, &end)) != NULL) {
         GM_TRY(encode_words(e, at, start));
         GM_TRY(put(e, (struct gm_piece){found->id, src[start], src[end - 1] + 1},
                    gm_str_sub(all, start, end)));
@@ -332,7 +332,7 @@ static enum gm_status encode_text(struct encoder *e, struct gm_str s)
     size_t at = 0, start, end;
     uint32_t cp = 0; /* number of the code point at `at` */
     const struct gm_added_token *found;
-    while ((found = gm_added_next(&e->t->raw, s, at, &start, &end)) != NULL) {
+    while ((found = gm_added_tokens_next(&e->t->raw, s, at, &start, &end)) != NULL) {
         struct gm_str before = gm_str_sub(s, at, start), token = gm_str_sub(s, start, end);
         GM_TRY(encode_stretch(e, before, cp));
         cp += (uint32_t)gm_utf8_count(before);
@@ -380,9 +380,9 @@ enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str t
     return st;
 }
 
-struct gm_special_ids gm_tokenizer_special(const struct gm_tokenizer *t)
+struct gm_special_tokens_ids gm_tokenizer_special(const struct gm_tokenizer *t)
 {
-    struct gm_special_ids ids = t->post.ids;
+    struct gm_special_tokens_ids ids = t->post.ids;
     ids.unk = t->unk;
     return ids;
 }

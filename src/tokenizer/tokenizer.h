@@ -2,7 +2,7 @@
  * offsets as the `tokenizers` library.
  *
  * What a file may hold is decided by its content: models WordPiece, Unigram and BPE; normalizers
- * of normalise.h; the pre_tokenizers of pretokenise.h; the post_processors of special.h; anything
+ * of normalise.h; the pre_tokenizers of pretokenise.h; the post_processors of special_tokens.h; anything
  * else is an error that names it. Its "truncation" and "padding" settings are ignored: nothing is
  * ever cut off. */
 #ifndef GM_TOKENIZER_TOKENIZER_H
@@ -56,10 +56,10 @@ enum gm_status gm_tokenizer_encode(const struct gm_tokenizer *t, struct gm_str t
 /* Ids of the special tokens; -1 where the tokenizer has none. cls and sep are those that the
  * post-processor puts around a text; pad is the token "[PAD]" or "<pad>"; unk is the model's, or
  * "<unk>" where it has none. */
-struct gm_special_ids {
+struct gm_special_tokens_ids {
     int32_t cls, sep, pad, unk;
 };
-struct gm_special_ids gm_tokenizer_special(const struct gm_tokenizer *t);
+struct gm_special_tokens_ids gm_tokenizer_special(const struct gm_tokenizer *t);
 
 /* gm_tokenizer_id - id of a token as the vocabulary writes it ("##ing"); -1 when absent. */
 int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token);

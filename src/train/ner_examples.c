@@ -57,7 +57,7 @@ done:
 }
 
 /* The fine types of the posts or, where a file is named for them, of the posts there. */
-static enum gm_status collect_fine(struct gm_fine *f, struct maker *m, struct gm_error *err)
+static enum gm_status collect_fine(struct gm_fine_types *f, struct maker *m, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_posts *from = m->o->fine ? &m->helpers : &m->posts;
@@ -69,7 +69,7 @@ static enum gm_status collect_fine(struct gm_fine *f, struct maker *m, struct gm
         GM_TRY(gm_posts_index_init(&m->by_text, &m->helpers, err));
     }
     for (size_t i = 0; i < from->n; i++)
-        GM_TRY(gm_fine_collect(f, &from->items[i], err));
+        GM_TRY(gm_fine_types_collect(f, &from->items[i], err));
     if (f->helper && f->pairs.n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no fine types (a third column)", m->o->fine);
 done:
@@ -79,14 +79,14 @@ done:
 static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
 {
     struct gm_ner_labels labels;
-    struct gm_fine fine;
-    gm_fine_init(&fine);
+    struct gm_fine_types fine;
+    gm_fine_types_init(&fine);
     enum gm_status st = collect_types(&labels, m, err);
     if (st == GM_OK)
         st = collect_fine(&fine, m, err);
     if (st != GM_OK) {
         gm_ner_labels_clear(&labels);
-        gm_fine_clear(&fine);
+        gm_fine_types_clear(&fine);
         return st;
     }
     st = gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
@@ -193,7 +193,7 @@ done:
 static enum gm_status fine_classes(struct maker *m, const struct gm_post *p, uint16_t **out,
                                    struct gm_error *err)
 {
-    struct gm_fine *f = &m->t->fine;
+    struct gm_fine_types *f = &m->t->fine;
     *out = NULL;
     if (f->pairs.n == 0)
         return GM_OK;
@@ -206,7 +206,7 @@ static enum gm_status fine_classes(struct maker *m, const struct gm_post *p, uin
     if (!from || from->n_tokens != p->n_tokens)
         return GM_OK;
     m->n_helped++;
-    return gm_fine_classes(f, from, *out, err);
+    return gm_fine_types_classes(f, from, *out, err);
 }
 
 static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *err)

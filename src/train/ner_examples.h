@@ -10,7 +10,7 @@
 struct gm_ner_example {
     struct gm_pieced text, context; /* context: the post's knowledge */
     uint16_t *gold;    /* [n_words] labels */
-    uint16_t *fine;    /* [n_words] classes of the tagger's gm_fine; NULL = no fine types */
+    uint16_t *fine;    /* [n_words] classes of the tagger's gm_fine_types; NULL = no fine types */
     const float *soft; /* [n_words, k] a teacher's probabilities; NULL = no teacher */
 };
 

@@ -95,7 +95,7 @@ static enum gm_status losses(const struct ner_run *run, struct gm_graph *g, cons
         GM_TRY(gm_crf_soft(&crf, x->emit, offsets, n, run->soft + s->row * k, soft * share, x->d_emit,
                            &grad, loss, &work, err));
     if (t->fine.pairs.n)
-        gm_fine_loss(&t->fine, x->fine, run->fine + s->row, s->end_row - s->row,
+        gm_fine_types_loss(&t->fine, x->fine, run->fine + s->row, s->end_row - s->row,
                      run->o->fine_weight * share, x->d_fine, loss);
     gm_params_add_grad(&p[t->trans], grad.trans);
     gm_params_add_grad(&p[t->start], grad.start);

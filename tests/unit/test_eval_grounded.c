@@ -5,7 +5,7 @@
 #include "base/json.h"
 #include "eval/ap.h"
 #include "eval/bootstrap.h"
-#include "eval/entail.h"
+#include "eval/visible.h"
 #include "eval/eval.h"
 #include "eval/pairs.h"
 

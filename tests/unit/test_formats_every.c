@@ -4,8 +4,8 @@
 
 #include "base/progress.h"
 #include "base/rng.h"
-#include "formats/brush.h"
-#include "corpus/near.h"
+#include "formats/brush_mask.h"
+#include "corpus/near_duplicates.h"
 #include "formats/writer.h"
 
 static const struct { const char *seed; enum gm_format to; enum gm_mask_form masks; } cases[] = {
@@ -90,11 +90,11 @@ static void test_brush(void **state)
         size_t every = round % 4 == 0 ? H * W : (size_t)1 << gm_rng_below(&rng, 16);
         for (size_t i = 0; i < H * W; i++)
             mask[i] = (round % 4 == 0 ? round % 8 : (i / every) % 2) != 0;
-        assert_status(gm_brush_encode(mask, H, W, &bytes, &err), GM_OK, &err);
-        assert_status(gm_brush_decode((const uint8_t *)bytes.p, bytes.n, H, W, back, &err), GM_OK,
+        assert_status(gm_brush_mask_encode(mask, H, W, &bytes, &err), GM_OK, &err);
+        assert_status(gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n, H, W, back, &err), GM_OK,
                       &err);
         assert_memory_equal(mask, back, H * W);
-        assert_status(gm_brush_decode((const uint8_t *)bytes.p, bytes.n - 1, H, W, back, &err),
+        assert_status(gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n - 1, H, W, back, &err),
                       GM_EFORMAT, &err);
         gm_buf_clear(&bytes);
     }
@@ -118,23 +118,23 @@ static void test_near(void **state)
 {
     (void)state;
     enum { N = 2000 };
-    struct gm_near *near;
-    struct gm_near_match m;
+    struct gm_near_duplicates *near;
+    struct gm_near_duplicates_match m;
     struct gm_error err;
     size_t found = 0, wrong = 0;
-    assert_status(gm_near_new(&near, 0.8, &err), GM_OK, &err);
+    assert_status(gm_near_duplicates_new(&near, 0.8, &err), GM_OK, &err);
     for (size_t i = 0; i < N; i++)
-        assert_status(gm_near_add(near, gm_str(text_of(i, 0, 0)), i, &m, &err), GM_OK, &err);
-    assert_status(gm_near_next_file(near, &err), GM_OK, &err);
+        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, 0, 0)), i, &m, &err), GM_OK, &err);
+    assert_status(gm_near_duplicates_next_file(near, &err), GM_OK, &err);
     for (size_t i = 0; i < N; i++) {
         size_t changed = i % 3;
-        assert_status(gm_near_add(near, gm_str(text_of(i, changed, 7)), N + i, &m, &err), GM_OK, &err);
+        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, changed, 7)), N + i, &m, &err), GM_OK, &err);
         if (changed == 0)
             assert_true(m.is_exact && m.post == i);
         found += changed == 1 && m.post == i && m.similarity > 0.84 && m.similarity < 0.85;
         wrong += changed == 2 ? m.post != SIZE_MAX : m.post != i && m.post != SIZE_MAX;
     }
-    gm_near_free(near);
+    gm_near_duplicates_free(near);
     assert_int_equal(wrong, 0);
     assert_true(found >= N / 3 * 99 / 100); /* LSH misses 1 - (1 - 0.846^4)^16: 3 in 100,000 */
 }
@@ -142,21 +142,21 @@ static void test_near(void **state)
 /* Two files of n posts each; returns the seconds it takes. */
 static double crowded(size_t n)
 {
-    struct gm_near *near;
-    struct gm_near_match m;
+    struct gm_near_duplicates *near;
+    struct gm_near_duplicates_match m;
     struct gm_error err;
     double start = gm_clock_s();
-    assert_status(gm_near_new(&near, 0.8, &err), GM_OK, &err);
+    assert_status(gm_near_duplicates_new(&near, 0.8, &err), GM_OK, &err);
     for (size_t i = 0; i < 2 * n; i++) {
         if (i == n)
-            assert_status(gm_near_next_file(near, &err), GM_OK, &err);
+            assert_status(gm_near_duplicates_next_file(near, &err), GM_OK, &err);
         /* half the texts are one and the same: the worst bucket */
         const char *text = i % 2 ? "one text that everybody sends again" : text_of(i, 0, 0);
-        assert_status(gm_near_add(near, gm_str(text), i, &m, &err), GM_OK, &err);
+        assert_status(gm_near_duplicates_add(near, gm_str(text), i, &m, &err), GM_OK, &err);
         if (i >= n)
             assert_true(i % 2 == 0 || (m.is_exact && m.post < n));
     }
-    gm_near_free(near);
+    gm_near_duplicates_free(near);
     return gm_clock_s() - start;
 }
 

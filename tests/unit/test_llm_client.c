@@ -34,7 +34,7 @@ static struct gm_llm *open_at(const struct server_process *s, struct gm_llm_opts
     return llm;
 }
 
-static uint64_t ask(struct gm_llm_box *box, const char *text, const struct gm_json *with_schema)
+static uint64_t ask(struct gm_llm_mailbox *box, const char *text, const struct gm_json *with_schema)
 {
     struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
     struct gm_llm_message m = {"user", &part, 1};
@@ -52,7 +52,7 @@ static uint64_t ask(struct gm_llm_box *box, const char *text, const struct gm_js
     return id;
 }
 
-static struct gm_llm_reply wait_one(struct gm_llm_box *box)
+static struct gm_llm_reply wait_one(struct gm_llm_mailbox *box)
 {
     struct gm_llm_reply r;
     if (!gm_llm_poll(box, 20000, &r))
@@ -65,14 +65,14 @@ static struct gm_llm_reply once(const char *args, struct gm_llm_opts o, const ch
                                 const struct gm_json *with_schema, struct gm_llm_stats *stats)
 {
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     assert_int_equal(server_start(&s, args), 0);
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     ask(box, text, with_schema);
     struct gm_llm_reply r = wait_one(box);
     gm_llm_stats(llm, stats);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
     return r;
@@ -207,13 +207,13 @@ static void dead_endpoint(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     assert_int_equal(server_start(&s, ""), 0);
     server_stop(&s); /* nobody listens there now */
     struct gm_llm_opts o = quick();
     o.in_flight = 8;
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 200; i++)
         ask(box, "<<x>>", NULL);
     for (int i = 0; i < 200; i++) {
@@ -227,7 +227,7 @@ static void dead_endpoint(void **state)
     gm_llm_stats(llm, &st);
     assert_true(st.sent < 60);
     assert_int_equal(st.failed, 0);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
 }
 
@@ -236,7 +236,7 @@ static void other_endpoint_takes_over(void **state)
 {
     (void)state;
     struct server_process dead, alive;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     struct gm_llm *llm;
     assert_int_equal(server_start(&dead, ""), 0);
     server_stop(&dead);
@@ -247,7 +247,7 @@ static void other_endpoint_takes_over(void **state)
     o.n_endpoints = 2;
     o.breaker_fails = 3;
     assert_int_equal(gm_llm_new(&llm, &o, NULL), GM_OK);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 300; i++)
         ask(box, "<<ok>>", NULL);
     for (int i = 0; i < 300; i++) {
@@ -255,7 +255,7 @@ static void other_endpoint_takes_over(void **state)
         assert_int_equal(r.st, GM_OK);
         gm_llm_reply_clear(&r);
     }
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&alive);
 }
@@ -264,7 +264,7 @@ static void budget_is_not_passed(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     struct gm_llm_stats st;
     size_t answered = 0, stopped = 0;
     assert_int_equal(server_start(&s, "--latency-ms 2"), 0);
@@ -273,7 +273,7 @@ static void budget_is_not_passed(void **state)
     o.price_out = 1e6 / 100;
     o.budget = 20;
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 500; i++)
         ask(box, "<<0123456789>>", NULL);
     for (int i = 0; i < 500; i++) {
@@ -292,7 +292,7 @@ static void budget_is_not_passed(void **state)
     assert_true(st.cost > o.budget - 1.5); /* it went as far as a request's bound allows */
     assert_int_equal(answered + stopped, 500);
     assert_true(answered > 20 && stopped > 20);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
 }
@@ -317,12 +317,12 @@ static void requests_per_minute(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     assert_int_equal(server_start(&s, ""), 0);
     struct gm_llm_opts o = quick();
     o.requests_per_min = 1200; /* one each 50 ms */
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     double start = gm_clock_s();
     for (int i = 0; i < 12; i++)
         ask(box, "<<x>>", NULL);
@@ -332,7 +332,7 @@ static void requests_per_minute(void **state)
         gm_llm_reply_clear(&r);
     }
     assert_true(gm_clock_s() - start >= 11 * 0.05);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
 }
@@ -342,14 +342,14 @@ static void tokens_per_minute(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     struct gm_llm_stats st;
     assert_int_equal(server_start(&s, ""), 0);
     struct gm_llm_opts o = quick();
     o.in_flight = 1;
     o.tokens_per_min = 60 * 1000;
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     double start = gm_clock_s();
     for (int i = 0; i < 12; i++) {
         ask(box, "<<0123456789>>", NULL);
@@ -361,7 +361,7 @@ static void tokens_per_minute(void **state)
     gm_llm_stats(llm, &st);
     assert_true(st.prompt_tokens > 12 * 20);
     assert_true(took >= (double)(st.prompt_tokens + st.completion_tokens) / 12 * 11 / 1000);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
 }
@@ -471,13 +471,13 @@ static void drain_finishes_what_is_in_flight(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     size_t ok = 0, stopped = 0;
     assert_int_equal(server_start(&s, "--latency-ms 300"), 0);
     struct gm_llm_opts o = quick();
     o.in_flight = 4;
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 20; i++)
         ask(box, "<<x>>", NULL);
     struct gm_llm_stats st;
@@ -493,7 +493,7 @@ static void drain_finishes_what_is_in_flight(void **state)
     }
     assert_int_equal(ok, 4);
     assert_int_equal(stopped, 16);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
 }
@@ -503,25 +503,25 @@ static void free_in_the_middle(void **state)
 {
     (void)state;
     struct server_process s;
-    struct gm_llm_box *box, *other;
+    struct gm_llm_mailbox *box, *other;
     assert_int_equal(server_start(&s, "--latency-ms 50"), 0);
     struct gm_llm_opts o = quick();
     o.in_flight = 4;
     struct gm_llm *llm = open_at(&s, o);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
-    assert_int_equal(gm_llm_box_new(&other, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&other, llm, NULL), GM_OK);
     for (int i = 0; i < 30; i++)
         ask(box, "<<x>>", NULL);
     struct gm_llm_reply r = wait_one(box);
     gm_llm_reply_clear(&r);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     ask(other, "<<y>>", NULL);
     r = wait_one(other);
     assert_string_equal(r.text.p, "y");
     gm_llm_reply_clear(&r);
     for (int i = 0; i < 30; i++)
         ask(other, "<<z>>", NULL);
-    gm_llm_box_free(other);
+    gm_llm_mailbox_free(other);
     gm_llm_free(llm);
     server_stop(&s);
 }

@@ -12,7 +12,7 @@ enum { N = 10000 };
 
 static int times_replied[N], times_sent_whole[N];
 
-static void submit(struct gm_llm_box *box, size_t i, const struct gm_json *schema)
+static void submit(struct gm_llm_mailbox *box, size_t i, const struct gm_json *schema)
 {
     char text[60];
     uint64_t id;
@@ -46,7 +46,7 @@ static void ten_thousand(void **state)
     (void)state;
     struct server_process s;
     struct gm_llm *llm;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     struct gm_json *schema;
     struct gm_llm_stats st;
     char args[120], log[64];
@@ -70,7 +70,7 @@ static void ten_thousand(void **state)
     o.max_tries = 8;
     o.breaker_fails = 64;
     assert_int_equal(gm_llm_new(&llm, &o, NULL), GM_OK);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (size_t i = 0; i < N; i++)
         submit(box, i, schema);
     for (size_t i = 0; i < N; i++) {
@@ -91,7 +91,7 @@ static void ten_thousand(void **state)
         gm_llm_reply_clear(&r);
     }
     gm_llm_stats(llm, &st);
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     gm_json_free(schema);
     server_stop(&s);

@@ -24,7 +24,7 @@ static const char command[] = "python3 tools/llama-server.py";
 
 static struct gm_llm *llm;
 
-static void submit(struct gm_llm_box *box, const struct gm_llm_part *parts, size_t n,
+static void submit(struct gm_llm_mailbox *box, const struct gm_llm_part *parts, size_t n,
                    const struct gm_json *schema, bool logprobs)
 {
     uint64_t id;
@@ -42,12 +42,12 @@ static void submit(struct gm_llm_box *box, const struct gm_llm_part *parts, size
 
 static struct gm_llm_reply reply_to(const struct gm_llm_part *parts, size_t n, bool logprobs)
 {
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     struct gm_llm_reply r;
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     submit(box, parts, n, NULL, logprobs);
     assert_true(gm_llm_poll(box, 200000, &r));
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     return r;
 }
 
@@ -83,7 +83,7 @@ static void schemas_in_eight_slots(void **state)
 {
     (void)state;
     struct gm_json *schema;
-    struct gm_llm_box *box;
+    struct gm_llm_mailbox *box;
     char text[80];
     assert_int_equal(
         gm_schema_parse(
@@ -93,7 +93,7 @@ static void schemas_in_eight_slots(void **state)
                    "\"required\":[\"colour\",\"n\"],\"additionalProperties\":false}"),
             NULL),
         GM_OK);
-    assert_int_equal(gm_llm_box_new(&box, llm, NULL), GM_OK);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     for (int i = 0; i < 8; i++) {
         snprintf(text, sizeof text, "Name a colour and the number %d, as JSON.", i);
         const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
@@ -108,7 +108,7 @@ static void schemas_in_eight_slots(void **state)
         gm_llm_reply_clear(&r);
     }
     assert_true(ok >= 7); /* an endless number may be cut by max_tokens */
-    gm_llm_box_free(box);
+    gm_llm_mailbox_free(box);
     gm_json_free(schema);
 }
 

@@ -146,7 +146,7 @@ static void same_as_library(void **state)
 static void specials(void **state)
 {
     (void)state;
-    struct gm_special_ids s = gm_tokenizer_special(minilm);
+    struct gm_special_tokens_ids s = gm_tokenizer_special(minilm);
     assert_int_equal(s.cls, 101);
     assert_int_equal(s.sep, 102);
     assert_int_equal(s.pad, 0);

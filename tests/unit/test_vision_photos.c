@@ -2,7 +2,7 @@
 #include "vision_files.h"
 
 #include "image/overlap.h"
-#include "vision/coco.h"
+#include "vision/coco_classes.h"
 
 #include <math.h>
 

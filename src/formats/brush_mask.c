@@ -1,4 +1,4 @@
-#include "formats/brush.h"
+#include "formats/brush_mask.h"
 
 #include <stdbool.h>
 #include <string.h>
@@ -48,7 +48,7 @@ done:
     return st;
 }
 
-enum gm_status gm_brush_encode(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
+enum gm_status gm_brush_mask_encode(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -128,7 +128,7 @@ static bool get_run(struct bit_reader *b, const struct head *h, uint64_t *i, uin
     return true;
 }
 
-enum gm_status gm_brush_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w, uint8_t *mask,
+enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w, uint8_t *mask,
                                struct gm_error *err)
 {
     struct bit_reader b = {.p = bytes, .n_bits = n > SIZE_MAX / 8 ? 0 : n * 8};

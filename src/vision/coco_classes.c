@@ -1,4 +1,4 @@
-#include "vision/coco.h"
+#include "vision/coco_classes.h"
 
 #include <assert.h>
 

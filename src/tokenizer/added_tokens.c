@@ -1,11 +1,11 @@
-#include "tokenizer/added.h"
+#include "tokenizer/added_tokens.h"
 
 #include "base/utf8.h"
 #include "text/unicode.h"
 
 #include <stdlib.h>
 
-enum gm_status gm_added_put(struct gm_added *set, struct gm_arena *a, struct gm_added_token token,
+enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a, struct gm_added_token token,
                             struct gm_error *err)
 {
     if (token.text.n == 0)
@@ -31,7 +31,7 @@ static int by_first_byte(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-void gm_added_seal(struct gm_added *set)
+void gm_added_tokens_seal(struct gm_added_tokens *set)
 {
     if (set->n)
         qsort(set->tokens, set->n, sizeof *set->tokens, by_first_byte);
@@ -67,7 +67,7 @@ static size_t after_space(struct gm_str s, size_t at)
     return at;
 }
 
-const struct gm_added_token *gm_added_next(const struct gm_added *set, struct gm_str s, size_t from,
+const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set, struct gm_str s, size_t from,
                                            size_t *start, size_t *end)
 {
     for (size_t i = from; i < s.n && set->n; i++) {

@@ -1,4 +1,4 @@
-#include "formats/feed.h"
+#include "formats/text_lines.h"
 
 #include "base/log.h"
 #include "base/utf8.h"
@@ -31,21 +31,21 @@ bool gm_tell_latin1(struct gm_str text, const char *path, size_t line)
     return true;
 }
 
-enum gm_status gm_feed_open(struct gm_feed *f, const char *path, struct gm_error *err)
+enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path, struct gm_error *err)
 {
-    *f = (struct gm_feed){0};
+    *f = (struct gm_text_lines){0};
     gm_buf_init(&f->repaired, 3 * GM_FEED_MAX_LINE);
     return gm_lines_open(&f->lines, path, GM_FEED_MAX_LINE, err);
 }
 
-void gm_feed_close(struct gm_feed *f)
+void gm_text_lines_close(struct gm_text_lines *f)
 {
     gm_lines_free(f->lines);
     gm_buf_clear(&f->repaired);
-    *f = (struct gm_feed){0};
+    *f = (struct gm_text_lines){0};
 }
 
-enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
+enum gm_status gm_text_lines_next(struct gm_text_lines *f, struct gm_str *line, bool *has,
                             struct gm_error *err)
 {
     *has = true;
@@ -55,7 +55,7 @@ enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
             return st;
         if (*has && !is_ascii(f->line) && !gm_utf8_is_valid(f->line)) {
             if (!f->told_latin1)
-                f->told_latin1 = gm_tell_latin1(f->line, gm_feed_path(f), gm_feed_number(f));
+                f->told_latin1 = gm_tell_latin1(f->line, gm_text_lines_path(f), gm_text_lines_number(f));
             gm_buf_reset(&f->repaired);
             st = gm_utf8_repair(f->line, &f->repaired, err);
             if (st != GM_OK)
@@ -68,8 +68,8 @@ enum gm_status gm_feed_next(struct gm_feed *f, struct gm_str *line, bool *has,
     return GM_OK;
 }
 
-void gm_feed_unread(struct gm_feed *f) { f->is_unread = true; }
+void gm_text_lines_unread(struct gm_text_lines *f) { f->is_unread = true; }
 
-size_t gm_feed_number(const struct gm_feed *f) { return gm_lines_number(f->lines); }
+size_t gm_text_lines_number(const struct gm_text_lines *f) { return gm_lines_number(f->lines); }
 
-const char *gm_feed_path(const struct gm_feed *f) { return gm_lines_path(f->lines); }
+const char *gm_text_lines_path(const struct gm_text_lines *f) { return gm_lines_path(f->lines); }

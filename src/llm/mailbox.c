@@ -60,7 +60,7 @@ void gm_ask_free(struct gm_ask *a)
 
 /* ---- boxes ---- */
 
-static void box_destroy(struct gm_llm_box *box)
+static void box_destroy(struct gm_llm_mailbox *box)
 {
     pthread_cond_destroy(&box->arrived);
     gm_free(box);
@@ -85,15 +85,15 @@ void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a)
 
 void gm_wake_boxes(struct gm_llm *llm)
 {
-    struct gm_llm_box *list = llm->to_wake, *next;
+    struct gm_llm_mailbox *list = llm->to_wake, *next;
     llm->to_wake = NULL;
     if (!list)
         return;
     pthread_mutex_unlock(&llm->lock);
-    for (struct gm_llm_box *b = list; b; b = b->next_wake)
+    for (struct gm_llm_mailbox *b = list; b; b = b->next_wake)
         pthread_cond_signal(&b->arrived);
     pthread_mutex_lock(&llm->lock);
-    for (struct gm_llm_box *b = list; b; b = next) {
+    for (struct gm_llm_mailbox *b = list; b; b = next) {
         next = b->next_wake;
         b->is_woken = false;
         if (b->is_gone)
@@ -101,11 +101,11 @@ void gm_wake_boxes(struct gm_llm *llm)
     }
 }
 
-enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm, struct gm_error *err)
+enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *llm, struct gm_error *err)
 {
     pthread_condattr_t attr;
     *out = NULL;
-    struct gm_llm_box *box = gm_alloc(1, sizeof *box);
+    struct gm_llm_mailbox *box = gm_alloc(1, sizeof *box);
     if (!box)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     box->llm = llm;
@@ -117,7 +117,7 @@ enum gm_status gm_llm_box_new(struct gm_llm_box **out, struct gm_llm *llm, struc
     return GM_OK;
 }
 
-void gm_llm_box_free(struct gm_llm_box *box)
+void gm_llm_mailbox_free(struct gm_llm_mailbox *box)
 {
     struct gm_ask *a;
     if (!box)
@@ -146,7 +146,7 @@ void gm_llm_reply_clear(struct gm_llm_reply *r)
     r->value = r->logprobs = NULL;
 }
 
-enum gm_status gm_llm_submit(struct gm_llm_box *box, const struct gm_llm_request *req, uint64_t *id,
+enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req, uint64_t *id,
                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -187,7 +187,7 @@ done:
     return st;
 }
 
-bool gm_llm_poll(struct gm_llm_box *box, int timeout_ms, struct gm_llm_reply *out)
+bool gm_llm_poll(struct gm_llm_mailbox *box, int timeout_ms, struct gm_llm_reply *out)
 {
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);

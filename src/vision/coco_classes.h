@@ -1,7 +1,7 @@
-/* coco.h - the 80 object classes of COCO (Lin et al., ECCV 2014), in the order of the detectors
+/* coco_classes.h - the 80 object classes of COCO (Lin et al., ECCV 2014), in the order of the detectors
  * trained on it, and how English names one or several of them. */
-#ifndef GM_VISION_COCO_H
-#define GM_VISION_COCO_H
+#ifndef GM_VISION_COCO_CLASSES_H
+#define GM_VISION_COCO_CLASSES_H
 
 #include "base/str.h"
 

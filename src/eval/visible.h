@@ -1,7 +1,7 @@
-/* entail.h - visual entailment: whether an entity is in the image, from `visible` against gold
+/* visible.h - visual entailment: whether an entity is in the image, from `visible` against gold
  * boxes. Judged are the gold entities that a prediction has the ends of; types play no part. */
-#ifndef GM_EVAL_ENTAIL_H
-#define GM_EVAL_ENTAIL_H
+#ifndef GM_EVAL_VISIBLE_H
+#define GM_EVAL_VISIBLE_H
 
 #include "base/json.h"
 #include "eval/binary.h"

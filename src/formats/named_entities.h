@@ -1,7 +1,7 @@
-/* named.h - posts of formats that name entities without saying where in the text they are (RiVEG
+/* named_entities.h - posts of formats that name entities without saying where in the text they are (RiVEG
  * lines, CCKS entities, boxes with names), and the file that may give their texts. */
-#ifndef GM_FORMATS_NAMED_H
-#define GM_FORMATS_NAMED_H
+#ifndef GM_FORMATS_NAMED_ENTITIES_H
+#define GM_FORMATS_NAMED_ENTITIES_H
 
 #include "record/losses.h"
 #include "record/record.h"
@@ -14,7 +14,7 @@ struct gm_texts;
 enum gm_status gm_texts_load(struct gm_texts **out, const char *path, struct gm_error *err) GM_NODISCARD;
 void gm_texts_free(struct gm_texts *t); /* NULL-safe */
 
-struct gm_named {
+struct gm_named_entity {
     struct gm_str name, type, expression; /* name and type are not empty */
     double visible;                       /* < 0 = not said */
     struct gm_region *regions;            /* in the post's arena */
@@ -26,7 +26,7 @@ struct gm_named {
  * theirs, and each name is looked for in it: the first place, for a repeated name the next one; a
  * name that is not there is counted in `lost` and left out. Without, the text is made of the names.
  * Errors: NOMEM, FORMAT (over 10,000 names). Cost: names x (text + names). */
-enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named *v, size_t n,
+enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity *v, size_t n,
                                  const struct gm_texts *texts, struct gm_losses *lost,
                                  struct gm_error *err) GM_NODISCARD;
 

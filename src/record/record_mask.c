@@ -1,4 +1,4 @@
-#include "record/mask_of.h"
+#include "record/record_mask.h"
 
 #include "base/alloc.h"
 #include "image/image.h"

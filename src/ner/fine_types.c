@@ -1,4 +1,4 @@
-#include "ner/fine.h"
+#include "ner/fine_types.h"
 
 #include "record/tags.h"
 
@@ -7,15 +7,15 @@
 
 enum { MAX_PAIRS = 10000 };
 
-void gm_fine_init(struct gm_fine *f)
+void gm_fine_types_init(struct gm_fine_types *f)
 {
-    *f = (struct gm_fine){0};
+    *f = (struct gm_fine_types){0};
     gm_labels_init(&f->pairs, MAX_PAIRS);
 }
 
-void gm_fine_clear(struct gm_fine *f) { gm_labels_clear(&f->pairs); }
+void gm_fine_types_clear(struct gm_fine_types *f) { gm_labels_clear(&f->pairs); }
 
-size_t gm_fine_k(const struct gm_fine *f) { return 1 + f->pairs.n; }
+size_t gm_fine_types_k(const struct gm_fine_types *f) { return 1 + f->pairs.n; }
 
 /* The post's entities with pairs as types; those without a fine type get the empty name. */
 static enum gm_status with_pairs(const struct gm_post *p, struct gm_arena *a, struct gm_post *out,
@@ -37,7 +37,7 @@ static enum gm_status with_pairs(const struct gm_post *p, struct gm_arena *a, st
     return GM_OK;
 }
 
-enum gm_status gm_fine_collect(struct gm_fine *f, const struct gm_post *p, struct gm_error *err)
+enum gm_status gm_fine_types_collect(struct gm_fine_types *f, const struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -53,7 +53,7 @@ done:
     return st;
 }
 
-enum gm_status gm_fine_classes(struct gm_fine *f, const struct gm_post *p, uint16_t *out,
+enum gm_status gm_fine_types_classes(struct gm_fine_types *f, const struct gm_post *p, uint16_t *out,
                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -79,10 +79,10 @@ done:
     return st;
 }
 
-void gm_fine_loss(const struct gm_fine *f, const float *logits, const uint16_t *classes, size_t n,
+void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, const uint16_t *classes, size_t n,
                   double weight, float *d_logits, double *loss)
 {
-    size_t k = gm_fine_k(f);
+    size_t k = gm_fine_types_k(f);
     for (size_t i = 0; i < n; i++) {
         const float *z = logits + i * k;
         double top = z[0], sum = 0;
@@ -98,9 +98,9 @@ void gm_fine_loss(const struct gm_fine *f, const float *logits, const uint16_t *
     }
 }
 
-struct gm_str gm_fine_pick(const struct gm_fine *f, struct gm_str coarse, const float *logits, size_t n)
+struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str coarse, const float *logits, size_t n)
 {
-    size_t k = gm_fine_k(f);
+    size_t k = gm_fine_types_k(f);
     struct gm_str best = {0};
     double top = -INFINITY;
     for (uint32_t i = 0; i < f->pairs.n; i++) {
@@ -118,7 +118,7 @@ struct gm_str gm_fine_pick(const struct gm_fine *f, struct gm_str coarse, const 
     return best;
 }
 
-struct gm_json *gm_fine_json(const struct gm_fine *f)
+struct gm_json *gm_fine_types_json(const struct gm_fine_types *f)
 {
     struct gm_json *list = gm_json_new_array();
     bool ok = list != NULL;
@@ -136,7 +136,7 @@ struct gm_json *gm_fine_json(const struct gm_fine *f)
     return NULL;
 }
 
-enum gm_status gm_fine_read(struct gm_fine *f, const struct gm_json *pairs, const char *where,
+enum gm_status gm_fine_types_read(struct gm_fine_types *f, const struct gm_json *pairs, const char *where,
                             struct gm_error *err)
 {
     for (size_t i = 0, n = gm_json_count(pairs); i < n; i++) {

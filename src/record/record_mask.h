@@ -1,6 +1,6 @@
-/* mask_of.h - a record's masks as pixels and back, with bounds. Internal to src/record. */
-#ifndef GM_RECORD_MASK_OF_H
-#define GM_RECORD_MASK_OF_H
+/* record_mask.h - a record's masks as pixels and back, with bounds. Internal to src/record. */
+#ifndef GM_RECORD_RECORD_MASK_H
+#define GM_RECORD_RECORD_MASK_H
 
 #include "record/record.h"
 

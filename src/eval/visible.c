@@ -1,4 +1,4 @@
-#include "eval/entail.h"
+#include "eval/visible.h"
 
 #include "base/alloc.h"
 #include "eval/eval_internal.h"

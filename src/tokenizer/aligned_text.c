@@ -1,28 +1,28 @@
-#include "tokenizer/normal.h"
+#include "tokenizer/aligned_text.h"
 
 #include "base/alloc.h"
 
 #include <string.h>
 
-void gm_normal_init(struct gm_normal *t) { *t = (struct gm_normal){0}; }
+void gm_aligned_text_init(struct gm_aligned_text *t) { *t = (struct gm_aligned_text){0}; }
 
-void gm_normal_clear(struct gm_normal *t)
+void gm_aligned_text_clear(struct gm_aligned_text *t)
 {
     gm_free(t->p);
     gm_free(t->src);
-    *t = (struct gm_normal){0};
+    *t = (struct gm_aligned_text){0};
 }
 
-void gm_normal_swap(struct gm_normal *a, struct gm_normal *b)
+void gm_aligned_text_swap(struct gm_aligned_text *a, struct gm_aligned_text *b)
 {
-    struct gm_normal c = *a;
+    struct gm_aligned_text c = *a;
     *a = *b;
     *b = c;
 }
 
-struct gm_str gm_normal_str(const struct gm_normal *t) { return (struct gm_str){t->p, t->n}; }
+struct gm_str gm_aligned_text_str(const struct gm_aligned_text *t) { return (struct gm_str){t->p, t->n}; }
 
-enum gm_status gm_normal_room(struct gm_normal *t, size_t more, struct gm_error *err)
+enum gm_status gm_aligned_text_room(struct gm_aligned_text *t, size_t more, struct gm_error *err)
 {
     if (t->cap - t->n >= more)
         return GM_OK;
@@ -39,11 +39,11 @@ enum gm_status gm_normal_room(struct gm_normal *t, size_t more, struct gm_error 
     return GM_OK;
 }
 
-enum gm_status gm_normal_set(struct gm_normal *t, struct gm_str s, uint32_t first,
+enum gm_status gm_aligned_text_set(struct gm_aligned_text *t, struct gm_str s, uint32_t first,
                              struct gm_error *err)
 {
     t->n = 0;
-    enum gm_status st = gm_normal_room(t, s.n, err);
+    enum gm_status st = gm_aligned_text_room(t, s.n, err);
     if (st != GM_OK)
         return st;
     if (s.n)
@@ -57,12 +57,12 @@ enum gm_status gm_normal_set(struct gm_normal *t, struct gm_str s, uint32_t firs
     return GM_OK;
 }
 
-enum gm_status gm_normal_copy(struct gm_normal *t, const struct gm_normal *in, size_t from,
+enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_aligned_text *in, size_t from,
                               size_t to, struct gm_error *err)
 {
     if (from == to)
         return GM_OK;
-    enum gm_status st = gm_normal_room(t, to - from, err);
+    enum gm_status st = gm_aligned_text_room(t, to - from, err);
     if (st != GM_OK)
         return st;
     memcpy(t->p + t->n, in->p + from, to - from);
@@ -71,7 +71,7 @@ enum gm_status gm_normal_copy(struct gm_normal *t, const struct gm_normal *in, s
     return GM_OK;
 }
 
-void gm_transform_begin(struct gm_transform *t, const struct gm_normal *in, struct gm_normal *out)
+void gm_transform_begin(struct gm_transform *t, const struct gm_aligned_text *in, struct gm_aligned_text *out)
 {
     *t = (struct gm_transform){in, out, 0};
     out->n = 0;
@@ -79,7 +79,7 @@ void gm_transform_begin(struct gm_transform *t, const struct gm_normal *in, stru
 
 void gm_transform_drop(struct gm_transform *t, size_t n)
 {
-    const struct gm_normal *in = t->in;
+    const struct gm_aligned_text *in = t->in;
     while (n-- && t->at < in->n)
         do
             t->at++;
@@ -89,11 +89,11 @@ void gm_transform_drop(struct gm_transform *t, size_t n)
 enum gm_status gm_transform_emit(struct gm_transform *t, uint32_t cp, long change,
                                  struct gm_error *err)
 {
-    enum gm_status st = gm_normal_room(t->out, 4, err);
+    enum gm_status st = gm_aligned_text_room(t->out, 4, err);
     if (st != GM_OK)
         return st;
     size_t n = t->in->n, at = change > 0 ? (t->at ? t->at - 1 : 0) : t->at;
-    gm_normal_put(t->out, cp, n ? t->in->src[at < n ? at : n - 1] : 0);
+    gm_aligned_text_put(t->out, cp, n ? t->in->src[at < n ? at : n - 1] : 0);
     if (change <= 0)
         gm_transform_drop(t, 1 + (size_t)-change);
     return GM_OK;

@@ -1,4 +1,4 @@
-#include "tokenizer/special.h"
+#include "tokenizer/special_tokens.h"
 
 #include "tokenizer/token_model.h"
 
@@ -11,7 +11,7 @@ static bool template_step(const struct gm_json *step, struct gm_str *name)
     return gm_json_str(gm_json_get(gm_json_get(step, "SpecialToken"), "id"), name);
 }
 
-static enum gm_status read_template(struct gm_special_ids *out, const struct gm_json *json,
+static enum gm_status read_template(struct gm_special_tokens_ids *out, const struct gm_json *json,
                                     const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -43,7 +43,7 @@ static int32_t either(const struct gm_tokenizer *t, const char *a, const char *b
     return id >= 0 ? id : gm_tokenizer_id(t, gm_str(b));
 }
 
-static enum gm_status read_pair(struct gm_special_ids *out, const struct gm_json *json,
+static enum gm_status read_pair(struct gm_special_tokens_ids *out, const struct gm_json *json,
                                 const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -55,7 +55,7 @@ done:
     return st;
 }
 
-static enum gm_status read_one(struct gm_post *out, const struct gm_json *json, const char *path,
+static enum gm_status read_one(struct gm_post_processing *out, const struct gm_json *json, const char *path,
                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -84,10 +84,10 @@ done:
     return st;
 }
 
-enum gm_status gm_post_read(struct gm_post *out, const struct gm_tokenizer *t,
+enum gm_status gm_post_processing_read(struct gm_post_processing *out, const struct gm_tokenizer *t,
                             const struct gm_json *json, const char *path, struct gm_error *err)
 {
-    *out = (struct gm_post){.ids = {-1, -1, -1, -1}};
+    *out = (struct gm_post_processing){.ids = {-1, -1, -1, -1}};
     out->ids.pad = either(t, "[PAD]", "<pad>");
     if (gm_json_kind(json) != GM_JSON_NONE && gm_json_kind(json) != GM_JSON_NULL)
         return read_one(out, json, path, err);

@@ -1,7 +1,7 @@
-/* added.h - the added tokens of a tokenizer ("[CLS]", "<mask>", …), which are found in a text
+/* added_tokens.h - the added tokens of a tokenizer ("[CLS]", "<mask>", …), which are found in a text
  * before the model sees it: the leftmost first, of those the longest. Internal to src/tokenizer. */
-#ifndef GM_TOKENIZER_ADDED_H
-#define GM_TOKENIZER_ADDED_H
+#ifndef GM_TOKENIZER_ADDED_TOKENS_H
+#define GM_TOKENIZER_ADDED_TOKENS_H
 
 #include "base/arena.h"
 #include "base/status.h"
@@ -18,22 +18,22 @@ struct gm_added_token {
 };
 
 /* A set of tokens to look for. Zeroed = empty. Immutable once sealed. */
-struct gm_added {
+struct gm_added_tokens {
     struct gm_added_token *tokens; /* by first byte, then longest first */
     size_t n, cap;
     size_t from[257];              /* tokens of first byte b are [from[b], from[b + 1]) */
 };
 
-/* gm_added_put - add a token; its text is copied into the arena, which must outlive the set. An
+/* gm_added_tokens_put - add a token; its text is copied into the arena, which must outlive the set. An
  * empty text is ignored, as it would be found everywhere. Errors: NOMEM. */
-enum gm_status gm_added_put(struct gm_added *set, struct gm_arena *a, struct gm_added_token token,
+enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a, struct gm_added_token token,
                             struct gm_error *err) GM_NODISCARD;
-/* gm_added_seal - make the set ready for gm_added_next. */
-void gm_added_seal(struct gm_added *set);
+/* gm_added_tokens_seal - make the set ready for gm_added_tokens_next. */
+void gm_added_tokens_seal(struct gm_added_tokens *set);
 
-/* gm_added_next - the next token in s[from, s.n): sets its byte range, with the white space that it
+/* gm_added_tokens_next - the next token in s[from, s.n): sets its byte range, with the white space that it
  * swallows, and returns it; NULL when there is none. */
-const struct gm_added_token *gm_added_next(const struct gm_added *set, struct gm_str s, size_t from,
+const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set, struct gm_str s, size_t from,
                                            size_t *start, size_t *end);
 
 #endif

@@ -1,4 +1,4 @@
-#include "formats/named.h"
+#include "formats/named_entities.h"
 
 #include "base/alloc.h"
 #include "base/utf8.h"
@@ -119,7 +119,7 @@ static enum gm_status take_text(struct gm_post *p, const struct text *t, struct 
 }
 
 /* "a; b; c" */
-static enum gm_status join_names(struct gm_post *p, const struct gm_named *v, size_t n,
+static enum gm_status join_names(struct gm_post *p, const struct gm_named_entity *v, size_t n,
                                  size_t *places, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -141,7 +141,7 @@ done:
 }
 
 /* Where name number i begins: behind the last equal name; SIZE_MAX = nowhere. */
-static size_t place_of(const struct gm_post *p, const struct gm_named *v, size_t i,
+static size_t place_of(const struct gm_post *p, const struct gm_named_entity *v, size_t i,
                        const size_t *places)
 {
     size_t from = 0;
@@ -151,7 +151,7 @@ static size_t place_of(const struct gm_post *p, const struct gm_named *v, size_t
     return gm_str_find(p->text, v[i].name, from);
 }
 
-enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named *v, size_t n,
+enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity *v, size_t n,
                                  const struct gm_texts *texts, struct gm_losses *lost,
                                  struct gm_error *err)
 {

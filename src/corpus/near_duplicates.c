@@ -1,4 +1,4 @@
-#include "corpus/near.h"
+#include "corpus/near_duplicates.h"
 
 #include "base/alloc.h"
 #include "base/buf.h"
@@ -23,7 +23,7 @@ struct entry {
     uint32_t next; /* further entry of the key, + 1; 0 = none */
 };
 
-struct gm_near {
+struct gm_near_duplicates {
     double similarity;
     struct gm_buf words; /* uint64_t */
     struct gm_buf texts; /* struct text */
@@ -33,9 +33,9 @@ struct gm_near {
     size_t n_slots;
 };
 
-enum gm_status gm_near_new(struct gm_near **out, double similarity, struct gm_error *err)
+enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity, struct gm_error *err)
 {
-    struct gm_near *n = gm_alloc(1, sizeof *n);
+    struct gm_near_duplicates *n = gm_alloc(1, sizeof *n);
     *out = n;
     if (!n)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -46,7 +46,7 @@ enum gm_status gm_near_new(struct gm_near **out, double similarity, struct gm_er
     return GM_OK;
 }
 
-void gm_near_free(struct gm_near *n)
+void gm_near_duplicates_free(struct gm_near_duplicates *n)
 {
     if (!n)
         return;
@@ -104,7 +104,7 @@ static int by_value(const void *a, const void *b)
 }
 
 /* The set of words, sorted, behind those of the other texts. */
-static enum gm_status read_words(struct gm_near *n, struct gm_str s, struct text *t,
+static enum gm_status read_words(struct gm_near_duplicates *n, struct gm_str s, struct text *t,
                                  struct gm_error *err)
 {
     size_t pos = 0, from = n->words.n;
@@ -137,7 +137,7 @@ static enum gm_status read_words(struct gm_near *n, struct gm_str s, struct text
 }
 
 /* Row k's hash of a word is a mix of the word's with k; its least is the row's. */
-static void sign(const struct gm_near *n, struct text *t)
+static void sign(const struct gm_near_duplicates *n, struct text *t)
 {
     const uint64_t *v = (const uint64_t *)(const void *)n->words.p + t->words;
     for (size_t band = 0; band < N_BANDS; band++) {
@@ -154,7 +154,7 @@ static void sign(const struct gm_near *n, struct text *t)
     }
 }
 
-static double jaccard(const struct gm_near *n, const struct text *a, const struct text *b)
+static double jaccard(const struct gm_near_duplicates *n, const struct text *a, const struct text *b)
 {
     const uint64_t *v = (const void *)n->words.p, *x = v + a->words, *y = v + b->words;
     size_t i = 0, k = 0, both = 0;
@@ -169,7 +169,7 @@ static double jaccard(const struct gm_near *n, const struct text *a, const struc
     return either ? (double)both / (double)either : 0;
 }
 
-static uint32_t *slot_of(const struct gm_near *n, uint64_t key)
+static uint32_t *slot_of(const struct gm_near_duplicates *n, uint64_t key)
 {
     const struct entry *e = (const void *)n->entries.p;
     size_t i = gm_hash64(key) & (n->n_slots - 1);
@@ -179,8 +179,8 @@ static uint32_t *slot_of(const struct gm_near *n, uint64_t key)
 }
 
 /* The best of the texts in the bucket of `key`. */
-static void look(const struct gm_near *n, uint64_t key, const struct text *t,
-                 struct gm_near_match *match)
+static void look(const struct gm_near_duplicates *n, uint64_t key, const struct text *t,
+                 struct gm_near_duplicates_match *match)
 {
     const struct entry *e = (const void *)n->entries.p;
     const struct text *texts = (const void *)n->texts.p;
@@ -195,16 +195,16 @@ static void look(const struct gm_near *n, uint64_t key, const struct text *t,
                                 other->n_words >= MIN_WORDS);
         if (enough && (match->post == SIZE_MAX || (exact && !match->is_exact) ||
                        similarity > match->similarity))
-            *match = (struct gm_near_match){other->post, similarity, exact};
+            *match = (struct gm_near_duplicates_match){other->post, similarity, exact};
     }
 }
 
-enum gm_status gm_near_add(struct gm_near *n, struct gm_str text, size_t post,
-                           struct gm_near_match *match, struct gm_error *err)
+enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_str text, size_t post,
+                           struct gm_near_duplicates_match *match, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct text t = {.post = post};
-    *match = (struct gm_near_match){.post = SIZE_MAX};
+    *match = (struct gm_near_duplicates_match){.post = SIZE_MAX};
     GM_TRY(read_words(n, text, &t, err));
     if (t.n_words == 0)
         return GM_OK;
@@ -217,7 +217,7 @@ done:
 }
 
 /* Slots for what is there and what comes, at most half full. */
-static enum gm_status grow(struct gm_near *n, size_t n_entries, struct gm_error *err)
+static enum gm_status grow(struct gm_near_duplicates *n, size_t n_entries, struct gm_error *err)
 {
     const struct entry *e = (const void *)n->entries.p;
     size_t n_slots = n->n_slots ? n->n_slots : 1024, old = n->entries.n / sizeof *e;
@@ -240,7 +240,7 @@ static enum gm_status grow(struct gm_near *n, size_t n_entries, struct gm_error 
     return GM_OK;
 }
 
-enum gm_status gm_near_next_file(struct gm_near *n, struct gm_error *err)
+enum gm_status gm_near_duplicates_next_file(struct gm_near_duplicates *n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct text *texts = (const void *)n->texts.p;
