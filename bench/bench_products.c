@@ -31,7 +31,8 @@ static int by_value(const void *a, const void *b)
 }
 
 /* Seconds of one product: rounds of about 20 ms each. */
-static double time_product(struct gm_engine *e, struct gm_matmul d, bool packed, struct gm_error *err)
+static double time_product(struct gm_engine *e, struct gm_matmul d, bool packed,
+                           struct gm_error *err)
 {
     struct gm_packed *p = NULL;
     size_t wide = sizeof(float);
@@ -71,27 +72,33 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: bench_products ROWS HIDDEN INNER bf16|f32 THREADS\n");
         return 2;
     }
-    size_t rows = strtoul(argv[1], NULL, 10), h = strtoul(argv[2], NULL, 10), f = strtoul(argv[3], NULL, 10);
+    size_t rows = strtoul(argv[1], NULL, 10), h = strtoul(argv[2], NULL, 10),
+           f = strtoul(argv[3], NULL, 10);
     enum gm_dtype t = strcmp(argv[4], "bf16") == 0 ? GM_BF16 : GM_F32;
     gm_threads_set(strtoul(argv[5], NULL, 10));
     if (gm_engine_new(&e, &err) != GM_OK)
         return 1;
-    const struct { const char *name; size_t k, n; } layers[] = {
-        {"qkv", h, 3 * h}, {"out", h, h}, {"up", h, f}, {"down", f, h}};
+    const struct {
+        const char *name;
+        size_t k, n;
+    } layers[] = {{"qkv", h, 3 * h}, {"out", h, h}, {"up", h, f}, {"down", f, h}};
     double sums[3] = {0}, work = 0;
     printf("{");
     for (size_t i = 0; i < 4; i++) {
         size_t k = layers[i].k, n = layers[i].n;
         struct gm_matmul y = {.m = rows, .k = k, .n = n, .dtype = t, .dst_dtype = t};
         struct gm_matmul dx = {.m = rows, .k = n, .n = k, .dtype = t, .dst_dtype = t};
-        struct gm_matmul dw = {.m = n, .k = rows, .n = k, .dtype = t, .dst_dtype = GM_F32, .a_trans = true};
+        struct gm_matmul dw = {
+            .m = n, .k = rows, .n = k, .dtype = t, .dst_dtype = GM_F32, .a_trans = true};
         const struct gm_matmul all[] = {y, dx, dw};
         double flops = 2e-9 * (double)rows * (double)k * (double)n;
         const char *part[] = {"y", "dx", "dw"};
         for (size_t j = 0; j < 3; j++) {
-            double plain = time_product(e, all[j], false, &err), packed = time_product(e, all[j], true, &err);
+            double plain = time_product(e, all[j], false, &err),
+                   packed = time_product(e, all[j], true, &err);
             double best = plain < packed ? plain : packed;
-            printf("\"%s_%s\": [%.0f, %.0f], ", layers[i].name, part[j], flops / plain, flops / packed);
+            printf("\"%s_%s\": [%.0f, %.0f], ", layers[i].name, part[j], flops / plain,
+                   flops / packed);
             sums[j] += best;
         }
         work += flops;

@@ -14,7 +14,8 @@ static void write_and_read(const struct gm_post *p)
     struct gm_error err;
     gm_buf_init(&line, (size_t)1 << 30);
     gm_post_init(&again);
-    if (gm_post_to_json(p, &line, &err) != GM_OK || gm_json_parse(&j, gm_buf_str(&line), &err) != GM_OK)
+    if (gm_post_to_json(p, &line, &err) != GM_OK ||
+        gm_json_parse(&j, gm_buf_str(&line), &err) != GM_OK)
         abort();
     /* Boxes the wrong way round are told of by `data check`, and refused in records. */
     if (gm_post_from_json(&again, j, NULL, &err) != GM_OK && !strstr(err.msg, "\"box\"")) {

@@ -24,7 +24,8 @@ static size_t replay(const char *path)
         copy[i] = (uint8_t)file.p[i];
     gm_buf_clear(&file);
     (void)LLVMFuzzerTestOneInput(copy, n);
-    for (size_t cut = 0; cut < n; cut += n > 4000 ? n / 500 : 7)
+    const size_t step = n > 4000 ? n / 500 : 7;
+    for (size_t cut = 0; cut < n; cut += step)
         (void)LLVMFuzzerTestOneInput(copy, cut);
     free(copy);
     return 1;

@@ -7,13 +7,15 @@
 
 #include <string.h>
 
-static void check_rle(struct gm_arena *a, const uint8_t *mask, uint8_t *again, uint32_t h, uint32_t w)
+static void check_rle(struct gm_arena *a, const uint8_t *mask, uint8_t *again, uint32_t h,
+                      uint32_t w)
 {
     struct gm_str counts, same;
     uint64_t *runs;
     size_t n;
     if (gm_rle_encode(a, mask, h, w, &counts, NULL) != GM_OK ||
-        gm_rle_decode(counts, h, w, again, NULL) != GM_OK || memcmp(mask, again, (size_t)h * w) != 0 ||
+        gm_rle_decode(counts, h, w, again, NULL) != GM_OK ||
+        memcmp(mask, again, (size_t)h * w) != 0 ||
         gm_rle_to_runs(a, counts, h, w, &runs, &n, NULL) != GM_OK ||
         gm_rle_from_runs(a, runs, n, h, w, &same, NULL) != GM_OK || !gm_str_eq(counts, same))
         abort();

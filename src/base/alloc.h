@@ -21,7 +21,7 @@ void *gm_realloc(void *p, size_t n, size_t size);
 
 /* GM_GROW(ptr, n, cap, err) - make room for one more element of the heap array `ptr` that holds n
  * of cap (NULL, 0 and 0 at first), by doubling; freed with gm_free. Evaluates to enum gm_status. */
-#define GM_GROW(ptr, n, cap, err)                                                                  \
+#define GM_GROW(ptr, n, cap, err) \
     ((n) < (cap) ? GM_OK : gm_grow((void **)&(ptr), &(cap), sizeof *(ptr), (err)))
 enum gm_status gm_grow(void **ptr, size_t *cap, size_t size, struct gm_error *err) GM_NODISCARD;
 

@@ -51,7 +51,7 @@ void gm_arena_drop(struct gm_arena *a, void (*fn)(void *p), void *p);
 /* GM_ARENA_GROW(a, ptr, n, cap, err) - make room for one more element of the arena array `ptr` that
  * holds n of cap: doubles by copying (the old array stays until the arena is released).
  * Evaluates to enum gm_status. */
-#define GM_ARENA_GROW(a, ptr, n, cap, err)                                                         \
+#define GM_ARENA_GROW(a, ptr, n, cap, err) \
     gm_arena_grow((a), (void **)&(ptr), (n), &(cap), sizeof *(ptr), (err))
 enum gm_status gm_arena_grow(struct gm_arena *a, void **ptr, size_t n, size_t *cap, size_t size,
                              struct gm_error *err) GM_NODISCARD;

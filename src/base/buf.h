@@ -7,9 +7,9 @@
 #include "base/str.h"
 
 struct gm_buf {
-    char *p;         /* owned; NULL while empty */
-    size_t n, cap;   /* bytes used, bytes allocated */
-    size_t max;      /* bytes it may hold */
+    char *p;       /* owned; NULL while empty */
+    size_t n, cap; /* bytes used, bytes allocated */
+    size_t max;    /* bytes it may hold */
 };
 
 /* gm_buf_init - empty buffer of at most `max` bytes; allocates nothing; cleared by gm_buf_clear. */

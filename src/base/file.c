@@ -39,8 +39,9 @@ enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_erro
     }
     for (;;) {
         /* One byte more than the file's size, so that the end is seen without growing again. */
-        size_t want = sb.st_size > 0 && (size_t)sb.st_size >= out->n ? (size_t)sb.st_size - out->n + 1
-                                                                     : (size_t)1 << 16;
+        size_t want = sb.st_size > 0 && (size_t)sb.st_size >= out->n
+                          ? (size_t)sb.st_size - out->n + 1
+                          : (size_t)1 << 16;
         char beyond; /* where the byte goes that shows a full buffer to be too small */
         bool full = out->n == out->max;
         if (want > out->max - out->n)

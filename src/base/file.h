@@ -13,7 +13,8 @@
 
 /* gm_file_read - append the whole regular file (path "-" = standard input) to `out`.
  * Errors: IO (missing, a directory, unreadable), NOMEM (over out->max). */
-enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_file_read(const char *path, struct gm_buf *out,
+                            struct gm_error *err) GM_NODISCARD;
 
 /* A read-only mapping of a file; pages are loaded on demand and shared between processes. */
 struct gm_map {
@@ -38,7 +39,7 @@ enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
  * then. A status other than OK is what gm_lines_next then returns, *has false. NULL = just wait. */
 typedef enum gm_status gm_wait_fn(void *user, int fd, struct gm_error *err);
 void gm_lines_on_wait(struct gm_lines *l, gm_wait_fn *wait, void *user);
-size_t gm_lines_number(const struct gm_lines *l); /* 1-based number of the line last returned */
+size_t gm_lines_number(const struct gm_lines *l);    /* 1-based number of the line last returned */
 const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
 void gm_lines_free(struct gm_lines *l);
 
@@ -50,7 +51,8 @@ struct gm_out;
 /* gm_out_open - path NULL or "-" = standard output. Temporary files for this path that dead processes
  * left are removed. Errors: IO (the folder is missing or not
  * writable, the target is a directory). */
-enum gm_status gm_out_open(struct gm_out **out, const char *path, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_out_open(struct gm_out **out, const char *path,
+                           struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_out_write(struct gm_out *o, struct gm_str s, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_out_flush(struct gm_out *o, struct gm_error *err) GM_NODISCARD;
 /* gm_out_commit - flush, fsync, rename over the target; the object is freed whatever the result,
@@ -64,7 +66,8 @@ void gm_out_abort(struct gm_out *o);
 void gm_out_sweep(const char *dir);
 
 /* gm_file_write - all of `data` to `path` by the same temporary-file way. */
-enum gm_status gm_file_write(const char *path, struct gm_str data, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_file_write(const char *path, struct gm_str data,
+                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_mkdirs - create a directory and its parents; fine when it is there. */
 enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;

@@ -78,7 +78,7 @@ enum gm_json_kind gm_json_kind(const struct gm_json *j)
 
 const char *gm_json_kind_name(enum gm_json_kind k)
 {
-    static const char *const names[] = {"missing",   "null",     "a boolean", "an integer",
+    static const char *const names[] = {"missing",  "null",     "a boolean", "an integer",
                                         "a number", "a string", "an array",  "an object"};
     return names[k];
 }

@@ -87,8 +87,7 @@ done:
     return st;
 }
 
-enum gm_status gm_json_parse_lenient(struct gm_json **out, struct gm_str text,
-                                     struct gm_error *err)
+enum gm_status gm_json_parse_lenient(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
     struct gm_buf mended;
     enum gm_status st = gm_json_parse(out, text, err);

@@ -26,9 +26,9 @@ bool gm_scan_score(struct gm_str list, size_t *at, struct gm_str *number);
 
 /* Reading an object of strings to integers, member by member. */
 struct gm_scan_pairs {
-    struct gm_str text;  /* of the object */
-    size_t at;           /* 0 = before the first member */
-    struct gm_buf *key;  /* caller's; holds the last key where it was written with escapes */
+    struct gm_str text; /* of the object */
+    size_t at;          /* 0 = before the first member */
+    struct gm_buf *key; /* caller's; holds the last key where it was written with escapes */
 };
 /* gm_scan_next - the next member; *has is false at the end. `key` is valid until the next call.
  * Errors: FORMAT with the byte offset in the object's text (anything but JSON of that form, or not

@@ -15,7 +15,8 @@ enum gm_log_format { GM_LOG_TEXT, GM_LOG_JSON };
 /* GM_LOG(level, "module", fmt, ...) - key=value style where there are values. */
 #define GM_LOG(level, module, ...) gm_log_write((level), (module), __VA_ARGS__)
 
-void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...) GM_PRINTF(3, 4);
+void gm_log_write(enum gm_log_level level, const char *module, const char *fmt, ...)
+    GM_PRINTF(3, 4);
 
 /* gm_log_fields - msg and numbers: "msg: name=value name=value", as JSON members beside "msg".
  * gm_log_add_field - append "name=value" (text) or ,"name":value (JSON) as such a line has it. */

@@ -14,7 +14,7 @@
 #include "base/status.h"
 
 struct gm_model_file {
-    const char *path;   /* inside the model's folder */
+    const char *path; /* inside the model's folder */
     long long bytes;
     const char *sha256; /* 64 lower-case hex digits */
 };

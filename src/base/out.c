@@ -13,10 +13,10 @@
 
 struct gm_out {
     FILE *f;
-    char *path; /* as it was given, for messages; NULL = standard output */
+    char *path;           /* as it was given, for messages; NULL = standard output */
     char *target;         /* path behind its symbolic links */
     struct gm_temp *temp; /* NULL = the target is written directly */
-    bool keeps_file; /* the target was there: its mode and owner go on */
+    bool keeps_file;      /* the target was there: its mode and owner go on */
     struct stat old;
 };
 

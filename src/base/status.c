@@ -40,8 +40,8 @@ enum gm_status gm_error_prefix(struct gm_error *err, const char *fmt, ...)
 const char *gm_status_name(enum gm_status st)
 {
     static const char *const names[] = {
-        [GM_OK] = "ok",       [GM_ENOMEM] = "nomem", [GM_EIO] = "io",       [GM_EFORMAT] = "format",
-        [GM_EARG] = "arg",    [GM_ESHAPE] = "shape", [GM_ENET] = "net",     [GM_EAGAIN] = "again",
+        [GM_OK] = "ok",        [GM_ENOMEM] = "nomem",   [GM_EIO] = "io",   [GM_EFORMAT] = "format",
+        [GM_EARG] = "arg",     [GM_ESHAPE] = "shape",   [GM_ENET] = "net", [GM_EAGAIN] = "again",
         [GM_EMODEL] = "model", [GM_ECANCEL] = "cancel",
     };
     return (size_t)st < sizeof names / sizeof *names ? names[st] : "unknown";

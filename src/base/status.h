@@ -39,11 +39,11 @@ struct gm_error {
 #define GM_FAIL(err, code, ...) gm_error_set((err), (code), __FILE__, __LINE__, __VA_ARGS__)
 
 /* GM_TRY(call) - leave through `done` with the call's status when it is not GM_OK. */
-#define GM_TRY(call)                                                                               \
-    do {                                                                                           \
-        st = (call);                                                                               \
-        if (st != GM_OK)                                                                           \
-            goto done;                                                                             \
+#define GM_TRY(call)     \
+    do {                 \
+        st = (call);     \
+        if (st != GM_OK) \
+            goto done;   \
     } while (0)
 
 /* gm_error_set - what GM_FAIL calls. The message is cut at GM_ERROR_MAX; control characters become

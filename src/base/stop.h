@@ -17,9 +17,9 @@ int gm_stop_signal(void);
 /* How long a piece of work may take. One is set for the calling thread and not handed down as a
  * parameter, because it says nothing about the work, which is the same with and without. */
 struct gm_limit {
-    bool is_set;          /* false: neither a stop nor the time ends the work */
-    double seconds;       /* 0 = as long as it takes */
-    long long end_ns;     /* on the monotonic clock; of seconds > 0 */
+    bool is_set;      /* false: neither a stop nor the time ends the work */
+    double seconds;   /* 0 = as long as it takes */
+    long long end_ns; /* on the monotonic clock; of seconds > 0 */
 };
 
 /* gm_limit_begin - what this thread does from here on may take so many seconds (0 = any number), and

@@ -24,16 +24,13 @@ static enum gm_status failed(const struct gm_store *s, int rc, struct gm_error *
 {
     const char *why = s->db ? sqlite3_errmsg(s->db) : sqlite3_errstr(rc);
     switch (rc & 0xff) {
-    case SQLITE_NOMEM:
-        return GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path);
+    case SQLITE_NOMEM: return GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
         return GM_FAIL(err, GM_EFORMAT, "%s: %s; if it holds nothing of worth, remove it", s->path,
                        why);
-    case SQLITE_FULL:
-        return GM_FAIL(err, GM_EIO, "%s: cannot write: %s", s->path, why);
-    default:
-        return GM_FAIL(err, GM_EIO, "%s: %s", s->path, why);
+    case SQLITE_FULL: return GM_FAIL(err, GM_EIO, "%s: cannot write: %s", s->path, why);
+    default: return GM_FAIL(err, GM_EIO, "%s: %s", s->path, why);
     }
 }
 

@@ -24,7 +24,8 @@ enum gm_status gm_store_open(struct gm_store **out, const char *path, const char
 void gm_store_close(struct gm_store *s); /* NULL-safe; statements are freed before */
 
 /* gm_store_exec - statements without arguments and results, such as "BEGIN" and "COMMIT". */
-enum gm_status gm_store_exec(struct gm_store *s, const char *sql, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_store_exec(struct gm_store *s, const char *sql,
+                             struct gm_error *err) GM_NODISCARD;
 /* gm_store_last_id - row number of the last INSERT. */
 long long gm_store_last_id(const struct gm_store *s);
 

@@ -103,9 +103,9 @@ void gm_temp_die(int number)
 
 void gm_temp_catch(void)
 {
-    static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM,   SIGALRM, SIGUSR1, SIGUSR2,
-                                 SIGXCPU, SIGPROF, SIGPOLL, SIGVTALRM, SIGABRT, SIGSEGV, SIGBUS,
-                                 SIGFPE,  SIGILL,  SIGSYS,  SIGTRAP};
+    static const int ending[] = {SIGHUP,  SIGINT,  SIGQUIT, SIGTERM, SIGALRM,   SIGUSR1,
+                                 SIGUSR2, SIGXCPU, SIGPROF, SIGPOLL, SIGVTALRM, SIGABRT,
+                                 SIGSEGV, SIGBUS,  SIGFPE,  SIGILL,  SIGSYS,    SIGTRAP};
     struct sigaction a = {.sa_handler = gm_temp_die}, old;
     sigemptyset(&a.sa_mask);
     for (size_t i = 0; i < sizeof ending / sizeof *ending; i++)

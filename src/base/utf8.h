@@ -20,7 +20,8 @@ size_t gm_utf8_put(uint32_t cp, char out[4]);
 bool gm_utf8_is_valid(struct gm_str s);
 
 /* gm_utf8_repair - append s to out, each maximal invalid subpart replaced by one U+FFFD. */
-enum gm_status gm_utf8_repair(struct gm_str s, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_utf8_repair(struct gm_str s, struct gm_buf *out,
+                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_utf8_find_latin1 - whether ill-formed s looks like Latin-1 or Windows-1252: no two bytes of it go
  * together as UTF-8 and a byte over 127 stands beside a letter; *at is the first byte over 127. */

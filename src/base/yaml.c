@@ -97,7 +97,8 @@ static enum gm_status value(struct reader *r, yaml_event_t *e, int depth, struct
         break;
     case YAML_MAPPING_START_EVENT: j = gm_json_new_object(); break;
     case YAML_SEQUENCE_START_EVENT: j = gm_json_new_array(); break;
-    default: return bad(r, e->start_mark, "expected a value (anchors and aliases are not supported)");
+    default:
+        return bad(r, e->start_mark, "expected a value (anchors and aliases are not supported)");
     }
     if (!j)
         return GM_FAIL(r->err, GM_ENOMEM, "out of memory, or text that is not UTF-8");

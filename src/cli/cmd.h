@@ -25,7 +25,7 @@ struct gm_command {
     const char *about;    /* a paragraph or two for --help; NULL = none */
     const char *examples; /* one command a line, each ended by "\n"; shown after --help */
     const struct gm_option *options;
-    size_t opts_size;     /* sizeof the struct that `options` fills */
+    size_t opts_size; /* sizeof the struct that `options` fills */
     size_t min_args, max_args;
     enum gm_exit (*run)(const void *opts, const struct gm_args *args, struct gm_error *err);
 };

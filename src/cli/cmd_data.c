@@ -39,8 +39,7 @@ void gm_data_in_close(struct gm_data_in *in)
     in->captions = NULL;
 }
 
-static enum gm_status add_beside(struct gm_data_in *in, struct gm_post *p,
-                                 struct gm_error *err)
+static enum gm_status add_beside(struct gm_data_in *in, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str caption = gm_captions_get(in->captions, p->id);
@@ -152,7 +151,8 @@ static const struct gm_option options[] = {
     {"svg", 0, GM_OPT_STR, OPT(svg), NULL, 0, 0, "FILE", "stats: draw them too"},
     {"parts", 0, GM_OPT_STR, OPT(parts), "train=0.8,dev=0.1,test=0.1", 0, 0, "NAME=SHARE,...",
      "split: the parts and their shares"},
-    {"out-dir", 0, GM_OPT_STR, OPT(out_dir), NULL, 0, 0, "DIR", "split: folder of the parts' files"},
+    {"out-dir", 0, GM_OPT_STR, OPT(out_dir), NULL, 0, 0, "DIR",
+     "split: folder of the parts' files"},
     {"seed", 0, GM_OPT_INT, OPT(seed), "0", 0, 9007199254740992.0, "N",
      "split: the same seed gives the same parts"},
     {"json", 0, GM_OPT_FLAG, OPT(json), NULL, 0, 0, NULL,

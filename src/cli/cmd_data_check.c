@@ -59,7 +59,8 @@ static enum gm_status put_counts(struct report *r, const struct gm_check *c, siz
         if (!gm_check_count(c, k))
             continue;
         GM_TRY(gm_buf_printf(&r->text, err, r->json ? "%s\"%s\": %zu" : "%s  %-16s %zu\n",
-                             r->json && !first ? ", " : "", gm_check_name(k), gm_check_count(c, k)));
+                             r->json && !first ? ", " : "", gm_check_name(k),
+                             gm_check_count(c, k)));
         first = false;
     }
     if (r->json)

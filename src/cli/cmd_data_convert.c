@@ -52,8 +52,10 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
     size_t n_bad = 0;
     const char *to = args->v[2];
     if (writing(o, to, &wo) != GM_OK)
-        return GM_USAGE(err, "data convert: the name %s does not tell a format; say --to (coco, "
-                        "labelstudio, ccks, …)", to);
+        return GM_USAGE(err,
+                        "data convert: the name %s does not tell a format; say --to (coco, "
+                        "labelstudio, ccks, …)",
+                        to);
     GM_TRY(gm_data_in_open(&in, args->v[1], o, err));
     GM_TRY(gm_writer_open(&c.w, to, &wo, err));
     if (strcmp(o->to, "auto") == 0)
@@ -66,7 +68,8 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
     GM_TRY(st);
     gm_data_tell(&in.lost, "not read");
     gm_data_tell(&lost, "not held by the output");
-    GM_LOG(GM_LOG_INFO, "data", "%zu posts written%s", c.n, n_bad ? ", some could not be read" : "");
+    GM_LOG(GM_LOG_INFO, "data", "%zu posts written%s", c.n,
+           n_bad ? ", some could not be read" : "");
 done:
     gm_writer_abort(c.w);
     gm_data_in_close(&in);

@@ -29,16 +29,20 @@ static enum gm_status read_parts(struct parts *p, const char *text, struct gm_er
         if (p->n == MAX_PARTS || !gm_str_cut(one, '=', &name, &share) || name.n == 0 ||
             memchr(name.p, '/', name.n) || !gm_str_to_double(share, &p->shares[p->n]) ||
             !(p->shares[p->n] > 0))
-            return GM_FAIL(err, GM_EARG, "data split: --parts: \"%.*s\" is not NAME=SHARE, such as "
-                           "dev=0.1", GM_STR_ARG(one));
+            return GM_FAIL(err, GM_EARG,
+                           "data split: --parts: \"%.*s\" is not NAME=SHARE, such as "
+                           "dev=0.1",
+                           GM_STR_ARG(one));
         sum += p->shares[p->n];
         p->names[p->n] = gm_arena_str(&p->arena, name).p;
         if (!p->names[p->n++])
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (p->n < 2 || fabs(sum - 1) > 1e-6)
-        return GM_FAIL(err, GM_EARG, "data split: --parts: %zu parts of %g in all; expected two or "
-                       "more that sum to 1", p->n, sum);
+        return GM_FAIL(err, GM_EARG,
+                       "data split: --parts: %zu parts of %g in all; expected two or "
+                       "more that sum to 1",
+                       p->n, sum);
     return GM_OK;
 }
 
@@ -47,13 +51,13 @@ static const char *ending_of(enum gm_format f)
     return f == GM_FORMAT_JSONL ? ".jsonl"
            : f == GM_FORMAT_VOC ? "/"
            : f == GM_FORMAT_COCO || f == GM_FORMAT_LABELSTUDIO || f == GM_FORMAT_CCKS ||
-                     f == GM_FORMAT_CCKS_TEXT
+                   f == GM_FORMAT_CCKS_TEXT
                ? ".json"
                : ".txt";
 }
 
-static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o, enum gm_format format,
-                                 struct gm_error *err)
+static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
+                                 enum gm_format format, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_writer_opts wo = {.format = format};
@@ -64,8 +68,8 @@ static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o, 
     wo.spaced = strcmp(o->separator, "space") == 0;
     GM_TRY(gm_mkdirs(o->out_dir, err));
     for (size_t i = 0; i < p->n; i++) {
-        struct gm_str path = gm_arena_printf(&p->arena, "%s/%s%s", o->out_dir, p->names[i],
-                                             ending_of(wo.format));
+        struct gm_str path =
+            gm_arena_printf(&p->arena, "%s/%s%s", o->out_dir, p->names[i], ending_of(wo.format));
         if (!path.p)
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         GM_TRY(gm_writer_open(&p->writers[i], path.p, &wo, err));

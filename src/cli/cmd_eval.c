@@ -39,7 +39,10 @@ struct work {
 static enum gm_exit check_images(const struct opts *o, bool image, bool entail,
                                  struct gm_error *err)
 {
-    const struct { const char *name; bool given; } only[] = {
+    const struct {
+        const char *name;
+        bool given;
+    } only[] = {
         {"rule", o->rule}, {"iou", o->iou > 0}, {"iou-strict", o->iou_strict}, {"ap", o->ap}};
     for (size_t i = 0; i < sizeof only / sizeof *only && !image; i++)
         if (only[i].given)
@@ -64,14 +67,14 @@ static enum gm_exit check(struct work *w, struct gm_error *err)
         return e;
     if (entail && (o->vs || o->bootstrap || o->html || o->details || o->calibration))
         return GM_USAGE(err, "eval: --vs, --bootstrap, --html, --details and --calibration are not "
-                        "for --task entail");
+                             "for --task entail");
     if (o->svg && !o->calibration)
         return GM_USAGE(err, "eval: --svg is for the curves of --calibration");
     if (o->vs && strcmp(o->gold, "-") == 0)
         return GM_USAGE(err, "eval: with --vs gold is read twice and can't be standard input");
     if (o->tags && strcmp(o->scheme, "strict") != 0)
         return GM_USAGE(err, "eval: --tags is for --scheme strict; conlleval's reading needs no "
-                        "scheme");
+                             "scheme");
     if (o->images && !o->html)
         return GM_USAGE(err, "eval: --images is for the pictures of --html FILE");
     w->counting = gm_eval_opts_default(task);
@@ -93,8 +96,10 @@ static enum gm_exit check(struct work *w, struct gm_error *err)
 static void warn(size_t posts, size_t failed, const char *gold, const char *pred)
 {
     if (failed)
-        GM_LOG(GM_LOG_WARN, "eval", "%zu of %zu predicted posts of %s carry an error; what they "
-               "hold, perhaps nothing, was counted", failed, posts, pred);
+        GM_LOG(GM_LOG_WARN, "eval",
+               "%zu of %zu predicted posts of %s carry an error; what they "
+               "hold, perhaps nothing, was counted",
+               failed, posts, pred);
     if (posts == 0)
         GM_LOG(GM_LOG_WARN, "eval", "%s: no posts", gold);
 }
@@ -104,15 +109,19 @@ static void warn_counts(const struct gm_eval *e, const struct opts *o, const cha
     struct gm_eval_counts c = gm_eval_posts(e);
     warn(c.posts, c.failed_posts, o->gold, pred);
     if (c.posts && !c.gold_in_image && gm_task_has_image(gm_eval_options(e)->task))
-        GM_LOG(GM_LOG_WARN, "eval", "gold has no regions: every entity counts as not in the "
+        GM_LOG(GM_LOG_WARN, "eval",
+               "gold has no regions: every entity counts as not in the "
                "image%s",
                o->xml ? "" : "; --xml DIR reads boxes from Pascal VOC files");
 }
 
 static void warn_odd(const char *path, const char *odd, enum gm_tag_scheme as)
 {
-    GM_LOG(GM_LOG_WARN, "eval", "%s: the tags look like %s, and are read strictly as %s; %s", path, odd,
-           as == GM_TAGS_BIO ? "BIO" : as == GM_TAGS_BIOES ? "BIOES" : "IOB1",
+    GM_LOG(GM_LOG_WARN, "eval", "%s: the tags look like %s, and are read strictly as %s; %s", path,
+           odd,
+           as == GM_TAGS_BIO     ? "BIO"
+           : as == GM_TAGS_BIOES ? "BIOES"
+                                 : "IOB1",
            strcmp(odd, "IOB1") == 0 ? "--tags iob1 reads them as they are"
                                     : "--scheme conlleval reads them as they are");
 }
@@ -134,8 +143,10 @@ static enum gm_status find_scheme(const struct opts *o, struct gm_reader_opts *r
         return GM_OK;
     if (reading->scheme == GM_TAGS_AUTO && !gm_is_file(o->gold) && !gm_is_dir(o->gold) &&
         (strcmp(o->gold, "-") == 0 || access(o->gold, F_OK) == 0))
-        return GM_FAIL(err, GM_EARG, "eval: %s can be read only once, so its tags can't be looked at "
-                       "first: give their scheme with --tags bio, bioes or iob1", o->gold);
+        return GM_FAIL(err, GM_EARG,
+                       "eval: %s can be read only once, so its tags can't be looked at "
+                       "first: give their scheme with --tags bio, bioes or iob1",
+                       o->gold);
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         if (!files[i] || (i && !gm_is_file(files[i])))
             continue;
@@ -209,15 +220,17 @@ static enum gm_status table(struct work *w, struct gm_error *err)
     if (w->confidences)
         GM_TRY(gm_confidences_table(w->confidences, &w->out, err));
     if (b->n)
-        GM_TRY(gm_buf_printf(&w->out, err, "\n95%% intervals over %zu resamplings: precision %.4f "
-                             "to %.4f, recall %.4f to %.4f, f1 %.4f to %.4f\n", b->n,
-                             b->precision.low, b->precision.high, b->recall.low, b->recall.high,
-                             b->f1.low, b->f1.high));
+        GM_TRY(gm_buf_printf(&w->out, err,
+                             "\n95%% intervals over %zu resamplings: precision %.4f "
+                             "to %.4f, recall %.4f to %.4f, f1 %.4f to %.4f\n",
+                             b->n, b->precision.low, b->precision.high, b->recall.low,
+                             b->recall.high, b->f1.low, b->f1.high));
     if (w->vs)
-        GM_TRY(gm_buf_printf(&w->out, err, "f1 %.4f against %.4f of %s: %+.4f (%+.4f to %+.4f), "
-                             "p = %.4f\n", gm_score_f1(gm_eval_total(w->eval)),
-                             gm_score_f1(gm_eval_total(w->vs)), w->o->vs, b->diff, b->diff_in.low,
-                             b->diff_in.high, b->p_value));
+        GM_TRY(gm_buf_printf(&w->out, err,
+                             "f1 %.4f against %.4f of %s: %+.4f (%+.4f to %+.4f), "
+                             "p = %.4f\n",
+                             gm_score_f1(gm_eval_total(w->eval)), gm_score_f1(gm_eval_total(w->vs)),
+                             w->o->vs, b->diff, b->diff_in.low, b->diff_in.high, b->p_value));
 done:
     return st;
 }
@@ -384,8 +397,8 @@ static const struct gm_option options[] = {
      "predicted posts, in any order, in any of these formats"},
     {"vs", 0, GM_OPT_STR, offsetof(struct opts, vs), NULL, 0, 0, "FILE",
      "a second system's predictions: the difference, and by a paired bootstrap its p-value"},
-    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0,
-     GM_READABLE_FORMATS, "format of the files; auto tells each by its content"},
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
+     "format of the files; auto tells each by its content"},
     {"scheme", 0, GM_OPT_CHOICE, offsetof(struct opts, scheme), "conlleval", 0, 0,
      "conlleval|strict",
      "what tags that break BIO or BIOES mean in CoNLL files: seqeval's default or strict mode"},

@@ -239,8 +239,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         return calibrate(args, o->dev, err);
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
-        return GM_USAGE(err, "models: \"%s\" is none of list, get, check, calibrate, average, "
-                        "quantise", verb);
+        return GM_USAGE(err,
+                        "models: \"%s\" is none of list, get, check, calibrate, average, "
+                        "quantise",
+                        verb);
     if (o->dev)
         return GM_USAGE(err, "models: --dev is for calibrate, average and quantise");
     gm_arena_init(&a, 0);

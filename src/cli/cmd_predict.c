@@ -97,7 +97,8 @@ static bool on_should_stop(void *user)
 {
     const struct job *job = user;
     if (gm_stop_requested() && gm_pipeline_llm(job->pipeline))
-        GM_LOG(GM_LOG_INFO, "predict", "stopping when the requests under way are answered; once more "
+        GM_LOG(GM_LOG_INFO, "predict",
+               "stopping when the requests under way are answered; once more "
                "stops at once, without them");
     return gm_stop_requested();
 }
@@ -293,8 +294,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (st == GM_OK)
         st = gm_pipeline_open(&job.pipeline, &po, err);
     if (st == GM_OK && (o->llm.endpoint || o->llm.dry_run) && !gm_pipeline_uses_llm(job.pipeline))
-        st = GM_FAIL(err, GM_EARG, "recipe %s asks no language model: --endpoint and --dry-run are "
-                     "for those that do", o->recipe);
+        st = GM_FAIL(err, GM_EARG,
+                     "recipe %s asks no language model: --endpoint and --dry-run are "
+                     "for those that do",
+                     o->recipe);
     if (st != GM_OK) {
         code = st == GM_EARG ? GM_EXIT_USAGE : GM_EXIT_FAILED;
         goto done;
@@ -321,8 +324,8 @@ static const struct gm_option options[] = {
      "the text of one post, in place of a file"},
     {"image", 0, GM_OPT_STR, offsetof(struct opts, image), NULL, 0, 0, "FILE",
      "the image of that post: JPEG, PNG, WebP, GIF, BMP, TIFF, HEIC or AVIF"},
-    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0,
-     GM_READABLE_FORMATS, "format of the input; auto looks at its content"},
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
+     "format of the input; auto looks at its content"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
      "folder of the images: DIR/ID.jpg for CoNLL posts, base of relative paths for JSON Lines"},
     {"captions", 0, GM_OPT_STR, offsetof(struct opts, captions), NULL, 0, 0, "FILE",
@@ -331,7 +334,8 @@ static const struct gm_option options[] = {
      "which stages to run: a recipe of the program or a YAML file"},
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "MODEL",
      "a tagger that `gmner train` wrote, or the name of one from `gmner models list`, in place of the recipe's"},
-    {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0, "auto|f32|bf16|int8",
+    {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0,
+     "auto|f32|bf16|int8",
      "arithmetic of the native models and the detector; auto is bf16 where the processor has it "
      "(default: the recipe's, else auto)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",

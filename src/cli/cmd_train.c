@@ -20,10 +20,17 @@ struct opts {
 /* Options that were given override the file; 0, -1 and NULL mean "not given". */
 static void override(struct gm_train_opts *t, const struct opts *o)
 {
-    const struct { const char *given, **set; } texts[] = {
-        {o->train, &t->train}, {o->dev, &t->dev}, {o->xml, &t->xml}, {o->captions, &t->captions},
-        {o->dev_captions, &t->dev_captions}, {o->encoder, &t->encoder}, {o->fine, &t->fine},
-        {o->teacher, &t->teacher}, {o->precision, &t->precision}};
+    const struct {
+        const char *given, **set;
+    } texts[] = {{o->train, &t->train},
+                 {o->dev, &t->dev},
+                 {o->xml, &t->xml},
+                 {o->captions, &t->captions},
+                 {o->dev_captions, &t->dev_captions},
+                 {o->encoder, &t->encoder},
+                 {o->fine, &t->fine},
+                 {o->teacher, &t->teacher},
+                 {o->precision, &t->precision}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         if (texts[i].given)
             *texts[i].set = texts[i].given;
@@ -45,8 +52,8 @@ static void override(struct gm_train_opts *t, const struct opts *o)
 
 /* The settings: the task's defaults, then the file (when resuming, that of the run in folder `dir`),
  * then the options. The texts are those of *config, dir and o. */
-static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config, const struct opts *o,
-                               const char *dir, struct gm_error *err)
+static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config,
+                               const struct opts *o, const char *dir, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -88,18 +95,21 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (!o->out)
         return GM_USAGE(err, "train: -o MODEL is missing");
     if (o->resume && o->overwrite)
-        return GM_USAGE(err, "train: --resume goes on with a run, --overwrite begins one: give one of them");
+        return GM_USAGE(
+            err, "train: --resume goes on with a run, --overwrite begins one: give one of them");
     gm_arena_init(&a, 0);
     GM_TRY(gm_train_folder_pick(o->out, o->resume, o->overwrite, &a, &dir, err));
     GM_TRY(settings(&t, &config, o, dir, err));
     bool entail = strcmp(t.task, "entail") == 0;
     if (!t.train && o->resume)
-        exit = GM_USAGE(err, "train: %s: there is no run to resume; begin one: gmner train --train FILE -o %s",
-                        o->out, o->out);
+        exit = GM_USAGE(
+            err, "train: %s: there is no run to resume; begin one: gmner train --train FILE -o %s",
+            o->out, o->out);
     else if (!t.train)
         exit = GM_USAGE(err, "train: --train FILE is missing");
     else if (entail && !t.xml)
-        exit = GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
+        exit =
+            GM_USAGE(err, "train: --task entail needs --xml DIR (the boxes say what is visible)");
     if (exit != GM_EXIT_DONE)
         goto done;
     gm_stop_catch();
@@ -115,7 +125,8 @@ done:
 static const struct gm_option options[] = {
     {"task", 0, GM_OPT_CHOICE, AT(task), NULL, 0, 0, "ner|entail",
      "ner: the tagger; entail: whether an entity is in the image (default: ner)"},
-    {"train", 0, GM_OPT_STR, AT(train), NULL, 0, 0, "FILE", "posts with gold entities (CoNLL, JSON Lines)"},
+    {"train", 0, GM_OPT_STR, AT(train), NULL, 0, 0, "FILE",
+     "posts with gold entities (CoNLL, JSON Lines)"},
     {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE",
      "posts that choose the best epoch; the tagger's scores are calibrated on them"},
     {"fine", 0, GM_OPT_STR, AT(fine), NULL, 0, 0, "FILE",
@@ -127,9 +138,12 @@ static const struct gm_option options[] = {
      "Hugging Face directory or packaged model to start from (default: minilm)"},
     {"config", 0, GM_OPT_STR, AT(config), NULL, 0, 0, "FILE.yaml",
      "settings of the run; options given beside it win"},
-    {"epochs", 0, GM_OPT_INT, AT(epochs), NULL, 1, 10000, "N", "passes over the data (default: 6; entail 4)"},
-    {"lr", 0, GM_OPT_NUM, AT(lr), NULL, 1e-9, 1, "X", "peak learning rate of the encoder (default: 1e-4)"},
-    {"batch-posts", 0, GM_OPT_INT, AT(batch_posts), NULL, 1, 65536, "N", "posts a step (default: 16)"},
+    {"epochs", 0, GM_OPT_INT, AT(epochs), NULL, 1, 10000, "N",
+     "passes over the data (default: 6; entail 4)"},
+    {"lr", 0, GM_OPT_NUM, AT(lr), NULL, 1e-9, 1, "X",
+     "peak learning rate of the encoder (default: 1e-4)"},
+    {"batch-posts", 0, GM_OPT_INT, AT(batch_posts), NULL, 1, 65536, "N",
+     "posts a step (default: 16)"},
     {"batch-tokens", 0, GM_OPT_INT, AT(batch_tokens), NULL, 64, 1 << 20, "N",
      "most word pieces a step; bounds the memory (default: 4096)"},
     {"precision", 0, GM_OPT_CHOICE, AT(precision), NULL, 0, 0, "auto|f32|bf16",
@@ -141,9 +155,12 @@ static const struct gm_option options[] = {
     {"checkpoint-minutes", 0, GM_OPT_NUM, AT(checkpoint_minutes), "-1", -1, 1e6, "N",
      "time between checkpoints within an epoch, 0: none (default: 10); each epoch ends with one"},
     {"seed", 0, GM_OPT_INT, AT(seed), "-1", -1, 9e15, "N", "of order and dropout (default: 1)"},
-    {"xml", 0, GM_OPT_STR, AT(xml), NULL, 0, 0, "DIR", "entail: Pascal VOC boxes of the posts' images"},
-    {"captions", 0, GM_OPT_STR, AT(captions), NULL, 0, 0, "FILE", "entail: captions of the training posts"},
-    {"dev-captions", 0, GM_OPT_STR, AT(dev_captions), NULL, 0, 0, "FILE", "entail: captions of the dev posts"},
+    {"xml", 0, GM_OPT_STR, AT(xml), NULL, 0, 0, "DIR",
+     "entail: Pascal VOC boxes of the posts' images"},
+    {"captions", 0, GM_OPT_STR, AT(captions), NULL, 0, 0, "FILE",
+     "entail: captions of the training posts"},
+    {"dev-captions", 0, GM_OPT_STR, AT(dev_captions), NULL, 0, 0, "FILE",
+     "entail: captions of the dev posts"},
     GM_OPTION_END,
 };
 
@@ -151,15 +168,17 @@ const struct gm_command gm_cmd_train = {
     .name = "train",
     .summary = "fit a tagger or an entailment classifier",
     .usage = "--train FILE [--dev FILE] -o MODEL [options]",
-    .about = "Reads CoNLL (IMGID: lines, tab or space, BIO or BIOES) or JSON Lines. Each epoch reports\n"
-             "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
-             "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
-             "config.json, tokenizer.json, gmner.json, metrics.jsonl and config.yaml (the settings; `--config`\n"
-             "with it trains the same again). docs/training.md explains every setting.",
-    .examples = "gmner train --train train.txt --dev dev.txt -o my-tagger\n"
-                "gmner train --config recipes/train/ner-default.yaml --train train.txt --dev dev.txt -o my-tagger\n"
-                "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n"
-                "gmner train --resume -o my-tagger\n",
+    .about =
+        "Reads CoNLL (IMGID: lines, tab or space, BIO or BIOES) or JSON Lines. Each epoch reports\n"
+        "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
+        "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
+        "config.json, tokenizer.json, gmner.json, metrics.jsonl and config.yaml (the settings; `--config`\n"
+        "with it trains the same again). docs/training.md explains every setting.",
+    .examples =
+        "gmner train --train train.txt --dev dev.txt -o my-tagger\n"
+        "gmner train --config recipes/train/ner-default.yaml --train train.txt --dev dev.txt -o my-tagger\n"
+        "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n"
+        "gmner train --resume -o my-tagger\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .run = run,

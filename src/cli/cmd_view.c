@@ -134,7 +134,9 @@ static enum gm_status open_all(struct view *v, const char *path, struct gm_error
     char title[256];
     const char *slash = strrchr(path, '/');
     snprintf(title, sizeof title, "gmner: %s",
-             strcmp(path, "-") == 0 ? "posts" : slash ? slash + 1 : path);
+             strcmp(path, "-") == 0 ? "posts"
+             : slash                ? slash + 1
+                                    : path);
     gm_buf_init(&v->text, TEXT_MAX);
     gm_progress_init(&v->progress, "view", 0, "posts");
     if (v->o->output)

@@ -102,8 +102,7 @@ void gm_llm_cli_summary(struct gm_llm *llm, const struct gm_llm_opts *opts)
         {"cost", s.cost}, /* last: only where prices were given */
     };
     bool priced = opts->price_in > 0 || opts->price_out > 0;
-    gm_log_fields(GM_LOG_INFO, "llm", "asked", fields,
-                  sizeof fields / sizeof *fields - !priced);
+    gm_log_fields(GM_LOG_INFO, "llm", "asked", fields, sizeof fields / sizeof *fields - !priced);
     for (size_t i = 0; gm_llm_rejected(llm, i, &stage, &reason, &n); i++)
         GM_LOG(GM_LOG_INFO, "llm", "answers that could not be used: stage=%s reason=%s n=%zu",
                stage, reason, n);

@@ -157,9 +157,7 @@ static enum gm_status set_value(const struct gm_option *o, const char *text, voi
 {
     bool yes = true;
     switch (o->kind) {
-    case GM_OPT_FLAG:
-        memcpy(value, &yes, sizeof yes);
-        return GM_OK;
+    case GM_OPT_FLAG: memcpy(value, &yes, sizeof yes); return GM_OK;
     case GM_OPT_CHOICE:
         if (!in_choices(o->value, text))
             return GM_FAIL(err, GM_EARG, "--%s: \"%s\" is none of %s", o->name, text, o->value);
@@ -169,8 +167,7 @@ static enum gm_status set_value(const struct gm_option *o, const char *text, voi
             return GM_FAIL(err, GM_EARG, "--%s: the value is empty", o->name);
         break;
     case GM_OPT_INT:
-    case GM_OPT_NUM:
-        return set_number(o, text, value, err);
+    case GM_OPT_NUM: return set_number(o, text, value, err);
     }
     memcpy(value, &text, sizeof text);
     return GM_OK;

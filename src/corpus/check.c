@@ -26,10 +26,10 @@ struct gm_check {
     struct gm_check_opts o;
     struct gm_near_duplicates *near;
     struct gm_labels ids, files;
-    struct gm_buf first;  /* struct where [ids.n]: where an id was last seen */
-    struct gm_buf posts;  /* struct where: every post with an id or a text */
+    struct gm_buf first; /* struct where [ids.n]: where an id was last seen */
+    struct gm_buf posts; /* struct where: every post with an id or a text */
     size_t n_posts, counts[GM_CHECK_KINDS];
-    const char *path;     /* of the file in hand */
+    const char *path; /* of the file in hand */
     size_t line;
     uint32_t file;
 };
@@ -37,8 +37,9 @@ struct gm_check {
 const char *gm_check_name(enum gm_check_kind kind)
 {
     static const char *const names[GM_CHECK_KINDS] = {
-        "unreadable", "tags", "box-name", "box-empty", "box-outside", "image-missing",
-        "image-unreadable", "image-size", "duplicate-id", "leak-id", "leak-exact", "leak-near"};
+        "unreadable",   "tags",          "box-name",         "box-empty",
+        "box-outside",  "image-missing", "image-unreadable", "image-size",
+        "duplicate-id", "leak-id",       "leak-exact",       "leak-near"};
     return names[kind];
 }
 
@@ -108,8 +109,8 @@ static void check_box(struct gm_check *c, const struct gm_post *p, struct gm_str
     else if (b[0] < -outside_px || b[1] < -outside_px ||
              (p->image_w && (b[2] > p->image_w + outside_px || b[3] > p->image_h + outside_px)))
         found(c, GM_CHECK_BOX_OUTSIDE, c->line, p->id,
-              "\"%.*s\": [%g, %g, %g, %g] leaves the picture of %u x %u", GM_STR_ARG(name),
-              b[0], b[1], b[2], b[3], p->image_w, p->image_h);
+              "\"%.*s\": [%g, %g, %g, %g] leaves the picture of %u x %u", GM_STR_ARG(name), b[0],
+              b[1], b[2], b[3], p->image_w, p->image_h);
 }
 
 /* Missing or broken pictures; one that is right gives the size that boxes are held against. */
@@ -176,9 +177,9 @@ static enum gm_status check_id(struct gm_check *c, const struct gm_post *p, stru
         return gm_buf_add(&c->first, here, sizeof *here, err);
     struct where *before = (struct where *)(void *)c->first.p + here->id;
     bool same = before->file == c->file;
-    found(c, same ? GM_CHECK_ID_TWICE : GM_CHECK_LEAK_ID, c->line, p->id,
-          "id %.*s is %s%s:%zu", GM_STR_ARG(p->id), same ? "also in " : "in ",
-          gm_labels_at(&c->files, before->file).p, before->line);
+    found(c, same ? GM_CHECK_ID_TWICE : GM_CHECK_LEAK_ID, c->line, p->id, "id %.*s is %s%s:%zu",
+          GM_STR_ARG(p->id), same ? "also in " : "in ", gm_labels_at(&c->files, before->file).p,
+          before->line);
     *before = *here;
 done:
     return st;
@@ -200,8 +201,9 @@ static enum gm_status check_text(struct gm_check *c, const struct gm_post *p,
               gm_labels_at(&c->files, other->file).p, other->line,
               other->id == GM_LABEL_NONE ? "without id" : gm_labels_at(&c->ids, other->id).p);
     else
-        found(c, GM_CHECK_LEAK_NEAR, c->line, p->id, "its text is nearly (%.2f) in %s:%zu (post %s)",
-              m.similarity, gm_labels_at(&c->files, other->file).p, other->line,
+        found(c, GM_CHECK_LEAK_NEAR, c->line, p->id,
+              "its text is nearly (%.2f) in %s:%zu (post %s)", m.similarity,
+              gm_labels_at(&c->files, other->file).p, other->line,
               other->id == GM_LABEL_NONE ? "without id" : gm_labels_at(&c->ids, other->id).p);
 done:
     return st;

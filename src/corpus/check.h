@@ -5,18 +5,18 @@
 #include "formats/reader.h"
 
 enum gm_check_kind {
-    GM_CHECK_UNREADABLE,       /* a post that can't be read */
-    GM_CHECK_TAGS,             /* tags that are no valid BIO or BIOES */
-    GM_CHECK_BOX_NAME,         /* a box whose name is no entity of its post */
-    GM_CHECK_BOX_EMPTY,        /* a box without area */
-    GM_CHECK_BOX_OUTSIDE,      /* a box that leaves the picture */
+    GM_CHECK_UNREADABLE,  /* a post that can't be read */
+    GM_CHECK_TAGS,        /* tags that are no valid BIO or BIOES */
+    GM_CHECK_BOX_NAME,    /* a box whose name is no entity of its post */
+    GM_CHECK_BOX_EMPTY,   /* a box without area */
+    GM_CHECK_BOX_OUTSIDE, /* a box that leaves the picture */
     GM_CHECK_IMAGE_MISSING,
     GM_CHECK_IMAGE_UNREADABLE,
-    GM_CHECK_IMAGE_SIZE,       /* a picture of another size than its boxes' file says */
-    GM_CHECK_ID_TWICE,         /* in one file */
-    GM_CHECK_LEAK_ID,          /* an id of an earlier file */
-    GM_CHECK_LEAK_EXACT,       /* a text of an earlier file, web addresses and case aside */
-    GM_CHECK_LEAK_NEAR,        /* nearly a text of an earlier file */
+    GM_CHECK_IMAGE_SIZE, /* a picture of another size than its boxes' file says */
+    GM_CHECK_ID_TWICE,   /* in one file */
+    GM_CHECK_LEAK_ID,    /* an id of an earlier file */
+    GM_CHECK_LEAK_EXACT, /* a text of an earlier file, web addresses and case aside */
+    GM_CHECK_LEAK_NEAR,  /* nearly a text of an earlier file */
     GM_CHECK_KINDS
 };
 
@@ -38,7 +38,8 @@ void gm_check_free(struct gm_check *c); /* NULL-safe */
 /* gm_check_file - read every post of an open reader; several files are splits of one benchmark.
  * Images are decoded, so that this costs their decoding; texts cost linear time.
  * Errors: IO, NOMEM; what is wrong with the data is found, not failed on. */
-enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r,
+                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_check_posts - posts read. gm_check_count - findings of a kind. gm_check_name - "leak-near". */
 size_t gm_check_posts(const struct gm_check *c);

@@ -12,8 +12,8 @@ enum { N_BANDS = 16, N_ROWS = 4, N_HASHES = N_BANDS * N_ROWS, MIN_WORDS = 4, MAX
 
 struct text {
     size_t post;
-    uint64_t exact;         /* of the words in order */
-    size_t words, n_words;  /* sorted set of word hashes: [words, words + n_words) of near.words */
+    uint64_t exact;        /* of the words in order */
+    size_t words, n_words; /* sorted set of word hashes: [words, words + n_words) of near.words */
     uint64_t bands[N_BANDS];
 };
 
@@ -29,11 +29,12 @@ struct gm_near_duplicates {
     struct gm_buf texts; /* struct text */
     size_t n_indexed;    /* of texts */
     struct gm_buf entries;
-    uint32_t *slots;     /* [n_slots] first entry of a key, + 1 */
+    uint32_t *slots; /* [n_slots] first entry of a key, + 1 */
     size_t n_slots;
 };
 
-enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity, struct gm_error *err)
+enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity,
+                                      struct gm_error *err)
 {
     struct gm_near_duplicates *n = gm_alloc(1, sizeof *n);
     *out = n;
@@ -60,7 +61,8 @@ void gm_near_duplicates_free(struct gm_near_duplicates *n)
 /* Bytes of words: ASCII letters and digits, and all of other scripts. */
 static bool is_word_byte(char c)
 {
-    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z');
+    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
+           ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
 /* The next word from *pos; empty at the end. */
@@ -154,7 +156,8 @@ static void sign(const struct gm_near_duplicates *n, struct text *t)
     }
 }
 
-static double jaccard(const struct gm_near_duplicates *n, const struct text *a, const struct text *b)
+static double jaccard(const struct gm_near_duplicates *n, const struct text *a,
+                      const struct text *b)
 {
     const uint64_t *v = (const void *)n->words.p, *x = v + a->words, *y = v + b->words;
     size_t i = 0, k = 0, both = 0;
@@ -200,7 +203,7 @@ static void look(const struct gm_near_duplicates *n, uint64_t key, const struct 
 }
 
 enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_str text, size_t post,
-                           struct gm_near_duplicates_match *match, struct gm_error *err)
+                                      struct gm_near_duplicates_match *match, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct text t = {.post = post};
@@ -227,7 +230,8 @@ static enum gm_status grow(struct gm_near_duplicates *n, size_t n_entries, struc
         return GM_OK;
     uint32_t *slots = gm_alloc(n_slots, sizeof *slots);
     if (!slots)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu texts", n->texts.n / sizeof(struct text));
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu texts",
+                       n->texts.n / sizeof(struct text));
     gm_free(n->slots);
     n->slots = slots;
     n->n_slots = n_slots;

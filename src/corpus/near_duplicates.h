@@ -21,15 +21,18 @@ struct gm_near_duplicates_match {
 
 /* gm_near_duplicates_new - matches are told from `similarity` on. Texts of fewer than 4 distinct words match
  * only exactly. Errors: NOMEM. */
-enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity,
+                                      struct gm_error *err) GM_NODISCARD;
 void gm_near_duplicates_free(struct gm_near_duplicates *n); /* NULL-safe */
 
 /* gm_near_duplicates_add - remember a text under a number, and look for its best match among the texts added
  * before the last gm_near_duplicates_next_file. Errors: NOMEM. */
 enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_str text, size_t post,
-                           struct gm_near_duplicates_match *match, struct gm_error *err) GM_NODISCARD;
+                                      struct gm_near_duplicates_match *match,
+                                      struct gm_error *err) GM_NODISCARD;
 
 /* gm_near_duplicates_next_file - the texts so far can be found from now on. Errors: NOMEM. */
-enum gm_status gm_near_duplicates_next_file(struct gm_near_duplicates *n, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_near_duplicates_next_file(struct gm_near_duplicates *n,
+                                            struct gm_error *err) GM_NODISCARD;
 
 #endif

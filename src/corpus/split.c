@@ -16,9 +16,9 @@ struct unit {
 };
 
 struct gm_split {
-    struct gm_buf units;    /* struct unit, one a post */
-    struct gm_labels seen;  /* hashes of ids and texts */
-    struct gm_buf first;    /* uint32_t: the post that brought each */
+    struct gm_buf units;   /* struct unit, one a post */
+    struct gm_labels seen; /* hashes of ids and texts */
+    struct gm_buf first;   /* uint32_t: the post that brought each */
 };
 
 enum gm_status gm_split_new(struct gm_split **out, struct gm_error *err)

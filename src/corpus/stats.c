@@ -75,8 +75,9 @@ static enum gm_status add_box(struct gm_stats *s, const struct gm_post *p,
     enum gm_status st = GM_OK;
     double w = fmax(0, r->box[2] - r->box[0]);
     double h = fmax(0, r->box[3] - r->box[1]);
-    double area = p->image_w ? (double)p->image_w * p->image_h
-                             : r->mask.counts.n ? (double)r->mask.w * r->mask.h : 0;
+    double area = p->image_w         ? (double)p->image_w * p->image_h
+                  : r->mask.counts.n ? (double)r->mask.w * r->mask.h
+                                     : 0;
     s->n_boxes++;
     s->n_masks += r->mask.counts.n > 0;
     s->n_sized += area > 0;
@@ -189,9 +190,10 @@ static enum gm_status put_spread(struct gm_spread *s, const char *name, bool jso
                                  struct gm_buf *out, struct gm_error *err)
 {
     if (json)
-        return gm_buf_printf(out, err, ", \"%s\": {\"n\": %zu, \"mean\": %.6g, \"min\": %.6g, "
-                             "\"median\": %.6g, \"p95\": %.6g, \"max\": %.6g}", name,
-                             gm_spread_count(s), gm_spread_mean(s), gm_spread_quantile(s, 0),
+        return gm_buf_printf(out, err,
+                             ", \"%s\": {\"n\": %zu, \"mean\": %.6g, \"min\": %.6g, "
+                             "\"median\": %.6g, \"p95\": %.6g, \"max\": %.6g}",
+                             name, gm_spread_count(s), gm_spread_mean(s), gm_spread_quantile(s, 0),
                              gm_spread_quantile(s, 0.5), gm_spread_quantile(s, 0.95),
                              gm_spread_quantile(s, 1));
     if (gm_spread_count(s) == 0)
@@ -206,7 +208,8 @@ static enum gm_status put_spreads(struct gm_stats *s, bool json, struct gm_buf *
 {
     enum gm_status st = GM_OK;
     GM_TRY(put_spread(&s->words, json ? "words_per_post" : "words a post", json, out, err));
-    GM_TRY(put_spread(&s->entities, json ? "entities_per_post" : "entities a post", json, out, err));
+    GM_TRY(
+        put_spread(&s->entities, json ? "entities_per_post" : "entities a post", json, out, err));
     GM_TRY(put_spread(&s->entity_words, json ? "words_per_entity" : "words an entity", json, out,
                       err));
     GM_TRY(put_spread(&s->box_sides, json ? "box_side_px" : "box side, pixels", json, out, err));
@@ -219,11 +222,12 @@ done:
 enum gm_status gm_stats_table(struct gm_stats *s, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(out, err, "posts %zu   with entities %zu   with an image path %zu   with a "
-                         "caption %zu\n\n", s->n_posts, s->n_with_entities, s->n_with_image,
-                         s->n_with_caption));
-    GM_TRY(gm_buf_printf(out, err, "  %-24s %9s %9s   %s\n", "type", "entities", "in image",
-                         "share"));
+    GM_TRY(gm_buf_printf(out, err,
+                         "posts %zu   with entities %zu   with an image path %zu   with a "
+                         "caption %zu\n\n",
+                         s->n_posts, s->n_with_entities, s->n_with_image, s->n_with_caption));
+    GM_TRY(
+        gm_buf_printf(out, err, "  %-24s %9s %9s   %s\n", "type", "entities", "in image", "share"));
     GM_TRY(put_types(&s->types, &s->by_type, false, out, err));
     GM_TRY(gm_buf_printf(out, err, "  %-24s %9zu %9zu   %5.1f %%\n", "all", s->n_entities,
                          s->n_grounded, 100 * share(s->n_grounded, s->n_entities)));
@@ -241,11 +245,12 @@ done:
 enum gm_status gm_stats_json(struct gm_stats *s, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(out, err, "{\"posts\": %zu, \"posts_with_entities\": %zu, "
+    GM_TRY(gm_buf_printf(out, err,
+                         "{\"posts\": %zu, \"posts_with_entities\": %zu, "
                          "\"posts_with_image\": %zu, \"entities\": %zu, \"grounded\": %zu, "
-                         "\"boxes\": %zu, \"masks\": %zu, \"types\": {", s->n_posts,
-                         s->n_with_entities, s->n_with_image, s->n_entities, s->n_grounded,
-                         s->n_boxes, s->n_masks));
+                         "\"boxes\": %zu, \"masks\": %zu, \"types\": {",
+                         s->n_posts, s->n_with_entities, s->n_with_image, s->n_entities,
+                         s->n_grounded, s->n_boxes, s->n_masks));
     GM_TRY(put_types(&s->types, &s->by_type, true, out, err));
     GM_TRY(gm_buf_add_c(out, "}, \"fine_types\": {", err));
     GM_TRY(put_types(&s->fine_types, &s->by_fine_type, true, out, err));

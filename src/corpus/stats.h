@@ -47,7 +47,9 @@ void gm_spread_histogram(const struct gm_spread *s, double width, size_t *counts
 struct gm_type_stats gm_stats_type(const struct gm_stats *s, uint32_t i);
 
 /* gm_stats_table, gm_stats_json - append a text for reading, or one line of JSON. Errors: NOMEM. */
-enum gm_status gm_stats_table(struct gm_stats *s, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
-enum gm_status gm_stats_json(struct gm_stats *s, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_stats_table(struct gm_stats *s, struct gm_buf *out,
+                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_stats_json(struct gm_stats *s, struct gm_buf *out,
+                             struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -33,8 +33,11 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
                               const struct gm_net_tuning *tuning, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_net_opts net = {.task = "entail", .precision = precision, .training = tuning != NULL,
-                              .extra_rows = 2 * GM_N_CASES, .extra_name = "case_embeddings.weight"};
+    struct gm_net_opts net = {.task = "entail",
+                              .precision = precision,
+                              .training = tuning != NULL,
+                              .extra_rows = 2 * GM_N_CASES,
+                              .extra_name = "case_embeddings.weight"};
     *out = NULL;
     struct gm_entail *e = gm_alloc(1, sizeof *e);
     if (!e)
@@ -84,8 +87,8 @@ enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
     bool ok = s && gm_json_set(s, "format", gm_json_new_int(1)) &&
               gm_json_set(s, "task", gm_json_new_str(GM_STR("entail"))) &&
               gm_json_set(s, "training", gm_json_ref(training));
-    enum gm_status st = ok ? gm_net_save(&e->net, dir, s, true, err)
-                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st =
+        ok ? gm_net_save(&e->net, dir, s, true, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(s);
     return st;
 }
@@ -138,7 +141,8 @@ struct fit {
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-static struct fit fit(const struct gm_entail *e, const struct gm_entail_input *in, bool with_caption)
+static struct fit fit(const struct gm_entail *e, const struct gm_entail_input *in,
+                      bool with_caption)
 {
     struct fit f = {0};
     size_t room = e->net.enc.config.positions - 4; /* [CLS] and three [SEP] */
@@ -159,7 +163,8 @@ static struct fit fit(const struct gm_entail *e, const struct gm_entail_input *i
     return f;
 }
 
-size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in, bool with_caption)
+size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in,
+                      bool with_caption)
 {
     struct fit f = fit(e, in, with_caption);
     return (f.caption ? 4u : 3u) + (f.text_to - f.text_from) + (f.mention_to - f.mention_from) +
@@ -188,7 +193,8 @@ static enum gm_status add_pieces(struct gm_packer *p, const struct gm_pieced *t,
         for (size_t i = t->first[w]; i < t->first[w + 1] && st == GM_OK; i++)
             if (i >= from && i < to)
                 st = gm_packer_token(p, (int32_t)t->ids[i], type,
-                                     t->cases[w] + (i >= m0 && i < m1 ? (uint32_t)GM_N_CASES : 0u), err);
+                                     t->cases[w] + (i >= m0 && i < m1 ? (uint32_t)GM_N_CASES : 0u),
+                                     err);
     return st;
 }
 
@@ -203,7 +209,8 @@ enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *
     GM_TRY(gm_packer_token(p, e->net.special.cls, 0, GM_CASE_NONE, err));
     GM_TRY(add_pieces(p, &in->text, f.text_from, f.text_to, 0, f.mention_from, f.mention_to, err));
     GM_TRY(gm_packer_token(p, sep, 0, GM_CASE_NONE, err));
-    GM_TRY(add_pieces(p, &in->text, f.mention_from, f.mention_to, 1, f.mention_from, f.mention_to, err));
+    GM_TRY(add_pieces(p, &in->text, f.mention_from, f.mention_to, 1, f.mention_from, f.mention_to,
+                      err));
     GM_TRY(add_pieces(p, &in->type, 0, f.type, 1, 0, 0, err));
     GM_TRY(gm_packer_token(p, sep, 1, GM_CASE_NONE, err));
     if (f.caption) {
@@ -224,7 +231,9 @@ enum gm_status gm_entail_forward(const struct gm_entail *e, struct gm_graph *g,
 {
     struct gm_var *x;
     enum gm_status st = gm_slice_states(s, &e->packer, &e->net.enc, g, &x, err);
-    return st == GM_OK ? gm_op_head(g, x, s->end_row - s->row, e->head_w, e->head_b, out, d_out, err) : st;
+    return st == GM_OK
+               ? gm_op_head(g, x, s->end_row - s->row, e->head_w, e->head_b, out, d_out, err)
+               : st;
 }
 
 double gm_entail_logit(const float *out, size_t i)

@@ -27,7 +27,7 @@ struct gm_entail {
 /* One question: is this entity in the image? */
 struct gm_entail_input {
     struct gm_pieced text;
-    size_t first, end;      /* words of the mention; first < end */
+    size_t first, end; /* words of the mention; first < end */
     struct gm_pieced type;
     struct gm_pieced caption; /* n_words 0 = none */
 };
@@ -47,7 +47,8 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
 
 /* gm_entail_cost - tokens of a question; gm_entail_add - append it to e->packer as a post of one
  * sequence with two rows, [CLS] and mention. */
-size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in, bool with_caption);
+size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in,
+                      bool with_caption);
 enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *in,
                              bool with_caption, struct gm_error *err) GM_NODISCARD;
 

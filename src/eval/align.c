@@ -61,7 +61,8 @@ enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *p
 {
     bool has_texts = !gold->names_only && !pred->names_only;
     if (!has_texts && !by_name)
-        return GM_FAIL(err, GM_EFORMAT, "post %.*s: the %s file names entities without their places "
+        return GM_FAIL(err, GM_EFORMAT,
+                       "post %.*s: the %s file names entities without their places "
                        "in a text; compare it by name: --task gmner with --rule riveg, optimal or "
                        "ccks",
                        GM_STR_ARG(gold->id), gold->names_only ? "gold" : "prediction");
@@ -69,14 +70,16 @@ enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *p
     if (*solid && !gm_texts_align(gold->text, pred->text))
         return GM_FAIL(err, GM_EFORMAT,
                        "post %.*s: the predicted post has another text: \"%.*s\" where gold has "
-                       "\"%.*s\"", GM_STR_ARG(gold->id), shown(pred->text), pred->text.p,
-                       shown(gold->text), gold->text.p);
+                       "\"%.*s\"",
+                       GM_STR_ARG(gold->id), shown(pred->text), pred->text.p, shown(gold->text),
+                       gold->text.p);
     if (!gold->has_entities)
         return GM_FAIL(err, GM_EFORMAT, "post %.*s: the gold file has no entities or tags for it",
                        GM_STR_ARG(gold->id));
     if (!pred->has_entities && pred->error.stage.n == 0)
         return GM_FAIL(err, GM_EFORMAT,
                        "post %.*s: the prediction file has no entities or tags for "
-                       "it; run gmner predict on it first", GM_STR_ARG(gold->id));
+                       "it; run gmner predict on it first",
+                       GM_STR_ARG(gold->id));
     return GM_OK;
 }

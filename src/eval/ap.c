@@ -29,8 +29,8 @@ struct box {
 struct gm_ap {
     enum gm_task task;
     struct gm_labels types;
-    struct gm_buf n_gold; /* size_t [types.n]: gold boxes */
-    struct gm_buf hits;   /* struct hit */
+    struct gm_buf n_gold;     /* size_t [types.n]: gold boxes */
+    struct gm_buf hits;       /* struct hit */
     struct gm_buf gold, pred; /* struct box */
 };
 
@@ -80,7 +80,9 @@ static enum gm_status collect(struct gm_ap *a, const struct gm_post *p, struct g
     for (size_t i = 0; i < p->n_entities; i++)
         for (size_t k = 0; k < p->entities[i].n_regions; k++) {
             const struct gm_region *r = &p->entities[i].regions[k];
-            struct box b = {.box = r->box, .score = r->score, .is_crowd = r->is_crowd,
+            struct box b = {.box = r->box,
+                            .score = r->score,
+                            .is_crowd = r->is_crowd,
                             .order = (uint32_t)(out->n / sizeof b)};
             GM_TRY(gm_labels_add(&a->types, gm_task_type(a->task, &p->entities[i]), &b.type, err));
             while (a->n_gold.n < a->types.n * sizeof zero)
@@ -114,8 +116,7 @@ static struct box *best(struct box *gold, size_t n, const struct box *pred, size
 static bool in_crowd(const struct box *gold, size_t n, const struct box *pred, size_t t)
 {
     for (size_t i = 0; i < n; i++)
-        if (gold[i].is_crowd &&
-            gm_box_cover(pred->box, gold[i].box) >= gm_eval_curve_iou(t))
+        if (gold[i].is_crowd && gm_box_cover(pred->box, gold[i].box) >= gm_eval_curve_iou(t))
             return true;
     return false;
 }
@@ -139,8 +140,8 @@ enum gm_status gm_ap_add(struct gm_ap *a, const struct gm_post *gold, const stru
         size_t n = 0;
         while (from + n < n_gold && g[from + n].type == p[i].type)
             n++;
-        struct hit h = {.score = p[i].score, .type = p[i].type,
-                        .number = (uint32_t)(a->hits.n / sizeof h)};
+        struct hit h = {
+            .score = p[i].score, .type = p[i].type, .number = (uint32_t)(a->hits.n / sizeof h)};
         for (size_t t = 0; t < GM_CURVE; t++) {
             struct box *b = best(g + from, n, &p[i], t);
             h.found |= (uint16_t)((b != NULL) << t);

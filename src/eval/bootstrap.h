@@ -14,9 +14,9 @@ struct gm_bootstrap {
     size_t n; /* resamplings */
     struct gm_interval precision, recall, f1;
     /* Against a second system; zero without one. */
-    double diff;                 /* F1 of the first less that of the second, on all posts */
+    double diff; /* F1 of the first less that of the second, on all posts */
     struct gm_interval diff_in;
-    double p_value;              /* two-sided: how often a resampled difference strays from
+    double p_value; /* two-sided: how often a resampled difference strays from
                                     diff by |diff| or more, (k + 1) / (n + 1) */
 };
 

@@ -54,7 +54,8 @@ bool gm_confidences_result(struct gm_confidences *c, enum gm_measure m, struct g
 {
     struct gm_judged *j = (void *)c->judged[m].p;
     struct gm_bin mass[GM_ECE_BINS];
-    *out = (struct gm_reliability){.name = names[m], .n = c->judged[m].n / sizeof *j,
+    *out = (struct gm_reliability){.name = names[m],
+                                   .n = c->judged[m].n / sizeof *j,
                                    .is_probability = m == GM_BY_SCORE || m == GM_BY_MARGINAL};
     if (out->n == 0 || (m == GM_BY_SCORE && !c->has_scores))
         return false;
@@ -72,7 +73,8 @@ bool gm_confidences_result(struct gm_confidences *c, enum gm_measure m, struct g
 
 static enum gm_status fail_empty(struct gm_error *err)
 {
-    return GM_FAIL(err, GM_EFORMAT, "no predicted entity has a score below 1 or an uncertainty: "
+    return GM_FAIL(err, GM_EFORMAT,
+                   "no predicted entity has a score below 1 or an uncertainty: "
                    "there are no confidences to judge");
 }
 

@@ -21,14 +21,14 @@ struct gm_eval {
     struct step steps[MAX_STEPS];
     size_t n_steps;
     struct gm_labels types;
-    struct gm_buf scores;     /* struct gm_score [types.n] */
-    struct gm_buf by_name;    /* uint32_t [types.n]: type numbers in order of their names */
+    struct gm_buf scores;  /* struct gm_score [types.n] */
+    struct gm_buf by_name; /* uint32_t [types.n]: type numbers in order of their names */
     struct gm_score total;
     size_t step_tp[MAX_STEPS], curve_tp[GM_CURVE];
     struct gm_eval_counts posts;
-    struct gm_buf kept;       /* struct gm_count a post */
+    struct gm_buf kept; /* struct gm_count a post */
     struct gm_match match;
-    struct gm_buf verdicts[2];/* char: of the post added last; [1] of gold */
+    struct gm_buf verdicts[2]; /* char: of the post added last; [1] of gold */
     struct gm_breakdown breakdown;
     struct gm_confusion confusion;
 };
@@ -97,8 +97,8 @@ static enum gm_status order_type(struct gm_eval *e, uint32_t type, struct gm_err
     uint32_t *order = (void *)e->by_name.p;
     if (st != GM_OK)
         return st;
-    while (at < n && gm_str_cmp(gm_labels_at(&e->types, order[at]),
-                                gm_labels_at(&e->types, type)) < 0)
+    while (at < n &&
+           gm_str_cmp(gm_labels_at(&e->types, order[at]), gm_labels_at(&e->types, type)) < 0)
         at++;
     memmove(order + at + 1, order + at, (n - at) * sizeof *order);
     order[at] = type;
@@ -162,7 +162,8 @@ static enum gm_status run_steps(struct gm_eval *e, const struct gm_post *gold,
 {
     enum gm_status st = GM_OK;
     size_t n_gold, n_pred;
-    struct gm_match_item *g = gm_match_gold(&e->match, &n_gold), *p = gm_match_pred(&e->match, &n_pred);
+    struct gm_match_item *g = gm_match_gold(&e->match, &n_gold),
+                         *p = gm_match_pred(&e->match, &n_pred);
     for (size_t i = 0; i < e->n_steps; i++) {
         GM_TRY(gm_match_run(&e->match, &e->steps[i].need, err));
         tp[i] = pairs_in(&e->match);

@@ -26,8 +26,10 @@ static enum gm_status scores(const struct gm_eval *e, struct gm_buf *out, struct
         gm_eval_type(e, i, &name);
         width = widest(width, name);
     }
-    GM_TRY(gm_buf_printf(out, err, "%*s  precision     recall         f1     right     found"
-                         "      gold\n", (int)width, ""));
+    GM_TRY(gm_buf_printf(out, err,
+                         "%*s  precision     recall         f1     right     found"
+                         "      gold\n",
+                         (int)width, ""));
     for (size_t i = 0; i < gm_eval_types(e); i++) {
         struct gm_score s = gm_eval_type(e, i, &name);
         GM_TRY(row(name, width, s, out, err));
@@ -41,8 +43,10 @@ static enum gm_status steps(const struct gm_eval *e, struct gm_buf *out, struct 
 {
     enum gm_status st = GM_OK;
     double before = 1;
-    GM_TRY(gm_buf_add_c(out, "\nf1 with all that follows taken as right, and what each step "
-                        "loses\n", err));
+    GM_TRY(gm_buf_add_c(out,
+                        "\nf1 with all that follows taken as right, and what each step "
+                        "loses\n",
+                        err));
     for (size_t i = 0; i < gm_eval_steps(e); i++) {
         const char *what;
         double f1 = gm_score_f1(gm_eval_step(e, i, &what));
@@ -77,8 +81,10 @@ static enum gm_status groups(const struct gm_eval *e, struct gm_buf *out, struct
     const char *dim, *group;
     struct gm_score s;
     for (size_t d = 0; gm_eval_group(e, d, 0, &dim, &group, &s); d++) {
-        GM_TRY(gm_buf_printf(out, err, "\n%-16s  precision     recall         f1     right     "
-                             "found      gold\n", dim));
+        GM_TRY(gm_buf_printf(out, err,
+                             "\n%-16s  precision     recall         f1     right     "
+                             "found      gold\n",
+                             dim));
         for (size_t i = 0; gm_eval_group(e, d, i, &dim, &group, &s); i++)
             if (s.n_pred || s.n_gold)
                 GM_TRY(row(gm_str(group), 16, s, out, err));

@@ -12,8 +12,8 @@ void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts)
     static const struct gm_rule_def *const rules[] = {&gm_rule_set, &gm_rule_riveg, &gm_rule_set,
                                                       &gm_rule_optimal, &gm_rule_ccks};
     *m = (struct gm_match){.rule = rules[opts->rule], .opts = opts};
-    struct gm_buf *all[] = {&m->gold, &m->pred, &m->sorted, &m->order, &m->first, &m->mate,
-                            &m->taken_by, &m->queue, &m->from, &m->all, &m->boxed};
+    struct gm_buf *all[] = {&m->gold,     &m->pred,  &m->sorted, &m->order, &m->first, &m->mate,
+                            &m->taken_by, &m->queue, &m->from,   &m->all,   &m->boxed};
     gm_arena_init(&m->arena, 0);
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         gm_buf_init(all[i], SIZE_MAX - 1);
@@ -21,8 +21,8 @@ void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts)
 
 void gm_match_clear(struct gm_match *m)
 {
-    struct gm_buf *all[] = {&m->gold, &m->pred, &m->sorted, &m->order, &m->first, &m->mate,
-                            &m->taken_by, &m->queue, &m->from, &m->all, &m->boxed};
+    struct gm_buf *all[] = {&m->gold,     &m->pred,  &m->sorted, &m->order, &m->first, &m->mate,
+                            &m->taken_by, &m->queue, &m->from,   &m->all,   &m->boxed};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         gm_buf_clear(all[i]);
     gm_arena_clear(&m->arena);
@@ -34,15 +34,22 @@ static struct gm_match_item *items(const struct gm_buf *b, size_t *n)
     return (void *)b->p;
 }
 
-struct gm_match_item *gm_match_gold(const struct gm_match *m, size_t *n) { return items(&m->gold, n); }
+struct gm_match_item *gm_match_gold(const struct gm_match *m, size_t *n)
+{
+    return items(&m->gold, n);
+}
 
-struct gm_match_item *gm_match_pred(const struct gm_match *m, size_t *n) { return items(&m->pred, n); }
+struct gm_match_item *gm_match_pred(const struct gm_match *m, size_t *n)
+{
+    return items(&m->pred, n);
+}
 
 uint32_t *gm_match_mates(const struct gm_match *m) { return (void *)m->mate.p; }
 
 uint32_t *gm_match_taken_by(const struct gm_match *m) { return (void *)m->taken_by.p; }
 
-const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred, size_t *n)
+const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred,
+                               size_t *n)
 {
     const uint32_t *first = (const void *)m->first.p, *order = (const void *)m->order.p;
     *n = first[pred->place + 1] - first[pred->place];
@@ -63,8 +70,8 @@ static double shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum
     return a->runs && b->runs ? gm_runs_iou(a->runs, a->n_runs, b->runs, b->n_runs) : 0;
 }
 
-bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred, const struct gm_match_item *gold,
-             const struct gm_need *need)
+bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,
+             const struct gm_match_item *gold, const struct gm_need *need)
 {
     if (need->type && pred->type != gold->type)
         return false;
@@ -112,8 +119,10 @@ static enum gm_status take_mask(struct taking *t, const struct gm_rle *mask, str
     if (mask->counts.n == 0)
         return GM_OK;
     if (t->h && (t->h != mask->h || t->w != mask->w))
-        return GM_FAIL(err, GM_EFORMAT, "a mask of %u x %u pixels beside one of %u x %u: masks of "
-                       "a post must have the size of its image", mask->w, mask->h, t->w, t->h);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "a mask of %u x %u pixels beside one of %u x %u: masks of "
+                       "a post must have the size of its image",
+                       mask->w, mask->h, t->w, t->h);
     t->h = mask->h;
     t->w = mask->w;
     GM_TRY(gm_rle_to_runs(&t->m->arena, mask->counts, mask->h, mask->w, &runs, &out->n_runs, err));

@@ -18,16 +18,17 @@
 /* What a region is compared by: for smner its mask, else its box. Borrowed from the post, but for
  * `runs`, which are in the arena. */
 struct gm_shape {
-    const double *box;    /* [4] xmin, ymin, xmax, ymax in pixels */
-    const uint64_t *runs; /* [n_runs] of the mask, see gm_rle_to_runs; NULL = none: overlaps nothing */
+    const double *box; /* [4] xmin, ymin, xmax, ymax in pixels */
+    const uint64_t
+        *runs; /* [n_runs] of the mask, see gm_rle_to_runs; NULL = none: overlaps nothing */
     size_t n_runs;
 };
 
 /* One entity (by the ccks rule: one box of it) as it is compared. */
 struct gm_match_item {
-    size_t start, end;       /* code points, or characters that are no white space */
-    struct gm_str name;      /* as the task compares it */
-    uint32_t type;           /* number in the evaluation's labels; 0 when the task ignores types */
+    size_t start, end;  /* code points, or characters that are no white space */
+    struct gm_str name; /* as the task compares it */
+    uint32_t type;      /* number in the evaluation's labels; 0 when the task ignores types */
     uint32_t place;
     uint32_t entity;         /* index in the post */
     uint8_t depth;           /* steps of the decomposition passed, for eval.c */
@@ -61,8 +62,8 @@ struct gm_need {
 
 struct gm_rule_def {
     const char *name;
-    bool by_place;                                            /* else by name */
-    bool is_set;                                              /* equal items count once */
+    bool by_place; /* else by name */
+    bool is_set;   /* equal items count once */
     enum gm_status (*take_regions)(struct gm_match *m, struct gm_error *err); /* NULL: all */
     enum gm_status (*match)(struct gm_match *m, const struct gm_need *need, struct gm_error *err);
 };
@@ -91,14 +92,15 @@ uint32_t *gm_match_mates(const struct gm_match *m);    /* [n_pred] */
 uint32_t *gm_match_taken_by(const struct gm_match *m); /* [n_gold] */
 
 /* gm_match_meets - the gold items that meet a prediction, copies left out: *n indices. */
-const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred, size_t *n);
+const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_item *pred,
+                               size_t *n);
 
 /* gm_match_todo - the predictions to find a mate for, in file order: *n indices. */
 const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *need, size_t *n);
 
 /* gm_fits - whether a pair that meets agrees in what is needed. */
-bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred, const struct gm_match_item *gold,
-             const struct gm_need *need);
+bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,
+             const struct gm_match_item *gold, const struct gm_need *need);
 
 /* gm_match_best - as many pairs as possible, one to one (matching.c): for all rules but riveg. */
 enum gm_status gm_match_best(struct gm_match *m, const struct gm_need *need,

@@ -14,7 +14,7 @@ enum { MAX_IDS = 1 << 30, ID_SHOWN = 80 };
 /* A prediction that waits for its gold post, in the temporary file. Those of one id are a chain in
  * file order. */
 struct waiting {
-    uint64_t at;   /* bytes */
+    uint64_t at; /* bytes */
     uint32_t n;
     uint32_t id;
     size_t line;
@@ -28,21 +28,21 @@ struct chain {
 
 /* Posts of one file that found no partner. */
 struct unpaired {
-    size_t n, line;           /* line of the first */
-    char id[ID_SHOWN];        /* of the first */
+    size_t n, line;    /* line of the first */
+    char id[ID_SHOWN]; /* of the first */
 };
 
 struct gm_pairs {
     struct gm_reader *gold, *pred;
     struct gm_labels ids;
-    struct gm_buf chains;     /* struct chain [ids.n] */
-    struct gm_buf waiting;    /* struct waiting */
-    FILE *spill;              /* posts that wait; NULL until one does */
-    uint64_t spill_end;       /* bytes */
-    struct gm_buf blob;       /* one post on its way */
-    bool is_begun, by_place;  /* by_place: one of the files has no ids */
+    struct gm_buf chains;    /* struct chain [ids.n] */
+    struct gm_buf waiting;   /* struct waiting */
+    FILE *spill;             /* posts that wait; NULL until one does */
+    uint64_t spill_end;      /* bytes */
+    struct gm_buf blob;      /* one post on its way */
+    bool is_begun, by_place; /* by_place: one of the files has no ids */
     bool pred_ended, gold_ended;
-    size_t n_left;            /* predictions that waited, looked at after the end of gold */
+    size_t n_left; /* predictions that waited, looked at after the end of gold */
     struct unpaired no_pred, no_gold;
 };
 
@@ -111,15 +111,19 @@ static enum gm_status spill(struct gm_pairs *p, const struct gm_post *post, stru
     gm_buf_reset(&p->blob);
     GM_TRY(gm_post_put(post, &p->blob, err));
     if (!p->spill && !(p->spill = tmpfile()))
-        return GM_FAIL(err, GM_EIO, "no temporary file for predictions in another order than gold: "
-                       "%s", strerror(errno));
+        return GM_FAIL(err, GM_EIO,
+                       "no temporary file for predictions in another order than gold: "
+                       "%s",
+                       strerror(errno));
     *w = (struct waiting){.at = p->spill_end, .n = (uint32_t)p->blob.n, .next = GM_LABEL_NONE};
     for (size_t done = 0; done < p->blob.n;) {
         ssize_t k = pwrite(fileno(p->spill), p->blob.p + done, p->blob.n - done,
                            (off_t)(p->spill_end + done));
         if (k < 0 && errno != EINTR)
-            return GM_FAIL(err, GM_EIO, "temporary file for predictions in another order than "
-                           "gold: %s", strerror(errno));
+            return GM_FAIL(err, GM_EIO,
+                           "temporary file for predictions in another order than "
+                           "gold: %s",
+                           strerror(errno));
         done += k > 0 ? (size_t)k : 0;
     }
     p->spill_end += p->blob.n;
@@ -258,8 +262,7 @@ static enum gm_status check_complete(struct gm_pairs *p, struct gm_error *err)
                  p->no_pred.line);
     if (p->no_gold.n)
         snprintf(pred, sizeof pred, "%zu predicted post%s not in gold (first: id %s, line %zu)",
-                 p->no_gold.n, p->no_gold.n == 1 ? " is" : "s are", p->no_gold.id,
-                 p->no_gold.line);
+                 p->no_gold.n, p->no_gold.n == 1 ? " is" : "s are", p->no_gold.id, p->no_gold.line);
     return GM_FAIL(err, GM_EFORMAT, "%s and %s do not hold the same posts%s: %s%s%s",
                    gm_reader_path(p->gold), gm_reader_path(p->pred),
                    p->by_place ? " (paired by position, as one has no ids)" : "", gold,

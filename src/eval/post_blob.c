@@ -8,10 +8,10 @@
 #define N(table) (sizeof(table) / sizeof *(table))
 
 static const size_t post_strings[] = {
-    offsetof(struct gm_post, id),          offsetof(struct gm_post, text),
-    offsetof(struct gm_post, image),       offsetof(struct gm_post, caption),
-    offsetof(struct gm_post, knowledge),   offsetof(struct gm_post, error.stage),
-    offsetof(struct gm_post, error.code),  offsetof(struct gm_post, error.message)};
+    offsetof(struct gm_post, id),         offsetof(struct gm_post, text),
+    offsetof(struct gm_post, image),      offsetof(struct gm_post, caption),
+    offsetof(struct gm_post, knowledge),  offsetof(struct gm_post, error.stage),
+    offsetof(struct gm_post, error.code), offsetof(struct gm_post, error.message)};
 static const size_t entity_strings[] = {
     offsetof(struct gm_entity, text),   offsetof(struct gm_entity, type),
     offsetof(struct gm_entity, source), offsetof(struct gm_entity, fine_type),
@@ -42,8 +42,8 @@ enum gm_status gm_post_put(const struct gm_post *p, struct gm_buf *out, struct g
         const struct gm_entity *e = &p->entities[i];
         GM_TRY(put(out, e, sizeof *e, entity_strings, N(entity_strings), err));
         for (size_t k = 0; k < e->n_regions; k++)
-            GM_TRY(put(out, &e->regions[k], sizeof e->regions[k], region_strings,
-                       N(region_strings), err));
+            GM_TRY(put(out, &e->regions[k], sizeof e->regions[k], region_strings, N(region_strings),
+                       err));
     }
 done:
     return st;

@@ -39,8 +39,8 @@ double gm_ece(const struct gm_judged *sorted, size_t n, bool equal_mass,
         bins[i] = (struct gm_bin){0, 0, 0};
     for (size_t from = 0, to, right; from < n; from = to) {
         to = tie_end(sorted, n, from, &right);
-        struct gm_bin *b = &bins[equal_mass ? (n - to) * GM_ECE_BINS / n
-                                            : bin_of(sorted[from].confidence)];
+        struct gm_bin *b =
+            &bins[equal_mass ? (n - to) * GM_ECE_BINS / n : bin_of(sorted[from].confidence)];
         b->n += to - from;
         b->right += right;
         b->confidence += (double)(to - from) * sorted[from].confidence;

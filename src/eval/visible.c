@@ -62,7 +62,7 @@ static double answer(const struct gm_entity *e)
 }
 
 enum gm_status gm_visible_add(struct gm_visible *e, const struct gm_post *gold,
-                             const struct gm_post *pred, struct gm_error *err)
+                              const struct gm_post *pred, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     bool solid;
@@ -94,46 +94,56 @@ done:
 }
 
 enum gm_status gm_visible_result(const struct gm_visible *e, struct gm_visible_result *out,
-                                struct gm_error *err)
+                                 struct gm_error *err)
 {
     const double *scores = (const void *)e->scores.p;
     const bool *labels = (const void *)e->labels.p;
     size_t n = e->labels.n / sizeof *labels;
-    *out = (struct gm_visible_result){.posts = e->posts, .failed_posts = e->failed_posts,
-                                     .n_missed = e->n_missed};
+    *out = (struct gm_visible_result){
+        .posts = e->posts, .failed_posts = e->failed_posts, .n_missed = e->n_missed};
     out->counts = gm_binary_count(scores, labels, n, 0.5);
     return gm_auc(scores, labels, n, &out->auc, err);
 }
 
 enum gm_status gm_visible_table(const struct gm_visible_result *r, struct gm_buf *out,
-                               struct gm_error *err)
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_binary b = r->counts;
     struct gm_score s = gm_binary_score(b);
-    GM_TRY(gm_buf_printf(out, err, "accuracy   %.4f\nprecision  %.4f\nrecall     %.4f\n"
-                         "f1         %.4f\n", gm_binary_accuracy(b), gm_score_precision(s),
-                         gm_score_recall(s), gm_score_f1(s)));
+    GM_TRY(gm_buf_printf(out, err,
+                         "accuracy   %.4f\nprecision  %.4f\nrecall     %.4f\n"
+                         "f1         %.4f\n",
+                         gm_binary_accuracy(b), gm_score_precision(s), gm_score_recall(s),
+                         gm_score_f1(s)));
     if (isnan(r->auc))
         GM_TRY(gm_buf_add_c(out, "auc        none: gold has one answer only\n", err));
     else
         GM_TRY(gm_buf_printf(out, err, "auc        %.4f\n", r->auc));
-    GM_TRY(gm_buf_printf(out, err, "judged %zu entities: %zu in the image and said to be, %zu not "
+    GM_TRY(gm_buf_printf(out, err,
+                         "judged %zu entities: %zu in the image and said to be, %zu not "
                          "and said to be, %zu missed, %zu rightly not; %zu gold entities have no "
-                         "prediction of their ends\n", b.tp + b.fp + b.tn + b.fn, b.tp, b.fp, b.fn,
-                         b.tn, r->n_missed));
+                         "prediction of their ends\n",
+                         b.tp + b.fp + b.tn + b.fn, b.tp, b.fp, b.fn, b.tn, r->n_missed));
 done:
     return st;
 }
 
 enum gm_status gm_visible_json(const struct gm_visible_result *r, struct gm_json **out,
-                              struct gm_error *err)
+                               struct gm_error *err)
 {
     struct gm_binary b = r->counts;
     struct gm_score s = gm_binary_score(b);
-    const struct { const char *name; size_t n; } counts[] = {
-        {"tp", b.tp}, {"fp", b.fp}, {"tn", b.tn}, {"fn", b.fn}, {"missed", r->n_missed},
-        {"posts", r->posts}, {"failed_posts", r->failed_posts}};
+    const struct {
+        const char *name;
+        size_t n;
+    } counts[] = {{"tp", b.tp},
+                  {"fp", b.fp},
+                  {"tn", b.tn},
+                  {"fn", b.fn},
+                  {"missed", r->n_missed},
+                  {"posts", r->posts},
+                  {"failed_posts", r->failed_posts}};
     struct gm_json *o = *out = gm_json_new_object();
     bool ok = o && gm_json_set(o, "task", gm_json_new_str(GM_STR("entail"))) &&
               gm_json_set(o, "accuracy", gm_json_new_num(gm_binary_accuracy(b))) &&

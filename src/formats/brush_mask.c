@@ -49,14 +49,16 @@ done:
 }
 
 enum gm_status gm_brush_mask_encode(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
-                               struct gm_error *err)
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct bit_writer b = {.to = out};
     uint64_t n = (uint64_t)h * w;
     if (n == 0 || n * CHANNELS > UINT32_MAX)
-        return GM_FAIL(err, GM_EARG, "a mask of %u x %u pixels is too large for Label Studio's "
-                       "brush", w, h);
+        return GM_FAIL(err, GM_EARG,
+                       "a mask of %u x %u pixels is too large for Label Studio's "
+                       "brush",
+                       w, h);
     GM_TRY(put(&b, (uint32_t)(n * CHANNELS), 32, err));
     GM_TRY(put(&b, VALUE_BITS - 1, 5, err));
     for (size_t i = 0; i < N_WIDTHS; i++)
@@ -128,8 +130,8 @@ static bool get_run(struct bit_reader *b, const struct head *h, uint64_t *i, uin
     return true;
 }
 
-enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w, uint8_t *mask,
-                               struct gm_error *err)
+enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w,
+                                    uint8_t *mask, struct gm_error *err)
 {
     struct bit_reader b = {.p = bytes, .n_bits = n > SIZE_MAX / 8 ? 0 : n * 8};
     struct head head = {0};
@@ -137,8 +139,10 @@ enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, 
     if (!get_head(&b, &head))
         return GM_FAIL(err, GM_EFORMAT, "brush mask: %zu bytes are too few", n);
     if (head.n_values != n_values)
-        return GM_FAIL(err, GM_EFORMAT, "brush mask: %u values; a picture of %u x %u has %llu "
-                       "(RGBA)", head.n_values, w, h, (unsigned long long)n_values);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "brush mask: %u values; a picture of %u x %u has %llu "
+                       "(RGBA)",
+                       head.n_values, w, h, (unsigned long long)n_values);
     memset(mask, 0, (size_t)h * w);
     for (uint64_t i = 0; i < n_values;)
         if (!get_run(&b, &head, &i, mask))

@@ -17,11 +17,11 @@
 /* gm_brush_mask_encode - append the bytes of a mask [h][w] (0 = outside, which becomes four zeros; inside
  * becomes four times 255). Errors: ARG (h*w*4 over 2^32 - 1), NOMEM. */
 enum gm_status gm_brush_mask_encode(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
-                               struct gm_error *err) GM_NODISCARD;
+                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_brush_mask_decode - the reverse into mask [h][w] (0 or 1), which the caller gives. Any widths of
  * values and lengths are read. Errors: FORMAT (another number of values, bits that end early). */
-enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w, uint8_t *mask,
-                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_brush_mask_decode(const uint8_t *bytes, size_t n, uint32_t h, uint32_t w,
+                                    uint8_t *mask, struct gm_error *err) GM_NODISCARD;
 
 #endif

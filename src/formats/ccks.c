@@ -39,8 +39,9 @@ static enum gm_status read_box(const struct gm_json *bnd, struct gm_region *r, s
 }
 
 /* One more box of an entity of `v`, whose arrays of boxes have room for caps. */
-static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, struct gm_named_entity *v,
-                                  size_t *caps, size_t *n, struct gm_error *err)
+static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o,
+                                  struct gm_named_entity *v, size_t *caps, size_t *n,
+                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_named_entity named = {.visible = 0};
@@ -104,8 +105,9 @@ done:
     return st;
 }
 
-static enum gm_status read_post(const struct gm_document_source *c, struct gm_post *p, struct gm_str key,
-                                const struct gm_json *value, struct gm_error *err)
+static enum gm_status read_post(const struct gm_document_source *c, struct gm_post *p,
+                                struct gm_str key, const struct gm_json *value,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str text;
@@ -138,14 +140,15 @@ static enum gm_status ccks_next(void *state, struct gm_post *post, size_t *line,
     if (!*has)
         return GM_OK;
     if (!c->doc.is_object) {
-        st = GM_FAIL(err, GM_EFORMAT, "%s:%zu: expected an object of posts by id", c->doc.path, *line);
+        st = GM_FAIL(err, GM_EFORMAT, "%s:%zu: expected an object of posts by id", c->doc.path,
+                     *line);
         goto done;
     }
     GM_TRY(gm_document_parse(&c->doc, value, &j, err));
     st = read_post(c, post, key, j, err);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s:%zu: \"%.*s\"", c->doc.path, *line,
-                        (int)(key.n < 60 ? key.n : 60), key.p);
+        gm_error_prefix(err, "%s:%zu: \"%.*s\"", c->doc.path, *line, (int)(key.n < 60 ? key.n : 60),
+                        key.p);
 done:
     gm_json_free(j);
     return st;
@@ -177,8 +180,8 @@ static enum gm_status put_entity(struct gm_buf *b, const struct gm_entity *e,
     if (r)
         GM_TRY(gm_buf_printf(b, err,
                              ", \"bnd\": {\"xmin\": %.9g, \"ymin\": %.9g, \"xmax\": %.9g, "
-                             "\"ymax\": %.9g}}", r->box[0], r->box[1],
-                             r->box[2], r->box[3]));
+                             "\"ymax\": %.9g}}",
+                             r->box[0], r->box[1], r->box[2], r->box[3]));
     else
         GM_TRY(gm_buf_add_c(b, ", \"bnd\": null}", err));
 done:
@@ -208,7 +211,8 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     GM_TRY(gm_buf_add_c(&o->base.text, o->begun ? ",\n" : "{\n", err));
     GM_TRY(gm_json_write_str(p->id, &o->base.text, err));
     GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? ": {\"text\": " : ": ", err));
-    GM_TRY(o->texts ? gm_json_write_str(p->text, &o->base.text, err) : put_entities(&o->base.text, p, err));
+    GM_TRY(o->texts ? gm_json_write_str(p->text, &o->base.text, err)
+                    : put_entities(&o->base.text, p, err));
     GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? "}" : "", err));
     for (size_t i = 0; i < p->n_entities && o->texts; i++)
         gm_losses_add(o->base.to.lost, "entities", p->id);
@@ -228,15 +232,22 @@ static enum gm_status commit(void *state, struct gm_error *err)
     return st;
 }
 
-#define FUNCTIONS                                                                                  \
-    .open = gm_document_source_open, .next = ccks_next, .close = gm_document_source_close, .create = create, .add = add,       \
-    .commit = commit, .abort = gm_text_out_abort
+#define FUNCTIONS                                                                          \
+    .open = gm_document_source_open, .next = ccks_next, .close = gm_document_source_close, \
+    .create = create, .add = add, .commit = commit, .abort = gm_text_out_abort
 
-const struct gm_format_row gm_format_ccks_row = {
-    .format = GM_FORMAT_CCKS, .name = "ccks", .title = "CCKS-2025 entities",
-    .holds = GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE,
-    .is_by_id = true, FUNCTIONS};
-const struct gm_format_row gm_format_ccks_text_row = {
-    .format = GM_FORMAT_CCKS_TEXT, .name = "ccks-text", .title = "CCKS-2025 texts",
-    .holds = GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_TYPE,
-    .is_by_id = true, FUNCTIONS};
+const struct gm_format_row gm_format_ccks_row = {.format = GM_FORMAT_CCKS,
+                                                 .name = "ccks",
+                                                 .title = "CCKS-2025 entities",
+                                                 .holds = GM_HOLDS_TYPE | GM_HOLDS_BOX |
+                                                          GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE,
+                                                 .is_by_id = true,
+                                                 FUNCTIONS};
+const struct gm_format_row gm_format_ccks_text_row = {.format = GM_FORMAT_CCKS_TEXT,
+                                                      .name = "ccks-text",
+                                                      .title = "CCKS-2025 texts",
+                                                      .holds = GM_HOLDS_TEXT | GM_HOLDS_IMAGE |
+                                                               GM_HOLDS_POSITION |
+                                                               GM_HOLDS_UNGROUNDED | GM_HOLDS_TYPE,
+                                                      .is_by_id = true,
+                                                      FUNCTIONS};

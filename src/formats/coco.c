@@ -19,18 +19,18 @@
 enum { MAX_IMAGES = 100000000, MAX_CATEGORIES = 65535, MAX_OF_IMAGE = 10000 };
 
 struct place {
-    uint32_t image; /* number of its image's key */
+    uint32_t image;     /* number of its image's key */
     size_t at, n, line; /* bytes of the file */
 };
 
 struct coco {
     struct gm_document doc, images;
     struct gm_source from;
-    struct gm_labels keys;              /* image ids of annotations */
+    struct gm_labels keys; /* image ids of annotations */
     struct gm_labels category_ids, category_names;
-    struct gm_buf name_of;              /* uint32_t: category id number -> name number */
-    struct gm_buf places;               /* struct place, in order of image */
-    size_t n_used;                      /* annotations given to an image */
+    struct gm_buf name_of; /* uint32_t: category id number -> name number */
+    struct gm_buf places;  /* struct place, in order of image */
+    size_t n_used;         /* annotations given to an image */
 };
 
 static void coco_close(void *state)
@@ -86,8 +86,8 @@ static enum gm_status add_place(struct coco *c, const struct gm_document *d, str
     enum gm_status st = GM_OK;
     char buf[32];
     struct gm_str id;
-    struct place place = {.at = (size_t)(value.p - c->doc.text.p), .n = value.n,
-                          .line = d->item_line};
+    struct place place = {
+        .at = (size_t)(value.p - c->doc.text.p), .n = value.n, .line = d->item_line};
     if (!id_text(gm_json_get(j, "image_id"), buf, &id))
         return GM_FAIL(err, GM_EFORMAT, "an annotation without \"image_id\"");
     GM_TRY(gm_labels_add(&c->keys, id, &place.image, err));
@@ -148,8 +148,10 @@ static enum gm_status read_index(struct coco *c, struct gm_error *err)
             GM_TRY(read_section(c, value, c->doc.item_line, annotations, err));
     }
     if (!c->doc.is_object || !has_images)
-        return GM_FAIL(err, GM_EFORMAT, "%s:1: expected a COCO file: {\"images\": [], "
-                       "\"annotations\": [], \"categories\": []}", c->doc.path);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%s:1: expected a COCO file: {\"images\": [], "
+                       "\"annotations\": [], \"categories\": []}",
+                       c->doc.path);
     if (c->places.n)
         qsort(c->places.p, c->places.n / sizeof(struct place), sizeof(struct place), by_image);
 done:
@@ -278,10 +280,15 @@ static enum gm_status set_spans(struct gm_post *p, const struct found *f, struct
         size_t from = at.byte;
         if (!in || !gm_offset_to_cp(&at, f->spans[i].end))
             return GM_FAIL(err, GM_EFORMAT, "entity %zu lies outside of the text", i);
-        *e = (struct gm_entity){.text = gm_str_sub(p->text, from, at.byte), .type = f->v[i].type,
-                                .start = f->spans[i].start, .end = f->spans[i].end, .score = 1,
-                                .visible = 1, .source = GM_STR("input"),
-                                .regions = f->v[i].regions, .n_regions = f->v[i].n_regions};
+        *e = (struct gm_entity){.text = gm_str_sub(p->text, from, at.byte),
+                                .type = f->v[i].type,
+                                .start = f->spans[i].start,
+                                .end = f->spans[i].end,
+                                .score = 1,
+                                .visible = 1,
+                                .source = GM_STR("input"),
+                                .regions = f->v[i].regions,
+                                .n_regions = f->v[i].n_regions};
     }
     return GM_OK;
 }
@@ -398,11 +405,18 @@ done:
     return st;
 }
 
-#define HOLDS                                                                                      \
-    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE |           \
+#define HOLDS                                                                             \
+    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE | \
      GM_HOLDS_MASK | GM_HOLDS_POSITION)
 
-const struct gm_format_row gm_format_coco_row = {
-    .format = GM_FORMAT_COCO, .name = "coco", .title = "COCO JSON", .holds = HOLDS,
-    .open = coco_open, .next = coco_next, .close = coco_close, .create = gm_coco_create,
-    .add = gm_coco_add, .commit = gm_coco_commit, .abort = gm_coco_abort};
+const struct gm_format_row gm_format_coco_row = {.format = GM_FORMAT_COCO,
+                                                 .name = "coco",
+                                                 .title = "COCO JSON",
+                                                 .holds = HOLDS,
+                                                 .open = coco_open,
+                                                 .next = coco_next,
+                                                 .close = coco_close,
+                                                 .create = gm_coco_create,
+                                                 .add = gm_coco_add,
+                                                 .commit = gm_coco_commit,
+                                                 .abort = gm_coco_abort};

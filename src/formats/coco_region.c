@@ -72,7 +72,8 @@ static enum gm_status draw_polygon(const struct gm_json *j, uint8_t *mask, uint3
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < n && st == GM_OK; i++)
         if (!gm_json_num(gm_json_at(j, i), &xy[i]))
-            st = GM_FAIL(err, GM_EFORMAT, "\"segmentation\": number %zu of a polygon is none", i + 1);
+            st = GM_FAIL(err, GM_EFORMAT, "\"segmentation\": number %zu of a polygon is none",
+                         i + 1);
     if (st == GM_OK)
         st = gm_mask_polygon(mask, h, w, xy, n / 2, err);
     gm_free(xy);
@@ -88,8 +89,9 @@ static enum gm_status draw_runs(struct gm_arena *a, const struct gm_json *j, uin
     uint8_t *pixels = NULL;
     GM_TRY(read_rle(a, j, &m, err));
     if (m.h != h || m.w != w)
-        return GM_FAIL(err, GM_EFORMAT, "\"segmentation\": a mask of %u x %u in an image of %u x %u",
-                       m.w, m.h, w, h);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "\"segmentation\": a mask of %u x %u in an image of %u x %u", m.w, m.h, w,
+                       h);
     GM_TRY(gm_mask_pixels(&m, &pixels, err));
     for (size_t i = 0; i < (size_t)h * w; i++)
         mask[i] |= pixels[i];
@@ -148,7 +150,8 @@ static enum gm_status read_segmentation(struct gm_post *p, const struct gm_json 
 }
 
 /* Leave the mask out and count it, under why it can't be read. */
-static void lose_mask(struct gm_region *r, struct gm_losses *lost, struct gm_str id, const char *why)
+static void lose_mask(struct gm_region *r, struct gm_losses *lost, struct gm_str id,
+                      const char *why)
 {
     char what[GM_LOSS_NAME_MAX];
     snprintf(what, sizeof what, "masks (%.60s)", why);

@@ -134,7 +134,8 @@ done:
 }
 
 static enum gm_status put_segmentation(struct coco_out *o, struct gm_post *p,
-                                       const struct gm_region *r, double *area, struct gm_error *err)
+                                       const struct gm_region *r, double *area,
+                                       struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_rle *m = &r->mask;
@@ -168,18 +169,20 @@ static enum gm_status put_annotation(struct coco_out *o, struct gm_post *p, size
     double area;
     gm_buf_reset(b);
     GM_TRY(gm_labels_add(&o->categories, e->type, &category, err));
-    GM_TRY(gm_buf_printf(b, err, "%s{\"id\": %zu, \"image_id\": %zu, \"category_id\": %u, \"bbox\": "
+    GM_TRY(gm_buf_printf(b, err,
+                         "%s{\"id\": %zu, \"image_id\": %zu, \"category_id\": %u, \"bbox\": "
                          "[%.9g, %.9g, %.9g, %.9g], \"segmentation\": ",
                          o->n_annotations ? ",\n" : "\n", o->n_annotations + 1, o->n_images,
-                         category + 1, r->box[0], r->box[1],
-                         r->box[2] - r->box[0],
+                         category + 1, r->box[0], r->box[1], r->box[2] - r->box[0],
                          r->box[3] - r->box[1]));
     GM_TRY(put_segmentation(o, p, r, &area, err));
     GM_TRY(gm_buf_printf(b, err, ", \"area\": %.9g, \"iscrowd\": %d", area, (int)r->is_crowd));
     if (r->score < 1)
         GM_TRY(gm_buf_printf(b, err, ", \"score\": %.6g", (double)r->score));
-    GM_TRY(gm_buf_printf(b, err, ", \"gmner\": {\"entity\": %zu, \"start\": %zu, \"end\": %zu, "
-                         "\"text\": ", entity, e->start, e->end));
+    GM_TRY(gm_buf_printf(b, err,
+                         ", \"gmner\": {\"entity\": %zu, \"start\": %zu, \"end\": %zu, "
+                         "\"text\": ",
+                         entity, e->start, e->end));
     GM_TRY(gm_json_write_str(e->text, b, err));
     GM_TRY(gm_buf_add_c(b, "}}", err));
     o->n_annotations++;

@@ -9,8 +9,8 @@ enum { MAX_COLUMNS = 3, MAX_TYPES = 65535, MAX_TEXT = 256 << 20 };
 void gm_conll_init(struct gm_conll *c, struct gm_text_lines *feed, const char *images_dir,
                    enum gm_tag_scheme scheme, enum gm_tag_repair repair)
 {
-    *c = (struct gm_conll){.feed = feed, .images_dir = images_dir, .scheme = scheme,
-                           .repair = repair};
+    *c = (struct gm_conll){
+        .feed = feed, .images_dir = images_dir, .scheme = scheme, .repair = repair};
     gm_labels_init(&c->types, MAX_TYPES);
     gm_labels_init(&c->fine_types, MAX_TYPES);
     gm_buf_init(&c->id, GM_FEED_MAX_LINE);
@@ -108,8 +108,10 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
         c->columns_line = gm_text_lines_number(c->feed);
     }
     if (n != c->n_columns)
-        return GM_FAIL(err, GM_EFORMAT, "%zu column%s where line %zu has %zu: expected %s, "
-                       "separated by %s", n, n == 1 ? "" : "s", c->columns_line, c->n_columns,
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%zu column%s where line %zu has %zu: expected %s, "
+                       "separated by %s",
+                       n, n == 1 ? "" : "s", c->columns_line, c->n_columns,
                        c->n_columns == 1   ? "a word alone"
                        : c->n_columns == 2 ? "a word and its tag"
                                            : "a word and two tags",
@@ -165,8 +167,10 @@ static enum gm_status add_word(struct gm_conll *c, struct gm_str line, struct gm
     if (tag.n == 1 && tag.p[0] == 'X')
         return add_context(c, cols[0], err);
     if (c->in_context)
-        return GM_FAIL(err, GM_EFORMAT, "tag \"%.*s\" after words tagged X: expected X up to the "
-                       "end of the post", (int)(tag.n < 60 ? tag.n : 60), tag.p);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "tag \"%.*s\" after words tagged X: expected X up to the "
+                       "end of the post",
+                       (int)(tag.n < 60 ? tag.n : 60), tag.p);
     if (c->tokens.n)
         GM_TRY(push(&c->text, " ", 1, err));
     struct gm_token token = {c->text.n, c->text.n + cols[0].n};
@@ -320,7 +324,8 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
         if (st == GM_OK && bad == GM_OK) {
             st = add_line(c, line, err);
             if (st != GM_OK)
-                gm_error_prefix(err, "%s:%zu", gm_text_lines_path(c->feed), gm_text_lines_number(c->feed));
+                gm_error_prefix(err, "%s:%zu", gm_text_lines_path(c->feed),
+                                gm_text_lines_number(c->feed));
         }
         if (st != GM_OK) {
             bad = bad == GM_OK ? st : bad;

@@ -11,23 +11,23 @@
 #include "record/tags.h"
 
 struct gm_conll {
-    struct gm_text_lines *feed;   /* borrowed */
-    const char *images_dir; /* borrowed; NULL = posts have no image */
-    enum gm_tag_scheme scheme; /* AUTO becomes BIOES when an E- or S- tag is seen */
+    struct gm_text_lines *feed; /* borrowed */
+    const char *images_dir;     /* borrowed; NULL = posts have no image */
+    enum gm_tag_scheme scheme;  /* AUTO becomes BIOES when an E- or S- tag is seen */
     enum gm_tag_repair repair;
     struct gm_tag_signs signs; /* of all posts so far */
 
-    size_t n_columns;       /* 1..3, fixed by the file's first word; 0 = not seen yet */
-    size_t columns_line;    /* where they were seen */
+    size_t n_columns;    /* 1..3, fixed by the file's first word; 0 = not seen yet */
+    size_t columns_line; /* where they were seen */
     bool is_tabbed;
     struct gm_labels types, fine_types;
 
-    size_t line;            /* where the post begins */
-    size_t words_line;      /* where its first word is; one word a line from there */
-    size_t n_words;         /* words and context words so far */
-    bool in_context;        /* behind <EOS> */
+    size_t line;       /* where the post begins */
+    size_t words_line; /* where its first word is; one word a line from there */
+    size_t n_words;    /* words and context words so far */
+    bool in_context;   /* behind <EOS> */
     struct gm_buf id, text, context;
-    struct gm_buf tokens;   /* struct gm_token */
+    struct gm_buf tokens;          /* struct gm_token */
     struct gm_buf tags, fine_tags; /* struct gm_tag */
 };
 

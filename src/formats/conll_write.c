@@ -224,14 +224,23 @@ done:
     return st;
 }
 
-#define HOLDS                                                                                      \
-    (GM_HOLDS_TEXT | GM_HOLDS_TOKENS | GM_HOLDS_KNOWLEDGE | GM_HOLDS_TYPE | GM_HOLDS_POSITION |     \
+#define HOLDS                                                                                   \
+    (GM_HOLDS_TEXT | GM_HOLDS_TOKENS | GM_HOLDS_KNOWLEDGE | GM_HOLDS_TYPE | GM_HOLDS_POSITION | \
      GM_HOLDS_UNGROUNDED)
 
-const struct gm_format_row gm_format_conll_row = {
-    .format = GM_FORMAT_CONLL, .name = "conll", .title = "CoNLL", .holds = HOLDS, .create = create,
-    .add = add, .commit = gm_text_out_commit, .abort = gm_text_out_abort};
-const struct gm_format_row gm_format_fmnerg_row = {
-    .format = GM_FORMAT_FMNERG, .name = "fmnerg", .title = "CoNLL with coarse and fine tags",
-    .holds = HOLDS | GM_HOLDS_FINE, .create = create, .add = add, .commit = gm_text_out_commit,
-    .abort = gm_text_out_abort};
+const struct gm_format_row gm_format_conll_row = {.format = GM_FORMAT_CONLL,
+                                                  .name = "conll",
+                                                  .title = "CoNLL",
+                                                  .holds = HOLDS,
+                                                  .create = create,
+                                                  .add = add,
+                                                  .commit = gm_text_out_commit,
+                                                  .abort = gm_text_out_abort};
+const struct gm_format_row gm_format_fmnerg_row = {.format = GM_FORMAT_FMNERG,
+                                                   .name = "fmnerg",
+                                                   .title = "CoNLL with coarse and fine tags",
+                                                   .holds = HOLDS | GM_HOLDS_FINE,
+                                                   .create = create,
+                                                   .add = add,
+                                                   .commit = gm_text_out_commit,
+                                                   .abort = gm_text_out_abort};

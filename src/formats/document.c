@@ -183,8 +183,10 @@ enum gm_status gm_document_next(struct gm_document *d, struct gm_str *key, struc
         return end(d, err);
     if (!first) {
         if (here(d) != ',')
-            return fail(d, d->pos < d->text.n ? "expected , between elements"
-                                              : "the file ends before its closing bracket", err);
+            return fail(d,
+                        d->pos < d->text.n ? "expected , between elements"
+                                           : "the file ends before its closing bracket",
+                        err);
         d->pos++;
         skip_space(d);
     }
@@ -215,8 +217,8 @@ enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str valu
         line = 1;
         rest = e.msg;
     }
-    return GM_FAIL(err, st, "%s:%zu%s%s", d->path, d->item_line + line - 1, *rest == ':' ? "" : ": ",
-                   rest);
+    return GM_FAIL(err, st, "%s:%zu%s%s", d->path, d->item_line + line - 1,
+                   *rest == ':' ? "" : ": ", rest);
 }
 
 enum gm_status gm_document_source_open(void **state, const struct gm_source *from,

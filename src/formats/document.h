@@ -8,12 +8,12 @@
 #include "formats/format.h"
 
 struct gm_document {
-    struct gm_map map;     /* of a regular file */
-    struct gm_buf copy;    /* of standard input, a pipe, or text that was not valid UTF-8 */
-    const char *path;      /* for messages; borrowed */
+    struct gm_map map;  /* of a regular file */
+    struct gm_buf copy; /* of standard input, a pipe, or text that was not valid UTF-8 */
+    const char *path;   /* for messages; borrowed */
     struct gm_str text;
-    size_t pos, line;      /* behind the last element; 1-based */
-    size_t item_line;      /* where the last element begins */
+    size_t pos, line; /* behind the last element; 1-based */
+    size_t item_line; /* where the last element begins */
     bool is_object, begun, is_done;
 };
 

@@ -9,17 +9,17 @@
 
 /* What a format's reader is given. */
 struct gm_source {
-    const char *path;       /* "-" = standard input */
-    const char *images_dir; /* NULL = none */
-    const char *base_dir;   /* of relative image paths; NULL = the working directory */
+    const char *path;             /* "-" = standard input */
+    const char *images_dir;       /* NULL = none */
+    const char *base_dir;         /* of relative image paths; NULL = the working directory */
     const struct gm_texts *texts; /* NULL = none */
-    struct gm_losses *lost; /* NULL = not counted */
+    struct gm_losses *lost;       /* NULL = not counted */
 };
 
 /* What a format's writer is given. */
 struct gm_target {
     const char *path;
-    const char *dir;        /* the folder of path; lives as long as the writer */
+    const char *dir; /* the folder of path; lives as long as the writer */
     struct gm_writer_opts opts;
     struct gm_losses *lost; /* never NULL */
 };

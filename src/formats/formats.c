@@ -7,10 +7,10 @@
 #include <string.h>
 
 static const struct gm_format_row *const rows[] = {
-    &gm_format_jsonl_row,     &gm_format_conll_row, &gm_format_fmnerg_row,
-    &gm_format_voc_row,       &gm_format_ccks_row,  &gm_format_ccks_text_row,
-    &gm_format_coco_row,      &gm_format_labelstudio_row,
-    &gm_format_riveg_row,     &gm_format_riveg_pred_row, &gm_format_riveg_ve_row,
+    &gm_format_jsonl_row,      &gm_format_conll_row,       &gm_format_fmnerg_row,
+    &gm_format_voc_row,        &gm_format_ccks_row,        &gm_format_ccks_text_row,
+    &gm_format_coco_row,       &gm_format_labelstudio_row, &gm_format_riveg_row,
+    &gm_format_riveg_pred_row, &gm_format_riveg_ve_row,
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -60,8 +60,8 @@ enum gm_status gm_post_image(struct gm_post *p, const char *images_dir, struct g
     if (!images_dir)
         return GM_OK;
     bool slash = images_dir[0] == 0 || images_dir[strlen(images_dir) - 1] == '/';
-    p->image = gm_arena_printf(&p->arena, "%s%s%.*s", images_dir, slash ? "" : "/",
-                               GM_STR_ARG(name));
+    p->image =
+        gm_arena_printf(&p->arena, "%s%s%.*s", images_dir, slash ? "" : "/", GM_STR_ARG(name));
     return p->image.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 

@@ -124,7 +124,7 @@ static bool is_ccks(struct gm_str s, size_t first)
     if (array)
         i = i < s.n && s.p[i] == '{' ? skip_space(s, i + 1) : s.n;
     static const char *const text[] = {"text", NULL}, *const entity[] = {"name", "label", "bnd",
-                                                                          NULL};
+                                                                         NULL};
     return (array || s.p[first] == '{') && read_key(s, &i, &key) &&
            is_one_of(key, array ? entity : text);
 }
@@ -172,9 +172,12 @@ enum gm_status gm_format_guess_line(struct gm_str line, const char *path, size_t
     if (s.p[0] == '[' && !row && (rest.n == 0 || memchr("{[\"", rest.p[0], 3)))
         return GM_FAIL(err, GM_EFORMAT,
                        "%s:%zu: a JSON array; expected JSON Lines, one post a line (jq -c '.[]'), "
-                       "or --from with the name of the array's format", path, number);
+                       "or --from with the name of the array's format",
+                       path, number);
     if (memchr(s.p, 0, s.n) && !row)
-        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: NUL bytes; expected UTF-8 text, JSON Lines or "
-                       "CoNLL (UTF-16 files: iconv -f UTF-16 -t UTF-8)", path, number);
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%s:%zu: NUL bytes; expected UTF-8 text, JSON Lines or "
+                       "CoNLL (UTF-16 files: iconv -f UTF-16 -t UTF-8)",
+                       path, number);
     return GM_OK;
 }

@@ -15,8 +15,8 @@ static void place_error(struct gm_error *err, const struct gm_text_lines *feed)
     if (!colon)
         return;
     snprintf(rest, sizeof rest, "%s", colon + 1);
-    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s", gm_text_lines_path(feed),
-                 gm_text_lines_number(feed), rest);
+    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s",
+                 gm_text_lines_path(feed), gm_text_lines_number(feed), rest);
 }
 
 enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, struct gm_post *post,
@@ -62,7 +62,11 @@ done:
     return st;
 }
 
-const struct gm_format_row gm_format_jsonl_row = {
-    .format = GM_FORMAT_JSONL, .name = "jsonl", .title = "JSON Lines records",
-    .holds = GM_HOLDS_ALL, .create = create, .add = add, .commit = gm_text_out_commit,
-    .abort = gm_text_out_abort};
+const struct gm_format_row gm_format_jsonl_row = {.format = GM_FORMAT_JSONL,
+                                                  .name = "jsonl",
+                                                  .title = "JSON Lines records",
+                                                  .holds = GM_HOLDS_ALL,
+                                                  .create = create,
+                                                  .add = add,
+                                                  .commit = gm_text_out_commit,
+                                                  .abort = gm_text_out_abort};

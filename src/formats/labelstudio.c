@@ -32,10 +32,10 @@ struct loose {
 struct task {
     struct gm_post *post;
     struct gm_losses *lost;
-    struct gm_str *ids;    /* of post->entities */
+    struct gm_str *ids; /* of post->entities */
     struct loose *loose;
     size_t n_loose;
-    unsigned units;        /* of the labels' offsets */
+    unsigned units; /* of the labels' offsets */
 };
 
 static struct gm_str str_of(const struct gm_json *o, const char *key)
@@ -249,8 +249,9 @@ static enum gm_status read_span(struct task *t, const struct gm_json *value, str
     bool in = place_of(t->post->text, value, t->units, &s);
     if (said.n && !(in && same_words(s.text, said))) {
         *found = only_place(t->post->text, said, &s);
-        gm_losses_add(t->lost, *found ? "offsets of labels (found by the labels' own text)"
-                                      : "labels whose own text is not what is at their offsets",
+        gm_losses_add(t->lost,
+                      *found ? "offsets of labels (found by the labels' own text)"
+                             : "labels whose own text is not what is at their offsets",
                       t->post->id);
     } else if (!in) {
         return GM_FAIL(err, GM_EFORMAT, "%lld..%lld is no part of the text", start, end);
@@ -317,7 +318,8 @@ static enum gm_status read_size(const struct gm_json *result, struct gm_post *p,
     if (!gm_json_int(gm_json_get(result, "original_width"), &w) ||
         !gm_json_int(gm_json_get(result, "original_height"), &h) || w < 1 || h < 1 ||
         w > INT32_MAX || h > INT32_MAX)
-        return GM_FAIL(err, GM_EFORMAT, "\"original_width\" and \"original_height\": expected the "
+        return GM_FAIL(err, GM_EFORMAT,
+                       "\"original_width\" and \"original_height\": expected the "
                        "picture's size in pixels");
     p->image_w = (uint32_t)w;
     p->image_h = (uint32_t)h;
@@ -340,8 +342,8 @@ static void turned_box(const double v[4], double degrees, double box[GM_BOX_XYXY
 }
 
 /* A rectangle whose labels, if it has any, are value[kind]. */
-static enum gm_status read_rectangle(struct task *t, const struct gm_json *result,
-                                     const char *kind, struct gm_error *err)
+static enum gm_status read_rectangle(struct task *t, const struct gm_json *result, const char *kind,
+                                     struct gm_error *err)
 {
     static const char *const names[] = {"x", "y", "width", "height"};
     enum gm_status st = GM_OK;
@@ -358,9 +360,10 @@ static enum gm_status read_rectangle(struct task *t, const struct gm_json *resul
     if (fmod(turn, 90) != 0)
         gm_losses_add(t->lost, "rotations of rectangles (now the box around each)", t->post->id);
     struct loose *l = &t->loose[t->n_loose++];
-    *l = (struct loose){.id = str_of(result, "id"), .entity = SIZE_MAX,
-                        .region = {.score = (float)score_of(result),
-                                   .label = label_of(t, value, kind)}};
+    *l = (struct loose){
+        .id = str_of(result, "id"),
+        .entity = SIZE_MAX,
+        .region = {.score = (float)score_of(result), .label = label_of(t, value, kind)}};
     turned_box(v, turn, l->region.box);
 done:
     return st;
@@ -412,13 +415,13 @@ static struct loose *home_of(struct task *t, const struct gm_json *result)
         if (gm_str_eq(t->loose[i].id, parent))
             return &t->loose[i];
     struct loose *l = &t->loose[t->n_loose++];
-    *l = (struct loose){.id = str_of(result, "id"), .entity = SIZE_MAX,
+    *l = (struct loose){.id = str_of(result, "id"),
+                        .entity = SIZE_MAX,
                         .region = {.score = (float)score_of(result)}};
     return l;
 }
 
-static enum gm_status read_brush(struct task *t, const struct gm_json *result,
-                                 struct gm_error *err)
+static enum gm_status read_brush(struct task *t, const struct gm_json *result, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *value = gm_json_get(result, "value");
@@ -438,7 +441,8 @@ static enum gm_status read_brush(struct task *t, const struct gm_json *result,
     struct loose *l = home_of(t, result);
     if (t->n_loose > n_before)
         l->region.label = label_of(t, value, "brushlabels");
-    GM_TRY(gm_region_set_mask(&l->region, &t->post->arena, mask, h, w, t->n_loose == n_before, err));
+    GM_TRY(
+        gm_region_set_mask(&l->region, &t->post->arena, mask, h, w, t->n_loose == n_before, err));
 done:
     gm_free(bytes);
     gm_free(mask);
@@ -620,13 +624,18 @@ done:
 }
 
 #define HOLDS                                                                                      \
-    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_CAPTION | GM_HOLDS_TYPE | GM_HOLDS_FINE |            \
-     GM_HOLDS_SCORE | GM_HOLDS_EXPRESSION | GM_HOLDS_VISIBLE | GM_HOLDS_BOX |                       \
-     GM_HOLDS_BOX_SCORE | GM_HOLDS_MASK | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED |                 \
-     GM_HOLDS_OBJECTS)
+    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_CAPTION | GM_HOLDS_TYPE | GM_HOLDS_FINE |           \
+     GM_HOLDS_SCORE | GM_HOLDS_EXPRESSION | GM_HOLDS_VISIBLE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE | \
+     GM_HOLDS_MASK | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_OBJECTS)
 
-const struct gm_format_row gm_format_labelstudio_row = {
-    .format = GM_FORMAT_LABELSTUDIO, .name = "labelstudio", .title = "Label Studio tasks",
-    .holds = HOLDS, .open = gm_document_source_open, .next = in_next, .close = gm_document_source_close,
-    .create = gm_labelstudio_create, .add = gm_labelstudio_add, .commit = gm_labelstudio_commit,
-    .abort = gm_labelstudio_abort};
+const struct gm_format_row gm_format_labelstudio_row = {.format = GM_FORMAT_LABELSTUDIO,
+                                                        .name = "labelstudio",
+                                                        .title = "Label Studio tasks",
+                                                        .holds = HOLDS,
+                                                        .open = gm_document_source_open,
+                                                        .next = in_next,
+                                                        .close = gm_document_source_close,
+                                                        .create = gm_labelstudio_create,
+                                                        .add = gm_labelstudio_add,
+                                                        .commit = gm_labelstudio_commit,
+                                                        .abort = gm_labelstudio_abort};

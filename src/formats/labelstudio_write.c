@@ -63,13 +63,17 @@ static enum gm_status begin(struct task_out *o, const char *id, const char *name
                             const char *type, double score, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_printf(&o->text, err, "%s{\"id\": \"%s\", \"from_name\": \"%s\", \"to_name\": "
-                         "\"%s\", \"type\": \"%s\"", o->n_results++ ? ", " : "", id, name, to, type));
+    GM_TRY(gm_buf_printf(&o->text, err,
+                         "%s{\"id\": \"%s\", \"from_name\": \"%s\", \"to_name\": "
+                         "\"%s\", \"type\": \"%s\"",
+                         o->n_results++ ? ", " : "", id, name, to, type));
     if (score < 1)
         GM_TRY(gm_buf_printf(&o->text, err, ", \"score\": %.6g", score));
     if (strcmp(to, "image") == 0)
-        GM_TRY(gm_buf_printf(&o->text, err, ", \"original_width\": %u, \"original_height\": %u, "
-                             "\"image_rotation\": 0", o->w, o->h));
+        GM_TRY(gm_buf_printf(&o->text, err,
+                             ", \"original_width\": %u, \"original_height\": %u, "
+                             "\"image_rotation\": 0",
+                             o->w, o->h));
 done:
     return st;
 }
@@ -114,10 +118,10 @@ static enum gm_status put_rectangle(struct task_out *o, const double box[GM_BOX_
     struct gm_buf *b = &o->text;
     double w = 100.0 / o->w, h = 100.0 / o->h;
     GM_TRY(begin(o, id, "box", "image", "rectanglelabels", score, err));
-    GM_TRY(gm_buf_printf(b, err, ", \"value\": {\"x\": %.10g, \"y\": %.10g, \"width\": %.10g, "
+    GM_TRY(gm_buf_printf(b, err,
+                         ", \"value\": {\"x\": %.10g, \"y\": %.10g, \"width\": %.10g, "
                          "\"height\": %.10g, \"rotation\": 0, \"rectanglelabels\": [",
-                         box[0] * w, box[1] * h, (box[2] - box[0]) * w,
-                         (box[3] - box[1]) * h));
+                         box[0] * w, box[1] * h, (box[2] - box[0]) * w, (box[3] - box[1]) * h));
     GM_TRY(gm_json_write_str(label, b, err));
     GM_TRY(gm_buf_add_c(b, "]}}", err));
 done:
@@ -136,8 +140,10 @@ static enum gm_status put_brush(struct task_out *o, const struct gm_region *r, s
     GM_TRY(gm_mask_pixels(&r->mask, &mask, err));
     GM_TRY(gm_brush_mask_encode(mask, r->mask.h, r->mask.w, &o->brush, err));
     GM_TRY(begin(o, id, "brush", "image", "brushlabels", 1, err));
-    GM_TRY(gm_buf_printf(b, err, ", \"parentID\": \"%s\", \"value\": {\"format\": \"rle\", "
-                         "\"rle\": [", parent));
+    GM_TRY(gm_buf_printf(b, err,
+                         ", \"parentID\": \"%s\", \"value\": {\"format\": \"rle\", "
+                         "\"rle\": [",
+                         parent));
     for (size_t i = 0; i < o->brush.n; i++) {
         char number[8];
         int n = snprintf(number, sizeof number, i ? ",%u" : "%u", (unsigned char)o->brush.p[i]);
@@ -169,8 +175,10 @@ static enum gm_status put_regions(struct task_out *o, const struct gm_post *p,
             GM_TRY(put_brush(o, r, e->type, id, err));
         else if (r->mask.counts.n)
             gm_losses_add(o->lost, "masks of another size than the picture's", p->id);
-        GM_TRY(gm_buf_printf(&o->text, err, ", {\"type\": \"relation\", \"from_id\": \"%s\", "
-                             "\"to_id\": \"%s\", \"direction\": \"right\", \"labels\": []}", of, id));
+        GM_TRY(gm_buf_printf(&o->text, err,
+                             ", {\"type\": \"relation\", \"from_id\": \"%s\", "
+                             "\"to_id\": \"%s\", \"direction\": \"right\", \"labels\": []}",
+                             of, id));
     }
 done:
     return st;
@@ -208,7 +216,8 @@ enum gm_status gm_labelstudio_add(void *state, struct gm_post *p, struct gm_erro
     o->w = p->image_w;
     o->h = p->image_h;
     GM_TRY(gm_post_place_image(p, o->dir, err));
-    GM_TRY(gm_buf_add_c(b, o->n_tasks++ ? ",\n{\"data\": {\"id\": " : "[\n{\"data\": {\"id\": ", err));
+    GM_TRY(
+        gm_buf_add_c(b, o->n_tasks++ ? ",\n{\"data\": {\"id\": " : "[\n{\"data\": {\"id\": ", err));
     GM_TRY(gm_json_write_str(p->id, b, err));
     GM_TRY(put_str(b, "text", p->text, err));
     if (p->image.n)

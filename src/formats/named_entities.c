@@ -36,9 +36,12 @@ void gm_texts_free(struct gm_texts *t)
 static enum gm_status copy_text(struct gm_arena *a, struct text *to, const struct gm_post *p,
                                 struct gm_error *err)
 {
-    *to = (struct text){gm_arena_str(a, p->text), gm_arena_str(a, p->caption),
-                        gm_arena_str(a, p->image), gm_arena_alloc(a, p->n_tokens, sizeof *p->tokens),
-                        p->n_tokens, p->has_tokens};
+    *to = (struct text){gm_arena_str(a, p->text),
+                        gm_arena_str(a, p->caption),
+                        gm_arena_str(a, p->image),
+                        gm_arena_alloc(a, p->n_tokens, sizeof *p->tokens),
+                        p->n_tokens,
+                        p->has_tokens};
     if (!to->text.p || !to->caption.p || !to->image.p || !to->tokens)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for texts");
     if (p->n_tokens)
@@ -104,9 +107,14 @@ static const struct text *text_of(const struct gm_texts *t, struct gm_str id)
 static enum gm_status take_text(struct gm_post *p, const struct text *t, struct gm_error *err)
 {
     struct text copy;
-    enum gm_status st = copy_text(&p->arena, &copy, &(struct gm_post){
-        .text = t->text, .caption = t->caption, .image = t->image, .tokens = t->tokens,
-        .n_tokens = t->n_tokens, .has_tokens = t->has_tokens}, err);
+    enum gm_status st = copy_text(&p->arena, &copy,
+                                  &(struct gm_post){.text = t->text,
+                                                    .caption = t->caption,
+                                                    .image = t->image,
+                                                    .tokens = t->tokens,
+                                                    .n_tokens = t->n_tokens,
+                                                    .has_tokens = t->has_tokens},
+                                  err);
     if (st != GM_OK)
         return st;
     p->text = copy.text;
@@ -175,9 +183,13 @@ enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity
             continue;
         }
         struct gm_entity *e = &p->entities[p->n_entities++];
-        *e = (struct gm_entity){.text = v[i].name, .type = v[i].type, .score = 1,
-                                .expression = v[i].expression, .visible = v[i].visible,
-                                .source = GM_STR("input"), .regions = v[i].regions,
+        *e = (struct gm_entity){.text = v[i].name,
+                                .type = v[i].type,
+                                .score = 1,
+                                .expression = v[i].expression,
+                                .visible = v[i].visible,
+                                .source = GM_STR("input"),
+                                .regions = v[i].regions,
                                 .n_regions = v[i].n_regions};
         e->start = gm_offset_to_byte(&at, places[i]);
         e->end = gm_offset_to_byte(&at, places[i] + v[i].name.n);

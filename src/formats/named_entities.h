@@ -11,7 +11,8 @@ struct gm_texts;
 
 /* gm_texts_load - read every post of a file in any format the reader knows that has texts.
  * Memory is that of the texts. Errors: as gm_reader_open and gm_reader_next. */
-enum gm_status gm_texts_load(struct gm_texts **out, const char *path, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_texts_load(struct gm_texts **out, const char *path,
+                             struct gm_error *err) GM_NODISCARD;
 void gm_texts_free(struct gm_texts *t); /* NULL-safe */
 
 struct gm_named_entity {

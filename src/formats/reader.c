@@ -12,12 +12,12 @@
 #include <string.h>
 
 struct gm_reader {
-    struct gm_text_lines feed;     /* JSON Lines and CoNLL */
+    struct gm_text_lines feed; /* JSON Lines and CoNLL */
     struct gm_conll conll;
-    struct gm_arena arena;   /* the names below */
+    struct gm_arena arena; /* the names below */
     enum gm_format format;
     const struct gm_format_row *row; /* of another format; NULL = one of those two */
-    void *state;             /* row's */
+    void *state;                     /* row's */
     struct gm_source from;
     size_t n_posts, line;
 };
@@ -34,8 +34,8 @@ static enum gm_status guess_by_line(struct gm_reader *r, struct gm_error *err)
         GM_TRY(gm_text_lines_next(&r->feed, &line, &has, err));
     } while (has && gm_str_trim(line).n == 0);
     if (has) {
-        GM_TRY(gm_format_guess_line(line, gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed),
-                                    &r->format, err));
+        GM_TRY(gm_format_guess_line(line, gm_text_lines_path(&r->feed),
+                                    gm_text_lines_number(&r->feed), &r->format, err));
         gm_text_lines_unread(&r->feed);
     }
 done:

@@ -14,11 +14,11 @@ enum gm_format {
     GM_FORMAT_CONLL,
     GM_FORMAT_FMNERG, /* CoNLL with coarse and fine columns; for writing: the reader tells by itself */
     GM_FORMAT_VOC,    /* a folder of Pascal VOC XML */
-    GM_FORMAT_CCKS,   /* CCKS-2025's entity file; the text file reads so too */
+    GM_FORMAT_CCKS, /* CCKS-2025's entity file; the text file reads so too */
     GM_FORMAT_CCKS_TEXT,
     GM_FORMAT_COCO,
     GM_FORMAT_LABELSTUDIO,
-    GM_FORMAT_RIVEG,  /* RiVEG's text lines; read alike, written in three shapes */
+    GM_FORMAT_RIVEG, /* RiVEG's text lines; read alike, written in three shapes */
     GM_FORMAT_RIVEG_PRED,
     GM_FORMAT_RIVEG_VE
 };
@@ -29,14 +29,15 @@ enum gm_format {
 struct gm_texts;
 
 struct gm_reader_opts {
-    enum gm_format format;   /* AUTO: by the content of the file's beginning; a folder is VOC */
-    const char *images_dir;  /* CoNLL: image of post ID is images_dir/ID.jpg; JSON: base of relative
+    enum gm_format format;  /* AUTO: by the content of the file's beginning; a folder is VOC */
+    const char *images_dir; /* CoNLL: image of post ID is images_dir/ID.jpg; JSON: base of relative
                                 paths (default: the input file's folder). NULL = none */
     enum gm_tag_repair repair; /* what CoNLL tags that break their scheme mean; 0 = CONLLEVAL */
     enum gm_tag_scheme scheme; /* for the strict repair; AUTO: BIO up to the file's first post with
                                   an E- or S- tag, from there on BIOES */
-    const struct gm_texts *texts; /* texts of formats without (named_entities.h); NULL = none; borrowed */
-    struct gm_losses *lost;    /* what of the file was not understood; NULL = not counted; borrowed */
+    const struct gm_texts
+        *texts;             /* texts of formats without (named_entities.h); NULL = none; borrowed */
+    struct gm_losses *lost; /* what of the file was not understood; NULL = not counted; borrowed */
 };
 
 struct gm_reader;

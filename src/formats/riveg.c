@@ -157,8 +157,8 @@ static const char *read_box(struct gm_str *s, double box[GM_BOX_XYXY])
     return NULL;
 }
 
-static enum gm_status read_boxes(struct gm_post *p, const struct line *l, struct gm_named_entity *to,
-                                 struct gm_error *err)
+static enum gm_status read_boxes(struct gm_post *p, const struct line *l,
+                                 struct gm_named_entity *to, struct gm_error *err)
 {
     struct gm_str rest = gm_str_trim(l->boxes);
     size_t n = 0;
@@ -184,9 +184,9 @@ static enum gm_status copy_line(struct gm_post *p, const struct line *l, struct 
                                 struct gm_error *err)
 {
     *to = (struct gm_named_entity){.name = gm_arena_str(&p->arena, l->name),
-                            .type = gm_arena_str(&p->arena, l->type),
-                            .expression = gm_arena_str(&p->arena, l->expression),
-                            .visible = l->visible};
+                                   .type = gm_arena_str(&p->arena, l->type),
+                                   .expression = gm_arena_str(&p->arena, l->expression),
+                                   .visible = l->visible};
     if (!to->name.p || !to->type.p || !to->expression.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     return read_boxes(p, l, to, err);
@@ -258,7 +258,8 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
                            gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed), MAX_LINES);
         st = copy_line(post, &l, &named, err);
         if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed));
+            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&r->feed),
+                            gm_text_lines_number(&r->feed));
             return st;
         }
         GM_TRY(GM_ARENA_GROW(&post->arena, v, n, cap, err));
@@ -283,8 +284,9 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
     enum gm_status st = gm_text_out_new(state, sizeof(struct riveg_out), to, err);
     struct riveg_out *o = *state;
     if (st == GM_OK)
-        o->shape = to->opts.format == GM_FORMAT_RIVEG ? GOLD
-                   : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION : ENTAILMENT;
+        o->shape = to->opts.format == GM_FORMAT_RIVEG        ? GOLD
+                   : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION
+                                                             : ENTAILMENT;
     return st;
 }
 
@@ -312,8 +314,8 @@ static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
     GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
     for (size_t i = 0; i < e->n_regions; i++) {
         const double *b = e->regions[i].box;
-        GM_TRY(gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", b[0], b[1],
-                             b[2], b[3]));
+        GM_TRY(
+            gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", b[0], b[1], b[2], b[3]));
     }
 done:
     return st;
@@ -325,7 +327,8 @@ static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
     enum gm_status st = GM_OK;
     bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= 0.5);
     if (!in && e->visible > 0 && o->shape != ENTAILMENT)
-        gm_losses_add(o->base.to.lost, "entities in the image, but without a box (now flag 0)", p->id);
+        gm_losses_add(o->base.to.lost, "entities in the image, but without a box (now flag 0)",
+                      p->id);
     gm_buf_reset(&o->base.text);
     if (o->shape == ENTAILMENT)
         GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));
@@ -365,16 +368,22 @@ done:
 }
 
 #define HOLDS (GM_HOLDS_TYPE | GM_HOLDS_EXPRESSION | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE)
-#define FUNCTIONS                                                                                  \
-    .open = riveg_open, .next = riveg_next, .close = riveg_close, .create = create, .add = add,    \
+#define FUNCTIONS                                                                               \
+    .open = riveg_open, .next = riveg_next, .close = riveg_close, .create = create, .add = add, \
     .commit = gm_text_out_commit, .abort = gm_text_out_abort
 
-const struct gm_format_row gm_format_riveg_row = {
-    .format = GM_FORMAT_RIVEG, .name = "riveg", .title = "RiVEG text lines",
-    .holds = HOLDS | GM_HOLDS_BOX, FUNCTIONS};
-const struct gm_format_row gm_format_riveg_pred_row = {
-    .format = GM_FORMAT_RIVEG_PRED, .name = "riveg-pred", .title = "RiVEG predictions",
-    .holds = HOLDS | GM_HOLDS_BOX, FUNCTIONS};
-const struct gm_format_row gm_format_riveg_ve_row = {
-    .format = GM_FORMAT_RIVEG_VE, .name = "riveg-ve", .title = "RiVEG entailment output",
-    .holds = HOLDS, FUNCTIONS};
+const struct gm_format_row gm_format_riveg_row = {.format = GM_FORMAT_RIVEG,
+                                                  .name = "riveg",
+                                                  .title = "RiVEG text lines",
+                                                  .holds = HOLDS | GM_HOLDS_BOX,
+                                                  FUNCTIONS};
+const struct gm_format_row gm_format_riveg_pred_row = {.format = GM_FORMAT_RIVEG_PRED,
+                                                       .name = "riveg-pred",
+                                                       .title = "RiVEG predictions",
+                                                       .holds = HOLDS | GM_HOLDS_BOX,
+                                                       FUNCTIONS};
+const struct gm_format_row gm_format_riveg_ve_row = {.format = GM_FORMAT_RIVEG_VE,
+                                                     .name = "riveg-ve",
+                                                     .title = "RiVEG entailment output",
+                                                     .holds = HOLDS,
+                                                     FUNCTIONS};

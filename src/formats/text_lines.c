@@ -26,8 +26,10 @@ bool gm_tell_latin1(struct gm_str text, const char *path, size_t line)
         return false;
     for (size_t i = 0; i < at; i++)
         line += text.p[i] == '\n';
-    GM_LOG(GM_LOG_WARN, "data", "%s:%zu: not UTF-8 but, it seems, Latin-1 or Windows-1252: its letters beyond "
-           "ASCII are lost (convert it: iconv -f WINDOWS-1252 -t UTF-8)", path, line);
+    GM_LOG(GM_LOG_WARN, "data",
+           "%s:%zu: not UTF-8 but, it seems, Latin-1 or Windows-1252: its letters beyond "
+           "ASCII are lost (convert it: iconv -f WINDOWS-1252 -t UTF-8)",
+           path, line);
     return true;
 }
 
@@ -46,7 +48,7 @@ void gm_text_lines_close(struct gm_text_lines *f)
 }
 
 enum gm_status gm_text_lines_next(struct gm_text_lines *f, struct gm_str *line, bool *has,
-                            struct gm_error *err)
+                                  struct gm_error *err)
 {
     *has = true;
     if (!f->is_unread) {
@@ -55,7 +57,8 @@ enum gm_status gm_text_lines_next(struct gm_text_lines *f, struct gm_str *line, 
             return st;
         if (*has && !is_ascii(f->line) && !gm_utf8_is_valid(f->line)) {
             if (!f->told_latin1)
-                f->told_latin1 = gm_tell_latin1(f->line, gm_text_lines_path(f), gm_text_lines_number(f));
+                f->told_latin1 =
+                    gm_tell_latin1(f->line, gm_text_lines_path(f), gm_text_lines_number(f));
             gm_buf_reset(&f->repaired);
             st = gm_utf8_repair(f->line, &f->repaired, err);
             if (st != GM_OK)

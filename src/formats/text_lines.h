@@ -17,13 +17,14 @@ struct gm_text_lines {
 #define GM_FEED_MAX_LINE ((size_t)32 << 20)
 
 /* gm_text_lines_open - path "-" = standard input. Errors: IO, NOMEM. Cleared by gm_text_lines_close. */
-enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path,
+                                  struct gm_error *err) GM_NODISCARD;
 void gm_text_lines_close(struct gm_text_lines *f);
 
 /* gm_text_lines_next - as gm_lines_next, each maximal invalid UTF-8 subpart replaced by U+FFFD. The view
  * is valid until the next call that reads. */
 enum gm_status gm_text_lines_next(struct gm_text_lines *f, struct gm_str *line, bool *has,
-                            struct gm_error *err) GM_NODISCARD;
+                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_tell_latin1 - warn, and say true, when ill-formed `text`, which begins at that line of the file,
  * looks like Latin-1 or Windows-1252: replacing its letters is hardly what the user wants. */
@@ -32,7 +33,7 @@ bool gm_tell_latin1(struct gm_str text, const char *path, size_t line);
 /* gm_text_lines_unread - let the next gm_text_lines_next return the last line once more. */
 void gm_text_lines_unread(struct gm_text_lines *f);
 
-size_t gm_text_lines_number(const struct gm_text_lines *f);     /* of the line last returned, 1-based */
-const char *gm_text_lines_path(const struct gm_text_lines *f);  /* for messages */
+size_t gm_text_lines_number(const struct gm_text_lines *f); /* of the line last returned, 1-based */
+const char *gm_text_lines_path(const struct gm_text_lines *f); /* for messages */
 
 #endif

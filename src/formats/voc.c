@@ -51,8 +51,10 @@ static enum gm_status list(struct voc_in *v, DIR *dir, struct gm_error *err)
             return GM_FAIL(err, GM_ENOMEM, "out of memory for file names");
     }
     if (v->n == 0)
-        return GM_FAIL(err, GM_EIO, "%s: is a directory without .xml files; expected a file, or a "
-                       "folder of Pascal VOC annotations", v->from.path);
+        return GM_FAIL(err, GM_EIO,
+                       "%s: is a directory without .xml files; expected a file, or a "
+                       "folder of Pascal VOC annotations",
+                       v->from.path);
     qsort(v->ids, v->n, sizeof *v->ids, by_name);
 done:
     return st;
@@ -94,8 +96,8 @@ static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct 
         while (k < *n && !gm_str_eq(v[k].name, voc->objects[i].name))
             k++;
         if (k == *n) {
-            v[(*n)++] = (struct gm_named_entity){.name = voc->objects[i].name, .type = GM_STR("UNKNOWN"),
-                                          .visible = 1};
+            v[(*n)++] = (struct gm_named_entity){
+                .name = voc->objects[i].name, .type = GM_STR("UNKNOWN"), .visible = 1};
             size_t same = 0;
             for (size_t m = i; m < voc->n_objects; m++)
                 same += gm_str_eq(voc->objects[m].name, voc->objects[i].name);
@@ -213,12 +215,13 @@ static enum gm_status put_object(struct voc_out *o, const struct gm_post *p,
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(&o->xml, "\t<object>\n\t\t<name>", err));
     GM_TRY(put(o, e->text, p->id, err));
-    GM_TRY(gm_buf_add_c(&o->xml, "</name>\n\t\t<pose>Unspecified</pose>\n"
+    GM_TRY(gm_buf_add_c(&o->xml,
+                        "</name>\n\t\t<pose>Unspecified</pose>\n"
                         "\t\t<truncated>0</truncated>\n\t\t<difficult>0</difficult>\n"
-                        "\t\t<bndbox>\n", err));
+                        "\t\t<bndbox>\n",
+                        err));
     for (size_t i = 0; i < GM_BOX_XYXY; i++)
-        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], r->box[i],
-                             sides[i]));
+        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], r->box[i], sides[i]));
     GM_TRY(gm_buf_add_c(&o->xml, "\t\t</bndbox>\n\t</object>\n", err));
 done:
     return st;
@@ -233,7 +236,8 @@ static enum gm_status put_head(struct voc_out *o, struct gm_post *p, struct gm_e
     GM_TRY(gm_buf_add_c(&o->xml, ".jpg</filename>\n", err));
     gm_post_image_size(p);
     if (p->image_w)
-        GM_TRY(gm_buf_printf(&o->xml, err, "\t<size>\n\t\t<width>%u</width>\n"
+        GM_TRY(gm_buf_printf(&o->xml, err,
+                             "\t<size>\n\t\t<width>%u</width>\n"
                              "\t\t<height>%u</height>\n\t\t<depth>3</depth>\n\t</size>\n",
                              p->image_w, p->image_h));
     else
@@ -277,7 +281,15 @@ static enum gm_status commit(void *state, struct gm_error *err)
     return GM_OK;
 }
 
-const struct gm_format_row gm_format_voc_row = {
-    .format = GM_FORMAT_VOC, .name = "voc", .title = "Pascal VOC XML files",
-    .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE, .is_by_id = true, .open = voc_open, .next = voc_next,
-    .close = voc_close, .create = create, .add = add, .commit = commit, .abort = out_abort};
+const struct gm_format_row gm_format_voc_row = {.format = GM_FORMAT_VOC,
+                                                .name = "voc",
+                                                .title = "Pascal VOC XML files",
+                                                .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE,
+                                                .is_by_id = true,
+                                                .open = voc_open,
+                                                .next = voc_next,
+                                                .close = voc_close,
+                                                .create = create,
+                                                .add = add,
+                                                .commit = commit,
+                                                .abort = out_abort};

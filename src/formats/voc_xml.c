@@ -12,8 +12,20 @@
 enum { MAX_FILE = 16 << 20, MAX_TEXT = 1 << 16 };
 
 /* Elements we read. Anything else is skipped with what is in it. */
-enum node { N_OTHER, N_ANNOTATION, N_OBJECT, N_BOX, N_SIZE, N_NAME, N_XMIN, N_YMIN, N_XMAX, N_YMAX, N_WIDTH,
-            N_HEIGHT };
+enum node {
+    N_OTHER,
+    N_ANNOTATION,
+    N_OBJECT,
+    N_BOX,
+    N_SIZE,
+    N_NAME,
+    N_XMIN,
+    N_YMIN,
+    N_XMAX,
+    N_YMAX,
+    N_WIDTH,
+    N_HEIGHT
+};
 
 enum { MAX_NAMES = 1000 }; /* of an object */
 
@@ -22,28 +34,36 @@ struct walk {
     const char *path;
     struct gm_arena *arena;
     struct gm_voc *voc;
-    size_t cap;              /* of voc->objects */
-    size_t depth;            /* open elements */
-    enum node at[4];         /* the open elements at depth 1..4 */
-    struct gm_buf text;      /* of the innermost element */
-    struct gm_str *names;    /* of the object in hand, which shows what each of them says */
+    size_t cap;           /* of voc->objects */
+    size_t depth;         /* open elements */
+    enum node at[4];      /* the open elements at depth 1..4 */
+    struct gm_buf text;   /* of the innermost element */
+    struct gm_str *names; /* of the object in hand, which shows what each of them says */
     size_t n_names, cap_names;
     double box[GM_BOX_XYXY]; /* of the object in hand */
     bool has_box;
-    unsigned seen;           /* bits of N_XMIN … N_YMAX of the object in hand */
-    enum gm_status st;       /* first failure; the rest of the file is then ignored */
+    unsigned seen;     /* bits of N_XMIN … N_YMAX of the object in hand */
+    enum gm_status st; /* first failure; the rest of the file is then ignored */
     struct gm_error *err;
 };
 
 static enum node node_of(const char *tag, enum node parent, size_t depth)
 {
-    static const struct { const char *tag; size_t depth; enum node parent, node; } known[] = {
-        {"annotation", 1, N_OTHER, N_ANNOTATION},
-        {"object", 2, N_ANNOTATION, N_OBJECT}, {"size", 2, N_ANNOTATION, N_SIZE},
-        {"name", 3, N_OBJECT, N_NAME},    {"bndbox", 3, N_OBJECT, N_BOX},
-        {"width", 3, N_SIZE, N_WIDTH},    {"height", 3, N_SIZE, N_HEIGHT},
-        {"xmin", 4, N_BOX, N_XMIN},       {"ymin", 4, N_BOX, N_YMIN},
-        {"xmax", 4, N_BOX, N_XMAX},       {"ymax", 4, N_BOX, N_YMAX}};
+    static const struct {
+        const char *tag;
+        size_t depth;
+        enum node parent, node;
+    } known[] = {{"annotation", 1, N_OTHER, N_ANNOTATION},
+                 {"object", 2, N_ANNOTATION, N_OBJECT},
+                 {"size", 2, N_ANNOTATION, N_SIZE},
+                 {"name", 3, N_OBJECT, N_NAME},
+                 {"bndbox", 3, N_OBJECT, N_BOX},
+                 {"width", 3, N_SIZE, N_WIDTH},
+                 {"height", 3, N_SIZE, N_HEIGHT},
+                 {"xmin", 4, N_BOX, N_XMIN},
+                 {"ymin", 4, N_BOX, N_YMIN},
+                 {"xmax", 4, N_BOX, N_XMAX},
+                 {"ymax", 4, N_BOX, N_YMAX}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (known[i].depth == depth && known[i].parent == parent && strcmp(known[i].tag, tag) == 0)
             return known[i].node;

@@ -10,7 +10,7 @@
 
 /* What one name shows; an object of several names is there once for each. */
 struct gm_voc_object {
-    struct gm_str name;     /* white space at both ends removed */
+    struct gm_str name;      /* white space at both ends removed */
     double box[GM_BOX_XYXY]; /* as the file says, not clipped */
 };
 

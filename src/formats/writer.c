@@ -13,7 +13,7 @@ struct gm_writer {
     const struct gm_format_row *row;
     void *state;
     struct gm_losses lost;
-    struct gm_labels ids; /* of the posts written, where the format goes by them */
+    struct gm_labels ids;  /* of the posts written, where the format goes by them */
     struct gm_arena arena; /* names that the format's writer borrows */
 };
 
@@ -28,8 +28,8 @@ enum gm_status gm_writer_open(struct gm_writer **out, const char *path,
     w->row = gm_format_row(opts->format);
     gm_arena_init(&w->arena, 0);
     gm_labels_init(&w->ids, MAX_IDS);
-    const struct gm_target to = {
-        path, strcmp(path, "-") == 0 ? "." : gm_path_dir(&w->arena, path), *opts, &w->lost};
+    const struct gm_target to = {path, strcmp(path, "-") == 0 ? "." : gm_path_dir(&w->arena, path),
+                                 *opts, &w->lost};
     if (!to.dir) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
@@ -50,8 +50,10 @@ enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post, struct g
     if (w->row->is_by_id) {
         GM_TRY(gm_labels_add(&w->ids, post->id, &id, err));
         if (id < n_before)
-            return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": a post of this id was written before, and "
-                           "%s can hold one of each", GM_STR_ARG(post->id), w->row->title);
+            return GM_FAIL(err, GM_EFORMAT,
+                           "post \"%.*s\": a post of this id was written before, and "
+                           "%s can hold one of each",
+                           GM_STR_ARG(post->id), w->row->title);
     }
     gm_losses_post(&w->lost, post, w->row->holds);
     GM_TRY(w->row->add(w->state, post, err));

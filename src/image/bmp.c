@@ -16,7 +16,7 @@ struct bmp {
     size_t n;
     size_t pixels_at; /* bytes from the file's start */
     uint32_t w, h, bits, compression;
-    uint32_t mask[4];         /* red, green, blue, alpha; 0 = the channel is absent */
+    uint32_t mask[4];        /* red, green, blue, alpha; 0 = the channel is absent */
     uint8_t palette[256][3]; /* as RGB; black where the file has no entry */
     bool top_down;
 };

@@ -10,7 +10,8 @@
 
 /* gm_draw_box - the frame of the box [x0,y0,x1,y1) in pixels, `thick_px` wide to the inside, with a
  * thin light edge around it that keeps it visible on any ground. */
-void gm_draw_box(struct gm_image *im, const double box[4], struct gm_color color, uint32_t thick_px);
+void gm_draw_box(struct gm_image *im, const double box[4], struct gm_color color,
+                 uint32_t thick_px);
 
 /* gm_draw_rect - fill the pixels [x0,x1) x [y0,y1). */
 void gm_draw_rect(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color color);

@@ -34,13 +34,15 @@ static const char *const more_paths[] = {
 /* Debian's fonts-noto-core: a file for each script that those above lack. */
 static const char script_path[] = "/usr/share/fonts/truetype/noto/NotoSans%s-%s.ttf";
 static const char *const scripts[] = {
-    "Devanagari", "Bengali", "Gurmukhi",  "Gujarati", "Oriya", "Tamil", "Telugu",   "Kannada",
-    "Malayalam",  "Thai",    "Sinhala",   "Myanmar",  "Khmer", "Lao",   "Ethiopic", "Tibetan",
+    "Devanagari", "Bengali", "Gurmukhi", "Gujarati", "Oriya", "Tamil", "Telugu",   "Kannada",
+    "Malayalam",  "Thai",    "Sinhala",  "Myanmar",  "Khmer", "Lao",   "Ethiopic", "Tibetan",
 };
-enum { N_BASE = sizeof base_paths[0] / sizeof *base_paths[0],
-       N_MORE = sizeof more_paths / sizeof *more_paths,
-       N_SCRIPTS = sizeof scripts / sizeof *scripts,
-       MAX_FACES = 1 + N_MORE + N_SCRIPTS };
+enum {
+    N_BASE = sizeof base_paths[0] / sizeof *base_paths[0],
+    N_MORE = sizeof more_paths / sizeof *more_paths,
+    N_SCRIPTS = sizeof scripts / sizeof *scripts,
+    MAX_FACES = 1 + N_MORE + N_SCRIPTS
+};
 
 struct gm_font {
     FT_Library library;
@@ -67,8 +69,7 @@ static bool add_face(struct gm_font *f, const char *path)
     return true;
 }
 
-enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold,
-                            struct gm_error *err)
+enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *wanted = getenv("GMNER_FONT");
@@ -210,8 +211,9 @@ static void draw_glyph(FT_GlyphSlot g, struct gm_image *im, int x0, int y0, stru
             if (x < 0 || y < 0 || x >= (int)im->w || y >= (int)im->h)
                 continue;
             const unsigned char *line = b->buffer + row * b->pitch;
-            unsigned cover = b->pixel_mode == FT_PIXEL_MODE_GRAY ? line[col]
-                             : line[col / 8] >> (7 - col % 8) & 1 ? 255 : 0;
+            unsigned cover = b->pixel_mode == FT_PIXEL_MODE_GRAY  ? line[col]
+                             : line[col / 8] >> (7 - col % 8) & 1 ? 255
+                                                                  : 0;
             mix(im->rgb + ((size_t)y * im->w + (size_t)x) * 3, color, cover);
         }
 }

@@ -17,24 +17,30 @@ struct heif_image;
 
 /* heif.h: heif_error_Memory_allocation_error, heif_suberror_End_of_data, heif_colorspace_RGB,
  * heif_chroma_interleaved_RGBA, heif_channel_interleaved. */
-enum { OUT_OF_MEMORY = 6, END_OF_DATA = 100, COLORSPACE_RGB = 1, CHROMA_RGBA = 11, INTERLEAVED = 10 };
+enum {
+    OUT_OF_MEMORY = 6,
+    END_OF_DATA = 100,
+    COLORSPACE_RGB = 1,
+    CHROMA_RGBA = 11,
+    INTERLEAVED = 10
+};
 
-#define HEIF_FUNCTIONS(X)                                                                          \
-    X(struct heif_context *, heif_context_alloc, (void))                                           \
-    X(void, heif_context_free, (struct heif_context *))                                            \
-    X(void, heif_context_set_maximum_image_size_limit, (struct heif_context *, int))               \
-    X(struct heif_error, heif_context_read_from_memory_without_copy,                               \
-      (struct heif_context *, const void *, size_t, const void *))                                 \
-    X(struct heif_error, heif_context_get_primary_image_handle,                                    \
-      (struct heif_context *, struct heif_image_handle **))                                        \
-    X(int, heif_image_handle_get_width, (const struct heif_image_handle *))                        \
-    X(int, heif_image_handle_get_height, (const struct heif_image_handle *))                       \
-    X(void, heif_image_handle_release, (const struct heif_image_handle *))                         \
-    X(struct heif_error, heif_decode_image,                                                        \
-      (const struct heif_image_handle *, struct heif_image **, int, int, const void *))            \
-    X(int, heif_image_get_width, (const struct heif_image *, int))                                 \
-    X(int, heif_image_get_height, (const struct heif_image *, int))                                \
-    X(const uint8_t *, heif_image_get_plane_readonly, (const struct heif_image *, int, int *))     \
+#define HEIF_FUNCTIONS(X)                                                                      \
+    X(struct heif_context *, heif_context_alloc, (void))                                       \
+    X(void, heif_context_free, (struct heif_context *))                                        \
+    X(void, heif_context_set_maximum_image_size_limit, (struct heif_context *, int))           \
+    X(struct heif_error, heif_context_read_from_memory_without_copy,                           \
+      (struct heif_context *, const void *, size_t, const void *))                             \
+    X(struct heif_error, heif_context_get_primary_image_handle,                                \
+      (struct heif_context *, struct heif_image_handle **))                                    \
+    X(int, heif_image_handle_get_width, (const struct heif_image_handle *))                    \
+    X(int, heif_image_handle_get_height, (const struct heif_image_handle *))                   \
+    X(void, heif_image_handle_release, (const struct heif_image_handle *))                     \
+    X(struct heif_error, heif_decode_image,                                                    \
+      (const struct heif_image_handle *, struct heif_image **, int, int, const void *))        \
+    X(int, heif_image_get_width, (const struct heif_image *, int))                             \
+    X(int, heif_image_get_height, (const struct heif_image *, int))                            \
+    X(const uint8_t *, heif_image_get_plane_readonly, (const struct heif_image *, int, int *)) \
     X(void, heif_image_release, (const struct heif_image *))
 
 /* The library's functions; loaded once for all threads, and kept. */
@@ -52,9 +58,9 @@ static void load(void)
     if (!lib)
         return;
 /* ISO C has no cast from void * to a function pointer; POSIX promises that the bytes are the same. */
-#define LOOK_UP(type, name, args)                                                                  \
-    if (!(p = dlsym(lib, #name)))                                                                  \
-        return;                                                                                    \
+#define LOOK_UP(type, name, args) \
+    if (!(p = dlsym(lib, #name))) \
+        return;                   \
     memcpy(&api.name, &p, sizeof p);
     HEIF_FUNCTIONS(LOOK_UP)
 #undef LOOK_UP

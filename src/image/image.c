@@ -14,7 +14,10 @@ void gm_image_max_pixels_set(uint64_t n) { max_pixels = n ? n : GM_IMAGE_MAX_PIX
 uint64_t gm_image_max_pixels(void) { return max_pixels; }
 
 /* A file of more than this is refused: the largest allowed picture, stored raw, is no larger. */
-static size_t max_file_bytes(void) { return (size_t)5 * gm_image_max_pixels() + ((size_t)12 << 20); }
+static size_t max_file_bytes(void)
+{
+    return (size_t)5 * gm_image_max_pixels() + ((size_t)12 << 20);
+}
 
 static bool is_allowed(uint64_t w, uint64_t h)
 {
@@ -116,7 +119,10 @@ struct format {
     enum gm_status (*decode)(struct gm_image **out, struct gm_str bytes, int *orientation,
                              struct gm_error *err);
 };
-#define MAGIC(text) {text, sizeof text - 1}
+#define MAGIC(text)           \
+    {                         \
+        text, sizeof text - 1 \
+    }
 static const struct format formats[] = {
     {0, MAGIC("\x89PNG\r\n\x1a\n"), gm_png_decode},
     {8, MAGIC("WEBP"), gm_webp_decode},

@@ -13,8 +13,8 @@
 
 /* 8-bit RGB, rows top to bottom without padding. */
 struct gm_image {
-    uint32_t w, h;  /* pixels */
-    uint8_t *rgb;   /* [h][w][3], owned */
+    uint32_t w, h; /* pixels */
+    uint8_t *rgb;  /* [h][w][3], owned */
 };
 
 /* Limits that a header is checked against before anything is allocated; that on all pixels is a

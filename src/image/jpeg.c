@@ -29,8 +29,8 @@ struct job {
     const char *kind; /* "truncated" or "damaged" */
     char reason[JMSG_LENGTH_MAX];
     struct gm_str bytes;
-    struct gm_image *im;      /* decoding: being filled, owned */
-    uint8_t *row;             /* decoding: a CMYK line, owned */
+    struct gm_image *im;           /* decoding: being filled, owned */
+    uint8_t *row;                  /* decoding: a CMYK line, owned */
     const struct gm_image *source; /* encoding: borrowed, as is `to` */
     struct gm_buf *to;
     struct jpeg_destination_mgr dest;

@@ -26,7 +26,8 @@ enum gm_status gm_rle_decode(struct gm_str counts, uint32_t h, uint32_t w, uint8
 /* gm_rle_from_runs - COCO's other form, the plain list of run lengths [n], to compressed counts in the
  * arena; no pixel is touched. Errors: FORMAT (the runs are not h*w pixels), NOMEM. */
 enum gm_status gm_rle_from_runs(struct gm_arena *a, const uint64_t *runs, size_t n, uint32_t h,
-                                uint32_t w, struct gm_str *counts, struct gm_error *err) GM_NODISCARD;
+                                uint32_t w, struct gm_str *counts,
+                                struct gm_error *err) GM_NODISCARD;
 
 /* gm_rle_to_runs - the reverse: *runs [*n] in the arena, zeros first. Errors: as gm_rle_decode,
  * NOMEM. */

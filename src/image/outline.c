@@ -10,7 +10,7 @@ enum { MAX_CORNERS = 100 * 1000 };
 
 struct tracer {
     const uint8_t *mask;
-    uint8_t *seen;  /* [h][w] pixels whose upper edge has been followed */
+    uint8_t *seen; /* [h][w] pixels whose upper edge has been followed */
     int64_t w, h;
     struct gm_point *loop; /* corners of the loop being followed, and which of them stay */
     uint8_t *stays;

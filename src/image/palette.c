@@ -5,10 +5,10 @@ static const struct {
     const char *type; /* lower case */
     struct gm_color color;
 } known[] = {
-    {"per", {0, 114, 178}},    {"person", {0, 114, 178}},       /* blue */
-    {"loc", {0, 158, 115}},    {"location", {0, 158, 115}},     /* bluish green */
-    {"org", {213, 94, 0}},     {"organization", {213, 94, 0}},  /* vermilion */
-    {"other", {190, 95, 150}}, {"misc", {190, 95, 150}},        /* reddish purple, darkened */
+    {"per", {0, 114, 178}},    {"person", {0, 114, 178}},      /* blue */
+    {"loc", {0, 158, 115}},    {"location", {0, 158, 115}},    /* bluish green */
+    {"org", {213, 94, 0}},     {"organization", {213, 94, 0}}, /* vermilion */
+    {"other", {190, 95, 150}}, {"misc", {190, 95, 150}},       /* reddish purple, darkened */
 };
 
 static const struct gm_color rest[] = {

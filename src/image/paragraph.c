@@ -8,8 +8,8 @@
 #include "image/draw.h"
 
 struct run {
-    size_t from, to;         /* code points */
-    size_t glyph, n_glyphs;  /* from left to right */
+    size_t from, to;        /* code points */
+    size_t glyph, n_glyphs; /* from left to right */
     size_t style, face;
     uint8_t level;
 };
@@ -126,7 +126,10 @@ done:
 }
 
 size_t gm_paragraph_count(const struct gm_paragraph *p) { return p->n; }
-uint32_t gm_paragraph_at(const struct gm_paragraph *p, size_t i) { return i < p->n ? p->text[i] : 0; }
+uint32_t gm_paragraph_at(const struct gm_paragraph *p, size_t i)
+{
+    return i < p->n ? p->text[i] : 0;
+}
 bool gm_paragraph_is_rtl(const struct gm_paragraph *p) { return p->rtl; }
 
 uint32_t gm_paragraph_width(const struct gm_paragraph *p, size_t from, size_t to)

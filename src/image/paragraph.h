@@ -13,7 +13,8 @@ struct gm_paragraph;
 struct gm_style {
     struct gm_font *font;
     struct gm_color ink;
-    const struct gm_color *ground, *line; /* behind it, and a line under it; NULL = none; borrowed */
+    const struct gm_color *ground,
+        *line; /* behind it, and a line under it; NULL = none; borrowed */
 };
 
 /* gm_paragraph_new - an empty paragraph; *out is yours. gm_paragraph_add - append UTF-8 in a style;

@@ -20,7 +20,7 @@ struct crossings {
     uint32_t h, w;
     bool begun;
     long long n_steps;
-    long long u, v;   /* the outline's last point on the fine grid */
+    long long u, v; /* the outline's last point on the fine grid */
 };
 
 /* The outline went from the last point to (u, v). */
@@ -65,8 +65,9 @@ static enum gm_status walk_edge(struct crossings *c, long long xs, long long ys,
         ye = t;
     }
     /* An edge of no length has no slope; the reference's 0/0 is multiplied by 0 there. */
-    double slope = n == 0 ? 0 : dx >= dy ? (double)(ye - ys) / (double)dx
-                                         : (double)(xe - xs) / (double)dy;
+    double slope = n == 0     ? 0
+                   : dx >= dy ? (double)(ye - ys) / (double)dx
+                              : (double)(xe - xs) / (double)dy;
     for (long long d = 0; d <= n; d++) {
         long long t = flip ? n - d : d;
         if (dx >= dy)
@@ -105,7 +106,8 @@ enum gm_status gm_mask_polygon(uint8_t *mask, uint32_t h, uint32_t w, const doub
         return GM_FAIL(err, GM_EFORMAT, "a polygon of %zu corners: 3 are the least", n);
     for (size_t i = 0; i < 2 * n; i++)
         if (!(fabs(xy[i]) <= FARTHEST_PX))
-            return GM_FAIL(err, GM_EFORMAT, "a polygon's corner at %g: not near any picture", xy[i]);
+            return GM_FAIL(err, GM_EFORMAT, "a polygon's corner at %g: not near any picture",
+                           xy[i]);
     for (size_t i = 0; i < n; i++) {
         const double *p = xy + 2 * i, *q = xy + 2 * ((i + 1) % n);
         GM_TRY(walk_edge(&c, (long long)(SCALE * p[0] + 0.5), (long long)(SCALE * p[1] + 0.5),

@@ -72,10 +72,10 @@ static enum gm_status filter_init(struct filter *f, uint32_t in, double x0, doub
 struct job {
     const struct gm_image *src;
     struct filter fx, fy;
-    size_t first, n;  /* the source columns that some output needs: a crop costs what it covers */
-    float *sum;       /* [n][3]          vertical sums, and one float that is read and not used */
-    float *padded;    /* [n + taps][4]   the same, four floats a pixel; zeros behind them */
-    float *line;      /* [w][4]          a row of the result; the fourth float means nothing */
+    size_t first, n; /* the source columns that some output needs: a crop costs what it covers */
+    float *sum;      /* [n][3]          vertical sums, and one float that is read and not used */
+    float *padded;   /* [n + taps][4]   the same, four floats a pixel; zeros behind them */
+    float *line;     /* [w][4]          a row of the result; the fourth float means nothing */
 };
 
 static void row_add(float *restrict sum, const uint8_t *restrict row, size_t n, float weight)

@@ -223,8 +223,8 @@ enum gm_status gm_rle_from_runs(struct gm_arena *a, const uint64_t *runs, size_t
     *counts = (struct gm_str){0};
     for (size_t i = 0; i < n; i++) {
         if (runs[i] > left) {
-            st = GM_FAIL(err, GM_EFORMAT, "mask counts: run %zu leaves the %u x %u pixels", i + 1, w,
-                         h);
+            st = GM_FAIL(err, GM_EFORMAT, "mask counts: run %zu leaves the %u x %u pixels", i + 1,
+                         w, h);
             goto done;
         }
         left -= runs[i];

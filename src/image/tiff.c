@@ -13,7 +13,7 @@
 struct source {
     struct gm_str bytes;
     uint64_t at;
-    bool cut; /* the library went beyond the end */
+    bool cut;         /* the library went beyond the end */
     char reason[160]; /* the first error it told */
 };
 

@@ -32,8 +32,8 @@ static int exif_orientation(struct gm_str bytes)
     WebPChunkIterator chunk;
     int orientation = 1;
     if (demux && WebPDemuxGetChunk(demux, "EXIF", 1, &chunk)) {
-        orientation = gm_exif_orientation(
-            (struct gm_str){(const char *)chunk.chunk.bytes, chunk.chunk.size});
+        orientation =
+            gm_exif_orientation((struct gm_str){(const char *)chunk.chunk.bytes, chunk.chunk.size});
         WebPDemuxReleaseChunkIterator(&chunk);
     }
     WebPDemuxDelete(demux);

@@ -55,8 +55,7 @@ static enum gm_status get_tail(struct gm_llm *llm, const struct gm_llm_tail *t, 
     enum gm_status st = GM_OK;
     bool same = llm->tail_text.n && k->temperature == t->temperature && k->top_p == t->top_p &&
                 k->max_tokens == t->max_tokens && k->seed == t->seed &&
-                k->logprobs == t->logprobs && k->schema == t->schema &&
-                k->without == t->without;
+                k->logprobs == t->logprobs && k->schema == t->schema && k->without == t->without;
     if (!same) {
         gm_buf_reset(&llm->tail_text);
         st = gm_llm_write_tail(t, &llm->tail_text, err);
@@ -128,8 +127,8 @@ static void send_one(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     if (llm->opts.requests_per_min > 0)
         llm->next_request_at = fmax(now, llm->next_request_at) + 60 / llm->opts.requests_per_min;
     if (llm->opts.tokens_per_min > 0)
-        llm->next_token_at = fmax(now, llm->next_token_at) +
-                             (double)a->est_prompt * 60 / llm->opts.tokens_per_min;
+        llm->next_token_at =
+            fmax(now, llm->next_token_at) + (double)a->est_prompt * 60 / llm->opts.tokens_per_min;
 }
 
 /* Whether the most that `a` may cost still fits. When it doesn't but something is in flight, what
@@ -245,10 +244,11 @@ static void check_dead(struct gm_llm *llm, double now)
     if (!e || llm->stop != GM_OK)
         return;
     snprintf(text, sizeof text,
-             e->answers ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and run "
-                          "the same command again"
-                        : "%s: no answer for %.0f s (%s); start the server and run the same "
-                          "command again",
+             e->answers
+                 ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and run "
+                   "the same command again"
+                 : "%s: no answer for %.0f s (%s); start the server and run the same "
+                   "command again",
              e->name, now - e->failing_since, e->why);
     gm_client_stop(llm, GM_ENET, text);
 }

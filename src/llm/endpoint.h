@@ -10,11 +10,11 @@ struct gm_endpoint {
     char *name;                    /* the URL without its query, for messages; owned */
     size_t in_flight;
     size_t n_ok;
-    unsigned refused;            /* parameters that it doesn't take: GM_LLM_P_… (message.h) */
-    bool answers;                /* its last failure was a reply, not silence */
+    unsigned refused; /* parameters that it doesn't take: GM_LLM_P_… (message.h) */
+    bool answers;     /* its last failure was a reply, not silence */
     /* cool-down: the server said 429 or Retry-After */
-    double cool_until;    /* no request before */
-    double cool_since;    /* when that cool-down began */
+    double cool_until; /* no request before */
+    double cool_since; /* when that cool-down began */
     /* circuit breaker */
     size_t fails_in_row;
     double rest_s, rest_until;

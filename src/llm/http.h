@@ -37,11 +37,11 @@ struct gm_http_request {
 struct gm_http_done {
     void *user;
     enum gm_http_fault fault;
-    int status;            /* 200, 429, …; 0 when no status line came */
-    double retry_after_s;  /* from Retry-After (seconds or a date); < 0 = none */
-    bool sent;             /* something of the request went out */
-    struct gm_buf body;    /* yours: gm_buf_clear */
-    char what[256];        /* why it failed, for messages */
+    int status;           /* 200, 429, …; 0 when no status line came */
+    double retry_after_s; /* from Retry-After (seconds or a date); < 0 = none */
+    bool sent;            /* something of the request went out */
+    struct gm_buf body;   /* yours: gm_buf_clear */
+    char what[256];       /* why it failed, for messages */
 };
 
 /* gm_http_new - *out is yours; keeps at most max_connections open. Errors: NOMEM, NET. */

@@ -5,9 +5,9 @@
 #include "base/json.h"
 
 enum gm_json_care {
-    GM_JSON_STRICT,    /* the text was JSON */
-    GM_JSON_REPAIRED,  /* it was in there, or had slips: see below */
-    GM_JSON_TRUNCATED  /* it ended too early: what was whole is there */
+    GM_JSON_STRICT,   /* the text was JSON */
+    GM_JSON_REPAIRED, /* it was in there, or had slips: see below */
+    GM_JSON_TRUNCATED /* it ended too early: what was whole is there */
 };
 
 /* gm_json_read_tolerant - the first array or object in `text` (valid UTF-8). Understood beside

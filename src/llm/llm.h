@@ -54,14 +54,14 @@ struct gm_llm_opts {
     size_t max_tries;         /* tries of one request that may fail */
     size_t max_asks;          /* answers that may be asked for until one fits its schema */
     double backoff_s, backoff_max_s;
-    size_t breaker_fails;     /* failures in a row after which an endpoint rests */
-    double breaker_rest_s;    /* its first rest, doubling up to 30 s */
-    double dead_s;            /* failing this long, it is dead */
+    size_t breaker_fails;                    /* failures in a row after which an endpoint rests */
+    double breaker_rest_s;                   /* its first rest, doubling up to 30 s */
+    double dead_s;                           /* failing this long, it is dead */
     double requests_per_min, tokens_per_min; /* 0 = no limit */
     double price_in, price_out;              /* money a million tokens */
     double budget;                           /* money; 0 = none */
-    bool dry_run;             /* only count: every reply is CANCEL and stopped */
-    uint64_t seed;            /* of the jitter */
+    bool dry_run;                            /* only count: every reply is CANCEL and stopped */
+    uint64_t seed;                           /* of the jitter */
     struct gm_llm_cache cache;               /* .get NULL = none */
 };
 
@@ -83,14 +83,14 @@ struct gm_llm_message {
 };
 
 struct gm_llm_request {
-    void *user; /* comes back in the reply */
+    void *user;        /* comes back in the reply */
     const char *model; /* NULL = the client's */
     const struct gm_llm_message *messages;
     size_t n_messages;
     double temperature, top_p; /* < 0 = the server's default */
     long max_tokens;
-    long long seed;            /* < 0 = none */
-    bool logprobs;             /* ask for those of the 5 best tokens */
+    long long seed;               /* < 0 = none */
+    bool logprobs;                /* ask for those of the 5 best tokens */
     const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
     /* With a schema: reads the answer's text as the form that the schema wants; NULL = the JSON that
      * is in it (json_repair.h). On the client's thread. */
@@ -107,15 +107,15 @@ struct gm_llm_usage {
 struct gm_llm_reply {
     uint64_t id;
     void *user;
-    enum gm_status st;   /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
+    enum gm_status st; /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
                             ARG: the server refuses this request; CANCEL: not asked */
     struct gm_error err;
-    bool stopped; /* the client has stopped: this request was not answered, ask again later */
-    struct gm_buf text;      /* the answer's text */
-    struct gm_json *value;   /* with a schema and st OK: the answer */
-    struct gm_json *logprobs;/* array of tokens, NULL where the server gave none */
+    bool stopped;       /* the client has stopped: this request was not answered, ask again later */
+    struct gm_buf text; /* the answer's text */
+    struct gm_json *value;    /* with a schema and st OK: the answer */
+    struct gm_json *logprobs; /* array of tokens, NULL where the server gave none */
     struct gm_llm_usage usage;
-    size_t n_asks;       /* answers it took; 0 when it came from the cache */
+    size_t n_asks; /* answers it took; 0 when it came from the cache */
     bool cached;
 };
 
@@ -140,15 +140,15 @@ void gm_llm_free(struct gm_llm *llm);
 
 /* gm_llm_mailbox_new - a place for the replies of one caller. One thread a box at a time. */
 enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *llm,
-                              struct gm_error *err) GM_NODISCARD;
+                                  struct gm_error *err) GM_NODISCARD;
 /* gm_llm_mailbox_free - NULL-safe; the replies that are still to come are kept in the cache and
  * counted, and then dropped. */
 void gm_llm_mailbox_free(struct gm_llm_mailbox *box);
 
 /* gm_llm_submit - ask. Everything but req->schema and req->user is copied. Errors: NOMEM, FORMAT
  * (text that is not UTF-8); there is no reply then. */
-enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req, uint64_t *id,
-                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req,
+                             uint64_t *id, struct gm_error *err) GM_NODISCARD;
 /* gm_llm_poll - wait up to timeout_ms for a reply of this box; false when none came. *out is yours:
  * gm_llm_reply_clear. */
 bool gm_llm_poll(struct gm_llm_mailbox *box, int timeout_ms, struct gm_llm_reply *out);

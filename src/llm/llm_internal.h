@@ -17,20 +17,20 @@
 /* One request from submit to reply. It is in one place at a time: a queue, the network, or its box.
  */
 struct gm_ask {
-    struct gm_llm_mailbox *box;      /* NULL: the caller has gone */
-    struct gm_ask *next;         /* in a queue, or in the box's list */
+    struct gm_llm_mailbox *box;         /* NULL: the caller has gone */
+    struct gm_ask *next;                /* in a queue, or in the box's list */
     struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
-    struct gm_buf body;          /* the request's JSON; the first head_n bytes stay the same */
+    struct gm_buf body; /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
     struct gm_llm_tail tail;
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     const char *(*check)(void *user, const struct gm_json *value);
-    char key[GM_SHA256_HEX];     /* of the cache */
+    char key[GM_SHA256_HEX];         /* of the cache */
     size_t est_prompt, bound_prompt; /* tokens */
     size_t tries, n_asks;
     double ready_at, first_at, sent_at; /* s; first_at 0 = never sent */
-    struct gm_endpoint *ep;      /* while in flight */
-    unsigned sent;               /* GM_LLM_P_…: what it was sent with */
+    struct gm_endpoint *ep;             /* while in flight */
+    unsigned sent;                      /* GM_LLM_P_…: what it was sent with */
     struct gm_llm_reply reply;
 };
 
@@ -44,9 +44,9 @@ struct gm_llm_mailbox {
     struct gm_llm *llm;
     pthread_cond_t arrived;
     struct gm_ask_queue done;
-    size_t n_open;                /* asked and not in `done` yet */
+    size_t n_open;                    /* asked and not in `done` yet */
     struct gm_llm_mailbox *next_wake; /* in llm->to_wake */
-    bool is_woken, is_gone;       /* in that list; freed by its owner while it was */
+    bool is_woken, is_gone;           /* in that list; freed by its owner while it was */
 };
 
 enum { GM_REJECTS_MAX = 64 };
@@ -76,15 +76,15 @@ struct gm_llm {
     struct gm_ask_queue arrived; /* answered, and not yet in the cache's file */
     double deliver_at;           /* when those are due */
     struct gm_ask *all;
-    struct gm_llm_mailbox *to_wake;  /* boxes that got a reply since the lock was taken */
-    bool wake_sent;              /* the client's thread has been told of the inbox */
-    struct gm_llm_tail tail;     /* the one written last, with its own hold on the schema */
+    struct gm_llm_mailbox *to_wake; /* boxes that got a reply since the lock was taken */
+    bool wake_sent;                 /* the client's thread has been told of the inbox */
+    struct gm_llm_tail tail;        /* the one written last, with its own hold on the schema */
     struct gm_buf tail_text;
     uint64_t last_id;
-    enum gm_status stop;         /* OK = going on */
+    enum gm_status stop; /* OK = going on */
     struct gm_error stop_err;
     double next_request_at, next_token_at; /* the limits a minute */
-    double reserved;             /* money that what is in flight may cost at most */
+    double reserved;                       /* money that what is in flight may cost at most */
     struct gm_llm_stats stats;
     struct gm_reject rejects[GM_REJECTS_MAX];
     size_t n_rejects;

@@ -101,7 +101,8 @@ void gm_wake_boxes(struct gm_llm *llm)
     }
 }
 
-enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *llm, struct gm_error *err)
+enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *llm,
+                                  struct gm_error *err)
 {
     pthread_condattr_t attr;
     *out = NULL;
@@ -146,8 +147,8 @@ void gm_llm_reply_clear(struct gm_llm_reply *r)
     r->value = r->logprobs = NULL;
 }
 
-enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req, uint64_t *id,
-                             struct gm_error *err)
+enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req,
+                             uint64_t *id, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_llm *llm = box->llm;

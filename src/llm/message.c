@@ -92,8 +92,8 @@ unsigned gm_llm_tail_sends(const struct gm_llm_tail *t)
     unsigned all = (t->schema ? GM_LLM_P_SCHEMA : 0u) | (t->logprobs ? GM_LLM_P_LOGPROBS : 0u) |
                    (t->temperature >= 0 ? GM_LLM_P_TEMPERATURE : 0u) |
                    (t->top_p >= 0 ? GM_LLM_P_TOP_P : 0u) | (t->seed >= 0 ? GM_LLM_P_SEED : 0u);
-    return (all | (t->without & GM_LLM_P_MAX_TOKENS ? GM_LLM_P_MAX_COMPLETION
-                                                    : GM_LLM_P_MAX_TOKENS)) &
+    return (all |
+            (t->without & GM_LLM_P_MAX_TOKENS ? GM_LLM_P_MAX_COMPLETION : GM_LLM_P_MAX_TOKENS)) &
            ~t->without;
 }
 
@@ -241,8 +241,8 @@ static void say_none(struct gm_llm_answer *out, const struct gm_json *choice, st
         snprintf(out->none, sizeof out->none, "refused: the server's content filter took it away");
     } else {
         out->refused = false;
-        snprintf(out->none, sizeof out->none, out->cut ? "max_tokens were used up before an answer"
-                                                       : "an empty answer");
+        snprintf(out->none, sizeof out->none,
+                 out->cut ? "max_tokens were used up before an answer" : "an empty answer");
     }
     gm_utf8_one_line(out->none);
 }

@@ -46,10 +46,10 @@ size_t gm_llm_estimate(const struct gm_llm_message *messages, size_t n, bool bou
 struct gm_llm_answer {
     struct gm_json *envelope; /* owns the others; gm_json_free */
     struct gm_str text;       /* the first choice's content, all its text parts, without thoughts */
-    char none[400];           /* why there is none: thoughts that don't end, a refusal, a tool call */
-    bool refused;             /* it is the model's or the server's will: the reason is for the user */
-    bool cut;                 /* ended by max_tokens */
-    bool thoughts;            /* ended within its thoughts */
+    char none[400]; /* why there is none: thoughts that don't end, a refusal, a tool call */
+    bool refused;   /* it is the model's or the server's will: the reason is for the user */
+    bool cut;       /* ended by max_tokens */
+    bool thoughts;  /* ended within its thoughts */
     struct gm_json *logprobs; /* borrowed, array of the answer's tokens, or NULL */
     struct gm_llm_usage usage;
     bool has_usage;

@@ -11,14 +11,14 @@
 
 enum { MESSAGES_MAX = 64, PROMPT_MAX_BYTES = 1 << 20 };
 
-struct template {
+struct text_template {
     const char *role;
     struct gm_str text; /* with its placeholders */
 };
 
 struct gm_prompt {
     struct gm_arena arena;
-    struct template messages[MESSAGES_MAX];
+    struct text_template messages[MESSAGES_MAX];
     size_t n;
     char version[GM_SHA256_HEX];
 };
@@ -80,7 +80,7 @@ static bool is_known(const char *const *known, struct gm_str name)
 }
 
 /* What can be wrong with a template, found when it is loaded and not at the 1000th post. */
-static enum gm_status check_template(const struct template *t, const char *const *known,
+static enum gm_status check_template(const struct text_template *t, const char *const *known,
                                      struct gm_error *err)
 {
     struct gm_str open = {NULL, 0};
@@ -137,7 +137,7 @@ static enum gm_status cut_messages(struct gm_prompt *p, struct gm_str file, stru
             return GM_FAIL(err, GM_EFORMAT,
                            "line %zu: \"%.*s\": the roles are system, user, assistant (at most %d)",
                            number, GM_STR_ARG(line), (int)MESSAGES_MAX);
-        p->messages[p->n++] = (struct template){role, {rest.n ? rest.p : at, 0}};
+        p->messages[p->n++] = (struct text_template){role, {rest.n ? rest.p : at, 0}};
     }
     if (p->n == 0)
         return GM_FAIL(err, GM_EFORMAT, "no message: a line \"--- user\" begins one");
@@ -233,7 +233,7 @@ static enum gm_status end_part(struct gm_buf *b, struct gm_arena *a, struct gm_l
     return GM_OK;
 }
 
-static enum gm_status render_message(const struct template *t, struct gm_arena *a,
+static enum gm_status render_message(const struct text_template *t, struct gm_arena *a,
                                      const struct gm_prompt_value *values, size_t n_values,
                                      const struct gm_llm_part *picture, struct gm_llm_message *out,
                                      struct gm_error *err)

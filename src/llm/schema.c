@@ -38,7 +38,7 @@ static bool is_keyword(struct gm_str key)
 static enum gm_status check_keywords(const struct gm_json *schema, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    static const char *const types[] = {"object",  "array",   "string", "boolean",
+    static const char *const types[] = {"object",  "array",  "string", "boolean",
                                         "integer", "number", "null"};
     struct gm_str type;
     size_t i = 0;

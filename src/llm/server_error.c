@@ -100,8 +100,8 @@ static int status_of(const struct gm_server_error *e, const struct gm_json *j)
     if (!s)
         s = status_in(gm_json_get(error, "status"));
     if (!s)
-        s = status_in(gm_json_get(gm_json_get(gm_json_at(gm_json_get(j, "choices"), 0), "error"),
-                                  "code"));
+        s = status_in(
+            gm_json_get(gm_json_get(gm_json_at(gm_json_get(j, "choices"), 0), "error"), "code"));
     if (s)
         return s;
     if (has(e->text, "unexpected endpoint"))
@@ -130,13 +130,21 @@ void gm_server_error_read(struct gm_server_error *out, int status, struct gm_str
 
 bool gm_server_error_is_quota(const struct gm_server_error *e)
 {
-    static const char *const spent[] = {
-        "insufficient_quota", "exceeded your current quota", "quota_exceeded", "quota exceeded",
-        "billing",            "insufficient balance",        "insufficient credit",
-        "insufficient_funds", "credit balance",              "out of credits",
-        "per-day",            "per day",                     NULL};
-    static const char *const comes_back[] = {"retry in", "retry after", "try again in",
-                                             "try again at", "retrydelay", NULL};
+    static const char *const spent[] = {"insufficient_quota",
+                                        "exceeded your current quota",
+                                        "quota_exceeded",
+                                        "quota exceeded",
+                                        "billing",
+                                        "insufficient balance",
+                                        "insufficient credit",
+                                        "insufficient_funds",
+                                        "credit balance",
+                                        "out of credits",
+                                        "per-day",
+                                        "per day",
+                                        NULL};
+    static const char *const comes_back[] = {"retry in",     "retry after", "try again in",
+                                             "try again at", "retrydelay",  NULL};
     if (e->status == 402)
         return true;
     return e->status == 429 && (has_any(e->text, spent) || has_any(e->code, spent)) &&
@@ -145,9 +153,10 @@ bool gm_server_error_is_quota(const struct gm_server_error *e)
 
 bool gm_server_error_is_model(const struct gm_server_error *e)
 {
-    static const char *const unknown[] = {"does not exist",  "doesn't exist", "invalid model",
-                                          "unknown model",   "no such model", "not a valid model",
-                                          "unrecognized model", "is not a local folder", NULL};
+    static const char *const unknown[] = {
+        "does not exist",     "doesn't exist",         "invalid model",
+        "unknown model",      "no such model",         "not a valid model",
+        "unrecognized model", "is not a local folder", NULL};
     if (e->status != 400 && e->status != 404 && e->status != 422)
         return false;
     if (has(e->code, "model_not_found"))
@@ -171,18 +180,22 @@ static bool names(const char *s, const char *name)
 /* A value out of range is the request's own fault; a parameter that isn't known can be left out. */
 static bool is_refusal(const struct gm_server_error *e)
 {
-    static const char *const words[] = {
-        "unsupported", "not support", "n't support",  "unrecognized", "unknown", "unexpected",
-        "not permitted", "not allowed", "not available", "extra_forbidden", "deprecated",
-        "only the default", "instead", "cannot be specified", "invalid parameter",
-        "not recognized", "not implemented", NULL};
+    static const char *const words[] = {"unsupported",       "not support",
+                                        "n't support",       "unrecognized",
+                                        "unknown",           "unexpected",
+                                        "not permitted",     "not allowed",
+                                        "not available",     "extra_forbidden",
+                                        "deprecated",        "only the default",
+                                        "instead",           "cannot be specified",
+                                        "invalid parameter", "not recognized",
+                                        "not implemented",   NULL};
     return has_any(e->text, words) || has_any(e->code, words);
 }
 
 unsigned gm_server_error_param(const struct gm_server_error *e, unsigned sent)
 {
-    static const char *const schema[] = {"response_format", "schema",  "grammar",
-                                         "structured",      "guided",  "additionalProperties",
+    static const char *const schema[] = {"response_format", "schema",    "grammar",
+                                         "structured",      "guided",    "additionalProperties",
                                          "json_object",     "json mode", NULL};
     static const struct {
         unsigned p;

@@ -65,7 +65,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     gm_arena_init(&net->arena, 0);
     GM_TRY(gm_precision_pick(opts->precision, &precision, err));
     if (precision.int8 && opts->training)
-        return GM_FAIL(err, GM_EARG, "--precision int8 is for prediction; train with auto, bf16 or f32");
+        return GM_FAIL(err, GM_EARG,
+                       "--precision int8 is for prediction; train with auto, bf16 or f32");
     gm_params_init(&net->params, precision.dtype, opts->training);
     net->params.int8 = precision.int8;
     GM_TRY(gm_model_find(&net->arena, dir, &net->dir, &net->base_name, err));
@@ -86,14 +87,16 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
                      gm_tokenizer_n_ids(net->tokenizer), config.vocab);
         goto done;
     }
-    GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, opts->extra_rows, err));
+    GM_TRY(
+        gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, opts->extra_rows, err));
     st = gm_safetensors_open_dir(&net->weights, net->dir, err);
 done:
     return st;
 }
 
 /* Word embeddings of the base model, checked to be those that the model was trained on. */
-static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base, struct gm_error *err)
+static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str name = {0}, want = {0};
@@ -102,8 +105,8 @@ static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base, 
     char have[GM_SHA256_HEX];
     if (!gm_json_str(gm_json_get(base, "model"), &name) ||
         !gm_json_str(gm_json_get(base, "fingerprint"), &want))
-        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"base\" needs \"model\" and \"fingerprint\"",
-                       net->dir);
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: \"base\" needs \"model\" and \"fingerprint\"", net->dir);
     if (memchr(name.p, '/', name.n))
         return GM_FAIL(err, GM_EMODEL,
                        "%s/gmner.json: base model \"%.*s\" must be a packaged model's name",
@@ -117,10 +120,11 @@ static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base, 
         return GM_FAIL(err, GM_EMODEL, "%s: no " WORD_EMBEDDINGS, path);
     fingerprint(&t, have);
     if (!gm_str_eq_c(want, have))
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s: not the weights that %s was trained on; get them with `gmner models get "
-                       "%s`",
-                       path, net->dir, net->base_name);
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: not the weights that %s was trained on; get them with `gmner models get "
+            "%s`",
+            path, net->dir, net->base_name);
     st = gm_param_bind(&net->params.p[net->enc.word], net->base_weights, err);
 done:
     return st;
@@ -151,8 +155,8 @@ enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err)
             st = bind_base(net, base, err);
     }
     if (st == GM_OK && net->settings && gm_params_missing(&net->params))
-        st = GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing",
-                     gm_safetensors_path(net->weights), gm_params_missing(&net->params));
+        st = GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing", gm_safetensors_path(net->weights),
+                     gm_params_missing(&net->params));
 done:
     return st;
 }
@@ -203,7 +207,8 @@ static enum gm_status check_finite(const struct gm_params *ps, struct gm_error *
             gm_tensor_to_f32(&t, at, n, x);
             for (size_t k = 0; k < n; k++)
                 if (!isfinite(x[k]))
-                    return GM_FAIL(err, GM_EMODEL, "tensor %s: element %zu is %g: the weights are damaged; "
+                    return GM_FAIL(err, GM_EMODEL,
+                                   "tensor %s: element %zu is %g: the weights are damaged; "
                                    "get them again, or start from another encoder",
                                    p->names[0], at + k, (double)x[k]);
         }
@@ -211,7 +216,8 @@ static enum gm_status check_finite(const struct gm_params *ps, struct gm_error *
     return GM_OK;
 }
 
-enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts, struct gm_error *err)
+enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t max = opts->max_activation_bytes ? opts->max_activation_bytes : (size_t)4 << 30;
@@ -245,8 +251,8 @@ enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const 
     gm_arena_init(&a, 0);
     gm_buf_init(&b, MAX_JSON);
     const char *from = gm_path_join(&a, from_dir, name), *to = gm_path_join(&a, to_dir, name);
-    enum gm_status st = from && to ? gm_file_read(from, &b, err)
-                                   : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st =
+        from && to ? gm_file_read(from, &b, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK)
         st = gm_file_write(to, gm_buf_str(&b), err);
     gm_buf_clear(&b);

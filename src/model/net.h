@@ -22,9 +22,9 @@ enum { GM_HEAD_SEED = 1 };
 
 struct gm_net {
     struct gm_arena arena;
-    struct gm_json *settings;        /* gmner.json; NULL for a plain encoder directory */
+    struct gm_json *settings; /* gmner.json; NULL for a plain encoder directory */
     const char *dir;
-    const char *base_name;           /* packaged model that frozen embeddings come from; NULL = none */
+    const char *base_name; /* packaged model that frozen embeddings come from; NULL = none */
     struct gm_tokenizer *tokenizer;
     struct gm_special_tokens_ids special;
     struct gm_encoder enc;
@@ -35,17 +35,17 @@ struct gm_net {
 
 /* What training may change of the encoder. */
 struct gm_net_tuning {
-    bool freeze_embeddings;    /* word embeddings stay as they are, and are not stored again */
-    size_t freeze_layers;      /* so many of the lowest layers stay as they are */
-    double layer_decay;        /* rate of a layer over that of the layer above it; 1 = all alike */
+    bool freeze_embeddings; /* word embeddings stay as they are, and are not stored again */
+    size_t freeze_layers;   /* so many of the lowest layers stay as they are */
+    double layer_decay;     /* rate of a layer over that of the layer above it; 1 = all alike */
     double hidden_dropout, attention_dropout; /* < 0: as config.json says */
 };
 
 struct gm_net_opts {
-    const char *task;          /* "ner", "entail": what gmner.json must say */
-    const char *precision;     /* auto, f32, bf16, int8 (not with training); NULL = auto */
+    const char *task;      /* "ner", "entail": what gmner.json must say */
+    const char *precision; /* auto, f32, bf16, int8 (not with training); NULL = auto */
     bool training;
-    size_t extra_rows;         /* rows of the extra input embedding; 0 = none */
+    size_t extra_rows; /* rows of the extra input embedding; 0 = none */
     const char *extra_name;
     size_t max_activation_bytes; /* 0 = 4 GiB */
 };

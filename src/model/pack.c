@@ -33,8 +33,9 @@ done:
     return st;
 }
 
-enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text, struct gm_pieces *tmp,
-                                 struct gm_arena *a, struct gm_pieced *out, struct gm_error *err)
+enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text,
+                                 struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
+                                 struct gm_error *err)
 {
     struct gm_word *ranges;
     size_t n;
@@ -148,8 +149,8 @@ static size_t next_start(const struct gm_pieced *t, size_t w0, size_t w1, size_t
 static size_t n_pieces(const struct gm_pieced *t) { return t->n_words ? t->first[t->n_words] : 0; }
 
 /* How a sequence's positions are shared: pieces of text in a window, and of context behind it. */
-static void share(const struct gm_net *net, const struct gm_pieced *t, const struct gm_pieced *context,
-                  size_t *room, size_t *n_context)
+static void share(const struct gm_net *net, const struct gm_pieced *t,
+                  const struct gm_pieced *context, size_t *room, size_t *n_context)
 {
     size_t all = net->enc.config.positions - 2, n_text = n_pieces(t);
     *n_context = 0;
@@ -236,7 +237,8 @@ enum gm_status gm_packer_cut(const struct gm_packer *p, size_t n, struct gm_aren
     *slices = gm_arena_alloc(a, n, sizeof **slices);
     if (!*slices)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (*n_out = 0; s.seq < p->n_seqs; s = (struct gm_slice){s.end_seq, s.end_seq, s.end_row, s.end_row}) {
+    for (*n_out = 0; s.seq < p->n_seqs;
+         s = (struct gm_slice){s.end_seq, s.end_seq, s.end_row, s.end_row}) {
         size_t goal = p->n_tokens * (*n_out + 1) / n;
         do
             s.end_seq++;
@@ -270,9 +272,13 @@ enum gm_status gm_slice_states(const struct gm_slice *s, const struct gm_packer 
         begin[i] = p->begin[s->row + i] - from;
         end[i] = p->end[s->row + i] - from;
     }
-    struct gm_batch b = {.n_tokens = offsets[n_seqs], .n_seqs = n_seqs, .ids = p->ids + from,
-                         .positions = p->positions + from, .types = p->types + from,
-                         .extra = p->extra + from, .offsets = offsets};
+    struct gm_batch b = {.n_tokens = offsets[n_seqs],
+                         .n_seqs = n_seqs,
+                         .ids = p->ids + from,
+                         .positions = p->positions + from,
+                         .types = p->types + from,
+                         .extra = p->extra + from,
+                         .offsets = offsets};
     GM_TRY(gm_encoder_forward(enc, g, &b, y, err));
     GM_TRY(gm_op_mean_rows(g, *y, begin, end, n_rows, y, err));
     st = gm_op_dropout(g, *y, enc->config.hidden_dropout, y, err);

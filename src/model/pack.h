@@ -9,9 +9,10 @@
 /* One text as the encoder sees it: the pieces of its words. */
 struct gm_pieced {
     size_t n_words;
-    const uint32_t *ids;   /* [first[n_words]] */
-    const uint32_t *first; /* [n_words+1] word w is pieces first[w] .. first[w+1]; at least one each */
-    const uint8_t *cases;  /* [n_words] enum gm_case */
+    const uint32_t *ids; /* [first[n_words]] */
+    const uint32_t
+        *first; /* [n_words+1] word w is pieces first[w] .. first[w+1]; at least one each */
+    const uint8_t *cases; /* [n_words] enum gm_case */
 };
 
 /* A word of more pieces than this keeps the first ones. */
@@ -24,14 +25,15 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_pieces_of_text - the same for raw text, cut into words first (a caption, knowledge, a type). */
-enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text, struct gm_pieces *tmp,
-                                 struct gm_arena *a, struct gm_pieced *out,
+enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text,
+                                 struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                  struct gm_error *err) GM_NODISCARD;
 
 /* A batch being put together; arrays grow and are reused. */
 struct gm_packer {
     struct gm_arena arena; /* all arrays; reset with the batch */
-    size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts, cap_post_seqs;
+    size_t n_tokens, cap_tokens, n_seqs, cap_seqs, n_rows, cap_rows, n_posts, cap_posts,
+        cap_post_seqs;
     uint32_t *ids, *positions, *types, *extra; /* [n_tokens] */
     uint32_t *offsets;                         /* [n_seqs+1] */
     uint32_t *begin, *end;                     /* [n_rows] token ranges: the pieces of each word */

@@ -24,10 +24,12 @@ enum gm_status gm_calibration_read(struct gm_calibration *out, const struct gm_j
 {
     const struct gm_json *j = gm_json_get(settings, "calibration");
     *out = (struct gm_calibration){.fitted = j != NULL};
-    if (j && (!gm_json_num(gm_json_get(j, "a"), &out->a) ||
-              !gm_json_num(gm_json_get(j, "b"), &out->b) ||
-              !gm_json_num(gm_json_get(j, "c"), &out->c) || out->a < 0 || out->b < 0))
-        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"calibration\" needs numbers \"a\" and "
-                       "\"b\" of at least 0 and \"c\"; `gmner models calibrate` writes it", dir);
+    if (j &&
+        (!gm_json_num(gm_json_get(j, "a"), &out->a) || !gm_json_num(gm_json_get(j, "b"), &out->b) ||
+         !gm_json_num(gm_json_get(j, "c"), &out->c) || out->a < 0 || out->b < 0))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: \"calibration\" needs numbers \"a\" and "
+                       "\"b\" of at least 0 and \"c\"; `gmner models calibrate` writes it",
+                       dir);
     return GM_OK;
 }

@@ -37,7 +37,8 @@ static enum gm_status with_pairs(const struct gm_post *p, struct gm_arena *a, st
     return GM_OK;
 }
 
-enum gm_status gm_fine_types_collect(struct gm_fine_types *f, const struct gm_post *p, struct gm_error *err)
+enum gm_status gm_fine_types_collect(struct gm_fine_types *f, const struct gm_post *p,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -53,8 +54,8 @@ done:
     return st;
 }
 
-enum gm_status gm_fine_types_classes(struct gm_fine_types *f, const struct gm_post *p, uint16_t *out,
-                               struct gm_error *err)
+enum gm_status gm_fine_types_classes(struct gm_fine_types *f, const struct gm_post *p,
+                                     uint16_t *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -79,8 +80,8 @@ done:
     return st;
 }
 
-void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, const uint16_t *classes, size_t n,
-                  double weight, float *d_logits, double *loss)
+void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, const uint16_t *classes,
+                        size_t n, double weight, float *d_logits, double *loss)
 {
     size_t k = gm_fine_types_k(f);
     for (size_t i = 0; i < n; i++) {
@@ -98,7 +99,8 @@ void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, cons
     }
 }
 
-struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str coarse, const float *logits, size_t n)
+struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str coarse,
+                                 const float *logits, size_t n)
 {
     size_t k = gm_fine_types_k(f);
     struct gm_str best = {0};
@@ -106,7 +108,8 @@ struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str co
     for (uint32_t i = 0; i < f->pairs.n; i++) {
         struct gm_str pair = gm_labels_at(&f->pairs, i);
         double sum = 0;
-        if (pair.n <= coarse.n || pair.p[coarse.n] != '\t' || memcmp(pair.p, coarse.p, coarse.n) != 0)
+        if (pair.n <= coarse.n || pair.p[coarse.n] != '\t' ||
+            memcmp(pair.p, coarse.p, coarse.n) != 0)
             continue;
         for (size_t w = 0; w < n; w++)
             sum += logits[w * k + 1 + i];
@@ -136,8 +139,8 @@ struct gm_json *gm_fine_types_json(const struct gm_fine_types *f)
     return NULL;
 }
 
-enum gm_status gm_fine_types_read(struct gm_fine_types *f, const struct gm_json *pairs, const char *where,
-                            struct gm_error *err)
+enum gm_status gm_fine_types_read(struct gm_fine_types *f, const struct gm_json *pairs,
+                                  const char *where, struct gm_error *err)
 {
     for (size_t i = 0, n = gm_json_count(pairs); i < n; i++) {
         const struct gm_json *one = gm_json_at(pairs, i);

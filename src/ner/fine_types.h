@@ -26,26 +26,27 @@ size_t gm_fine_types_k(const struct gm_fine_types *f);
 /* gm_fine_types_collect - add the pairs of a post's entities that have a fine type. Errors: NOMEM, FORMAT
  * (too many). */
 enum gm_status gm_fine_types_collect(struct gm_fine_types *f, const struct gm_post *p,
-                               struct gm_error *err) GM_NODISCARD;
+                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_fine_types_classes - class of each word of a post (all its pairs collected): out [n_tokens].
  * The words of an entity without fine type get GM_FINE_UNKNOWN. Errors: NOMEM. */
-enum gm_status gm_fine_types_classes(struct gm_fine_types *f, const struct gm_post *p, uint16_t *out,
-                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_fine_types_classes(struct gm_fine_types *f, const struct gm_post *p,
+                                     uint16_t *out, struct gm_error *err) GM_NODISCARD;
 
 /* gm_fine_types_loss - add weight * sum of the rows' cross-entropies (nats) to *loss, and its gradient to
  * d_logits; both [n, gm_fine_types_k]; classes [n], rows of GM_FINE_UNKNOWN left out. */
-void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, const uint16_t *classes, size_t n,
-                  double weight, float *d_logits, double *loss);
+void gm_fine_types_loss(const struct gm_fine_types *f, const float *logits, const uint16_t *classes,
+                        size_t n, double weight, float *d_logits, double *loss);
 
 /* gm_fine_types_pick - the fine type of an entity of type `coarse` whose words have logits [n, k]: the
  * likeliest one below `coarse`, taking words as independent; empty = there is none. Borrowed. */
-struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str coarse, const float *logits, size_t n);
+struct gm_str gm_fine_types_pick(const struct gm_fine_types *f, struct gm_str coarse,
+                                 const float *logits, size_t n);
 
 /* gm_fine_types_json - the pairs as [{"type","name"}]; NULL when memory is out. _read - the same back;
  * absent: none. Errors: NOMEM, MODEL naming `where`. */
 struct gm_json *gm_fine_types_json(const struct gm_fine_types *f);
-enum gm_status gm_fine_types_read(struct gm_fine_types *f, const struct gm_json *pairs, const char *where,
-                            struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_fine_types_read(struct gm_fine_types *f, const struct gm_json *pairs,
+                                  const char *where, struct gm_error *err) GM_NODISCARD;
 
 #endif

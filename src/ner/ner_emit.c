@@ -57,7 +57,8 @@ static bool has_line_end(struct gm_str space)
 }
 
 /* No entity goes on over the end of a line: the labels that would do so are made impossible there. */
-static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r, float *emit)
+static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r,
+                                  float *emit)
 {
     bool bioes = l->scheme == GM_TAGS_BIOES;
     for (size_t w = 1; w < r->n_words; w++) {
@@ -101,8 +102,8 @@ done:
     return st;
 }
 
-enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n, struct gm_arena *a,
-                            struct gm_ner_rows **rows, struct gm_error *err)
+enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                            struct gm_arena *a, struct gm_ner_rows **rows, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_packer *p = &t->packer;
@@ -116,8 +117,8 @@ enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t 
     x.emit = gm_arena_alloc(a, p->n_rows, k * sizeof *x.emit);
     x.fine = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine) : NULL;
     GM_TRY(x.emit && (x.fine || !has_fine) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_packer_cut(p, gm_lanes_parts(&t->net.lanes, p->n_tokens, false), a, &slices, &n_slices,
-                         err));
+    GM_TRY(gm_packer_cut(p, gm_lanes_parts(&t->net.lanes, p->n_tokens, false), a, &slices,
+                         &n_slices, err));
     x.slices = slices;
     GM_TRY(gm_lanes_run(&t->net.lanes, n_slices, score_slice, &x, err));
     for (size_t i = 0; i < n; i++) {

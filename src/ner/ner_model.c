@@ -71,14 +71,16 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
     if (!net->settings)
         return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);
     if (!gm_json_str(gm_json_get(net->settings, "scheme"), &scheme) || n == 0)
-        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing", net->dir);
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing",
+                       net->dir);
     if (!gm_str_eq_c(scheme, "bio") && !gm_str_eq_c(scheme, "bioes"))
         return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"scheme\" must be bio or bioes", net->dir);
     l->scheme = gm_str_eq_c(scheme, "bioes") ? GM_TAGS_BIOES : GM_TAGS_BIO;
     for (size_t i = 0; i < n; i++) {
         uint32_t id;
         if (!gm_json_str(gm_json_at(types, i), &s))
-            return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" must be a list of names", net->dir);
+            return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" must be a list of names",
+                           net->dir);
         enum gm_status st = gm_labels_add(&l->types, s, &id, err);
         if (st != GM_OK)
             return st;
@@ -100,9 +102,11 @@ static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *e
     struct gm_ner_labels have = {0};
     enum gm_status st = labels_read(&have, &t->net, err);
     if (st == GM_OK && !gm_ner_same_labels(&have, &t->labels))
-        st = GM_FAIL(err, GM_EMODEL,
-                     "%s: a trained tagger whose types or scheme are not those of the training data; "
-                     "start from a plain encoder", t->net.dir);
+        st = GM_FAIL(
+            err, GM_EMODEL,
+            "%s: a trained tagger whose types or scheme are not those of the training data; "
+            "start from a plain encoder",
+            t->net.dir);
     gm_ner_labels_clear(&have);
     return st;
 }
@@ -113,14 +117,16 @@ static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err
     struct gm_fine_types have;
     const struct gm_labels *want = &t->fine.pairs;
     gm_fine_types_init(&have);
-    enum gm_status st = gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
+    enum gm_status st =
+        gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
     bool same = st == GM_OK && (t->fine.helper || have.pairs.n == want->n);
     for (uint32_t i = 0; same && !t->fine.helper && i < want->n; i++)
         same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
     if (st == GM_OK && !same)
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: a trained tagger whose fine types are not those of the training data; "
-                     "start from a plain encoder", t->net.dir);
+                     "start from a plain encoder",
+                     t->net.dir);
     gm_fine_types_clear(&have);
     return st;
 }
@@ -151,7 +157,8 @@ static enum gm_status add_fine(struct gm_tagger *t, struct gm_error *err)
     size_t k = gm_fine_types_k(&t->fine);
     if (t->fine.pairs.n == 0)
         return GM_OK;
-    GM_TRY(gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
+    GM_TRY(
+        gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
     GM_TRY(gm_params_add(ps, &t->fine.b, GM_VECTOR, k, 0, err, "fine.bias"));
     ps->p[t->fine.w].group = ps->p[t->fine.b].group = 1;
     ps->p[t->fine.w].helper = ps->p[t->fine.b].helper = t->fine.helper;
@@ -187,11 +194,15 @@ done:
     return st;
 }
 
-enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, struct gm_error *err)
+enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
+                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_net_opts net = {.task = "ner", .precision = o->precision, .training = o->tuning != NULL,
-                              .extra_rows = GM_N_CASES, .extra_name = "case_embeddings.weight"};
+    struct gm_net_opts net = {.task = "ner",
+                              .precision = o->precision,
+                              .training = o->tuning != NULL,
+                              .extra_rows = GM_N_CASES,
+                              .extra_name = "case_embeddings.weight"};
     *out = NULL;
     struct gm_tagger *t = gm_alloc(1, sizeof *t);
     if (!t) {
@@ -216,7 +227,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o, 
     else if (t->net.settings)
         GM_TRY(check_labels(t, err));
     if (!o->fine)
-        GM_TRY(gm_fine_types_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
+        GM_TRY(gm_fine_types_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir,
+                                  err));
     else if (t->net.settings)
         GM_TRY(check_fine(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
@@ -247,8 +259,8 @@ done:
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err)
 {
-    return gm_ner_open(out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL},
-                       err);
+    return gm_ner_open(
+        out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL}, err);
 }
 
 void gm_tagger_free(struct gm_tagger *t)
@@ -262,8 +274,8 @@ void gm_tagger_free(struct gm_tagger *t)
     gm_free(t);
 }
 
-enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
-                           struct gm_error *err)
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
+                           const struct gm_json *training, struct gm_error *err)
 {
     const struct gm_ner_labels *l = &t->labels;
     struct gm_json *s = gm_json_new_object(), *types = gm_json_new_array();
@@ -273,8 +285,9 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
     if (ok) {
         ok = gm_json_set(s, "format", gm_json_new_int(1)) &&
              gm_json_set(s, "task", gm_json_new_str(GM_STR("ner"))) &&
-             gm_json_set(s, "scheme", gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes")
-                                                                                  : GM_STR("bio"))) &&
+             gm_json_set(
+                 s, "scheme",
+                 gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes") : GM_STR("bio"))) &&
              gm_json_set(s, "knowledge", gm_json_new_bool(t->knowledge)) &&
              gm_json_set(s, "training", gm_json_ref(training));
         ok = gm_json_set(s, "types", types) && ok;
@@ -282,8 +295,8 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
     }
     if (ok && t->fine.pairs.n && !t->fine.helper)
         ok = gm_json_set(s, "fine_types", gm_fine_types_json(&t->fine));
-    enum gm_status st = ok ? gm_net_save(&t->net, dir, s, true, err)
-                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st =
+        ok ? gm_net_save(&t->net, dir, s, true, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(types);
     gm_json_free(s);
     return st;
@@ -292,8 +305,11 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const str
 struct gm_crf gm_ner_crf(const struct gm_tagger *t)
 {
     const struct gm_param *p = t->net.params.p;
-    return (struct gm_crf){.k = t->labels.k, .trans = p[t->trans].w, .start = p[t->start].w,
-                           .end = p[t->end].w, .allowed = t->labels.allowed,
+    return (struct gm_crf){.k = t->labels.k,
+                           .trans = p[t->trans].w,
+                           .start = p[t->start].w,
+                           .end = p[t->end].w,
+                           .allowed = t->labels.allowed,
                            .allowed_start = t->labels.allowed_start,
                            .allowed_end = t->labels.allowed_end};
 }

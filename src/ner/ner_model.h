@@ -28,7 +28,7 @@ struct gm_tagger {
     size_t head_w, head_b, trans, start, end; /* parameters */
     struct gm_fine_types fine;
     struct gm_calibration calibration;
-    bool knowledge;       /* trained with posts' knowledge, and so reads it */
+    bool knowledge; /* trained with posts' knowledge, and so reads it */
     struct gm_packer packer;
 };
 
@@ -54,8 +54,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_ner_save - write the model directory; `training` (borrowed) is recorded in gmner.json. */
-enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir, const struct gm_json *training,
-                           struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
+                           const struct gm_json *training, struct gm_error *err) GM_NODISCARD;
 
 /* Scores of a slice's words, in the graph's memory. Gradients are zeroed, and NULL when not training. */
 struct gm_ner_scores {
@@ -71,16 +71,17 @@ enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
 /* One post's scores. */
 struct gm_ner_rows {
     struct gm_post *post;
-    struct gm_word *words;  /* [n_words] bytes of the post's text */
+    struct gm_word *words; /* [n_words] bytes of the post's text */
     size_t n_words;
-    const float *emit;      /* [n_words, k] */
-    const float *fine;      /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
+    const float *emit; /* [n_words, k] */
+    const float *fine; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
  * words. Errors: NOMEM. */
-enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n, struct gm_arena *a,
-                            struct gm_ner_rows **rows, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n,
+                            struct gm_arena *a, struct gm_ner_rows **rows,
+                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_ner_crf - view of the CRF's parameters. */
 struct gm_crf gm_ner_crf(const struct gm_tagger *t);

@@ -9,10 +9,10 @@
 
 /* What decoding one post needs to know of it. */
 struct decoded {
-    const uint16_t *best;           /* [n] labels */
+    const uint16_t *best; /* [n] labels */
     struct gm_crf_lattice lattice;
-    const double *max_marginal;     /* [n,k] */
-    double score;                   /* of the best path */
+    const double *max_marginal; /* [n,k] */
+    double score;               /* of the best path */
 };
 
 /* How sure the model is of words [first, end) being this entity. `inside` is the label that would
@@ -32,13 +32,15 @@ static struct gm_uncertainty uncertainty(const struct decoded *d, const struct g
     if (inside < l->k && s->end < l->n)
         rival = fmax(rival, d->max_marginal[s->end * l->k + inside]);
     return (struct gm_uncertainty){.has = true,
-                                   .marginal = gm_crf_span(l, s->first, s->end, d->best + s->first, inside),
+                                   .marginal =
+                                       gm_crf_span(l, s->first, s->end, d->best + s->first, inside),
                                    .entropy = entropy / (double)(s->end - s->first),
                                    .margin = d->score - rival};
 }
 
 static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ner_rows *r,
-                                   const struct decoded *d, const struct gm_span *spans, size_t n, struct gm_error *err)
+                                   const struct decoded *d, const struct gm_span *spans, size_t n,
+                                   struct gm_error *err)
 {
     struct gm_post *p = r->post;
     size_t byte = 0, point = 0; /* code points before `byte` */
@@ -56,16 +58,17 @@ static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ne
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         point += gm_utf8_count(gm_str_sub(p->text, byte, from));
         byte = from;
-        p->entities[i] = (struct gm_entity){.text = gm_str_sub(p->text, from, to),
-                                            .type = type,
-                                            .start = point,
-                                            .end = point + gm_utf8_count(gm_str_sub(p->text, from, to)),
-                                            .uncertainty = uncertainty(d, s, inside),
-                                            .source = GM_STR("tag"),
-                                            .visible = -1};
+        p->entities[i] =
+            (struct gm_entity){.text = gm_str_sub(p->text, from, to),
+                               .type = type,
+                               .start = point,
+                               .end = point + gm_utf8_count(gm_str_sub(p->text, from, to)),
+                               .uncertainty = uncertainty(d, s, inside),
+                               .source = GM_STR("tag"),
+                               .visible = -1};
         if (r->fine) {
-            struct gm_str fine = gm_fine_types_pick(&t->fine, type, r->fine + s->first * gm_fine_types_k(&t->fine),
-                                              s->end - s->first);
+            struct gm_str fine = gm_fine_types_pick(
+                &t->fine, type, r->fine + s->first * gm_fine_types_k(&t->fine), s->end - s->first);
             p->entities[i].fine_type = gm_arena_str(&p->arena, fine);
             if (!p->entities[i].fine_type.p)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -116,7 +119,7 @@ struct decoding {
         struct gm_arena work; /* of one post */
         enum gm_status st;
         struct gm_error err;
-    } *threads;
+    } * threads;
 };
 
 static void decode_one(void *self, size_t thread, size_t i)
@@ -128,8 +131,8 @@ static void decode_one(void *self, size_t thread, size_t i)
         own->st = decode(x->t, &x->rows[i], &own->work, &own->err);
 }
 
-static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_rows *rows, size_t n,
-                                 struct gm_error *err)
+static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_rows *rows,
+                                 size_t n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n_threads = gm_threads();

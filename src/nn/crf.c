@@ -37,12 +37,12 @@ static void fill_alpha(struct gm_crf_lattice *l, const struct gm_crf *crf)
 {
     size_t k = l->k;
     for (size_t j = 0; j < k; j++)
-        l->alpha[j] = may(crf->allowed_start, j) ? (double)crf->start[j] + (double)l->emit[j]
-                                                 : -INFINITY;
+        l->alpha[j] =
+            may(crf->allowed_start, j) ? (double)crf->start[j] + (double)l->emit[j] : -INFINITY;
     for (size_t t = 1; t < l->n; t++)
         for (size_t j = 0; j < k; j++)
-            l->alpha[t * k + j] = (double)l->emit[t * k + j] +
-                                  log_sum(k, l->step + j, k, l->alpha + (t - 1) * k);
+            l->alpha[t * k + j] =
+                (double)l->emit[t * k + j] + log_sum(k, l->step + j, k, l->alpha + (t - 1) * k);
 }
 
 /* `ahead` [k] is working memory. */
@@ -99,8 +99,8 @@ double gm_crf_span(const struct gm_crf_lattice *l, size_t from, size_t to, const
              (double)l->emit[t * k + labels[t - from]];
     double p = probability(l, w + l->beta[(to - 1) * k + last]);
     if (to < l->n && not_next < k)
-        p -= probability(l, w + l->step[last * k + not_next] +
-                                (double)l->emit[to * k + not_next] + l->beta[to * k + not_next]);
+        p -= probability(l, w + l->step[last * k + not_next] + (double)l->emit[to * k + not_next] +
+                                l->beta[to * k + not_next]);
     return p < 0 ? 0 : p;
 }
 

@@ -11,10 +11,10 @@
 #include "nn/tensor.h"
 
 struct gm_crf {
-    size_t k;             /* labels */
-    const float *trans;   /* [k,k] from row to column */
-    const float *start;   /* [k] */
-    const float *end;     /* [k] */
+    size_t k;                     /* labels */
+    const float *trans;           /* [k,k] from row to column */
+    const float *start;           /* [k] */
+    const float *end;             /* [k] */
     const uint8_t *allowed;       /* [k,k] 0/1; NULL = all */
     const uint8_t *allowed_start; /* [k]; NULL = all */
     const uint8_t *allowed_end;   /* [k]; NULL = all */

@@ -100,7 +100,10 @@ enum gm_status gm_crf_soft(const struct gm_crf *crf, const float *emit, const ui
         enum gm_status st = gm_crf_lattice_fill(&l, crf, emit + at, n, arena, err);
         if (st != GM_OK)
             return st;
-        struct adjoint a = {.l = &l, .d = d, .d_emit = d_emit + at, .weight = weight,
+        struct adjoint a = {.l = &l,
+                            .d = d,
+                            .d_emit = d_emit + at,
+                            .weight = weight,
                             .alpha = gm_arena_alloc(arena, n * k, sizeof(double)),
                             .beta = gm_arena_alloc(arena, n * k, sizeof(double))};
         if (!a.alpha || !a.beta)

@@ -7,8 +7,9 @@
 enum { MAX_CONFIG_BYTES = 4 << 20, MAX_HIDDEN = 4096 };
 
 /* A whole number in [min, max]; `*out` stays when the key is absent and not required. */
-static enum gm_status number(const struct gm_json *j, const char *path, const char *key, bool required,
-                             long long min, long long max, size_t *out, struct gm_error *err)
+static enum gm_status number(const struct gm_json *j, const char *path, const char *key,
+                             bool required, long long min, long long max, size_t *out,
+                             struct gm_error *err)
 {
     long long x;
     const struct gm_json *v = gm_json_get(j, key);
@@ -44,10 +45,10 @@ static enum gm_status only(const struct gm_json *j, const char *path, const char
 {
     struct gm_str have = gm_str(value);
     gm_json_str(gm_json_get(j, key), &have);
-    return gm_str_eq_c(have, value) ? GM_OK
-                                    : GM_FAIL(err, GM_EMODEL,
-                                              "%s: %s \"%.*s\" is not supported (%s is)", path, key,
-                                              GM_STR_ARG(have), value);
+    return gm_str_eq_c(have, value)
+               ? GM_OK
+               : GM_FAIL(err, GM_EMODEL, "%s: %s \"%.*s\" is not supported (%s is)", path, key,
+                         GM_STR_ARG(have), value);
 }
 
 static enum gm_status check_kind(const struct gm_json *j, const char *path, size_t *family,
@@ -61,9 +62,10 @@ static enum gm_status check_kind(const struct gm_json *j, const char *path, size
     for (*family = 0; *family < n && !gm_str_eq_c(type, families[*family].model_type);)
         ++*family;
     if (*family == n)
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s: model_type \"%.*s\" is not supported (bert, roberta and xlm-roberta are)",
-                       path, GM_STR_ARG(type));
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: model_type \"%.*s\" is not supported (bert, roberta and xlm-roberta are)", path,
+            GM_STR_ARG(type));
     GM_TRY(only(j, path, "hidden_act", "gelu", err));
     GM_TRY(only(j, path, "position_embedding_type", "absolute", err));
     static const char *const off[] = {"is_decoder", "add_cross_attention"};
@@ -111,8 +113,9 @@ enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char 
     GM_TRY(fraction(j, path, "hidden_dropout_prob", 0.1, 0.95, &c.hidden_dropout, err));
     GM_TRY(fraction(j, path, "attention_probs_dropout_prob", 0.1, 0.95, &c.attention_dropout, err));
     if (c.hidden % c.heads) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: hidden_size %zu is no multiple of num_attention_heads %zu",
-                     path, c.hidden, c.heads);
+        st =
+            GM_FAIL(err, GM_EMODEL, "%s: hidden_size %zu is no multiple of num_attention_heads %zu",
+                    path, c.hidden, c.heads);
         goto done;
     }
     *out = c;
@@ -124,18 +127,18 @@ done:
 static enum gm_status linear_params(struct gm_params *ps, size_t *w, size_t *b, size_t out,
                                     size_t in, size_t layer, const char *name, struct gm_error *err)
 {
-    enum gm_status st = gm_params_add(ps, w, GM_MATRIX, out, in, err, "encoder.layer.%zu.%s.weight",
-                                      layer, name);
+    enum gm_status st =
+        gm_params_add(ps, w, GM_MATRIX, out, in, err, "encoder.layer.%zu.%s.weight", layer, name);
     return st != GM_OK ? st
                        : gm_params_add(ps, b, GM_VECTOR, out, 0, err, "encoder.layer.%zu.%s.bias",
                                        layer, name);
 }
 
-static enum gm_status norm_params(struct gm_params *ps, size_t *g, size_t *b, size_t n, size_t layer,
-                                  const char *name, struct gm_error *err)
+static enum gm_status norm_params(struct gm_params *ps, size_t *g, size_t *b, size_t n,
+                                  size_t layer, const char *name, struct gm_error *err)
 {
-    enum gm_status st = gm_params_add(ps, g, GM_VECTOR, n, 0, err, "encoder.layer.%zu.%s.weight",
-                                      layer, name);
+    enum gm_status st =
+        gm_params_add(ps, g, GM_VECTOR, n, 0, err, "encoder.layer.%zu.%s.weight", layer, name);
     return st != GM_OK ? st
                        : gm_params_add(ps, b, GM_VECTOR, n, 0, err, "encoder.layer.%zu.%s.bias",
                                        layer, name);

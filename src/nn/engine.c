@@ -44,13 +44,13 @@ static enum gm_status fail(dnnl_status_t s, const char *what, struct gm_error *e
 }
 
 /* For functions that have `st`, `err` and `done`. */
-#define DNNL_TRY(call)                                                                             \
-    do {                                                                                           \
-        dnnl_status_t s_ = (call);                                                                 \
-        if (s_ != dnnl_success) {                                                                  \
-            st = fail(s_, #call, err);                                                             \
-            goto done;                                                                             \
-        }                                                                                          \
+#define DNNL_TRY(call)                 \
+    do {                               \
+        dnnl_status_t s_ = (call);     \
+        if (s_ != dnnl_success) {      \
+            st = fail(s_, #call, err); \
+            goto done;                 \
+        }                              \
     } while (0)
 
 enum gm_status gm_engine_new(struct gm_engine **out, struct gm_error *err)
@@ -113,9 +113,11 @@ enum gm_status gm_precision_pick(const char *name, struct gm_precision *out, str
     if (strcmp(name, "f32") == 0)
         out->dtype = GM_F32;
     else if (strcmp(name, "bf16") == 0 && !bf16)
-        return GM_FAIL(err, GM_EARG, "this CPU does not multiply bf16; use --precision f32 or auto");
+        return GM_FAIL(err, GM_EARG,
+                       "this CPU does not multiply bf16; use --precision f32 or auto");
     else if (strcmp(name, "int8") == 0 && !int8)
-        return GM_FAIL(err, GM_EARG, "this CPU has no int8 dot products (VNNI); use --precision auto");
+        return GM_FAIL(err, GM_EARG,
+                       "this CPU has no int8 dot products (VNNI); use --precision auto");
     else if (strcmp(name, "int8") == 0)
         out->int8 = true;
     else if (strcmp(name, "bf16") != 0)
@@ -181,8 +183,9 @@ done:
     return st;
 }
 
-static enum gm_status memory_for(struct gm_engine *e, dnnl_memory_t *out, const_dnnl_primitive_desc_t pd,
-                                 dnnl_query_t what, struct gm_error *err)
+static enum gm_status memory_for(struct gm_engine *e, dnnl_memory_t *out,
+                                 const_dnnl_primitive_desc_t pd, dnnl_query_t what,
+                                 struct gm_error *err)
 {
     const_dnnl_memory_desc_t md = dnnl_primitive_desc_query_md(pd, what, 0);
     dnnl_status_t s = dnnl_memory_create(out, md, e->cpu, DNNL_MEMORY_NONE);
@@ -236,7 +239,8 @@ static enum gm_status product_get(struct gm_engine *e, struct product **out,
                                   struct gm_error *err)
 {
     size_t bin = (d->m * 31 + d->k * 7 + d->n * 3 + (size_t)d->b_layout * 5 + d->a_trans +
-                  2 * (size_t)d->accumulate + 4 * (size_t)d->gelu) % N_BINS;
+                  2 * (size_t)d->accumulate + 4 * (size_t)d->gelu) %
+                 N_BINS;
     for (struct product *p = e->bins[bin]; p; p = p->next)
         if (same(p, d)) {
             *out = p;
@@ -295,10 +299,15 @@ static enum gm_status packed_new(struct gm_engine *e, struct gm_packed **out, en
     struct gm_packed *p = gm_alloc(1, sizeof *p);
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    struct gm_matmul d = {.m = PACK_ROWS, .k = k, .n = n, .dtype = dtype, .b_layout = GM_B_ROWS,
+    struct gm_matmul d = {.m = PACK_ROWS,
+                          .k = k,
+                          .n = n,
+                          .dtype = dtype,
+                          .b_layout = GM_B_ROWS,
                           .dst_dtype = dtype == GM_I8 ? GM_I32 : dtype};
     GM_TRY(describe(e, &d, NULL, true, &pd, err));
-    DNNL_TRY(dnnl_memory_desc_clone(&p->desc, dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)));
+    DNNL_TRY(dnnl_memory_desc_clone(&p->desc,
+                                    dnnl_primitive_desc_query_md(pd, dnnl_query_weights_md, 0)));
     p->data = gm_alloc_aligned(dnnl_memory_desc_get_size(p->desc), 1);
     if (!p->data) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");

@@ -54,13 +54,13 @@ enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
 /* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst), or the GELU of the first two */
 struct gm_matmul {
     size_t m, k, n;
-    enum gm_dtype dtype;     /* of a and b: F32, BF16; or I8 with dst I32, b packed, nothing else */
+    enum gm_dtype dtype; /* of a and b: F32, BF16; or I8 with dst I32, b packed, nothing else */
     enum gm_dtype dst_dtype;
-    bool a_trans;            /* a is stored [k,m] */
+    bool a_trans; /* a is stored [k,m] */
     enum gm_b_layout b_layout;
-    bool has_bias;           /* bias is f32 */
-    bool accumulate;         /* add to what dst holds */
-    bool gelu;               /* x * Phi(x) of the result; not with accumulate */
+    bool has_bias;   /* bias is f32 */
+    bool accumulate; /* add to what dst holds */
+    bool gelu;       /* x * Phi(x) of the result; not with accumulate */
 };
 
 /* gm_matmul_run - the product described by `d`; b is a struct gm_packed * when b_layout says PACKED.

@@ -22,15 +22,15 @@ struct gm_node;
 struct gm_spare;
 
 struct gm_graph {
-    struct gm_engine *engine;    /* borrowed */
-    struct gm_params *params;    /* borrowed */
-    struct gm_workspace *ws;     /* owned */
+    struct gm_engine *engine; /* borrowed */
+    struct gm_params *params; /* borrowed */
+    struct gm_workspace *ws;  /* owned */
     const struct gm_kernels *kn;
-    enum gm_dtype dtype;         /* T */
-    bool training;               /* record backward functions; apply dropout */
-    uint64_t seed;               /* of the next dropout; set before each step */
+    enum gm_dtype dtype; /* T */
+    bool training;       /* record backward functions; apply dropout */
+    uint64_t seed;       /* of the next dropout; set before each step */
     struct gm_node *last;
-    struct gm_spare *spare;      /* gradients' memory that is free again */
+    struct gm_spare *spare; /* gradients' memory that is free again */
 };
 
 /* gm_graph_init - for the parameters' compute type; holds at most max_bytes of activations. */
@@ -48,7 +48,8 @@ enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows
                             struct gm_error *err) GM_NODISCARD;
 /* gm_graph_grad - make sure v->d is there (not zeroed unless v->has_d was set by a writer); in memory
  * of a gradient that is no longer needed where there is some of this size: it is in the cache. */
-enum gm_status gm_graph_grad(struct gm_graph *g, struct gm_var *v, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_graph_grad(struct gm_graph *g, struct gm_var *v,
+                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_graph_record - append a backward function; `ctx` is of this step's memory, y what the operation
  * made (NULL = no variable): its gradient is forgotten when `back` has run. Nothing happens when not

@@ -6,8 +6,8 @@
 #include "nn/ops.h"
 
 enum {
-    MIN_ROWS = 128,      /* fewer rows a lane: products do not repay lanes */
-    PREDICT_ROWS = 256   /* activations of more rows do not stay in a core's cache */
+    MIN_ROWS = 128,    /* fewer rows a lane: products do not repay lanes */
+    PREDICT_ROWS = 256 /* activations of more rows do not stay in a core's cache */
 };
 static const size_t MAX_COPIES = (size_t)256 << 20;
 
@@ -15,7 +15,7 @@ struct gm_lane {
     struct gm_params copy; /* unused in the first lane, whose parameters are the model's own */
     struct gm_engine *engine;
     struct gm_graph graph;
-    enum gm_status st;       /* of the run under way */
+    enum gm_status st; /* of the run under way */
     struct gm_error err;
 };
 

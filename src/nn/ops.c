@@ -86,7 +86,8 @@ static enum gm_status embed_back(struct gm_graph *g, void *ctx, struct gm_error 
 }
 
 /* Rows [from, to) of the sum; `buffer` holds two rows. */
-static void embed_rows(struct gm_graph *g, const struct embed *e, size_t from, size_t to, float *buffer)
+static void embed_rows(struct gm_graph *g, const struct embed *e, size_t from, size_t to,
+                       float *buffer)
 {
     size_t width = e->y->cols;
     float *sum = buffer, *row = sum + width;
@@ -153,12 +154,11 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
         struct gm_dropout drop = mask_from(l->drop, at);
-        g->kn->layernorm_back(to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at),
-                              l->rstd + from, gamma->w, &drop,
-                              gm_ops_at(g, l->x->d, at), l->x->has_d || same,
-                              l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
-                              l->residual && l->residual->has_d, parts + c * 2 * n,
-                              parts + c * 2 * n + n);
+        g->kn->layernorm_back(
+            to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at), l->rstd + from,
+            gamma->w, &drop, gm_ops_at(g, l->x->d, at), l->x->has_d || same,
+            l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
+            l->residual && l->residual->has_d, parts + c * 2 * n, parts + c * 2 * n + n);
     }
     l->x->has_d = true;
     if (l->residual)
@@ -194,8 +194,8 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
         struct gm_dropout drop = mask_from(l->drop, at);
         g->kn->layernorm(to - from, n, gm_ops_at(g, x->x, at),
-                         residual ? gm_ops_at(g, residual->x, at) : NULL, gw, bw, (float)eps,
-                         &drop, gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
+                         residual ? gm_ops_at(g, residual->x, at) : NULL, gw, bw, (float)eps, &drop,
+                         gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
                          l->rstd ? l->rstd + from : NULL);
     }
     st = gm_graph_record(g, layernorm_back, l, *y, err);
@@ -237,7 +237,8 @@ static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
-        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, d_y, at), gm_ops_at(g, d_x, at));
+        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, d_y, at),
+                         gm_ops_at(g, d_x, at));
     }
     gm_ops_grad_done(g, u->x, d_x);
     return GM_OK;

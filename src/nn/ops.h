@@ -58,7 +58,8 @@ enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint3
  * W [out,in] and b [out] are f32 parameters (GM_VECTOR kind). *out is [n, out] f32; the caller writes
  * the loss's gradient to *d_out (same shape, zeroed here; NULL when not training) before
  * gm_graph_backward. */
-enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight, size_t bias,
-                          float **out, float **d_out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight,
+                          size_t bias, float **out, float **d_out,
+                          struct gm_error *err) GM_NODISCARD;
 
 #endif

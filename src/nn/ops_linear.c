@@ -40,15 +40,26 @@ static enum gm_status linear_back(struct gm_graph *g, void *ctx, struct gm_error
     struct gm_param *w = &g->params->p[l->weight];
     size_t rows = l->x->rows, in = l->x->cols, out = l->y->cols;
     if (!w->frozen) {
-        struct gm_matmul d = {.m = out, .k = rows, .n = in, .dtype = g->dtype, .dst_dtype = GM_F32,
-                              .a_trans = true, .b_layout = GM_B_ROWS, .accumulate = w->has_g};
+        struct gm_matmul d = {.m = out,
+                              .k = rows,
+                              .n = in,
+                              .dtype = g->dtype,
+                              .dst_dtype = GM_F32,
+                              .a_trans = true,
+                              .b_layout = GM_B_ROWS,
+                              .accumulate = w->has_g};
         GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, l->x->x, NULL, w->g, err));
         w->has_g = true;
     }
     GM_TRY(bias_back(g, l->y, &g->params->p[l->bias], err));
     GM_TRY(gm_graph_grad(g, l->x, err));
-    struct gm_matmul d = {.m = rows, .k = out, .n = in, .dtype = g->dtype, .dst_dtype = g->dtype,
-                          .b_layout = GM_B_ROWS, .accumulate = l->x->has_d};
+    struct gm_matmul d = {.m = rows,
+                          .k = out,
+                          .n = in,
+                          .dtype = g->dtype,
+                          .dst_dtype = g->dtype,
+                          .b_layout = GM_B_ROWS,
+                          .accumulate = l->x->has_d};
     GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, gm_param_matrix(w, g->dtype), NULL, l->x->d, err));
     l->x->has_d = true;
 done:
@@ -111,7 +122,8 @@ static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t row
 /* Rows [from, from + n) of y = x W' + b in int8: to int8, product, and back. */
 static enum gm_status linear_int8_rows(struct gm_graph *g, const struct gm_var *x,
                                        const struct gm_param *w, const float *bias, bool gelu,
-                                       size_t from, size_t n, struct gm_var *y, struct gm_error *err)
+                                       size_t from, size_t n, struct gm_var *y,
+                                       struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t in = x->cols, out = y->cols, chunks = gm_ops_chunks(n);
@@ -123,23 +135,26 @@ static enum gm_status linear_int8_rows(struct gm_graph *g, const struct gm_var *
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = n * c / chunks, len = n * (c + 1) / chunks - at;
-        g->kn->quantise(len, in, gm_ops_at(g, x->x, (from + at) * in), (int8_t *)q + at * in, scale + at);
+        g->kn->quantise(len, in, gm_ops_at(g, x->x, (from + at) * in), (int8_t *)q + at * in,
+                        scale + at);
     }
-    struct gm_matmul d = {.m = n, .k = in, .n = out, .dtype = GM_I8, .dst_dtype = GM_I32,
-                          .b_layout = GM_B_PACKED};
+    struct gm_matmul d = {
+        .m = n, .k = in, .n = out, .dtype = GM_I8, .dst_dtype = GM_I32, .b_layout = GM_B_PACKED};
     GM_TRY(gm_matmul_run(g->engine, &d, q, w->packed, NULL, sum, err));
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = n * c / chunks, len = n * (c + 1) / chunks - at;
-        g->kn->dequantise(len, out, (int32_t *)sum + at * out, scale + at, gm_packed_scale(w->packed),
-                          bias, gelu, gm_ops_at(g, y->x, (from + at) * out));
+        g->kn->dequantise(len, out, (int32_t *)sum + at * out, scale + at,
+                          gm_packed_scale(w->packed), bias, gelu,
+                          gm_ops_at(g, y->x, (from + at) * out));
     }
 done:
     return st;
 }
 
 static enum gm_status linear_int8(struct gm_graph *g, const struct gm_var *x, struct gm_param *w,
-                                  const float *bias, bool gelu, struct gm_var *y, struct gm_error *err)
+                                  const float *bias, bool gelu, struct gm_var *y,
+                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_op_linear_pack(g, w, err));
@@ -166,8 +181,13 @@ static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct linear), err));
     struct linear *l = ctx;
     *l = (struct linear){x, *y, weight, bias};
-    struct gm_matmul d = {.m = x->rows, .k = x->cols, .n = w->shape[0], .dtype = g->dtype,
-                          .dst_dtype = g->dtype, .has_bias = true, .gelu = gelu};
+    struct gm_matmul d = {.m = x->rows,
+                          .k = x->cols,
+                          .n = w->shape[0],
+                          .dtype = g->dtype,
+                          .dst_dtype = g->dtype,
+                          .has_bias = true,
+                          .gelu = gelu};
     GM_TRY(operand(g, w, x->rows, &d, &b, err));
     GM_TRY(gm_matmul_run(g->engine, &d, x->x, b, g->params->p[bias].w, (*y)->x, err));
     st = gm_graph_record(g, linear_back, l, *y, err);
@@ -206,8 +226,14 @@ static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *
     struct gm_param *w = &g->params->p[h->weight], *b = &g->params->p[h->bias];
     size_t in = w->shape[1], out = w->shape[0];
     void *dx, *d_x;
-    struct gm_matmul dw = {.m = out, .k = h->rows, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
-                           .a_trans = true, .b_layout = GM_B_ROWS, .accumulate = w->has_g};
+    struct gm_matmul dw = {.m = out,
+                           .k = h->rows,
+                           .n = in,
+                           .dtype = GM_F32,
+                           .dst_dtype = GM_F32,
+                           .a_trans = true,
+                           .b_layout = GM_B_ROWS,
+                           .accumulate = w->has_g};
     if (!w->frozen) {
         GM_TRY(gm_matmul_run(g->engine, &dw, h->d_out, h->xf, NULL, w->g, err));
         w->has_g = true;
@@ -215,7 +241,11 @@ static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *
     for (size_t i = 0; i < h->n; i++)
         gm_params_add_grad(b, h->d_out + i * out);
     GM_TRY(gm_graph_alloc(g, &dx, h->rows * in, sizeof(float), err));
-    struct gm_matmul d = {.m = h->rows, .k = out, .n = in, .dtype = GM_F32, .dst_dtype = GM_F32,
+    struct gm_matmul d = {.m = h->rows,
+                          .k = out,
+                          .n = in,
+                          .dtype = GM_F32,
+                          .dst_dtype = GM_F32,
                           .b_layout = GM_B_ROWS};
     GM_TRY(gm_matmul_run(g->engine, &d, h->d_out, w->w, NULL, dx, err));
     GM_TRY(gm_ops_grad_into(g, h->x, &d_x, err));
@@ -225,8 +255,8 @@ done:
     return st;
 }
 
-enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight, size_t bias,
-                          float **out, float **d_out, struct gm_error *err)
+enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight,
+                          size_t bias, float **out, float **d_out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_param *w = &g->params->p[weight];
@@ -241,9 +271,15 @@ enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t
     }
     g->kn->to_f32(rows * in, x->x, xf);
     struct head *h = ctx;
-    *h = (struct head){.x = x, .n = n, .rows = rows, .weight = weight, .bias = bias, .xf = xf, .d_out = dy};
-    struct gm_matmul d = {.m = rows, .k = in, .n = k, .dtype = GM_F32, .dst_dtype = GM_F32,
-                          .b_layout = GM_B_TRANSPOSED, .has_bias = true};
+    *h = (struct head){
+        .x = x, .n = n, .rows = rows, .weight = weight, .bias = bias, .xf = xf, .d_out = dy};
+    struct gm_matmul d = {.m = rows,
+                          .k = in,
+                          .n = k,
+                          .dtype = GM_F32,
+                          .dst_dtype = GM_F32,
+                          .b_layout = GM_B_TRANSPOSED,
+                          .has_bias = true};
     GM_TRY(gm_matmul_run(g->engine, &d, xf, w->w, g->params->p[bias].w, y, err));
     *out = y;
     *d_out = dy;

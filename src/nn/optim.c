@@ -44,7 +44,8 @@ static enum gm_status blocks_new(const struct gm_params *ps, struct block **out,
     for (size_t i = 0; i < ps->n; i++) {
         size_t units = unit_count(&ps->p[i]), step = block_units(&ps->p[i]);
         for (size_t at = 0; at < units; at += step)
-            *b++ = (struct block){.param = i, .from = at, .n = units - at < step ? units - at : step};
+            *b++ =
+                (struct block){.param = i, .from = at, .n = units - at < step ? units - at : step};
     }
     return GM_OK;
 }
@@ -105,8 +106,8 @@ static void update_block(struct gm_param *p, const struct block *b, const struct
     kn->adamw(b->n, p->w + at, p->g + at, p->m + at, p->v + at, p->w16 ? p->w16 + at : NULL, c);
 }
 
-enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o, size_t t,
-                             double *norm, struct gm_error *err)
+enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o,
+                             size_t t, double *norm, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_kernels *kn = gm_kernels(GM_F32);

@@ -12,7 +12,7 @@ struct gm_optim {
     double lr[GM_OPTIM_GROUPS]; /* of this step, by gm_param.group; times gm_param.lr_scale */
     double weight_decay;        /* for parameters with .decay */
     double beta1, beta2, eps;
-    double clip_norm;           /* the gradients' largest L2 norm over all parameters; 0 = none */
+    double clip_norm; /* the gradients' largest L2 norm over all parameters; 0 = none */
 };
 
 /* gm_optim_default - betas 0.9 and 0.999, eps 1e-8, decay 0.01, clipping at 1. */
@@ -22,7 +22,7 @@ struct gm_optim gm_optim_default(void);
  * of the n tables, which are those of a model's lanes, by their sum, and forget the gradients. *norm
  * (NULL allowed) gets the norm before clipping. A norm that is not finite changes no weight and
  * leaves *norm so: the caller decides. Errors: NOMEM. */
-enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o, size_t t,
-                             double *norm, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_optim_step(struct gm_params *const *ps, size_t n, const struct gm_optim *o,
+                             size_t t, double *norm, struct gm_error *err) GM_NODISCARD;
 
 #endif

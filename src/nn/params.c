@@ -117,7 +117,8 @@ static enum gm_status check_part(const struct gm_param *p, const struct gm_tenso
                                  const char *name, const char *path, struct gm_error *err)
 {
     size_t rows = p->shape[0] / p->n_parts;
-    bool same = t->rank == p->rank && t->shape[0] == rows && (p->rank == 1 || t->shape[1] == p->shape[1]);
+    bool same =
+        t->rank == p->rank && t->shape[0] == rows && (p->rank == 1 || t->shape[1] == p->shape[1]);
     if (!same)
         return GM_FAIL(err, GM_EMODEL,
                        "%s: tensor %s has shape [%zu,%zu] (rank %u) where the model's "
@@ -184,8 +185,9 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
             st = read_scale(p, k, f, name, err);
         if (st != GM_OK)
             return st;
-        adjacent = adjacent && parts[k].dtype == parts[0].dtype &&
-                   parts[k].data == (const char *)parts[0].data + k * n * gm_dtype_size(parts[0].dtype);
+        adjacent =
+            adjacent && parts[k].dtype == parts[0].dtype &&
+            parts[k].data == (const char *)parts[0].data + k * n * gm_dtype_size(parts[0].dtype);
     }
     if (adjacent) { /* as we write them ourselves: one mapped block */
         p->stored = parts[0];
@@ -314,7 +316,8 @@ struct gm_tensor gm_param_view(const struct gm_param *p)
 {
     if (p->stored.data)
         return p->stored;
-    return (struct gm_tensor){.dtype = p->w ? GM_F32 : GM_BF16, .rank = p->rank,
+    return (struct gm_tensor){.dtype = p->w ? GM_F32 : GM_BF16,
+                              .rank = p->rank,
                               .shape = {p->shape[0], p->shape[1]},
                               .data = p->w ? (const void *)p->w : p->w16};
 }
@@ -394,8 +397,8 @@ void gm_params_zero_grad(struct gm_params *ps)
 }
 
 /* The n_parts tensors of one parameter, their values in a new block. */
-static enum gm_status export(const struct gm_param *p, enum gm_dtype dtype, void **block,
-                             struct gm_tensor *out, const char **names, struct gm_error *err)
+static enum gm_status export_param(const struct gm_param *p, enum gm_dtype dtype, void **block,
+                                   struct gm_tensor *out, const char **names, struct gm_error *err)
 {
     size_t n = p->n / p->n_parts;
     enum gm_dtype t = p->kind == GM_VECTOR ? GM_F32 : dtype;
@@ -438,7 +441,7 @@ enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum
             if ((p->kind == GM_VECTOR) != vectors || p->helper ||
                 (skip_frozen && p->frozen && p->kind == GM_EMBEDDING))
                 continue;
-            GM_TRY(export(p, dtype, &blocks[i], tensors + n, names + n, err));
+            GM_TRY(export_param(p, dtype, &blocks[i], tensors + n, names + n, err));
             n += p->n_parts;
         }
     st = gm_safetensors_write(path, tensors, names, n, metadata, err);

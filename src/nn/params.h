@@ -29,21 +29,21 @@ struct gm_param {
     float lr_scale;  /* factor of the group's rate; 1 at first */
     bool decay;      /* weight decay applies */
     bool frozen;
-    bool helper;     /* of use in training only: not saved */
+    bool helper; /* of use in training only: not saved */
 
     /* Its values. */
-    const char *missing;     /* the tensor that the last file lacked */
-    struct gm_tensor stored; /* mapped file content; data NULL = none (new, or being trained) */
-    float *scale;            /* [shape[0]] of a matrix stored as int8 (int8.h), owned; else NULL */
-    float *w;                /* f32 values, owned; NULL for stored matrices and embeddings */
-    uint16_t *w16;           /* bf16 copy of a matrix for products, owned */
-    struct gm_packed *packed;/* the same in oneDNN's layout; made when first worth it */
+    const char *missing;      /* the tensor that the last file lacked */
+    struct gm_tensor stored;  /* mapped file content; data NULL = none (new, or being trained) */
+    float *scale;             /* [shape[0]] of a matrix stored as int8 (int8.h), owned; else NULL */
+    float *w;                 /* f32 values, owned; NULL for stored matrices and embeddings */
+    uint16_t *w16;            /* bf16 copy of a matrix for products, owned */
+    struct gm_packed *packed; /* the same in oneDNN's layout; made when first worth it */
     bool packed_stale;
 
     /* Training. */
-    float *g;      /* gradient [n]; of an embedding: [n_touched, width] */
-    bool has_g;    /* g holds something; else the first writer overwrites */
-    float *m, *v;  /* Adam's moments [n] */
+    float *g;          /* gradient [n]; of an embedding: [n_touched, width] */
+    bool has_g;        /* g holds something; else the first writer overwrites */
+    float *m, *v;      /* Adam's moments [n] */
     uint32_t *slot;    /* embedding: row -> 1 + its place in `touched`; 0 = untouched */
     uint32_t *touched; /* rows with a gradient, in order of first touch */
     size_t n_touched, cap_touched;
@@ -54,7 +54,7 @@ struct gm_params {
     size_t n, cap;
     struct gm_arena arena; /* names */
     enum gm_dtype dtype;   /* compute type */
-    bool int8;             /* products of linear layers in int8; set by the owner, not with training */
+    bool int8; /* products of linear layers in int8; set by the owner, not with training */
     bool training;
 };
 

@@ -10,7 +10,10 @@
 
 enum { MAX_HEADER = 100 * 1000 * 1000 };
 
-static const struct { const char *name; enum gm_dtype dtype; } dtypes[] = {
+static const struct {
+    const char *name;
+    enum gm_dtype dtype;
+} dtypes[] = {
     {"F32", GM_F32}, {"BF16", GM_BF16}, {"F16", GM_F16}, {"I64", GM_I64},
     {"I32", GM_I32}, {"I8", GM_I8},     {"U8", GM_U8},
 };
@@ -82,8 +85,9 @@ static enum gm_status read_entry(struct gm_safetensors *f, struct entry *e, cons
     if (k == sizeof dtypes / sizeof *dtypes)
         return GM_FAIL(err, GM_EFORMAT, "%s: tensor %s: unknown dtype \"%.*s\"", f->path, e->name,
                        GM_STR_ARG(dtype));
-    if (gm_json_count(range) != 2 || !gm_json_int(gm_json_at(range, 0), &begin) || !gm_json_int(gm_json_at(range, 1), &end) ||
-        begin < 0 || end < begin || (size_t)end > data_bytes)
+    if (gm_json_count(range) != 2 || !gm_json_int(gm_json_at(range, 0), &begin) ||
+        !gm_json_int(gm_json_at(range, 1), &end) || begin < 0 || end < begin ||
+        (size_t)end > data_bytes)
         return GM_FAIL(err, GM_EFORMAT,
                        "%s: tensor %s: data_offsets are not two positions within the file's %zu "
                        "bytes of data; the file may be cut short",
@@ -108,9 +112,9 @@ static enum gm_status check_holes(const struct gm_safetensors *f, size_t data_by
     size_t at = 0;
     for (size_t i = 0; i < f->n; i++) {
         if (f->entries[i].begin != at)
-            return GM_FAIL(err, GM_EFORMAT, "%s: tensor %s: its data %s", f->path,
-                           f->entries[i].name,
-                           f->entries[i].begin < at ? "overlaps another tensor's" : "follows a hole");
+            return GM_FAIL(
+                err, GM_EFORMAT, "%s: tensor %s: its data %s", f->path, f->entries[i].name,
+                f->entries[i].begin < at ? "overlaps another tensor's" : "follows a hole");
         at = f->entries[i].end;
     }
     if (at != data_bytes)
@@ -132,7 +136,8 @@ static enum gm_status read_header(struct gm_safetensors *f, struct gm_error *err
                        (unsigned long long)length,
                        length > MAX_HEADER ? "is over the limit of 100 MB"
                                            : "is longer than the file; it may be cut short");
-    st = gm_json_parse(&f->header, (struct gm_str){(const char *)f->map.p + 8, (size_t)length}, err);
+    st =
+        gm_json_parse(&f->header, (struct gm_str){(const char *)f->map.p + 8, (size_t)length}, err);
     if (st == GM_EFORMAT)
         gm_error_prefix(err, "%s: header", f->path);
     if (st != GM_OK)
@@ -290,8 +295,8 @@ static void order_by_width(const struct gm_tensor *tensors, size_t n, size_t *or
 
 /* The whole header text, padded with spaces so that the data starts 8-byte aligned. */
 static enum gm_status build_header(const struct gm_tensor *tensors, const char *const *names,
-                                   const size_t *order, size_t n, const char *const *metadata, struct gm_buf *out,
-                                   struct gm_error *err)
+                                   const size_t *order, size_t n, const char *const *metadata,
+                                   struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *h = gm_json_new_object(), *m = gm_json_new_object();

@@ -24,8 +24,7 @@ static enum gm_status open_shard(struct shards *s, const char *name, struct gm_e
     if (s->n == MAX_FILES)
         return GM_FAIL(err, GM_EMODEL, "%s: over %d files", s->path, MAX_FILES);
     if (strchr(name, '/'))
-        return GM_FAIL(err, GM_EMODEL, "%s: \"%s\" is not a file of that directory", s->path,
-                       name);
+        return GM_FAIL(err, GM_EMODEL, "%s: \"%s\" is not a file of that directory", s->path, name);
     const char *path = gm_path_join(s->a, s->dir, name);
     if (!path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -48,14 +47,15 @@ static enum gm_status follow(struct shards *s, const struct gm_json *map, struct
         struct gm_tensor t;
         size_t i = 0;
         if (!gm_json_str(gm_json_value(it), &name))
-            return GM_FAIL(err, GM_EMODEL, "%s: weight_map must be tensor names and files", s->path);
+            return GM_FAIL(err, GM_EMODEL, "%s: weight_map must be tensor names and files",
+                           s->path);
         while (i < s->n && strcmp(s->names[i], name.p) != 0)
             i++;
         if (i == s->n)
             GM_TRY(open_shard(s, name.p, err));
         if (!gm_safetensors_get(s->files[i], gm_json_key(it).p, &t))
-            return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is not in %s", s->path,
-                           gm_json_key(it).p, name.p);
+            return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is not in %s", s->path, gm_json_key(it).p,
+                           name.p);
     }
 done:
     return st;

@@ -49,7 +49,10 @@ enum { MAX_BLOCKS = 64 };
 struct gm_workspace {
     size_t max_bytes, total_bytes;
     size_t n_blocks, block, used; /* position: block number and bytes used in it */
-    struct { unsigned char *p; size_t cap; } blocks[MAX_BLOCKS];
+    struct {
+        unsigned char *p;
+        size_t cap;
+    } blocks[MAX_BLOCKS];
 };
 
 enum gm_status gm_workspace_new(struct gm_workspace **out, size_t max_bytes, struct gm_error *err)

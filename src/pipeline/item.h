@@ -8,12 +8,12 @@
 
 struct gm_item {
     struct gm_post post;
-    size_t pos;            /* 1-based number in the input */
-    size_t place;          /* the stage that it waits for or is in; n_stages = it is ready */
-    bool is_ready;         /* set under the stream's lock */
-    struct gm_item *next;  /* in its stage's queue */
+    size_t pos;           /* 1-based number in the input */
+    size_t place;         /* the stage that it waits for or is in; n_stages = it is ready */
+    bool is_ready;        /* set under the stream's lock */
+    struct gm_item *next; /* in its stage's queue */
     /* With a run folder: */
-    struct gm_state state; /* as the stage will see it */
+    struct gm_state state;     /* as the stage will see it */
     char base[GM_SHA256_HEX];  /* hash of the text and its words */
     char image[GM_SHA256_HEX]; /* hash of the image's bytes; "" = not read yet */
     char input[GM_SHA256_HEX]; /* hash of what the stage sees */

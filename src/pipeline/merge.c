@@ -106,8 +106,7 @@ static struct part *smallest(struct part *parts, size_t n)
 {
     struct part *best = NULL;
     for (size_t k = 0; k < n; k++)
-        if (parts[k].has &&
-            (!best || gm_stmt_int(parts[k].rows, 0) < gm_stmt_int(best->rows, 0)))
+        if (parts[k].has && (!best || gm_stmt_int(parts[k].rows, 0) < gm_stmt_int(best->rows, 0)))
             best = &parts[k];
     return best;
 }

@@ -15,10 +15,9 @@ struct gm_merge_report {
  * several folders have a post, the first named gives it. Gaps and duplicates are logged as ranges
  * and counted. `out_dir` is the folder that the output will be in, for relative image paths.
  * Errors: ARG (folders of different splits), IO, FORMAT, NOMEM, those of `post`. */
-enum gm_status gm_runs_merge(const char *const *dirs, size_t n, const char *out_dir,
-                             enum gm_status (*post)(void *user, struct gm_post *post,
-                                                    struct gm_error *err),
-                             void *user, struct gm_merge_report *report,
-                             struct gm_error *err) GM_NODISCARD;
+enum gm_status
+gm_runs_merge(const char *const *dirs, size_t n, const char *out_dir,
+              enum gm_status (*post)(void *user, struct gm_post *post, struct gm_error *err),
+              void *user, struct gm_merge_report *report, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -16,8 +16,10 @@ static enum gm_status set_tagger(struct gm_recipe *r, const char *model, struct 
     const char *dir, *name;
     enum gm_status st = gm_model_find(&r->arena, model, &dir, &name, err);
     if (st == GM_EMODEL)
-        return GM_FAIL(err, GM_EARG, "%s: no such model folder, and no model of this name "
-                       "(`gmner models list`); `gmner train --task ner` writes one", model);
+        return GM_FAIL(err, GM_EARG,
+                       "%s: no such model folder, and no model of this name "
+                       "(`gmner models list`); `gmner train --task ner` writes one",
+                       model);
     if (st == GM_OK)
         st = gm_recipe_set(r, "tag", NULL, "model", name ? name : dir, &n, err);
     if (st == GM_OK && n == 0)
@@ -151,8 +153,10 @@ static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *p
     else if (!post->has_tokens && post->text.n > p->max_words) /* a word is a byte or more */
         GM_TRY(gm_segment(post->text, &a, &words, &n, err));
     if (n > p->max_words) {
-        (void)GM_FAIL(&e, GM_EFORMAT, "a post of over %zu words; cut it into parts, or give a higher "
-                      "--max-words", p->max_words);
+        (void)GM_FAIL(&e, GM_EFORMAT,
+                      "a post of over %zu words; cut it into parts, or give a higher "
+                      "--max-words",
+                      p->max_words);
         gm_post_fail(post, "input", &e);
     }
 done:
@@ -187,8 +191,10 @@ static enum gm_status open_cache(struct gm_pipeline *p, struct gm_error *err)
     if (st == GM_ENOMEM)
         return GM_FAIL(err, st, "%s", why.msg);
     if (st != GM_OK)
-        GM_LOG(GM_LOG_WARN, "llm", "answers cannot be cached: %s; the run goes on without "
-               "(another file: GMNER_CACHE=FILE)", why.msg);
+        GM_LOG(GM_LOG_WARN, "llm",
+               "answers cannot be cached: %s; the run goes on without "
+               "(another file: GMNER_CACHE=FILE)",
+               why.msg);
     p->cache_path = NULL; /* open, or not tried again */
     return GM_OK;
 }
@@ -200,8 +206,7 @@ static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
     if (p->cache_path)
         GM_TRY(open_cache(p, err));
     if (p->cache)
-        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put,
-                                           gm_cache_commit};
+        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put, gm_cache_commit};
     GM_TRY(gm_llm_new(&p->llm, &opts, err));
 done:
     return st;
@@ -277,8 +282,8 @@ enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long l
     pthread_mutex_lock(&p->lock);
     if (!s->has_config) {
         GM_TRY(config_text(s, &text, err));
-        GM_TRY(gm_run_config(p->run, s->place, s->backend->stage, gm_buf_str(&text), &s->config,
-                             err));
+        GM_TRY(
+            gm_run_config(p->run, s->place, s->backend->stage, gm_buf_str(&text), &s->config, err));
         s->has_config = true;
     }
     *config = s->config;

@@ -16,15 +16,15 @@ struct gm_pipeline;
 enum { GM_POST_WORDS = 20000 };
 
 struct gm_pipeline_opts {
-    const char *recipe;    /* name or path; NULL = "embedded" */
-    const char *tagger;    /* the tag stage's model, folder or name, in place of the recipe's; NULL */
-    const char *precision; /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
+    const char *recipe; /* name or path; NULL = "embedded" */
+    const char *tagger; /* the tag stage's model, folder or name, in place of the recipe's; NULL */
+    const char *precision;  /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
                             * the recipe's */
-    const char *run;       /* run folder that gm_pipeline_stream works in; NULL = none */
-    const char *run_if_llm;/* the run folder, when `run` is NULL and a stage asks an LLM */
-    struct gm_shard shard; /* of the stream's posts */
-    size_t max_words;      /* a post of more fails and goes through no stage; 0 = GM_POST_WORDS */
-    double post_seconds;   /* a stage that needs longer for a post fails it; 0 = no limit */
+    const char *run;        /* run folder that gm_pipeline_stream works in; NULL = none */
+    const char *run_if_llm; /* the run folder, when `run` is NULL and a stage asks an LLM */
+    struct gm_shard shard;  /* of the stream's posts */
+    size_t max_words;       /* a post of more fails and goes through no stage; 0 = GM_POST_WORDS */
+    double post_seconds;    /* a stage that needs longer for a post fails it; 0 = no limit */
     /* For recipes that ask a language model: the client to make when the first post needs it, and
      * the file of the reply cache. Borrowed until gm_pipeline_free; NULL = none. A dry run uses no
      * run folder. */

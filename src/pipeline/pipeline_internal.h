@@ -28,10 +28,10 @@ struct gm_pipeline {
     const struct gm_llm_opts *llm_opts; /* NULL = no endpoint */
     const char *cache_path;
     struct gm_cache *cache;
-    struct gm_llm *llm;   /* made when a stage needs it */
+    struct gm_llm *llm; /* made when a stage needs it */
     struct gm_shard shard;
     size_t max_words;
-    double post_seconds; /* 0 = no limit */
+    double post_seconds;  /* 0 = no limit */
     pthread_mutex_t lock; /* opening stages */
 };
 

@@ -94,8 +94,10 @@ static enum gm_status check_shard(struct gm_run *r, const char *dir, struct gm_s
     GM_TRY(gm_stmt_new(&q, r->store, "SELECT value FROM meta WHERE key = 'shard'", err));
     GM_TRY(gm_stmt_run(q, NULL, 0, &has, err));
     if (has && !gm_str_eq_c(gm_stmt_text(q, 0), text)) {
-        st = GM_FAIL(err, GM_EARG, "%s: this run folder holds shard %.*s, not %s; give another one "
-                     "with --run", dir, GM_STR_ARG(gm_stmt_text(q, 0)), text);
+        st = GM_FAIL(err, GM_EARG,
+                     "%s: this run folder holds shard %.*s, not %s; give another one "
+                     "with --run",
+                     dir, GM_STR_ARG(gm_stmt_text(q, 0)), text);
         goto done;
     }
     if (!has) {
@@ -117,8 +119,8 @@ static enum gm_status begin_session(struct gm_run *r, const char *recipe, struct
                        "VALUES (datetime('now'), 'running', ?1)",
                        &arg, 1, err));
     r->session = gm_store_last_id(r->store);
-    GM_TRY(gm_store_exec(r->store, "DELETE FROM output; DELETE FROM meta WHERE key = 'n_input'",
-                         err));
+    GM_TRY(
+        gm_store_exec(r->store, "DELETE FROM output; DELETE FROM meta WHERE key = 'n_input'", err));
     GM_TRY(gm_stmt_new(&r->get, r->store, sql_get, err));
     GM_TRY(gm_stmt_new(&r->last, r->store, sql_last, err));
     GM_TRY(gm_stmt_new(&r->put, r->store, sql_put, err));
@@ -257,9 +259,8 @@ enum gm_status gm_run_end(struct gm_run *r, const char *how, size_t n_input, str
     pthread_mutex_lock(&r->lock);
     GM_TRY(gm_run_write_outputs(r, err));
     const struct gm_value args[] = {GM_VALUE_STR(gm_str(how)), GM_VALUE_INT(r->session)};
-    GM_TRY(gm_run_once(r,
-                       "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2", args,
-                       2, err));
+    GM_TRY(gm_run_once(r, "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2",
+                       args, 2, err));
     if (strcmp(how, "complete") == 0) {
         snprintf(number, sizeof number, "%zu", n_input);
         const struct gm_value arg = GM_VALUE_STR(gm_str(number));

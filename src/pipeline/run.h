@@ -35,10 +35,10 @@ enum gm_status gm_run_config(struct gm_run *r, size_t order, const char *stage, 
                              long long *config, struct gm_error *err) GM_NODISCARD;
 
 struct gm_run_key {
-    struct gm_str post;  /* its id */
+    struct gm_str post; /* its id */
     const char *stage;
     long long config;
-    const char *input;   /* SHA-256 of what the stage sees */
+    const char *input; /* SHA-256 of what the stage sees */
 };
 
 /* gm_run_get - append the stored state diff to `out`; *found is false when there is none, or only a
@@ -57,7 +57,7 @@ enum gm_status gm_run_put(struct gm_run *r, const struct gm_run_result *results,
 
 /* The final record of a post, for `gmner runs merge`. */
 struct gm_run_output {
-    size_t pos;           /* 1-based number in the input */
+    size_t pos; /* 1-based number in the input */
     struct gm_str post;
     struct gm_str record; /* one line of JSON; .p NULL: the input could not be read, see `error` */
     struct gm_str image;  /* absolute path, where the record's is relative; .p NULL = none */

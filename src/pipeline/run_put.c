@@ -65,7 +65,7 @@ struct gm_run_put {
     enum gm_status st;
     struct gm_error *err;
     bool is_done;
-    sem_t turn;     /* it is done, or its caller is to write */
+    sem_t turn; /* it is done, or its caller is to write */
     struct gm_run_put *next;
 };
 
@@ -140,7 +140,8 @@ enum gm_status gm_run_put(struct gm_run *r, const struct gm_run_result *results,
     struct gm_run_put me = {.results = results, .n = n, .err = err};
     sem_init(&me.turn, 0, 0);
     bool leads = join_puts(r, &me);
-    while (!leads && sem_wait(&me.turn) != 0) {} /* only a signal interrupts it */
+    while (!leads && sem_wait(&me.turn) != 0) {
+    } /* only a signal interrupts it */
     if (!me.is_done)
         lead_puts(r, &me);
     sem_destroy(&me.turn);

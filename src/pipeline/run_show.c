@@ -125,8 +125,8 @@ static enum gm_status show_stage(struct gm_store *s, long long session, struct g
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(gm_buf_printf(out, err, "  %-8s taken from the store %lld", name,
-                         gm_stmt_int(stage, 2)));
+    GM_TRY(
+        gm_buf_printf(out, err, "  %-8s taken from the store %lld", name, gm_stmt_int(stage, 2)));
     GM_TRY(query(&q, s,
                  "SELECT why, count(*), count(error) FROM result WHERE session = ?1 AND config = "
                  "?2 AND stage = ?3 GROUP BY why ORDER BY 2 DESC",
@@ -185,8 +185,7 @@ static enum gm_status show_sessions(struct gm_store *s, bool locked, struct gm_b
     enum gm_status st = GM_OK;
     struct gm_stmt *q = NULL;
     bool has;
-    GM_TRY(query(&q, s,
-                 "SELECT id, started, how, recipe FROM session ORDER BY id DESC LIMIT ?1",
+    GM_TRY(query(&q, s, "SELECT id, started, how, recipe FROM session ORDER BY id DESC LIMIT ?1",
                  SESSIONS_MAX, 0, NULL, &has, err));
     while (has) {
         struct gm_str how = gm_stmt_text(q, 2);
@@ -217,12 +216,14 @@ static enum gm_status show_outputs(struct gm_store *s, const char *dir, struct g
                  0, 0, NULL, &has, err));
     GM_TRY(gm_buf_printf(out, err, "%s: part %.*s", dir, GM_STR_ARG(gm_stmt_text(q, 3))));
     if (gm_stmt_text(q, 4).p)
-        GM_TRY(gm_buf_printf(out, err, " of an input of %.*s posts",
-                             GM_STR_ARG(gm_stmt_text(q, 4))));
+        GM_TRY(
+            gm_buf_printf(out, err, " of an input of %.*s posts", GM_STR_ARG(gm_stmt_text(q, 4))));
     else
         GM_TRY(gm_buf_add_c(out, ", not complete: the same command again goes on", err));
-    GM_TRY(gm_buf_printf(out, err, "\n%lld posts are ready, %lld of them failed; %lld could not be "
-                         "read\n", gm_stmt_int(q, 0), gm_stmt_int(q, 1), gm_stmt_int(q, 2)));
+    GM_TRY(gm_buf_printf(out, err,
+                         "\n%lld posts are ready, %lld of them failed; %lld could not be "
+                         "read\n",
+                         gm_stmt_int(q, 0), gm_stmt_int(q, 1), gm_stmt_int(q, 2)));
 done:
     gm_stmt_free(q);
     return st;

@@ -7,8 +7,14 @@
 #include "record/record.h"
 
 /* The parts that a stage may change; each is stored only where a stage has changed it. */
-enum gm_part { GM_PART_CAPTION, GM_PART_KNOWLEDGE, GM_PART_ENTITIES, GM_PART_OBJECTS, GM_PART_SIZE,
-               GM_N_PARTS };
+enum gm_part {
+    GM_PART_CAPTION,
+    GM_PART_KNOWLEDGE,
+    GM_PART_ENTITIES,
+    GM_PART_OBJECTS,
+    GM_PART_SIZE,
+    GM_N_PARTS
+};
 
 struct gm_state {
     struct gm_buf part[GM_N_PARTS]; /* JSON; empty = the post has none */

@@ -35,7 +35,7 @@ struct stream {
     struct gm_item *items; /* the ring */
     size_t window, head, n_items, n_images;
     size_t n_done; /* under the lock */
-    bool more; /* the input has more */
+    bool more;     /* the input has more */
     bool has_news; /* posts were handed out since the sink was last told to flush */
     bool has_llm;
     pthread_t *runners;
@@ -44,7 +44,7 @@ struct stream {
     pthread_mutex_t lock;
     pthread_cond_t work, news; /* for runners, for the caller's thread */
     struct queue queues[STAGES_MAX];
-    size_t n_running;          /* posts that runners have */
+    size_t n_running; /* posts that runners have */
     bool quit;
     enum gm_status st; /* of the first runner that failed */
     struct gm_error err;
@@ -223,8 +223,7 @@ static bool in_shard(const struct stream *s, size_t pos)
 static enum gm_status unreadable(struct stream *s, const struct gm_error *why, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_run_output o = {.pos = gm_reader_count(s->reader),
-                                    .error = gm_str(why->msg)};
+    const struct gm_run_output o = {.pos = gm_reader_count(s->reader), .error = gm_str(why->msg)};
     if (!in_shard(s, o.pos))
         return GM_OK;
     if (s->p->run)
@@ -512,8 +511,8 @@ enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reade
     stream_clear(&s);
     if (p->run) {
         const char *how = st == GM_OK ? "complete" : st == GM_ECANCEL ? "stopped" : "failed";
-        enum gm_status end = gm_run_end(p->run, how, gm_reader_count(reader),
-                                        st == GM_OK ? err : NULL);
+        enum gm_status end =
+            gm_run_end(p->run, how, gm_reader_count(reader), st == GM_OK ? err : NULL);
         st = st == GM_OK ? end : st;
     }
     return st;

@@ -43,7 +43,11 @@ static bool is_judged(double visible) { return visible >= 0 && visible != 0 && v
 static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigned lacks,
                          struct gm_str id)
 {
-    const struct { unsigned bit; bool has; const char *what; } parts[] = {
+    const struct {
+        unsigned bit;
+        bool has;
+        const char *what;
+    } parts[] = {
         {GM_HOLDS_TYPE, e->type.n > 0, "entity types"},
         {GM_HOLDS_FINE, e->fine_type.n > 0, "fine types"},
         {GM_HOLDS_SCORE, e->score < 1, "scores of entities"},
@@ -63,8 +67,8 @@ static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigne
 /* Fields of the input that the record does not know. */
 static bool has_own_fields(const struct gm_post *p)
 {
-    static const char *const known[] = {"id", "text", "tokens", "image", "caption", "knowledge",
-                                        "entities", "objects", "error"};
+    static const char *const known[] = {"id",        "text",     "tokens",  "image", "caption",
+                                        "knowledge", "entities", "objects", "error"};
     for (void *it = p->source ? gm_json_first(p->source) : NULL; it;
          it = gm_json_next(p->source, it)) {
         size_t i = 0;
@@ -79,7 +83,11 @@ static bool has_own_fields(const struct gm_post *p)
 void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds)
 {
     unsigned lacks = ~holds;
-    const struct { unsigned bit; bool has; const char *what; } parts[] = {
+    const struct {
+        unsigned bit;
+        bool has;
+        const char *what;
+    } parts[] = {
         {GM_HOLDS_TEXT, !p->names_only, "texts"},
         {GM_HOLDS_TOKENS, p->has_tokens, "word boundaries"},
         {GM_HOLDS_IMAGE, p->image.n > 0, "image paths"},
@@ -88,7 +96,8 @@ void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds
         {GM_HOLDS_OBJECTS, p->n_objects > 0, "objects"},
         {GM_HOLDS_ERROR, p->error.stage.n > 0, "errors"},
         {GM_HOLDS_FIELDS, has_own_fields(p), "fields of the input's own"},
-        {GM_HOLDS_POSITION, !p->names_only && p->n_entities > 0, "positions of entities in the text"},
+        {GM_HOLDS_POSITION, !p->names_only && p->n_entities > 0,
+         "positions of entities in the text"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (lacks & parts[i].bit && parts[i].has)

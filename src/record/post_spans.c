@@ -29,8 +29,11 @@ enum gm_status gm_post_add_spans(struct gm_post *p, const struct gm_span *spans,
             return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", n);
         size_t from = p->tokens[spans[i].first].start, to = p->tokens[spans[i].end - 1].end;
         struct gm_entity *e = &all[had + i];
-        *e = (struct gm_entity){.text = gm_str_sub(p->text, from, to), .type = *name,
-                                .score = 1, .visible = -1, .source = gm_str(source)};
+        *e = (struct gm_entity){.text = gm_str_sub(p->text, from, to),
+                                .type = *name,
+                                .score = 1,
+                                .visible = -1,
+                                .source = gm_str(source)};
         e->start = gm_offset_to_byte(&at, from);
         e->end = gm_offset_to_byte(&at, to);
     }

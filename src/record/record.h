@@ -25,17 +25,17 @@ enum { GM_BOX_XYXY = 4 };
 
 /* One mask in COCO's compressed run-length encoding: column-major runs of zeros and ones. */
 struct gm_rle {
-    uint32_t h, w;         /* pixels; the original image's size */
-    struct gm_str counts;  /* COCO's ASCII string; .n == 0 = no mask */
+    uint32_t h, w;        /* pixels; the original image's size */
+    struct gm_str counts; /* COCO's ASCII string; .n == 0 = no mask */
 };
 
 struct gm_region {
     double box[GM_BOX_XYXY];
-    float score;           /* 0..1 */
-    struct gm_str label;   /* "person"; empty = none */
-    struct gm_rle mask;    /* mask.counts.n == 0: none */
-    struct gm_str note;    /* why there is no mask: "no_mask:not_a_person"; empty = none */
-    bool is_crowd;         /* of many things together (COCO's iscrowd): average precision leaves it out */
+    float score;         /* 0..1 */
+    struct gm_str label; /* "person"; empty = none */
+    struct gm_rle mask;  /* mask.counts.n == 0: none */
+    struct gm_str note;  /* why there is no mask: "no_mask:not_a_person"; empty = none */
+    bool is_crowd; /* of many things together (COCO's iscrowd): average precision leaves it out */
 };
 
 /* How sure the tagger is of one entity. */
@@ -75,26 +75,29 @@ struct gm_post {
     struct gm_arena arena;  /* owns everything below that is not in `source` */
     struct gm_json *source; /* the input object; NULL for other formats. Unknown fields are kept */
     struct gm_str id;
-    bool has_id;            /* the input gave it; else it is the post's 1-based number there */
-    struct gm_str text;     /* valid UTF-8 */
-    bool names_only;        /* the format has no texts (RiVEG, CCKS entities, boxes): `text` is the
+    bool has_id;             /* the input gave it; else it is the post's 1-based number there */
+    struct gm_str text;      /* valid UTF-8 */
+    bool names_only;         /* the format has no texts (RiVEG, CCKS entities, boxes): `text` is the
                                entities' names joined by "; " */
-    struct gm_token *tokens;/* words given by the input; NULL = raw text, to be segmented */
+    struct gm_token *tokens; /* words given by the input; NULL = raw text, to be segmented */
     size_t n_tokens;
-    bool has_tokens;        /* the input gave words (also when there are none) */
-    struct gm_str image;    /* path, relative paths resolved against the input file; empty = none */
-    struct gm_str caption;  /* empty = none */
-    struct gm_str knowledge;/* empty = none; from CoNLL: the words after <EOS>, joined by a space */
+    bool has_tokens;       /* the input gave words (also when there are none) */
+    struct gm_str image;   /* path, relative paths resolved against the input file; empty = none */
+    struct gm_str caption; /* empty = none */
+    struct gm_str
+        knowledge; /* empty = none; from CoNLL: the words after <EOS>, joined by a space */
     struct gm_entity *entities;
     size_t n_entities;
-    bool has_entities;      /* the input gave entities, or tagging has run */
+    bool has_entities; /* the input gave entities, or tagging has run */
     struct gm_object *objects;
     size_t n_objects;
-    bool has_objects;       /* the image was looked at */
+    bool has_objects;          /* the image was looked at */
     uint32_t image_w, image_h; /* pixels after EXIF rotation; 0 = not read */
-    struct gm_image *pixels; /* decoded by the first stage that needs it (stages/pixels.h); freed
+    struct gm_image *pixels;   /* decoded by the first stage that needs it (stages/pixels.h); freed
                                 through the arena; never written out */
-    struct { struct gm_str stage, code, message; } error; /* stage.n == 0: none */
+    struct {
+        struct gm_str stage, code, message;
+    } error; /* stage.n == 0: none */
 };
 
 /* gm_post_init - an empty post with its arena; allocates nothing. gm_post_clear frees all; the post

@@ -7,8 +7,10 @@
 enum gm_status gm_mask_check_size(uint64_t h, uint64_t w, struct gm_error *err)
 {
     if (h == 0 || w == 0 || h > INT32_MAX || w > INT32_MAX || h * w > gm_image_max_pixels())
-        return GM_FAIL(err, GM_EFORMAT, "a mask of %llu x %llu pixels: at least 1 and at most %llu "
-                       "in all (--max-pixels)", (unsigned long long)w, (unsigned long long)h,
+        return GM_FAIL(err, GM_EFORMAT,
+                       "a mask of %llu x %llu pixels: at least 1 and at most %llu "
+                       "in all (--max-pixels)",
+                       (unsigned long long)w, (unsigned long long)h,
                        (unsigned long long)gm_image_max_pixels());
     return GM_OK;
 }

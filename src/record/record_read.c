@@ -295,9 +295,10 @@ static enum gm_status locate_tokens(struct gm_post *p, const struct gm_str *word
                !gm_str_starts(gm_str_sub(p->text, at, p->text.n), words[i]))
             at++;
         if (!gm_str_starts(gm_str_sub(p->text, at, p->text.n), words[i]))
-            return GM_FAIL(err, GM_EFORMAT, "tokens[%zu]: \"%.*s\" is not in \"text\" where it "
-                           "should be; give one of the two", i,
-                           (int)(words[i].n < 60 ? words[i].n : 60), words[i].p);
+            return GM_FAIL(err, GM_EFORMAT,
+                           "tokens[%zu]: \"%.*s\" is not in \"text\" where it "
+                           "should be; give one of the two",
+                           i, (int)(words[i].n < 60 ? words[i].n : 60), words[i].p);
         p->tokens[i] = (struct gm_token){at, at + words[i].n};
         at += words[i].n;
     }

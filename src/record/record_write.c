@@ -92,9 +92,9 @@ done:
 
 static bool is_entity_field(struct gm_str key)
 {
-    static const char *const known[] = {"text", "type", "fine_type", "start", "end", "score",
-                                        "uncertainty", "source", "note", "expression", "visible",
-                                        "regions"};
+    static const char *const known[] = {"text", "type",       "fine_type",   "start",
+                                        "end",  "score",      "uncertainty", "source",
+                                        "note", "expression", "visible",     "regions"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gm_str_eq_c(key, known[i]))
             return true;
@@ -218,11 +218,20 @@ done:
 }
 
 /* The record's own fields, in the order they are added in. */
-enum field { F_ID, F_TEXT, F_TOKENS, F_IMAGE, F_CAPTION, F_KNOWLEDGE, F_ENTITIES, F_OBJECTS,
-            F_ERROR,
-             N_FIELDS };
-static const char *const field_names[N_FIELDS] = {"id", "text", "tokens", "image", "caption",
-                                                  "knowledge", "entities", "objects", "error"};
+enum field {
+    F_ID,
+    F_TEXT,
+    F_TOKENS,
+    F_IMAGE,
+    F_CAPTION,
+    F_KNOWLEDGE,
+    F_ENTITIES,
+    F_OBJECTS,
+    F_ERROR,
+    N_FIELDS
+};
+static const char *const field_names[N_FIELDS] = {
+    "id", "text", "tokens", "image", "caption", "knowledge", "entities", "objects", "error"};
 
 static enum field field_of(struct gm_str key)
 {

@@ -10,17 +10,17 @@
 #include "record/record.h"
 
 enum gm_tag_scheme {
-    GM_TAGS_AUTO, /* BIOES where an E- or S- tag is seen, else BIO; for reading only; 0 */
-    GM_TAGS_BIO,  /* seqeval's IOB2 */
-    GM_TAGS_BIOES,/* seqeval's IOBES */
-    GM_TAGS_IOB1  /* B- only where an entity follows another of its type; for reading only */
+    GM_TAGS_AUTO,  /* BIOES where an E- or S- tag is seen, else BIO; for reading only; 0 */
+    GM_TAGS_BIO,   /* seqeval's IOB2 */
+    GM_TAGS_BIOES, /* seqeval's IOBES */
+    GM_TAGS_IOB1   /* B- only where an entity follows another of its type; for reading only */
 };
 
 /* What sequences that break the scheme mean ("O I-PER", "B-PER I-LOC"). */
 enum gm_tag_repair {
     GM_REPAIR_CONLLEVAL, /* an I- or E- that continues nothing begins an entity; BIO and BIOES tags
                             may be mixed */
-    GM_REPAIR_STRICT     /* an entity begins with B- (or S-) only, in BIOES it ends with E-, and IOB1
+    GM_REPAIR_STRICT /* an entity begins with B- (or S-) only, in BIOES it ends with E-, and IOB1
                             has B- only behind its own type; other tags are outside */
 };
 

@@ -75,7 +75,8 @@ struct marking {
 static struct marking marking_of(const struct gm_entity *e)
 {
     struct gm_color c = gm_palette_color(e->type);
-    struct gm_color tint = {(uint8_t)((c.r + 5 * ground.r) / 6), (uint8_t)((c.g + 5 * ground.g) / 6),
+    struct gm_color tint = {(uint8_t)((c.r + 5 * ground.r) / 6),
+                            (uint8_t)((c.g + 5 * ground.g) / 6),
                             (uint8_t)((c.b + 5 * ground.b) / 6)};
     return e->n_regions ? (struct marking){c, c, true} : (struct marking){tint, c, false};
 }
@@ -101,9 +102,8 @@ done:
 
 /* The post's text with its entities and their types; `markings` are borrowed by the result. */
 static enum gm_status letter_post(struct gm_paragraph **out, const struct gm_post *post,
-                                  const struct gm_mark *marks, size_t n,
-                                  struct marking *markings, struct gm_font *font[3],
-                                  struct gm_error *err)
+                                  const struct gm_mark *marks, size_t n, struct marking *markings,
+                                  struct gm_font *font[3], struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_style plain = {.font = font[0], .ink = ink};
@@ -142,12 +142,13 @@ static bool is_one_of(uint32_t cp, const uint32_t *list)
 /* Whether a line may end before code point i. */
 static bool may_break(const struct gm_paragraph *p, size_t i)
 {
-    static const uint32_t closing[] = {',', '.', '!', '?', ':', ';', ')', ']', 0x2019, 0x201d,
-                                       0x2026, 0x3001, 0x3002, 0x3009, 0x300b, 0x300d, 0x300f,
-                                       0x3011, 0xff01, 0xff09, 0xff0c, 0xff0e, 0xff1a, 0xff1b,
-                                       0xff1f, 0x00a0, 0x2068, 0x2069, 0};
-    static const uint32_t opening[] = {'#', '@', '(', '[', 0x2018, 0x201c, 0x3008, 0x300a, 0x300c,
-                                       0x300e, 0x3010, 0xff03, 0xff08, 0xff20, 0x00a0, 0x2068, 0};
+    static const uint32_t closing[] = {
+        ',',    '.',    '!',    '?',    ':',    ';',    ')',    ']',    0x2019, 0x201d,
+        0x2026, 0x3001, 0x3002, 0x3009, 0x300b, 0x300d, 0x300f, 0x3011, 0xff01, 0xff09,
+        0xff0c, 0xff0e, 0xff1a, 0xff1b, 0xff1f, 0x00a0, 0x2068, 0x2069, 0};
+    static const uint32_t opening[] = {'#',    '@',    '(',    '[',    0x2018, 0x201c,
+                                       0x3008, 0x300a, 0x300c, 0x300e, 0x3010, 0xff03,
+                                       0xff08, 0xff20, 0x00a0, 0x2068, 0};
     uint32_t before = gm_paragraph_at(p, i - 1), cp = gm_paragraph_at(p, i);
     if (before == ' ')
         return cp != ' ';
@@ -248,7 +249,8 @@ static enum gm_status add_strip(struct gm_image **out, const struct gm_image *im
     }
     GM_TRY(letter_post(&p, post, marks, n, markings, font, err));
     GM_TRY(gm_paragraph_new(&dots, err));
-    GM_TRY(gm_paragraph_add(dots, GM_STR("…"), &(struct gm_style){.font = font[0], .ink = ink}, err));
+    GM_TRY(
+        gm_paragraph_add(dots, GM_STR("…"), &(struct gm_style){.font = font[0], .ink = ink}, err));
     GM_TRY(gm_paragraph_shape(dots, err));
     uint32_t w = im->w > MIN_WIDTH ? im->w : MIN_WIDTH;
     int ascent = (int)gm_font_ascent(font[0]);

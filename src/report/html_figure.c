@@ -91,7 +91,8 @@ static bool clip(const struct figure *f, const double box[GM_BOX_XYXY], double o
     return out[2] > out[0] && out[3] > out[1];
 }
 
-static enum gm_status add_rect(struct figure *f, const double box[GM_BOX_XYXY], struct gm_error *err)
+static enum gm_status add_rect(struct figure *f, const double box[GM_BOX_XYXY],
+                               struct gm_error *err)
 {
     double b[GM_BOX_XYXY];
     if (!clip(f, box, b))

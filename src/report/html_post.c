@@ -59,8 +59,7 @@ static enum gm_status add_region(struct gm_buf *out, const struct gm_region *r,
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_printf(out, err, "<li><span class=\"box\">%.0f, %.0f – %.0f, %.0f</span> ",
-                         r->box[0], r->box[1], r->box[2],
-                         r->box[3]));
+                         r->box[0], r->box[1], r->box[2], r->box[3]));
     GM_TRY(gm_html_text(out, r->label, err));
     GM_TRY(gm_buf_printf(out, err, " %.2f", (double)r->score));
     GM_TRY(gm_buf_add_c(out, r->mask.counts.n ? " <span class=\"has\">mask</span>" : "", err));
@@ -127,10 +126,11 @@ static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post,
     bool has_image = post->image.n || post->pixels;
     if (post->n_entities == 0)
         return gm_buf_add_c(out, "<p class=\"none\">No entities.</p>\n", err);
-    GM_TRY(gm_buf_add_c(out,
-                        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Entity</th>"
-                        HEAD(TYPE) HEAD(SCORE),
-                        err));
+    GM_TRY(gm_buf_add_c(
+        out,
+        "<div class=\"scroll\"><table><thead><tr><th scope=\"col\">Entity</th>" HEAD(TYPE)
+            HEAD(SCORE),
+        err));
     if (has_image)
         GM_TRY(gm_buf_add_c(out, HEAD(VISIBLE) HEAD(WHERE), err));
     GM_TRY(gm_buf_add_c(out, "</tr></thead><tbody>\n", err));

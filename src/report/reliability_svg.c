@@ -24,8 +24,10 @@ static enum gm_status put_axes(const struct plot *p, const char *title, const ch
     char label[16];
     GM_TRY(gm_svg_text(out, p->x, p->y - 28, " class=\"h\"", gm_str(title), err));
     GM_TRY(gm_svg_text(out, p->x, p->y - 10, "", gm_str(note), err));
-    GM_TRY(gm_buf_printf(out, err, "<rect class=\"axis\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" "
-                         "height=\"%d\"/>\n", p->x, p->y, SIDE, SIDE));
+    GM_TRY(gm_buf_printf(out, err,
+                         "<rect class=\"axis\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" "
+                         "height=\"%d\"/>\n",
+                         p->x, p->y, SIDE, SIDE));
     for (int i = 0; i <= TICKS; i++) {
         double at = (double)SIDE * i / TICKS;
         snprintf(label, sizeof label, "%.1f", (double)i / TICKS);
@@ -55,11 +57,12 @@ static enum gm_status put_bins(const struct plot *p, const struct gm_reliability
         double share = b->n ? (double)b->right / (double)b->n : 0;
         if (b->n == 0)
             continue;
-        GM_TRY(gm_buf_printf(out, err, "<rect class=\"in\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+        GM_TRY(gm_buf_printf(out, err,
+                             "<rect class=\"in\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
                              "height=\"%.1f\"><title>%zu entities: confidence %.3f, right %.3f"
-                             "</title></rect>\n", p->x + width * (double)i + 1,
-                             p->y + SIDE * (1 - share), width - 2, SIDE * share, b->n,
-                             b->confidence / (double)b->n, share));
+                             "</title></rect>\n",
+                             p->x + width * (double)i + 1, p->y + SIDE * (1 - share), width - 2,
+                             SIDE * share, b->n, b->confidence / (double)b->n, share));
     }
     GM_TRY(gm_buf_printf(out, err, "<path class=\"d\" d=\"M%.1f %.1fl%d %d\"/>\n", p->x,
                          p->y + SIDE, SIDE, -SIDE));

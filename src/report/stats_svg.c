@@ -6,8 +6,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WIDTH = 760, LEFT = 190, BAR_MAX = 480, ROW = 22, HEAD = 44, N_BINS = 20, CHART_H = 120,
-       MAX_TYPES = 60 };
+enum {
+    WIDTH = 760,
+    LEFT = 190,
+    BAR_MAX = 480,
+    ROW = 22,
+    HEAD = 44,
+    N_BINS = 20,
+    CHART_H = 120,
+    MAX_TYPES = 60
+};
 
 /* The most frequent types first. */
 struct by_count {
@@ -81,9 +89,10 @@ static enum gm_status put_chart(const struct gm_spread *s, const char *title, do
     *y += ROW + 4;
     for (size_t i = 0; i < N_BINS; i++) {
         double h = CHART_H * (double)counts[i] / (double)most, x = 16 + bar * (double)i;
-        GM_TRY(gm_buf_printf(out, err, "<rect class=\"in\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
-                             "height=\"%.1f\"><title>%zu</title></rect>\n", x, *y + CHART_H - h,
-                             bar - 2, h, counts[i]));
+        GM_TRY(gm_buf_printf(out, err,
+                             "<rect class=\"in\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" "
+                             "height=\"%.1f\"><title>%zu</title></rect>\n",
+                             x, *y + CHART_H - h, bar - 2, h, counts[i]));
         if (i % 2)
             continue;
         snprintf(label, sizeof label, i + 2 >= N_BINS ? "%.4g…" : "%.4g", width * (double)i);
@@ -101,8 +110,8 @@ enum gm_status gm_stats_svg(struct gm_stats *s, const char *title, struct gm_buf
     size_t n_types = s->types.n < MAX_TYPES ? s->types.n : MAX_TYPES;
     size_t n_charts = s->n_sized ? 3 : 2;
     double y = HEAD;
-    double height = HEAD + (double)(n_types + 2) * ROW + 4 +
-                    (double)n_charts * (CHART_H + 3 * ROW + 4);
+    double height =
+        HEAD + (double)(n_types + 2) * ROW + 4 + (double)n_charts * (CHART_H + 3 * ROW + 4);
     GM_TRY(gm_svg_begin(out, WIDTH, height, err));
     GM_TRY(gm_svg_text(out, 16, 28, " class=\"t\"", gm_str(title), err));
     GM_TRY(put_types(s, &y, out, err));

@@ -14,7 +14,8 @@ enum gm_status gm_svg_begin(struct gm_buf *out, double width, double height, str
     return gm_buf_printf(out, err,
                          "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 %.0f %.0f\" "
                          "width=\"%.0f\" height=\"%.0f\">\n%s<rect class=\"bg\" width=\"100%%\" "
-                         "height=\"100%%\" fill=\"#fff\"/>\n", width, height, width, height, style);
+                         "height=\"100%%\" fill=\"#fff\"/>\n",
+                         width, height, width, height, style);
 }
 
 enum gm_status gm_svg_text(struct gm_buf *out, double x, double y, const char *attributes,

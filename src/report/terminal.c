@@ -193,8 +193,8 @@ static enum gm_status add_regions(struct view *v, const struct gm_entity *e, str
             GM_TRY(gm_buf_add_c(v->out, "\n", err));
             GM_TRY(add_spaces(v, indent, err));
         }
-        GM_TRY(gm_buf_printf(v->out, err, "%.0f,%.0f - %.0f,%.0f  ", r->box[0],
-                             r->box[1], r->box[2], r->box[3]));
+        GM_TRY(gm_buf_printf(v->out, err, "%.0f,%.0f - %.0f,%.0f  ", r->box[0], r->box[1],
+                             r->box[2], r->box[3]));
         GM_TRY(add_plain(v, r->label, err));
         GM_TRY(gm_buf_printf(v->out, err, " %.2f%s", (double)r->score,
                              r->mask.counts.n ? ", mask" : ""));

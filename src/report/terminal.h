@@ -6,8 +6,8 @@
 #include "record/record.h"
 
 struct gm_terminal_opts {
-    bool color;      /* mark entities by colour; without it by [brackets] */
-    size_t columns;  /* width of the terminal; texts of the table are cut to fit */
+    bool color;     /* mark entities by colour; without it by [brackets] */
+    size_t columns; /* width of the terminal; texts of the table are cut to fit */
 };
 
 /* gm_terminal_opts_detect - what suits a file descriptor: colour on a terminal, unless $NO_COLOR is

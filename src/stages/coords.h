@@ -9,11 +9,11 @@
 
 /* What a model's numbers are fractions of. */
 enum gm_coords {
-    GM_COORDS_SENT,  /* "sent": pixels of the picture as it was sent */
-    GM_COORDS_GRID28,/* "grid28": pixels of the picture as the model resizes it to sides that are
+    GM_COORDS_SENT,   /* "sent": pixels of the picture as it was sent */
+    GM_COORDS_GRID28, /* "grid28": pixels of the picture as the model resizes it to sides that are
                         multiples of 28 (Qwen2.5-VL) */
-    GM_COORDS_1000,  /* "1000": 0..1000 on both axes */
-    GM_COORDS_1      /* "1": 0..1 on both axes */
+    GM_COORDS_1000,   /* "1000": 0..1000 on both axes */
+    GM_COORDS_1       /* "1": 0..1 on both axes */
 };
 
 /* gm_coords_parse - by the names above; false when it is none. */

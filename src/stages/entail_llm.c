@@ -107,5 +107,5 @@ static const struct gm_llm_stage_kind kind = {
     .one = entail_post,
 };
 
-const struct gm_backend gm_backend_entail_llm = {
-    GM_LLM_BACKEND, .stage = "entail", .needs_image = true, .llm = &kind};
+const struct gm_backend gm_backend_entail_llm = {GM_LLM_BACKEND, .stage = "entail",
+                                                 .needs_image = true, .llm = &kind};

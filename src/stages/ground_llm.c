@@ -94,9 +94,9 @@ static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_
         double box[4] = {0};
         for (size_t k = 0; k < 4; k++)
             (void)gm_json_num(gm_json_at(gm_json_at(boxes, i), k), &box[k]);
-        const char *why = n_good == most ? "too_many_boxes"
-                                         : gm_coords_box(box, frame, p->image_w, p->image_h,
-                                                         regions[n_good].box);
+        const char *why =
+            n_good == most ? "too_many_boxes"
+                           : gm_coords_box(box, frame, p->image_w, p->image_h, regions[n_good].box);
         if (why) {
             bad = why;
             gm_llm_reject(g->base.llm, g->base.stage, why);
@@ -131,8 +131,8 @@ enum { N_VALUES = 8 };
 static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
                             struct gm_error *err)
 {
-    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels,
-                                        g->max_pixels);
+    struct gm_frame f =
+        gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels, g->max_pixels);
     struct gm_str width = gm_arena_printf(&w->arena, "%.0f", f.w);
     struct gm_str height = gm_arena_printf(&w->arena, "%.0f", f.h);
     if (!width.p || !height.p)
@@ -163,8 +163,8 @@ static enum gm_status take(struct ground *g, struct gm_post *p, const struct wor
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels,
-                                        g->max_pixels);
+    struct gm_frame f =
+        gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels, g->max_pixels);
     for (size_t i = 0; i < w->n; i++)
         if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
             return GM_OK;
@@ -210,7 +210,7 @@ done:
 
 static const char *const values[] = {"text",   "caption", "entity", "type", "expression",
                                      "coords", "width",   "height", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible", "never",
+static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible",   "never",
                                     "min_pixels",    "max_pixels", "max_boxes", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "ground",
@@ -226,5 +226,5 @@ static const struct gm_llm_stage_kind kind = {
     .open = open_ground,
 };
 
-const struct gm_backend gm_backend_ground_llm = {
-    GM_LLM_BACKEND, .stage = "ground", .needs_image = true, .llm = &kind};
+const struct gm_backend gm_backend_ground_llm = {GM_LLM_BACKEND, .stage = "ground",
+                                                 .needs_image = true, .llm = &kind};

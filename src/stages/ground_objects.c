@@ -22,10 +22,10 @@
 enum { PERSON_TYPES_MAX = 64, PERSONS_MAX = 64 };
 
 struct rule {
-    double visible_min;  /* an entity less probably visible gets no box */
-    double score_min;    /* objects below it are not used */
-    double near_score;   /* another box of the same person: at least this share of the best's score */
-    double near_area;    /* and of its area */
+    double visible_min; /* an entity less probably visible gets no box */
+    double score_min;   /* objects below it are not used */
+    double near_score; /* another box of the same person: at least this share of the best's score */
+    double near_area;  /* and of its area */
     double affinity_min; /* nearness in meaning that an object needs */
     const char *person_types[PERSON_TYPES_MAX];
     size_t n_person_types;
@@ -69,7 +69,7 @@ static enum gm_status read_person_types(struct rule *r, const struct gm_json *li
 static enum gm_status open_ground(void **self, const struct gm_backend *b,
                                   const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"visible",   "score",    "near_score",   "near_area",
+    static const char *const known[] = {"visible",  "score",        "near_score", "near_area",
                                         "affinity", "person_types", NULL};
     enum gm_status st = GM_OK;
     struct rule *r = gm_alloc(1, sizeof *r);

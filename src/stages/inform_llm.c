@@ -15,10 +15,10 @@
 enum { KNOWLEDGE_MAX_BYTES = 2000, SAMPLES_MAX_BYTES = 1 << 16 };
 
 struct inform {
-    struct gm_llm_stage base;  /* first: the helpers take a pointer to it */
-    struct gm_buf samples;     /* as they stand in the prompt */
-    struct gm_tagger *tagger;  /* NULL = no second pass */
-    pthread_mutex_t tagging;   /* the tagger does one call at a time */
+    struct gm_llm_stage base; /* first: the helpers take a pointer to it */
+    struct gm_buf samples;    /* as they stand in the prompt */
+    struct gm_tagger *tagger; /* NULL = no second pass */
+    pthread_mutex_t tagging;  /* the tagger does one call at a time */
 };
 
 static void close_inform(void *self)

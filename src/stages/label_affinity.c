@@ -10,8 +10,9 @@ static const struct {
     const char *label, *words; /* separated by "|" */
 } synonyms[] = {
     {"bicycle", "bike|bikes|cyclist"},
-    {"car", "cars|ferrari|porsche|bmw|audi|mercedes|tesla|toyota|honda|mustang|lamborghini|corvette|"
-            "camaro|bugatti|mclaren|volkswagen|nissan|subaru|mazda|bentley|rolls royce|jeep|supercar"},
+    {"car",
+     "cars|ferrari|porsche|bmw|audi|mercedes|tesla|toyota|honda|mustang|lamborghini|corvette|"
+     "camaro|bugatti|mclaren|volkswagen|nissan|subaru|mazda|bentley|rolls royce|jeep|supercar"},
     {"motorcycle", "motorbike|harley|harley davidson|ducati|kawasaki|scooter|vespa"},
     {"airplane", "plane|aeroplane|jet|aircraft|boeing|airbus|spitfire|concorde|flight"},
     {"bus", "coach bus|double decker"},
@@ -76,10 +77,9 @@ static bool has_phrase(struct gm_str text, struct gm_str phrase)
         if (at + phrase.n < text.n && is_word_byte(text.p[at + phrase.n]))
             continue;
         size_t i = 0;
-        while (i < phrase.n &&
-               (phrase.p[i] == ' '
-                    ? !is_word_byte(text.p[at + i])
-                    : tolower((unsigned char)text.p[at + i]) == tolower((unsigned char)phrase.p[i])))
+        while (i < phrase.n && (phrase.p[i] == ' ' ? !is_word_byte(text.p[at + i])
+                                                   : tolower((unsigned char)text.p[at + i]) ==
+                                                         tolower((unsigned char)phrase.p[i])))
             i++;
         if (i == phrase.n)
             return true;
@@ -135,9 +135,9 @@ float gm_label_affinity(struct gm_str label, const struct gm_entity *e)
 }
 
 const char *const gm_person_types[] = {
-    "PER",         "person", "politician", "musician", "actor",        "artist",     "athlete", "author",
-    "businessman", "coach",  "character",  "director", "intellectual", "journalist", "person_other",
-    NULL,
+    "PER",          "person",     "politician",   "musician", "actor",     "artist",
+    "athlete",      "author",     "businessman",  "coach",    "character", "director",
+    "intellectual", "journalist", "person_other", NULL,
 };
 
 bool gm_is_person(const struct gm_entity *e)

@@ -111,7 +111,8 @@ bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_p
     struct gm_arena a;
     gm_arena_init(&a, 0);
     gm_buf_init(&out->jpeg, 0);
-    while (sem_wait(&s->decoders) != 0) {} /* only a signal interrupts it */
+    while (sem_wait(&s->decoders) != 0) {
+    }                                                /* only a signal interrupts it */
     struct gm_str path = gm_arena_str(&a, p->image); /* ended by NUL */
     enum gm_status st = path.p ? GM_OK : GM_FAIL(&err, GM_ENOMEM, "out of memory");
     if (st == GM_OK && !p->pixels)
@@ -167,7 +168,8 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
     const struct gm_limit limit = gm_limit_get();
     for (size_t got = 0; got < n;) {
         struct gm_llm_reply r;
-        if (!gm_llm_poll(box, 100, &r)) { /* every request gets its reply, or the post's time is over */
+        if (!gm_llm_poll(box, 100,
+                         &r)) { /* every request gets its reply, or the post's time is over */
             if (gm_limit_is_over(&limit) && !gm_stop_requested())
                 return gm_limit_check(&limit, err);
             continue;

@@ -15,20 +15,20 @@
 #include <semaphore.h>
 
 /* The keys above, to begin a backend's list of known settings with. */
-#define GM_LLM_SETTINGS                                                                            \
+#define GM_LLM_SETTINGS \
     "prompt", "model", "temperature", "top_p", "max_tokens", "seed", "image_side", "jpeg_quality"
 
 struct gm_llm_stage {
-    const char *stage;      /* "ground" */
+    const char *stage; /* "ground" */
     const struct gm_llm_stage_kind *kind;
-    struct gm_llm *llm;     /* borrowed, from use_llm */
+    struct gm_llm *llm; /* borrowed, from use_llm */
     struct gm_prompt *prompt;
     struct gm_json *schema; /* NULL = plain text is asked for */
     struct gm_arena arena;  /* holds what open read */
     const char *model;      /* NULL = the run's */
     double temperature, top_p, max_tokens, seed, image_side, jpeg_quality;
-    sem_t decoders;         /* pictures decoded at once, so that 64 callers don't hold 64 of them */
-    bool is_open;           /* kind->open was called */
+    sem_t decoders; /* pictures decoded at once, so that 64 callers don't hold 64 of them */
+    bool is_open;   /* kind->open was called */
 };
 
 /* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
@@ -56,9 +56,9 @@ struct gm_llm_stage_kind {
 };
 
 /* What is the same in all of these backends. */
-#define GM_LLM_BACKEND                                                                             \
-    .name = "llm", .open = gm_llm_stage_open, .run = gm_llm_stage_run,                             \
-    .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint,                          \
+#define GM_LLM_BACKEND                                                    \
+    .name = "llm", .open = gm_llm_stage_open, .run = gm_llm_stage_run,    \
+    .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint, \
     .use_llm = gm_llm_stage_use
 enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;

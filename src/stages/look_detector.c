@@ -37,8 +37,8 @@ static void close_look(void *self)
 static enum gm_status open_look(void **self, const struct gm_backend *b,
                                 const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "precision", "score", "iou", "caption_score",
-                                        NULL};
+    static const char *const known[] = {"model", "precision",     "score",
+                                        "iou",   "caption_score", NULL};
     enum gm_status st = GM_OK;
     struct look *l = NULL;
     struct gm_str model = gm_str(b->model), precision = GM_STR("auto");

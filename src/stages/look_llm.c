@@ -52,5 +52,5 @@ static const struct gm_llm_stage_kind kind = {
     .one = look_at,
 };
 
-const struct gm_backend gm_backend_look_llm = {
-    GM_LLM_BACKEND, .stage = "look", .needs_image = true, .llm = &kind};
+const struct gm_backend gm_backend_look_llm = {GM_LLM_BACKEND, .stage = "look", .needs_image = true,
+                                               .llm = &kind};

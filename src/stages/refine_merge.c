@@ -24,8 +24,8 @@ static bool was_half(const struct gm_merge *m, size_t n, size_t i)
     for (size_t k = 0; k < n; k++) {
         if (k == i || !m[k].why)
             continue;
-        if (m[k].changed && covers((struct span){m[k].to_start, m[k].to_end},
-                                   (struct span){m[i].start, m[i].end}))
+        if (m[k].changed &&
+            covers((struct span){m[k].to_start, m[k].to_end}, (struct span){m[i].start, m[i].end}))
             return true;
         if (m[k].words.n && m[i].text.n && gm_str_find(m[k].words, m[i].text, 0) != SIZE_MAX)
             return true;
@@ -73,7 +73,8 @@ static bool refuse_one(struct gm_merge *m, size_t n)
 
 void gm_refine_merge(struct gm_merge *m, size_t n)
 {
-    while (refuse_one(m, n)) {} /* each refusal puts an entity back, which others may run into */
+    while (refuse_one(m, n)) {
+    } /* each refusal puts an entity back, which others may run into */
     for (size_t i = 0; i < n; i++)
         if (m[i].removed && was_half(m, n, i))
             m[i].removed = false;

@@ -10,15 +10,16 @@
 
 /* One entity of the post. Spans are in code points, half-open. */
 struct gm_merge {
-    size_t start, end;   /* where it is */
+    size_t start, end; /* where it is */
     struct gm_str text;
-    bool asked;          /* the model was asked about it; the others are never touched */
-    bool removed;        /* in: the model removes it. out: it goes, for that or as absorbed */
-    bool changed;        /* the model moves it to [to_start, to_end), which overlaps the old span */
+    bool asked;   /* the model was asked about it; the others are never touched */
+    bool removed; /* in: the model removes it. out: it goes, for that or as absorbed */
+    bool changed; /* the model moves it to [to_start, to_end), which overlaps the old span */
     size_t to_start, to_end;
-    struct gm_str words; /* of a change whose words are not in the text: changed is false, why set */
-    const char *why;     /* in and out: why the change is refused; it stays where it is then */
-    bool merged;         /* out: its change was accepted and covers another asked entity */
+    struct gm_str
+        words;       /* of a change whose words are not in the text: changed is false, why set */
+    const char *why; /* in and out: why the change is refused; it stays where it is then */
+    bool merged;     /* out: its change was accepted and covers another asked entity */
 };
 
 /* gm_refine_merge - decide over all n together:

@@ -10,8 +10,7 @@ enum { DEPTH_MAX = 8 };
 static bool number(const struct gm_json *j, double *out)
 {
     struct gm_str s;
-    return gm_json_num(j, out) ||
-           (gm_json_str(j, &s) && gm_str_to_double(gm_str_trim(s), out));
+    return gm_json_num(j, out) || (gm_json_str(j, &s) && gm_str_to_double(gm_str_trim(s), out));
 }
 
 /* {name: list}, taking the list over. */
@@ -81,8 +80,9 @@ static bool named_box(const struct gm_json *j, double c[4])
 
 static const struct gm_json *box_member(const struct gm_json *j)
 {
-    static const char *const names[] = {"boxes",   "bbox_2d", "bbox",         "bboxes", "box_2d",
-                                        "box2d",   "box",     "bounding_box", "bounding_boxes"};
+    static const char *const names[] = {"boxes",  "bbox_2d",      "bbox",
+                                        "bboxes", "box_2d",       "box2d",
+                                        "box",    "bounding_box", "bounding_boxes"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const struct gm_json *m = gm_json_get(j, names[i]);
         if (m)

@@ -17,8 +17,8 @@ enum gm_status gm_settings_check(const struct gm_json *settings, const char *sta
         for (size_t k = 0, used = 0; known[k] && used < sizeof list; k++)
             used +=
                 (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", known[k]);
-        return GM_FAIL(err, GM_EARG, "unknown setting \"%.*s\"; %s knows: %s", GM_STR_ARG(key), stage,
-                       list[0] ? list : "none");
+        return GM_FAIL(err, GM_EARG, "unknown setting \"%.*s\"; %s knows: %s", GM_STR_ARG(key),
+                       stage, list[0] ? list : "none");
     }
     return GM_OK;
 }

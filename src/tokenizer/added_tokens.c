@@ -5,8 +5,8 @@
 
 #include <stdlib.h>
 
-enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a, struct gm_added_token token,
-                            struct gm_error *err)
+enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a,
+                                   struct gm_added_token token, struct gm_error *err)
 {
     if (token.text.n == 0)
         return GM_OK;
@@ -67,8 +67,9 @@ static size_t after_space(struct gm_str s, size_t at)
     return at;
 }
 
-const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set, struct gm_str s, size_t from,
-                                           size_t *start, size_t *end)
+const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set,
+                                                  struct gm_str s, size_t from, size_t *start,
+                                                  size_t *end)
 {
     for (size_t i = from; i < s.n && set->n; i++) {
         unsigned char b = (unsigned char)s.p[i];

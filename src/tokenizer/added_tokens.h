@@ -21,19 +21,20 @@ struct gm_added_token {
 struct gm_added_tokens {
     struct gm_added_token *tokens; /* by first byte, then longest first */
     size_t n, cap;
-    size_t from[257];              /* tokens of first byte b are [from[b], from[b + 1]) */
+    size_t from[257]; /* tokens of first byte b are [from[b], from[b + 1]) */
 };
 
 /* gm_added_tokens_put - add a token; its text is copied into the arena, which must outlive the set. An
  * empty text is ignored, as it would be found everywhere. Errors: NOMEM. */
-enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a, struct gm_added_token token,
-                            struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_added_tokens_put(struct gm_added_tokens *set, struct gm_arena *a,
+                                   struct gm_added_token token, struct gm_error *err) GM_NODISCARD;
 /* gm_added_tokens_seal - make the set ready for gm_added_tokens_next. */
 void gm_added_tokens_seal(struct gm_added_tokens *set);
 
 /* gm_added_tokens_next - the next token in s[from, s.n): sets its byte range, with the white space that it
  * swallows, and returns it; NULL when there is none. */
-const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set, struct gm_str s, size_t from,
-                                           size_t *start, size_t *end);
+const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *set,
+                                                  struct gm_str s, size_t from, size_t *start,
+                                                  size_t *end);
 
 #endif

@@ -20,7 +20,10 @@ void gm_aligned_text_swap(struct gm_aligned_text *a, struct gm_aligned_text *b)
     *b = c;
 }
 
-struct gm_str gm_aligned_text_str(const struct gm_aligned_text *t) { return (struct gm_str){t->p, t->n}; }
+struct gm_str gm_aligned_text_str(const struct gm_aligned_text *t)
+{
+    return (struct gm_str){t->p, t->n};
+}
 
 enum gm_status gm_aligned_text_room(struct gm_aligned_text *t, size_t more, struct gm_error *err)
 {
@@ -40,7 +43,7 @@ enum gm_status gm_aligned_text_room(struct gm_aligned_text *t, size_t more, stru
 }
 
 enum gm_status gm_aligned_text_set(struct gm_aligned_text *t, struct gm_str s, uint32_t first,
-                             struct gm_error *err)
+                                   struct gm_error *err)
 {
     t->n = 0;
     enum gm_status st = gm_aligned_text_room(t, s.n, err);
@@ -57,8 +60,8 @@ enum gm_status gm_aligned_text_set(struct gm_aligned_text *t, struct gm_str s, u
     return GM_OK;
 }
 
-enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_aligned_text *in, size_t from,
-                              size_t to, struct gm_error *err)
+enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_aligned_text *in,
+                                    size_t from, size_t to, struct gm_error *err)
 {
     if (from == to)
         return GM_OK;
@@ -71,7 +74,8 @@ enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_a
     return GM_OK;
 }
 
-void gm_transform_begin(struct gm_transform *t, const struct gm_aligned_text *in, struct gm_aligned_text *out)
+void gm_transform_begin(struct gm_transform *t, const struct gm_aligned_text *in,
+                        struct gm_aligned_text *out)
 {
     *t = (struct gm_transform){in, out, 0};
     out->n = 0;

@@ -24,7 +24,8 @@ void gm_aligned_text_swap(struct gm_aligned_text *a, struct gm_aligned_text *b);
 struct gm_str gm_aligned_text_str(const struct gm_aligned_text *t); /* borrowed */
 
 /* gm_aligned_text_room - make room for `more` bytes behind the text. Errors: NOMEM. */
-enum gm_status gm_aligned_text_room(struct gm_aligned_text *t, size_t more, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_aligned_text_room(struct gm_aligned_text *t, size_t more,
+                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_aligned_text_put - append a code point that came from number `src`; there must be room. */
 static inline void gm_aligned_text_put(struct gm_aligned_text *t, uint32_t cp, uint32_t src)
@@ -42,11 +43,11 @@ static inline void gm_aligned_text_put(struct gm_aligned_text *t, uint32_t cp, u
 /* gm_aligned_text_set - make `t` the well-formed text `s`, whose first code point has number `first`.
  * Errors: NOMEM. */
 enum gm_status gm_aligned_text_set(struct gm_aligned_text *t, struct gm_str s, uint32_t first,
-                             struct gm_error *err) GM_NODISCARD;
+                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_aligned_text_copy - append bytes [from, to) of `in`. Errors: NOMEM. */
-enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_aligned_text *in, size_t from,
-                              size_t to, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_aligned_text *in,
+                                    size_t from, size_t to, struct gm_error *err) GM_NODISCARD;
 
 /* A change of a whole text, code point by code point, which finds the places of the new ones as the
  * library's NormalizedString::transform does: it knows of each new code point only whether it is
@@ -55,10 +56,11 @@ enum gm_status gm_aligned_text_copy(struct gm_aligned_text *t, const struct gm_a
 struct gm_transform {
     const struct gm_aligned_text *in;
     struct gm_aligned_text *out; /* emptied at the start */
-    size_t at;             /* byte of `in` up to which the old text is accounted for */
+    size_t at;                   /* byte of `in` up to which the old text is accounted for */
 };
 
-void gm_transform_begin(struct gm_transform *t, const struct gm_aligned_text *in, struct gm_aligned_text *out);
+void gm_transform_begin(struct gm_transform *t, const struct gm_aligned_text *in,
+                        struct gm_aligned_text *out);
 /* gm_transform_drop - n old code points go before anything stands for them. */
 void gm_transform_drop(struct gm_transform *t, size_t n);
 /* gm_transform_emit - the next new code point. Errors: NOMEM. */

@@ -107,8 +107,8 @@ static enum gm_status bpe_load(void **self, const struct gm_json *model, struct 
     }
     GM_TRY(gm_vocab_read(&b->base.vocab, vocab, &b->base.n_ids, path, err));
     GM_TRY(read_options(b, model, path, err));
-    GM_TRY(gm_merges_read(&b->merges, gm_json_get(model, "merges"), &b->base.vocab, b->n_prefix, path,
-                          err));
+    GM_TRY(gm_merges_read(&b->merges, gm_json_get(model, "merges"), &b->base.vocab, b->n_prefix,
+                          path, err));
     for (uint32_t cp = 0; cp < N_QUICK; cp++) {
         char text[4];
         b->quick[cp] = gm_vocab_find(&b->base.vocab, (struct gm_str){text, gm_utf8_put(cp, text)});

@@ -50,9 +50,8 @@ enum gm_status gm_charsmap_read(struct gm_charsmap *out, struct gm_str base64, s
     if (!bytes)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     bool ok = decode(base64, bytes, &n) && n >= 4;
-    size_t size = ok ? bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 |
-                           (size_t)bytes[3] << 24
-                     : 0;
+    size_t size =
+        ok ? bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24 : 0;
     if (!ok || size > n - 4 || size < 4)
         return GM_FAIL(err, GM_EMODEL, "%s: normalizer.precompiled_charsmap is broken", path);
     uint32_t *units = gm_arena_alloc(a, size / 4, sizeof *units);

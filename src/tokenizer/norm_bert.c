@@ -12,7 +12,7 @@ struct mark {
     uint32_t cp, src;
     uint32_t order; /* place in the run, so that equal classes keep their order */
     uint16_t class;
-    bool inserted;  /* not the first code point that its source decomposed to */
+    bool inserted; /* not the first code point that its source decomposed to */
 };
 
 /* What one call works with. */
@@ -114,8 +114,9 @@ static enum gm_status decompose(struct bert *b, uint32_t cp, uint32_t src)
     for (size_t i = 0; i < n; i++) {
         unsigned class = strip ? gm_cp_hf_combining_class(parts[i]) : 0;
         if (class) {
-            GM_TRY(add_mark(b, (struct mark){.cp = parts[i], .src = src, .class = (uint16_t)class,
-                                             .inserted = i > 0}));
+            GM_TRY(add_mark(
+                b, (struct mark){
+                       .cp = parts[i], .src = src, .class = (uint16_t) class, .inserted = i > 0}));
             continue;
         }
         if (b->n_run)

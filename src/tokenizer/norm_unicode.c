@@ -125,11 +125,12 @@ enum gm_status gm_norm_unicode_run(const void *settings, const struct gm_aligned
     gm_transform_begin(&f.to, in, out);
     for (size_t i = 0; i < s.n;) {
         uint32_t parts[GM_CP_COMPATIBLE_PARTS], cp = gm_utf8_next(s, &i);
-        size_t n = set->compatible ? gm_cp_hf_decompose_compatible(cp, parts)
-                                   : gm_cp_decompose(cp, parts);
+        size_t n =
+            set->compatible ? gm_cp_hf_decompose_compatible(cp, parts) : gm_cp_decompose(cp, parts);
         for (size_t k = 0; k < n; k++)
-            GM_TRY(decomposed(&f, (struct item){parts[k], k > 0, parts[k] < 0x300 ? 0 :
-                                                gm_cp_hf_combining_class(parts[k])}));
+            GM_TRY(decomposed(
+                &f, (struct item){parts[k], k > 0,
+                                  parts[k] < 0x300 ? 0 : gm_cp_hf_combining_class(parts[k])}));
     }
     GM_TRY(flush_marks(&f));
     st = flush_composed(&f);

@@ -79,7 +79,8 @@ const struct gm_step_kinds gm_normalisers = {"normalizer", "normalizers", kinds,
                                              sizeof kinds / sizeof *kinds};
 
 enum gm_status gm_normalise(const struct gm_steps *nz, struct gm_str s, uint32_t first,
-                            struct gm_aligned_text *out, struct gm_aligned_text *spare, struct gm_error *err)
+                            struct gm_aligned_text *out, struct gm_aligned_text *spare,
+                            struct gm_error *err)
 {
     enum gm_status st = gm_aligned_text_set(out, s, first, err);
     for (size_t i = 0; i < nz->n && st == GM_OK; i++) {

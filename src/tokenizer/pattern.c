@@ -33,7 +33,8 @@ static bool part_has(const struct part *p, uint32_t cp)
 {
     bool in = false;
     switch (p->set) {
-    case SET_CHAR: case SET_RANGE: in = cp >= p->first && cp <= p->last; break;
+    case SET_CHAR:
+    case SET_RANGE: in = cp >= p->first && cp <= p->last; break;
     case SET_ANY: in = cp != '\n'; break;
     case SET_SPACE: in = gm_cp_is_space(cp); break;
     case SET_DIGIT: in = gm_cp_hf_is_digit(cp); break;
@@ -100,8 +101,7 @@ static bool read_class(struct gm_str s, size_t *at, struct atom *a)
     }
     for (; *at < s.n && s.p[*at] != ']'; a->n_parts++) {
         struct part *p = &a->parts[a->n_parts], last;
-        if (a->n_parts == MAX_PARTS || s.p[*at] == '[' || s.p[*at] == '&' ||
-            !read_part(s, at, p))
+        if (a->n_parts == MAX_PARTS || s.p[*at] == '[' || s.p[*at] == '&' || !read_part(s, at, p))
             return false;
         if (*at + 1 >= s.n || s.p[*at] != '-' || s.p[*at + 1] == ']')
             continue;

@@ -56,8 +56,8 @@ enum gm_status gm_pre_metaspace_run(const void *settings, struct gm_pretokens *p
         if (!set->split)
             next = SIZE_MAX;
         while (next != SIZE_MAX) { /* a new stretch at every mark */
-            next = gm_str_find(s, mark, start + (gm_str_starts(gm_str_sub(s, start, s.n), mark) ?
-                                                 mark.n : 0));
+            next = gm_str_find(
+                s, mark, start + (gm_str_starts(gm_str_sub(s, start, s.n), mark) ? mark.n : 0));
             GM_TRY(gm_pretokens_push(p, start, next == SIZE_MAX ? s.n : next, err));
             start = next == SIZE_MAX ? s.n : next;
         }
@@ -80,21 +80,17 @@ uint32_t gm_byte_level_char(unsigned char b)
 
 enum class { SPACE, LETTER, NUMBER, OTHER };
 
-static enum class class_at(struct gm_str s, size_t *at)
-{
+static enum class class_at(struct gm_str s, size_t *at) {
     unsigned char c = (unsigned char)s.p[*at];
-    if (c < 0x80) {
-        ++*at;
-        return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? LETTER
-               : c >= '0' && c <= '9'                  ? NUMBER
-               : c == ' ' || (c >= '\t' && c <= '\r')  ? SPACE
-                                                       : OTHER;
-    }
-    uint32_t cp = gm_utf8_next(s, at);
-    return gm_cp_is_space(cp)       ? SPACE
-           : gm_cp_hf_is_letter(cp) ? LETTER
-           : gm_cp_hf_is_number(cp) ? NUMBER
-                                    : OTHER;
+    if (c < 0x80){++*at; return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? LETTER
+                                : c >= '0' && c <= '9'                 ? NUMBER
+                                : c == ' ' || (c >= '\t' && c <= '\r') ? SPACE
+                                                                       : OTHER;}
+uint32_t cp = gm_utf8_next(s, at);
+return gm_cp_is_space(cp)       ? SPACE
+       : gm_cp_hf_is_letter(cp) ? LETTER
+       : gm_cp_hf_is_number(cp) ? NUMBER
+                                : OTHER;
 }
 
 /* The end of a run of one class that starts at `at`. */
@@ -152,7 +148,8 @@ static enum gm_status put_bytes(struct gm_pretokens *p, size_t start, size_t end
     if (st != GM_OK)
         return st;
     for (size_t i = start; i < end; i++)
-        gm_aligned_text_put(&p->spare, gm_byte_level_char((unsigned char)p->text.p[i]), p->text.src[i]);
+        gm_aligned_text_put(&p->spare, gm_byte_level_char((unsigned char)p->text.p[i]),
+                            p->text.src[i]);
     return gm_pretokens_push(p, from, p->spare.n, err);
 }
 

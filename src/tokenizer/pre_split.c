@@ -90,7 +90,8 @@ static bool joins(const struct cutter *c, bool is_match)
     case GM_SPLIT_MERGED_WITH_PREVIOUS: return is_match && !c->was_match;
     case GM_SPLIT_MERGED_WITH_NEXT: return !is_match && c->was_match;
     case GM_SPLIT_CONTIGUOUS: return is_match == c->was_match;
-    case GM_SPLIT_REMOVED: case GM_SPLIT_ISOLATED: break;
+    case GM_SPLIT_REMOVED:
+    case GM_SPLIT_ISOLATED: break;
     }
     return false;
 }
@@ -120,7 +121,8 @@ enum gm_status gm_pre_split_run(const void *settings, struct gm_pretokens *p, st
     const struct gm_pre_split *set = settings;
     for (size_t i = 0; i < p->n; i++) {
         struct cutter c = {.set = set, .p = p, .err = err};
-        struct gm_str s = gm_str_sub(gm_aligned_text_str(&p->text), p->items[i].start, p->items[i].end);
+        struct gm_str s =
+            gm_str_sub(gm_aligned_text_str(&p->text), p->items[i].start, p->items[i].end);
         size_t base = p->items[i].start, at = 0, start, end;
         while (gm_pattern_next(set->pattern, s, at, &start, &end)) {
             GM_TRY(piece(&c, base + at, base + start, false));

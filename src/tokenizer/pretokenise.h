@@ -14,7 +14,7 @@ struct gm_pretokens {
     struct gm_aligned_text text, spare;
     struct gm_stretch {
         size_t start, end; /* bytes of `text` */
-    } *items, *next;       /* [n]; working storage of the step that runs */
+    } * items, *next;      /* [n]; working storage of the step that runs */
     size_t n, cap, n_next, cap_next;
 };
 

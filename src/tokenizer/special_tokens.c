@@ -47,16 +47,16 @@ static enum gm_status read_pair(struct gm_special_tokens_ids *out, const struct 
                                 const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_token_id_read(&out->cls, gm_json_at(gm_json_get(json, "cls"), 1), path,
-                            GM_STR("cls"), err));
-    GM_TRY(gm_token_id_read(&out->sep, gm_json_at(gm_json_get(json, "sep"), 1), path,
-                            GM_STR("sep"), err));
+    GM_TRY(gm_token_id_read(&out->cls, gm_json_at(gm_json_get(json, "cls"), 1), path, GM_STR("cls"),
+                            err));
+    GM_TRY(gm_token_id_read(&out->sep, gm_json_at(gm_json_get(json, "sep"), 1), path, GM_STR("sep"),
+                            err));
 done:
     return st;
 }
 
-static enum gm_status read_one(struct gm_post_processing *out, const struct gm_json *json, const char *path,
-                               struct gm_error *err)
+static enum gm_status read_one(struct gm_post_processing *out, const struct gm_json *json,
+                               const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str type = GM_STR("without a type");
@@ -85,7 +85,8 @@ done:
 }
 
 enum gm_status gm_post_processing_read(struct gm_post_processing *out, const struct gm_tokenizer *t,
-                            const struct gm_json *json, const char *path, struct gm_error *err)
+                                       const struct gm_json *json, const char *path,
+                                       struct gm_error *err)
 {
     *out = (struct gm_post_processing){.ids = {-1, -1, -1, -1}};
     out->ids.pad = either(t, "[PAD]", "<pad>");

@@ -10,8 +10,8 @@
 
 struct gm_post_processing {
     struct gm_special_tokens_ids ids; /* but unk */
-    bool trim_offsets;         /* pieces do not cover the spaces at their ends ... */
-    bool add_prefix_space;     /* ... but for one that the pre-tokeniser put in front */
+    bool trim_offsets;                /* pieces do not cover the spaces at their ends ... */
+    bool add_prefix_space;            /* ... but for one that the pre-tokeniser put in front */
 };
 
 /* gm_post_processing_read - known are TemplateProcessing of the form "CLS text SEP" (or none), BertProcessing,
@@ -19,7 +19,7 @@ struct gm_post_processing {
  * "[CLS]" and "[SEP]", or "<s>" and "</s>", are taken. pad is "[PAD]" or "<pad>".
  * Errors: MODEL (another form, named). */
 enum gm_status gm_post_processing_read(struct gm_post_processing *out, const struct gm_tokenizer *t,
-                            const struct gm_json *json, const char *path,
-                            struct gm_error *err) GM_NODISCARD;
+                                       const struct gm_json *json, const char *path,
+                                       struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -27,7 +27,7 @@ struct gm_steps {
     struct gm_step {
         union gm_step_run run;
         const void *settings; /* of its own type; in the arena */
-    } *items;                 /* in the arena */
+    } * items;                /* in the arena */
     size_t n, cap;
 };
 

@@ -73,8 +73,8 @@ static enum gm_status load_model(struct gm_tokenizer *t, const struct gm_json *m
             t->kind = kinds[i];
     if (!t->kind)
         return GM_FAIL(err, GM_EMODEL,
-                       "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)",
-                       path, GM_STR_ARG(type));
+                       "%s: model %.*s is not supported (WordPiece, Unigram and BPE are)", path,
+                       GM_STR_ARG(type));
     void *self;
     enum gm_status st = t->kind->load(&self, model, vocab, path, err);
     t->model = self;

@@ -6,7 +6,7 @@
 #include "tokenizer/vocab.h"
 
 struct gm_trie_node {
-    uint32_t first;     /* its children are nodes [first, first + n) */
+    uint32_t first; /* its children are nodes [first, first + n) */
     uint16_t n;
     unsigned char byte; /* that leads to it */
     int32_t id;         /* of the string that ends here; -1 = none */

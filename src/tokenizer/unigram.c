@@ -84,7 +84,8 @@ static enum gm_status unigram_load(void **self, const struct gm_json *model, str
     GM_TRY(load_pieces(u, gm_json_get(model, "vocab"), vocab, path, err));
     GM_TRY(gm_trie_build(&u->trie, &u->base.vocab, err));
     gm_json_bool(gm_json_get(model, "byte_fallback"), &u->byte_fallback);
-    if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 || (size_t)unk >= u->base.n_ids) {
+    if (!gm_json_int(gm_json_get(model, "unk_id"), &unk) || unk < 0 ||
+        (size_t)unk >= u->base.n_ids) {
         st = GM_FAIL(err, GM_EMODEL, "%s: model.unk_id must be the number of a token", path);
         goto done;
     }

@@ -18,8 +18,8 @@ struct gm_vocab {
     struct gm_vocab_slot *slots;    /* a power of two of them, at most half full */
     struct gm_vocab_entry *entries; /* in order of insertion */
     size_t n_slots, n, cap;
-    struct gm_buf bytes;            /* the strings, end to end */
-    size_t longest;                 /* bytes of the longest string */
+    struct gm_buf bytes; /* the strings, end to end */
+    size_t longest;      /* bytes of the longest string */
 };
 
 /* gm_vocab_init - an empty table that will hold at most `cap` strings; cleared by gm_vocab_clear.

@@ -10,7 +10,7 @@
 struct wordpiece {
     struct gm_tokens base; /* first */
     struct gm_vocab rest;  /* the tokens with the prefix, without it */
-    size_t max_chars; /* of a word */
+    size_t max_chars;      /* of a word */
 };
 
 static void wordpiece_free(void *self)

@@ -92,8 +92,8 @@ static double ece_of(struct gm_judged *j, size_t n)
 }
 
 /* Fit on everything, and each half of the posts by what fits the other half. */
-static enum gm_status fit(const struct sample *s, struct gm_calibration *c,
-                          struct report *out, struct gm_error *err)
+static enum gm_status fit(const struct sample *s, struct gm_calibration *c, struct report *out,
+                          struct gm_error *err)
 {
     size_t n[2];
     const struct gm_judged *part[2] = {half(s, 0, &n[0]), half(s, 1, &n[1])};
@@ -118,13 +118,16 @@ static enum gm_status fit(const struct sample *s, struct gm_calibration *c,
 }
 
 /* gmner.json with the calibration in it, everything else as it was. */
-static enum gm_status store(const char *dir, const struct gm_calibration *c,
-                            const struct report *r, struct gm_error *err)
+static enum gm_status store(const char *dir, const struct gm_calibration *c, const struct report *r,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct { const char *key; double x; } values[] = {
-        {"a", c->a}, {"b", c->b}, {"c", c->c}, {"ece_before", r->ece_before}, {"ece", r->ece},
-        {"ece_cross", r->ece_cross}};
+    const struct {
+        const char *key;
+        double x;
+    } values[] = {{"a", c->a},     {"b", c->b},
+                  {"c", c->c},     {"ece_before", r->ece_before},
+                  {"ece", r->ece}, {"ece_cross", r->ece_cross}};
     struct gm_arena a;
     struct gm_json *settings = NULL, *j = gm_json_new_object();
     gm_arena_init(&a, 0);
@@ -155,13 +158,15 @@ enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm
     GM_TRY(collect(&s, dir, posts, err));
     GM_TRY(fit(&s, &c, &r, err));
     if (r.n == 0 || s.n_gold == 0) { /* all wrong for want of gold says nothing about the scores */
-        GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts, r.n ? "in it" : "found");
+        GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts,
+               r.n ? "in it" : "found");
         goto done;
     }
     GM_TRY(store(dir, &c, &r, err));
-    GM_LOG(GM_LOG_INFO, "tagger", "calibrated %s on %zu entities, %zu right: expected calibration "
-           "error %.4f, before %.4f (each half fitted on the other: %.4f)", dir, r.n, r.n_right,
-           r.ece, r.ece_before, r.ece_cross);
+    GM_LOG(GM_LOG_INFO, "tagger",
+           "calibrated %s on %zu entities, %zu right: expected calibration "
+           "error %.4f, before %.4f (each half fitted on the other: %.4f)",
+           dir, r.n, r.n_right, r.ece, r.ece_before, r.ece_cross);
 done:
     gm_buf_clear(&s.halves[0]);
     gm_buf_clear(&s.halves[1]);

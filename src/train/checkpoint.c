@@ -27,8 +27,8 @@ static float *values(const struct gm_params *ps, const struct gm_ema *average, s
     return all[kind];
 }
 
-static enum gm_status name_of(const struct gm_param *p, int kind, struct gm_arena *a, const char **name,
-                              struct gm_error *err)
+static enum gm_status name_of(const struct gm_param *p, int kind, struct gm_arena *a,
+                              const char **name, struct gm_error *err)
 {
     *name = gm_arena_printf(a, "%s.%s", kinds[kind], p->names[0]).p;
     return *name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -48,8 +48,8 @@ static enum gm_status state_text(const struct gm_train_state *s, struct gm_buf *
               gm_json_set(j, "best_epoch", gm_json_new_int((long long)s->best_epoch)) &&
               gm_json_set(j, "best", gm_json_new_num(s->best)) &&
               gm_json_set(j, "metrics", gm_json_new_str(gm_buf_str(&s->metrics)));
-    enum gm_status st = ok ? gm_json_write(j, false, text, err)
-                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st =
+        ok ? gm_json_write(j, false, text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(j);
     return st;
 }
@@ -75,7 +75,8 @@ enum gm_status gm_checkpoint_write(const struct gm_train_opts *o, const struct g
             const float *x = values(ps, average, i, kind);
             if (!x)
                 continue;
-            tensors[n] = (struct gm_tensor){.dtype = GM_F32, .rank = 1, .shape = {ps->p[i].n}, .data = x};
+            tensors[n] =
+                (struct gm_tensor){.dtype = GM_F32, .rank = 1, .shape = {ps->p[i].n}, .data = x};
             GM_TRY(name_of(&ps->p[i], kind, &a, &names[n++], err));
         }
     const char *const metadata[] = {"state", text.p, NULL};
@@ -90,8 +91,8 @@ done:
 
 static enum gm_status damaged(const char *path, const char *what, struct gm_error *err)
 {
-    return GM_FAIL(err, GM_EFORMAT, "%s: \"%s\" is missing or damaged; begin again with --overwrite", path,
-                   what);
+    return GM_FAIL(err, GM_EFORMAT,
+                   "%s: \"%s\" is missing or damaged; begin again with --overwrite", path, what);
 }
 
 static enum gm_status count(const struct gm_json *j, const char *key, const char *path, size_t *out,
@@ -104,14 +105,14 @@ static enum gm_status count(const struct gm_json *j, const char *key, const char
     return GM_OK;
 }
 
-static enum gm_status number(const struct gm_json *j, const char *key, const char *path, double *out,
-                             struct gm_error *err)
+static enum gm_status number(const struct gm_json *j, const char *key, const char *path,
+                             double *out, struct gm_error *err)
 {
     return gm_json_num(gm_json_get(j, key), out) ? GM_OK : damaged(path, key, err);
 }
 
-enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now, const char *path,
-                                 struct gm_error *err)
+enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now,
+                                 const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf a, b;
@@ -128,8 +129,10 @@ enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json
             GM_TRY(y ? gm_json_write(y, false, &b, err) : gm_buf_add_c(&b, "absent", err));
             if (gm_str_eq(gm_buf_str(&a), gm_buf_str(&b)))
                 continue;
-            st = GM_FAIL(err, GM_EARG, "%s: \"%s\" was %s when the run began, and is %s now; resume it as "
-                         "it was, or begin another with --overwrite", path, key, a.p, b.p);
+            st = GM_FAIL(err, GM_EARG,
+                         "%s: \"%s\" was %s when the run began, and is %s now; resume it as "
+                         "it was, or begin another with --overwrite",
+                         path, key, a.p, b.p);
             goto done;
         }
 done:
@@ -156,7 +159,8 @@ static enum gm_status read_state(const struct gm_safetensors *f, struct gm_train
     GM_TRY(count(j, "best_epoch", path, &s->best_epoch, err));
     GM_TRY(number(j, "loss", path, &s->loss, err));
     GM_TRY(number(j, "best", path, &s->best, err));
-    GM_TRY(gm_json_str(gm_json_get(j, "metrics"), &metrics) ? GM_OK : damaged(path, "metrics", err));
+    GM_TRY(gm_json_str(gm_json_get(j, "metrics"), &metrics) ? GM_OK
+                                                            : damaged(path, "metrics", err));
     gm_buf_reset(&s->metrics);
     st = gm_buf_add_str(&s->metrics, metrics, err);
 done:
@@ -180,8 +184,10 @@ static enum gm_status read_values(const struct gm_safetensors *f, struct gm_para
             GM_TRY(name_of(&ps->p[i], kind, &a, &name, err));
             if (!gm_safetensors_get(f, name, &t) || t.dtype != GM_F32 ||
                 gm_tensor_count(&t) != ps->p[i].n) {
-                st = GM_FAIL(err, GM_EMODEL, "%s: no tensor %s of %zu numbers: a checkpoint of another "
-                             "model; begin again with --overwrite", gm_safetensors_path(f), name, ps->p[i].n);
+                st = GM_FAIL(err, GM_EMODEL,
+                             "%s: no tensor %s of %zu numbers: a checkpoint of another "
+                             "model; begin again with --overwrite",
+                             gm_safetensors_path(f), name, ps->p[i].n);
                 goto done;
             }
             gm_tensor_to_f32(&t, 0, ps->p[i].n, x);

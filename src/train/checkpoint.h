@@ -12,13 +12,13 @@
 /* Where a run stands. */
 struct gm_train_state {
     const struct gm_json *run; /* gm_train_opts_identity; borrowed */
-    size_t epoch;          /* the one that runs, from 1; 0 = before the first */
-    size_t at;             /* examples of it that are done */
-    size_t step;           /* optimiser steps of the run */
-    double loss;           /* sum of the epoch's losses so far */
-    size_t best_epoch;     /* 0 = none yet */
-    double best;           /* its dev score */
-    struct gm_buf metrics; /* lines of metrics.jsonl */
+    size_t epoch;              /* the one that runs, from 1; 0 = before the first */
+    size_t at;                 /* examples of it that are done */
+    size_t step;               /* optimiser steps of the run */
+    double loss;               /* sum of the epoch's losses so far */
+    size_t best_epoch;         /* 0 = none yet */
+    double best;               /* its dev score */
+    struct gm_buf metrics;     /* lines of metrics.jsonl */
 };
 
 /* gm_checkpoint_write - of a run between two steps; whole or not at all. `average` may be zeroed.
@@ -36,11 +36,12 @@ enum gm_status gm_checkpoint_read(const struct gm_train_opts *o, struct gm_param
 
 /* gm_train_same_run - what shaped a run until now has to shape the rest: ARG, naming the first setting
  * or file that differs, unless both identities are the same. `path` is for the message. */
-enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now, const char *path,
-                                 struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_train_same_run(const struct gm_json *was, const struct gm_json *now,
+                                 const char *path, struct gm_error *err) GM_NODISCARD;
 
 /* gm_checkpoint_remove - of a run that is finished, or is begun again; fine where there is
  * none. Errors: IO. */
-enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_checkpoint_remove(const struct gm_train_opts *o,
+                                    struct gm_error *err) GM_NODISCARD;
 
 #endif

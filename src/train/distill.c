@@ -12,9 +12,9 @@ static enum gm_status marginals(const struct gm_crf *crf, const struct gm_ner_ro
     return st;
 }
 
-enum gm_status gm_distill_targets(const char *dir, const char *precision, const struct gm_posts *posts,
-                                  const struct gm_ner_labels *l, struct gm_arena *a,
-                                  const float ***out, struct gm_error *err)
+enum gm_status gm_distill_targets(const char *dir, const char *precision,
+                                  const struct gm_posts *posts, const struct gm_ner_labels *l,
+                                  struct gm_arena *a, const float ***out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_tagger *teacher = NULL;
@@ -29,8 +29,10 @@ enum gm_status gm_distill_targets(const char *dir, const char *precision, const 
         items[i] = &posts->items[i];
     GM_TRY(gm_tagger_load(&teacher, dir, &(struct gm_tagger_opts){.precision = precision}, err));
     if (!gm_ner_same_labels(&teacher->labels, l)) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: a teacher whose types or scheme are not those of the training "
-                     "data", dir);
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: a teacher whose types or scheme are not those of the training "
+                     "data",
+                     dir);
         goto done;
     }
     GM_TRY(gm_ner_score(teacher, items, posts->n, &all, &rows, err));

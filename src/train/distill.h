@@ -10,8 +10,9 @@
  * knowledge if it was trained with some; out [posts->n] of [n_tokens, k]: the marginals of the
  * labels `l`, in `a`.
  * Errors: MODEL (no tagger, or one of other types or scheme), NOMEM. */
-enum gm_status gm_distill_targets(const char *dir, const char *precision, const struct gm_posts *posts,
-                                  const struct gm_ner_labels *l, struct gm_arena *a,
-                                  const float ***out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_distill_targets(const char *dir, const char *precision,
+                                  const struct gm_posts *posts, const struct gm_ner_labels *l,
+                                  struct gm_arena *a, const float ***out,
+                                  struct gm_error *err) GM_NODISCARD;
 
 #endif

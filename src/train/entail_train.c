@@ -74,10 +74,11 @@ static enum gm_status questions_read(struct entail_run *run, struct questions *q
     if (q->n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no entities", path);
     else if (q->n_visible == 0 || q->n_visible == q->n)
-        st = GM_FAIL(err, GM_EFORMAT,
-                     "%s: %s of its %zu entities has a box in %s, so there is nothing to tell apart; "
-                     "is that the folder of these posts' XML files?",
-                     path, q->n_visible ? "each" : "none", q->n, run->o->xml);
+        st = GM_FAIL(
+            err, GM_EFORMAT,
+            "%s: %s of its %zu entities has a box in %s, so there is nothing to tell apart; "
+            "is that the folder of these posts' XML files?",
+            path, q->n_visible ? "each" : "none", q->n, run->o->xml);
 done:
     gm_pieces_clear(&tmp);
     gm_captions_free(captions);
@@ -196,12 +197,17 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     GM_TRY(questions_read(&run, &run.train, o->train, o->captions, err));
     if (o->dev)
         GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));
-    GM_LOG(GM_LOG_INFO, "train", "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)",
-           run.train.n, run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
-    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .lanes = &run.e->net.lanes,
-                                               .n_examples = run.train.n, .cost = cost,
-                                               .pack = pack, .part = part,
-                                               .evaluate = o->dev ? evaluate : NULL, .save = save},
+    GM_LOG(GM_LOG_INFO, "train",
+           "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)", run.train.n,
+           run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
+    st = gm_trainer_run(&(struct gm_trainable){.self = &run,
+                                               .lanes = &run.e->net.lanes,
+                                               .n_examples = run.train.n,
+                                               .cost = cost,
+                                               .pack = pack,
+                                               .part = part,
+                                               .evaluate = o->dev ? evaluate : NULL,
+                                               .save = save},
                         o, err);
 done:
     gm_entail_free(run.e);

@@ -15,21 +15,22 @@ struct maker {
     const float **soft;            /* of the posts; NULL = no teacher */
     struct gm_arena a;             /* of one post */
     struct gm_pieces tmp;
-    size_t n_skipped, n_helped;    /* entities left out; posts with a helper */
+    size_t n_skipped, n_helped; /* entities left out; posts with a helper */
 };
 
 /* ---- types ---- */
 
 /* The entity types of the posts, in order of name. */
-static enum gm_status collect_types(struct gm_ner_labels *l, const struct maker *m, struct gm_error *err)
+static enum gm_status collect_types(struct gm_ner_labels *l, const struct maker *m,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_str *names = NULL;
     size_t n = 0, cap = 0;
     gm_arena_init(&a, 0);
-    *l = (struct gm_ner_labels){
-        .scheme = strcmp(m->o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO};
+    *l = (struct gm_ner_labels){.scheme = strcmp(m->o->scheme, "bioes") == 0 ? GM_TAGS_BIOES
+                                                                             : GM_TAGS_BIO};
     gm_labels_init(&l->types, GM_NER_MAX_TYPES);
     gm_arena_init(&l->arena, 0);
     for (size_t i = 0; i < m->posts.n; i++)
@@ -89,9 +90,13 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
         gm_fine_types_clear(&fine);
         return st;
     }
-    st = gm_ner_open(&m->t, &(struct gm_ner_open){.dir = m->o->encoder, .precision = m->o->precision,
-                                                  .tuning = &m->o->net, .labels = &labels,
-                                                  .fine = &fine}, err);
+    st = gm_ner_open(&m->t,
+                     &(struct gm_ner_open){.dir = m->o->encoder,
+                                           .precision = m->o->precision,
+                                           .tuning = &m->o->net,
+                                           .labels = &labels,
+                                           .fine = &fine},
+                     err);
     if (st == GM_OK)
         m->t->knowledge = false; /* until a post has some */
     return st;
@@ -128,12 +133,12 @@ static enum gm_status add_part(struct maker *m, const struct gm_ner_example *who
     for (size_t w = 0; w <= n; w++)
         first[w] = t->first[from + w] - t->first[from];
     close_part(&m->t->labels, whole->gold + from, n);
-    x->items[x->n++] = (struct gm_ner_example){
-        .text = {n, t->ids + t->first[from], first, t->cases + from},
-        .context = whole->context,
-        .gold = whole->gold + from,
-        .fine = whole->fine ? whole->fine + from : NULL,
-        .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
+    x->items[x->n++] =
+        (struct gm_ner_example){.text = {n, t->ids + t->first[from], first, t->cases + from},
+                                .context = whole->context,
+                                .gold = whole->gold + from,
+                                .fine = whole->fine ? whole->fine + from : NULL,
+                                .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
 done:
     return st;
 }
@@ -146,7 +151,8 @@ static bool is_inside(const struct gm_ner_labels *l, uint16_t label)
 
 /* A post as examples: one, or several of as many words as the encoder takes, cut within an entity
  * only where that is longer. */
-static enum gm_status add_post(struct maker *m, const struct gm_ner_example *whole, struct gm_error *err)
+static enum gm_status add_post(struct maker *m, const struct gm_ner_example *whole,
+                               struct gm_error *err)
 {
     const struct gm_pieced *t = &whole->text;
     size_t room = (m->t->net.enc.config.positions - 3) / (whole->context.n_words ? 2 : 1);
@@ -255,8 +261,8 @@ enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger 
     GM_TRY(gm_posts_read(&m.posts, o->train, err));
     GM_TRY(open_tagger(&m, err));
     if (o->teacher)
-        GM_TRY(gm_distill_targets(o->teacher, o->precision, &m.posts, &m.t->labels, &x->arena, &m.soft,
-                                  err));
+        GM_TRY(gm_distill_targets(o->teacher, o->precision, &m.posts, &m.t->labels, &x->arena,
+                                  &m.soft, err));
     for (size_t i = 0; i < m.posts.n; i++)
         GM_TRY(add_examples(&m, i, err));
     say_what_is_missing(&m);

@@ -9,7 +9,7 @@
 /* One sequence: a post, or a part of one that is longer than the encoder reads. */
 struct gm_ner_example {
     struct gm_pieced text, context; /* context: the post's knowledge */
-    uint16_t *gold;    /* [n_words] labels */
+    uint16_t *gold;                 /* [n_words] labels */
     uint16_t *fine;    /* [n_words] classes of the tagger's gm_fine_types; NULL = no fine types */
     const float *soft; /* [n_words, k] a teacher's probabilities; NULL = no teacher */
 };
@@ -24,7 +24,8 @@ struct gm_ner_examples {
  * probabilities), and a tagger of their types on o->encoder, ready for training: *t is yours.
  * Errors: IO, FORMAT, MODEL, ARG, NOMEM. gm_ner_examples_clear - also after an error. */
 enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger **t,
-                                    const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+                                    const struct gm_train_opts *o,
+                                    struct gm_error *err) GM_NODISCARD;
 void gm_ner_examples_clear(struct gm_ner_examples *x); /* a zeroed one is fine */
 
 #endif

@@ -16,11 +16,11 @@ struct ner_run {
     struct gm_tagger *t;
     struct gm_ner_examples train;
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
-    bool scored;                /* dev has entities that could be found, so that it can choose an epoch */
-    bool fine_scored;           /* the same of fine types, which then are what chooses */
-    struct gm_arena batch;      /* a batch's targets: */
-    uint16_t *labels, *fine;    /* [n_rows] */
-    float *soft;                /* [n_rows, k] */
+    bool scored;      /* dev has entities that could be found, so that it can choose an epoch */
+    bool fine_scored; /* the same of fine types, which then are what chooses */
+    struct gm_arena batch;   /* a batch's targets: */
+    uint16_t *labels, *fine; /* [n_rows] */
+    float *soft;             /* [n_rows, k] */
 };
 
 static size_t cost(void *self, size_t i)
@@ -57,7 +57,8 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
     run->labels = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->labels);
     run->fine = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine);
     run->soft = gm_arena_alloc(&run->batch, run->o->teacher ? p->n_rows * k : 0, sizeof *run->soft);
-    GM_TRY(run->labels && run->fine && run->soft ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(run->labels && run->fine && run->soft ? GM_OK
+                                                 : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++) {
         const struct gm_ner_example *e = &run->train.items[items[i]];
         size_t at = p->posts[i], rows = e->text.n_words;
@@ -73,9 +74,10 @@ done:
 
 /* Losses of a slice's rows, their gradients, and those of the CRF's parameters: of the gold labels
  * and, with a teacher, of its probabilities; and of the fine types. offsets [n+1]: rows of its posts. */
-static enum gm_status losses(const struct ner_run *run, struct gm_graph *g, const struct gm_slice *s,
-                             const struct gm_ner_scores *x, const uint32_t *offsets, size_t n,
-                             double share, double *loss, struct gm_error *err)
+static enum gm_status losses(const struct ner_run *run, struct gm_graph *g,
+                             const struct gm_slice *s, const struct gm_ner_scores *x,
+                             const uint32_t *offsets, size_t n, double share, double *loss,
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_tagger *t = run->t;
@@ -89,14 +91,14 @@ static enum gm_status losses(const struct ner_run *run, struct gm_graph *g, cons
     GM_TRY(gm_graph_alloc(g, &d_, n_d, sizeof(float), err));
     float *d = memset(d_, 0, n_d * sizeof *d);
     struct gm_crf_grad grad = {.trans = d, .start = d + k * k, .end = d + k * k + k};
-    GM_TRY(gm_crf_nll(&crf, x->emit, offsets, n, run->labels + s->row, (1 - soft) * share, x->d_emit,
-                      &grad, loss, &work, err));
+    GM_TRY(gm_crf_nll(&crf, x->emit, offsets, n, run->labels + s->row, (1 - soft) * share,
+                      x->d_emit, &grad, loss, &work, err));
     if (soft > 0)
-        GM_TRY(gm_crf_soft(&crf, x->emit, offsets, n, run->soft + s->row * k, soft * share, x->d_emit,
-                           &grad, loss, &work, err));
+        GM_TRY(gm_crf_soft(&crf, x->emit, offsets, n, run->soft + s->row * k, soft * share,
+                           x->d_emit, &grad, loss, &work, err));
     if (t->fine.pairs.n)
         gm_fine_types_loss(&t->fine, x->fine, run->fine + s->row, s->end_row - s->row,
-                     run->o->fine_weight * share, x->d_fine, loss);
+                           run->o->fine_weight * share, x->d_fine, loss);
     gm_params_add_grad(&p[t->trans], grad.trans);
     gm_params_add_grad(&p[t->start], grad.start);
     gm_params_add_grad(&p[t->end], grad.end);
@@ -138,9 +140,9 @@ static struct gm_score fine_score(const struct ner_run *run)
         for (size_t a = 0; a < g->n_entities; a++)
             for (size_t b = 0; b < p->n_entities; b++)
                 s.tp += g->entities[a].start == p->entities[b].start &&
-                               g->entities[a].end == p->entities[b].end &&
-                               gm_str_eq(g->entities[a].type, p->entities[b].type) &&
-                               gm_str_eq(g->entities[a].fine_type, p->entities[b].fine_type);
+                        g->entities[a].end == p->entities[b].end &&
+                        gm_str_eq(g->entities[a].type, p->entities[b].type) &&
+                        gm_str_eq(g->entities[a].fine_type, p->entities[b].fine_type);
     }
     return s;
 }
@@ -221,10 +223,13 @@ static enum gm_status look_at_dev(struct ner_run *run, struct gm_error *err)
         GM_LOG(GM_LOG_WARN, "train", "%s: type %.*s is not in %s and can't be found", run->o->dev,
                GM_STR_ARG(gm_labels_at(&unknown, i)), run->o->train);
     if (!run->scored)
-        GM_LOG(GM_LOG_WARN, "train", "%s: no entities of the types of %s: it can't choose an epoch nor "
-               "calibrate scores; the last epoch is kept", run->o->dev, run->o->train);
+        GM_LOG(GM_LOG_WARN, "train",
+               "%s: no entities of the types of %s: it can't choose an epoch nor "
+               "calibrate scores; the last epoch is kept",
+               run->o->dev, run->o->train);
     else if (!run->fine_scored && run->t->fine.pairs.n && !run->t->fine.helper)
-        GM_LOG(GM_LOG_WARN, "train", "%s: no fine types: epochs are chosen by coarse types", run->o->dev);
+        GM_LOG(GM_LOG_WARN, "train", "%s: no fine types: epochs are chosen by coarse types",
+               run->o->dev);
 done:
     gm_labels_clear(&unknown);
     return st;
@@ -262,11 +267,16 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
         GM_TRY(look_at_dev(&run, err));
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
            run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine.pairs.n,
-           run.t->fine.helper ? " as helpers" : "", run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
-    st = gm_trainer_run(&(struct gm_trainable){.self = &run, .lanes = &run.t->net.lanes,
-                                               .n_examples = run.train.n, .cost = cost,
-                                               .pack = pack, .part = part,
-                                               .evaluate = run.scored ? evaluate : NULL, .save = save},
+           run.t->fine.helper ? " as helpers" : "",
+           run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
+    st = gm_trainer_run(&(struct gm_trainable){.self = &run,
+                                               .lanes = &run.t->net.lanes,
+                                               .n_examples = run.train.n,
+                                               .cost = cost,
+                                               .pack = pack,
+                                               .part = part,
+                                               .evaluate = run.scored ? evaluate : NULL,
+                                               .save = save},
                         o, err);
     if (st == GM_OK && run.scored)
         st = calibrate(&run, err);

@@ -13,7 +13,8 @@ struct gm_posts {
 /* gm_posts_read - append all posts of a file; raw text gets the words it would be cut into when
  * predicted. A post that can't be read or has no gold entities is an error with path:line, as
  * nothing should be left out of a training run unseen. */
-enum gm_status gm_posts_read(struct gm_posts *out, const char *path, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_posts_read(struct gm_posts *out, const char *path,
+                             struct gm_error *err) GM_NODISCARD;
 void gm_posts_clear(struct gm_posts *p);
 
 /* Posts by their text; of posts with the same text the first. */
@@ -21,7 +22,7 @@ struct gm_posts_index {
     const struct gm_posts *posts; /* borrowed */
     struct gm_labels texts;
     struct gm_arena arena;
-    uint32_t *first;              /* number of a text -> post */
+    uint32_t *first; /* number of a text -> post */
 };
 /* gm_posts_index_init - errors: NOMEM. gm_posts_index_clear - a zeroed one is fine. */
 enum gm_status gm_posts_index_init(struct gm_posts_index *x, const struct gm_posts *p,

@@ -9,34 +9,35 @@
 
 /* Settings of a training run; strings are borrowed. */
 struct gm_train_opts {
-    const char *task;           /* "ner", "entail" */
-    const char *train, *dev;    /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
-    const char *encoder;        /* directory, or name of a packaged model ("minilm") */
-    const char *out;            /* directory that the run writes its files to (train_folder.h) */
-    const char *model;          /* where the model will be in the end, for messages */
-    const char *xml;            /* entail: Pascal VOC boxes of the posts' images */
-    const char *captions;       /* entail: "imgid:ID###caption" files, of train and dev */
+    const char *task; /* "ner", "entail" */
+    const char *train,
+        *dev;             /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
+    const char *encoder;  /* directory, or name of a packaged model ("minilm") */
+    const char *out;      /* directory that the run writes its files to (train_folder.h) */
+    const char *model;    /* where the model will be in the end, for messages */
+    const char *xml;      /* entail: Pascal VOC boxes of the posts' images */
+    const char *captions; /* entail: "imgid:ID###caption" files, of train and dev */
     const char *dev_captions;
-    const char *precision;      /* auto, f32, bf16 */
-    const char *scheme;         /* ner: bio, bioes */
-    const char *fine;           /* ner: the training posts with fine types, as helper; NULL = none */
-    double fine_weight;         /* ner: of the fine types' loss; 0 = fine types are not looked at */
-    const char *teacher;        /* ner: model directory of a tagger to learn from; NULL = none */
-    double teacher_weight;      /* ner: its share of the loss */
-    bool knowledge;             /* ner: read the posts' knowledge; a teacher reads it as it was trained */
+    const char *precision; /* auto, f32, bf16 */
+    const char *scheme;    /* ner: bio, bioes */
+    const char *fine;      /* ner: the training posts with fine types, as helper; NULL = none */
+    double fine_weight;    /* ner: of the fine types' loss; 0 = fine types are not looked at */
+    const char *teacher;   /* ner: model directory of a tagger to learn from; NULL = none */
+    double teacher_weight; /* ner: its share of the loss */
+    bool knowledge; /* ner: read the posts' knowledge; a teacher reads it as it was trained */
     size_t epochs;
-    size_t patience;            /* stop after so many epochs without a better one; 0 = never */
+    size_t patience; /* stop after so many epochs without a better one; 0 = never */
     size_t batch_posts, batch_tokens;
     size_t accumulate;          /* batches a step */
     double lr, head_lr, crf_lr; /* peak rates of encoder; heads and case embeddings; CRF */
     const char *schedule;       /* after warm-up: linear or cosine (to 0), constant */
     double warmup;              /* share of the steps */
     double weight_decay, clip_norm;
-    double average;             /* decay a step of the averaged weights; 0 = no average */
-    double word_dropout;        /* share of pieces that become [UNK] in training */
+    double average;      /* decay a step of the averaged weights; 0 = no average */
+    double word_dropout; /* share of pieces that become [UNK] in training */
     struct gm_net_tuning net;
-    double checkpoint_minutes;  /* time between checkpoints within an epoch; 0 = none there */
-    bool resume;                /* go on with the run in `out`, if one was cut short */
+    double checkpoint_minutes; /* time between checkpoints within an epoch; 0 = none there */
+    bool resume;               /* go on with the run in `out`, if one was cut short */
     uint64_t seed;
 };
 
@@ -46,8 +47,8 @@ struct gm_train_opts gm_train_opts_entail(void);
 
 /* gm_train_opts_read - overwrite what a YAML mapping (as JSON) names; docs/training.md lists the
  * settings. Strings are borrowed from `j`. Errors: ARG naming key and range. */
-enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
-                                  struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j,
+                                  const char *path, struct gm_error *err) GM_NODISCARD;
 
 /* gm_train_opts_json - the settings that shaped the weights, without files and folders, as written in
  * gmner.json. NULL when memory is out. */

@@ -5,7 +5,7 @@
 
 struct batch {
     const struct gm_trainable *t;
-    size_t *items;  /* [n] part after part */
+    size_t *items; /* [n] part after part */
     size_t n_parts;
     size_t *first;  /* [n_parts+1] of the items */
     double *losses; /* [n_parts] */
@@ -72,7 +72,8 @@ enum gm_status gm_train_batch(const struct gm_trainable *t, const size_t *items,
     b.items = gm_arena_alloc(&a, n, sizeof *b.items);
     b.first = gm_arena_alloc(&a, b.n_parts + 1, sizeof *b.first);
     b.losses = gm_arena_alloc(&a, b.n_parts, sizeof *b.losses);
-    GM_TRY(loads && b.items && b.first && b.losses ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(loads && b.items && b.first && b.losses ? GM_OK
+                                                   : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     deal(&b, d, n, loads);
     GM_TRY(t->pack(t->self, b.items, n, seed, err));
     GM_TRY(gm_lanes_run(t->lanes, b.n_parts, run_part, &b, err));

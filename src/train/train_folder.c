@@ -52,8 +52,8 @@ static enum gm_status clear_aside(const char *aside, struct gm_arena *a, struct 
     return st;
 }
 
-enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwrite, struct gm_arena *a,
-                                    const char **dir, struct gm_error *err)
+enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwrite,
+                                    struct gm_arena *a, const char **dir, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *aside;
@@ -69,11 +69,14 @@ enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwri
     if (resume && run_aside)
         *dir = aside;
     else if (resume && is_model && !settings && !checkpoint)
-        st = GM_FAIL(err, GM_EARG, "%s: a model, but not of a run that could go on (no " SETTINGS "); "
-                     "--overwrite trains one in its place, and --encoder %s goes on from its weights",
-                     model, model);
+        st = GM_FAIL(
+            err, GM_EARG,
+            "%s: a model, but not of a run that could go on (no " SETTINGS "); "
+            "--overwrite trains one in its place, and --encoder %s goes on from its weights",
+            model, model);
     else if (!resume && !overwrite && (is_model || checkpoint || run_aside))
-        st = GM_FAIL(err, GM_EARG, "%s: there is %s already; --resume goes on with its run, --overwrite "
+        st = GM_FAIL(err, GM_EARG,
+                     "%s: there is %s already; --resume goes on with its run, --overwrite "
                      "begins one that takes its place when it is done",
                      model, checkpoint || run_aside ? "a run that is not finished" : "a model");
     else if (overwrite && (is_model || run_aside)) {

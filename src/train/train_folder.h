@@ -15,8 +15,9 @@
  * Nothing is written yet, but the remains of a run that `overwrite` replaces are removed.
  * Errors: ARG (there is a model or a run, and neither `resume` nor `overwrite` says what to do with it;
  * `resume` where a model is that no run left), IO, NOMEM. */
-enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwrite, struct gm_arena *a,
-                                    const char **dir, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwrite,
+                                    struct gm_arena *a, const char **dir,
+                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_train_folder_finish - move the files of a finished run from `dir` to `model`; nothing to do where
  * they are the same. Cut short at any moment it leaves either the old model or a folder that is no

@@ -66,28 +66,28 @@ enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
 struct gm_train_opts gm_train_opts_default(void)
 {
-    return (struct gm_train_opts){.task = "ner",
-                                  .encoder = "minilm",
-                                  .precision = "auto",
-                                  .scheme = "bio",
-                                  .fine_weight = 0.5,
-                                  .teacher_weight = 0.5,
-                                  .knowledge = true,
-                                  .epochs = 6,
-                                  .batch_posts = 16,
-                                  .batch_tokens = 4096,
-                                  .accumulate = 1,
-                                  .lr = 1e-4,
-                                  .head_lr = 5e-4,
-                                  .crf_lr = 1.5e-2,
-                                  .schedule = "linear",
-                                  .warmup = 0.06,
-                                  .weight_decay = 0.01,
-                                  .clip_norm = 1,
-                                  .checkpoint_minutes = 10,
-                                  .net = {.layer_decay = 1, .hidden_dropout = -1,
-                                          .attention_dropout = -1},
-                                  .seed = 1};
+    return (struct gm_train_opts){
+        .task = "ner",
+        .encoder = "minilm",
+        .precision = "auto",
+        .scheme = "bio",
+        .fine_weight = 0.5,
+        .teacher_weight = 0.5,
+        .knowledge = true,
+        .epochs = 6,
+        .batch_posts = 16,
+        .batch_tokens = 4096,
+        .accumulate = 1,
+        .lr = 1e-4,
+        .head_lr = 5e-4,
+        .crf_lr = 1.5e-2,
+        .schedule = "linear",
+        .warmup = 0.06,
+        .weight_decay = 0.01,
+        .clip_norm = 1,
+        .checkpoint_minutes = 10,
+        .net = {.layer_decay = 1, .hidden_dropout = -1, .attention_dropout = -1},
+        .seed = 1};
 }
 
 struct gm_train_opts gm_train_opts_entail(void)
@@ -158,8 +158,8 @@ static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
     return GM_OK;
 }
 
-enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j, const char *path,
-                                  struct gm_error *err)
+enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j,
+                                  const char *path, struct gm_error *err)
 {
     if (gm_json_kind(j) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EARG, "%s: must be a mapping of settings", path);
@@ -225,7 +225,8 @@ enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_j
             continue;
         if (s->kind == INPUT)
             st = gm_sha256_file(*text, hex, err);
-        if (st == GM_OK && !gm_json_set(j, s->key, gm_json_new_str(gm_str(s->kind == INPUT ? hex : *text))))
+        if (st == GM_OK &&
+            !gm_json_set(j, s->key, gm_json_new_str(gm_str(s->kind == INPUT ? hex : *text))))
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (st != GM_OK)
@@ -239,7 +240,8 @@ enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *
 {
     enum gm_status st = GM_OK;
     struct gm_json *v = NULL;
-    GM_TRY(gm_buf_add_c(out, "# `gmner train --config` with this file trains the same model again.\n", err));
+    GM_TRY(gm_buf_add_c(
+        out, "# `gmner train --config` with this file trains the same model again.\n", err));
     for (const struct setting *s = settings; s < settings + N_SETTINGS; s++) {
         if (is_absent(o, s))
             continue;

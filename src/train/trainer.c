@@ -21,11 +21,11 @@ struct loop {
     const struct gm_trainable *t;
     const struct gm_train_opts *o;
     struct gm_train_state s;
-    size_t *order;             /* [n_examples], shuffled each epoch */
-    size_t n_steps;            /* of the whole run: an estimate, for the schedule */
+    size_t *order;  /* [n_examples], shuffled each epoch */
+    size_t n_steps; /* of the whole run: an estimate, for the schedule */
     double tokens_per_s;
-    double saved_s;            /* when the last checkpoint was written */
-    struct gm_ema average;     /* of the weights; empty without o->average */
+    double saved_s;        /* when the last checkpoint was written */
+    struct gm_ema average; /* of the weights; empty without o->average */
 };
 
 /* Consecutive examples up to batch_posts and batch_tokens. */
@@ -60,7 +60,8 @@ static size_t count_steps(const struct loop *l)
 /* Factor of the rates: linear warm-up, then linear or cosine decay to zero, or none. */
 static double schedule(const struct loop *l)
 {
-    double warm = l->o->warmup * (double)l->n_steps, at = (double)l->s.step, all = (double)l->n_steps;
+    double warm = l->o->warmup * (double)l->n_steps, at = (double)l->s.step,
+           all = (double)l->n_steps;
     if (at < warm)
         return (at + 1) / (warm + 1);
     if (strcmp(l->o->schedule, "constant") == 0)
@@ -123,8 +124,9 @@ static enum gm_status pause(struct loop *l, struct gm_error *err)
     enum gm_status st = write_checkpoint(l, err);
     if (st != GM_OK || !stop)
         return st;
-    return GM_FAIL(err, GM_ECANCEL, "stopped in epoch %zu; %s; --resume goes on from here", l->s.epoch,
-                   l->s.best_epoch ? "the best epoch before it is saved" : "no epoch was saved yet");
+    return GM_FAIL(
+        err, GM_ECANCEL, "stopped in epoch %zu; %s; --resume goes on from here", l->s.epoch,
+        l->s.best_epoch ? "the best epoch before it is saved" : "no epoch was saved yet");
 }
 
 /* The rest of the epoch. */
@@ -175,7 +177,8 @@ static enum gm_status write_file(const struct loop *l, const char *name, struct 
     struct gm_arena a;
     gm_arena_init(&a, 0);
     const char *path = gm_path_join(&a, l->o->out, name);
-    enum gm_status st = path ? gm_file_write(path, text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st =
+        path ? gm_file_write(path, text, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_clear(&a);
     return st;
 }
@@ -220,8 +223,8 @@ static enum gm_status end_epoch(struct loop *l, double train_s, struct gm_error 
         GM_TRY(l->t->evaluate(l->t->self, &score, text, sizeof text, m, err));
     /* Epochs of score 0 found nothing at all: none is better, and the last of them has learned most. */
     bool better = score > l->s.best || (score <= 0 && l->s.best <= 0);
-    GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s", l->s.epoch,
-           l->o->epochs, l->s.loss / (double)l->t->n_examples, l->tokens_per_s, train_s,
+    GM_LOG(GM_LOG_INFO, "train", "epoch %zu/%zu  loss %.4f  %.0f tokens/s  %.0f s%s%s%s",
+           l->s.epoch, l->o->epochs, l->s.loss / (double)l->t->n_examples, l->tokens_per_s, train_s,
            *text ? "  " : "", text, better && l->t->evaluate && score > 0 ? "  (best so far)" : "");
     if (better) {
         l->s.best = score;
@@ -319,8 +322,10 @@ static enum gm_status resume(struct loop *l, bool *finished, struct gm_error *er
         return *finished ? GM_OK : begin(l, err);
     }
     if (l->s.epoch == 0 || l->s.epoch > l->o->epochs || l->s.at > l->t->n_examples) {
-        st = GM_FAIL(err, GM_EFORMAT, "%s/checkpoint.safetensors: damaged (epoch %zu, example %zu); begin "
-                     "again with --overwrite", l->o->out, l->s.epoch, l->s.at);
+        st = GM_FAIL(err, GM_EFORMAT,
+                     "%s/checkpoint.safetensors: damaged (epoch %zu, example %zu); begin "
+                     "again with --overwrite",
+                     l->o->out, l->s.epoch, l->s.at);
         goto done;
     }
     size_t epoch = l->s.epoch, at = l->s.at;
@@ -329,7 +334,8 @@ static enum gm_status resume(struct loop *l, bool *finished, struct gm_error *er
         begin_epoch(l);
     l->s.at = at;
     l->s.loss = loss;
-    GM_LOG(GM_LOG_INFO, "train", "%s: going on in epoch %zu behind step %zu", l->o->out, epoch, l->s.step);
+    GM_LOG(GM_LOG_INFO, "train", "%s: going on in epoch %zu behind step %zu", l->o->out, epoch,
+           l->s.step);
 done:
     return st;
 }

@@ -10,9 +10,9 @@
 enum { GM_COCO_CLASSES = 80, GM_COCO_PERSON = 0 };
 
 struct gm_coco_class {
-    const char *label;    /* "person", "wine glass" */
-    const char *one;      /* "a person", "an apple", "skis" */
-    const char *many;     /* "people", "wine glasses" */
+    const char *label; /* "person", "wine glass" */
+    const char *one;   /* "a person", "an apple", "skis" */
+    const char *many;  /* "people", "wine glasses" */
 };
 
 /* gm_coco_class - class i of [0, GM_COCO_CLASSES). */

@@ -8,7 +8,8 @@
 
 enum {
     SIDE = GM_NANODET_SIDE,
-    CANDIDATES = 1000 /* cells over the threshold that suppression looks at, as NanoDet's own code */
+    CANDIDATES =
+        1000 /* cells over the threshold that suppression looks at, as NanoDet's own code */
 };
 
 /* Blue, green, red; (value - mean) / deviation of its training pictures (ImageNet's). */
@@ -19,8 +20,8 @@ static const struct gm_plane PLANES[3] = {{2, 1 / 57.375f, -103.53f / 57.375f},
 static const struct {
     size_t stride;
     const char *cls, *dis;
-} LEVELS[GM_NANODET_LEVELS] = {{8, "cls_8", "dis_8"}, {16, "cls_16", "dis_16"},
-                               {32, "cls_32", "dis_32"}};
+} LEVELS[GM_NANODET_LEVELS] = {
+    {8, "cls_8", "dis_8"}, {16, "cls_16", "dis_16"}, {32, "cls_32", "dis_32"}};
 
 struct lane {
     float *input;                    /* [3][SIDE][SIDE] */
@@ -94,8 +95,8 @@ static enum gm_status infer(struct gm_detector *d, size_t lane, struct gm_nanode
         const size_t dis[3] = {1, cells, 4 * GM_NANODET_BINS};
         GM_TRY(gm_session_expect(d->session, &out[2 * i], cls, 3, err));
         GM_TRY(gm_session_expect(d->session, &out[2 * i + 1], dis, 3, err));
-        levels[i] = (struct gm_nanodet_level){LEVELS[i].stride, out[2 * i].data,
-                                              out[2 * i + 1].data};
+        levels[i] =
+            (struct gm_nanodet_level){LEVELS[i].stride, out[2 * i].data, out[2 * i + 1].data};
     }
 done:
     return st;
@@ -123,8 +124,8 @@ enum gm_status gm_detector_run(struct gm_detector *d, size_t lane, const struct 
     /* Squeezed to SIDE x SIDE, its sides' ratio not kept. */
     GM_TRY(gm_image_resize_planes(d->lanes[lane].input, im, SIDE, SIDE, PLANES, err));
     GM_TRY(infer(d, lane, levels, err));
-    size_t found = gm_nanodet_decode(levels, GM_NANODET_LEVELS, d->opts.score_min, candidates,
-                                     CANDIDATES);
+    size_t found =
+        gm_nanodet_decode(levels, GM_NANODET_LEVELS, d->opts.score_min, candidates, CANDIDATES);
     found = gm_nms(candidates, found, d->opts.iou_max);
     for (size_t i = 0; i < found && *n < max; i++) {
         struct gm_detection hit = candidates[i];

@@ -26,7 +26,8 @@ struct recipe {
  * look finds 33 of the 43 persons (of 378 in 400 tweets' photos) that the first does not see. */
 static const struct recipe RECIPES[] = {
     [GM_MATTING_SELFIE] = {"selfie", "image", "mask", NULL, true, false, 0, 0, 1},
-    [GM_MATTING_POSE] = {"pose", "input_1", "Identity_2", "Identity_1", false, true, 2.5f, 0.35f, 0},
+    [GM_MATTING_POSE] = {"pose", "input_1", "Identity_2", "Identity_1", false, true, 2.5f, 0.35f,
+                         0},
 };
 
 /* Less than this share of the box in the mask: nobody is seen. */
@@ -136,8 +137,7 @@ static enum gm_status view_box(const struct gm_image *im, const double box[4], s
     v->u1 = v->v1 = SIDE;
     if (!(box[0] < box[2] && box[1] < box[3]) || v->x0 >= v->x1 || v->y0 >= v->y1)
         return GM_FAIL(err, GM_EARG, "the box [%g %g %g %g] is not inside the %u x %u picture",
-                       box[0], box[1], box[2], box[3], im->w,
-                       im->h);
+                       box[0], box[1], box[2], box[3], im->w, im->h);
     return GM_OK;
 }
 
@@ -278,7 +278,8 @@ done:
 size_t gm_matting_lanes(const struct gm_matting *m) { return gm_session_lanes(m->session); }
 
 enum gm_status gm_matting_run(struct gm_matting *m, size_t lane, const struct gm_image *im,
-                              const double box[4], uint8_t *mask, size_t *area, struct gm_error *err)
+                              const double box[4], uint8_t *mask, size_t *area,
+                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(look(m, lane, im, box, 0, mask, area, err));

@@ -9,23 +9,23 @@
 #include <stdint.h>
 
 enum {
-    GM_NANODET_SIDE = 416,    /* input pixels */
+    GM_NANODET_SIDE = 416, /* input pixels */
     GM_NANODET_CLASSES = 80,
     GM_NANODET_BINS = 11,
-    GM_NANODET_LEVELS = 3     /* strides 8, 16, 32 */
+    GM_NANODET_LEVELS = 3 /* strides 8, 16, 32 */
 };
 
 struct gm_detection {
-    double box[4];   /* xmin, ymin, xmax, ymax */
-    float score;    /* 0..1 */
+    double box[4]; /* xmin, ymin, xmax, ymax */
+    float score;   /* 0..1 */
     uint32_t class_id;
 };
 
 /* One level of the head: n x n cells, n = GM_NANODET_SIDE / stride, row by row. */
 struct gm_nanodet_level {
-    size_t stride;     /* input pixels a cell */
-    const float *cls;  /* [n*n][GM_NANODET_CLASSES] scores */
-    const float *dis;  /* [n*n][4][GM_NANODET_BINS] left, top, right, bottom; before the softmax */
+    size_t stride;    /* input pixels a cell */
+    const float *cls; /* [n*n][GM_NANODET_CLASSES] scores */
+    const float *dis; /* [n*n][4][GM_NANODET_BINS] left, top, right, bottom; before the softmax */
 };
 
 /* gm_nanodet_decode - every (cell, best class of the cell) with a score of at least score_min, in

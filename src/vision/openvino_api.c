@@ -40,8 +40,8 @@ enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *er
     {                                                                                              \
         void *p = dlsym(lib, #name);                                                               \
         if (!p) {                                                                                  \
-            st = GM_FAIL(err, GM_EMODEL, "%s: has no function %s; OpenVINO 2024 or newer is needed", \
-                         path, #name);                                                             \
+            st = GM_FAIL(err, GM_EMODEL,                                                           \
+                         "%s: has no function %s; OpenVINO 2024 or newer is needed", path, #name); \
             goto done;                                                                             \
         }                                                                                          \
         memcpy(&api->name, &p, sizeof p);                                                          \

@@ -7,30 +7,30 @@
 
 #include <openvino/c/openvino.h>
 
-#define GM_OPENVINO_FUNCTIONS(X)                                                                   \
-    X(ov_core_create)                                                                              \
-    X(ov_core_free)                                                                                \
-    X(ov_core_read_model)                                                                          \
-    X(ov_core_compile_model)                                                                       \
-    X(ov_model_free)                                                                               \
-    X(ov_model_reshape_input_by_name)                                                              \
-    X(ov_compiled_model_create_infer_request)                                                      \
-    X(ov_compiled_model_free)                                                                      \
-    X(ov_infer_request_set_tensor)                                                                 \
-    X(ov_infer_request_get_tensor)                                                                 \
-    X(ov_infer_request_infer)                                                                      \
-    X(ov_infer_request_free)                                                                       \
-    X(ov_tensor_create_from_host_ptr)                                                              \
-    X(ov_tensor_get_shape)                                                                         \
-    X(ov_tensor_get_element_type)                                                                  \
-    X(ov_tensor_data)                                                                              \
-    X(ov_tensor_free)                                                                              \
-    X(ov_shape_create)                                                                             \
-    X(ov_shape_free)                                                                               \
-    X(ov_partial_shape_create_static)                                                              \
-    X(ov_partial_shape_free)                                                                       \
-    X(ov_get_error_info)                                                                           \
-    X(ov_get_last_err_msg)                                                                         \
+#define GM_OPENVINO_FUNCTIONS(X)              \
+    X(ov_core_create)                         \
+    X(ov_core_free)                           \
+    X(ov_core_read_model)                     \
+    X(ov_core_compile_model)                  \
+    X(ov_model_free)                          \
+    X(ov_model_reshape_input_by_name)         \
+    X(ov_compiled_model_create_infer_request) \
+    X(ov_compiled_model_free)                 \
+    X(ov_infer_request_set_tensor)            \
+    X(ov_infer_request_get_tensor)            \
+    X(ov_infer_request_infer)                 \
+    X(ov_infer_request_free)                  \
+    X(ov_tensor_create_from_host_ptr)         \
+    X(ov_tensor_get_shape)                    \
+    X(ov_tensor_get_element_type)             \
+    X(ov_tensor_data)                         \
+    X(ov_tensor_free)                         \
+    X(ov_shape_create)                        \
+    X(ov_shape_free)                          \
+    X(ov_partial_shape_create_static)         \
+    X(ov_partial_shape_free)                  \
+    X(ov_get_error_info)                      \
+    X(ov_get_last_err_msg)                    \
     X(ov_free)
 
 struct gm_openvino_api {

@@ -46,12 +46,13 @@ static enum gm_status check_file(const char *path, const struct gm_session_opts 
     if (gm_is_file(path))
         return GM_OK;
     if (opts && opts->model)
-        return GM_FAIL(err, GM_EMODEL, "%s: no such model file; `gmner models get %s` gets it", path,
-                       opts->model);
+        return GM_FAIL(err, GM_EMODEL, "%s: no such model file; `gmner models get %s` gets it",
+                       path, opts->model);
     return GM_FAIL(err, GM_EMODEL, "%s: no such model file", path);
 }
 
-static enum gm_status to_dims(const struct gm_session_tensor *t, int64_t *dims, struct gm_error *err)
+static enum gm_status to_dims(const struct gm_session_tensor *t, int64_t *dims,
+                              struct gm_error *err)
 {
     if (t->rank > GM_SESSION_RANK_MAX)
         return GM_FAIL(err, GM_ESHAPE, "tensor %s: rank %zu, the most is %d", t->name, t->rank,

@@ -22,14 +22,14 @@ enum { GM_SESSION_RANK_MAX = 6, GM_SESSION_LANES_MAX = 16 };
 
 /* One f32 tensor of a model, row-major. */
 struct gm_session_tensor {
-    const char *name;   /* the model's own name of the input or output; borrowed */
-    const float *data;  /* inputs: the caller's. Outputs: the lane's, valid until its next run */
+    const char *name;  /* the model's own name of the input or output; borrowed */
+    const float *data; /* inputs: the caller's. Outputs: the lane's, valid until its next run */
     size_t dims[GM_SESSION_RANK_MAX];
     size_t rank;
 };
 
 struct gm_session_opts {
-    const char *model;  /* name in `gmner models list`, for messages; NULL = a model of the user */
+    const char *model; /* name in `gmner models list`, for messages; NULL = a model of the user */
     const struct gm_session_tensor *inputs; /* fix these inputs to these dims (data is ignored); */
     size_t n_inputs;                        /* 0 = shapes as the file has them */
     bool bf16; /* compute in bf16 where the CPU multiplies it; else f32 everywhere */

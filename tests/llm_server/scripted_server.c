@@ -33,13 +33,30 @@
 enum { CONNS_MAX = 1024, DRIP_MS = 400, DELAY_MS = 700, TEXT_MAX = 1 << 16 };
 enum { HUGE_BYTES = 9 << 20 };
 
-static const char *const fault_names[] = {
-    "429_after", "429_date", "429",  "500",       "503",       "hang_up",  "hang_up_mid", "drip",
-    "bad_json",  "huge",     "long_length", "short_length", "redirect", "schema",      "delay",
-    "empty"};
-enum fault { F_429_AFTER, F_429_DATE, F_429, F_500, F_503, F_HANG_UP, F_HANG_UP_MID, F_DRIP, F_BAD_JSON,
-             F_HUGE, F_LONG_LENGTH, F_SHORT_LENGTH, F_REDIRECT, F_SCHEMA, F_DELAY, F_EMPTY,
-             N_FAULTS, F_NONE = -1 };
+static const char *const fault_names[] = {"429_after", "429_date", "429",         "500",
+                                          "503",       "hang_up",  "hang_up_mid", "drip",
+                                          "bad_json",  "huge",     "long_length", "short_length",
+                                          "redirect",  "schema",   "delay",       "empty"};
+enum fault {
+    F_429_AFTER,
+    F_429_DATE,
+    F_429,
+    F_500,
+    F_503,
+    F_HANG_UP,
+    F_HANG_UP_MID,
+    F_DRIP,
+    F_BAD_JSON,
+    F_HUGE,
+    F_LONG_LENGTH,
+    F_SHORT_LENGTH,
+    F_REDIRECT,
+    F_SCHEMA,
+    F_DELAY,
+    F_EMPTY,
+    N_FAULTS,
+    F_NONE = -1
+};
 
 enum state { READING, QUEUED, COMPUTING, WRITING };
 
@@ -430,9 +447,8 @@ static void serve(int listener)
             if (waits && c->ready_at < next)
                 next = c->ready_at;
             who[n] = i;
-            fds[n++] = (struct pollfd){
-                .fd = c->fd,
-                .events = c->state == WRITING && !waits ? POLLOUT : POLLIN};
+            fds[n++] = (struct pollfd){.fd = c->fd,
+                                       .events = c->state == WRITING && !waits ? POLLOUT : POLLIN};
         }
         int wait_ms = (int)((next - now) * 1000) + 1;
         if (poll(fds, n, wait_ms) < 0 && errno != EINTR)

@@ -17,12 +17,12 @@
 
 #include <cmocka.h>
 
-#define ASSERT_OK(call)                                                                            \
-    do {                                                                                           \
-        struct gm_error e_ = {0};                                                                  \
-        struct gm_error *err = &e_;                                                                \
-        if ((call) != GM_OK)                                                                       \
-            fail_msg("%s: %s", #call, e_.msg);                                                     \
+#define ASSERT_OK(call)                        \
+    do {                                       \
+        struct gm_error e_ = {0};              \
+        struct gm_error *err = &e_;            \
+        if ((call) != GM_OK)                   \
+            fail_msg("%s: %s", #call, e_.msg); \
     } while (0)
 
 /* |got - want| <= atol + rtol * |want|; a NaN never passes. */

@@ -13,12 +13,12 @@
 #include "formats/reader.h"
 
 /* The status, with the message when it is not the one wanted. */
-#define assert_status(call, want, err)                                                             \
-    do {                                                                                           \
-        enum gm_status st_ = (call);                                                               \
-        if (st_ != (want))                                                                         \
-            fail_msg("status %s, wanted %s: %s", gm_status_name(st_), gm_status_name(want),        \
-                     st_ == GM_OK ? "" : (err)->msg);                                              \
+#define assert_status(call, want, err)                                                      \
+    do {                                                                                    \
+        enum gm_status st_ = (call);                                                        \
+        if (st_ != (want))                                                                  \
+            fail_msg("status %s, wanted %s: %s", gm_status_name(st_), gm_status_name(want), \
+                     st_ == GM_OK ? "" : (err)->msg);                                       \
     } while (0)
 
 #define leak_checked(test) cmocka_unit_test_setup_teardown(test, NULL, no_leak)
@@ -40,7 +40,9 @@ static inline const char *temp_file_bytes(const char *text, size_t n)
     return path;
 }
 
-static inline const char *temp_file(const char *text) { return temp_file_bytes(text,
-                                                                               strlen(text)); }
+static inline const char *temp_file(const char *text)
+{
+    return temp_file_bytes(text, strlen(text));
+}
 
 #endif

@@ -18,15 +18,15 @@ static inline void post_of(struct gm_post *post, const char *json)
 
 /* source.png (173 x 97) with two entities: one with two boxes, of which one has a mask (columns 40
  * to 59), and one that is not in the image. */
-#define POST_WITH_IMAGE                                                                            \
-    "{\"id\": \"p\", \"text\": \"Ana Ruiz in Rome\", \"image\": \"" GOLDEN "source.png\","         \
-    " \"entities\": ["                                                                             \
-    "{\"text\": \"Ana Ruiz\", \"type\": \"PER\", \"start\": 0, \"end\": 8, \"score\": 0.9,"         \
-    " \"source\": \"tag\", \"visible\": 0.8, \"regions\": ["                                       \
-    "{\"box\": [40, 30, 80, 90], \"score\": 0.7, \"label\": \"person\","                           \
-    " \"mask\": {\"size\": [97, 173], \"counts\": \"" MASK_COUNTS "\"}},"                          \
-    "{\"box\": [100, 20, 150, 90], \"score\": 0.5, \"label\": \"person\"}]},"                      \
-    "{\"text\": \"Rome\", \"type\": \"LOC\", \"start\": 12, \"end\": 16, \"score\": 0.6,"           \
+#define POST_WITH_IMAGE                                                                     \
+    "{\"id\": \"p\", \"text\": \"Ana Ruiz in Rome\", \"image\": \"" GOLDEN "source.png\","  \
+    " \"entities\": ["                                                                      \
+    "{\"text\": \"Ana Ruiz\", \"type\": \"PER\", \"start\": 0, \"end\": 8, \"score\": 0.9," \
+    " \"source\": \"tag\", \"visible\": 0.8, \"regions\": ["                                \
+    "{\"box\": [40, 30, 80, 90], \"score\": 0.7, \"label\": \"person\","                    \
+    " \"mask\": {\"size\": [97, 173], \"counts\": \"" MASK_COUNTS "\"}},"                   \
+    "{\"box\": [100, 20, 150, 90], \"score\": 0.5, \"label\": \"person\"}]},"               \
+    "{\"text\": \"Rome\", \"type\": \"LOC\", \"start\": 12, \"end\": 16, \"score\": 0.6,"   \
     " \"source\": \"tag\", \"visible\": 0.1, \"regions\": []}]}"
 
 /* Columns 40..59 of 97 x 173: runs of 3880, 1940 and 10961 pixels. */

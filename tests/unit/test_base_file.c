@@ -127,7 +127,12 @@ static void lines(void **state)
     expect_lines(GM_STR("a\nb\n"), 10, "a|b|");
     expect_lines(GM_STR("a\n\nb"), 10, "a||b|"); /* no final newline */
     expect_lines(GM_STR("a\r\n\r\nb\r\r\n\r"), 10, "a||b\r||");
-    expect_lines(GM_STR("\xEF\xBB\xBF" "a\n\xEF\xBB\xBF" "b"), 10, "a|\xEF\xBB\xBF" "b|");
+    expect_lines(GM_STR("\xEF\xBB\xBF"
+                        "a\n\xEF\xBB\xBF"
+                        "b"),
+                 10,
+                 "a|\xEF\xBB\xBF"
+                 "b|");
     expect_lines(GM_STR("\xEF\xBB\xBF"), 10, "|");
     expect_lines(GM_STR(""), 10, "");
     expect_lines(GM_STR("\n"), 10, "|");

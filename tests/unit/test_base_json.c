@@ -323,10 +323,11 @@ static void lenient(void **state)
         {"\"\\udE00\\ud83d\\ud83d\\ude00\"", "\"\xEF\xBF\xBD\xEF\xBF\xBD\xF0\x9F\x98\x80\""},
         {"{\"\\ud83d\": \"\\\\ud83d \\\"NaN\"}", "{\"\xEF\xBF\xBD\": \"\\\\ud83d \\\"NaN\"}"},
         {"{\"a\": NaN, \"b\": [-Infinity, 1]}", "{\"a\": \"NaN\", \"b\": [\"-Infinity\", 1]}"},
-        {"[1e999, -12345678901234567890123, 2.5]", "[\"1e999\", \"-12345678901234567890123\", 2.5]"},
+        {"[1e999, -12345678901234567890123, 2.5]",
+         "[\"1e999\", \"-12345678901234567890123\", 2.5]"},
     };
-    static const char *const bad[] = {"nan", "[NaN", "1e999x", "0123456789012345678901", "\"\\ud83d", "[-NaN]",
-                                      "\"\\u12", "\"\\"};
+    static const char *const bad[] = {"nan",       "[NaN",   "1e999x",  "0123456789012345678901",
+                                      "\"\\ud83d", "[-NaN]", "\"\\u12", "\"\\"};
     struct gm_json *j;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -386,11 +387,11 @@ static void comma_locale(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reading),    cmocka_unit_test(refused),
-        cmocka_unit_test(writing),    cmocka_unit_test(building),
+        cmocka_unit_test(reading),           cmocka_unit_test(refused),
+        cmocka_unit_test(writing),           cmocka_unit_test(building),
         cmocka_unit_test(numbers_read_back), cmocka_unit_test(json_files),
-        cmocka_unit_test(yaml_values), cmocka_unit_test(yaml_refused),
-        cmocka_unit_test(lenient),    cmocka_unit_test(comma_locale),
+        cmocka_unit_test(yaml_values),       cmocka_unit_test(yaml_refused),
+        cmocka_unit_test(lenient),           cmocka_unit_test(comma_locale),
         cmocka_unit_test(torture),
     };
     if (mkstemp(file_path) < 0)

@@ -64,8 +64,18 @@ static void finding(void **state)
 
 static void strict_integers(void **state)
 {
-    static const char *const bad[] = {"", " 1", "1 ", "1x", "0x10", "1.0", "1e3", "--1", "-", "nan",
-                                      "9223372036854775808", "-9223372036854775809",
+    static const char *const bad[] = {"",
+                                      " 1",
+                                      "1 ",
+                                      "1x",
+                                      "0x10",
+                                      "1.0",
+                                      "1e3",
+                                      "--1",
+                                      "-",
+                                      "nan",
+                                      "9223372036854775808",
+                                      "-9223372036854775809",
                                       "111111111111111111111111111111111111111"};
     long long x;
     (void)state;
@@ -174,10 +184,14 @@ static void counting(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(comparing),       cmocka_unit_test(cutting),
-        cmocka_unit_test(finding),         cmocka_unit_test(strict_integers),
-        cmocka_unit_test(strict_reals),    cmocka_unit_test(every_code_point),
-        cmocka_unit_test(repaired_as_python_does), cmocka_unit_test(counting),
+        cmocka_unit_test(comparing),
+        cmocka_unit_test(cutting),
+        cmocka_unit_test(finding),
+        cmocka_unit_test(strict_integers),
+        cmocka_unit_test(strict_reals),
+        cmocka_unit_test(every_code_point),
+        cmocka_unit_test(repaired_as_python_does),
+        cmocka_unit_test(counting),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

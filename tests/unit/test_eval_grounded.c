@@ -9,22 +9,31 @@
 #include "eval/eval.h"
 #include "eval/pairs.h"
 
-#define E(s, t, box)                                                                               \
-    "{\"start\": " s ", \"end\": 3, \"type\": \"" t "\", \"fine_type\": \"f\", \"expression\": \"x y\", "    \
+#define E(s, t, box)                                      \
+    "{\"start\": " s ", \"end\": 3, \"type\": \"" t       \
+    "\", \"fine_type\": \"f\", \"expression\": \"x y\", " \
     "\"regions\": [" box "]}"
-#define BOX(x) "{\"box\": [" x ", 0, 10, 10], \"score\": 0.5, \"label\": \"person\", \"mask\": "             \
-               "{\"size\": [2, 4], \"counts\": \"44\"}}"
+#define BOX(x)                                                                        \
+    "{\"box\": [" x ", 0, 10, 10], \"score\": 0.5, \"label\": \"person\", \"mask\": " \
+    "{\"size\": [2, 4], \"counts\": \"44\"}}"
 
 static const char gold_text[] =
-    "{\"id\": \"1\", \"text\": \"Ann\", \"image\": \"a.jpg\", \"entities\": [" E("0", "PER", BOX("0")) "]}\n"
-    "{\"id\": \"2\", \"text\": \"Bob\", \"entities\": [" E("0", "PER", "") ", " E("1", "LOC", BOX("5")) "]}\n"
-    "{\"id\": \"3\", \"text\": \"Cy \", \"entities\": []}\n";
+    "{\"id\": \"1\", \"text\": \"Ann\", \"image\": \"a.jpg\", \"entities\": [" E(
+        "0", "PER",
+        BOX("0")) "]}\n"
+                  "{\"id\": \"2\", \"text\": \"Bob\", \"entities\": [" E("0", "PER", "") ", " E(
+                      "1", "LOC",
+                      BOX("5")) "]}\n"
+                                "{\"id\": \"3\", \"text\": \"Cy \", \"entities\": []}\n";
 /* In another order, so that two posts wait. */
-static const char pred_text[] =
-    "{\"id\": \"3\", \"text\": \"Cy \", \"entities\": [" E("0", "ORG", "") "]}\n"
-    "{\"id\": \"2\", \"text\": \"Bob\", \"entities\": [" E("0", "ORG", "") ", " E("1", "LOC", "") "]}\n"
-    "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": [" E("0", "PER", BOX("9") ", " BOX("1")) ", "
-    E("0", "PER", BOX("9")) "]}\n";
+static const char pred_text[] = "{\"id\": \"3\", \"text\": \"Cy \", \"entities\": [" E(
+    "0", "ORG", "") "]}\n"
+                    "{\"id\": \"2\", \"text\": \"Bob\", \"entities\": [" E("0", "ORG", "") ", " E(
+                        "1", "LOC", "") "]}\n"
+                                        "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": [" E(
+                                            "0", "PER",
+                                            BOX("9") ", " BOX("1")) ", " E("0", "PER",
+                                                                           BOX("9")) "]}\n";
 
 /* Everything once over both texts; *tp of the rule. */
 static enum gm_status run(enum gm_task task, enum gm_rule rule, size_t *tp, struct gm_error *err)
@@ -91,7 +100,9 @@ static void test_rules(void **state)
     const struct {
         enum gm_task task;
         size_t tp[3]; /* riveg, set, optimal */
-    } cases[] = {{GM_TASK_GMNER, {1, 1, 1}}, {GM_TASK_EEG, {2, 2, 2}}, {GM_TASK_FMNERG, {2, 2, 2}},
+    } cases[] = {{GM_TASK_GMNER, {1, 1, 1}},
+                 {GM_TASK_EEG, {2, 2, 2}},
+                 {GM_TASK_FMNERG, {2, 2, 2}},
                  {GM_TASK_SMNER, {1, 1, 1}}};
     struct gm_error err;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -126,12 +137,21 @@ static void test_verdicts(void **state)
 {
     (void)state;
     struct gm_region box = {.box = {0, 0, 10, 10}}, far = {.box = {50, 0, 60, 10}};
-    struct gm_entity gold[] = {
-        {.text = GM_STR("a"), .type = GM_STR("PER"), .start = 0, .end = 1, .regions = &box, .n_regions = 1},
-        {.text = GM_STR("b"), .type = GM_STR("PER"), .start = 1, .end = 2},
-        {.text = GM_STR("c"), .type = GM_STR("PER"), .start = 2, .end = 3, .regions = &box, .n_regions = 1},
-        {.text = GM_STR("d"), .type = GM_STR("PER"), .start = 3, .end = 4},
-        {.text = GM_STR("e"), .type = GM_STR("PER"), .start = 4, .end = 5}};
+    struct gm_entity gold[] = {{.text = GM_STR("a"),
+                                .type = GM_STR("PER"),
+                                .start = 0,
+                                .end = 1,
+                                .regions = &box,
+                                .n_regions = 1},
+                               {.text = GM_STR("b"), .type = GM_STR("PER"), .start = 1, .end = 2},
+                               {.text = GM_STR("c"),
+                                .type = GM_STR("PER"),
+                                .start = 2,
+                                .end = 3,
+                                .regions = &box,
+                                .n_regions = 1},
+                               {.text = GM_STR("d"), .type = GM_STR("PER"), .start = 3, .end = 4},
+                               {.text = GM_STR("e"), .type = GM_STR("PER"), .start = 4, .end = 5}};
     struct gm_entity pred[5];
     memcpy(pred, gold, sizeof pred);
     pred[0].regions = &far;

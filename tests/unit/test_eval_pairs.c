@@ -70,11 +70,12 @@ static void test_same_order(void **state)
 static void test_any_order_and_format(void **state)
 {
     (void)state;
-    expect(three,
-           "{\"id\": \"3\", \"text\": \"hi\", \"entities\": []}\n"
-           "{\"id\": 2, \"tokens\": [\"Oslo\"], \"entities\": [{\"type\": \"LOC\", \"start\": 0, \"end\": 4}]}\n"
-           "{\"id\": \"1\", \"text\": \"Ann runs\", \"entities\": [{\"type\": \"LOC\", \"start\": 0, \"end\": 3}]}\n",
-           GM_TASK_MNER, (struct gm_score){1, 2, 2});
+    expect(
+        three,
+        "{\"id\": \"3\", \"text\": \"hi\", \"entities\": []}\n"
+        "{\"id\": 2, \"tokens\": [\"Oslo\"], \"entities\": [{\"type\": \"LOC\", \"start\": 0, \"end\": 4}]}\n"
+        "{\"id\": \"1\", \"text\": \"Ann runs\", \"entities\": [{\"type\": \"LOC\", \"start\": 0, \"end\": 3}]}\n",
+        GM_TASK_MNER, (struct gm_score){1, 2, 2});
     expect(three, "IMGID:3\nhi\tO\n\nIMGID:1\nAnn\tB-LOC\nruns\tO\n\nIMGID:2\nOslo\tS-LOC\n",
            GM_TASK_SPAN, (struct gm_score){2, 2, 2});
 }
@@ -96,8 +97,9 @@ static void test_no_ids(void **state)
     const char *plain = "Ann B-PER\nruns O\n\nOslo O\n\nhi O\n\n";
     expect(three, plain, GM_TASK_MNER, (struct gm_score){1, 1, 2});
     expect(plain, three, GM_TASK_MNER, (struct gm_score){1, 2, 1});
-    expect_error(three, "Ann B-PER\nruns O\n\nOslo O\n\n",
-                 "paired by position, as one has no ids): 1 gold post has no prediction (first: id 3");
+    expect_error(
+        three, "Ann B-PER\nruns O\n\nOslo O\n\n",
+        "paired by position, as one has no ids): 1 gold post has no prediction (first: id 3");
     expect_error(three, "Ann B-PER\nruns O\n\nBergen O\n\nhi O\n\n",
                  "post 2: the predicted post has");
 }
@@ -122,9 +124,11 @@ static void test_no_entities(void **state)
     expect_error(gold, bare, "post 1: the prediction file has no entities");
     expect_error(bare, gold, "post 1: the gold file has no entities");
     /* A post that failed predicts nothing. */
-    expect("{\"id\": \"1\", \"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n",
-           "{\"id\": \"1\", \"text\": \"Ann\", \"error\": {\"stage\": \"tag\", \"code\": \"nomem\", "
-           "\"message\": \"m\"}}\n", GM_TASK_MNER, (struct gm_score){0, 0, 1});
+    expect(
+        "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n",
+        "{\"id\": \"1\", \"text\": \"Ann\", \"error\": {\"stage\": \"tag\", \"code\": \"nomem\", "
+        "\"message\": \"m\"}}\n",
+        GM_TASK_MNER, (struct gm_score){0, 0, 1});
 }
 
 /* Raw text against words: places are compared without counting white space. */
@@ -132,13 +136,15 @@ static void test_white_space(void **state)
 {
     (void)state;
     const char *gold = "IMGID:1\n@ O\nÅsa B-PER\nBerg I-PER\n: O\nOslo B-LOC\n! O\n";
-    expect(gold, "{\"id\": \"1\", \"text\": \"@Åsa\\u00a0Berg: Oslo!\", \"entities\": ["
-                 "{\"type\": \"PER\", \"start\": 1, \"end\": 9}, "
-                 "{\"type\": \"LOC\", \"start\": 11, \"end\": 15}]}\n",
+    expect(gold,
+           "{\"id\": \"1\", \"text\": \"@Åsa\\u00a0Berg: Oslo!\", \"entities\": ["
+           "{\"type\": \"PER\", \"start\": 1, \"end\": 9}, "
+           "{\"type\": \"LOC\", \"start\": 11, \"end\": 15}]}\n",
            GM_TASK_MNER, (struct gm_score){2, 2, 2});
-    expect(gold, "{\"id\": \"1\", \"text\": \"@Åsa Berg: Oslo!\", \"entities\": ["
-                 "{\"type\": \"LOC\", \"start\": 11, \"end\": 16}, "
-                 "{\"type\": \"PER\", \"start\": 1, \"end\": 4}]}\n",
+    expect(gold,
+           "{\"id\": \"1\", \"text\": \"@Åsa Berg: Oslo!\", \"entities\": ["
+           "{\"type\": \"LOC\", \"start\": 11, \"end\": 16}, "
+           "{\"type\": \"PER\", \"start\": 1, \"end\": 4}]}\n",
            GM_TASK_MNER, (struct gm_score){0, 2, 2});
     expect_error(gold, "{\"id\": \"1\", \"text\": \"@Åsa Berg: Oslo\", \"entities\": []}\n",
                  "another text");
@@ -149,9 +155,10 @@ static void test_sets(void **state)
     (void)state;
     const char *gold = "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": ["
                        "{\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n";
-    expect(gold, "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": ["
-                 "{\"type\": \"PER\", \"start\": 0, \"end\": 3}, {\"type\": \"LOC\", \"start\": 0, "
-                 "\"end\": 3}, {\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n",
+    expect(gold,
+           "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": ["
+           "{\"type\": \"PER\", \"start\": 0, \"end\": 3}, {\"type\": \"LOC\", \"start\": 0, "
+           "\"end\": 3}, {\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n",
            GM_TASK_MNER, (struct gm_score){1, 2, 1});
 }
 
@@ -217,8 +224,10 @@ static void test_torture(void **state)
     struct gm_error err;
     for (size_t n = 1;; n++) {
         gm_alloc_fail_at(n);
-        enum gm_status st = evaluate(three, "IMGID:2\nOslo B-LOC\n\nIMGID:3\nhi O\n\n"
-                                            "IMGID:1\nAnn B-PER\nruns O\n", GM_TASK_MNER, &s, &err);
+        enum gm_status st = evaluate(three,
+                                     "IMGID:2\nOslo B-LOC\n\nIMGID:3\nhi O\n\n"
+                                     "IMGID:1\nAnn B-PER\nruns O\n",
+                                     GM_TASK_MNER, &s, &err);
         gm_alloc_fail_at(0);
         assert_int_equal(gm_alloc_live(), 0);
         if (st == GM_OK)
@@ -231,11 +240,16 @@ static void test_torture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        leak_checked(test_same_order), leak_checked(test_any_order_and_format),
-        leak_checked(test_repeated_ids), leak_checked(test_no_ids),
-        leak_checked(test_missing_and_extra), leak_checked(test_no_entities),
-        leak_checked(test_white_space), leak_checked(test_sets), leak_checked(test_broken_files),
-        leak_checked(test_output), leak_checked(test_torture)};
+    const struct CMUnitTest tests[] = {leak_checked(test_same_order),
+                                       leak_checked(test_any_order_and_format),
+                                       leak_checked(test_repeated_ids),
+                                       leak_checked(test_no_ids),
+                                       leak_checked(test_missing_and_extra),
+                                       leak_checked(test_no_entities),
+                                       leak_checked(test_white_space),
+                                       leak_checked(test_sets),
+                                       leak_checked(test_broken_files),
+                                       leak_checked(test_output),
+                                       leak_checked(test_torture)};
     return cmocka_run_group_tests_name("eval_pairs", tests, NULL, NULL);
 }

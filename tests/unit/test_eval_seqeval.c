@@ -34,8 +34,10 @@ static void draw_tag(struct gm_rng *r, const char *prefixes, char tag[8])
     snprintf(tag, 8, "%c-%s", prefix, types[below(r, 4)]);
 }
 
-static void add(struct gm_buf *b, const char *s) { assert_int_equal(gm_buf_add_c(b, s, NULL),
-                                                                    GM_OK); }
+static void add(struct gm_buf *b, const char *s)
+{
+    assert_int_equal(gm_buf_add_c(b, s, NULL), GM_OK);
+}
 
 /* One pair of posts, drawn as the script draws it. */
 static void draw_pair(struct gm_rng *r, const char *prefixes, struct gm_buf *gold,
@@ -63,8 +65,8 @@ static void draw_pair(struct gm_rng *r, const char *prefixes, struct gm_buf *gol
 
 static struct gm_eval *evaluate(const char *gold_path, const char *pred_path, size_t mode)
 {
-    struct gm_reader_opts opts = {.format = GM_FORMAT_CONLL, .repair = modes[mode].repair,
-                                  .scheme = modes[mode].scheme};
+    struct gm_reader_opts opts = {
+        .format = GM_FORMAT_CONLL, .repair = modes[mode].repair, .scheme = modes[mode].scheme};
     struct gm_eval_opts eopts = gm_eval_opts_default(GM_TASK_MNER);
     struct gm_eval *e;
     struct gm_pairs *pairs;

@@ -33,9 +33,10 @@ static void write_posts(FILE *f, size_t n_posts, size_t per_post, uint64_t noise
         for (size_t k = 0; k < per_post; k++) {
             size_t type = gm_rng_below(&r, 4), x = gm_rng_below(&r, 300);
             size_t off = noise && gm_rng_below(&wrong, 5) == 0;
-            fprintf(f, "%s{\"start\": %zu, \"end\": %zu, \"type\": \"%s\", \"score\": 0.9731, "
-                    "\"regions\": [", k ? ", " : "", 40 * k + 3, 40 * k + 12,
-                    types[(type + off) % 4]);
+            fprintf(f,
+                    "%s{\"start\": %zu, \"end\": %zu, \"type\": \"%s\", \"score\": 0.9731, "
+                    "\"regions\": [",
+                    k ? ", " : "", 40 * k + 3, 40 * k + 12, types[(type + off) % 4]);
             if (gm_rng_below(&r, 3) == 0)
                 fprintf(f, "{\"box\": [%zu.25, 10, %zu.5, 170], \"score\": 0.81}", x + off * 40,
                         x + 120);
@@ -112,7 +113,8 @@ static void count_and_time(size_t n_posts, size_t per_post)
     unlink(gold);
     unlink(pred);
     print_message("%zu predictions in %zu posts: parsing %.0f ms, evaluation with it %.0f ms, "
-                  "ratio %.2f\n", n_pred, n_posts, reading * 1e3, whole * 1e3, whole / reading);
+                  "ratio %.2f\n",
+                  n_pred, n_posts, reading * 1e3, whole * 1e3, whole / reading);
     assert_int_equal(n_pred, n_posts * per_post);
 }
 

@@ -24,15 +24,15 @@ static size_t read_all(const char *path, const struct gm_reader_opts *opts, char
             snprintf(out[n], 512, "error%s", place ? place : err.msg);
             continue;
         }
-        size_t used = (size_t)snprintf(out[n], 512, "%.*s|%.*s|", GM_STR_ARG(p.id),
-                                       GM_STR_ARG(p.text));
+        size_t used =
+            (size_t)snprintf(out[n], 512, "%.*s|%.*s|", GM_STR_ARG(p.id), GM_STR_ARG(p.text));
         for (size_t i = 0; i < p.n_entities; i++) {
             const struct gm_entity *e = &p.entities[i];
             used += (size_t)snprintf(out[n] + used, 512 - used, "%s%.*s[%zu,%zu]", i ? " " : "",
                                      GM_STR_ARG(e->type), e->start, e->end);
             if (e->fine_type.n)
-                used += (size_t)snprintf(out[n] + used, 512 - used, "/%.*s",
-                                         GM_STR_ARG(e->fine_type));
+                used +=
+                    (size_t)snprintf(out[n] + used, 512 - used, "/%.*s", GM_STR_ARG(e->fine_type));
         }
         if (p.knowledge.n)
             snprintf(out[n] + used, 512 - used, "|%.*s", GM_STR_ARG(p.knowledge));
@@ -56,38 +56,42 @@ static void expect_bytes(const char *text, size_t n_bytes, const char *const *wa
     assert_int_equal(n, i);
 }
 
-#define EXPECT(text, ...)                                                                          \
+#define EXPECT(text, ...) \
     expect_bytes(text, sizeof(text) - 1, (const char *const[]){__VA_ARGS__, NULL})
 
 static void test_forms(void **state)
 {
     (void)state;
     EXPECT("IMGID:7\nPak\tB-LOC\nis\tO\n\n", "7|Pak is|LOC[0,3]");
-    EXPECT("IMGID:7\nPak B-LOC\nis  O\n\n", "7|Pak is|LOC[0,3]");              /* spaces */
+    EXPECT("IMGID:7\nPak B-LOC\nis  O\n\n", "7|Pak is|LOC[0,3]"); /* spaces */
     EXPECT("\xEF\xBB\xBFIMGID:7\r\nPak\tB-LOC\r\nis\tO\r\n\r\n", "7|Pak is|LOC[0,3]");
-    EXPECT("IMGID:7\nPak\tB-LOC\nis\tO", "7|Pak is|LOC[0,3]");                 /* no last newline */
+    EXPECT("IMGID:7\nPak\tB-LOC\nis\tO", "7|Pak is|LOC[0,3]"); /* no last newline */
     EXPECT("a\tS-X\nb\tB-Y\nc\tE-Y\n\n\n\nd\tO\n", "1|a b c|X[0,1] Y[2,5]", "2|d|"); /* no ids */
-    EXPECT("a O \nb O \t\n",
-           "1|a b|");                                       /* white space behind */
+    EXPECT("a O \nb O \t\n", "1|a b|"); /* white space behind */
     EXPECT("IMGID:1\nIMGID:2\na\tO\nIMGID:3\n\nIMGID:4\n\nb\tO\n", "1||", "2|a|", "3||", "4|b|");
     EXPECT("a\tB-person\tB-actor\nb\tI-person\tI-actor\nc\tO\tO\n", "1|a b c|person[0,3]/actor");
-    EXPECT("a\nb\n\nc\n", "1|a b|", "2|c|");                                  /* words alone */
-    EXPECT("{\tO\n\"\tO\n}\tO\n", "1|{ \" }|");                               /* not JSON */
+    EXPECT("a\nb\n\nc\n", "1|a b|", "2|c|");    /* words alone */
+    EXPECT("{\tO\n\"\tO\n}\tO\n", "1|{ \" }|"); /* not JSON */
     EXPECT("[\tO\n", "1|[|");
-    EXPECT("IMGID:x\tO\nb\tO\n", "1|IMGID:x b|");                             /* a word,
+    EXPECT("IMGID:x\tO\nb\tO\n", "1|IMGID:x b|"); /* a word,
     not an id */
 }
 
 static void test_odd_words(void **state)
 {
     (void)state;
-    EXPECT("\xC2\xA0\tO\na\xC2\xA0" "b\tB-X\n\xE3\x80\x80\tO\n",
-           "1|\xC2\xA0 a\xC2\xA0" "b \xE3\x80\x80|X[2,5]");
-    EXPECT("a\xC2\xA0" "b B-X\n\xE2\x80\x8A O\n", "1|a\xC2\xA0" "b \xE2\x80\x8A|X[0,3]");
-    EXPECT("\tB-X\nb\tI-X\n\tO\n", "1| b |X[0,2]");                           /* empty words */
+    EXPECT("\xC2\xA0\tO\na\xC2\xA0"
+           "b\tB-X\n\xE3\x80\x80\tO\n",
+           "1|\xC2\xA0 a\xC2\xA0"
+           "b \xE3\x80\x80|X[2,5]");
+    EXPECT("a\xC2\xA0"
+           "b B-X\n\xE2\x80\x8A O\n",
+           "1|a\xC2\xA0"
+           "b \xE2\x80\x8A|X[0,3]");
+    EXPECT("\tB-X\nb\tI-X\n\tO\n", "1| b |X[0,2]"); /* empty words */
     EXPECT("x B-X\n O\n", "1|x |X[0,1]");
-    EXPECT("\xF0\x9F\x98\x80\tO\nb\tB-X\n", "1|\xF0\x9F\x98\x80 b|X[2,3]");   /* code points */
-    EXPECT("a\xFF\xC3(\tB-X\n", "1|a\xEF\xBF\xBD\xEF\xBF\xBD(|X[0,4]");       /* invalid UTF-8 */
+    EXPECT("\xF0\x9F\x98\x80\tO\nb\tB-X\n", "1|\xF0\x9F\x98\x80 b|X[2,3]"); /* code points */
+    EXPECT("a\xFF\xC3(\tB-X\n", "1|a\xEF\xBF\xBD\xEF\xBF\xBD(|X[0,4]");     /* invalid UTF-8 */
     EXPECT("New York\tB-LOC\n", "1|New York|LOC[0,8]");
 }
 
@@ -119,7 +123,8 @@ static void test_context(void **state)
            "2|b|");
     EXPECT("a\tO\nb\tX\nc\tO\n\nd\tO\n",
            "error:3: tag \"O\" after words tagged X: expected X up to the "
-           "end of the post", "2|d|");
+           "end of the post",
+           "2|d|");
 }
 
 static void test_faults(void **state)
@@ -172,8 +177,9 @@ static void test_images_and_lines(void **state)
     struct gm_error err;
     bool has;
     const char *path = temp_file("\n\nIMGID:a_1\nx\tO\n\ny\tO\n\n");
-    const struct { const char *dir, *image; } cases[] = {{"img", "img/a_1.jpg"}, {"img/",
-                                                                                  "img/a_1.jpg"}};
+    const struct {
+        const char *dir, *image;
+    } cases[] = {{"img", "img/a_1.jpg"}, {"img/", "img/a_1.jpg"}};
     for (size_t i = 0; i < 2; i++) {
         struct gm_reader_opts opts = {.images_dir = cases[i].dir};
         assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
@@ -208,10 +214,13 @@ static void test_open_faults(void **state)
     assert_non_null(strstr(err.msg, "/nowhere/at/all"));
     assert_int_equal(gm_reader_open(&r, "/tmp", NULL, &err), GM_EIO);
     assert_non_null(strstr(err.msg, "is a directory"));
-    static const struct { const char *text; size_t n; const char *part; } cases[] = {
-        {"[\n{\"id\": 1}]\n", 12, ":1: a JSON array; expected JSON Lines"},
-        {"\n[{\"id\": \"1\"}]\n", 15, ":2: a JSON array"},
-        {"\xFF\xFEI\0M\0\n\0", 8, "NUL bytes; expected UTF-8 text"}};
+    static const struct {
+        const char *text;
+        size_t n;
+        const char *part;
+    } cases[] = {{"[\n{\"id\": 1}]\n", 12, ":1: a JSON array; expected JSON Lines"},
+                 {"\n[{\"id\": \"1\"}]\n", 15, ":2: a JSON array"},
+                 {"\xFF\xFEI\0M\0\n\0", 8, "NUL bytes; expected UTF-8 text"}};
     for (size_t i = 0; i < 3; i++) {
         const char *path = temp_file_bytes(cases[i].text, cases[i].n);
         assert_int_equal(gm_reader_open(&r, path, NULL, &err), GM_EFORMAT);
@@ -240,7 +249,11 @@ static void test_huge(void **state)
     bool has;
     gm_buf_init(&b, SIZE_MAX - 1);
     for (size_t i = 0; i < 1000000; i++)
-        assert_int_equal(gm_buf_add_c(&b, i % 2 ? "\xC3\xA9" "a\tB-X\n" : "word\tO\n", NULL),
+        assert_int_equal(gm_buf_add_c(&b,
+                                      i % 2 ? "\xC3\xA9"
+                                              "a\tB-X\n"
+                                            : "word\tO\n",
+                                      NULL),
                          GM_OK);
     assert_int_equal(gm_buf_add_c(&b, "\n", NULL), GM_OK);
     for (size_t i = 0; i < GM_POST_MAX_WORDS + 1; i++)
@@ -295,10 +308,15 @@ static void test_long_line(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        leak_checked(test_forms), leak_checked(test_odd_words), leak_checked(test_nul),
-        leak_checked(test_context),
-        leak_checked(test_faults), leak_checked(test_repairs), leak_checked(test_images_and_lines),
-        leak_checked(test_open_faults), leak_checked(test_huge), leak_checked(test_long_line)};
+    const struct CMUnitTest tests[] = {leak_checked(test_forms),
+                                       leak_checked(test_odd_words),
+                                       leak_checked(test_nul),
+                                       leak_checked(test_context),
+                                       leak_checked(test_faults),
+                                       leak_checked(test_repairs),
+                                       leak_checked(test_images_and_lines),
+                                       leak_checked(test_open_faults),
+                                       leak_checked(test_huge),
+                                       leak_checked(test_long_line)};
     return cmocka_run_group_tests_name("data_conll", tests, NULL, NULL);
 }

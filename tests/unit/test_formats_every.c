@@ -8,7 +8,11 @@
 #include "corpus/near_duplicates.h"
 #include "formats/writer.h"
 
-static const struct { const char *seed; enum gm_format to; enum gm_mask_form masks; } cases[] = {
+static const struct {
+    const char *seed;
+    enum gm_format to;
+    enum gm_mask_form masks;
+} cases[] = {
     {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_STRING},
     {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_POLYGONS},
     {"fuzz/seeds/coco/string", GM_FORMAT_LABELSTUDIO, 0},
@@ -91,8 +95,8 @@ static void test_brush(void **state)
         for (size_t i = 0; i < H * W; i++)
             mask[i] = (round % 4 == 0 ? round % 8 : (i / every) % 2) != 0;
         assert_status(gm_brush_mask_encode(mask, H, W, &bytes, &err), GM_OK, &err);
-        assert_status(gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n, H, W, back, &err), GM_OK,
-                      &err);
+        assert_status(gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n, H, W, back, &err),
+                      GM_OK, &err);
         assert_memory_equal(mask, back, H * W);
         assert_status(gm_brush_mask_decode((const uint8_t *)bytes.p, bytes.n - 1, H, W, back, &err),
                       GM_EFORMAT, &err);
@@ -108,8 +112,8 @@ static const char *text_of(size_t base, size_t changed, size_t salt)
     static char text[400];
     size_t n = 0;
     for (size_t i = 0; i < 12; i++)
-        n += (size_t)snprintf(text + n, sizeof text - n, i < changed ? "n%zux%zux%zu " : "w%zux%zu ",
-                              base, i, salt);
+        n += (size_t)snprintf(text + n, sizeof text - n,
+                              i < changed ? "n%zux%zux%zu " : "w%zux%zu ", base, i, salt);
     return text;
 }
 
@@ -124,11 +128,13 @@ static void test_near(void **state)
     size_t found = 0, wrong = 0;
     assert_status(gm_near_duplicates_new(&near, 0.8, &err), GM_OK, &err);
     for (size_t i = 0; i < N; i++)
-        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, 0, 0)), i, &m, &err), GM_OK, &err);
+        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, 0, 0)), i, &m, &err), GM_OK,
+                      &err);
     assert_status(gm_near_duplicates_next_file(near, &err), GM_OK, &err);
     for (size_t i = 0; i < N; i++) {
         size_t changed = i % 3;
-        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, changed, 7)), N + i, &m, &err), GM_OK, &err);
+        assert_status(gm_near_duplicates_add(near, gm_str(text_of(i, changed, 7)), N + i, &m, &err),
+                      GM_OK, &err);
         if (changed == 0)
             assert_true(m.is_exact && m.post == i);
         found += changed == 1 && m.post == i && m.similarity > 0.84 && m.similarity < 0.85;

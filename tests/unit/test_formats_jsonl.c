@@ -4,7 +4,8 @@
 #include <math.h>
 
 /* The record of `line` written again; "" when it is refused, with *err filled. */
-static void rewrite(const char *line, const char *base_dir, struct gm_buf *out, struct gm_error *err)
+static void rewrite(const char *line, const char *base_dir, struct gm_buf *out,
+                    struct gm_error *err)
 {
     struct gm_json *j;
     struct gm_post p;
@@ -49,12 +50,16 @@ static void test_round_trip(void **state)
 static void test_additions(void **state)
 {
     (void)state;
-    static const struct { const char *in, *out; } cases[] = {
-        {"{\"tokens\": [\"a\", \"b\"], \"k\": 1}", "{\"tokens\": [\"a\", \"b\"], \"k\": 1, \"text\": \"a b\"}"},
+    static const struct {
+        const char *in, *out;
+    } cases[] = {
+        {"{\"tokens\": [\"a\", \"b\"], \"k\": 1}",
+         "{\"tokens\": [\"a\", \"b\"], \"k\": 1, \"text\": \"a b\"}"},
         {"{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", \"start\": 0, \"end\": 3, \"extra\": 1}], \"k\": 2}",
          "{\"text\": \"Ann\", \"entities\": [{\"text\": \"Ann\", \"type\": \"PER\", \"start\": 0, "
          "\"end\": 3, \"score\": 1.0, \"source\": \"input\", \"regions\": [], \"extra\": 1}], \"k\": 2}"},
-        {"{\"text\": \"a\", \"caption\": null, \"entities\": null}", "{\"text\": \"a\", \"caption\": null, \"entities\": null}"},
+        {"{\"text\": \"a\", \"caption\": null, \"entities\": null}",
+         "{\"text\": \"a\", \"caption\": null, \"entities\": null}"},
         {"{\"text\": \"a\", \"error\": null}", "{\"text\": \"a\"}"}};
     struct gm_buf out;
     struct gm_error err = {0};
@@ -75,14 +80,15 @@ static void test_conll_to_json(void **state)
     struct gm_error err;
     struct gm_buf out, again;
     bool has;
-    const char *path = temp_file("IMGID:5\nÅse\tB-PER\n\xC2\xA0\tO\n\tO\nhi\tO\n<EOS>\tX\nsinger\tX\n");
+    const char *path =
+        temp_file("IMGID:5\nÅse\tB-PER\n\xC2\xA0\tO\n\tO\nhi\tO\n<EOS>\tX\nsinger\tX\n");
     gm_buf_init(&out, 1 << 20);
     gm_buf_init(&again, 1 << 20);
     struct gm_reader_opts opts = {.images_dir = "img"};
     assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
     assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
     struct gm_region region = {{1.234f, 2, 3, 4.006f}, 0.1234567f, GM_STR("person"),
-                               {4, 5, GM_STR("abc")}, GM_STR(""), false};
+                               {4, 5, GM_STR("abc")},  GM_STR(""), false};
     struct gm_object object = {GM_STR("dog"), 0.5f, {0, 0, 1, 1}};
     p.entities[0].visible = 0;
     p.entities[0].regions = &region;
@@ -100,14 +106,15 @@ static void test_conll_to_json(void **state)
     gm_reader_free(r);
     unlink(path);
     assert_string_equal(
-        out.p, "{\"id\": \"5\", \"text\": \"Åse \xC2\xA0  hi\", \"tokens\": [\"Åse\", \"\xC2\xA0\", \"\", \"hi\"], "
-               "\"image\": \"img/5.jpg\", \"caption\": \"cap\", \"knowledge\": \"singer\", \"entities\": "
-               "[{\"text\": \"Åse\", \"type\": \"PER\", \"start\": 0, \"end\": 3, \"score\": 1.0, "
-               "\"uncertainty\": {\"marginal\": 0.0, \"entropy\": 0.0, \"margin\": null}, "
-               "\"source\": \"input\", \"visible\": 0.0, \"regions\": [{\"box\": [1.23, 2.0, 3.0, 4.01], "
-               "\"score\": 0.123457, \"label\": \"person\", \"mask\": {\"size\": [4, 5], \"counts\": "
-               "\"abc\"}}]}], \"objects\": [{\"label\": \"dog\", \"score\": 0.5, \"box\": [0.0, 0.0, 1.0, "
-               "1.0]}], \"error\": {\"stage\": \"look\", \"code\": \"io\", \"message\": \"first\"}}");
+        out.p,
+        "{\"id\": \"5\", \"text\": \"Åse \xC2\xA0  hi\", \"tokens\": [\"Åse\", \"\xC2\xA0\", \"\", \"hi\"], "
+        "\"image\": \"img/5.jpg\", \"caption\": \"cap\", \"knowledge\": \"singer\", \"entities\": "
+        "[{\"text\": \"Åse\", \"type\": \"PER\", \"start\": 0, \"end\": 3, \"score\": 1.0, "
+        "\"uncertainty\": {\"marginal\": 0.0, \"entropy\": 0.0, \"margin\": null}, "
+        "\"source\": \"input\", \"visible\": 0.0, \"regions\": [{\"box\": [1.23, 2.0, 3.0, 4.01], "
+        "\"score\": 0.123457, \"label\": \"person\", \"mask\": {\"size\": [4, 5], \"counts\": "
+        "\"abc\"}}]}], \"objects\": [{\"label\": \"dog\", \"score\": 0.5, \"box\": [0.0, 0.0, 1.0, "
+        "1.0]}], \"error\": {\"stage\": \"look\", \"code\": \"io\", \"message\": \"first\"}}");
     rewrite(out.p, "folder", &again, &err); /* the path is resolved in memory, not in the record */
     assert_string_equal(again.p ? again.p : err.msg, out.p);
     gm_buf_clear(&out);
@@ -124,9 +131,11 @@ static void test_removed(void **state)
     struct gm_error err;
     gm_buf_init(&out, 1 << 20);
     gm_post_init(&p);
-    assert_status(gm_json_parse(&j, GM_STR("{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", "
-                                           "\"start\": 0, \"end\": 3}], \"objects\": [], \"k\": 1}"),
-                                &err), GM_OK, &err);
+    assert_status(gm_json_parse(&j,
+                                GM_STR("{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", "
+                                       "\"start\": 0, \"end\": 3}], \"objects\": [], \"k\": 1}"),
+                                &err),
+                  GM_OK, &err);
     assert_status(gm_post_from_json(&p, j, NULL, &err), GM_OK, &err);
     p.has_entities = p.has_objects = false;
     p.n_entities = 0;
@@ -151,9 +160,10 @@ static void test_numbers(void **state)
     p.n_objects = 2;
     p.has_objects = true;
     assert_int_equal(gm_post_to_json(&p, &out, NULL), GM_OK);
-    assert_string_equal(out.p, "{\"text\": \"\", \"objects\": [{\"label\": \"\", \"score\": 0.0, \"box\": [0.0, "
-                               "1000000000.0, 300000000549775575777803994281145270272.0, 0.0]}, "
-                               "{\"label\": \"\", \"score\": null, \"box\": [null, 12.5, 100.0, 1200.0]}]}");
+    assert_string_equal(
+        out.p, "{\"text\": \"\", \"objects\": [{\"label\": \"\", \"score\": 0.0, \"box\": [0.0, "
+               "1000000000.0, 300000000549775575777803994281145270272.0, 0.0]}, "
+               "{\"label\": \"\", \"score\": null, \"box\": [null, 12.5, 100.0, 1200.0]}]}");
     gm_buf_clear(&out);
     gm_post_clear(&p);
 }
@@ -161,21 +171,26 @@ static void test_numbers(void **state)
 static void test_refused(void **state)
 {
     (void)state;
-    static const struct { const char *line, *msg; } cases[] = {
+    static const struct {
+        const char *line, *msg;
+    } cases[] = {
         {"[1]", "expected an object with \"text\" or \"tokens\", found an array"},
         {"{}", "neither \"text\" nor \"tokens\""},
         {"{\"text\": 3}", "\"text\": expected a string, found an integer"},
-        {"{\"id\": 1.5, \"text\": \"\"}", "\"id\": expected a string or an integer, found a number"},
+        {"{\"id\": 1.5, \"text\": \"\"}",
+         "\"id\": expected a string or an integer, found a number"},
         {"{\"tokens\": \"a b\"}", "\"tokens\": expected an array, found a string"},
         {"{\"tokens\": [\"a\", null]}", "tokens[1]: expected a string, found null"},
         {"{\"tokens\": [\"a\", \"b\"], \"text\": \"a c\"}",
          "tokens[1]: \"b\" is not in \"text\" where it should be; give one of the two"},
-        {"{\"tokens\": [\"a\"], \"text\": \"a c\"}", "\"text\" goes on after the last of its \"tokens\""},
+        {"{\"tokens\": [\"a\"], \"text\": \"a c\"}",
+         "\"text\" goes on after the last of its \"tokens\""},
         {"{\"text\": \"\", \"image\": [\"x\"]}", "\"image\": expected a string, found an array"},
         {"{\"text\": \"\", \"image\": \"a\\u0000b\"}", "\"image\": a NUL character in the path"},
         {"{\"text\": \"\", \"caption\": 1}", "\"caption\": expected a string, found an integer"},
         {"{\"text\": \"a\", \"entities\": {}}", "\"entities\": expected an array, found an object"},
-        {"{\"text\": \"a\", \"entities\": [3]}", "entities[0]: entity: expected an object, found an integer"},
+        {"{\"text\": \"a\", \"entities\": [3]}",
+         "entities[0]: entity: expected an object, found an integer"},
         {"{\"text\": \"a\", \"entities\": [{\"type\": \"X\"}]}",
          "entities[0]: \"start\": expected an integer, found missing"},
         {"{\"text\": \"éa\", \"entities\": [{\"type\": \"X\", \"start\": 0, \"end\": 3}]}",
@@ -241,14 +256,18 @@ static void test_bad_lines(void **state)
     struct gm_post p;
     bool has;
     gm_buf_init(&b, SIZE_MAX - 1);
-    (void)!gm_buf_add_c(&b, "\xEF\xBB\xBF\r\n{\"text\": \"one\"}\r\n{\"text\": \"two\n{\"text\": 5}\n", NULL);
+    (void)!gm_buf_add_c(
+        &b, "\xEF\xBB\xBF\r\n{\"text\": \"one\"}\r\n{\"text\": \"two\n{\"text\": 5}\n", NULL);
     for (size_t i = 0; i < 200000; i++)
         (void)!gm_buf_add_c(&b, "[", NULL);
     (void)!gm_buf_add_c(&b, "\n{\"text\": \"a\xFF\"}\n\n   \n{\"text\": \"\\ud800\"}\n", NULL);
     (void)!gm_buf_add(&b, "{\"text\": \"a\0b\"}\n", 17, NULL);
     for (size_t i = 0; i < 200000; i++)
         (void)!gm_buf_add_c(&b, "{\"a\":", NULL);
-    (void)!gm_buf_add_c(&b, "\n{\"text\": \"last\", \"text2\": 123456789012345678901234567890}\n{\"text\": \"end\"}", NULL);
+    (void)!gm_buf_add_c(
+        &b,
+        "\n{\"text\": \"last\", \"text2\": 123456789012345678901234567890}\n{\"text\": \"end\"}",
+        NULL);
     const char *path = temp_file_bytes(b.p, b.n);
     gm_buf_clear(&b);
     assert_status(gm_reader_open(&r, path, NULL, &err), GM_OK, &err);
@@ -273,8 +292,9 @@ static void test_bad_lines(void **state)
 static void test_paths_and_ids(void **state)
 {
     (void)state;
-    static const struct { const char *base, *image; } cases[] = {
-        {NULL, "/tmp/a.jpg"}, {"other/", "other/a.jpg"}, {".", "a.jpg"}};
+    static const struct {
+        const char *base, *image;
+    } cases[] = {{NULL, "/tmp/a.jpg"}, {"other/", "other/a.jpg"}, {".", "a.jpg"}};
     struct gm_reader *r;
     struct gm_error err;
     struct gm_post p;
@@ -311,8 +331,9 @@ static void test_huge(void **state)
         (void)!gm_buf_add_c(&b, ", \"word\"", NULL);
     (void)!gm_buf_add_c(&b, "], \"entities\": [", NULL);
     for (size_t i = 0; i < 100000; i++)
-        (void)!gm_buf_printf(&b, NULL, "%s{\"type\": \"X\", \"start\": %zu, \"end\": %zu, \"text\": \"word\"}",
-                             i ? ", " : "", 2 + 50 * i, 6 + 50 * i);
+        (void)!gm_buf_printf(
+            &b, NULL, "%s{\"type\": \"X\", \"start\": %zu, \"end\": %zu, \"text\": \"word\"}",
+            i ? ", " : "", 2 + 50 * i, 6 + 50 * i);
     (void)!gm_buf_add_c(&b, "]}\n", NULL);
     const char *path = temp_file_bytes(b.p, b.n);
     gm_buf_clear(&b);
@@ -328,8 +349,10 @@ static void test_huge(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_round_trip), leak_checked(test_additions), leak_checked(test_conll_to_json),
-        leak_checked(test_removed), leak_checked(test_numbers), leak_checked(test_refused), leak_checked(test_bad_lines),
-        leak_checked(test_paths_and_ids), leak_checked(test_huge)};
+        leak_checked(test_round_trip),    leak_checked(test_additions),
+        leak_checked(test_conll_to_json), leak_checked(test_removed),
+        leak_checked(test_numbers),       leak_checked(test_refused),
+        leak_checked(test_bad_lines),     leak_checked(test_paths_and_ids),
+        leak_checked(test_huge)};
     return cmocka_run_group_tests_name("data_json", tests, NULL, NULL);
 }

@@ -58,7 +58,8 @@ static void check_record(const struct gm_post *p)
     assert_int_equal(p->n_tokens, again.n_tokens);
     assert_int_equal(p->n_entities, again.n_entities);
     for (size_t i = 0; i < p->n_tokens; i++)
-        assert_true(p->tokens[i].start == again.tokens[i].start && p->tokens[i].end == again.tokens[i].end);
+        assert_true(p->tokens[i].start == again.tokens[i].start &&
+                    p->tokens[i].end == again.tokens[i].end);
     gm_post_clear(&again);
     gm_buf_clear(&a);
     gm_buf_clear(&b);

@@ -125,8 +125,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         leak_checked(test_twitter_gmner), leak_checked(test_knowledge),
-        leak_checked(test_fine_types),
-        leak_checked(test_no_ids), leak_checked(test_captions), leak_checked(test_boxes)};
+        leak_checked(test_fine_types),    leak_checked(test_no_ids),
+        leak_checked(test_captions),      leak_checked(test_boxes)};
     if (!gm_is_dir(DATA)) {
         puts("skipped: no " DATA " beside the checkout");
         return 77;

@@ -65,19 +65,33 @@ static void torture(enum gm_status (*work)(const char *path, size_t *n, struct g
     assert_true(failed > 10);
 }
 
-static void test_jsonl(void **state) { (void)state; torture(read_posts, jsonl, 2); }
-static void test_conll(void **state) { (void)state; torture(read_posts, conll, 2); }
-static void test_captions(void **state) { (void)state; torture(read_captions, captions, 40); }
+static void test_jsonl(void **state)
+{
+    (void)state;
+    torture(read_posts, jsonl, 2);
+}
+static void test_conll(void **state)
+{
+    (void)state;
+    torture(read_posts, conll, 2);
+}
+static void test_captions(void **state)
+{
+    (void)state;
+    torture(read_captions, captions, 40);
+}
 
 static int make_files(void **state)
 {
     (void)state;
     struct gm_buf b;
-    snprintf(jsonl, sizeof jsonl, "%s", temp_file(
-        "{\"text\": \"Ann in Oslo\", \"image\": \"a.jpg\", \"x\": 1, \"entities\": [{\"type\": \"PER\", "
-        "\"start\": 0, \"end\": 3, \"regions\": [{\"box\": [0, 0, 1, 1]}]}]}\n"
-        "{\"id\": 4, \"tokens\": [\"a\", \"b\xE2\x82\"], \"text\": \"ab\xE2\x82\", \"objects\": [{\"label\": \"x\", "
-        "\"box\": [0, 0, 1, 1]}]}\n"));
+    snprintf(
+        jsonl, sizeof jsonl, "%s",
+        temp_file(
+            "{\"text\": \"Ann in Oslo\", \"image\": \"a.jpg\", \"x\": 1, \"entities\": [{\"type\": \"PER\", "
+            "\"start\": 0, \"end\": 3, \"regions\": [{\"box\": [0, 0, 1, 1]}]}]}\n"
+            "{\"id\": 4, \"tokens\": [\"a\", \"b\xE2\x82\"], \"text\": \"ab\xE2\x82\", \"objects\": [{\"label\": \"x\", "
+            "\"box\": [0, 0, 1, 1]}]}\n"));
     gm_buf_init(&b, 1 << 20);
     (void)!gm_buf_add_c(&b, "IMGID:p\n", NULL);
     for (size_t i = 0; i < 200; i++)
@@ -93,9 +107,11 @@ static int make_files(void **state)
     if (!mkdtemp(folder))
         return -1;
     snprintf(xml, sizeof xml, "%s/p.xml", folder);
-    return gm_file_write(xml,
-                         GM_STR("<annotation><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
-                                     "<xmax>3</xmax><ymax>4</ymax></bndbox></object></annotation>"), NULL);
+    return gm_file_write(
+        xml,
+        GM_STR("<annotation><object><name>w1</name><bndbox><xmin>1</xmin><ymin>2</ymin>"
+               "<xmax>3</xmax><ymax>4</ymax></bndbox></object></annotation>"),
+        NULL);
 }
 
 static int remove_files(void **state)

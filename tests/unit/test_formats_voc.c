@@ -22,7 +22,7 @@ static void remove_xml(void)
     rmdir(dir);
 }
 
-#define BOX(a, b, c, d)                                                                            \
+#define BOX(a, b, c, d) \
     "<bndbox><xmin>" a "</xmin><ymin>" b "</ymin><xmax>" c "</xmax><ymax>" d "</ymax></bndbox>"
 #define OBJECT(name, box) "<object>\n<name>" name "</name><pose>x</pose>" box "</object>"
 
@@ -33,13 +33,13 @@ static void test_objects(void **state)
     struct gm_voc v;
     struct gm_error err;
     gm_arena_init(&a, 0);
-    write_xml("<?xml version=\"1.0\"?>\n<annotation><name>not this</name><path>D:\\研究\\x.jpg</path>"
-              "<size><width>500</width><height>706</height></size>" OBJECT("Ann &amp; Bob", BOX("1",
-                                                                                                "2", "600.5", "4"))
-              OBJECT(" Oslo\n", BOX("-1", "0", "7",
-                                    "8")) "<part><object><name>no</name></object></part>"
-              OBJECT("Oslo", "<part>" BOX("9", "9", "9", "9") "</part>" BOX("5", "6", "7",
-                                                                            "8")) "</annotation>");
+    write_xml(
+        "<?xml version=\"1.0\"?>\n<annotation><name>not this</name><path>D:\\研究\\x.jpg</path>"
+        "<size><width>500</width><height>706</height></size>" OBJECT("Ann &amp; Bob",
+                                                                     BOX("1", "2", "600.5", "4"))
+            OBJECT(" Oslo\n", BOX("-1", "0", "7", "8")) "<part><object><name>no</name></object></part>" OBJECT(
+                "Oslo", "<part>" BOX("9", "9", "9", "9") "</part>" BOX("5", "6", "7",
+                                                                       "8")) "</annotation>");
     assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_OK, &err);
     assert_int_equal(v.w, 500);
     assert_int_equal(v.h, 706);
@@ -57,8 +57,10 @@ static void test_objects(void **state)
 static void test_names(void **state)
 {
     (void)state;
-    struct gm_voc_object o[] = {{.name = GM_STR("St . Louis")}, {.name = GM_STR("US")},
-                                {.name = GM_STR("U.S.")}, {.name = GM_STR("!!")}};
+    struct gm_voc_object o[] = {{.name = GM_STR("St . Louis")},
+                                {.name = GM_STR("US")},
+                                {.name = GM_STR("U.S.")},
+                                {.name = GM_STR("!!")}};
     struct gm_voc v = {.objects = o, .n_objects = 4};
     assert_true(gm_voc_find(&v, GM_STR("St. Louis"), 0) == &o[0]);
     assert_true(gm_voc_find(&v, GM_STR("US"), 0) == &o[1]); /* exact names shut out loose ones */
@@ -75,8 +77,8 @@ static void test_post(void **state)
     struct gm_post p;
     struct gm_error err;
     gm_post_init(&p);
-    write_xml("<annotation>" OBJECT("Ann", BOX("1", "2", "3", "4")) OBJECT("Ann", BOX("5", "6", "7",
-                                                                                      "8")) "</annotation>");
+    write_xml("<annotation>" OBJECT("Ann", BOX("1", "2", "3", "4"))
+                  OBJECT("Ann", BOX("5", "6", "7", "8")) "</annotation>");
     struct gm_entity e[] = {{.text = GM_STR("Ann")}, {.text = GM_STR("Bob")}};
     p.entities = e;
     p.n_entities = 2;
@@ -95,15 +97,19 @@ static void test_post(void **state)
 static void test_xml_faults(void **state)
 {
     (void)state;
-    static const struct { const char *xml, *msg; } cases[] = {
+    static const struct {
+        const char *xml, *msg;
+    } cases[] = {
         {"", "p.xml:1:1: no element found"},
         {"<annotation>\n<object></annotation>", "p.xml:2:11: mismatched tag"},
         {"<annotation>" OBJECT("x", "<bndbox></bndbox>") "</annotation>",
          "bndbox lacks one of xmin, ymin, xmax, ymax in object \"x\""},
-        {"<annotation>" OBJECT("", BOX("1", "2", "3", "4")) "</annotation>", "an object without a name"},
+        {"<annotation>" OBJECT("", BOX("1", "2", "3", "4")) "</annotation>",
+         "an object without a name"},
         {"<annotation>" OBJECT("x", BOX("1", "two", "3", "4")) "</annotation>",
          "expected a number of pixels, found \"two\""},
-        {"<annotation>" OBJECT("x", BOX("1", "2", "3", "")) "</annotation>", "expected a number of pixels, found"},
+        {"<annotation>" OBJECT("x", BOX("1", "2", "3", "")) "</annotation>",
+         "expected a number of pixels, found"},
         {"<annotation>" OBJECT("x", BOX("1", "2", "3", "1e99")) "</annotation>",
          "expected a number of pixels, found \"1e99\""},
         {"<annotations><image name=\"x\"/></annotations>",
@@ -137,8 +143,9 @@ static void test_names_and_boxes_of_objects(void **state)
     struct gm_error err;
     struct gm_losses lost = {0};
     gm_arena_init(&a, 0);
-    write_xml("<annotation>" OBJECT("Ann</name><name>Ann Lee</name><name>Ann", BOX("1", "2", "3", "4"))
-              OBJECT("Bob", "") OBJECT("Eve", BOX("5", "6", "7", "8")) "</annotation>");
+    write_xml(
+        "<annotation>" OBJECT("Ann</name><name>Ann Lee</name><name>Ann", BOX("1", "2", "3", "4"))
+            OBJECT("Bob", "") OBJECT("Eve", BOX("5", "6", "7", "8")) "</annotation>");
     assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_OK, &err);
     assert_int_equal(v.n_objects, 3);
     assert_true(gm_voc_find(&v, GM_STR("Ann"), 0)->box[3] == 4);
@@ -172,10 +179,9 @@ static void test_xml_bombs(void **state)
     gm_buf_reset(&b);
     (void)!gm_buf_add_c(&b, "<!DOCTYPE annotation [<!ENTITY e0 \"xxxxxxxxxxxxxxxxxxxx\">", NULL);
     for (int i = 1; i < 9; i++)
-        (void)!gm_buf_printf(&b, NULL,
-                             "<!ENTITY e%d \"&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;\">",
-                             i, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1,
-                             i - 1);
+        (void)!gm_buf_printf(
+            &b, NULL, "<!ENTITY e%d \"&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;&e%d;\">", i,
+            i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1, i - 1);
     (void)!gm_buf_add_c(&b, "]><annotation><object><name>&e8;</name></object></annotation>", NULL);
     write_xml(b.p);
     assert_int_equal(gm_voc_read(&v, &a, dir, GM_STR("p"), &err), GM_EFORMAT);
@@ -189,8 +195,9 @@ static void test_captions(void **state)
     (void)state;
     struct gm_captions *c;
     struct gm_error err;
-    const char *path = temp_file("\xEF\xBB\xBF\nimgid:O_1###A man  in\ta suit.\r\n\r\nHe ### smiles .\n"
-                                 "imgid:2###\nimgid:3###old\nimgid:3### new\xFF\n");
+    const char *path =
+        temp_file("\xEF\xBB\xBF\nimgid:O_1###A man  in\ta suit.\r\n\r\nHe ### smiles .\n"
+                  "imgid:2###\nimgid:3###old\nimgid:3### new\xFF\n");
     assert_status(gm_captions_load(&c, path, &err), GM_OK, &err);
     unlink(path);
     assert_int_equal(gm_captions_count(c), 3);
@@ -205,7 +212,9 @@ static void test_captions(void **state)
 static void test_caption_faults(void **state)
 {
     (void)state;
-    static const struct { const char *text, *msg; } cases[] = {
+    static const struct {
+        const char *text, *msg;
+    } cases[] = {
         {"\nhello\n", ":2: expected imgid:ID###caption"},
         {"imgid:1###a\nimgid:2\n", ":2: an imgid line without ###: expected imgid:ID###caption"},
         {"imgid:###a\n", ":1: imgid: without an id"}};
@@ -224,9 +233,9 @@ static void test_caption_faults(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_objects), leak_checked(test_names), leak_checked(test_post),
-        leak_checked(test_xml_faults), leak_checked(test_xml_bombs),
-        leak_checked(test_names_and_boxes_of_objects), leak_checked(test_captions),
-        leak_checked(test_caption_faults)};
+        leak_checked(test_objects),   leak_checked(test_names),
+        leak_checked(test_post),      leak_checked(test_xml_faults),
+        leak_checked(test_xml_bombs), leak_checked(test_names_and_boxes_of_objects),
+        leak_checked(test_captions),  leak_checked(test_caption_faults)};
     return cmocka_run_group_tests_name("data_voc", tests, NULL, NULL);
 }

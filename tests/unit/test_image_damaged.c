@@ -7,10 +7,10 @@
 #include <string.h>
 
 static const char *const files[] = {
-    "baseline.jpg", "progressive.jpg", "cmyk.jpg",   "exif6.jpg",   "rgb.png",    "palette.png",
-    "alpha.png",    "exif6.png",       "lossy.webp", "alpha.webp",  "exif6.webp", "moving.webp",
-    "plain.gif",    "laced.gif",       "trns.gif",   "rgb.bmp",     "bits1.bmp",  "bits565.bmp",
-    "masks32.bmp",  "rle4.bmp",        "rle8.bmp",   "raw.tif",     "lzw.tif",    "zip.tif",
+    "baseline.jpg", "progressive.jpg", "cmyk.jpg",   "exif6.jpg",  "rgb.png",    "palette.png",
+    "alpha.png",    "exif6.png",       "lossy.webp", "alpha.webp", "exif6.webp", "moving.webp",
+    "plain.gif",    "laced.gif",       "trns.gif",   "rgb.bmp",    "bits1.bmp",  "bits565.bmp",
+    "masks32.bmp",  "rle4.bmp",        "rle8.bmp",   "raw.tif",    "lzw.tif",    "zip.tif",
     "palette.tif",  "bits1.tif",       "exif6.tif",  "small.avif"};
 enum { N_FILES = sizeof files / sizeof *files };
 
@@ -19,11 +19,11 @@ enum { N_FILES = sizeof files / sizeof *files };
  * a bitmap's last row. */
 static size_t n_not_needed(const char *name)
 {
-    return strstr(name, ".png")        ? 4
-           : strstr(name, ".gif")      ? 1
-           : strstr(name, "rgb.bmp")   ? 1
-           : strstr(name, "5.bmp")     ? 2
-           : 0;
+    return strstr(name, ".png")      ? 4
+           : strstr(name, ".gif")    ? 1
+           : strstr(name, "rgb.bmp") ? 1
+           : strstr(name, "5.bmp")   ? 2
+                                     : 0;
 }
 
 /* Each beginning of a file is refused; those long enough to be known are called truncated. */

@@ -115,7 +115,7 @@ static void limit_is_an_option(void **state)
     struct gm_error err;
     struct gm_image *im;
     static const char *const names[] = {"baseline.jpg", "rgb.png", "lossy.webp", "moving.webp",
-                                        "plain.gif", "rgb.bmp", "lzw.tif", "small.avif"};
+                                        "plain.gif",    "rgb.bmp", "lzw.tif",    "small.avif"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct gm_buf b = golden_bytes(names[i]);
         uint64_t n = strstr(names[i], "moving") ? 37 * 24 : 61 * 43;
@@ -185,9 +185,9 @@ static double mean_difference(const struct gm_image *a, const struct gm_image *b
 static void small_copies(void **state)
 {
     (void)state;
-    static const char *const names[] = {"baseline.jpg", "progressive.jpg", "grey.jpg", "cmyk.jpg",
-                                        "exif3.jpg", "exif6.jpg", "exif8.jpg", "rgb.png",
-                                        "exif6.webp"};
+    static const char *const names[] = {"baseline.jpg", "progressive.jpg", "grey.jpg",
+                                        "cmyk.jpg",     "exif3.jpg",       "exif6.jpg",
+                                        "exif8.jpg",    "rgb.png",         "exif6.webp"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         struct gm_error err;
         struct gm_image *whole = golden_image(names[i]), *got;
@@ -276,9 +276,9 @@ static void writes_what_it_reads(void **state)
 static void survives_lack_of_memory(void **state)
 {
     (void)state;
-    static const char *const names[] = {"cmyk.jpg", "exif6.jpg", "alpha.png", "exif6.png",
-                                        "alpha.webp", "moving.webp", "laced.gif", "rle8.bmp",
-                                        "exif6.tif"};
+    static const char *const names[] = {"cmyk.jpg",  "exif6.jpg",  "alpha.png",
+                                        "exif6.png", "alpha.webp", "moving.webp",
+                                        "laced.gif", "rle8.bmp",   "exif6.tif"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         enum gm_status st = GM_ENOMEM;
         for (size_t nth = 1; st != GM_OK && nth < 500; nth++) {
@@ -301,11 +301,16 @@ static void survives_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(decodes_as_pillow_does),  cmocka_unit_test(turns_every_way),
-        cmocka_unit_test(refuses_what_is_no_picture), cmocka_unit_test(refuses_huge_headers),
-        cmocka_unit_test(refuses_pipes_and_devices), cmocka_unit_test(limit_is_an_option),
-        cmocka_unit_test(small_copies),            cmocka_unit_test(small_copies_look_alike),
-        cmocka_unit_test(writes_what_it_reads),    cmocka_unit_test(survives_lack_of_memory),
+        cmocka_unit_test(decodes_as_pillow_does),
+        cmocka_unit_test(turns_every_way),
+        cmocka_unit_test(refuses_what_is_no_picture),
+        cmocka_unit_test(refuses_huge_headers),
+        cmocka_unit_test(refuses_pipes_and_devices),
+        cmocka_unit_test(limit_is_an_option),
+        cmocka_unit_test(small_copies),
+        cmocka_unit_test(small_copies_look_alike),
+        cmocka_unit_test(writes_what_it_reads),
+        cmocka_unit_test(survives_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,8 @@ static void boxes_have_their_frame(void **state)
         for (size_t x = 0; x < 40; x++) {
             bool in = x >= 5 && x < 35 && y >= 6 && y < 26;
             bool inner = x >= 7 && x < 33 && y >= 8 && y < 24;
-            bool blank_zone = x < 4 || x >= 36 || y < 5 || y >= 27 ||
-                              (x >= 8 && x < 32 && y >= 9 && y < 23);
+            bool blank_zone =
+                x < 4 || x >= 36 || y < 5 || y >= 27 || (x >= 8 && x < 32 && y >= 9 && y < 23);
             if (in && !inner)
                 assert_true(is_color(im, x, y, blue));
             if (blank_zone)
@@ -59,8 +59,9 @@ static void odd_coordinates_are_cut_off(void **state)
         double box[4] = {v[i % N], v[i / N % N], v[i / N / N % N], v[i / N / N / N]};
         gm_draw_box(im, box, blue, (uint32_t)i % 9);
         if (font && i % 50 == 0)
-            must(gm_draw_label(im, font, (float)box[0], (float)box[1], GM_STR("José 李 אב \xff"), blue,
-                               &err), &err);
+            must(gm_draw_label(im, font, (float)box[0], (float)box[1], GM_STR("José 李 אב \xff"),
+                               blue, &err),
+                 &err);
         gm_image_free(im);
     }
     gm_font_free(font);
@@ -115,12 +116,12 @@ static void scripts_are_shaped(void **state)
     (void)state;
     static const struct pair pairs[] = {
         {"il", "WM", false, false},
-        {"a", "a\u200d\ufe0f", true, true},                /* joiners are not seen */
-        {"é", "e\u0301", true, true},                       /* an accent is placed on its letter */
-        {"אבג", "\u202dגבא\u202c", true, true},            /* Hebrew runs to the left */
-        {"ab אב cd", "ab \u202dבא\u202c cd", true, true},  /* inside of English as well */
-        {"אב 12 גד", "\u202dדג 12 בא\u202c", true, true},  /* numbers in it to the right */
-        {"(א", "\u202dא)\u202c", true, true},              /* brackets are mirrored */
+        {"a", "a\u200d\ufe0f", true, true},               /* joiners are not seen */
+        {"é", "e\u0301", true, true},                     /* an accent is placed on its letter */
+        {"אבג", "\u202dגבא\u202c", true, true},           /* Hebrew runs to the left */
+        {"ab אב cd", "ab \u202dבא\u202c cd", true, true}, /* inside of English as well */
+        {"אב 12 גד", "\u202dדג 12 בא\u202c", true, true}, /* numbers in it to the right */
+        {"(א", "\u202dא)\u202c", true, true},             /* brackets are mirrored */
         {"سلام", "س\u200cل\u200cا\u200cم", false, false}, /* Arabic letters join */
     };
     struct gm_error err;
@@ -196,8 +197,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(boxes_have_their_frame),  cmocka_unit_test(odd_coordinates_are_cut_off),
         cmocka_unit_test(masks_tint_their_pixels), cmocka_unit_test(labels_are_lettered),
-        cmocka_unit_test(scripts_are_shaped),
-        cmocka_unit_test(types_have_their_colors),
+        cmocka_unit_test(scripts_are_shaped),      cmocka_unit_test(types_have_their_colors),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,12 +90,12 @@ static void hostile_counts_are_refused(void **state)
 {
     (void)state;
     static const char *const bad[] = {
-        "",         /* no runs */
-        "1",        /* too few pixels */
-        "S2",       /* 66 of 36 */
-        " ",        /* below the alphabet */
-        "\x7f",     /* above it */
-        "P",        /* a number that does not end */
+        "",                      /* no runs */
+        "1",                     /* too few pixels */
+        "S2",                    /* 66 of 36 */
+        " ",                     /* below the alphabet */
+        "\x7f",                  /* above it */
+        "P",                     /* a number that does not end */
         "PPPPPPPPPPPPPPPPPPPP1", /* one that overflows */
         "oooooooooooooooooooooo",
         "O",        /* -1 */
@@ -254,9 +254,12 @@ static void outlines_enclose_the_mask(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(equals_pycocotools),         cmocka_unit_test(random_masks_come_back),
-        cmocka_unit_test(hostile_counts_are_refused), cmocka_unit_test(components_equal_flooding),
-        cmocka_unit_test(measures),                   cmocka_unit_test(outlines_enclose_the_mask),
+        cmocka_unit_test(equals_pycocotools),
+        cmocka_unit_test(random_masks_come_back),
+        cmocka_unit_test(hostile_counts_are_refused),
+        cmocka_unit_test(components_equal_flooding),
+        cmocka_unit_test(measures),
+        cmocka_unit_test(outlines_enclose_the_mask),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

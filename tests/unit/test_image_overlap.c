@@ -14,10 +14,14 @@ static void test_boxes_by_hand(void **state)
     const struct {
         double a[4], b[4], iou;
     } cases[] = {
-        {{0, 0, 10, 10}, {0, 0, 10, 10}, 1},         {{0, 0, 10, 10}, {0, 0, 10, 20}, 0.5},
-        {{0, 0, 10, 10}, {10, 0, 20, 10}, 0},        {{5, 5, 5, 5}, {5, 5, 5, 5}, 0},
-        {{0, 0, 10, 10}, {5, 5, 5, 9}, 0},           {{0, 0, 2, 2}, {1, 1, 3, 3}, 1.0 / 7},
-        {{0, 0, 10, 0}, {0, 0, 10, 0}, 0},           {{-5, -5, 5, 5}, {0, 0, 5, 5}, 0.25},
+        {{0, 0, 10, 10}, {0, 0, 10, 10}, 1},
+        {{0, 0, 10, 10}, {0, 0, 10, 20}, 0.5},
+        {{0, 0, 10, 10}, {10, 0, 20, 10}, 0},
+        {{5, 5, 5, 5}, {5, 5, 5, 5}, 0},
+        {{0, 0, 10, 10}, {5, 5, 5, 9}, 0},
+        {{0, 0, 2, 2}, {1, 1, 3, 3}, 1.0 / 7},
+        {{0, 0, 10, 0}, {0, 0, 10, 0}, 0},
+        {{-5, -5, 5, 5}, {0, 0, 5, 5}, 0.25},
         /* In f32 the first is a little over one half; Python's doubles say a little under. */
         {{0.1, 0, 0.3, 1}, {0.1, 0, 0.5, 1}, 0.49999999999999994},
     };
@@ -73,7 +77,8 @@ static void test_masks_as_pycocotools(void **state)
         gm_arena_init(&a, 0);
         for (size_t i = 0; i < 2; i++)
             assert_int_equal(gm_rle_to_runs(&a, gm_str(strtok_r(NULL, " ", &save)), h, w, &runs[i],
-                                            &n_runs[i], NULL), GM_OK);
+                                            &n_runs[i], NULL),
+                             GM_OK);
         double want = strtod(strtok_r(NULL, " \n", &save), NULL);
         assert_true(gm_runs_iou(runs[0], n_runs[0], runs[1], n_runs[1]) == want);
         assert_true(gm_runs_iou(runs[1], n_runs[1], runs[0], n_runs[0]) == want);

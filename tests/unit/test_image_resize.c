@@ -51,8 +51,8 @@ static void empty_boxes_are_refused(void **state)
     (void)state;
     struct gm_error err;
     struct gm_image *src = golden_image("source.png"), *got;
-    const float boxes[][4] = {{5, 5, 5, 9}, {9, 5, 5, 9}, {173, 0, 200, 97}, {-5, -5, 0, 0},
-                              {NAN, NAN, NAN, NAN}};
+    const float boxes[][4] = {
+        {5, 5, 5, 9}, {9, 5, 5, 9}, {173, 0, 200, 97}, {-5, -5, 0, 0}, {NAN, NAN, NAN, NAN}};
     for (size_t i = 0; i < sizeof boxes / sizeof *boxes; i++) {
         assert_int_equal(gm_image_resize(&got, src, boxes[i], 8, 8, &err), GM_EARG);
         assert_null(got);

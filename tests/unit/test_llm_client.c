@@ -142,9 +142,9 @@ static void second_answer_fits(void **state)
 static void every_fault_once(void **state)
 {
     (void)state;
-    static const char *const faults[] = {"429_after", "429_date", "429",      "500",         "503",
-                                         "hang_up",   "hang_up_mid", "drip",     "bad_json",
-                                         "huge",      "long_length", "short_length", "delay"};
+    static const char *const faults[] = {"429_after",   "429_date",     "429",  "500",      "503",
+                                         "hang_up",     "hang_up_mid",  "drip", "bad_json", "huge",
+                                         "long_length", "short_length", "delay"};
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
         char args[80];
         struct gm_llm_stats s;
@@ -531,8 +531,8 @@ static void bad_options(void **state)
     (void)state;
     struct gm_llm *llm;
     struct gm_error err;
-    static const char *const bad[] = {"ftp://h/v1", "http://user:pw@127.0.0.1/v1", "nonsense:",
-                                      "/no/such/file.gguf"};
+    static const char *const bad[] = {"ftp://h/v1", "http://user:pw@127.0.0.1/v1",
+                                      "nonsense:", "/no/such/file.gguf"};
     for (size_t i = 0; i < 4; i++) {
         struct gm_llm_opts o = quick();
         o.endpoints = &bad[i];

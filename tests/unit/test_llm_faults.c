@@ -19,8 +19,13 @@ static void submit(struct gm_llm_mailbox *box, size_t i, const struct gm_json *s
     snprintf(text, sizeof text, "<<{\"n\": %zu}>>", i);
     const struct gm_llm_part part = {.kind = GM_LLM_TEXT, .bytes = gm_str(text)};
     const struct gm_llm_message m = {"user", &part, 1};
-    const struct gm_llm_request r = {.user = &times_replied[i], .messages = &m, .n_messages = 1,
-                                     .temperature = 0, .top_p = -1, .seed = -1, .max_tokens = 20,
+    const struct gm_llm_request r = {.user = &times_replied[i],
+                                     .messages = &m,
+                                     .n_messages = 1,
+                                     .temperature = 0,
+                                     .top_p = -1,
+                                     .seed = -1,
+                                     .max_tokens = 20,
                                      .schema = schema};
     assert_int_equal(gm_llm_submit(box, &r, &id, NULL), GM_OK);
 }

@@ -36,8 +36,7 @@ static void slips(void **state)
         {"  [1, 2]\n", "[1,2]", GM_JSON_STRICT},
         {"```json\n{\"a\": [1, 2]}\n```", "{\"a\":[1,2]}", GM_JSON_REPAIRED},
         {"Sure! Here it is:\n{\"a\": true}\nAnything else?", "{\"a\":true}", GM_JSON_REPAIRED},
-        {"\xef\xbb\xbf{\"a\": [-Infinity, NaN]}", "{\"a\":[null,null]}",
-         GM_JSON_REPAIRED},
+        {"\xef\xbb\xbf{\"a\": [-Infinity, NaN]}", "{\"a\":[null,null]}", GM_JSON_REPAIRED},
         {"{\"a\": \"\\ud83d x\"}", "{\"a\":\"\357\277\275 x\"}", GM_JSON_REPAIRED},
         {"{\"a\": [1, 2,], }", "{\"a\":[1,2]}", GM_JSON_REPAIRED},
         {"{'a': 'it is \"x\"', 'b': None, 'c': True, 'd': False}",
@@ -106,10 +105,10 @@ static const char *fits(const char *schema, const char *value)
     return st == GM_OK ? "yes" : err.msg;
 }
 
-#define BOXES                                                                                      \
-    "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":2,"           \
-    "\"items\":{\"type\":\"object\",\"properties\":{\"label\":{\"type\":\"string\",\"enum\":"      \
-    "[\"a\",\"b\"]},\"x\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10}},"                    \
+#define BOXES                                                                                 \
+    "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":2,"      \
+    "\"items\":{\"type\":\"object\",\"properties\":{\"label\":{\"type\":\"string\",\"enum\":" \
+    "[\"a\",\"b\"]},\"x\":{\"type\":\"number\",\"minimum\":0,\"maximum\":10}},"               \
     "\"required\":[\"label\",\"x\"],\"additionalProperties\":false}}},\"required\":[\"boxes\"]}"
 
 static void schemas(void **state)
@@ -141,8 +140,9 @@ static void unknown_keywords(void **state)
     (void)state;
     struct gm_json *s;
     struct gm_error err;
-    assert_int_equal(gm_schema_parse(&s, GM_STR("{\"type\":\"object\",\"properties\":{\"a\":"
-                                                "{\"type\":\"string\",\"pattern\":\"x\"}}}"),
+    assert_int_equal(gm_schema_parse(&s,
+                                     GM_STR("{\"type\":\"object\",\"properties\":{\"a\":"
+                                            "{\"type\":\"string\",\"pattern\":\"x\"}}}"),
                                      &err),
                      GM_EFORMAT);
     assert_non_null(strstr(err.msg, "pattern"));

@@ -143,12 +143,12 @@ static void contents(void **state)
     assert_string_equal(answer_in("\"text\":\"old form\""), "old form");
     assert_string_equal(answer_in("\"message\":{\"content\":null},\"finish_reason\":\"length\""),
                         "- max_tokens were used up before an answer");
-    assert_string_equal(
-        answer_in("\"message\":{\"content\":null,\"refusal\":\"I can't help.\"}"),
-        "! refused: I can't help.");
+    assert_string_equal(answer_in("\"message\":{\"content\":null,\"refusal\":\"I can't help.\"}"),
+                        "! refused: I can't help.");
     assert_string_equal(content("[{\"type\":\"refusal\",\"refusal\":\"No.\"}]"), "! refused: No.");
-    assert_string_equal(answer_in("\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"see\"}}]}"),
-                        "! the model calls the tool \"see\" in place of an answer");
+    assert_string_equal(
+        answer_in("\"message\":{\"tool_calls\":[{\"function\":{\"name\":\"see\"}}]}"),
+        "! the model calls the tool \"see\" in place of an answer");
     assert_string_equal(
         answer_in("\"message\":{\"content\":\"\"},\"finish_reason\":\"content_filter\""),
         "! refused: the server's content filter took it away");
@@ -191,8 +191,8 @@ static void yes_behind_thoughts(void **state)
 {
     (void)state;
 #define TOKEN(t) "{\"token\":\"" t "\",\"logprob\":-0.1}"
-    const char *tokens = TOKEN("<think>") "," TOKEN("No") "," TOKEN("</think>") "," TOKEN("Yes")
-        "," TOKEN("<|im_end|>");
+    const char *tokens = TOKEN("<think>") "," TOKEN("No") "," TOKEN("</think>") "," TOKEN(
+        "Yes") "," TOKEN("<|im_end|>");
     assert_true(yes_in("<think>No</think>Yes", tokens) == 1);
     assert_true(yes_in("Yes", tokens) == 1); /* the server has cut the thoughts itself */
     assert_true(yes_in("\xe2\x80\x9cYes\xe2\x80\x9d", tokens) == 1); /* not as in the tokens */
@@ -240,20 +240,27 @@ static void what_errors_mean(void **state)
         const char *body;
         bool quota, model;
     } cases[] = {
-        {200, 429, "{\"error\":{\"message\":\"Rate limit exceeded: free-models-per-day\",\"code\":"
-                   "429}}", true, false},
+        {200, 429,
+         "{\"error\":{\"message\":\"Rate limit exceeded: free-models-per-day\",\"code\":"
+         "429}}",
+         true, false},
         {200, 429, "{\"error\":{\"message\":\"slow down\",\"code\":\"429\"}}", false, false},
         {200, 500, "{\"error\":\"No model is loaded\"}", false, false},
         {200, 502, "{\"choices\":[{\"error\":{\"code\":502,\"message\":\"x\"}}]}", false, false},
         {200, 404, "{\"error\":\"Unexpected endpoint or method. (POST /chat/completions)\"}", false,
          false},
-        {429, 429, "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
-                   "\"insufficient_quota\"}}", true, false},
-        {429, 429, "{\"error\":{\"message\":\"You exceeded your current quota. Please retry in "
-                   "34 s.\"}}", false, false},
+        {429, 429,
+         "{\"error\":{\"message\":\"You exceeded your current quota\",\"type\":"
+         "\"insufficient_quota\"}}",
+         true, false},
+        {429, 429,
+         "{\"error\":{\"message\":\"You exceeded your current quota. Please retry in "
+         "34 s.\"}}",
+         false, false},
         {429, 429, "{\"error\":{\"message\":\"Rate limit reached\"}}", false, false},
         {402, 402, "{\"error\":{\"message\":\"Payment required\"}}", true, false},
-        {400, 400, "{\"error\":{\"message\":\"Invalid model name passed in model=m\"}}", false, true},
+        {400, 400, "{\"error\":{\"message\":\"Invalid model name passed in model=m\"}}", false,
+         true},
         {404, 404, "{\"error\":{\"message\":\"The model `m` does not exist.\"}}", false, true},
         {404, 404, "{\"error\":\"model 'm' not found, try pulling it first\"}", false, true},
         {400, 400, "{\"error\":{\"message\":\"This model has no eyes\"}}", false, false},
@@ -365,7 +372,7 @@ static void cool_down_is_shared(void **state)
     (void)state;
     const struct gm_breaker b = {.fails = 3, .rest_s = 2, .dead_s = 10};
     struct gm_endpoint e = {.rest_s = 2};
-    assert_true(gm_endpoint_cool(&e, 9, 10, 5));   /* the first: it did ask too much */
+    assert_true(gm_endpoint_cool(&e, 9, 10, 5));      /* the first: it did ask too much */
     assert_false(gm_endpoint_cool(&e, 9.5, 10.1, 5)); /* sent before the server said so */
     assert_false(gm_endpoint_ready(&e, &b, 15));
     assert_true(gm_endpoint_ready(&e, &b, 15.2));

@@ -168,8 +168,10 @@ static int teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(expand_byte_for_byte),   cmocka_unit_test(picture_and_conditions),
-        cmocka_unit_test(version_is_the_content), cmocka_unit_test(own_file_goes_first),
+        cmocka_unit_test(expand_byte_for_byte),
+        cmocka_unit_test(picture_and_conditions),
+        cmocka_unit_test(version_is_the_content),
+        cmocka_unit_test(own_file_goes_first),
         cmocka_unit_test(bad_files),
     };
     return cmocka_run_group_tests(tests, setup, teardown);

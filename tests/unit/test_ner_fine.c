@@ -11,7 +11,8 @@ static void make_post(struct gm_post *p, struct gm_entity e[3])
     gm_post_init(p);
     ASSERT_OK(gm_post_set_words(p, words, 4, err));
     e[0] = (struct gm_entity){.type = GM_STR("person"), .fine_type = GM_STR("actor"), .end = 4};
-    e[1] = (struct gm_entity){.type = GM_STR("location"), .fine_type = GM_STR("city"), .start = 8, .end = 12};
+    e[1] = (struct gm_entity){
+        .type = GM_STR("location"), .fine_type = GM_STR("city"), .start = 8, .end = 12};
     e[2] = (struct gm_entity){.type = GM_STR("location"), .start = 13, .end = 19};
     p->entities = e;
     p->n_entities = 3;
@@ -52,7 +53,8 @@ static void loss_against_differences(void **state)
     gm_rng_init(&r, 1);
     gm_fine_types_init(&f);
     for (size_t i = 0; i < K - 1; i++)
-        ASSERT_OK(gm_labels_add(&f.pairs, (struct gm_str){"a\tb\0a\tc\0a\td" + 4 * i, 3}, &id, err));
+        ASSERT_OK(
+            gm_labels_add(&f.pairs, (struct gm_str){"a\tb\0a\tc\0a\td" + 4 * i, 3}, &id, err));
     fill_normal(&r, z, N * K, 2);
     gm_fine_types_loss(&f, z, classes, N, 0.3, d, &loss);
     assert_true(loss > 0);

@@ -21,13 +21,23 @@ static void word_shapes(void **state)
         const char *word;
         enum gm_case shape;
     } cases[] = {
-        {"speaks", GM_CASE_LOWER},     {"Cruz", GM_CASE_INITIAL},   {"VIP", GM_CASE_UPPER},
-        {"iPhone", GM_CASE_MIXED},     {"McCain", GM_CASE_MIXED},   {"A", GM_CASE_LETTER},
-        {"F16", GM_CASE_ALNUM},        {"2nd", GM_CASE_ALNUM},      {"2015", GM_CASE_NUMBER},
-        {"@", GM_CASE_SYMBOL},         {"!?", GM_CASE_SYMBOL},      {"\xF0\x9F\x98\x80", GM_CASE_SYMBOL},
-        {"\xC3\x89mile", GM_CASE_INITIAL}, /* É */
+        {"speaks", GM_CASE_LOWER},
+        {"Cruz", GM_CASE_INITIAL},
+        {"VIP", GM_CASE_UPPER},
+        {"iPhone", GM_CASE_MIXED},
+        {"McCain", GM_CASE_MIXED},
+        {"A", GM_CASE_LETTER},
+        {"F16", GM_CASE_ALNUM},
+        {"2nd", GM_CASE_ALNUM},
+        {"2015", GM_CASE_NUMBER},
+        {"@", GM_CASE_SYMBOL},
+        {"!?", GM_CASE_SYMBOL},
+        {"\xF0\x9F\x98\x80", GM_CASE_SYMBOL},
+        {"\xC3\x89mile", GM_CASE_INITIAL},           /* É */
         {"\xE5\x8C\x97\xE4\xBA\xAC", GM_CASE_OTHER}, /* 北京 */
-        {"7-year", GM_CASE_ALNUM},     {"Jay-Z", GM_CASE_MIXED},    {"co-op", GM_CASE_LOWER},
+        {"7-year", GM_CASE_ALNUM},
+        {"Jay-Z", GM_CASE_MIXED},
+        {"co-op", GM_CASE_LOWER},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         if (gm_case_of(gm_str(cases[i].word)) != cases[i].shape)
@@ -61,7 +71,8 @@ static void transitions_allow_valid_sequences_only(void **state)
             struct gm_tag tags[3], again[3];
             struct gm_span spans[3];
             bool allowed = l.allowed_start[y[0]] && l.allowed[y[0] * k + y[1]] &&
-                           l.allowed[y[1] * k + y[2]] && l.allowed_end[y[2]], same = true;
+                           l.allowed[y[1] * k + y[2]] && l.allowed_end[y[2]],
+                 same = true;
             for (int t = 0; t < 3; t++) {
                 tags[t] = gm_ner_tag(&l, y[t]);
                 assert_int_equal(gm_ner_label(&l, tags[t]), y[t]);
@@ -236,8 +247,11 @@ static void entailment_keeps_the_mention(void **state)
     for (size_t i = 0; i < N; i++)
         words[i] = i == AT ? GM_STR("Berlin") : GM_STR("so");
     assert_int_equal(gm_post_set_words(&post, words, N, &err), GM_OK);
-    struct gm_entity entity = {.text = GM_STR("Berlin"), .type = GM_STR("LOC"), .start = 3 * AT,
-                               .end = 3 * AT + 6, .visible = -1};
+    struct gm_entity entity = {.text = GM_STR("Berlin"),
+                               .type = GM_STR("LOC"),
+                               .start = 3 * AT,
+                               .end = 3 * AT + 6,
+                               .visible = -1};
     post.entities = &entity;
     post.n_entities = 1;
     post.caption = GM_STR("a city");

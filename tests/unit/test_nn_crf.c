@@ -25,7 +25,8 @@ static double naive_score(const struct sample *s, const uint16_t *y)
 {
     const struct gm_crf *c = &s->crf;
     double sum = (double)c->start[y[0]] + (double)c->end[y[s->t - 1]];
-    bool ok = (!c->allowed_start || c->allowed_start[y[0]]) && (!c->allowed_end || c->allowed_end[y[s->t - 1]]);
+    bool ok = (!c->allowed_start || c->allowed_start[y[0]]) &&
+              (!c->allowed_end || c->allowed_end[y[s->t - 1]]);
     for (size_t i = 0; i < s->t; i++) {
         sum += (double)s->emit[i * c->k + y[i]];
         if (i) {
@@ -98,8 +99,8 @@ static void check_lattice(const struct sample *s, const struct paths *p, struct 
     check_near(l.log_z, p->log_z, 1e-9, 1e-12, "log z", s->t);
     for (size_t t = 0; t < s->t; t++)
         for (uint16_t k = 0; k < s->crf.k; k++)
-            check_near(gm_crf_marginal(&l, t, k), naive_span(s, p, t, t + 1, &k, SIZE_MAX), 1e-10, 0,
-                       "marginal", t * s->crf.k + k);
+            check_near(gm_crf_marginal(&l, t, k), naive_span(s, p, t, t + 1, &k, SIZE_MAX), 1e-10,
+                       0, "marginal", t * s->crf.k + k);
     for (size_t from = 0; from < s->t; from++)
         for (size_t to = from + 1; to <= s->t; to++)
             for (size_t i = 0; i < p->n; i += 1 + p->n / 64)
@@ -145,10 +146,11 @@ static void check_loss(const struct sample *s, const struct paths *p, struct gm_
     size_t k = s->crf.k, gold = 0;
     float d_emit[MAX_T * MAX_K], trans[MAX_K * MAX_K], start[MAX_K], end[MAX_K];
     double want_emit[MAX_T * MAX_K] = {0}, want_trans[MAX_K * MAX_K] = {0}, want_start[MAX_K] = {0},
-           want_end[MAX_K] = {0}, loss = 3, weight = 0.5;
+                             want_end[MAX_K] = {0}, loss = 3, weight = 0.5;
     while (isinf(p->score[gold]) || gold % 3 != 1)
         if (++gold >= p->n) {
-            for (gold = 0; isinf(p->score[gold]); gold++) {}
+            for (gold = 0; isinf(p->score[gold]); gold++) {
+            }
             break;
         }
     for (size_t i = 0; i < p->n; i++) {
@@ -167,8 +169,8 @@ static void check_loss(const struct sample *s, const struct paths *p, struct gm_
         trans[i] = 2;
     for (size_t i = 0; i < k; i++)
         start[i] = end[i] = 3;
-    ASSERT_OK(gm_crf_nll(&s->crf, s->emit, (const uint32_t[]){0, (uint32_t)s->t}, 1, p->y[gold], weight,
-                         d_emit, &(struct gm_crf_grad){trans, start, end}, &loss, a, err));
+    ASSERT_OK(gm_crf_nll(&s->crf, s->emit, (const uint32_t[]){0, (uint32_t)s->t}, 1, p->y[gold],
+                         weight, d_emit, &(struct gm_crf_grad){trans, start, end}, &loss, a, err));
     check_near(loss, 3 + weight * (p->log_z - p->score[gold]), 1e-8, 1e-12, "loss", s->t);
     for (size_t i = 0; i < s->t * k; i++)
         check_near((double)d_emit[i], 1 + want_emit[i], 1e-6, 0, "d_emit", i);
@@ -264,8 +266,8 @@ static void forbidden_gold_is_infinite(void **state)
     s.may[1 * 3 + 2] = 0;
     float d_emit[9] = {0}, trans[9] = {0}, start[3] = {0}, end[3] = {0};
     double loss = 0;
-    ASSERT_OK(gm_crf_nll(&s.crf, s.emit, (const uint32_t[]){0, 3}, 1, (const uint16_t[]){1, 2, 0}, 1,
-                         d_emit, &(struct gm_crf_grad){trans, start, end}, &loss, &a, err));
+    ASSERT_OK(gm_crf_nll(&s.crf, s.emit, (const uint32_t[]){0, 3}, 1, (const uint16_t[]){1, 2, 0},
+                         1, d_emit, &(struct gm_crf_grad){trans, start, end}, &loss, &a, err));
     assert_true(isinf(loss) && loss > 0);
     gm_arena_clear(&a);
 }
@@ -290,7 +292,8 @@ static void posts_in_one_call(void **state)
     (void)state;
     static const uint32_t offsets[] = {0, 0, 3, 3, 4, 9, 9};
     static const uint16_t gold[] = {0, 1, 2, 2, 1, 0, 0, 2, 1};
-    float emit[27], trans[9], start[3], end[3], d1[27] = {0}, d2[27] = {0}, p1[15] = {0}, p2[15] = {0};
+    float emit[27], trans[9], start[3], end[3], d1[27] = {0}, d2[27] = {0}, p1[15] = {0},
+                                                p2[15] = {0};
     double l1 = 0, l2 = 0;
     struct gm_rng r;
     struct gm_arena a;
@@ -321,8 +324,8 @@ static void posts_in_one_call(void **state)
     gm_arena_clear(&a);
 }
 
-static double loss_of(const struct gm_crf *crf, const float *emit, const uint32_t *offsets, size_t b,
-                      const uint16_t *gold)
+static double loss_of(const struct gm_crf *crf, const float *emit, const uint32_t *offsets,
+                      size_t b, const uint16_t *gold)
 {
     float waste[64] = {0}, p[64] = {0};
     double loss = 0;
@@ -348,8 +351,8 @@ static void gradient_agrees_with_differences(void **state)
     gm_rng_init(&r, 10);
     fill_normal(&r, x, 60, 1.5);
     const struct gm_crf crf = {.k = 4, .trans = x + 36, .start = x + 52, .end = x + 56};
-    ASSERT_OK(gm_crf_nll(&crf, x, offsets, 2, gold, 1, d, &(struct gm_crf_grad){d + 36, d + 52, d + 56},
-                         &loss, &a, err));
+    ASSERT_OK(gm_crf_nll(&crf, x, offsets, 2, gold, 1, d,
+                         &(struct gm_crf_grad){d + 36, d + 52, d + 56}, &loss, &a, err));
     for (size_t i = 0; i < 60; i++) {
         float keep = x[i], up = keep + 0x1p-10f, down = keep - 0x1p-10f;
         x[i] = up;
@@ -357,7 +360,8 @@ static void gradient_agrees_with_differences(void **state)
         x[i] = down;
         double below = loss_of(&crf, x, offsets, 2, gold);
         x[i] = keep;
-        check_near((double)d[i], (above - below) / ((double)up - (double)down), 1e-5, 1e-5, "gradient", i);
+        check_near((double)d[i], (above - below) / ((double)up - (double)down), 1e-5, 1e-5,
+                   "gradient", i);
     }
     gm_arena_clear(&a);
 }
@@ -396,7 +400,10 @@ static void soft_agrees_with_enumeration(void **state)
         const struct gm_crf_grad grad = {p, p + 16, p + 20};
         ASSERT_OK(gm_crf_soft(&s.crf, s.emit, offsets, 1, target, 0.5, d, &grad, &loss, &a, err));
         check_near(loss, 0.5 * naive_soft(&s, target), 1e-9, 1e-9, "loss", (size_t)round);
-        struct { float *x, *d; size_t n; } parts[] = {
+        struct {
+            float *x, *d;
+            size_t n;
+        } parts[] = {
             {s.emit, d, n * k}, {s.trans, p, k * k}, {s.start, p + 16, k}, {s.end, p + 20, k}};
         for (size_t i = 0; i < 4; i++)
             for (size_t j = 0; j < parts[i].n; j++) {
@@ -406,7 +413,8 @@ static void soft_agrees_with_enumeration(void **state)
                 *x = down;
                 double below = naive_soft(&s, target);
                 *x = keep;
-                check_near((double)parts[i].d[j], 0.5 * (above - below) / ((double)up - (double)down), 1e-5, 1e-5,
+                check_near((double)parts[i].d[j],
+                           0.5 * (above - below) / ((double)up - (double)down), 1e-5, 1e-5,
                            "gradient", i * 100 + j);
             }
     }
@@ -423,15 +431,16 @@ static void soft_rests_at_its_own_marginals(void **state)
     struct gm_rng r;
     struct gm_arena a;
     struct gm_crf_lattice l;
-    float emit[T * K], trans[K * K], ends[2 * K], target[T * K], d[T * K] = {0}, p[K * K + 2 * K] = {0};
+    float emit[T * K], trans[K * K], ends[2 * K], target[T * K], d[T * K] = {0},
+                                                                       p[K * K + 2 * K] = {0};
     double loss = 0, entropy = 0;
     gm_rng_init(&r, 13);
     gm_arena_init(&a, 0);
     fill_normal(&r, emit, T * K, 3);
     fill_normal(&r, trans, K * K, 1);
     fill_normal(&r, ends, 2 * K, 1);
-    const struct gm_crf crf = {.k = K, .trans = trans, .start = ends, .end = ends + K,
-                               .allowed_start = start_at_0};
+    const struct gm_crf crf = {
+        .k = K, .trans = trans, .start = ends, .end = ends + K, .allowed_start = start_at_0};
     ASSERT_OK(gm_crf_lattice_fill(&l, &crf, emit, T, &a, err));
     for (size_t i = 0; i < T * K; i++) {
         double q = gm_crf_marginal(&l, i / K, i % K);

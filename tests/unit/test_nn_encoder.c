@@ -53,8 +53,11 @@ static void open_model(struct fixture *f, const char *dir, enum gm_dtype dtype)
     assert_int_equal(gm_engine_new(&f->engine, &err), GM_OK);
     assert_int_equal(gm_graph_init(&f->g, f->engine, &f->params, 1 << 26, &err), GM_OK);
     struct gm_tensor ids = expected(f, "ids"), offsets = expected(f, "offsets");
-    f->batch = (struct gm_batch){.n_tokens = ids.shape[0], .n_seqs = offsets.shape[0] - 1,
-                                 .ids = f->ids, .positions = f->positions, .offsets = f->offsets};
+    f->batch = (struct gm_batch){.n_tokens = ids.shape[0],
+                                 .n_seqs = offsets.shape[0] - 1,
+                                 .ids = f->ids,
+                                 .positions = f->positions,
+                                 .offsets = f->offsets};
     memcpy(f->ids, ids.data, ids.shape[0] * 4);
     memcpy(f->offsets, offsets.data, offsets.shape[0] * 4);
     for (size_t s = 0; s < f->batch.n_seqs; s++)
@@ -259,11 +262,9 @@ static void configs(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(states_agree),
-        cmocka_unit_test(gradients_agree),
+        cmocka_unit_test(states_agree), cmocka_unit_test(gradients_agree),
         cmocka_unit_test(bf16_is_near), cmocka_unit_test(int8_is_near),
-        cmocka_unit_test(one_type),
-        cmocka_unit_test(positions_end),
+        cmocka_unit_test(one_type),     cmocka_unit_test(positions_end),
         cmocka_unit_test(configs),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

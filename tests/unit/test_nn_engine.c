@@ -53,14 +53,17 @@ static void check_product(struct gm_engine *e, const struct gm_matmul *d, struct
         b_trans = m % 2;
         ASSERT_OK(gm_pack(e, &packed, b.x, d->dtype, k, n, b_trans, err));
     }
-    ASSERT_OK(gm_matmul_run(e, d, a.x, packed ? (void *)packed : b.x, d->has_bias ? bias : NULL, dst, err));
+    ASSERT_OK(gm_matmul_run(e, d, a.x, packed ? (void *)packed : b.x, d->has_bias ? bias : NULL,
+                            dst, err));
     double eps = d->dst_dtype == GM_BF16 ? 0x1p-8 : 0;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
             double want = (d->has_bias ? (double)bias[j] : 0) + (d->accumulate ? 0.5 : 0);
             for (size_t p = 0; p < k; p++)
-                want += a.v[d->a_trans ? p * m + i : i * k + p] * b.v[b_trans ? j * k + p : p * n + j];
-            check_near(get(dst, d->dst_dtype, i * n + j), want, 1e-5 * (1 + sqrt((double)k)) + eps, eps, "product", i * n + j);
+                want +=
+                    a.v[d->a_trans ? p * m + i : i * k + p] * b.v[b_trans ? j * k + p : p * n + j];
+            check_near(get(dst, d->dst_dtype, i * n + j), want, 1e-5 * (1 + sqrt((double)k)) + eps,
+                       eps, "product", i * n + j);
         }
     for (size_t i = m * n * width; i < m * n * width + 64; i++)
         assert_int_equal(dst[i], 0xA5);
@@ -69,8 +72,9 @@ static void check_product(struct gm_engine *e, const struct gm_matmul *d, struct
 
 static void all_layouts(enum gm_dtype t)
 {
-    static const size_t shapes[][3] = {{1, 1, 1},   {1, 3, 8},    {3, 1, 5},    {17, 31, 33}, {16, 16, 16},
-                                       {48, 64, 9}, {100, 15, 1}, {33, 129, 17}, {65, 8, 100}, {128, 100, 50}};
+    static const size_t shapes[][3] = {{1, 1, 1},    {1, 3, 8},     {3, 1, 5},    {17, 31, 33},
+                                       {16, 16, 16}, {48, 64, 9},   {100, 15, 1}, {33, 129, 17},
+                                       {65, 8, 100}, {128, 100, 50}};
     static const enum gm_b_layout layouts[] = {GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED};
     struct gm_engine *e;
     struct gm_rng r;
@@ -81,9 +85,14 @@ static void all_layouts(enum gm_dtype t)
         for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++)
             for (unsigned flags = 0; flags < 16; flags += round || s < 4 ? 5 : 3)
                 for (size_t l = 0; l < 3; l++) {
-                    struct gm_matmul d = {.m = shapes[s][0], .k = shapes[s][1], .n = shapes[s][2], .dtype = t,
-                                          .dst_dtype = flags & 8 ? GM_F32 : t, .a_trans = flags & 1,
-                                          .b_layout = layouts[l], .has_bias = flags & 2,
+                    struct gm_matmul d = {.m = shapes[s][0],
+                                          .k = shapes[s][1],
+                                          .n = shapes[s][2],
+                                          .dtype = t,
+                                          .dst_dtype = flags & 8 ? GM_F32 : t,
+                                          .a_trans = flags & 1,
+                                          .b_layout = layouts[l],
+                                          .has_bias = flags & 2,
                                           .accumulate = flags & 4};
                     check_product(e, &d, &r);
                 }
@@ -102,7 +111,8 @@ static void bf16_products(void **state)
     (void)state;
     struct gm_precision p;
     if (gm_precision_pick("bf16", &p, NULL) != GM_OK) {
-        print_message("skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) does not multiply bf16\n");
+        print_message(
+            "skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) does not multiply bf16\n");
         skip();
     }
     all_layouts(GM_BF16);
@@ -113,7 +123,8 @@ static void bf16_products(void **state)
 static void int8_products(void **state)
 {
     (void)state;
-    static const size_t shapes[][3] = {{1, 1, 1}, {17, 31, 33}, {48, 64, 9}, {33, 129, 17}, {128, 100, 50}};
+    static const size_t shapes[][3] = {
+        {1, 1, 1}, {17, 31, 33}, {48, 64, 9}, {33, 129, 17}, {128, 100, 50}};
     struct gm_precision p;
     struct gm_engine *e;
     struct gm_packed *packed = NULL;
@@ -130,8 +141,8 @@ static void int8_products(void **state)
     ASSERT_OK(gm_engine_new(&e, err));
     for (size_t s = 0; s < sizeof shapes / sizeof *shapes; s++) {
         size_t m = shapes[s][0], k = shapes[s][1], n = shapes[s][2];
-        struct gm_matmul d = {.m = m, .k = k, .n = n, .dtype = GM_I8, .dst_dtype = GM_I32,
-                              .b_layout = GM_B_PACKED};
+        struct gm_matmul d = {
+            .m = m, .k = k, .n = n, .dtype = GM_I8, .dst_dtype = GM_I32, .b_layout = GM_B_PACKED};
         fill(&b, n * k, GM_F32, &r);
         struct gm_tensor w = {GM_F32, 2, {n, k}, b.x};
         for (size_t i = 0; i < m * k; i++)
@@ -143,7 +154,8 @@ static void int8_products(void **state)
         /* Rounded before, the operand is the same. */
         ASSERT_OK(gm_int8_round(&w, w8, w8_scale, err));
         assert_memory_equal(gm_packed_scale(packed), w8_scale, n * sizeof *w8_scale);
-        ASSERT_OK(gm_pack_int8(e, &packed, &(struct gm_tensor){GM_I8, 2, {n, k}, w8}, w8_scale, err));
+        ASSERT_OK(
+            gm_pack_int8(e, &packed, &(struct gm_tensor){GM_I8, 2, {n, k}, w8}, w8_scale, err));
         assert_memory_equal(gm_packed_scale(packed), w8_scale, n * sizeof *w8_scale);
         ASSERT_OK(gm_matmul_run(e, &d, q, packed, NULL, again, err));
         assert_memory_equal(again, sums, m * n * sizeof *sums);
@@ -186,17 +198,21 @@ static void int8_values(void **state)
         x[i] = gm_bf16_to_f32(half[i]);
     }
     ASSERT_OK(gm_int8_round(&(struct gm_tensor){GM_F32, 2, {ROWS, COLS}, x}, q8[0], scale[0], err));
-    ASSERT_OK(gm_int8_round(&(struct gm_tensor){GM_BF16, 2, {ROWS, COLS}, half}, q8[1], scale[1], err));
+    ASSERT_OK(
+        gm_int8_round(&(struct gm_tensor){GM_BF16, 2, {ROWS, COLS}, half}, q8[1], scale[1], err));
     assert_memory_equal(q8[0], q8[1], sizeof *q8);
     assert_memory_equal(scale[0], scale[1], sizeof *scale);
     gm_int8_values(&(struct gm_tensor){GM_I8, 2, {ROWS, COLS}, q8[0]}, scale[0], back);
     for (size_t i = 0; i < ROWS * COLS; i++) {
         assert_true(back[i] == (float)q8[0][i] * scale[0][i / COLS]);
-        check_near((double)back[i], (double)x[i], 0.501 * (double)scale[0][i / COLS], 0, "value", i);
+        check_near((double)back[i], (double)x[i], 0.501 * (double)scale[0][i / COLS], 0, "value",
+                   i);
     }
     assert_true(scale[0][2] == 0 && back[2 * COLS] == 0);
     gm_alloc_fail_at(1);
-    assert_int_equal(gm_int8_round(&(struct gm_tensor){GM_F32, 2, {ROWS, COLS}, x}, q8[0], scale[0], NULL), GM_ENOMEM);
+    assert_int_equal(
+        gm_int8_round(&(struct gm_tensor){GM_F32, 2, {ROWS, COLS}, x}, q8[0], scale[0], NULL),
+        GM_ENOMEM);
     gm_alloc_fail_at(0);
     assert_int_equal(gm_alloc_live(), 0);
 }
@@ -224,7 +240,11 @@ static void repacking(void **state)
                 assert_ptr_equal(before, p[k]);
         }
         for (int k = 0; k < 2; k++) {
-            struct gm_matmul d = {.m = M, .k = K, .n = N, .dtype = GM_F32, .dst_dtype = GM_F32,
+            struct gm_matmul d = {.m = M,
+                                  .k = K,
+                                  .n = N,
+                                  .dtype = GM_F32,
+                                  .dst_dtype = GM_F32,
                                   .b_layout = GM_B_PACKED};
             ASSERT_OK(gm_matmul_run(e, &d, a.x, p[k], NULL, out, err));
             for (size_t i = 0; i < M * N; i++) {
@@ -249,7 +269,8 @@ static void impossible_products(void **state)
     struct gm_engine *e;
     struct gm_error err_out = {0};
     float x[4] = {0};
-    struct gm_matmul d = {.m = 1, .k = (size_t)1 << 63, .n = 1, .dtype = GM_F32, .dst_dtype = GM_F32};
+    struct gm_matmul d = {
+        .m = 1, .k = (size_t)1 << 63, .n = 1, .dtype = GM_F32, .dst_dtype = GM_F32};
     ASSERT_OK(gm_engine_new(&e, err));
     assert_int_equal(gm_matmul_run(e, &d, x, x, NULL, x, &err_out), GM_ESHAPE);
     check_message(&err_out, "oneDNN");
@@ -273,8 +294,8 @@ static void memory_runs_out(void **state)
         struct gm_engine *e = NULL;
         struct gm_packed *p = NULL;
         struct gm_error err = {0};
-        struct gm_matmul d = {.m = 8, .k = 8, .n = 8, .dtype = GM_F32, .dst_dtype = GM_F32,
-                              .b_layout = GM_B_PACKED};
+        struct gm_matmul d = {
+            .m = 8, .k = 8, .n = 8, .dtype = GM_F32, .dst_dtype = GM_F32, .b_layout = GM_B_PACKED};
         gm_alloc_fail_at(++at);
         st = gm_engine_new(&e, &err);
         if (st == GM_OK)
@@ -393,11 +414,11 @@ static void workspace_bound(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(f32_products),     cmocka_unit_test(bf16_products), cmocka_unit_test(int8_products),
-        cmocka_unit_test(int8_values),
-        cmocka_unit_test(repacking),        cmocka_unit_test(impossible_products),
-        cmocka_unit_test(memory_runs_out),  cmocka_unit_test(row_buckets),
-        cmocka_unit_test(precision_names),  cmocka_unit_test(workspace_blocks),
+        cmocka_unit_test(f32_products),    cmocka_unit_test(bf16_products),
+        cmocka_unit_test(int8_products),   cmocka_unit_test(int8_values),
+        cmocka_unit_test(repacking),       cmocka_unit_test(impossible_products),
+        cmocka_unit_test(memory_runs_out), cmocka_unit_test(row_buckets),
+        cmocka_unit_test(precision_names), cmocka_unit_test(workspace_blocks),
         cmocka_unit_test(workspace_bound),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

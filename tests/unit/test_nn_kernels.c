@@ -70,11 +70,12 @@ static void check_guard(const struct block *b, size_t n)
 {
     for (size_t i = n * width_of(); i < n * width_of() + GUARD; i++)
         if (b->x[i] != 0xA5)
-            fail_msg("%s: byte %zu behind %zu elements was written", var->name, i - n * width_of(), n);
+            fail_msg("%s: byte %zu behind %zu elements was written", var->name, i - n * width_of(),
+                     n);
 }
 
-static void check_block(const struct block *b, const double *want, size_t n, double atol, double rtol,
-                        const char *what)
+static void check_block(const struct block *b, const double *want, size_t n, double atol,
+                        double rtol, const char *what)
 {
     for (size_t i = 0; i < n; i++)
         check_near(element(b, i), want[i], atol, rtol + var->eps, what, i);
@@ -97,10 +98,29 @@ static double nearest_bf16(double x)
 static void conversions(void **state)
 {
     (void)state;
-    static const float special[] = {0.0f, -0.0f, 1.0f, 0x1.01p0f, 0x1.03p0f, 0x1.00fffep0f, 0x1.010002p0f,
-                                    -0x1.01p0f, 3.4028235e38f, -3.4028235e38f, 0x1.fep127f, 0x1.ffp127f,
-                                    0x1.fefffep127f, 1e-40f, -1e-40f, 0x1p-149f, 0x1p-133f, 0x1.8p-133f,
-                                    0x1p-134f, 0x1.8p-134f, 0x1p-126f, INFINITY, -INFINITY};
+    static const float special[] = {0.0f,
+                                    -0.0f,
+                                    1.0f,
+                                    0x1.01p0f,
+                                    0x1.03p0f,
+                                    0x1.00fffep0f,
+                                    0x1.010002p0f,
+                                    -0x1.01p0f,
+                                    3.4028235e38f,
+                                    -3.4028235e38f,
+                                    0x1.fep127f,
+                                    0x1.ffp127f,
+                                    0x1.fefffep127f,
+                                    1e-40f,
+                                    -1e-40f,
+                                    0x1p-149f,
+                                    0x1p-133f,
+                                    0x1.8p-133f,
+                                    0x1p-134f,
+                                    0x1.8p-134f,
+                                    0x1p-126f,
+                                    INFINITY,
+                                    -INFINITY};
     enum { N = sizeof special / sizeof *special };
     struct gm_rng r;
     gm_rng_init(&r, 1);
@@ -130,7 +150,8 @@ static void conversions(void **state)
 static void nan_stays_nan(void **state)
 {
     (void)state;
-    static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF};
+    static const uint32_t bits[] = {0x7FC00000, 0xFFC00000, 0x7F800001,
+                                    0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF};
     float in[40], back[40];
     for (size_t i = 0; i < 40; i++)
         memcpy(&in[i], &bits[i % 6], 4);
@@ -152,7 +173,8 @@ static void dropout_mask(void **state)
     for (int k = 1; k <= 9; k += 2) {
         double p = k / 10.0;
         for (uint32_t s = 0; s < 2; s++) {
-            struct gm_dropout d = {12345 + 777 * s, (uint32_t)(p * 4294967296.0), (float)(1 / (1 - p))};
+            struct gm_dropout d = {12345 + 777 * s, (uint32_t)(p * 4294967296.0),
+                                   (float)(1 / (1 - p))};
             memset(B.x, 0xA5, sizeof B.x);
             kn->dropout(N - 3, A.x, &d, B.x, false);
             check_guard(&B, N - 3);
@@ -178,7 +200,8 @@ static void dropout_mask(void **state)
         }
         /* Added up: twice the same mask is twice the value, and element i of a part of the tensor
          * with the seed moved on is the same as in the whole. */
-        struct gm_dropout d = {12345, (uint32_t)(p * 4294967296.0), (float)(1 / (1 - p))}, moved = d;
+        struct gm_dropout d = {12345, (uint32_t)(p * 4294967296.0), (float)(1 / (1 - p))},
+                          moved = d;
         moved.seed += 1001;
         kn->dropout(N, A.x, &d, B.x, false);
         memcpy(C.x, B.x, sizeof C.x);
@@ -242,7 +265,8 @@ static void norm_at(size_t rows, size_t n, bool residual, const struct gm_dropou
     got_rstd[rows] = 7;
     memset(C.x, 0xA5, sizeof C.x);
     memset(xhat.x, 0xA5, sizeof xhat.x);
-    kn->layernorm(rows, n, A.x, residual ? B.x : NULL, gamma, beta, 1e-3f, drop, C.x, xhat.x, got_rstd);
+    kn->layernorm(rows, n, A.x, residual ? B.x : NULL, gamma, beta, 1e-3f, drop, C.x, xhat.x,
+                  got_rstd);
     check_block(&C, y, rows * n, 2e-5, 1e-5, "layernorm");
     check_block(&xhat, hat, rows * n, 2e-5, 1e-5, "xhat");
     assert_true(got_rstd[rows] == 7);
@@ -276,7 +300,8 @@ static void norm_at(size_t rows, size_t n, bool residual, const struct gm_dropou
             }
             for (size_t j = 0; j < n; j++) {
                 size_t at = i * n + j;
-                double ds = (dy.v[at] * (double)gamma[j] - mg - element(&xhat, at) * mgh) * (double)got_rstd[i];
+                double ds = (dy.v[at] * (double)gamma[j] - mg - element(&xhat, at) * mgh) *
+                            (double)got_rstd[i];
                 want_x[at] = ds * mask[at] + (add ? before : 0);
                 want_res[at] = ds - (add ? before : 0);
             }
@@ -345,7 +370,8 @@ static void int8(void **state)
         for (size_t i = 0; i < ROWS * n; i++) {
             sums[i] = (int32_t)gm_rng_below(&r, 4000001) - 2000000;
             scale[i / n] = 1e-6f * (float)(1 + i / n);
-            y[i] = (double)sums[i] * (double)scale[i / n] * (double)col[i % n] + (double)bias[i % n];
+            y[i] =
+                (double)sums[i] * (double)scale[i / n] * (double)col[i % n] + (double)bias[i % n];
             gelu_y[i] = y[i] * phi(y[i]);
         }
         memset(C.x, 0xA5, sizeof C.x);
@@ -374,7 +400,8 @@ static void gelu(void **state)
         y[i] = A.v[i] * phi(A.v[i]);
         dx[i] = B.v[i] * (phi(A.v[i]) + A.v[i] * exp(-A.v[i] * A.v[i] / 2) / sqrt(2 * acos(-1.0)));
     }
-    double at = gelu_atol(1e-6), at_back = var->t == GM_BF16 ? 1.5e-3 : 2e-6; /* 3e-4 times |B| < 5 */
+    double at = gelu_atol(1e-6),
+           at_back = var->t == GM_BF16 ? 1.5e-3 : 2e-6; /* 3e-4 times |B| < 5 */
     kn->gelu(N, A.x, C.x);
     check_block(&C, y, N, at, 1e-6, "gelu");
     kn->gelu_back(N, A.x, B.x, g.x);
@@ -443,7 +470,9 @@ static void sum_squares(void **state)
 
 /* ---- attention ---- */
 
-struct shape { size_t len, dim; };
+struct shape {
+    size_t len, dim;
+};
 
 /* p = softmax(scale q k'), o = (p * mask) v, in double; p and mask are [key, query]. */
 static void naive_attention(const struct gm_attention *a, const double *qkv, const double *mask,
@@ -454,7 +483,8 @@ static void naive_attention(const struct gm_attention *a, const double *qkv, con
         for (size_t j = 0; j < a->len; j++) {
             row[j] = 0;
             for (size_t c = 0; c < a->dim; c++)
-                row[j] += qkv[i * a->qkv_stride + c] * qkv[j * a->qkv_stride + a->k_at + c] * (double)a->scale;
+                row[j] += qkv[i * a->qkv_stride + c] * qkv[j * a->qkv_stride + a->k_at + c] *
+                          (double)a->scale;
             top = row[j] > top ? row[j] : top;
         }
         for (size_t j = 0; j < a->len; j++)
@@ -464,7 +494,8 @@ static void naive_attention(const struct gm_attention *a, const double *qkv, con
         for (size_t c = 0; c < a->dim; c++) {
             o[i * a->dim + c] = 0;
             for (size_t j = 0; j < a->len; j++)
-                o[i * a->dim + c] += p[j * a->len + i] * mask[j * a->len + i] * qkv[j * a->qkv_stride + a->v_at + c];
+                o[i * a->dim + c] +=
+                    p[j * a->len + i] * mask[j * a->len + i] * qkv[j * a->qkv_stride + a->v_at + c];
         }
     }
 }
@@ -502,11 +533,17 @@ static void attention_at(struct shape s, double p_drop, double std)
     static double mask[MAX_N], p[MAX_N], o[MAX_N], d[MAX_N];
     static struct block qkv, out, probs, d_out, d_qkv;
     /* The head lies between others: q of `dim` columns, 3 columns of somebody else, and so on. */
-    struct gm_attention a = {.len = s.len, .dim = s.dim, .qkv_stride = 3 * (s.dim + 3), .k_at = s.dim + 3,
-                             .v_at = 2 * (s.dim + 3), .out_stride = s.dim + 3,
-                             .scale = (float)(1 / sqrt((double)s.dim)), .drop = {.scale = 1}};
+    struct gm_attention a = {.len = s.len,
+                             .dim = s.dim,
+                             .qkv_stride = 3 * (s.dim + 3),
+                             .k_at = s.dim + 3,
+                             .v_at = 2 * (s.dim + 3),
+                             .out_stride = s.dim + 3,
+                             .scale = (float)(1 / sqrt((double)s.dim)),
+                             .drop = {.scale = 1}};
     if (p_drop > 0)
-        a.drop = (struct gm_dropout){31, (uint32_t)(p_drop * 4294967296.0), (float)(1 / (1 - p_drop))};
+        a.drop =
+            (struct gm_dropout){31, (uint32_t)(p_drop * 4294967296.0), (float)(1 / (1 - p_drop))};
     struct gm_rng r;
     gm_rng_init(&r, s.len * 100 + s.dim);
     fill(&qkv, s.len * a.qkv_stride, &r, std);
@@ -540,8 +577,8 @@ static void attention_at(struct shape s, double p_drop, double std)
         for (size_t c = 0; c < a.qkv_stride; c++) {
             size_t at = i * a.qkv_stride + c;
             if (c % (s.dim + 3) < s.dim)
-                check_near(element(&d_qkv, at), d[at], 2e-5 * (1 + std), 1e-5 * (1 + std) + var->eps,
-                           "d_qkv", at);
+                check_near(element(&d_qkv, at), d[at], 2e-5 * (1 + std),
+                           1e-5 * (1 + std) + var->eps, "d_qkv", at);
             else /* the neighbour's columns */
                 for (size_t b = 0; b < width_of(); b++)
                     assert_int_equal(d_qkv.x[at * width_of() + b], 0xA5);
@@ -581,9 +618,14 @@ static void adamw(void **state)
         w[n] = m[n] = v[n] = 7;
         w16[n] = 7;
         for (int t = 1; t <= 20; t++) {
-            struct gm_adamw c = {.lr = 0.01f, .beta1 = 0.9f, .beta2 = 0.999f, .eps = 1e-8f, .decay = 0.1f,
+            struct gm_adamw c = {.lr = 0.01f,
+                                 .beta1 = 0.9f,
+                                 .beta2 = 0.999f,
+                                 .eps = 1e-8f,
+                                 .decay = 0.1f,
                                  .m_fix = (float)(1 / (1 - pow(0.9, t))),
-                                 .v_fix = (float)(1 / (1 - pow(0.999, t))), .g_scale = 0.5f};
+                                 .v_fix = (float)(1 / (1 - pow(0.999, t))),
+                                 .g_scale = 0.5f};
             fill_normal(&r, g, n, t % 5 ? 1e-2 : 1);
             kn->adamw(n, w, g, m, v, t % 2 ? w16 : NULL, &c);
             for (size_t i = 0; i < n; i++) {
@@ -624,10 +666,20 @@ static const struct variant variants[] = {
 
 int main(void)
 {
-    static const struct { const char *name; CMUnitTestFunction f; } each[] = {
-        {"conversions", conversions}, {"nan_stays_nan", nan_stays_nan}, {"dropout_mask", dropout_mask},
-        {"layernorm", layernorm},     {"int8", int8},                   {"gelu", gelu},                   {"column_sum", column_sum},
-        {"sum_squares", sum_squares}, {"attention", attention},         {"adamw", adamw},
+    static const struct {
+        const char *name;
+        CMUnitTestFunction f;
+    } each[] = {
+        {"conversions", conversions},
+        {"nan_stays_nan", nan_stays_nan},
+        {"dropout_mask", dropout_mask},
+        {"layernorm", layernorm},
+        {"int8", int8},
+        {"gelu", gelu},
+        {"column_sum", column_sum},
+        {"sum_squares", sum_squares},
+        {"attention", attention},
+        {"adamw", adamw},
     };
     enum { N = sizeof each / sizeof *each, V = sizeof variants / sizeof *variants };
     static struct CMUnitTest tests[N * V + 1];

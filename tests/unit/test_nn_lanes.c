@@ -107,7 +107,8 @@ static void parts_add_up(void **state)
                 if (parts == 1)
                     want[k][i] = gradient(&m, k, i);
                 else
-                    check_near(gradient(&m, k, i), want[k][i], 1e-4, 1e-4, m.params.p[k].names[0], i);
+                    check_near(gradient(&m, k, i), want[k][i], 1e-4, 1e-4, m.params.p[k].names[0],
+                               i);
         for (size_t lane = 0; lane < LANES; lane++) /* each part has its lane */
             assert_int_equal(m.lanes.params[lane]->p[WEIGHT].has_g, lane < parts);
         for (size_t lane = 0; lane < LANES; lane++)
@@ -209,12 +210,9 @@ static void parts_for_rows(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(parts_add_up),
-        cmocka_unit_test(steps_by_parts),
-        cmocka_unit_test(prediction),
-        cmocka_unit_test(new_values_reach_all_lanes),
-        cmocka_unit_test(an_error_comes_back),
-        cmocka_unit_test(parts_for_rows),
+        cmocka_unit_test(parts_add_up),        cmocka_unit_test(steps_by_parts),
+        cmocka_unit_test(prediction),          cmocka_unit_test(new_values_reach_all_lanes),
+        cmocka_unit_test(an_error_comes_back), cmocka_unit_test(parts_for_rows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -33,8 +33,11 @@ static void open_batch(struct fixture *f)
     const uint32_t *from = offsets.data;
     f->positions = gm_alloc(ids.shape[0], sizeof *f->positions);
     assert_non_null(f->positions);
-    f->batch = (struct gm_batch){.n_tokens = ids.shape[0], .n_seqs = offsets.shape[0] - 1,
-                                 .ids = ids.data, .positions = f->positions, .offsets = from};
+    f->batch = (struct gm_batch){.n_tokens = ids.shape[0],
+                                 .n_seqs = offsets.shape[0] - 1,
+                                 .ids = ids.data,
+                                 .positions = f->positions,
+                                 .offsets = from};
     for (size_t s = 0; s < f->batch.n_seqs; s++)
         for (uint32_t i = from[s]; i < from[s + 1]; i++)
             f->positions[i] = i - from[s];

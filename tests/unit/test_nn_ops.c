@@ -13,11 +13,11 @@ struct bench {
     struct gm_engine *engine;
     struct gm_params params;
     struct gm_graph g;
-    size_t n_rows, cols;      /* of the input */
-    float input[MAX_IN];      /* [n_rows, cols] */
-    float probe[MAX_IN];      /* the loss is the sum of output * probe */
+    size_t n_rows, cols; /* of the input */
+    float input[MAX_IN]; /* [n_rows, cols] */
+    float probe[MAX_IN]; /* the loss is the sum of output * probe */
     float probe_head[MAX_IN];
-    float d_input[MAX_IN];    /* after a backward run */
+    float d_input[MAX_IN]; /* after a backward run */
     const struct op_case *c;
     size_t live; /* blocks of memory before */
 };
@@ -34,10 +34,12 @@ struct op_case {
     const char *name;
     size_t rows, cols;
     void (*params)(struct bench *b);
-    enum gm_status (*forward)(struct bench *b, struct gm_var *x, struct outputs *o, struct gm_error *err);
+    enum gm_status (*forward)(struct bench *b, struct gm_var *x, struct outputs *o,
+                              struct gm_error *err);
 };
 
-static void add_param(struct bench *b, enum gm_param_kind kind, size_t rows, size_t cols, uint64_t seed)
+static void add_param(struct bench *b, enum gm_param_kind kind, size_t rows, size_t cols,
+                      uint64_t seed)
 {
     size_t index;
     struct gm_rng r;
@@ -149,7 +151,7 @@ static void check_case(const struct op_case *c)
     /* The same seed gives the same masks; summed twice, nothing may depend on what was there. */
     check_near(step(&b, true), loss, 0, 0, c->name, 0);
     /* A sample of the large inputs: an odd stride meets all rows and columns. */
-    for (size_t n = c->rows * c->cols, i = 0; i < n; i += n > 300 ? 5 : 1)
+    for (size_t n = c->rows * c->cols, i = 0; i<n; i += n> 300 ? 5 : 1)
         check_near((double)b.d_input[i], slope(&b, &b.input[i]), 4e-3, 4e-3, c->name, i);
     step(&b, true);
     for (size_t i = 0; i < b.params.n; i++)
@@ -159,20 +161,22 @@ static void check_case(const struct op_case *c)
 
 /* ---- the cases ---- */
 
-#define GM_RETURN_IF(call)                                                                         \
-    do {                                                                                           \
-        enum gm_status st_ = (call);                                                               \
-        if (st_ != GM_OK)                                                                          \
-            return st_;                                                                            \
+#define GM_RETURN_IF(call)           \
+    do {                             \
+        enum gm_status st_ = (call); \
+        if (st_ != GM_OK)            \
+            return st_;              \
     } while (0)
 
-#define FORWARD(name)                                                                              \
-    static enum gm_status name(struct bench *b, struct gm_var *x, struct outputs *o,               \
+#define FORWARD(name)                                                                \
+    static enum gm_status name(struct bench *b, struct gm_var *x, struct outputs *o, \
                                struct gm_error *err)
 
 static const uint32_t ids[2][ROWS] = {
-    {0, 3, 3, 1, 0, 3, 4, 4, 3, 0, 1, 1, 1, 3, 0, 0, 4, 3, 1, 0, 3, 3, 1, 0, 3, 4, 4, 3, 0, 1, 1, 1, 3, 0, 0, 4, 3},
-    {1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1},
+    {0, 3, 3, 1, 0, 3, 4, 4, 3, 0, 1, 1, 1, 3, 0, 0, 4, 3, 1,
+     0, 3, 3, 1, 0, 3, 4, 4, 3, 0, 1, 1, 1, 3, 0, 0, 4, 3},
+    {1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 0, 1, 1,
+     0, 1, 0, 1, 1, 0, 0, 0, 1, 1, 0, 1, 0, 1, 1, 0, 0, 1},
 };
 
 static void embed_params(struct bench *b)
@@ -186,8 +190,8 @@ FORWARD(embed_forward)
 {
     (void)x;
     o->n_y = ROWS;
-    return gm_op_embed(&b->g, (const struct gm_embed_input[]){{0, ids[0]}, {1, ids[1]}, {2, NULL}}, 3,
-                       ROWS, &o->y, err);
+    return gm_op_embed(&b->g, (const struct gm_embed_input[]){{0, ids[0]}, {1, ids[1]}, {2, NULL}},
+                       3, ROWS, &o->y, err);
 }
 
 static void linear_params(struct bench *b)
@@ -276,8 +280,8 @@ static void square_params(struct bench *b)
 }
 
 /* y = LN(op(x) + x): the layer norm reaches x before op does. */
-static enum gm_status residual_of(struct bench *b, struct gm_var *a, struct gm_var *x, struct outputs *o,
-                                  struct gm_error *err)
+static enum gm_status residual_of(struct bench *b, struct gm_var *a, struct gm_var *x,
+                                  struct outputs *o, struct gm_error *err)
 {
     o->n_y = b->n_rows;
     return gm_op_layernorm(&b->g, a, x, 0.1, 0, 1, 1e-5, &o->y, err);
@@ -316,8 +320,9 @@ FORWARD(dropout_shared)
 
 FORWARD(mean_shared)
 {
-    static const uint32_t from[ROWS] = {0, 0, 1, 2, 3, 4, 5}, to[ROWS] = {1, 3, 2, 9, 4, 6, 37,
-        1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
+    static const uint32_t from[ROWS] = {0, 0, 1, 2, 3, 4, 5},
+                          to[ROWS] = {1, 3, 2, 9, 4, 6, 37, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1,
+                                      1, 1, 1, 1, 1, 1, 1,  1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1};
     struct gm_var *a;
     GM_RETURN_IF(gm_op_mean_rows(&b->g, x, from, to, ROWS, &a, err));
     return residual_of(b, a, x, o, err);
@@ -424,7 +429,8 @@ static void gradients_accumulate(void **state)
     o.y->has_d = true;
     ASSERT_OK(gm_graph_backward(&b.g, err));
     for (size_t i = 0; i < 35; i++)
-        check_near((double)b.params.p[0].g[i], 2 * (double)once[i], 1e-5, 1e-5, "sum of two steps", i);
+        check_near((double)b.params.p[0].g[i], 2 * (double)once[i], 1e-5, 1e-5, "sum of two steps",
+                   i);
     bench_close(&b);
 }
 
@@ -510,7 +516,8 @@ int main(void)
     gm_threads_set(2);
     struct CMUnitTest tests[N + 5];
     for (size_t i = 0; i < N; i++)
-        tests[i] = (struct CMUnitTest){cases[i].name, gradients, NULL, NULL, (void *)(uintptr_t)&cases[i]};
+        tests[i] =
+            (struct CMUnitTest){cases[i].name, gradients, NULL, NULL, (void *)(uintptr_t)&cases[i]};
     const struct CMUnitTest more[] = {
         cmocka_unit_test(embeddings_touch_their_rows_only),
         cmocka_unit_test(gradients_accumulate),

@@ -10,14 +10,17 @@
 /* A matrix, a vector and an embedding of f32 training. */
 static void open_params(struct gm_params *ps, enum gm_dtype dtype)
 {
-    static const struct { enum gm_param_kind kind; size_t rows, cols; } what[] = {
-        {GM_MATRIX, 7, 5}, {GM_VECTOR, 9, 0}, {GM_EMBEDDING, 6, 4}};
+    static const struct {
+        enum gm_param_kind kind;
+        size_t rows, cols;
+    } what[] = {{GM_MATRIX, 7, 5}, {GM_VECTOR, 9, 0}, {GM_EMBEDDING, 6, 4}};
     struct gm_rng r;
     gm_rng_init(&r, 1);
     gm_params_init(ps, dtype, true);
     for (size_t i = 0; i < 3; i++) {
         size_t index;
-        ASSERT_OK(gm_params_add(ps, &index, what[i].kind, what[i].rows, what[i].cols, err, "p%zu", i));
+        ASSERT_OK(
+            gm_params_add(ps, &index, what[i].kind, what[i].rows, what[i].cols, err, "p%zu", i));
         ASSERT_OK(gm_params_init_normal(ps, index, 1, &r, err));
     }
     ps->p[1].group = 1;
@@ -62,15 +65,16 @@ struct oracle {
     double w[64], m[64], v[64];
 };
 
-static void oracle_step(struct oracle *s, size_t from, size_t n, const float *g, double scale, double lr,
-                        double decay, size_t t)
+static void oracle_step(struct oracle *s, size_t from, size_t n, const float *g, double scale,
+                        double lr, double decay, size_t t)
 {
     for (size_t i = from; i < from + n; i++) {
         double gi = (double)g[i - from] * scale;
         s->m[i] = 0.9 * s->m[i] + 0.1 * gi;
         s->v[i] = 0.999 * s->v[i] + 0.001 * gi * gi;
         s->w[i] *= 1 - lr * decay;
-        s->w[i] -= lr * (s->m[i] / (1 - pow(0.9, (double)t))) / (sqrt(s->v[i] / (1 - pow(0.999, (double)t))) + 1e-8);
+        s->w[i] -= lr * (s->m[i] / (1 - pow(0.9, (double)t))) /
+                   (sqrt(s->v[i] / (1 - pow(0.999, (double)t))) + 1e-8);
     }
 }
 
@@ -131,8 +135,8 @@ static void agrees_with_torch(void **state)
     struct gm_optim o = gm_optim_default();
     size_t index;
     ASSERT_OK(gm_safetensors_open(&f, GOLDEN, err));
-    struct gm_tensor start = golden(f, "start"), grads = golden(f, "grads"), want = golden(f, "weights"),
-                     norms = golden(f, "norms");
+    struct gm_tensor start = golden(f, "start"), grads = golden(f, "grads"),
+                     want = golden(f, "weights"), norms = golden(f, "norms");
     size_t steps = grads.shape[0], n = start.shape[0] * start.shape[1];
     gm_params_init(&ps, GM_F32, true);
     ASSERT_OK(gm_params_add(&ps, &index, GM_MATRIX, start.shape[0], start.shape[1], err, "start"));
@@ -146,8 +150,8 @@ static void agrees_with_torch(void **state)
         step(&ps, &o, t, &norm);
         check_near(norm, (double)((const float *)norms.data)[t - 1], 0, 1e-5, "norm", t);
         for (size_t i = 0; i < n; i++)
-            check_near((double)ps.p[0].w[i], (double)((const float *)want.data)[(t - 1) * n + i], 2e-6, 2e-6,
-                       "weight", t * 100 + i);
+            check_near((double)ps.p[0].w[i], (double)((const float *)want.data)[(t - 1) * n + i],
+                       2e-6, 2e-6, "weight", t * 100 + i);
     }
     gm_params_clear(&ps);
     gm_safetensors_free(f);
@@ -288,9 +292,11 @@ static void large_parameters(void **state)
     memcpy(g, ps.p[0].g, ps.p[0].n * sizeof *g);
     step(&ps, &o, 1, &norm);
     check_near(norm, sqrt(sum), 0, 1e-6, "norm", 0);
-    for (size_t i = 0; i < ps.p[0].n; i++) /* the first step moves by lr in the gradient's direction */
-        check_near((double)ps.p[0].w[i], 1 - 0.01 * 0.01 - 0.01 * (double)g[i] / (fabs((double)g[i]) + 1e-8),
-                   2e-6, 0, "weight", i);
+    for (size_t i = 0; i < ps.p[0].n;
+         i++) /* the first step moves by lr in the gradient's direction */
+        check_near((double)ps.p[0].w[i],
+                   1 - 0.01 * 0.01 - 0.01 * (double)g[i] / (fabs((double)g[i]) + 1e-8), 2e-6, 0,
+                   "weight", i);
     gm_free(g);
     close_params(&ps);
 }

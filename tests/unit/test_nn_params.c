@@ -15,7 +15,8 @@ struct model {
     size_t embedding, qkv, matrix, vector;
 };
 
-static enum gm_status model_table(struct model *m, enum gm_dtype dtype, bool training, struct gm_error *err)
+static enum gm_status model_table(struct model *m, enum gm_dtype dtype, bool training,
+                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     *m = (struct model){.f = NULL};
@@ -35,7 +36,8 @@ static void model_clear(struct model *m)
     m->f = NULL;
 }
 
-static enum gm_status model_load(struct model *m, enum gm_dtype dtype, bool training, struct gm_error *err)
+static enum gm_status model_load(struct model *m, enum gm_dtype dtype, bool training,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(model_table(m, dtype, training, err));
@@ -71,10 +73,10 @@ static uint16_t f16_of(float x) /* exact small numbers only */
 
 struct layout {
     const char *prefix;
-    enum gm_dtype dtype;   /* of all but `bias`; I8: of the matrices, with `scale` beside each */
-    bool qkv_apart;        /* other tensors between q, k and v */
+    enum gm_dtype dtype; /* of all but `bias`; I8: of the matrices, with `scale` beside each */
+    bool qkv_apart;      /* other tensors between q, k and v */
     const char *absent;
-    const char *odd;       /* this tensor has one row too many */
+    const char *odd; /* this tensor has one row too many */
 };
 
 static void write_file(const struct layout *l)
@@ -82,7 +84,8 @@ static void write_file(const struct layout *l)
     static const char *const names[2][6] = {{"words.weight", "q", "k", "v", "dense", "bias"},
                                             {"q", "words.weight", "k", "dense", "v", "bias"}};
     static const size_t which[2][6] = {{0, 1, 2, 3, 4, 5}, {1, 0, 2, 4, 3, 5}};
-    static const size_t shapes[6][2] = {{6, 2}, {ROWS, COLS}, {ROWS, COLS}, {ROWS, COLS}, {ROWS, COLS}, {5, 0}};
+    static const size_t shapes[6][2] = {{6, 2},       {ROWS, COLS}, {ROWS, COLS},
+                                        {ROWS, COLS}, {ROWS, COLS}, {5, 0}};
     static uint16_t half[6][2 * N];
     static float whole[6][2 * N];
     static int8_t bytes[6][2 * N];
@@ -102,7 +105,8 @@ static void write_file(const struct layout *l)
             whole[k][j] = values[k][j];
             bytes[k][j] = (int8_t)(values[k][j] / scales[j / COLS % ROWS]);
         }
-        t[n] = (struct gm_tensor){.dtype = type, .rank = k == 5 ? 1 : 2,
+        t[n] = (struct gm_tensor){.dtype = type,
+                                  .rank = k == 5 ? 1 : 2,
                                   .shape = {shapes[k][0] + extra, shapes[k][1]},
                                   .data = type == GM_I8              ? (void *)bytes[k]
                                           : gm_dtype_size(type) == 2 ? (void *)half[k]
@@ -112,7 +116,8 @@ static void write_file(const struct layout *l)
         n++;
         if (type != GM_I8)
             continue;
-        t[n] = (struct gm_tensor){.dtype = GM_F32, .rank = 1, .shape = {ROWS + extra}, .data = scales};
+        t[n] =
+            (struct gm_tensor){.dtype = GM_F32, .rank = 1, .shape = {ROWS + extra}, .data = scales};
         snprintf(texts[n], sizeof texts[n], "%s%s.scale", l->prefix, name);
         used[n] = texts[n];
         n++;
@@ -158,20 +163,23 @@ static void check_model(const struct model *m)
 static void binds_every_layout(void **state)
 {
     (void)state;
-    static const enum gm_dtype stored[] = {GM_F32, GM_BF16, GM_F16, GM_I8}, used[] = {GM_F32, GM_BF16};
+    static const enum gm_dtype stored[] = {GM_F32, GM_BF16, GM_F16, GM_I8},
+                               used[] = {GM_F32, GM_BF16};
     for (int apart = 0; apart < 2; apart++)
         for (int prefix = 0; prefix < 2; prefix++)
             for (size_t s = 0; s < 4; s++)
                 for (size_t u = 0; u < 2; u++)
                     for (int training = 0; training < 2; training++) {
                         struct model m;
-                        write_file(&(struct layout){prefix ? "bert." : "", stored[s], apart, NULL, NULL});
+                        write_file(
+                            &(struct layout){prefix ? "bert." : "", stored[s], apart, NULL, NULL});
                         ASSERT_OK(model_load(&m, used[u], training, err));
                         assert_null(gm_params_missing(&m.ps));
                         check_model(&m);
                         /* What can be used as it is stays mapped. */
                         if (!training && !apart && (stored[s] == used[u] || stored[s] == GM_I8))
-                            assert_true(m.ps.p[m.qkv].stored.data && !m.ps.p[m.qkv].w && !m.ps.p[m.qkv].w16);
+                            assert_true(m.ps.p[m.qkv].stored.data && !m.ps.p[m.qkv].w &&
+                                        !m.ps.p[m.qkv].w16);
                         if (!training)
                             assert_true(m.ps.p[m.embedding].stored.data && !m.ps.p[m.embedding].w);
                         model_clear(&m);
@@ -215,12 +223,13 @@ static void wrong_tensors(void **state)
     static const int32_t ints[N];
     static const float f[N];
     static const struct gm_tensor odd[] = {
-        {GM_I32, 2, {ROWS, COLS}, ints}, {GM_F32, 1, {N}, f},      {GM_F32, 3, {ROWS, COLS, 1}, f},
-        {GM_F32, 2, {COLS, ROWS}, f},    {GM_F32, 0, {0}, f},      {GM_F32, 2, {ROWS, 0}, f},
+        {GM_I32, 2, {ROWS, COLS}, ints}, {GM_F32, 1, {N}, f}, {GM_F32, 3, {ROWS, COLS, 1}, f},
+        {GM_F32, 2, {COLS, ROWS}, f},    {GM_F32, 0, {0}, f}, {GM_F32, 2, {ROWS, 0}, f},
         {GM_I8, 2, {ROWS, COLS}, ints},
     };
     for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
-        ASSERT_OK(gm_safetensors_write(file, &odd[i], (const char *const[]){"dense"}, 1, NULL, err));
+        ASSERT_OK(
+            gm_safetensors_write(file, &odd[i], (const char *const[]){"dense"}, 1, NULL, err));
         expect_model_error("tensor dense", file);
     }
 }
@@ -230,14 +239,17 @@ static void wrong_scales(void **state)
 {
     (void)state;
     static const int8_t q[N];
-    static const float good[] = {0, 1, 2, 3, 4}, numbers[][ROWS] = {{1, NAN, 1, 1}, {1, 1, -1, 1}, {1, 1, 1, INFINITY}};
+    static const float good[] = {0, 1, 2, 3, 4},
+                       numbers[][ROWS] = {{1, NAN, 1, 1}, {1, 1, -1, 1}, {1, 1, 1, INFINITY}};
     static const struct gm_tensor bad[] = {
-        {GM_F32, 1, {ROWS + 1}, good}, {GM_F32, 1, {ROWS - 1}, good}, {GM_F32, 2, {ROWS, 1}, good},
-        {GM_BF16, 1, {ROWS}, good},    {GM_F32, 1, {ROWS}, numbers[0]}, {GM_F32, 1, {ROWS}, numbers[1]},
+        {GM_F32, 1, {ROWS + 1}, good},   {GM_F32, 1, {ROWS - 1}, good},
+        {GM_F32, 2, {ROWS, 1}, good},    {GM_BF16, 1, {ROWS}, good},
+        {GM_F32, 1, {ROWS}, numbers[0]}, {GM_F32, 1, {ROWS}, numbers[1]},
         {GM_F32, 1, {ROWS}, numbers[2]},
     };
-    static const char *const says[] = {"shape [4]", "shape [4]", "shape [4]", "must be F32", "element 1, ",
-                                       "element 2, -1,", "element 3, inf,"};
+    static const char *const says[] = {"shape [4]",      "shape [4]",   "shape [4]",
+                                       "must be F32",    "element 1, ", "element 2, -1,",
+                                       "element 3, inf,"};
     struct gm_tensor t[2] = {{GM_I8, 2, {ROWS, COLS}, q}, {.dtype = GM_F32}};
     const char *const names[] = {"bert.dense", "bert.dense.scale"};
     ASSERT_OK(gm_safetensors_write(file, t, names, 1, NULL, err));
@@ -258,7 +270,8 @@ static void names_of_matrices(void **state)
 {
     (void)state;
     static const char *const matrices[] = {"q", "v", "dense", "bert.dense", "roberta.k"};
-    static const char *const others[] = {"words.weight", "bias", "bert.bias", "dense.scale", "qq", "x.dense", ""};
+    static const char *const others[] = {"words.weight", "bias",    "bert.bias", "dense.scale",
+                                         "qq",           "x.dense", ""};
     struct model m;
     ASSERT_OK(model_table(&m, GM_F32, false, err));
     for (size_t i = 0; i < sizeof matrices / sizeof *matrices; i++)
@@ -314,7 +327,8 @@ static void save_and_load(void **state)
             struct model a, b;
             struct gm_str v;
             new_values(&a, GM_F32, training);
-            ASSERT_OK(gm_params_save(&a.ps, file, saved[s], false, (const char *const[]){"a", "b", NULL}, err));
+            ASSERT_OK(gm_params_save(&a.ps, file, saved[s], false,
+                                     (const char *const[]){"a", "b", NULL}, err));
             ASSERT_OK(model_load(&b, GM_F32, false, err));
             assert_true(gm_safetensors_metadata(b.f, "a", &v) && gm_str_eq_c(v, "b"));
             for (size_t i = 0; i < a.ps.n; i++) {
@@ -329,7 +343,8 @@ static void save_and_load(void **state)
             if (saved[s] == GM_F32)
                 assert_non_null(b.ps.p[b.qkv].stored.data);
             /* Saving what was loaded gives the same file. */
-            ASSERT_OK(gm_params_save(&b.ps, file2, saved[s], false, (const char *const[]){"a", "b", NULL}, err));
+            ASSERT_OK(gm_params_save(&b.ps, file2, saved[s], false,
+                                     (const char *const[]){"a", "b", NULL}, err));
             struct gm_safetensors *x;
             ASSERT_OK(gm_safetensors_open(&x, file2, err));
             assert_int_equal(gm_safetensors_count(x), gm_safetensors_count(b.f));
@@ -471,9 +486,11 @@ static void sizes_that_overflow(void **state)
     struct gm_error err = {0};
     size_t index;
     gm_params_init(&ps, GM_F32, false);
-    assert_int_equal(gm_params_add(&ps, &index, GM_MATRIX, SIZE_MAX / 2, 3, &err, "huge"), GM_ESHAPE);
+    assert_int_equal(gm_params_add(&ps, &index, GM_MATRIX, SIZE_MAX / 2, 3, &err, "huge"),
+                     GM_ESHAPE);
     check_message(&err, "huge");
-    assert_int_equal(gm_params_add_parts(&ps, &index, GM_MATRIX, SIZE_MAX / 2, 1, qkv_names, &err), GM_ESHAPE);
+    assert_int_equal(gm_params_add_parts(&ps, &index, GM_MATRIX, SIZE_MAX / 2, 1, qkv_names, &err),
+                     GM_ESHAPE);
     assert_int_equal(ps.n, 0);
     gm_params_clear(&ps);
 }

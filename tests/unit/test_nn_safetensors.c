@@ -55,11 +55,12 @@ static void all_types_round_trip(void **state)
     static const uint8_t u8[5] = {0, 1, 2, 254, 255};
     /* Bytes in front of wider types: the writer must order the data so that all is aligned. */
     const struct gm_tensor t[] = {
-        {GM_U8, 1, {5}, u8},      {GM_I8, 3, {1, 3, 1}, i8}, {GM_BF16, 1, {3}, half},
+        {GM_U8, 1, {5}, u8},      {GM_I8, 3, {1, 3, 1}, i8},       {GM_BF16, 1, {3}, half},
         {GM_F32, 2, {2, 3}, f32}, {GM_F16, 4, {1, 1, 3, 1}, half}, {GM_I64, 1, {2}, i64},
         {GM_I32, 0, {0}, i32},    {GM_F32, 2, {0, 4}, f32},
     };
-    static const char *const names[] = {"u8", "i8", "bf16", "f\"32\" é", "f16", "i64", "scalar", "none"};
+    static const char *const names[] = {"u8",  "i8",  "bf16",   "f\"32\" é",
+                                        "f16", "i64", "scalar", "none"};
     static const char *const metadata[] = {"format", "pt", "note", "a \"quoted\"\nline", NULL};
     const size_t n = sizeof t / sizeof *t;
     struct gm_safetensors *f;
@@ -76,7 +77,8 @@ static void all_types_round_trip(void **state)
         for (unsigned k = 0; k < t[i].rank; k++)
             assert_int_equal(got.shape[k], t[i].shape[k]);
         assert_int_equal((uintptr_t)got.data % gm_dtype_size(got.dtype), 0);
-        assert_memory_equal(got.data, t[i].data, gm_tensor_count(&t[i]) * gm_dtype_size(t[i].dtype));
+        assert_memory_equal(got.data, t[i].data,
+                            gm_tensor_count(&t[i]) * gm_dtype_size(t[i].dtype));
     }
     struct gm_tensor none;
     assert_false(gm_safetensors_get(f, "absent", &none));
@@ -107,7 +109,7 @@ static void empty_file_of_no_tensors(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
-#define T(dtype, shape, range)                                                                     \
+#define T(dtype, shape, range) \
     "{\"dtype\":\"" dtype "\",\"shape\":" shape ",\"data_offsets\":" range "}"
 #define ONE(dtype, shape, range) "{\"tt\":" T(dtype, shape, range) "}"
 
@@ -172,7 +174,8 @@ static const struct {
     {ONE("F32", "[1]", "[4,8]"), 8, "tt: its data follows a hole"},
     {ONE("F32", "[1]", "[0,4]"), 5, "1 bytes behind the last tensor"},
     {"{}", 3, "3 bytes behind the last tensor"},
-    {"{\"aa\":" T("I8", "[1]", "[0,1]") ",\"tt\":" T("F32", "[1]", "[1,5]") "}", 5, "tt is not aligned"},
+    {"{\"aa\":" T("I8", "[1]", "[0,1]") ",\"tt\":" T("F32", "[1]", "[1,5]") "}", 5,
+     "tt is not aligned"},
 };
 
 static void broken_headers(void **state)
@@ -192,7 +195,10 @@ static void broken_headers(void **state)
 static void short_and_lying_lengths(void **state)
 {
     (void)state;
-    static const struct { unsigned char length[8]; const char *says; } lies[] = {
+    static const struct {
+        unsigned char length[8];
+        const char *says;
+    } lies[] = {
         {{3}, "longer than the file"},
         {{0, 0, 1}, "longer than the file"},
         {{0x01, 0xE1, 0xF5, 0x05}, "100 MB"}, /* 100,000,001 */
@@ -314,8 +320,8 @@ static void expect_unwritable(const char *path)
     static const float data[100000];
     const struct gm_tensor t = {GM_F32, 1, {100000}, data};
     struct gm_error err = {0};
-    assert_int_equal(
-        gm_safetensors_write(path, &t, (const char *const[]){"tt"}, 1, NULL, &err), GM_EIO);
+    assert_int_equal(gm_safetensors_write(path, &t, (const char *const[]){"tt"}, 1, NULL, &err),
+                     GM_EIO);
     check_message(&err, path);
     assert_int_equal(gm_alloc_live(), 0);
 }
@@ -356,7 +362,7 @@ static void memory_runs_out(void **state)
     }
     gm_safetensors_free(s);
     assert_true(at > 2);
-    for (at = 0, st = GM_ENOMEM; st != GM_OK; ) {
+    for (at = 0, st = GM_ENOMEM; st != GM_OK;) {
         gm_alloc_fail_at(++at);
         st = gm_safetensors_write(file, &t, (const char *const[]){"tt"}, 1, NULL, &err);
         gm_alloc_fail_at(0);
@@ -374,9 +380,19 @@ static void memory_runs_out(void **state)
 static void half_floats(void **state)
 {
     (void)state;
-    static const struct { uint16_t bits; float value; } f16[] = {
-        {0x0000, 0}, {0x3C00, 1}, {0xC000, -2}, {0x7BFF, 65504}, {0x0400, 0x1p-14f},
-        {0x0001, 0x1p-24f}, {0x03FF, 1023 * 0x1p-24f}, {0x8001, -0x1p-24f}, {0x3555, 0.333251953125f},
+    static const struct {
+        uint16_t bits;
+        float value;
+    } f16[] = {
+        {0x0000, 0},
+        {0x3C00, 1},
+        {0xC000, -2},
+        {0x7BFF, 65504},
+        {0x0400, 0x1p-14f},
+        {0x0001, 0x1p-24f},
+        {0x03FF, 1023 * 0x1p-24f},
+        {0x8001, -0x1p-24f},
+        {0x3555, 0.333251953125f},
     };
     for (size_t i = 0; i < sizeof f16 / sizeof *f16; i++) {
         const struct gm_tensor t = {GM_F16, 1, {1}, &f16[i].bits};
@@ -398,16 +414,11 @@ int main(void)
     snprintf(path, sizeof path, "%s", scratch_path("t.safetensors"));
     file = path;
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(all_types_round_trip),
-        cmocka_unit_test(empty_file_of_no_tensors),
-        cmocka_unit_test(broken_headers),
-        cmocka_unit_test(short_and_lying_lengths),
-        cmocka_unit_test(nested_header),
-        cmocka_unit_test(every_truncation),
-        cmocka_unit_test(random_damage),
-        cmocka_unit_test(unreadable_places),
-        cmocka_unit_test(unwritable_places),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(all_types_round_trip), cmocka_unit_test(empty_file_of_no_tensors),
+        cmocka_unit_test(broken_headers),       cmocka_unit_test(short_and_lying_lengths),
+        cmocka_unit_test(nested_header),        cmocka_unit_test(every_truncation),
+        cmocka_unit_test(random_damage),        cmocka_unit_test(unreadable_places),
+        cmocka_unit_test(unwritable_places),    cmocka_unit_test(memory_runs_out),
         cmocka_unit_test(half_floats),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,10 +25,12 @@ static void change(struct gm_post *p)
     static struct gm_region regions[2];
     static struct gm_object objects[1];
     struct gm_entity *e = &p->entities[1];
-    regions[0] = (struct gm_region){.box = {1.0f / 3, 2, 1e-7f, 123456.789f}, .score = 0.1f,
-                                    .label = GM_STR("person"), .note = GM_STR("a \"note\"")};
-    regions[1] = (struct gm_region){.box = {0, 0, 5, 5}, .score = 1,
-                                    .mask = {7, 9, GM_STR("02;<\\x")}};
+    regions[0] = (struct gm_region){.box = {1.0f / 3, 2, 1e-7f, 123456.789f},
+                                    .score = 0.1f,
+                                    .label = GM_STR("person"),
+                                    .note = GM_STR("a \"note\"")};
+    regions[1] =
+        (struct gm_region){.box = {0, 0, 5, 5}, .score = 1, .mask = {7, 9, GM_STR("02;<\\x")}};
     objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}};
     e->score = 1.0 / 3;
     e->visible = 0.1;
@@ -127,9 +129,13 @@ static void test_only_what_changed(void **state)
 static void test_damaged(void **state)
 {
     (void)state;
-    static const char *const texts[] = {
-        "", "{", "[]", "3", "{\"entities\": [1]}", "{\"entities\": [{\"regions\": [{\"box\": [1]}]}]}",
-        "{\"objects\": [{\"label\": \"x\"}]}"};
+    static const char *const texts[] = {"",
+                                        "{",
+                                        "[]",
+                                        "3",
+                                        "{\"entities\": [1]}",
+                                        "{\"entities\": [{\"regions\": [{\"box\": [1]}]}]}",
+                                        "{\"objects\": [{\"label\": \"x\"}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct gm_post p;
         struct gm_error err = {0};

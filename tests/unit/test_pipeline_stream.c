@@ -70,8 +70,7 @@ static enum gm_status stream(struct seen *s, struct gm_error *err)
     struct gm_pipeline *p = NULL;
     struct gm_reader *reader = NULL;
     const struct gm_pipeline_opts opts = {.recipe = recipe};
-    const struct gm_stream_sink sink = {
-        .user = s, .post = on_post, .unreadable = on_unreadable};
+    const struct gm_stream_sink sink = {.user = s, .post = on_post, .unreadable = on_unreadable};
     s->last = -1;
     GM_TRY(gm_pipeline_open(&p, &opts, err));
     GM_TRY(gm_reader_open(&reader, posts, NULL, err));

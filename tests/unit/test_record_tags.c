@@ -9,12 +9,16 @@
 static void test_parse(void **state)
 {
     (void)state;
-    static const struct { const char *tag, *type; char prefix; bool ok; } cases[] = {
-        {"O", "", 'O', true},      {"B-PER", "PER", 'B', true}, {"E-a-b", "a-b", 'E', true},
-        {"S-é", "é", 'S', true},   {"I-X", "X", 'I', true},     {"", "", 0, false},
-        {"B", "", 'B', false},     {"B-", "", 'B', false},      {"Q-PER", "PER", 'Q', false},
+    static const struct {
+        const char *tag, *type;
+        char prefix;
+        bool ok;
+    } cases[] = {
+        {"O", "", 'O', true},       {"B-PER", "PER", 'B', true},  {"E-a-b", "a-b", 'E', true},
+        {"S-é", "é", 'S', true},    {"I-X", "X", 'I', true},      {"", "", 0, false},
+        {"B", "", 'B', false},      {"B-", "", 'B', false},       {"Q-PER", "PER", 'Q', false},
         {"BPER", "ER", 'B', false}, {"b-PER", "PER", 'b', false}, {"O-PER", "PER", 'O', false},
-        {"OO", "", 'O', false},    {"X", "", 'X', false}};
+        {"OO", "", 'O', false},     {"X", "", 'X', false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char prefix;
         struct gm_str type;
@@ -53,18 +57,19 @@ static void spans_text(const char *text, enum gm_tag_scheme scheme, enum gm_tag_
 static void test_repairs(void **state)
 {
     (void)state;
-    static const struct { const char *tags, *lenient, *bio, *bioes; } cases[] = {
-        {"", "", "", ""},
-        {"O O", "", "", ""},
-        {"B0 I0 O", "0-2:0", "0-2:0", ""},
-        {"O I0 I0", "1-3:0", "", ""},
-        {"B0 I1 I0", "0-1:0 1-2:1 2-3:0", "0-1:0", ""},
-        {"B0 B0 I0", "0-1:0 1-3:0", "0-1:0 1-3:0", ""},
-        {"S0 S0 B1 E1", "0-1:0 1-2:0 2-4:1", "2-3:1", "0-1:0 1-2:0 2-4:1"},
-        {"B0 I0 E0 E0", "0-3:0 3-4:0", "0-2:0", "0-3:0"},
-        {"E0 I0", "0-1:0 1-2:0", "", ""},
-        {"B0 O B0 E1 E0", "0-1:0 2-3:0 3-4:1 4-5:0", "0-1:0 2-3:0", ""},
-        {"I0 E0 S1", "0-2:0 2-3:1", "", "2-3:1"}};
+    static const struct {
+        const char *tags, *lenient, *bio, *bioes;
+    } cases[] = {{"", "", "", ""},
+                 {"O O", "", "", ""},
+                 {"B0 I0 O", "0-2:0", "0-2:0", ""},
+                 {"O I0 I0", "1-3:0", "", ""},
+                 {"B0 I1 I0", "0-1:0 1-2:1 2-3:0", "0-1:0", ""},
+                 {"B0 B0 I0", "0-1:0 1-3:0", "0-1:0 1-3:0", ""},
+                 {"S0 S0 B1 E1", "0-1:0 1-2:0 2-4:1", "2-3:1", "0-1:0 1-2:0 2-4:1"},
+                 {"B0 I0 E0 E0", "0-3:0 3-4:0", "0-2:0", "0-3:0"},
+                 {"E0 I0", "0-1:0 1-2:0", "", ""},
+                 {"B0 O B0 E1 E0", "0-1:0 2-3:0 3-4:1 4-5:0", "0-1:0 2-3:0", ""},
+                 {"I0 E0 S1", "0-2:0 2-3:1", "", "2-3:1"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         char got[128];
         spans_text(cases[i].tags, GM_TAGS_AUTO, GM_REPAIR_CONLLEVAL, got);
@@ -116,8 +121,8 @@ static void test_round_trip(void **state)
 static void test_post_round_trip(void **state)
 {
     (void)state;
-    static const char *const vocabulary[] = {"a", "é", "日本", "", "\xF0\x9F\x98\x80", "\xC2\xA0",
-                                             "x y"};
+    static const char *const vocabulary[] = {"a",        "é",  "日本", "", "\xF0\x9F\x98\x80",
+                                             "\xC2\xA0", "x y"};
     struct gm_rng r;
     gm_rng_init(&r, 4);
     for (size_t round = 0; round < 500; round++) {
@@ -133,9 +138,8 @@ static void test_post_round_trip(void **state)
         gm_labels_init(&in, 10);
         gm_labels_init(&types, 10);
         for (size_t t = 0; t < 3; t++)
-            assert_int_equal(gm_labels_add(&in, gm_str((const char *[]){"A", "B", "C"}[t]), &id,
-                                           NULL),
-                             GM_OK);
+            assert_int_equal(
+                gm_labels_add(&in, gm_str((const char *[]){"A", "B", "C"}[t]), &id, NULL), GM_OK);
         gm_post_init(&p);
         assert_int_equal(gm_post_set_words(&p, words, n, NULL), GM_OK);
         assert_int_equal(gm_post_add_spans(&p, spans, n_spans, &in, "input", NULL), GM_OK);
@@ -151,8 +155,8 @@ static void test_post_round_trip(void **state)
         for (size_t i = 0; i < got; i++) {
             assert_int_equal(again[i].first, spans[i].first);
             assert_int_equal(again[i].end, spans[i].end);
-            assert_true(gm_str_eq(gm_labels_at(&types, again[i].type), gm_labels_at(&in,
-                                                                                    spans[i].type)));
+            assert_true(
+                gm_str_eq(gm_labels_at(&types, again[i].type), gm_labels_at(&in, spans[i].type)));
         }
         gm_post_clear(&p);
         gm_labels_clear(&in);
@@ -172,9 +176,9 @@ static void test_post_skips(void **state)
     gm_post_init(&p);
     gm_labels_init(&types, 10);
     assert_int_equal(gm_post_set_words(&p, words, 3, NULL), GM_OK);
-    struct gm_entity e[] = {{.type = GM_STR("X"), .start = 3, .end = 8},  /* cd ef */
+    struct gm_entity e[] = {{.type = GM_STR("X"), .start = 3, .end = 8}, /* cd ef */
                             {.type = GM_STR("X"), .start = 0, .end = 5},
-                             /* ab cd: first in order */
+                            /* ab cd: first in order */
                             {.type = GM_STR("X"), .start = 1, .end = 2},  /* inside a word */
                             {.type = GM_STR("X"), .start = 6, .end = 8}}; /* ef */
     p.entities = e;
@@ -213,8 +217,8 @@ static void test_labels(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_parse), leak_checked(test_repairs), leak_checked(test_round_trip),
-        leak_checked(test_post_round_trip), leak_checked(test_post_skips),
-        leak_checked(test_labels)};
+        leak_checked(test_parse),      leak_checked(test_repairs),
+        leak_checked(test_round_trip), leak_checked(test_post_round_trip),
+        leak_checked(test_post_skips), leak_checked(test_labels)};
     return cmocka_run_group_tests_name("data_tags", tests, NULL, NULL);
 }

@@ -247,10 +247,13 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(shows_all_of_a_post),      cmocka_unit_test(nothing_becomes_markup),
-        cmocka_unit_test(loads_nothing),            cmocka_unit_test(found_ones_and_columns_are_told),
+        cmocka_unit_test(shows_all_of_a_post),
+        cmocka_unit_test(nothing_becomes_markup),
+        cmocka_unit_test(loads_nothing),
+        cmocka_unit_test(found_ones_and_columns_are_told),
         cmocka_unit_test(broken_pictures_are_told),
-        cmocka_unit_test(odd_regions_are_left_out), cmocka_unit_test(base64_is_rfc_4648),
+        cmocka_unit_test(odd_regions_are_left_out),
+        cmocka_unit_test(base64_is_rfc_4648),
         cmocka_unit_test(half_a_page_is_never_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

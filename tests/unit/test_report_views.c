@@ -184,12 +184,17 @@ static struct gm_image *strip_of(const char *text, const char *mark, const char 
     size_t at = mark ? gm_str_find(gm_str(text), gm_str(mark), 0) : 0;
     size_t start = gm_utf8_count(gm_str_sub(gm_str(text), 0, at));
     gm_buf_init(&json, 1 << 16);
-    must(gm_buf_printf(&json, &err, "{\"id\": \"p\", \"image\": \"" GOLDEN "source.png\", "
-                       "\"text\": \"%s\"", text), &err);
+    must(gm_buf_printf(&json, &err,
+                       "{\"id\": \"p\", \"image\": \"" GOLDEN "source.png\", "
+                       "\"text\": \"%s\"",
+                       text),
+         &err);
     if (mark)
-        must(gm_buf_printf(&json, &err, ", \"entities\": [{\"text\": \"%s\", \"type\": \"LOC\", "
-                           "\"start\": %zu, \"end\": %zu, \"regions\": [%s]}]", mark, start,
-                           start + gm_utf8_count(gm_str(mark)), regions), &err);
+        must(gm_buf_printf(&json, &err,
+                           ", \"entities\": [{\"text\": \"%s\", \"type\": \"LOC\", "
+                           "\"start\": %zu, \"end\": %zu, \"regions\": [%s]}]",
+                           mark, start, start + gm_utf8_count(gm_str(mark)), regions),
+             &err);
     must(gm_buf_add_c(&json, "}", &err), &err);
     post_of(&post, json.p);
     enum gm_status st = gm_annotate(&post, &im, &err);
@@ -215,9 +220,10 @@ static void lines_begin_with_letters(void **state)
     (void)state;
     char text[1024] = "";
     for (size_t n = 1; n < 30; n++) {
-        snprintf(text, sizeof text, "%*s%.*s   HHHHHH  HHHHHHHH \\n HHHHHHHHHHHH HHHHHHHH   HHHHHHHHH  "
-                 "HHHHHHHHHHHHHHH    HHHHHHHHHHHHHHHHH H HH HHH  HH", (int)n % 4, "", (int)n,
-                 "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHH");
+        snprintf(text, sizeof text,
+                 "%*s%.*s   HHHHHH  HHHHHHHH \\n HHHHHHHHHHHH HHHHHHHH   HHHHHHHHH  "
+                 "HHHHHHHHHHHHHHH    HHHHHHHHHHHHHHHHH H HH HHH  HH",
+                 (int)n % 4, "", (int)n, "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHH");
         struct gm_image *im = strip_of(text, NULL, NULL);
         if (!im)
             skip();

@@ -22,8 +22,8 @@ static const char *caption(const char *const *labels, size_t n)
     return text;
 }
 
-#define CAPTION(...)                                                                               \
-    caption((const char *const[]){__VA_ARGS__},                                                    \
+#define CAPTION(...)                            \
+    caption((const char *const[]){__VA_ARGS__}, \
             sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
 
 static void natural_english(void **state)

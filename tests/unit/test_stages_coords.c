@@ -28,17 +28,17 @@ static void grid28_sizes(void **state)
         uint32_t w, h;
         double max, fw, fh;
     } cases[] = {
-        {1000, 667, qwen_max, 1008, 672},  /* 35.71 -> 36, 23.82 -> 24 */
-        {1000, 750, qwen_max, 1008, 756},  /* 26.79 -> 27 */
-        {999, 1, qwen_max, 1008, 28},      /* a line */
-        {14, 14, qwen_max, 56, 56},        /* 0.5 -> 0 -> 28; 784 < 3136: x 4 = 56 */
-        {42, 70, qwen_max, 56, 56},        /* 1.5 -> 2, 2.5 -> 2: halves to even; just the least */
-        {1000, 1000, 501760, 700, 700},    /* 36*28 = 1008; over: 708.3 -> 25*28 */
-        {1920, 1080, 1003520, 1316, 728},  /* 1335.7 -> 47*28, 751.3 -> 26*28 */
+        {1000, 667, qwen_max, 1008, 672}, /* 35.71 -> 36, 23.82 -> 24 */
+        {1000, 750, qwen_max, 1008, 756}, /* 26.79 -> 27 */
+        {999, 1, qwen_max, 1008, 28},     /* a line */
+        {14, 14, qwen_max, 56, 56},       /* 0.5 -> 0 -> 28; 784 < 3136: x 4 = 56 */
+        {42, 70, qwen_max, 56, 56},       /* 1.5 -> 2, 2.5 -> 2: halves to even; just the least */
+        {1000, 1000, 501760, 700, 700},   /* 36*28 = 1008; over: 708.3 -> 25*28 */
+        {1920, 1080, 1003520, 1316, 728}, /* 1335.7 -> 47*28, 751.3 -> 26*28 */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct gm_frame f = gm_coords_frame(GM_COORDS_GRID28, cases[i].w, cases[i].h, qwen_min,
-                                            cases[i].max);
+        struct gm_frame f =
+            gm_coords_frame(GM_COORDS_GRID28, cases[i].w, cases[i].h, qwen_min, cases[i].max);
         if (f.w != cases[i].fw || f.h != cases[i].fh)
             fail_msg("case %zu: %g x %g", i, f.w, f.h);
     }
@@ -70,8 +70,7 @@ static void there_and_back(void **state)
                 }
                 assert_null(why);
                 for (int k = 0; k < 4; k++)
-                    assert_true(fabs(got[k] - part[k] * (k % 2 ? h : w)) <
-                                1e-3 * (k % 2 ? h : w));
+                    assert_true(fabs(got[k] - part[k] * (k % 2 ? h : w)) < 1e-3 * (k % 2 ? h : w));
             }
 }
 

@@ -91,12 +91,12 @@ static const char *grounded(const char *settings, const struct entity *e, size_t
 #define GROUNDED(settings, e, o) grounded(settings, e, N(e), o, N(o))
 
 static const struct object crowd[] = {
-    {"person", 0.80f, {200, 0, 300, 200}},  /* right, large */
-    {"person", 0.75f, {0, 0, 100, 190}},    /* left, nearly as large */
+    {"person", 0.80f, {200, 0, 300, 200}}, /* right, large */
+    {"person", 0.75f, {0, 0, 100, 190}},   /* left, nearly as large */
     {"dog", 0.90f, {110, 100, 190, 200}},
-    {"person", 0.90f, {140, 0, 150, 20}},   /* sharp, but tiny */
-    {"person", 0.45f, {100, 0, 200, 200}},  /* large, but unsure */
-    {"person", 0.30f, {0, 0, 300, 200}},    /* below the threshold */
+    {"person", 0.90f, {140, 0, 150, 20}},  /* sharp, but tiny */
+    {"person", 0.45f, {100, 0, 200, 200}}, /* large, but unsure */
+    {"person", 0.30f, {0, 0, 300, 200}},   /* below the threshold */
 };
 
 static void one_person(void **state)
@@ -115,16 +115,18 @@ static void several_persons_left_to_right(void **state)
     (void)state;
     const struct entity two[] = {{"Ann", "PER", 0.9, NULL, NULL}, {"Bob", "PER", -1, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, two, crowd), "1|0");
-    const struct entity three[] = {
-        {"Ann", "PER", 0.9, NULL, NULL}, {"Bob", "PER", 0.6, NULL, NULL}, {"Cy", "PER", 0.7, NULL, NULL}};
+    const struct entity three[] = {{"Ann", "PER", 0.9, NULL, NULL},
+                                   {"Bob", "PER", 0.6, NULL, NULL},
+                                   {"Cy", "PER", 0.7, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, three, crowd), "1|4|0");
     /* Two boxes for three: Bob is the least probably visible. */
     assert_string_equal(GROUNDED("{\"score\": 0.7}", three, crowd), "1|3|0");
     const struct object couple[] = {{"person", 0.8f, {200, 0, 300, 200}},
                                     {"person", 0.7f, {0, 0, 100, 190}}};
     assert_string_equal(GROUNDED(NULL, three, couple), "1|-|0");
-    const struct entity unjudged[] = {
-        {"Ann", "PER", -1, NULL, NULL}, {"Bob", "PER", -1, NULL, NULL}, {"Cy", "PER", -1, NULL, NULL}};
+    const struct entity unjudged[] = {{"Ann", "PER", -1, NULL, NULL},
+                                      {"Bob", "PER", -1, NULL, NULL},
+                                      {"Cy", "PER", -1, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, unjudged, couple), "1|0|-"); /* the last mentioned goes */
 }
 
@@ -147,7 +149,8 @@ static void mentions_of_one_name(void **state)
                                {"OBAMA", "PER", 0.8, NULL, NULL},
                                {"obama", "PER", 0.1, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, e, crowd), "1|0|1|-");
-    const struct entity same[] = {{"Obama", "PER", 0.9, NULL, NULL}, {"OBAMA", "PER", 0.9, NULL, NULL}};
+    const struct entity same[] = {{"Obama", "PER", 0.9, NULL, NULL},
+                                  {"OBAMA", "PER", 0.9, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, same, crowd), "0 1|0 1");
 }
 
@@ -174,11 +177,11 @@ static void things(void **state)
     const struct entity e[] = {
         {"Harambe the dog", "OTHER", 0.9, NULL, NULL}, /* the larger dog */
         {"MacBook Pro", "OTHER", 0.9, NULL, NULL},
-        {"Chicago Bears", "ORG", 0.9, NULL, NULL},     /* a name is no bear */
-        {"Fido", "OTHER", 0.9, "animal", NULL},        /* bear and dog fit; the bear is larger */
+        {"Chicago Bears", "ORG", 0.9, NULL, NULL},        /* a name is no bear */
+        {"Fido", "OTHER", 0.9, "animal", NULL},           /* bear and dog fit; the bear is larger */
         {"Rex", "LOC", 0.9, NULL, "the dog at the door"}, /* the other dog */
-        {"iPhone", "OTHER", 0.9, NULL, NULL},          /* the phone is too unsure */
-        {"Dogs", "OTHER", 0.3, NULL, NULL},            /* not visible */
+        {"iPhone", "OTHER", 0.9, NULL, NULL},             /* the phone is too unsure */
+        {"Dogs", "OTHER", 0.3, NULL, NULL},               /* not visible */
     };
     assert_string_equal(GROUNDED(NULL, e, o), "1|2|-|3|0|-|-");
     assert_string_equal(GROUNDED("{\"affinity\": 0.9}", e, o), "1|-|-|-|0|-|-");
@@ -191,13 +194,20 @@ static void affinity_of_words(void **state)
         const char *label, *text, *type;
         float want;
     } cases[] = {
-        {"dog", "hot Dog", "OTHER", 1},    {"dog", "dogma", "OTHER", 0},
-        {"dog", "my dogs", "OTHER", 1},    {"dog", "#puppy", "OTHER", 0.8f},
-        {"truck", "F-150", "OTHER", 0.8f}, {"truck", "F150", "OTHER", 0},
-        {"book", "Facebook", "OTHER", 0},  {"apple", "Apple", "ORG", 0},
-        {"orange", "Orange County", "LOC", 0}, {"person", "a person", "OTHER", 1},
-        {"unicorn", "Unicorn", "OTHER", 1}, {"cat", "", "OTHER", 0},
-        {"cat", "café cat", "OTHER", 1},   {"cat", "écat", "OTHER", 0},
+        {"dog", "hot Dog", "OTHER", 1},
+        {"dog", "dogma", "OTHER", 0},
+        {"dog", "my dogs", "OTHER", 1},
+        {"dog", "#puppy", "OTHER", 0.8f},
+        {"truck", "F-150", "OTHER", 0.8f},
+        {"truck", "F150", "OTHER", 0},
+        {"book", "Facebook", "OTHER", 0},
+        {"apple", "Apple", "ORG", 0},
+        {"orange", "Orange County", "LOC", 0},
+        {"person", "a person", "OTHER", 1},
+        {"unicorn", "Unicorn", "OTHER", 1},
+        {"cat", "", "OTHER", 0},
+        {"cat", "café cat", "OTHER", 1},
+        {"cat", "écat", "OTHER", 0},
         {"mouse", "two computer mice", "OTHER", 1},
     };
     for (size_t i = 0; i < N(cases); i++) {
@@ -238,8 +248,8 @@ static void posts_that_can_not(void **state)
     fill(&a, one, 1, crowd, N(crowd));
     fill(&b, one, 1, crowd, N(crowd));
     fill(&c, one, 1, crowd, 0);
-    a.has_objects = false;      /* nobody looked */
-    b.image = GM_STR("");       /* text only */
+    a.has_objects = false; /* nobody looked */
+    b.image = GM_STR("");  /* text only */
     assert_int_equal(backend->open(&self, backend, NULL, &err), GM_OK);
     assert_int_equal(backend->run(self, list, 3, &err), GM_OK);
     assert_true(gm_str_eq_c(a.error.stage, "ground"));
@@ -285,9 +295,12 @@ static void bad_settings(void **state)
 {
     (void)state;
     static const char *const bad[][2] = {
-        {"{\"visibel\": 0.5}", "visibel"},        {"{\"visible\": 1.5}", "visible"},
-        {"{\"near_score\": \"high\"}", "near_score"}, {"{\"person_types\": \"PER\"}", "person_types"},
-        {"{\"person_types\": [1]}", "person_types"},  {"{\"affinity\": 0}", "affinity"},
+        {"{\"visibel\": 0.5}", "visibel"},
+        {"{\"visible\": 1.5}", "visible"},
+        {"{\"near_score\": \"high\"}", "near_score"},
+        {"{\"person_types\": \"PER\"}", "person_types"},
+        {"{\"person_types\": [1]}", "person_types"},
+        {"{\"affinity\": 0}", "affinity"},
     };
     for (size_t i = 0; i < N(bad); i++) {
         struct gm_error err;
@@ -305,16 +318,11 @@ static void bad_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_person),
-        cmocka_unit_test(several_persons_left_to_right),
-        cmocka_unit_test(entailment_decides),
-        cmocka_unit_test(mentions_of_one_name),
-        cmocka_unit_test(person_types),
-        cmocka_unit_test(things),
-        cmocka_unit_test(affinity_of_words),
-        cmocka_unit_test(boxes_that_came_stay),
-        cmocka_unit_test(posts_that_can_not),
-        cmocka_unit_test(more_than_the_limit),
+        cmocka_unit_test(one_person),         cmocka_unit_test(several_persons_left_to_right),
+        cmocka_unit_test(entailment_decides), cmocka_unit_test(mentions_of_one_name),
+        cmocka_unit_test(person_types),       cmocka_unit_test(things),
+        cmocka_unit_test(affinity_of_words),  cmocka_unit_test(boxes_that_came_stay),
+        cmocka_unit_test(posts_that_can_not), cmocka_unit_test(more_than_the_limit),
         cmocka_unit_test(bad_settings),
     };
     backend = gm_backend_find("ground", NULL);

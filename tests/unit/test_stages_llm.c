@@ -18,7 +18,7 @@ static char prompt[64], picture[64];
 struct row {
     const char *text, *type;
     size_t start;
-    double marginal; /* < 0 = no uncertainty known */
+    double marginal;        /* < 0 = no uncertainty known */
     const char *expression; /* what the test's prompt answers with, where it asks for each entity */
 };
 
@@ -295,34 +295,42 @@ static const char *merged(const char *answers)
 static void merges(void **state)
 {
     (void)state;
-#define SAYS(n, action, text, type)                                                                \
-    "{\"entity\": " #n ", \"action\": \"" action "\", \"text\": \"" text "\", \"type\": \"" type "\"}"
+#define SAYS(n, action, text, type)                                                              \
+    "{\"entity\": " #n ", \"action\": \"" action "\", \"text\": \"" text "\", \"type\": \"" type \
+    "\"}"
     static const struct {
         const char *answers, *left;
     } cases[] = {
         /* removed and taken in: removals come first */
-        {SAYS(1, "change", "New York City", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
-             SAYS(3, "remove", "City", "LOC"), "New York City|a lot"},
+        {SAYS(1, "change", "New York City",
+              "LOC") "," SAYS(2, "remove", "York", "LOC") "," SAYS(3, "remove", "City", "LOC"),
+         "New York City|a lot"},
         /* kept, though another's change covers it */
-        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "keep", "York", "LOC") ","
-             SAYS(3, "keep", "City", "LOC"), "New York=merged|City|a lot"},
+        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "keep", "York",
+                                                       "LOC") "," SAYS(3, "keep", "City", "LOC"),
+         "New York=merged|City|a lot"},
         /* all fragments changed to the same name, in any order of the answers */
-        {SAYS(3, "change", "New York City", "LOC") "," SAYS(2, "change", "New York City", "LOC") ","
-             SAYS(1, "change", "New York City", "LOC"), "New York City=merged|a lot"},
+        {SAYS(3, "change", "New York City", "LOC") "," SAYS(
+             2, "change", "New York City", "LOC") "," SAYS(1, "change", "New York City", "LOC"),
+         "New York City=merged|a lot"},
         /* the smaller change goes into the larger */
-        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "change", "New York City", "LOC") ","
-             SAYS(3, "remove", "City", "LOC"), "New York City=merged|a lot"},
+        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "change", "New York City",
+                                                       "LOC") "," SAYS(3, "remove", "City", "LOC"),
+         "New York City=merged|a lot"},
         /* a change that is refused leaves what it would have taken in */
-        {SAYS(1, "change", "New York", "CITY") "," SAYS(2, "remove", "York", "LOC") ","
-             SAYS(3, "keep", "City", "LOC"), "New=refine_rejected:unknown_type|York|City|a lot"},
-        {SAYS(1, "change", "New-York", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
-             SAYS(3, "remove", "City", "LOC"), "New=refine_rejected:not_in_text|York|a lot"},
+        {SAYS(1, "change", "New York", "CITY") "," SAYS(2, "remove", "York",
+                                                        "LOC") "," SAYS(3, "keep", "City", "LOC"),
+         "New=refine_rejected:unknown_type|York|City|a lot"},
+        {SAYS(1, "change", "New-York", "LOC") "," SAYS(2, "remove", "York",
+                                                       "LOC") "," SAYS(3, "remove", "City", "LOC"),
+         "New=refine_rejected:not_in_text|York|a lot"},
         /* what was not asked about protects its span, and with it what was to be taken in */
-        {SAYS(1, "keep", "New", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
-             SAYS(3, "change", "York City a", "LOC"), "New|York|City=refine_rejected:overlap|a lot"},
+        {SAYS(1, "keep", "New", "LOC") "," SAYS(2, "remove", "York",
+                                                "LOC") "," SAYS(3, "change", "York City a", "LOC"),
+         "New|York|City=refine_rejected:overlap|a lot"},
         /* two changes that cross: the second stays */
-        {SAYS(1, "change", "New York", "LOC") "," SAYS(2, "remove", "York", "LOC") ","
-             SAYS(3, "change", "York City", "LOC"),
+        {SAYS(1, "change", "New York",
+              "LOC") "," SAYS(2, "remove", "York", "LOC") "," SAYS(3, "change", "York City", "LOC"),
          "New York=merged|City=refine_rejected:overlap|a lot"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
@@ -371,8 +379,10 @@ static void measures(void **state)
         fill(&p, two_text, one, 1);
         p.entities[0].score = 0.6;
         p.entities[0].uncertainty.has = cases[i].has_uncertainty;
-        run("refine", &p, "{{entities}}<<{\"entities\": [{\"entity\": 1, \"action\": \"keep\", "
-            "\"text\": \"\", \"type\": \"\"}]}>>", cases[i].settings);
+        run("refine", &p,
+            "{{entities}}<<{\"entities\": [{\"entity\": 1, \"action\": \"keep\", "
+            "\"text\": \"\", \"type\": \"\"}]}>>",
+            cases[i].settings);
         gm_llm_stats(llm, &after);
         if ((after.submitted > before.submitted) != cases[i].asked)
             fail_msg("%s", cases[i].settings);

@@ -162,9 +162,10 @@ static void masks_of_both_models(void **state)
     uint8_t *mask[2];
     for (size_t i = 0; i < 2; i++) {
         struct gm_post p, *list[1] = {&p};
-        post_of(&p, "{\"id\":\"1\",\"text\":\"Eileen EILEEN\",\"image\":\".deps/photos/astronaut.png\","
-                    "\"entities\":[{\"text\":\"Eileen\",\"type\":\"PER\",\"start\":0,\"end\":6},"
-                    "{\"text\":\"EILEEN\",\"type\":\"PER\",\"start\":7,\"end\":13}]}");
+        post_of(&p,
+                "{\"id\":\"1\",\"text\":\"Eileen EILEEN\",\"image\":\".deps/photos/astronaut.png\","
+                "\"entities\":[{\"text\":\"Eileen\",\"type\":\"PER\",\"start\":0,\"end\":6},"
+                "{\"text\":\"EILEEN\",\"type\":\"PER\",\"start\":7,\"end\":13}]}");
         run_stage("look", NULL, list, 1);
         run_stage("ground", NULL, list, 1);
         run_stage("segment", settings[i], list, 1);

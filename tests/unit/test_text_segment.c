@@ -105,10 +105,34 @@ static void check_cover(struct gm_str s, const struct gm_word *spans, size_t n)
 static void covers_any_text(void **state)
 {
     static const char *const parts[] = {
-        "a", "Z", "9", "-", "/", "http://", "http://t.co/", "https", "&", "#", ";", "amp", " ",
-        "\n", "_", ".", "'", "\xC2\xA0", "\xCC\x81", "\xE2\x80\x8D", "\xE2\x80\xA6",
-        "\xF0\x9F\x98\x80", "\xEF\xB8\x8F", "\xE6\xBC\xA2", "\xEF\xBF\xBD", "\xE2\x80\xA8",
-        "\x01", "\xC2\xAD",
+        "a",
+        "Z",
+        "9",
+        "-",
+        "/",
+        "http://",
+        "http://t.co/",
+        "https",
+        "&",
+        "#",
+        ";",
+        "amp",
+        " ",
+        "\n",
+        "_",
+        ".",
+        "'",
+        "\xC2\xA0",
+        "\xCC\x81",
+        "\xE2\x80\x8D",
+        "\xE2\x80\xA6",
+        "\xF0\x9F\x98\x80",
+        "\xEF\xB8\x8F",
+        "\xE6\xBC\xA2",
+        "\xEF\xBF\xBD",
+        "\xE2\x80\xA8",
+        "\x01",
+        "\xC2\xAD",
     };
     struct gm_arena a;
     struct gm_rng r;

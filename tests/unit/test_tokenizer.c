@@ -17,9 +17,9 @@
 static const char tokenizer_path[] = ".deps/models/minilm/tokenizer.json";
 #define GOLDEN "tests/golden/tokenizers/"
 static const char *const golden[] = {
-    GOLDEN "wordpiece.jsonl",  GOLDEN "wordpiece-cased.jsonl", GOLDEN "unigram.jsonl",
-    GOLDEN "unigram-bytes.jsonl", GOLDEN "bpe-roberta.jsonl", GOLDEN "bpe-prefix.jsonl",
-    GOLDEN "bpe-words.jsonl",  GOLDEN "bpe-fallback.jsonl",
+    GOLDEN "wordpiece.jsonl",     GOLDEN "wordpiece-cased.jsonl", GOLDEN "unigram.jsonl",
+    GOLDEN "unigram-bytes.jsonl", GOLDEN "bpe-roberta.jsonl",     GOLDEN "bpe-prefix.jsonl",
+    GOLDEN "bpe-words.jsonl",     GOLDEN "bpe-fallback.jsonl",
 };
 static const char *const *references = golden;
 static size_t n_references = sizeof golden / sizeof *golden;
@@ -280,8 +280,8 @@ static void bad_files(void **state)
         {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"dropout\":0.1", "model.dropout", GM_EMODEL},
         {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"merges\":[\"x\"]",
          "model.merges[0] is not two tokens", GM_EMODEL},
-        {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"merges\":[\"x ##x\"]", "is not in model.vocab",
-         GM_EMODEL},
+        {"\"type\":\"WordPiece\"", "\"type\":\"BPE\",\"merges\":[\"x ##x\"]",
+         "is not in model.vocab", GM_EMODEL},
         {"\"model\"", "\"modle\"", "model null is not supported", GM_EMODEL},
         {"\"BertNormalizer\"", "\"Nmt\"", "normalizer Nmt is not supported", GM_EMODEL},
         {"\"BertNormalizer\"", "\"Replace\",\"content\":\"x\",\"pattern\":{\"Regex\":\"a|b\"}",
@@ -343,14 +343,18 @@ static const char unigram[] =
     "\"strip_right\":true},{\"type\":\"Replace\",\"pattern\":{\"Regex\":\" {2,}\"},\"content\":\" \"}"
     "]},\"pre_tokenizer\":{\"type\":\"Metaspace\",\"replacement\":\"\xE2\x96\x81\"},"
     "\"post_processor\":null,\"model\":{\"type\":\"Unigram\",\"unk_id\":0,\"vocab\":[[\"<unk>\",0],"
-    "[\"\xE2\x96\x81\",-2],[\"a\",-3],[\"\xE2\x96\x81" "ab\",-4],[\"b\",-3]]}}";
+    "[\"\xE2\x96\x81\",-2],[\"a\",-3],[\"\xE2\x96\x81"
+    "ab\",-4],[\"b\",-3]]}}";
 static const char bpe[] =
     "{\"added_tokens\":[{\"id\":9,\"content\":\"<m>\",\"lstrip\":true}],\"normalizer\":null,"
     "\"pre_tokenizer\":{\"type\":\"ByteLevel\",\"add_prefix_space\":true},\"post_processor\":{"
     "\"type\":\"RobertaProcessing\",\"sep\":[\"a\",1],\"cls\":[\"b\",2],\"trim_offsets\":true,"
     "\"add_prefix_space\":true},\"model\":{\"type\":\"BPE\",\"unk_token\":\"<unk>\",\"vocab\":{"
-    "\"<unk>\":0,\"a\":1,\"b\":2,\"\xC4\xA0\":3,\"\xC4\xA0" "a\":4,\"\xC4\xA0" "ab\":5},\"merges\":["
-    "\"\xC4\xA0 a\",[\"\xC4\xA0" "a\",\"b\"]]}}";
+    "\"<unk>\":0,\"a\":1,\"b\":2,\"\xC4\xA0\":3,\"\xC4\xA0"
+    "a\":4,\"\xC4\xA0"
+    "ab\":5},\"merges\":["
+    "\"\xC4\xA0 a\",[\"\xC4\xA0"
+    "a\",\"b\"]]}}";
 
 static void other_models(void **state)
 {

@@ -92,8 +92,8 @@ static void test_extremes(void **state)
     for (int kind = 0; kind < 4; kind++) {
         double before = 0;
         for (size_t i = 0; i < 100; i++)
-            j[i] = (struct gm_judged){(double)i / 99, kind == 0 || (kind == 2 && i >= 50) ||
-                                                          (kind == 3 && i < 50)};
+            j[i] = (struct gm_judged){(double)i / 99,
+                                      kind == 0 || (kind == 2 && i >= 50) || (kind == 3 && i < 50)};
         c = gm_calibration_fit(j, 100);
         for (double m = 0; m <= 1; m += 0.01) {
             double p = gm_calibrated(&c, m);

@@ -74,12 +74,12 @@ static size_t reference_decode(const struct outputs *o, double score_min, struct
                 if ((double)cls[best] < score_min)
                     continue;
                 double x = (double)(col * s) + (double)s / 2, y = (double)(row * s) + (double)s / 2;
-                out[n_out++] = (struct gm_detection){
-                    {(float)(x - reference_side(dis, s)), (float)(y - reference_side(dis + 11, s)),
-                     (float)(x + reference_side(dis + 22, s)),
-                     (float)(y + reference_side(dis + 33, s))},
-                    cls[best],
-                    best};
+                out[n_out++] = (struct gm_detection){{(float)(x - reference_side(dis, s)),
+                                                      (float)(y - reference_side(dis + 11, s)),
+                                                      (float)(x + reference_side(dis + 22, s)),
+                                                      (float)(y + reference_side(dis + 33, s))},
+                                                     cls[best],
+                                                     best};
             }
     }
     qsort(out, n_out, sizeof *out, by_score);
@@ -151,9 +151,8 @@ static void suppression_by_definition(void **state)
     for (int round = 0; round < 100; round++) {
         for (int i = 0; i < N; i++) {
             float x = (float)(40 * gm_rng_uniform(&rng)), y = (float)(40 * gm_rng_uniform(&rng));
-            all[i] = (struct gm_detection){{x, y, x + 30, y + 25},
-                                           1.0f - (float)i / N,
-                                           (uint32_t)gm_rng_below(&rng, 3)};
+            all[i] = (struct gm_detection){
+                {x, y, x + 30, y + 25}, 1.0f - (float)i / N, (uint32_t)gm_rng_below(&rng, 3)};
             kept[i] = all[i];
         }
         size_t n = gm_nms(kept, N, 0.5f), at = 0;

@@ -93,7 +93,8 @@ static void masks_of_the_portraits(void **state)
     (void)state;
     static const char *const photos[] = {PHOTOS "grace_hopper.jpg", PHOTOS "astronaut.png"};
     struct gm_detector *d = load_detector();
-    struct gm_matting *selfie = load_matting(GM_MATTING_SELFIE), *pose = load_matting(GM_MATTING_POSE);
+    struct gm_matting *selfie = load_matting(GM_MATTING_SELFIE),
+                      *pose = load_matting(GM_MATTING_POSE);
     for (size_t i = 0; i < 2; i++) {
         struct gm_image *im = load_image(photos[i]);
         struct gm_detection found[MAX];

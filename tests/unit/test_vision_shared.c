@@ -11,7 +11,8 @@ static void two_persons(void **state)
     const double gold[2][4] = {{14, 2, 285, 300}, {298, 18, 574, 300}};
     const double iou_min[2] = {0.90, 0.97};
     struct gm_detector *d = load_detector();
-    struct gm_matting *selfie = load_matting(GM_MATTING_SELFIE), *pose = load_matting(GM_MATTING_POSE);
+    struct gm_matting *selfie = load_matting(GM_MATTING_SELFIE),
+                      *pose = load_matting(GM_MATTING_POSE);
     struct gm_image *im = load_image(SHARED_PHOTO);
     struct gm_detection found[10];
     size_t n;

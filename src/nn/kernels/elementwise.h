@@ -133,8 +133,9 @@ INLINE vf normal_cdf(vf x)
 
 INLINE vf gelu_slope(vf x)
 {
-    static const float c[] = {0.7968501f,     -0.2625234f,   0.0564517f,     -0.007941871f, 0.0007498793f,
-                              -4.689632e-05f, 1.852525e-06f, -4.165862e-08f, 4.050246e-10f};
+    static const float c[] = {0.7968501f,    -0.2625234f,    0.0564517f,
+                              -0.007941871f, 0.0007498793f,  -4.689632e-05f,
+                              1.852525e-06f, -4.165862e-08f, 4.050246e-10f};
     return odd_step(x, 4.5f, c, 9);
 }
 #else

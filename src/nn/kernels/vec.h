@@ -129,9 +129,15 @@ INLINE void store(T *p, vf x)
 INLINE __mmask16 first(size_t k) { return (__mmask16)((1u << k) - 1); }
 
 INLINE vf load_f32_part(const float *p, size_t k) { return (vf)_mm512_maskz_loadu_ps(first(k), p); }
-INLINE void store_f32_part(float *p, vf x, size_t k) { _mm512_mask_storeu_ps(p, first(k), (__m512)x); }
+INLINE void store_f32_part(float *p, vf x, size_t k)
+{
+    _mm512_mask_storeu_ps(p, first(k), (__m512)x);
+}
 
-INLINE vh load_half_part(const uint16_t *p, size_t k) { return (vh)_mm256_maskz_loadu_epi16(first(k), p); }
+INLINE vh load_half_part(const uint16_t *p, size_t k)
+{
+    return (vh)_mm256_maskz_loadu_epi16(first(k), p);
+}
 INLINE void store_half_part(uint16_t *p, vh x, size_t k)
 {
     _mm256_mask_storeu_epi16(p, first(k), (__m256i)x);
@@ -183,7 +189,10 @@ INLINE void store_k(T *p, vf x, size_t k)
     else
         store_part(p, x, k);
 }
-INLINE vf load_f32_k(const float *p, size_t k) { return k >= VL ? load_f32(p) : load_f32_part(p, k); }
+INLINE vf load_f32_k(const float *p, size_t k)
+{
+    return k >= VL ? load_f32(p) : load_f32_part(p, k);
+}
 INLINE void store_f32_k(float *p, vf x, size_t k)
 {
     if (k >= VL)
