@@ -39,7 +39,7 @@ struct gm_tokens {
 };
 
 struct gm_token_model {
-    const char *type; /* "model.type" of tokenizer.json */
+    const char *type;      /* "model.type" of tokenizer.json */
     bool unknown_has_text; /* an unknown piece is spelled as the text, not as the unknown token */
     /* load - build the model from the "model" member; *self is freed by `free`. `vocab` is the JSON
      * text of "model.vocab" (json_scan.h), empty when there is none; an object is empty in `model`.
