@@ -148,6 +148,8 @@ static const struct gm_option options[] = {
      "convert: form of the masks in a COCO output"},
     {"similarity", 0, GM_OPT_NUM, OPT(similarity), "0.8", 0.5, 1, "J",
      "check: posts of two files are near-duplicates from this Jaccard similarity of their words on"},
+    {"types", 0, GM_OPT_STR, OPT(types), NULL, 0, 0, "NAME,...",
+     "check: the entity types that there are; without, a type is known that another of the files has"},
     {"svg", 0, GM_OPT_STR, OPT(svg), NULL, 0, 0, "FILE", "stats: draw them too"},
     {"parts", 0, GM_OPT_STR, OPT(parts), "train=0.8,dev=0.1,test=0.1", 0, 0, "NAME=SHARE,...",
      "split: the parts and their shares"},

@@ -91,12 +91,17 @@ enum gm_exit gm_data_check(const struct gm_data_opts *o, const struct gm_args *a
     enum gm_status st = GM_OK;
     struct report r = {.json = o->json, .err = err};
     struct gm_check *c = NULL;
-    const struct gm_check_opts co = {o->xml, o->similarity, on_found, &r};
+    const struct gm_check_opts co = {.xml_dir = o->xml,
+                                     .similarity = o->similarity,
+                                     .types = o->types,
+                                     .found = on_found,
+                                     .user = &r};
     gm_buf_init(&r.text, (size_t)1 << 30);
     if (r.json)
         GM_TRY(gm_buf_add_c(&r.text, "{\"findings\": [", err));
     GM_TRY(gm_check_new(&c, &co, err));
     GM_TRY(check_all(o, args, c, err));
+    gm_check_finish(c);
     GM_TRY(r.st);
     GM_TRY(put_counts(&r, c, args->n - 1, err));
     GM_TRY(gm_print(gm_buf_str(&r.text), err));

@@ -2,15 +2,18 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "corpus/entity_faults.h"
 #include "corpus/near_duplicates.h"
 #include "formats/voc_xml.h"
 #include "image/image.h"
+#include "image/mask.h"
 #include "record/labels.h"
+#include "record/record_mask.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_POSTS = 100000000, MESSAGE_MAX = 400 };
+enum { MAX_POSTS = 100000000, MAX_TYPES = 65535, MESSAGE_MAX = 400 };
 
 /* Boxes of annotation tools may end on the picture's edge plus one. */
 static const double outside_px = 1;
@@ -22,12 +25,23 @@ struct where {
     size_t line;
 };
 
+/* A type in a file: how often, and where first. */
+struct typed {
+    uint32_t file, type; /* numbers */
+    size_t n, line;
+    struct gm_str id; /* of the first post, in the arena of the types */
+};
+
 struct gm_check {
     struct gm_check_opts o;
     struct gm_near_duplicates *near;
     struct gm_labels ids, files;
     struct gm_buf first; /* struct where [ids.n]: where an id was last seen */
     struct gm_buf posts; /* struct where: every post with an id or a text */
+    struct gm_labels types;
+    struct gm_buf typed; /* struct typed: every type of every file */
+    size_t first_typed;  /* of the file in hand, in typed */
+    uint32_t n_known;    /* types of the list given: the first numbers */
     size_t n_posts, counts[GM_CHECK_KINDS];
     const char *path; /* of the file in hand */
     size_t line;
@@ -36,16 +50,41 @@ struct gm_check {
 
 const char *gm_check_name(enum gm_check_kind kind)
 {
-    static const char *const names[GM_CHECK_KINDS] = {
-        "unreadable",   "tags",          "box-name",         "box-empty",
-        "box-outside",  "image-missing", "image-unreadable", "image-size",
-        "duplicate-id", "leak-id",       "leak-exact",       "leak-near"};
+    static const char *const names[GM_CHECK_KINDS] = {"unreadable",      "tags",
+                                                      "entity-empty",    "entity-space",
+                                                      "entity-mid-word", "entity-duplicate",
+                                                      "entity-overlap",  "type-unknown",
+                                                      "box-name",        "box-empty",
+                                                      "box-outside",     "mask-unreadable",
+                                                      "mask-size",       "mask-empty",
+                                                      "image-missing",   "image-unreadable",
+                                                      "image-size",      "duplicate-id",
+                                                      "leak-id",         "leak-exact",
+                                                      "leak-near"};
     return names[kind];
+}
+
+/* The types of the list "PER,LOC". */
+static enum gm_status add_known(struct gm_check *c, const char *list, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str rest = gm_str(list), name;
+    uint32_t id;
+    for (bool more = rest.n > 0; more;) {
+        more = gm_str_cut(rest, ',', &name, &rest);
+        name = gm_str_trim(name);
+        if (name.n)
+            GM_TRY(gm_labels_add(&c->types, name, &id, err));
+    }
+    c->n_known = (uint32_t)c->types.n;
+done:
+    return st;
 }
 
 enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *opts,
                             struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_check *c = gm_alloc(1, sizeof *c);
     *out = NULL;
     if (!c)
@@ -55,11 +94,14 @@ enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *o
     gm_labels_init(&c->files, MAX_POSTS);
     gm_buf_init(&c->first, MAX_POSTS * sizeof(struct where));
     gm_buf_init(&c->posts, MAX_POSTS * sizeof(struct where));
-    enum gm_status st = gm_near_duplicates_new(&c->near, opts->similarity, err);
-    if (st == GM_OK)
-        *out = c;
-    else
-        gm_check_free(c);
+    gm_labels_init(&c->types, MAX_TYPES);
+    gm_buf_init(&c->typed, (size_t)1 << 30);
+    GM_TRY(add_known(c, opts->types, err));
+    GM_TRY(gm_near_duplicates_new(&c->near, opts->similarity, err));
+    *out = c;
+    c = NULL;
+done:
+    gm_check_free(c);
     return st;
 }
 
@@ -72,6 +114,8 @@ void gm_check_free(struct gm_check *c)
     gm_labels_clear(&c->files);
     gm_buf_clear(&c->first);
     gm_buf_clear(&c->posts);
+    gm_labels_clear(&c->types);
+    gm_buf_clear(&c->typed);
     gm_free(c);
 }
 
@@ -98,6 +142,104 @@ static void check_tags(struct gm_check *c, const struct gm_reader *r, const stru
     if (n)
         found(c, GM_CHECK_TAGS, line, p->id, "%zu tag%s break%s the scheme, the first here", n,
               n == 1 ? "" : "s", n == 1 ? "s" : "");
+}
+
+/* Where the entities are; in names that were joined there is nothing to see. */
+static enum gm_status check_entities(struct gm_check *c, struct gm_post *p, struct gm_error *err)
+{
+    static const char *const whats[GM_ENTITY_FAULTS] = {
+        "is empty", "begins or ends with white space", "begins or ends inside a word",
+        "is there twice", "overlaps"};
+    enum gm_status st = GM_OK;
+    struct gm_entity_finding *v;
+    size_t n;
+    if (p->names_only)
+        return GM_OK;
+    GM_TRY(gm_entity_faults(p, &v, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_entity *e = v[i].entity, *other = v[i].other;
+        enum gm_check_kind kind = GM_CHECK_ENTITY_EMPTY + (enum gm_check_kind)v[i].fault;
+        if (v[i].fault == GM_ENTITY_OVERLAP)
+            found(c, kind, c->line, p->id, "\"%.*s\" (%.*s) at %zu..%zu overlaps \"%.*s\" (%.*s)",
+                  GM_STR_ARG(e->text), GM_STR_ARG(e->type), e->start, e->end,
+                  GM_STR_ARG(other->text), GM_STR_ARG(other->type));
+        else
+            found(c, kind, c->line, p->id, "\"%.*s\" (%.*s) at %zu..%zu %s", GM_STR_ARG(e->text),
+                  GM_STR_ARG(e->type), e->start, e->end, whats[v[i].fault]);
+    }
+done:
+    return st;
+}
+
+/* Count a type of the file in hand. */
+static enum gm_status count_type(struct gm_check *c, const struct gm_post *p, struct gm_str type,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct typed t = {.file = c->file, .n = 1, .line = c->line}, *v = (void *)c->typed.p;
+    GM_TRY(gm_labels_add(&c->types, type, &t.type, err));
+    for (size_t i = c->first_typed; i < c->typed.n / sizeof t; i++)
+        if (v[i].type == t.type) {
+            v[i].n++;
+            return GM_OK;
+        }
+    t.id = gm_arena_str(&c->types.arena, p->id);
+    if (!t.id.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(gm_buf_add(&c->typed, &t, sizeof t, err));
+done:
+    return st;
+}
+
+static bool is_known(const struct gm_check *c, const struct typed *t)
+{
+    const struct typed *v = (const void *)c->typed.p;
+    bool known = c->o.types ? t->type < c->n_known : c->files.n < 2;
+    for (size_t i = 0; i < c->typed.n / sizeof *v && !c->o.types && !known; i++)
+        known = v[i].type == t->type && v[i].file != t->file;
+    return known;
+}
+
+void gm_check_finish(struct gm_check *c)
+{
+    const struct typed *v = (const void *)c->typed.p;
+    for (size_t i = 0; i < c->typed.n / sizeof *v; i++) {
+        if (is_known(c, &v[i]))
+            continue;
+        c->path = gm_labels_at(&c->files, v[i].file).p;
+        found(c, GM_CHECK_TYPE_UNKNOWN, v[i].line, v[i].id,
+              "\"%.*s\" is %s; %zu entit%s of it, the first here",
+              GM_STR_ARG(gm_labels_at(&c->types, v[i].type)),
+              c->o.types ? "none of the types" : "a type of no other file", v[i].n,
+              v[i].n == 1 ? "y" : "ies");
+    }
+}
+
+/* The masks of a post whose picture's size is known as well as can be. */
+static enum gm_status check_mask(struct gm_check *c, const struct gm_post *p, struct gm_str name,
+                                 const struct gm_rle *m, struct gm_error *err)
+{
+    struct gm_error e;
+    uint8_t *mask = NULL;
+    if (m->counts.n == 0)
+        return GM_OK;
+    enum gm_status st = gm_mask_pixels(m, &mask, &e);
+    if (st == GM_ENOMEM) {
+        if (err)
+            *err = e;
+        return st;
+    }
+    if (st != GM_OK)
+        found(c, GM_CHECK_MASK_UNREADABLE, c->line, p->id, "\"%.*s\": %s", GM_STR_ARG(name), e.msg);
+    else if (p->image_w && (m->w != p->image_w || m->h != p->image_h))
+        found(c, GM_CHECK_MASK_SIZE, c->line, p->id,
+              "\"%.*s\": a mask of %u x %u in a picture of %u x %u", GM_STR_ARG(name), m->w, m->h,
+              p->image_w, p->image_h);
+    else if (gm_mask_area(mask, m->h, m->w) == 0)
+        found(c, GM_CHECK_MASK_EMPTY, c->line, p->id, "\"%.*s\": a mask without a pixel inside",
+              GM_STR_ARG(name));
+    gm_free(mask);
+    return GM_OK;
 }
 
 static void check_box(struct gm_check *c, const struct gm_post *p, struct gm_str name,
@@ -220,9 +362,16 @@ static enum gm_status check_post(struct gm_check *c, const struct gm_reader *r, 
         check_xml(c, p);
     else
         check_image(c, p);
-    for (size_t i = 0; i < p->n_entities; i++)
-        for (size_t k = 0; k < p->entities[i].n_regions; k++)
-            check_box(c, p, p->entities[i].text, p->entities[i].regions[k].box);
+    GM_TRY(check_entities(c, p, err));
+    for (size_t i = 0; i < p->n_entities; i++) {
+        const struct gm_entity *e = &p->entities[i];
+        for (size_t k = 0; k < e->n_regions; k++) {
+            check_box(c, p, e->text, e->regions[k].box);
+            GM_TRY(check_mask(c, p, e->text, &e->regions[k].mask, err));
+        }
+        if (gm_reader_format(r) != GM_FORMAT_VOC) /* whose entities are of no type */
+            GM_TRY(count_type(c, p, e->type, err));
+    }
     if (p->has_id)
         GM_TRY(check_id(c, p, &here, err));
     if (!p->names_only)
@@ -237,6 +386,7 @@ enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_
     struct gm_error e;
     c->path = gm_reader_path(r);
     GM_TRY(gm_labels_add(&c->files, gm_str(c->path), &c->file, err));
+    c->first_typed = c->typed.n / sizeof(struct typed);
     for (;;) {
         struct gm_post post;
         bool has;

@@ -5,11 +5,20 @@
 #include "formats/reader.h"
 
 enum gm_check_kind {
-    GM_CHECK_UNREADABLE,  /* a post that can't be read */
-    GM_CHECK_TAGS,        /* tags that are no valid BIO or BIOES */
-    GM_CHECK_BOX_NAME,    /* a box whose name is no entity of its post */
-    GM_CHECK_BOX_EMPTY,   /* a box without area */
-    GM_CHECK_BOX_OUTSIDE, /* a box that leaves the picture */
+    GM_CHECK_UNREADABLE,   /* a post that can't be read */
+    GM_CHECK_TAGS,         /* tags that are no valid BIO or BIOES */
+    GM_CHECK_ENTITY_EMPTY, /* an entity of nothing or of white space; entity_faults.h has more */
+    GM_CHECK_ENTITY_SPACE,
+    GM_CHECK_ENTITY_MID_WORD,
+    GM_CHECK_ENTITY_TWICE,
+    GM_CHECK_ENTITY_OVERLAP,
+    GM_CHECK_TYPE_UNKNOWN,    /* a type that is not listed, or that no other file has */
+    GM_CHECK_BOX_NAME,        /* a box whose name is no entity of its post */
+    GM_CHECK_BOX_EMPTY,       /* a box without area */
+    GM_CHECK_BOX_OUTSIDE,     /* a box that leaves the picture */
+    GM_CHECK_MASK_UNREADABLE, /* runs that are none, or that do not add up to its size */
+    GM_CHECK_MASK_SIZE,       /* a mask of another size than the picture */
+    GM_CHECK_MASK_EMPTY,      /* a mask without a pixel inside */
     GM_CHECK_IMAGE_MISSING,
     GM_CHECK_IMAGE_UNREADABLE,
     GM_CHECK_IMAGE_SIZE, /* a picture of another size than its boxes' file says */
@@ -23,6 +32,8 @@ enum gm_check_kind {
 struct gm_check_opts {
     const char *xml_dir; /* boxes of the posts; NULL = none */
     double similarity;   /* of near-duplicates, 0..1 */
+    const char *types; /* the types that there are, by commas; NULL: a type is known that another of
+                          the files has */
     void (*found)(void *user, enum gm_check_kind kind, const char *file, size_t line,
                   struct gm_str id, const char *message); /* called for each finding */
     void *user;
@@ -40,6 +51,9 @@ void gm_check_free(struct gm_check *c); /* NULL-safe */
  * Errors: IO, NOMEM; what is wrong with the data is found, not failed on. */
 enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r,
                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_check_finish - behind the last file: find what only all files together tell (types). */
+void gm_check_finish(struct gm_check *c);
 
 /* gm_check_posts - posts read. gm_check_count - findings of a kind. gm_check_name - "leak-near". */
 size_t gm_check_posts(const struct gm_check *c);

@@ -1,11 +1,10 @@
 """gmner data: every format written and read again, what is lost told, findings, counts, parts."""
 import json
 import os
-import struct
 import xml.etree.ElementTree as ET
-import zlib
 
 import gm
+from annotations import convert, counts_of, load, png
 
 # Words that every format's own marks are in: #, (, -, &, <, ", an astral character.
 POSTS = [
@@ -26,57 +25,15 @@ POSTS = [
 W, H = 20, 10
 
 
-def counts_of(mask):
-    """COCO's compressed string of rows of 0/1: the COCO API's rleToString, written anew."""
-    flat = [mask[y][x] for x in range(len(mask[0])) for y in range(len(mask))]
-    runs, value, n = [], 0, 0
-    for v in flat:
-        if v != value:
-            runs.append(n)
-            value, n = v, 0
-        n += 1
-    runs.append(n)
-    text = ""
-    for i, run in enumerate(runs):
-        x = run - runs[i - 2] if i > 2 else run
-        more = True
-        while more:
-            c = x & 31
-            x >>= 5
-            more = x != -1 if c & 16 else x != 0
-            text += chr((c | 32 if more else c) + 48)
-    return text, runs
-
-
 MASK = [[int(2 <= x < 6 and 3 <= y < 8 and (x, y) != (2, 3)) for x in range(W)] for y in range(H)]
 COUNTS, RUNS = counts_of(MASK)
 POSTS[0]["entities"][0]["regions"][0]["mask"]["counts"] = COUNTS
-
-
-def png(w, h):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(
-            ">I", zlib.crc32(kind + data))
-    rows = (b"\0" + b"\x80" * (3 * w)) * h
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def folder_of_posts(d):
     for post in POSTS:
         d.write(post["image"], png(W, H))
     return d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in POSTS))
-
-
-def convert(source, target, *more, code=0):
-    r = gm.run("data", "convert", source, target, *more)
-    assert r.code == code, f"status {r.code}: {r.err}"
-    return r
-
-
-def load(path):
-    with open(path, encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
 
 
 def entities(post, *fields):
@@ -519,44 +476,6 @@ def test_usage_and_bad_input():
             path = d.write("bad", text)
             r = gm.run("data", "convert", path, d / "o.jsonl", "--from", form)
             gm.expect(r, 3 if reads_on else 1, f"bad:{line}:", reason)
-
-
-def test_check():
-    gold = ("IMGID:1\nAnn\tB-PER\nLee\tI-PER\n\nIMGID:2\nin\tO\nOslo\tI-LOC\n\nIMGID:1\nagain\tO\n\n"
-            "IMGID:4\nyou\tO\nand\tO\nme\tO\nand\tO\nthe\tO\nlong\tO\nlong\tO\nsea\tO\n\n")
-    dev = ("IMGID:4\nsomething\tO\n\nIMGID:6\nann\tO\nLEE\tO\nhttps://t.co/x\tO\n\n"
-           "IMGID:7\nYou\tO\nand\tO\nme\tO\nthe\tO\nlong\tO\nsea\tO\n!\tO\n\n")
-    box = ("<annotation><size><width>20</width><height>10</height></size>"
-           "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>1</ymin><xmax>{}</xmax>"
-           "<ymax>9</ymax></bndbox></object></annotation>")
-    with gm.Folder() as d:
-        a, b = d.write("a.txt", gold), d.write("b.txt", dev)
-        d.write("xml/1.xml", box.format("Bob", 1, 40))
-        d.write("xml/2.xml", box.format("Oslo", 5, 5))
-        d.write("img/1.jpg", png(20, 10))
-        d.write("img/2.jpg", png(9, 9))
-        d.write("img/4.jpg", b"no picture")
-        r = gm.run("data", "check", a, b, "--xml", d / "xml", "--images", d / "img", "--json")
-        assert r.code == 3, r.err
-        out = json.loads(r.out)
-        assert (out["files"], out["posts"]) == (2, 7)
-        got = {(f["kind"], os.path.basename(f["file"]), f["line"], f["id"]) for f in out["findings"]}
-        for want in [("tags", "a.txt", 7, "2"), ("box-name", "a.txt", 1, "1"),
-                     ("box-outside", "a.txt", 1, "1"), ("image-size", "a.txt", 5, "2"),
-                     ("duplicate-id", "a.txt", 9, "1"), ("image-unreadable", "a.txt", 12, "4"),
-                     ("leak-id", "b.txt", 1, "4"), ("leak-exact", "b.txt", 4, "6"),
-                     ("leak-near", "b.txt", 9, "7"), ("image-missing", "b.txt", 4, "6"),
-                     ("box-empty", "a.txt", 5, "2")]:
-            assert want in got, (want, sorted(got))
-        assert out["counts"]["leak-exact"] == 1 and out["counts"]["leak-near"] == 1
-        text = gm.run("data", "check", a, b, "--xml", d / "xml", "--images", d / "img")
-        assert text.code == 3 and "a.txt:7: tags: post 2: 1 tag breaks the scheme" in text.out
-        clean = gm.run("data", "check", d.write("c.txt", "IMGID:1\nAnn\tB-PER\n\n"))
-        assert clean.code == 0 and "0 findings" in clean.out, clean.out
-        ends = gm.run("data", "check", d.write("e.txt", "a\tB-X\nb\tE-X\n\nc\tB-X\n\nd\tS-X\ne\tI-X\n\n"))
-        assert ends.code == 3 and [l.split(":")[1] for l in ends.out.splitlines()[:2]] == ["4", "7"]
-        broken = gm.run("data", "check", d.write("f.jsonl", '{"text": "a"}\n{"text": 5}\n'))
-        assert broken.code == 3 and "f.jsonl:2: unreadable" in broken.out
 
 
 def test_stats():

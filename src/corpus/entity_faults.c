@@ -1,0 +1,118 @@
+#include "corpus/entity_faults.h"
+
+#include "base/utf8.h"
+#include "record/offsets.h"
+#include "text/unicode.h"
+
+#include <stdlib.h>
+
+static int by_place(const void *a, const void *b)
+{
+    const struct gm_entity *x = *(const struct gm_entity *const *)a,
+                           *y = *(const struct gm_entity *const *)b;
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    int order = gm_str_cmp(x->type, y->type);
+    return order ? order : (x > y) - (x < y);
+}
+
+/* Whether a letter, digit or mark is of a script in which names are not parted by spaces. */
+static bool is_unspaced(uint32_t cp)
+{
+    static const uint32_t ranges[][2] = {
+        {0x0E00, 0x0EFF}, /* Thai, Lao */
+        {0x1000, 0x109F}, /* Myanmar */
+        {0x1780, 0x17FF}, /* Khmer */
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (cp >= ranges[i][0] && cp <= ranges[i][1])
+            return true;
+    return gm_cp_columns(cp) == 2; /* East Asian */
+}
+
+static bool is_of_word(uint32_t cp)
+{
+    return (gm_cp_is_alnum(cp) || gm_cp_is_any_mark(cp)) && !is_unspaced(cp);
+}
+
+/* Whether byte `at` of raw text is inside a word. */
+static bool splits_raw_word(struct gm_str text, size_t at)
+{
+    size_t before = at, after = at;
+    if (at == 0 || at >= text.n)
+        return false;
+    do {
+        before--;
+    } while (before && ((unsigned char)text.p[before] & 0xC0) == 0x80);
+    return is_of_word(gm_utf8_next(text, &before)) && is_of_word(gm_utf8_next(text, &after));
+}
+
+/* Whether byte `at` is inside one of the words that the post came with, which are in text order. */
+static bool splits_given_word(const struct gm_post *p, size_t at)
+{
+    size_t lo = 0, hi = p->n_tokens;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (p->tokens[mid].end <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo < p->n_tokens && p->tokens[lo].start < at;
+}
+
+static bool splits_word(const struct gm_post *p, size_t at)
+{
+    return p->has_tokens ? splits_given_word(p, at) : splits_raw_word(p->text, at);
+}
+
+/* The fault of one entity by itself; GM_ENTITY_FAULTS = none. */
+static enum gm_entity_fault own_fault(const struct gm_post *p, const struct gm_entity *e,
+                                      struct gm_offset *at)
+{
+    (void)gm_offset_to_cp(at, e->start);
+    size_t from = at->byte;
+    (void)gm_offset_to_cp(at, e->end);
+    struct gm_str text = gm_str_sub(p->text, from, at->byte), trimmed = gm_str_trim(text);
+    if (trimmed.n == 0)
+        return GM_ENTITY_EMPTY;
+    if (trimmed.n != text.n)
+        return GM_ENTITY_SPACE;
+    return splits_word(p, from) || splits_word(p, at->byte) ? GM_ENTITY_MID_WORD : GM_ENTITY_FAULTS;
+}
+
+static bool is_twice(const struct gm_entity *a, const struct gm_entity *b)
+{
+    return a->start == b->start && a->end == b->end && gm_str_eq(a->type, b->type);
+}
+
+enum gm_status gm_entity_faults(struct gm_post *p, struct gm_entity_finding **out, size_t *n,
+                                struct gm_error *err)
+{
+    struct gm_offset at;
+    const struct gm_entity *widest = NULL; /* of those before, the one that reaches farthest */
+    const struct gm_entity **v = gm_arena_alloc(&p->arena, p->n_entities, sizeof *v);
+    *n = 0;
+    *out = gm_arena_alloc(&p->arena, 2 * p->n_entities, sizeof **out);
+    if (!v || !*out)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", p->n_entities);
+    for (size_t i = 0; i < p->n_entities; i++)
+        v[i] = &p->entities[i];
+    if (p->n_entities)
+        qsort(v, p->n_entities, sizeof *v, by_place);
+    gm_offset_init(&at, p->text);
+    for (size_t i = 0; i < p->n_entities; i++) {
+        enum gm_entity_fault fault = own_fault(p, v[i], &at);
+        if (fault != GM_ENTITY_FAULTS)
+            (*out)[(*n)++] = (struct gm_entity_finding){fault, v[i], NULL};
+        if (i && is_twice(v[i], v[i - 1]))
+            (*out)[(*n)++] = (struct gm_entity_finding){GM_ENTITY_TWICE, v[i], v[i - 1]};
+        else if (widest && v[i]->start < widest->end && v[i]->end > v[i]->start)
+            (*out)[(*n)++] = (struct gm_entity_finding){GM_ENTITY_OVERLAP, v[i], widest};
+        if (!widest || v[i]->end > widest->end)
+            widest = v[i];
+    }
+    return GM_OK;
+}
