@@ -1,6 +1,10 @@
 #include "base/parallel.h"
 
+#include "base/alloc.h"
+
 #include <omp.h>
+#include <signal.h>
+#include <string.h>
 
 void gm_threads_set(size_t n)
 {
@@ -9,6 +13,48 @@ void gm_threads_set(size_t n)
 }
 
 size_t gm_threads(void) { return (size_t)omp_get_max_threads(); }
+
+/* What a new thread is to do; the thread frees it. */
+struct start {
+    void *(*fn)(void *);
+    void *arg;
+    size_t budget;
+};
+
+static void *begin_thread(void *arg)
+{
+    struct start start = *(struct start *)arg;
+    gm_free(arg);
+    gm_threads_set(start.budget);
+    return start.fn(start.arg);
+}
+
+/* All but what a thread's own fault raises: blocked, that would end the process without a word. */
+static void set_of_signals(sigset_t *set)
+{
+    static const int own[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    sigfillset(set);
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        sigdelset(set, own[i]);
+}
+
+enum gm_status gm_thread_start(pthread_t *out, size_t budget, void *(*fn)(void *), void *arg,
+                               struct gm_error *err)
+{
+    sigset_t blocked, old;
+    struct start *start = gm_alloc(1, sizeof *start);
+    if (!start)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    *start = (struct start){fn, arg, budget};
+    set_of_signals(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, &old); /* the new thread has it from its first moment */
+    int rc = pthread_create(out, NULL, begin_thread, start);
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+    if (rc == 0)
+        return GM_OK;
+    gm_free(start);
+    return GM_FAIL(err, GM_EIO, "cannot start a thread: %s", strerror(rc));
+}
 
 void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx)
 {

@@ -1,11 +1,11 @@
 #include "llm/llm.h"
 
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
 #include "llm/secret.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
@@ -75,12 +75,9 @@ done:
 
 static enum gm_status start_thread(struct gm_llm *llm, struct gm_error *err)
 {
-    sigset_t all, old;
-    sigfillset(&all); /* signals are the main thread's */
-    pthread_sigmask(SIG_SETMASK, &all, &old);
-    llm->has_thread = pthread_create(&llm->thread, NULL, gm_client_thread, llm) == 0;
-    pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return llm->has_thread ? GM_OK : GM_FAIL(err, GM_EIO, "cannot start a thread");
+    enum gm_status st = gm_thread_start(&llm->thread, 1, gm_client_thread, llm, err);
+    llm->has_thread = st == GM_OK;
+    return st;
 }
 
 static enum gm_status check_opts(const struct gm_llm_opts *o, struct gm_error *err)

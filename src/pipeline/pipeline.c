@@ -224,16 +224,21 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
     if (s->backend->llm)
         s->backend->use_llm(s->self, p->llm);
 done:
+    if (st != GM_OK)
+        gm_error_prefix(err, "stage %s", s->backend->stage);
     return st;
 }
 
 enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     pthread_mutex_lock(&p->lock);
-    enum gm_status st = open_stage(p, s, err);
+    GM_TRY(open_stage(p, s, err));
+    for (size_t i = 0; i < p->n_stages && s->backend->llm; i++)
+        if (p->stages[i].backend->llm)
+            GM_TRY(open_stage(p, &p->stages[i], err));
+done:
     pthread_mutex_unlock(&p->lock);
-    if (st != GM_OK)
-        gm_error_prefix(err, "stage %s", s->backend->stage);
     return st;
 }
 

@@ -35,10 +35,10 @@ struct gm_pipeline {
     pthread_mutex_t lock; /* opening stages */
 };
 
-/* gm_stage_ready - open the stage's backend at the first call, and the client that it needs: the
- * first stage with one is to be opened by the caller's thread, as a local server ends with the
- * thread that has started it. gm_stage_config - its number in the
- * run folder. Safe from any thread; errors name the stage. */
+/* gm_stage_ready - open the stage's backend at the first call. All that ask a language model are opened
+ * at once, with the client that they need: the first call for one comes from the caller's thread, whose
+ * thread budget they see, and with which a local server ends. gm_stage_config - the stage's number in
+ * the run folder. Safe from any thread; errors name the stage. */
 enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long long *config,

@@ -8,6 +8,7 @@
  * Posts live in a ring of a fixed size in input order; one that is ready waits there for those
  * before it, so memory is that of the ring whatever the input's length. */
 #include "base/alloc.h"
+#include "base/parallel.h"
 #include "base/stop.h"
 #include "pipeline/item.h"
 #include "stages/pixels.h"
@@ -191,9 +192,11 @@ static enum gm_status start_runners(struct stream *s, struct gm_error *err)
     s->runners = gm_alloc(n, sizeof *s->runners);
     if (!s->runners)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (; s->n_runners < n; s->n_runners++)
-        if (pthread_create(&s->runners[s->n_runners], NULL, run_asks, s) != 0)
-            return GM_FAIL(err, GM_EIO, "cannot start %zu threads; give a smaller --in-flight", n);
+    for (enum gm_status st = GM_OK; s->n_runners < n; s->n_runners++)
+        if ((st = gm_thread_start(&s->runners[s->n_runners], 1, run_asks, s, err)) != GM_OK) {
+            gm_error_prefix(err, "%zu threads are too many; give a smaller --in-flight", n);
+            return st;
+        }
     return GM_OK;
 }
 

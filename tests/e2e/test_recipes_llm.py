@@ -6,7 +6,9 @@ import math
 import os
 import re
 import struct
+import subprocess
 import tempfile
+import time
 import zlib
 
 import gm
@@ -229,6 +231,42 @@ def test_inform_tags_again():
     assert "Knowledge:" in server.asked[0] and "A program found: Eileen Collins" in server.asked[0]
     assert post["entities"] and all(e["source"] == "inform" for e in post["entities"]), post
     assert all(text[e["start"]:e["end"]] == e["text"] for e in post["entities"]), post
+
+
+def test_threads_hold():
+    """--threads is what the process has for work, however many requests are in flight: beside these two
+    there are the client's thread and those that wait for answers, three for two requests."""
+    if not os.path.exists(os.path.join(gm.HOME, ".deps", "models", "minilm")):
+        raise gm.Skip("no base encoder; `make setup` gets it")
+    in_flight, threads, most = 16, 2, 0
+
+    def say(text):
+        time.sleep(0.02)
+        return "Ann Lee is a person. Paris is a city." if text.endswith("Knowledge:") else answer(text)
+
+    with gm.Folder() as d, Gold(say) as server:
+        png(d / "p.png")
+        path = d.write("in.jsonl", "".join(json.dumps(
+            {"id": str(i), "text": f"Ann Lee {i} was in Paris with Bob Ray of NASA", "image": d / "p.png"}) + "\n"
+            for i in range(120)))
+        rec = d.write("r.yaml", "name: i\nstages:\n  - stage: tag\n  - stage: inform\n    tagger: ner-default\n"
+                                "  - stage: expand\n    backend: llm\n  - stage: entail\n")
+        p = subprocess.Popen(
+            [gm.PROGRAM, "predict", path, "-r", rec, "-o", d / "out.jsonl", "--endpoint", server.url,
+             "--in-flight", str(in_flight), "--threads", str(threads)],
+            env={**os.environ, "GMNER_CACHE": d / "c.sqlite", "OMP_NUM_THREADS": "8"}, stderr=subprocess.PIPE)
+        while p.poll() is None:
+            try:
+                most = max(most, len(os.listdir(f"/proc/{p.pid}/task")))
+            except OSError:
+                pass  # it has ended
+            time.sleep(0.005)
+        assert p.wait() == 0, p.stderr.read().decode()
+        p.stderr.close()
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            out = [json.loads(line) for line in f]
+    assert len(out) == 120 and all(e["source"] == "inform" for q in out for e in q["entities"]), out[0]
+    assert in_flight < most <= threads + 1 + in_flight + in_flight // 2 + 1, most
 
 
 def test_shipped_recipes_whole():

@@ -50,6 +50,9 @@ class Lint(unittest.TestCase):
         for name in ("malloc", "calloc", "realloc", "free"):
             self.finds("src/mid/m.c", f"\nvoid f(void) {{ {name}(0); }}\n", f"m.c:2: calls: {name} outside src/base")
 
+    def test_threads_outside_base(self):
+        self.finds("src/mid/m.c", "void f(void) { pthread_create(0, 0, 0, 0); }\n", "use gm_thread_start")
+
     def test_printing_outside_cli(self):
         for name in ("printf", "exit"):
             self.finds("src/mid/m.c", f"void f(void) {{ {name}(0); }}\n", f"{name} outside src/cli")

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 
 #include <math.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -323,6 +324,59 @@ static void parallel_for(void **state)
     assert_true(gm_threads() >= 1);
 }
 
+/* ---- a thread of our own ---- */
+
+struct own {
+    size_t budget;
+    atomic_int lanes; /* bit i: lane i has worked */
+    bool blocks_int, blocks_segv;
+};
+
+static void note_lane(void *ctx, size_t lane, size_t i)
+{
+    (void)i;
+    nanosleep(&(struct timespec){0, 100000}, NULL);
+    atomic_fetch_or(&((struct own *)ctx)->lanes, 1 << lane);
+}
+
+static void *own_thread(void *arg)
+{
+    struct own *o = arg;
+    sigset_t set;
+    o->budget = gm_threads();
+    gm_parallel_tasks(50, 8, note_lane, o);
+    pthread_sigmask(SIG_BLOCK, NULL, &set);
+    o->blocks_int = sigismember(&set, SIGINT) == 1;
+    o->blocks_segv = sigismember(&set, SIGSEGV) == 1;
+    return o;
+}
+
+/* The budget is the new thread's own, and its starter keeps what it had. */
+static void thread_budget(void **state)
+{
+    (void)state;
+    size_t before = gm_threads();
+    gm_threads_set(4);
+    for (size_t budget = 1; budget <= 2; budget++) {
+        struct own o = {0};
+        void *result;
+        pthread_t t;
+        struct gm_error err;
+        sigset_t set;
+        assert_int_equal(gm_thread_start(&t, budget, own_thread, &o, &err), GM_OK);
+        assert_int_equal(pthread_join(t, &result), 0);
+        assert_ptr_equal(result, &o);
+        assert_int_equal(o.budget, budget);
+        assert_int_equal(o.lanes & ~((1 << budget) - 1), 0);
+        assert_true(o.blocks_int);
+        assert_false(o.blocks_segv);
+        pthread_sigmask(SIG_BLOCK, NULL, &set);
+        assert_int_equal(sigismember(&set, SIGINT), 0);
+        assert_int_equal(gm_threads(), 4);
+    }
+    gm_threads_set(before);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +391,7 @@ int main(void)
         cmocka_unit_test(sha256_vectors),
         cmocka_unit_test(parallel_for),
         cmocka_unit_test(parallel_tasks),
+        cmocka_unit_test(thread_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
