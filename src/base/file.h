@@ -24,25 +24,6 @@ struct gm_map {
 enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error *err) GM_NODISCARD;
 void gm_map_close(struct gm_map *m); /* NULL-safe, may be called twice */
 
-/* Reading a file line by line in constant memory. */
-struct gm_lines;
-/* gm_lines_open - path "-" = standard input; a line over max_line bytes is a FORMAT error. */
-enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max_line,
-                             struct gm_error *err) GM_NODISCARD;
-/* gm_lines_next - the next line without "\n" or "\r\n" (a leading byte order mark is dropped);
- * *has is false at the end. The view is valid until the next call. An over-long line is skipped
- * whole, so that the caller may report it and go on. */
-enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
-                             struct gm_error *err) GM_NODISCARD;
-/* gm_lines_on_wait - call `wait` before every read of the file, which may be a pipe or a terminal that
- * has nothing yet: it is to return when descriptor fd has something (poll), and may do other work until
- * then. A status other than OK is what gm_lines_next then returns, *has false. NULL = just wait. */
-typedef enum gm_status gm_wait_fn(void *user, int fd, struct gm_error *err);
-void gm_lines_on_wait(struct gm_lines *l, gm_wait_fn *wait, void *user);
-size_t gm_lines_number(const struct gm_lines *l);    /* 1-based number of the line last returned */
-const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
-void gm_lines_free(struct gm_lines *l);
-
 /* Writing: to standard output, or to a temporary file (temp.h) beside the target, which replaces it only
  * on gm_out_commit and takes over its mode and owner. A symbolic link stays, and what it leads to is
  * replaced; what is no regular file (a pipe, a device, an open file such as /dev/stdout) is written

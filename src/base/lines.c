@@ -1,53 +1,45 @@
-/* Reading a file line by line (gm_lines of file.h) with one buffer that grows to the longest line. */
+/* Reading a file line by line (lines.h) with one buffer that grows to the longest line. */
 #include "base/alloc.h"
-#include "base/file.h"
+#include "base/input.h"
+#include "base/lines.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { CHUNK = 1 << 16 };
 
 struct gm_lines {
-    int fd;
-    char *path;
+    struct gm_input *in;
+    bool owns_input;
     size_t max_line, number;
     struct gm_buf buf; /* unread bytes are [from, buf.n) */
     size_t from;
     bool at_end;
-    gm_wait_fn *wait; /* NULL = a read just waits */
-    void *wait_user;
 };
+
+enum gm_status gm_lines_of(struct gm_lines **out, struct gm_input *in, size_t max_line,
+                           struct gm_error *err)
+{
+    struct gm_lines *l = *out = gm_alloc(1, sizeof *l);
+    if (!l)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    l->in = in;
+    l->max_line = max_line;
+    gm_buf_init(&l->buf, max_line + 2 * (size_t)CHUNK);
+    return GM_OK;
+}
 
 enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max_line,
                              struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    bool is_stdin = strcmp(path, "-") == 0;
+    struct gm_input *in = NULL;
     *out = NULL;
-    if (!is_stdin && gm_is_dir(path))
-        return GM_FAIL(err, GM_EIO, "%s: is a directory, not a file", path);
-    struct gm_lines *l = gm_alloc(1, sizeof *l);
-    if (!l)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    l->fd = -1;
-    l->max_line = max_line;
-    gm_buf_init(&l->buf, max_line + 2 * (size_t)CHUNK);
-    l->path = gm_strdup(is_stdin ? "standard input" : path);
-    if (!l->path) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    l->fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (l->fd < 0) {
-        st = GM_FAIL(err, GM_EIO, "%s: cannot open: %s", path, strerror(errno));
-        goto done;
-    }
-    *out = l;
-    l = NULL;
-done:
-    gm_lines_free(l);
+    enum gm_status st = gm_input_open(&in, path, err);
+    if (st == GM_OK)
+        st = gm_lines_of(out, in, max_line, err);
+    if (st == GM_OK)
+        (*out)->owns_input = true;
+    else
+        gm_input_close(in);
     return st;
 }
 
@@ -55,32 +47,26 @@ void gm_lines_free(struct gm_lines *l)
 {
     if (!l)
         return;
-    if (l->fd > STDIN_FILENO)
-        close(l->fd);
+    if (l->owns_input)
+        gm_input_close(l->in);
     gm_buf_clear(&l->buf);
-    gm_free(l->path);
     gm_free(l);
 }
 
 /* Move what is unread to the front and read one chunk behind it. */
 static enum gm_status fill(struct gm_lines *l, struct gm_error *err)
 {
+    size_t got = 0;
     if (l->from)
         memmove(l->buf.p, l->buf.p + l->from, l->buf.n - l->from);
     l->buf.n -= l->from;
     l->from = 0;
     enum gm_status st = gm_buf_reserve(&l->buf, CHUNK, err);
-    if (st == GM_OK && l->wait)
-        st = l->wait(l->wait_user, l->fd, err);
+    if (st == GM_OK)
+        st = gm_input_read(l->in, l->buf.p + l->buf.n, CHUNK, &got, err);
     if (st != GM_OK)
         return st;
-    ssize_t got;
-    do {
-        got = read(l->fd, l->buf.p + l->buf.n, CHUNK);
-    } while (got < 0 && errno == EINTR);
-    if (got < 0)
-        return GM_FAIL(err, GM_EIO, "%s: cannot read: %s", l->path, strerror(errno));
-    l->buf.n += (size_t)got;
+    l->buf.n += got;
     l->at_end = got == 0;
     return GM_OK;
 }
@@ -102,8 +88,8 @@ enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
             l->number++;
             *has = true;
             if (too_long || n > l->max_line)
-                return GM_FAIL(err, GM_EFORMAT, "%s:%zu: a line of over %zu bytes", l->path,
-                               l->number, l->max_line);
+                return GM_FAIL(err, GM_EFORMAT, "%s:%zu: a line of over %zu bytes",
+                               gm_input_path(l->in), l->number, l->max_line);
             *line = (struct gm_str){p, n};
             if (line->n && line->p[line->n - 1] == '\r')
                 line->n--;
@@ -125,12 +111,6 @@ enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
     }
 }
 
-void gm_lines_on_wait(struct gm_lines *l, gm_wait_fn *wait, void *user)
-{
-    l->wait = wait;
-    l->wait_user = user;
-}
-
 size_t gm_lines_number(const struct gm_lines *l) { return l->number; }
 
-const char *gm_lines_path(const struct gm_lines *l) { return l->path; }
+const char *gm_lines_path(const struct gm_lines *l) { return gm_input_path(l->in); }

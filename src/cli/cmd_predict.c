@@ -363,9 +363,9 @@ const struct gm_command gm_cmd_predict = {
     .summary = "find the entities of posts, in text and image",
     .usage = "[FILE|-] [options]",
     .about =
-        "Posts come from --text and --image (one post), from FILE in any format of "
-        "docs/formats.md that has texts, or from standard input (JSON Lines or CoNLL; others with "
-        "--from), where the answers to the posts so far come as soon as the input pauses. A terminal "
+        "Posts come from --text and --image (one post), or from FILE or standard input, in any "
+        "format of docs/formats.md that has texts, packed by gzip or not. Where the input pauses, "
+        "the answers to the posts so far come. A terminal "
         "gets a coloured view, a pipe or -o gets JSON Lines, in the order of "
         "the input. Posts without an image are only tagged. A post that fails carries \"error\" "
         "and keeps what was found before; a line that can't be read is reported and left out; "

@@ -1,8 +1,8 @@
 #include "cli/count_posts.h"
 
 #include "base/file.h"
+#include "base/input.h"
 
-#include <stdio.h>
 #include <string.h>
 
 enum { CHUNK = 1 << 16 };
@@ -35,11 +35,11 @@ size_t gm_count_posts(const char *path, enum gm_format format)
 {
     char chunk[CHUNK];
     struct count c = {0};
-    FILE *f = gm_is_file(path) ? fopen(path, "rb") : NULL;
-    if (!f)
+    struct gm_input *in = NULL;
+    if (!gm_is_file(path) || gm_input_open(&in, path, NULL) != GM_OK)
         return 0;
-    for (size_t n; (n = fread(chunk, 1, sizeof chunk, f)) > 0;)
+    for (size_t n; gm_input_read(in, chunk, sizeof chunk, &n, NULL) == GM_OK && n > 0;)
         count_bytes(&c, chunk, n);
-    fclose(f);
+    gm_input_close(in);
     return format == GM_FORMAT_JSONL ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
 }

@@ -171,7 +171,7 @@ static enum gm_status coco_open(void **state, const struct gm_source *from, stru
     gm_labels_init(&c->category_names, MAX_CATEGORIES);
     gm_buf_init(&c->name_of, MAX_CATEGORIES * sizeof(uint32_t));
     gm_buf_init(&c->places, MAX_IMAGES * sizeof(struct place));
-    GM_TRY(gm_document_open(&c->doc, from->path, err));
+    GM_TRY(gm_document_open(&c->doc, from->in, err));
     GM_TRY(read_index(c, err));
     *state = c;
     c = NULL;

@@ -6,17 +6,10 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const size_t max_copy = (size_t)1 << 30;
 
 enum { MAX_DEPTH = 2048 };
-
-static bool is_regular(const char *path)
-{
-    struct stat sb;
-    return strcmp(path, "-") != 0 && stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && sb.st_size > 0;
-}
 
 /* jansson takes valid UTF-8 only; files that are not are repaired as the line readers do. */
 static enum gm_status repair(struct gm_document *d, struct gm_error *err)
@@ -37,18 +30,12 @@ static enum gm_status repair(struct gm_document *d, struct gm_error *err)
     return GM_OK;
 }
 
-enum gm_status gm_document_open(struct gm_document *d, const char *path, struct gm_error *err)
+enum gm_status gm_document_open(struct gm_document *d, struct gm_input *in, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    *d = (struct gm_document){.path = strcmp(path, "-") == 0 ? "standard input" : path, .line = 1};
+    *d = (struct gm_document){.path = gm_input_path(in), .line = 1};
     gm_buf_init(&d->copy, max_copy);
-    if (is_regular(path)) {
-        GM_TRY(gm_map_open(&d->map, path, err));
-        d->text = (struct gm_str){(const char *)d->map.p, d->map.n};
-    } else {
-        GM_TRY(gm_file_read(path, &d->copy, err));
-        d->text = gm_buf_str(&d->copy);
-    }
+    GM_TRY(gm_input_all(in, &d->map, &d->copy, &d->text, err));
     GM_TRY(repair(d, err));
     if (gm_str_starts(d->text, GM_STR("\xEF\xBB\xBF")))
         d->pos = 3;
@@ -229,7 +216,7 @@ enum gm_status gm_document_source_open(void **state, const struct gm_source *fro
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->from = *from;
-    enum gm_status st = gm_document_open(&s->doc, from->path, err);
+    enum gm_status st = gm_document_open(&s->doc, from->in, err);
     if (st == GM_OK)
         *state = s;
     else

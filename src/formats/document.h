@@ -3,13 +3,13 @@
 #ifndef GM_FORMATS_DOCUMENT_H
 #define GM_FORMATS_DOCUMENT_H
 
-#include "base/file.h"
+#include "base/input.h"
 #include "base/json.h"
 #include "formats/format.h"
 
 struct gm_document {
     struct gm_map map;  /* of a regular file */
-    struct gm_buf copy; /* of standard input, a pipe, or text that was not valid UTF-8 */
+    struct gm_buf copy; /* of a pipe, what was packed, or text that was not valid UTF-8 */
     const char *path;   /* for messages; borrowed */
     struct gm_str text;
     size_t pos, line; /* behind the last element; 1-based */
@@ -17,9 +17,10 @@ struct gm_document {
     bool is_object, begun, is_done;
 };
 
-/* gm_document_open - path "-" = standard input (at most 1 GiB, in memory). `path` must outlive the
- * document. Errors: IO, NOMEM. Cleared by gm_document_close. */
-enum gm_status gm_document_open(struct gm_document *d, const char *path,
+/* gm_document_open - all of an input of which nothing was read: a regular file, or else at most 1 GiB,
+ * in memory. The input must outlive the document. Errors: those of gm_input_all. Cleared by
+ * gm_document_close. */
+enum gm_status gm_document_open(struct gm_document *d, struct gm_input *in,
                                 struct gm_error *err) GM_NODISCARD;
 /* gm_document_of - read an element of another document (`value`, which begins on its line `line`) the
  * same way; it borrows everything, and needs no close. */

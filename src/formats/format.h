@@ -10,6 +10,7 @@
 /* What a format's reader is given. */
 struct gm_source {
     const char *path;             /* "-" = standard input */
+    struct gm_input *in;          /* of path, nothing of it read yet; NULL of a folder */
     const char *images_dir;       /* NULL = none */
     const char *base_dir;         /* of relative image paths; NULL = the working directory */
     const struct gm_texts *texts; /* NULL = none */

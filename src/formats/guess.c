@@ -3,34 +3,9 @@
 #include "formats/conll.h"
 #include "formats/riveg.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 enum { HEAD_BYTES = 1 << 16 };
-
-/* The file's beginning; empty for what can't be looked at twice or is missing (opening it then says
- * why). */
-static struct gm_str read_head(const char *path, char head[HEAD_BYTES])
-{
-    struct stat sb;
-    struct gm_str s = {head, 0};
-    if (strcmp(path, "-") == 0 || stat(path, &sb) != 0 || !S_ISREG(sb.st_mode))
-        return s;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t got = 1;
-    while (fd >= 0 && got != 0 && s.n < HEAD_BYTES) {
-        got = read(fd, head + s.n, HEAD_BYTES - s.n);
-        if (got < 0 && errno != EINTR)
-            break;
-        s.n += got > 0 ? (size_t)got : 0;
-    }
-    if (fd >= 0)
-        close(fd);
-    return gm_str_starts(s, GM_STR("\xEF\xBB\xBF")) ? gm_str_sub(s, 3, s.n) : s;
-}
 
 static size_t skip_space(struct gm_str s, size_t i)
 {
@@ -138,19 +113,37 @@ static enum gm_format guess_object(struct gm_str s, size_t i)
     return is_ccks(s, first) ? GM_FORMAT_CCKS : GM_FORMAT_AUTO;
 }
 
-enum gm_format gm_format_guess_file(const char *path)
+/* The first line with something on it, without the white space before it. */
+static struct gm_str first_line(struct gm_str s)
 {
-    char head[HEAD_BYTES];
-    size_t first;
-    if (gm_is_dir(path))
-        return GM_FORMAT_VOC;
-    struct gm_str s = read_head(path, head);
     size_t i = skip_space(s, 0), end = i;
-    if (i == s.n)
-        return GM_FORMAT_AUTO;
     while (end < s.n && s.p[end] != '\n')
         end++;
-    if (gm_conll_is_row(gm_str_sub(s, i, end)))
+    return gm_str_sub(s, i, end);
+}
+
+/* Whether more of the file can tell no more: the first JSON value is whole, or the first line of a file
+ * of lines. A program that writes one post and waits for its answer must not be waited for. */
+static bool is_enough(struct gm_str s)
+{
+    size_t i = skip_space(s, 0), first = i;
+    struct gm_str line = first_line(s);
+    bool is_whole = i + line.n < s.n;
+    if (i == s.n)
+        return false;
+    if ((s.p[i] != '{' && s.p[i] != '[') || (is_whole && gm_conll_is_row(line)))
+        return is_whole;
+    i++;
+    while (i < s.n && skip_value(s, &i) && s.p[i] == ',')
+        i++;
+    return i < s.n && i > first;
+}
+
+static enum gm_format guess_text(struct gm_str s)
+{
+    size_t i = skip_space(s, 0), first;
+    struct gm_str line = first_line(s);
+    if (i == s.n || gm_conll_is_row(line))
         return GM_FORMAT_AUTO;
     if (s.p[i] == '[') {
         size_t k = skip_space(s, i + 1);
@@ -159,7 +152,23 @@ enum gm_format gm_format_guess_file(const char *path)
     }
     if (s.p[i] == '{')
         return guess_object(s, i);
-    return gm_riveg_is_line(gm_str_sub(s, i, end)) ? GM_FORMAT_RIVEG : GM_FORMAT_AUTO;
+    return gm_riveg_is_line(line) ? GM_FORMAT_RIVEG : GM_FORMAT_AUTO;
+}
+
+enum gm_status gm_format_guess(struct gm_input *in, enum gm_format *out, struct gm_error *err)
+{
+    struct gm_str head;
+    bool at_end;
+    *out = GM_FORMAT_AUTO;
+    do {
+        enum gm_status st = gm_input_peek(in, HEAD_BYTES, &head, &at_end, err);
+        if (st != GM_OK)
+            return st;
+        if (gm_str_starts(head, GM_STR("\xEF\xBB\xBF")))
+            head = gm_str_sub(head, 3, head.n);
+    } while (!at_end && head.n < HEAD_BYTES && !is_enough(head));
+    *out = guess_text(head);
+    return GM_OK;
 }
 
 enum gm_status gm_format_guess_line(struct gm_str line, const char *path, size_t number,

@@ -4,9 +4,10 @@
 
 #include "formats/reader.h"
 
-/* gm_format_guess_file - look at a folder, or at the first 64 KiB of a regular file. AUTO stays for
- * what is not regular or missing, and for what its first line tells better (CoNLL, JSON Lines). */
-enum gm_format gm_format_guess_file(const char *path);
+/* gm_format_guess - look at an input's beginning, at most 64 KiB of it, and of a pipe no further than it
+ * takes. AUTO is for what the first line tells better (CoNLL, JSON Lines). Errors: as gm_input_peek. */
+enum gm_status gm_format_guess(struct gm_input *in, enum gm_format *out,
+                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_format_guess_line - by the first line that is not empty: JSONL or CONLL. Errors: FORMAT with
  * path:line (NUL bytes; JSON that is one document, which standard input needs --from for). */

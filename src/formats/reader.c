@@ -68,10 +68,14 @@ static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_op
                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    if (r->format == GM_FORMAT_AUTO && gm_is_dir(r->from.path))
+        r->format = GM_FORMAT_VOC;
+    if (r->format != GM_FORMAT_VOC)
+        GM_TRY(gm_input_open(&r->from.in, r->from.path, err));
     if (r->format == GM_FORMAT_AUTO)
-        r->format = gm_format_guess_file(r->from.path);
+        GM_TRY(gm_format_guess(r->from.in, &r->format, err));
     if (r->format == GM_FORMAT_AUTO || is_line_format(r->format)) {
-        GM_TRY(gm_text_lines_open(&r->feed, r->from.path, err));
+        GM_TRY(gm_text_lines_of(&r->feed, r->from.in, err));
         gm_conll_init(&r->conll, &r->feed, r->from.images_dir, o->scheme, o->repair);
         if (r->format == GM_FORMAT_AUTO)
             GM_TRY(guess_by_line(r, err));
@@ -111,6 +115,7 @@ void gm_reader_free(struct gm_reader *r)
         r->row->close(r->state);
     gm_conll_clear(&r->conll);
     gm_text_lines_close(&r->feed);
+    gm_input_close(r->from.in);
     gm_arena_clear(&r->arena);
     gm_free(r);
 }
@@ -151,8 +156,8 @@ enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *h
 
 void gm_reader_on_wait(struct gm_reader *r, gm_wait_fn *wait, void *user)
 {
-    if (!r->row)
-        gm_lines_on_wait(r->feed.lines, wait, user);
+    if (r->from.in)
+        gm_input_on_wait(r->from.in, wait, user);
 }
 
 size_t gm_reader_line(const struct gm_reader *r) { return r->line; }

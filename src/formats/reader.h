@@ -2,7 +2,7 @@
 #ifndef GM_FORMATS_READER_H
 #define GM_FORMATS_READER_H
 
-#include "base/file.h"
+#include "base/input.h"
 #include "record/losses.h"
 #include "record/record.h"
 #include "record/tags.h"
@@ -55,8 +55,8 @@ enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
 enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *has,
                               struct gm_error *err) GM_NODISCARD;
 
-/* gm_reader_on_wait - as gm_lines_on_wait, for JSON Lines and CoNLL; the other formats are read whole
- * when they are opened. `wait` must not use the reader. */
+/* gm_reader_on_wait - as gm_input_on_wait; documents (COCO, Label Studio, CCKS) were read whole when they
+ * were opened. `wait` must not use the reader. */
 void gm_reader_on_wait(struct gm_reader *r, gm_wait_fn *wait, void *user);
 
 /* gm_reader_line - 1-based number of the line that the post last returned starts at. */

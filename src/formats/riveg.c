@@ -132,7 +132,7 @@ static enum gm_status riveg_open(void **state, const struct gm_source *from, str
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     r->from = *from;
     gm_buf_init(&r->name, GM_FEED_MAX_LINE);
-    enum gm_status st = gm_text_lines_open(&r->feed, from->path, err);
+    enum gm_status st = gm_text_lines_of(&r->feed, from->in, err);
     if (st != GM_OK) {
         riveg_close(r);
         *state = NULL;

@@ -3,7 +3,7 @@
 #ifndef GM_FORMATS_TEXT_LINES_H
 #define GM_FORMATS_TEXT_LINES_H
 
-#include "base/file.h"
+#include "base/lines.h"
 
 struct gm_text_lines {
     struct gm_lines *lines;
@@ -19,6 +19,9 @@ struct gm_text_lines {
 /* gm_text_lines_open - path "-" = standard input. Errors: IO, NOMEM. Cleared by gm_text_lines_close. */
 enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path,
                                   struct gm_error *err) GM_NODISCARD;
+/* gm_text_lines_of - of an open input, which is borrowed. Errors: NOMEM. */
+enum gm_status gm_text_lines_of(struct gm_text_lines *f, struct gm_input *in,
+                                struct gm_error *err) GM_NODISCARD;
 void gm_text_lines_close(struct gm_text_lines *f);
 
 /* gm_text_lines_next - as gm_lines_next, each maximal invalid UTF-8 subpart replaced by U+FFFD. The view

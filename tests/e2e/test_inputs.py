@@ -1,5 +1,91 @@
 """Forms of input that users have: other encodings, other files than JSON Lines."""
+import gzip
+import json
+import os
+import subprocess
+
 import gm
+
+ENTITY = {"text": "Ann", "type": "PER", "start": 0, "end": 3}
+POSTS = [{"id": "1", "text": "Ann in Oslo", "image": "1.jpg", "entities": [ENTITY]},
+         {"id": "2", "text": "Ann \u00e5t home", "image": "2.jpg", "entities": [ENTITY]}]
+FORMATS = {"jsonl": "x.jsonl", "conll": "x.conll", "fmnerg": "f.conll", "coco": "c.json",
+           "labelstudio": "l.json", "ccks": "k.json", "riveg": "r.txt"}
+
+
+def lines(posts):
+    return "".join(json.dumps(p) + "\n" for p in posts)
+
+
+def converted(source, *args, stdin=""):
+    """What `data convert` makes of a file: its result, and its posts."""
+    with gm.Folder() as d:
+        r = gm.run("data", "convert", source, d / "out.jsonl", *args, stdin=stdin)
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            return r, [json.loads(line) for line in f]
+
+
+def files_of_every_format(d):
+    """Name and bytes of the same posts in each format."""
+    source = d.write("in.jsonl", lines(POSTS))
+    for name, file in FORMATS.items():
+        gm.run("data", "convert", source, d / file, "--to", name)
+        with open(d / file, "rb") as f:
+            yield name, f.read()
+
+
+def same(a, b):
+    return [(p["text"], len(p["entities"])) for p in a] == [(p["text"], len(p["entities"])) for p in b]
+
+
+def test_gzip_of_every_format():
+    """As a file and on standard input, whose format is guessed as that of a file is."""
+    with gm.Folder() as d:
+        for name, data in files_of_every_format(d):
+            plain = converted(d.write("in", data))[1]
+            assert len(plain) == 2, name
+            for packed in (gzip.compress(data), gzip.compress(data[:7]) + gzip.compress(data[7:]) + b"\0" * 9):
+                r, posts = converted(d.write("in.gz", packed))
+                assert r.code == 0 and same(posts, plain), (name, r.err)
+                r, posts = converted("-", stdin=packed)
+                assert r.code == 0 and same(posts, plain), (name, r.err)
+            r, posts = converted("-", stdin=data)
+            assert r.code == 0 and same(posts, plain), (name, r.err)
+
+
+def test_gzip_beside_the_posts():
+    """Captions, and posts that `predict` counts before it reads them."""
+    with gm.Folder() as d:
+        recipe = d.write("r.yaml", "name: x\nstages:\n  - stage: expand\n")
+        posts = d.write("in.jsonl.gz", gzip.compress(lines(POSTS).encode()))
+        captions = d.write("c.txt.gz", gzip.compress(b"imgid:1###a woman\n"))
+        r = gm.expect_ok(gm.run("predict", posts, "--recipe", recipe, "--captions", captions))
+        assert [p.get("caption") for p in r.posts] == ["a woman", None]
+
+
+def test_gzip_faults():
+    """Cut, damaged, with something behind it: what is good is read, and the fault named."""
+    data = "".join(lines([{"id": str(i), "text": f"post {i} {os.urandom(20).hex()}"}]) for i in range(2000))
+    good = gzip.compress(data.encode())
+    middle = len(good) // 2
+    with gm.Folder() as d:
+        for bad, words in ((good[:middle], "ends too early"), (good[:9], "ends too early"),
+                           (good[:-8] + b"\0" * 8, "damaged"),
+                           (good + b"more", "damaged")):
+            for source, stdin in ((d.write("in.gz", bad), ""), ("-", bad)):
+                r = gm.run("data", "stats", source, stdin=stdin)
+                gm.expect(r, 1, words, "standard input" if source == "-" else source)
+        r = gm.run("predict", d / "in.gz", "--recipe", d.write("r.yaml", "name: x\nstages:\n  - stage: expand\n"))
+        assert r.code == 1 and len(r.posts) == 2000 and "damaged" in r.err, r.err
+
+
+def test_other_packers_are_named():
+    with gm.Folder() as d:
+        for begin, name in ((b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"),
+                            (b"BZh91AY&SY", "bzip2"), (b"PK\x03\x04", "zip")):
+            gm.expect(gm.run("data", "stats", d.write("in", begin + b"abc" * 50)), 1, "packed by " + name)
+        for text in ("B", "BZ", "PK", "(", "BZh91AY&SX"):
+            gm.expect_ok(gm.run("data", "stats", d.write("in", text + "\n")))
 
 
 def test_latin_1_is_named_once():

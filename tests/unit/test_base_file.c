@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 
 #include <dirent.h>
 #include <fcntl.h>

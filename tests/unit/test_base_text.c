@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/str.h"
 #include "base/utf8.h"
 

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "llm/llm.h"
 #include "llm/schema.h"
 #include "llm_server/server_process.h"

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/json.h"
 #include "base/rng.h"
 #include "base/utf8.h"

@@ -5,6 +5,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/lines.h"
 #include "base/json.h"
 #include "base/utf8.h"
 #include "tokenizer/serde_number.h"
