@@ -3,12 +3,10 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/rng.h"
-
-#include <stdlib.h>
-#include <string.h>
+#include "corpus/word_set.h"
 
 /* Boilerplate makes crowded buckets; a few looks tell whether a text is new, and keep time linear. */
-enum { N_BANDS = 16, N_ROWS = 4, N_HASHES = N_BANDS * N_ROWS, MIN_WORDS = 4, MAX_LOOKS = 32 };
+enum { N_BANDS = 16, N_ROWS = 4, N_HASHES = N_BANDS * N_ROWS, MAX_LOOKS = 32 };
 
 struct text {
     size_t post;
@@ -58,86 +56,6 @@ void gm_near_duplicates_free(struct gm_near_duplicates *n)
     gm_free(n);
 }
 
-/* Bytes of words: ASCII letters and digits, and all of other scripts. */
-static bool is_word_byte(char c)
-{
-    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
-           ((c | 32) >= 'a' && (c | 32) <= 'z');
-}
-
-/* The next word from *pos; empty at the end. */
-static struct gm_str next_word(struct gm_str s, size_t *pos)
-{
-    while (*pos < s.n && !is_word_byte(s.p[*pos]))
-        ++*pos;
-    size_t from = *pos;
-    while (*pos < s.n && is_word_byte(s.p[*pos]))
-        ++*pos;
-    return gm_str_sub(s, from, *pos);
-}
-
-static uint64_t lower_hash(struct gm_str word)
-{
-    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
-    for (size_t i = 0; i < word.n; i++) {
-        unsigned char c = (unsigned char)word.p[i];
-        h = (h ^ (c >= 'A' && c <= 'Z' ? c | 32u : c)) * 0x100000001b3u;
-    }
-    return h;
-}
-
-/* "https://t.co/abc", whole or cut into words: what follows the scheme up to the code of a t.co. */
-static void skip_address(struct gm_str s, size_t *pos)
-{
-    static const char *const parts[] = {"t", "co"};
-    for (size_t i = 0; i < 2; i++) {
-        size_t at = *pos;
-        if (!gm_str_eq_c(next_word(s, &at), parts[i]))
-            return;
-        *pos = at;
-    }
-    (void)next_word(s, pos);
-}
-
-static int by_value(const void *a, const void *b)
-{
-    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-    return (x > y) - (x < y);
-}
-
-/* The set of words, sorted, behind those of the other texts. */
-static enum gm_status read_words(struct gm_near_duplicates *n, struct gm_str s, struct text *t,
-                                 struct gm_error *err)
-{
-    size_t pos = 0, from = n->words.n;
-    t->exact = 0;
-    for (;;) {
-        struct gm_str word = next_word(s, &pos);
-        if (word.n == 0)
-            break;
-        if (gm_str_eq_c(word, "http") || gm_str_eq_c(word, "https")) {
-            skip_address(s, &pos);
-            continue;
-        }
-        uint64_t h = lower_hash(word);
-        t->exact = gm_hash64(t->exact ^ h) + h;
-        enum gm_status st = gm_buf_add(&n->words, &h, sizeof h, err);
-        if (st != GM_OK)
-            return st;
-    }
-    uint64_t *v = n->words.p ? (uint64_t *)(void *)(n->words.p + from) : NULL;
-    size_t all = (n->words.n - from) / sizeof *v;
-    t->words = from / sizeof *v;
-    t->n_words = 0;
-    if (all)
-        qsort(v, all, sizeof *v, by_value);
-    for (size_t i = 0; i < all; i++)
-        if (i == 0 || v[i] != v[i - 1])
-            v[t->n_words++] = v[i];
-    n->words.n = from + t->n_words * sizeof *v;
-    return GM_OK;
-}
-
 /* Row k's hash of a word is a mix of the word's with k; its least is the row's. */
 static void sign(const struct gm_near_duplicates *n, struct text *t)
 {
@@ -156,20 +74,10 @@ static void sign(const struct gm_near_duplicates *n, struct text *t)
     }
 }
 
-static double jaccard(const struct gm_near_duplicates *n, const struct text *a,
-                      const struct text *b)
+static struct gm_word_set set_of(const struct gm_near_duplicates *n, const struct text *t)
 {
-    const uint64_t *v = (const void *)n->words.p, *x = v + a->words, *y = v + b->words;
-    size_t i = 0, k = 0, both = 0;
-    while (i < a->n_words && k < b->n_words) {
-        both += x[i] == y[k];
-        if (x[i] <= y[k])
-            k += x[i++] == y[k];
-        else
-            k++;
-    }
-    size_t either = a->n_words + b->n_words - both;
-    return either ? (double)both / (double)either : 0;
+    const uint64_t *v = (const void *)n->words.p;
+    return (struct gm_word_set){v + t->words, t->n_words, t->exact};
 }
 
 static uint32_t *slot_of(const struct gm_near_duplicates *n, uint64_t key)
@@ -192,12 +100,12 @@ static void look(const struct gm_near_duplicates *n, uint64_t key, const struct 
     uint32_t at = *slot_of(n, key);
     for (size_t looks = 0; at && looks < MAX_LOOKS; at = e[at - 1].next, looks++) {
         const struct text *other = &texts[e[at - 1].text - 1];
-        bool exact = other->exact == t->exact && other->n_words == t->n_words;
-        double similarity = exact ? 1 : jaccard(n, t, other);
-        bool enough = exact || (similarity >= n->similarity && t->n_words >= MIN_WORDS &&
-                                other->n_words >= MIN_WORDS);
-        if (enough && (match->post == SIZE_MAX || (exact && !match->is_exact) ||
-                       similarity > match->similarity))
+        struct gm_word_set mine = set_of(n, t), its = set_of(n, other);
+        double similarity;
+        bool exact;
+        if (gm_word_set_alike(&mine, &its, n->similarity, &similarity, &exact) &&
+            (match->post == SIZE_MAX || (exact && !match->is_exact) ||
+             similarity > match->similarity))
             *match = (struct gm_near_duplicates_match){other->post, similarity, exact};
     }
 }
@@ -208,7 +116,8 @@ enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_st
     enum gm_status st = GM_OK;
     struct text t = {.post = post};
     *match = (struct gm_near_duplicates_match){.post = SIZE_MAX};
-    GM_TRY(read_words(n, text, &t, err));
+    t.words = n->words.n / sizeof(uint64_t);
+    GM_TRY(gm_word_set_read(text, &n->words, &t.n_words, &t.exact, err));
     if (t.n_words == 0)
         return GM_OK;
     sign(n, &t);

@@ -1,0 +1,107 @@
+#include "corpus/word_set.h"
+
+#include "base/rng.h"
+
+#include <stdlib.h>
+
+/* Bytes of words: ASCII letters and digits, and all of other scripts. */
+static bool is_word_byte(char c)
+{
+    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
+           ((c | 32) >= 'a' && (c | 32) <= 'z');
+}
+
+/* The next word from *pos; empty at the end. */
+static struct gm_str next_word(struct gm_str s, size_t *pos)
+{
+    while (*pos < s.n && !is_word_byte(s.p[*pos]))
+        ++*pos;
+    size_t from = *pos;
+    while (*pos < s.n && is_word_byte(s.p[*pos]))
+        ++*pos;
+    return gm_str_sub(s, from, *pos);
+}
+
+static uint64_t lower_hash(struct gm_str word)
+{
+    uint64_t h = 0xcbf29ce484222325u; /* FNV-1a */
+    for (size_t i = 0; i < word.n; i++) {
+        unsigned char c = (unsigned char)word.p[i];
+        h = (h ^ (c >= 'A' && c <= 'Z' ? c | 32u : c)) * 0x100000001b3u;
+    }
+    return h;
+}
+
+/* "https://t.co/abc", whole or cut into words: what follows the scheme up to the code of a t.co. */
+static void skip_address(struct gm_str s, size_t *pos)
+{
+    static const char *const parts[] = {"t", "co"};
+    for (size_t i = 0; i < 2; i++) {
+        size_t at = *pos;
+        if (!gm_str_eq_c(next_word(s, &at), parts[i]))
+            return;
+        *pos = at;
+    }
+    (void)next_word(s, pos);
+}
+
+static int by_value(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+enum gm_status gm_word_set_read(struct gm_str text, struct gm_buf *hashes, size_t *n,
+                                uint64_t *exact, struct gm_error *err)
+{
+    size_t pos = 0, from = hashes->n;
+    *exact = 0;
+    *n = 0;
+    for (;;) {
+        struct gm_str word = next_word(text, &pos);
+        if (word.n == 0)
+            break;
+        if (gm_str_eq_c(word, "http") || gm_str_eq_c(word, "https")) {
+            skip_address(text, &pos);
+            continue;
+        }
+        uint64_t h = lower_hash(word);
+        *exact = gm_hash64(*exact ^ h) + h;
+        enum gm_status st = gm_buf_add(hashes, &h, sizeof h, err);
+        if (st != GM_OK)
+            return st;
+    }
+    uint64_t *v = hashes->p ? (uint64_t *)(void *)(hashes->p + from) : NULL;
+    size_t all = (hashes->n - from) / sizeof *v;
+    if (all)
+        qsort(v, all, sizeof *v, by_value);
+    for (size_t i = 0; i < all; i++)
+        if (i == 0 || v[i] != v[i - 1])
+            v[(*n)++] = v[i];
+    hashes->n = from + *n * sizeof *v;
+    return GM_OK;
+}
+
+static double jaccard(const struct gm_word_set *a, const struct gm_word_set *b)
+{
+    const uint64_t *x = a->words, *y = b->words;
+    size_t i = 0, k = 0, both = 0;
+    while (i < a->n && k < b->n) {
+        both += x[i] == y[k];
+        if (x[i] <= y[k])
+            k += x[i++] == y[k];
+        else
+            k++;
+    }
+    size_t either = a->n + b->n - both;
+    return either ? (double)both / (double)either : 0;
+}
+
+bool gm_word_set_alike(const struct gm_word_set *a, const struct gm_word_set *b, double least,
+                       double *similarity, bool *is_exact)
+{
+    *is_exact = a->exact == b->exact && a->n == b->n;
+    *similarity = *is_exact ? 1 : jaccard(a, b);
+    return *is_exact ||
+           (*similarity >= least && a->n >= GM_WORD_SET_MIN && b->n >= GM_WORD_SET_MIN);
+}
