@@ -67,6 +67,35 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
     return st;
 }
 
+static void add_stage(struct gm_pipeline *p, const struct gm_backend *b,
+                      const struct gm_json *settings, bool is_step)
+{
+    p->stages[p->n_stages] = (struct gm_stage){
+        .backend = b, .settings = settings, .place = p->n_stages, .is_step = is_step};
+    p->n_stages++;
+}
+
+/* The recipe's, each with the step that it brings. */
+static enum gm_status list_stages(struct gm_pipeline *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    p->stages = gm_alloc(2 * p->recipe->n_stages, sizeof *p->stages);
+    if (!p->stages)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < p->recipe->n_stages; i++) {
+        const struct gm_backend *b = p->recipe->stages[i].backend;
+        const struct gm_json *settings = p->recipe->stages[i].settings;
+        struct gm_str value = {NULL, 0};
+        add_stage(p, b, settings, false);
+        if (b->then)
+            GM_TRY(gm_settings_str(settings, b->then_if, &value, err));
+        if (value.n)
+            add_stage(p, b->then, settings, true);
+    }
+done:
+    return st;
+}
+
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err)
 {
@@ -86,16 +115,7 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
         GM_TRY(gm_recipe_set(p->recipe, NULL, "native", "precision", opts->precision, NULL, err));
         GM_TRY(gm_recipe_set(p->recipe, NULL, "detector", "precision", opts->precision, NULL, err));
     }
-    p->stages = gm_alloc(p->recipe->n_stages, sizeof *p->stages);
-    if (!p->stages) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    p->n_stages = p->recipe->n_stages;
-    for (size_t i = 0; i < p->n_stages; i++)
-        p->stages[i] = (struct gm_stage){.backend = p->recipe->stages[i].backend,
-                                         .settings = p->recipe->stages[i].settings,
-                                         .place = i};
+    GM_TRY(list_stages(p, err));
     GM_TRY(set_llm(p, opts, err));
     p->run_dir = opts->run ? opts->run : gm_pipeline_uses_llm(p) ? opts->run_if_llm : NULL;
     if (p->llm_opts && p->llm_opts->dry_run)
@@ -180,7 +200,8 @@ bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
 {
     if (post->error.stage.n)
         return false;
-    return !s->backend->needs_image || post->image.n > 0;
+    return (!s->backend->needs_image || post->image.n > 0) &&
+           (!s->backend->needs_knowledge || post->knowledge.n > 0);
 }
 
 /* The cache saves money and time, no run depends on it: a read-only home is said once. */
@@ -235,7 +256,7 @@ enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct 
     pthread_mutex_lock(&p->lock);
     GM_TRY(open_stage(p, s, err));
     for (size_t i = 0; i < p->n_stages && s->backend->llm; i++)
-        if (p->stages[i].backend->llm)
+        if (p->stages[i].backend->llm || p->stages[i].is_step)
             GM_TRY(open_stage(p, &p->stages[i], err));
 done:
     pthread_mutex_unlock(&p->lock);

@@ -8,11 +8,12 @@
 
 #include <pthread.h>
 
-/* A stage of the recipe and its backend's state, once that is open. */
+/* A stage of the recipe, or a step that one brings along, and its backend's state, once that is open. */
 struct gm_stage {
     const struct gm_backend *backend;
     const struct gm_json *settings; /* the recipe's */
-    size_t place;                   /* in the recipe */
+    size_t place;                   /* among the pipeline's stages */
+    bool is_step;                   /* not the recipe's: the stage before it brings it along */
     void *self;
     bool is_open;
     bool has_config;
@@ -36,7 +37,8 @@ struct gm_pipeline {
 };
 
 /* gm_stage_ready - open the stage's backend at the first call. All that ask a language model are opened
- * at once, with the client that they need: the first call for one comes from the caller's thread, whose
+ * at once, with the steps behind them and the client that they need, so that what cannot work is known
+ * before anything is asked: the first call for one comes from the caller's thread, whose
  * thread budget they see, and with which a local server ends. gm_stage_config - the stage's number in
  * the run folder. Safe from any thread; errors name the stage. */
 enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s,

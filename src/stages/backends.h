@@ -1,11 +1,12 @@
 /* backends.h - every backend there is, for the table in stages.c. A backend is a file
- * STAGE_NAME.c that defines one of these. */
+ * STAGE_NAME.c that defines one of these; `retag`, in no recipe, is the step behind inform. */
 #ifndef GM_STAGES_BACKENDS_H
 #define GM_STAGES_BACKENDS_H
 
 #include "stages/stage.h"
 
 extern const struct gm_backend gm_backend_tag_native;
+extern const struct gm_backend gm_backend_retag_native; /* in tag_native.c */
 extern const struct gm_backend gm_backend_inform_llm;
 extern const struct gm_backend gm_backend_refine_llm;
 extern const struct gm_backend gm_backend_look_detector;

@@ -1,6 +1,6 @@
 /* inform, by an LLM: what a reader should know to understand the post, asked with in-context
- * samples from a file; then, with the setting tagger, a second tag pass that reads the knowledge
- * behind the text. Source: the auxiliary knowledge of PGIM and RiVEG (arXiv 2406.07268); the
+ * samples from a file. With the setting tagger the step retag (tag_native.c) follows, which reads the
+ * knowledge behind the text. Source: the auxiliary knowledge of PGIM and RiVEG (arXiv 2406.07268); the
  * samples are the same for every post. The model's words never become entities: the tagger finds
  * them, in the text alone. */
 #include "stages/backends.h"
@@ -9,26 +9,15 @@
 #include "base/file.h"
 #include "base/lines.h"
 #include "base/models.h"
-#include "ner/tagger.h"
-
-#include <pthread.h>
 
 enum { KNOWLEDGE_MAX_BYTES = 2000, SAMPLES_MAX_BYTES = 1 << 16 };
 
 struct inform {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
     struct gm_buf samples;    /* as they stand in the prompt */
-    struct gm_tagger *tagger; /* NULL = no second pass */
-    pthread_mutex_t tagging;  /* the tagger does one call at a time */
 };
 
-static void close_inform(void *self)
-{
-    struct inform *f = self;
-    gm_buf_clear(&f->samples);
-    gm_tagger_free(f->tagger);
-    pthread_mutex_destroy(&f->tagging);
-}
+static void close_inform(void *self) { gm_buf_clear(&((struct inform *)self)->samples); }
 
 /* The file that the settings name, else the one that comes with the program. */
 static enum gm_status samples_path(struct gm_arena *a, const struct gm_json *settings,
@@ -88,23 +77,6 @@ done:
     return st;
 }
 
-static enum gm_status open_tagger(struct inform *f, struct gm_arena *a,
-                                  const struct gm_json *settings, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_str model = {NULL, 0}, precision = GM_STR("auto");
-    const char *dir;
-    GM_TRY(gm_settings_str(settings, "tagger", &model, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    if (!model.n)
-        goto done;
-    GM_TRY(gm_model_dir(a, model.p, &dir, err));
-    GM_TRY(
-        gm_tagger_load(&f->tagger, dir, &(struct gm_tagger_opts){.precision = precision.p}, err));
-done:
-    return st;
-}
-
 static enum gm_status open_inform(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -113,10 +85,8 @@ static enum gm_status open_inform(void *self, const struct gm_json *settings, st
     const char *path;
     gm_arena_init(&a, 0);
     gm_buf_init(&f->samples, SAMPLES_MAX_BYTES);
-    pthread_mutex_init(&f->tagging, NULL);
     GM_TRY(samples_path(&a, settings, &path, err));
     GM_TRY(read_samples(&f->samples, path, err));
-    GM_TRY(open_tagger(f, &a, settings, err));
 done:
     gm_arena_clear(&a);
     return st;
@@ -139,29 +109,6 @@ static enum gm_status list_entities(const struct gm_post *p, struct gm_buf *out,
     return st;
 }
 
-/* The second pass: the tagger again, now with the knowledge as context. */
-static enum gm_status tag_again(struct inform *f, struct gm_post *p, struct gm_error *err)
-{
-    struct gm_entity *before = p->entities;
-    size_t n_before = p->n_entities;
-    if (!f->tagger)
-        return GM_OK;
-    p->entities = NULL;
-    p->n_entities = 0;
-    p->has_entities = false;
-    pthread_mutex_lock(&f->tagging);
-    enum gm_status st = gm_tagger_predict(f->tagger, &p, 1, err);
-    pthread_mutex_unlock(&f->tagging);
-    if (st != GM_OK) {
-        p->entities = before;
-        p->n_entities = n_before;
-        p->has_entities = true;
-    }
-    for (size_t i = 0; i < p->n_entities && st == GM_OK; i++)
-        p->entities[i].source = GM_STR("inform");
-    return st;
-}
-
 static enum gm_status take(struct inform *f, struct gm_post *p, const struct gm_llm_reply *r,
                            struct gm_error *err)
 {
@@ -175,7 +122,7 @@ static enum gm_status take(struct inform *f, struct gm_post *p, const struct gm_
     if (!line.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     p->knowledge = line;
-    return tag_again(f, p, err);
+    return GM_OK;
 }
 
 static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error *err)
@@ -186,7 +133,7 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
     struct gm_picture picture = {.w = 0};
     struct gm_buf names;
     if (p->knowledge.n)
-        return tag_again(f, p, err);
+        return GM_OK;
     gm_buf_init(&names, (size_t)4 << 20);
     if (p->image.n && !gm_llm_stage_picture(&f->base, p, &picture))
         goto done;
@@ -206,6 +153,8 @@ done:
     return st;
 }
 
+/* The tagger is named here, too, as it was when its entities were stored in one row with the answer:
+ * a run folder of then goes on without asking again. */
 static enum gm_status fingerprint_inform(const struct gm_json *settings, struct gm_buf *out,
                                          struct gm_error *err)
 {
@@ -238,4 +187,7 @@ static const struct gm_llm_stage_kind kind = {
     .fingerprint = fingerprint_inform,
 };
 
-const struct gm_backend gm_backend_inform_llm = {GM_LLM_BACKEND, .stage = "inform", .llm = &kind};
+const struct gm_backend gm_backend_inform_llm = {
+    GM_LLM_BACKEND,      .stage = "inform", .llm = &kind, .then = &gm_backend_retag_native,
+    .then_if = "tagger",
+};

@@ -11,11 +11,17 @@
 struct gm_llm; /* src/llm */
 
 struct gm_backend {
-    const char *stage; /* "tag", "look", … */
-    const char *name;  /* "native", "detector", … */
-    bool needs_image;  /* posts without an image pass it untouched */
-    const char *model; /* default of the setting "model"; NULL: there is no such setting */
+    const char *stage;    /* "tag", "look", … */
+    const char *name;     /* "native", "detector", … */
+    bool needs_image;     /* posts without an image pass it untouched */
+    bool needs_knowledge; /* posts without knowledge do */
+    const char *model;    /* default of the setting "model"; NULL: there is no such setting */
     const struct gm_llm_stage_kind *llm; /* of a backend that asks a language model (llm_stage.h) */
+    /* The native step behind this backend, where the settings have `then_if`: the pipeline runs it as a
+     * stage of its own, with the same settings, in batches, and with stored results of its own.
+     * NULL: there is none. */
+    const struct gm_backend *then;
+    const char *then_if;
 
     /* Load models; `b` is the backend itself, settings a JSON object (may be NULL), borrowed during
      * the call. Keys that the backend does not know, and values out of range, are ARG errors that

@@ -5,6 +5,7 @@ import json
 import math
 import os
 import re
+import sqlite3
 import struct
 import subprocess
 import tempfile
@@ -231,6 +232,51 @@ def test_inform_tags_again():
     assert "Knowledge:" in server.asked[0] and "A program found: Eileen Collins" in server.asked[0]
     assert post["entities"] and all(e["source"] == "inform" for e in post["entities"]), post
     assert all(text[e["start"]:e["end"]] == e["text"] for e in post["entities"]), post
+
+
+def test_tagging_again_is_stored_by_itself():
+    """A second run takes both from the store; where only the answers are there, nothing is asked again. The
+    entities are those that the second tagger finds in posts which come with the knowledge."""
+    if not os.path.exists(os.path.join(gm.HOME, ".deps", "models", "minilm")):
+        raise gm.Skip("no base encoder; `make setup` gets it")
+    n, stages = 40, "name: i\nstages:\n  - stage: tag\n  - stage: inform\n    tagger: ner-knowledge\n"
+
+    def known(text):
+        return f"Named entities: 1. Ann Lee (person) {text.count('a')}"
+
+    def sql(text):
+        with sqlite3.connect(d / "out.jsonl.run/store.sqlite") as db:
+            return db.execute(text).fetchall()
+
+    with gm.Folder() as d, Gold(known) as server:
+        d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": f"Ann Lee {'a' * (i % 9)} in Paris {i}"}) + "\n"
+                                    for i in range(n)))
+        rec = d.write("r.yaml", stages)
+
+        def predict(k, given="in.jsonl", out="out.jsonl"):
+            gm.expect_ok(gm.run("predict", d / given, "-r", rec, "-o", d / out, "--endpoint", server.url,
+                                env={"GMNER_CACHE": d / f"cache{k}.sqlite"}))
+            with open(d / out, encoding="utf-8") as f:
+                return f.read()
+
+        first = predict(1)
+        assert len(server.asked) == n
+        assert sql("SELECT stage, count(*) FROM result GROUP BY stage ORDER BY stage") == [
+            ("inform", n), ("retag", n), ("tag", n)]
+        assert predict(2) == first
+        sql("DELETE FROM result WHERE stage = 'retag'")
+        assert predict(3) == first and len(server.asked) == n
+        show = gm.run("runs", "show", d / "out.jsonl.run").out
+        assert f"inform   taken from the store {n}, ran 0\n  retag    taken from the store 0, ran {n}: new\n" in show, show
+        posts = [json.loads(line) for line in first.splitlines()]
+        assert all(p["entities"] for p in posts)
+        d.write("known.jsonl", "".join(json.dumps({k: p[k] for k in ("id", "text", "knowledge")}) + "\n"
+                                       for p in posts))
+        d.write("r.yaml", "name: t\nstages:\n  - stage: tag\n    model: ner-knowledge\n")
+        plain = gm.expect_ok(gm.run("predict", d / "known.jsonl", "-r", rec))
+        for p, q in zip(posts, plain.posts, strict=True):
+            assert all(e.pop("source") == "inform" for e in p["entities"])
+            assert p["entities"] == [{k: v for k, v in e.items() if k != "source"} for e in q["entities"]], (p, q)
 
 
 def test_threads_hold():
