@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { MAX_CONFIG_BYTES = 4 << 20, MAX_HIDDEN = 4096 };
+enum { MAX_CONFIG_BYTES = 4 << 20 };
 
 /* A whole number in [min, max]; `*out` stays when the key is absent and not required. */
 static enum gm_status number(const struct gm_json *j, const char *path, const char *key,
@@ -15,9 +15,13 @@ static enum gm_status number(const struct gm_json *j, const char *path, const ch
     const struct gm_json *v = gm_json_get(j, key);
     if (!v && !required)
         return GM_OK;
-    if (!gm_json_int(v, &x) || x < min || x > max)
+    if (!gm_json_int(v, &x))
         return GM_FAIL(err, GM_EMODEL, "%s: \"%s\" must be a whole number from %lld to %lld", path,
                        key, min, max);
+    if (x < min || x > max)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: \"%s\" must be a whole number from %lld to %lld, not %lld", path, key,
+                       min, max, x);
     *out = (size_t)x;
     return GM_OK;
 }
@@ -103,7 +107,7 @@ enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char 
     GM_TRY(gm_json_load(&j, path, MAX_CONFIG_BYTES, err));
     GM_TRY(check_kind(j, path, &family, err));
     GM_TRY(number(j, path, "vocab_size", true, 1, 1 << 24, &c.vocab, err));
-    GM_TRY(number(j, path, "hidden_size", true, 1, MAX_HIDDEN, &c.hidden, err));
+    GM_TRY(number(j, path, "hidden_size", true, 1, GM_HIDDEN_MAX, &c.hidden, err));
     GM_TRY(number(j, path, "num_hidden_layers", true, 1, GM_ENCODER_MAX_LAYERS, &c.layers, err));
     GM_TRY(number(j, path, "num_attention_heads", true, 1, 1024, &c.heads, err));
     GM_TRY(number(j, path, "intermediate_size", true, 1, 1 << 20, &c.intermediate, err));

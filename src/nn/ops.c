@@ -5,6 +5,8 @@
 #include "base/parallel.h"
 #include "nn/ops_internal.h"
 
+#include <assert.h>
+
 size_t gm_ops_chunks(size_t rows)
 {
     size_t n = gm_threads();
@@ -153,12 +155,18 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
-        struct gm_dropout drop = mask_from(l->drop, at);
-        g->kn->layernorm_back(
-            to - from, n, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at), l->rstd + from,
-            gamma->w, &drop, gm_ops_at(g, l->x->d, at), l->x->has_d || same,
-            l->residual ? gm_ops_at(g, l->residual->d, at) : NULL,
-            l->residual && l->residual->has_d, parts + c * 2 * n, parts + c * 2 * n + n);
+        struct gm_layernorm k = {
+            .rows = to - from, .n = n, .gamma = gamma->w, .drop = mask_from(l->drop, at)};
+        struct gm_layernorm_grads d = {.d_x = gm_ops_at(g, l->x->d, at),
+                                       .add_x = l->x->has_d || same,
+                                       .d_gamma = parts + c * 2 * n,
+                                       .d_beta = parts + c * 2 * n + n};
+        if (l->residual) {
+            d.d_residual = gm_ops_at(g, l->residual->d, at);
+            d.add_residual = l->residual->has_d;
+        }
+        g->kn->layernorm_back(&k, gm_ops_at(g, l->y->d, at), gm_ops_at(g, l->xhat, at),
+                              l->rstd + from, &d);
     }
     l->x->has_d = true;
     if (l->residual)
@@ -178,6 +186,7 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
     enum gm_status st = GM_OK;
     size_t n = x->cols, rows = x->rows, chunks = gm_ops_chunks(rows);
     void *ctx, *rstd = NULL;
+    assert(n <= GM_HIDDEN_MAX); /* refused where a model is opened */
     GM_TRY(gm_graph_var(g, y, rows, n, err));
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct layernorm), err));
     struct layernorm *l = ctx;
@@ -192,10 +201,15 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
-        struct gm_dropout drop = mask_from(l->drop, at);
-        g->kn->layernorm(to - from, n, gm_ops_at(g, x->x, at),
-                         residual ? gm_ops_at(g, residual->x, at) : NULL, gw, bw, (float)eps, &drop,
-                         gm_ops_at(g, (*y)->x, at), l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
+        struct gm_layernorm k = {.rows = to - from,
+                                 .n = n,
+                                 .gamma = gw,
+                                 .beta = bw,
+                                 .eps = (float)eps,
+                                 .drop = mask_from(l->drop, at)};
+        g->kn->layernorm(&k, gm_ops_at(g, x->x, at),
+                         residual ? gm_ops_at(g, residual->x, at) : NULL, gm_ops_at(g, (*y)->x, at),
+                         l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
                          l->rstd ? l->rstd + from : NULL);
     }
     st = gm_graph_record(g, layernorm_back, l, *y, err);

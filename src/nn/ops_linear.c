@@ -144,9 +144,13 @@ static enum gm_status linear_int8_rows(struct gm_graph *g, const struct gm_var *
 #pragma omp parallel for schedule(static)
     for (size_t c = 0; c < chunks; c++) {
         size_t at = n * c / chunks, len = n * (c + 1) / chunks - at;
-        g->kn->dequantise(len, out, (int32_t *)sum + at * out, scale + at,
-                          gm_packed_scale(w->packed), bias, gelu,
-                          gm_ops_at(g, y->x, (from + at) * out));
+        struct gm_dequantise back = {.rows = len,
+                                     .n = out,
+                                     .row = scale + at,
+                                     .col = gm_packed_scale(w->packed),
+                                     .bias = bias,
+                                     .gelu = gelu};
+        g->kn->dequantise(&back, (int32_t *)sum + at * out, gm_ops_at(g, y->x, (from + at) * out));
     }
 done:
     return st;

@@ -234,6 +234,11 @@ static void configs(void **state)
         {",\"is_decoder\":true}", "is_decoder true is not supported"},
         {",\"model_type\":\"deberta-v2\"}", "model_type \"deberta-v2\" is not supported"},
         {",\"max_position_embeddings\":9}", "from 10 to"},
+        {",\"hidden_size\":4096}", NULL}, /* of two values for a key the last one counts */
+        {",\"hidden_size\":4098}",
+         "\"hidden_size\" must be a whole number from 1 to 4096, not 4098"},
+        {",\"hidden_size\":0}", "from 1 to 4096, not 0"},
+        {",\"hidden_size\":8.5}", "\"hidden_size\" must be a whole number from 1 to 4096"},
     };
     (void)state;
     char path[] = "/tmp/gm_test_config_XXXXXX", text[1024];

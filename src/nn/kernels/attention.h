@@ -3,67 +3,70 @@
 
 INLINE size_t pad(size_t n) { return (n + VL - 1) / VL * VL; }
 
+/* Shapes of a product C[m][n] = A[m][k] B[k][n] of row-major f32: ld is the elements from one row to
+ * the next. */
+struct product {
+    size_t m, n, k, lda, ldb, ldc;
+};
+
 /* C[MR, NV vectors] of one tile: kept in registers over the whole of k. */
-INLINE void tile(size_t mr, size_t nv, bool turned, size_t k, const float *a, size_t lda,
-                 const float *b, size_t ldb, float *c, size_t ldc)
+INLINE void tile(size_t mr, size_t nv, bool turned, struct product s, const float *a,
+                 const float *b, float *c)
 {
     vf acc[6][2];
     for (size_t i = 0; i < mr; i++)
         for (size_t j = 0; j < nv; j++)
             acc[i][j] = (vf){0};
-    for (size_t p = 0; p < k; p++) {
+    for (size_t p = 0; p < s.k; p++) {
         vf bv[2];
         for (size_t j = 0; j < nv; j++)
-            bv[j] = load_f32(b + p * ldb + j * VL);
+            bv[j] = load_f32(b + p * s.ldb + j * VL);
 #pragma GCC unroll 6
         for (size_t i = 0; i < mr; i++)
             for (size_t j = 0; j < nv; j++)
-                acc[i][j] += a[turned ? p * lda + i : i * lda + p] * bv[j];
+                acc[i][j] += a[turned ? p * s.lda + i : i * s.lda + p] * bv[j];
     }
     for (size_t i = 0; i < mr; i++)
         for (size_t j = 0; j < nv; j++)
-            store_f32(c + i * ldc + j * VL, acc[i][j]);
+            store_f32(c + i * s.ldc + j * VL, acc[i][j]);
 }
 
 /* NV vectors of all rows: tiles of six, then one of just the number that is left. */
-INLINE void tiles(size_t m, size_t nv, bool turned, size_t k, const float *a, size_t lda,
-                  const float *b, size_t ldb, float *c, size_t ldc)
+INLINE void tiles(size_t nv, bool turned, struct product s, const float *a, const float *b,
+                  float *c)
 {
-    size_t step = turned ? 1 : lda;
-    for (; m >= 6; m -= 6, a += 6 * step, c += 6 * ldc)
-        tile(6, nv, turned, k, a, lda, b, ldb, c, ldc);
+    size_t step = turned ? 1 : s.lda, m = s.m;
+    for (; m >= 6; m -= 6, a += 6 * step, c += 6 * s.ldc)
+        tile(6, nv, turned, s, a, b, c);
     switch (m) {
-    case 1: tile(1, nv, turned, k, a, lda, b, ldb, c, ldc); break;
-    case 2: tile(2, nv, turned, k, a, lda, b, ldb, c, ldc); break;
-    case 3: tile(3, nv, turned, k, a, lda, b, ldb, c, ldc); break;
-    case 4: tile(4, nv, turned, k, a, lda, b, ldb, c, ldc); break;
-    case 5: tile(5, nv, turned, k, a, lda, b, ldb, c, ldc); break;
+    case 1: tile(1, nv, turned, s, a, b, c); break;
+    case 2: tile(2, nv, turned, s, a, b, c); break;
+    case 3: tile(3, nv, turned, s, a, b, c); break;
+    case 4: tile(4, nv, turned, s, a, b, c); break;
+    case 5: tile(5, nv, turned, s, a, b, c); break;
     default: break;
     }
 }
 
-INLINE void gemm_any(bool turned, size_t m, size_t n, size_t k, const float *a, size_t lda,
-                     const float *b, size_t ldb, float *c, size_t ldc)
+INLINE void gemm_any(bool turned, struct product s, const float *a, const float *b, float *c)
 {
     size_t j = 0;
-    for (; n - j >= 2 * (size_t)VL; j += 2 * (size_t)VL)
-        tiles(m, 2, turned, k, a, lda, b + j, ldb, c + j, ldc);
-    if (j < n)
-        tiles(m, 1, turned, k, a, lda, b + j, ldb, c + j, ldc);
+    for (; s.n - j >= 2 * (size_t)VL; j += 2 * (size_t)VL)
+        tiles(2, turned, s, a, b + j, c + j);
+    if (j < s.n)
+        tiles(1, turned, s, a, b + j, c + j);
 }
 
-/* C[m,n] = A[m,k] * B[k,n], row-major f32; n is a multiple of VL. */
-static void gemm(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-                 size_t ldb, float *c, size_t ldc)
+/* C = A B; n is a multiple of VL. */
+static void gemm(const struct product *s, const float *a, const float *b, float *c)
 {
-    gemm_any(false, m, n, k, a, lda, b, ldb, c, ldc);
+    gemm_any(false, *s, a, b, c);
 }
 
-/* The same where A is stored [k,m]. */
-static void gemm_turned(size_t m, size_t n, size_t k, const float *a, size_t lda, const float *b,
-                        size_t ldb, float *c, size_t ldc)
+/* The same where A is stored [k][m]. */
+static void gemm_turned(const struct product *s, const float *a, const float *b, float *c)
 {
-    gemm_any(true, m, n, k, a, lda, b, ldb, c, ldc);
+    gemm_any(true, *s, a, b, c);
 }
 
 /* out[r][pad(cols)] = x[r][cols] of T with a row stride, the padding zero. */
@@ -140,13 +143,14 @@ static void attention(const struct gm_attention *a, const void *qkv_, void *out,
     gather_turned(len, dim, qkv, a->qkv_stride, qt);
     gather(len, dim, qkv + a->k_at, a->qkv_stride, k);
     gather(len, dim, qkv + a->v_at, a->qkv_stride, v);
-    gemm(len, lp, dim, k, dp, qt, lp, s, lp);
+    gemm(&(struct product){.m = len, .n = lp, .k = dim, .lda = dp, .ldb = lp, .ldc = lp}, k, qt, s);
     softmax(len, a->scale, s);
     if (probs)
         scatter(len, len, s, probs, len);
     if (a->drop.threshold)
         drop_probs(len, &a->drop, s, s);
-    gemm_turned(len, dp, len, s, lp, v, dp, o, dp);
+    gemm_turned(&(struct product){.m = len, .n = dp, .k = len, .lda = lp, .ldb = dp, .ldc = dp}, s,
+                v, o);
     scatter(len, dim, o, out, a->out_stride);
 }
 
@@ -181,18 +185,21 @@ static void attention_back(const struct gm_attention *a, const void *qkv_, const
     gather(len, dim, d_out, a->out_stride, d_o);
     gather_turned(len, dim, d_out, a->out_stride, d_ot);
     gather(len, len, probs, len, p);
+    /* [len][len] times [len][dim], and [len][dim] times [dim][len]. */
+    const struct product by_key = {.m = len, .n = dp, .k = len, .lda = lp, .ldb = dp, .ldc = dp};
+    const struct product by_dim = {.m = len, .n = lp, .k = dim, .lda = dp, .ldb = lp, .ldc = lp};
 
     if (a->drop.threshold)
         drop_probs(len, &a->drop, p, dropped_p);
-    gemm(len, dp, len, a->drop.threshold ? dropped_p : p, lp, d_o, dp, tmp, dp);
+    gemm(&by_key, a->drop.threshold ? dropped_p : p, d_o, tmp);
     scatter(len, dim, tmp, d_qkv + a->v_at, a->qkv_stride);
 
-    gemm(len, lp, dim, v, dp, d_ot, lp, d_p, lp);
+    gemm(&by_dim, v, d_ot, d_p);
     if (a->drop.threshold)
         drop_probs(len, &a->drop, d_p, d_p);
     softmax_back(len, a->scale, p, d_p);
-    gemm_turned(len, dp, len, d_p, lp, k, dp, tmp, dp);
+    gemm_turned(&by_key, d_p, k, tmp);
     scatter(len, dim, tmp, d_qkv, a->qkv_stride);
-    gemm(len, dp, len, d_p, lp, q, dp, tmp, dp);
+    gemm(&by_key, d_p, q, tmp);
     scatter(len, dim, tmp, d_qkv + a->k_at, a->qkv_stride);
 }

@@ -41,19 +41,21 @@ static void quantise(size_t rows, size_t n, const void *x_, int8_t *q, float *sc
     }
 }
 
-static void layernorm(size_t rows, size_t n, const void *x_, const void *residual_,
-                      const float *gamma, const float *beta, float eps,
-                      const struct gm_dropout *drop, void *y_, void *xhat_, float *rstd_out)
+static void layernorm(const struct gm_layernorm *l_, const void *x_, const void *residual_,
+                      void *y_, void *xhat_, float *rstd_out)
 {
-    float s[4096 + 64];
-    for (size_t r = 0; r < rows; r++) {
+    const struct gm_layernorm l = *l_; /* a copy: what is stored below can't change it */
+    const struct gm_dropout drop = l.drop;
+    const size_t n = l.n;
+    float s[GM_HIDDEN_MAX + VL]; /* the last vector of a row may be stored whole */
+    for (size_t r = 0; r < l.rows; r++) {
         const T *x = (const T *)x_ + r * n, *res = residual_ ? (const T *)residual_ + r * n : NULL;
         T *y = (T *)y_ + r * n, *xhat = xhat_ ? (T *)xhat_ + r * n : NULL;
         vf sum = {0}, sum2 = {0};
         for (size_t i = 0; i < n; i += VL) {
             vf v = load_k(x + i, n - i);
-            if (drop->threshold)
-                v = dropped(v, drop, r * n + i);
+            if (drop.threshold)
+                v = dropped(v, &drop, r * n + i);
             if (res)
                 v += load_k(res + i, n - i);
             store_f32(s + i, v);
@@ -66,12 +68,13 @@ static void layernorm(size_t rows, size_t n, const void *x_, const void *residua
                 v = (vf)((vi)v & lanes_below(n - i));
             sum2 += v * v;
         }
-        float rstd = 1.0f / __builtin_sqrtf(sum_of(sum2) / (float)n + eps);
+        float rstd = 1.0f / __builtin_sqrtf(sum_of(sum2) / (float)n + l.eps);
         for (size_t i = 0; i < n; i += VL) {
             vf h = (load_f32(s + i) - mean) * rstd;
             if (xhat)
                 store_k(xhat + i, h, n - i);
-            store_k(y + i, h * load_f32_k(gamma + i, n - i) + load_f32_k(beta + i, n - i), n - i);
+            store_k(y + i, h * load_f32_k(l.gamma + i, n - i) + load_f32_k(l.beta + i, n - i),
+                    n - i);
         }
         if (rstd_out)
             rstd_out[r] = rstd;
@@ -79,33 +82,35 @@ static void layernorm(size_t rows, size_t n, const void *x_, const void *residua
 }
 
 /* With g = d_y * gamma: d_s = rstd * (g - mean(g) - xhat * mean(g * xhat)). */
-static void layernorm_back(size_t rows, size_t n, const void *d_y_, const void *xhat_,
-                           const float *rstd, const float *gamma, const struct gm_dropout *drop,
-                           void *d_x_, bool add_x, void *d_residual_, bool add_residual,
-                           float *d_gamma, float *d_beta)
+static void layernorm_back(const struct gm_layernorm *l_, const void *d_y_, const void *xhat_,
+                           const float *rstd, const struct gm_layernorm_grads *to_)
 {
-    for (size_t r = 0; r < rows; r++) {
+    const struct gm_layernorm l = *l_; /* copies, as above */
+    const struct gm_layernorm_grads to = *to_;
+    const struct gm_dropout drop = l.drop;
+    const size_t n = l.n;
+    for (size_t r = 0; r < l.rows; r++) {
         const T *d_y = (const T *)d_y_ + r * n, *xhat = (const T *)xhat_ + r * n;
-        T *d_x = (T *)d_x_ + r * n, *d_res = d_residual_ ? (T *)d_residual_ + r * n : NULL;
+        T *d_x = (T *)to.d_x + r * n, *d_res = to.d_residual ? (T *)to.d_residual + r * n : NULL;
         vf sg = {0}, sgh = {0};
         for (size_t i = 0; i < n; i += VL) {
             vf dy = load_k(d_y + i, n - i), h = load_k(xhat + i, n - i);
-            vf g = dy * load_f32_k(gamma + i, n - i);
+            vf g = dy * load_f32_k(l.gamma + i, n - i);
             sg += g;
             sgh += g * h;
-            store_f32_k(d_gamma + i, load_f32_k(d_gamma + i, n - i) + dy * h, n - i);
-            store_f32_k(d_beta + i, load_f32_k(d_beta + i, n - i) + dy, n - i);
+            store_f32_k(to.d_gamma + i, load_f32_k(to.d_gamma + i, n - i) + dy * h, n - i);
+            store_f32_k(to.d_beta + i, load_f32_k(to.d_beta + i, n - i) + dy, n - i);
         }
         float mg = sum_of(sg) / (float)n, mgh = sum_of(sgh) / (float)n;
         for (size_t i = 0; i < n; i += VL) {
             vf h = load_k(xhat + i, n - i);
-            vf g = load_k(d_y + i, n - i) * load_f32_k(gamma + i, n - i);
+            vf g = load_k(d_y + i, n - i) * load_f32_k(l.gamma + i, n - i);
             vf ds = (g - mg - h * mgh) * rstd[r];
             if (d_res)
-                put(d_res + i, ds, add_residual, n - i);
-            if (drop->threshold)
-                ds = dropped(ds, drop, r * n + i);
-            put(d_x + i, ds, add_x, n - i);
+                put(d_res + i, ds, to.add_residual, n - i);
+            if (drop.threshold)
+                ds = dropped(ds, &drop, r * n + i);
+            put(d_x + i, ds, to.add_x, n - i);
         }
     }
 }
@@ -184,16 +189,17 @@ static void gelu_back(size_t n, const void *x, const void *d_y, void *d_x)
     }
 }
 
-static void dequantise(size_t rows, size_t n, const int32_t *x, const float *row, const float *col,
-                       const float *bias, bool gelu, void *y_)
+static void dequantise(const struct gm_dequantise *d_, const int32_t *x, void *y_)
 {
+    const struct gm_dequantise d = *d_;
+    const size_t n = d.n;
     T *y = y_;
-    for (size_t r = 0; r < rows; r++, x += n, y += n)
+    for (size_t r = 0; r < d.rows; r++, x += n, y += n)
         for (size_t i = 0; i < n; i += VL) {
             vi sum = (vi)load_f32_k((const float *)(const void *)(x + i), n - i);
-            vf v = __builtin_convertvector(sum, vf) * row[r] * load_f32_k(col + i, n - i) +
-                   load_f32_k(bias + i, n - i);
-            if (gelu)
+            vf v = __builtin_convertvector(sum, vf) * d.row[r] * load_f32_k(d.col + i, n - i) +
+                   load_f32_k(d.bias + i, n - i);
+            if (d.gelu)
                 v *= normal_cdf(v);
             store_k(y + i, v, n - i);
         }

@@ -26,9 +26,37 @@ struct gm_attention {
     struct gm_dropout drop; /* of the probabilities; element key*len + query */
 };
 
+/* A layer norm over rows: x, residual, y, xhat and their gradients are [rows][n] of T, rstd is [rows],
+ * gamma and beta are [n]. */
+struct gm_layernorm {
+    size_t rows, n; /* n at most GM_HIDDEN_MAX */
+    const float *gamma, *beta;
+    float eps;
+    struct gm_dropout drop; /* of x; element row*n + column */
+};
+
+/* Where the gradients of a layer norm go. */
+struct gm_layernorm_grads {
+    void *d_x,
+        *d_residual; /* written, or added to where the flag says so; d_residual NULL = none */
+    bool add_x, add_residual;
+    float *d_gamma, *d_beta; /* f32 [n], added to */
+};
+
+/* The way back from the int32 sums of an int8 product: [rows][n]. */
+struct gm_dequantise {
+    size_t rows, n;
+    const float *row, *col, *bias; /* scales of the rows [rows] and of the columns [n]; [n] */
+    bool gelu;
+};
+
 struct gm_adamw {
     float lr, beta1, beta2, eps, decay, m_fix, v_fix, g_scale;
 };
+
+/* The widest row that a layer norm takes; a model with a larger hidden size is refused where its
+ * config.json is read (encoder.c). */
+enum { GM_HIDDEN_MAX = 4096 };
 
 struct gm_kernels {
     /* out[i] = x[i], between T and f32 */
@@ -38,21 +66,16 @@ struct gm_kernels {
     /* q[i][j] = round(x[i][j] / scale[i]) with scale[i] = max |x[i]| / 127: rows of n as int8. */
     void (*quantise)(size_t rows, size_t n, const void *x, int8_t *q, float *scale);
     /* y[i][j] = x[i][j] * row[i] * col[j] + bias[j], or the GELU of that: the end of an int8 product. */
-    void (*dequantise)(size_t rows, size_t n, const int32_t *x, const float *row, const float *col,
-                       const float *bias, bool gelu, void *y);
+    void (*dequantise)(const struct gm_dequantise *d, const int32_t *x, void *y);
 
-    /* s = dropout(x) + residual; y = (s - mean(s)) * rstd * gamma + beta, by rows of n.
-     * residual NULL = none; xhat [rows,n] and rstd [rows] are kept for backward (NULL = not).
-     * Source: Ba, Kiros, Hinton 2016. */
-    void (*layernorm)(size_t rows, size_t n, const void *x, const void *residual,
-                      const float *gamma, const float *beta, float eps,
-                      const struct gm_dropout *drop, void *y, void *xhat, float *rstd);
-    /* d_x and d_residual are written, or added to where the flag says so; d_residual NULL = none;
-     * d_gamma, d_beta f32 [n] are added to. */
-    void (*layernorm_back)(size_t rows, size_t n, const void *d_y, const void *xhat,
-                           const float *rstd, const float *gamma, const struct gm_dropout *drop,
-                           void *d_x, bool add_x, void *d_residual, bool add_residual,
-                           float *d_gamma, float *d_beta);
+    /* s = dropout(x) + residual; xhat = (s - mean(s)) * rstd with rstd = 1 / sqrt(var(s) + eps);
+     * y = xhat * gamma + beta, by rows. residual NULL = none; xhat and rstd are kept for backward
+     * (NULL = not). Source: Ba, Kiros, Hinton 2016. */
+    void (*layernorm)(const struct gm_layernorm *l, const void *x, const void *residual, void *y,
+                      void *xhat, float *rstd);
+    /* beta and eps of `l` are not read. */
+    void (*layernorm_back)(const struct gm_layernorm *l, const void *d_y, const void *xhat,
+                           const float *rstd, const struct gm_layernorm_grads *to);
 
     /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016. In f32 erf by Abramowitz
      * and Stegun 7.1.26, |error| < 1.5e-7; in bf16 a polynomial, |error| < 1e-4 (its gradient: 3e-4).
