@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "formats/voc_xml.h"
+#include "formats/writer.h"
 
 #include <string.h>
 
@@ -129,8 +130,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
 static const struct gm_option options[] = {
     {"from", 0, GM_OPT_CHOICE, OPT(from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the input; auto looks at its content"},
-    {"to", 0, GM_OPT_CHOICE, OPT(to), "auto", 0, 0,
-     GM_READABLE_FORMATS "|fmnerg|ccks-text|riveg-pred|riveg-ve",
+    {"to", 0, GM_OPT_CHOICE, OPT(to), "auto", 0, 0, GM_WRITABLE_FORMATS,
      "convert: format of the output; auto goes by its name (.jsonl, .conll, .txt, a folder)"},
     {"text", 0, GM_OPT_STR, OPT(text), NULL, 0, 0, "FILE",
      "file with the posts' texts, for formats without (RiVEG, CCKS entities, VOC, COCO)"},

@@ -63,7 +63,7 @@ static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
     struct gm_writer_opts wo = {.format = format};
     (void)gm_format_parse(o->to, &wo.format);
     if (wo.format == GM_FORMAT_AUTO)
-        wo.format = format;
+        wo.format = gm_format_is_written(format) ? format : GM_FORMAT_JSONL;
     wo.scheme = strcmp(o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO;
     wo.spaced = strcmp(o->separator, "space") == 0;
     GM_TRY(gm_mkdirs(o->out_dir, err));

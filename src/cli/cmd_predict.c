@@ -376,7 +376,7 @@ const struct gm_command gm_cmd_predict = {
         "gmner predict posts.jsonl -o out.jsonl --html out.html\n"
         "gmner predict dev.txt --from conll --images photos --captions captions.txt -o out.jsonl\n"
         "gmner predict posts.jsonl -o out.jsonl --run work\n"
-        "echo '{\"text\": \"Paris in May\"}' | gmner predict --recipe tag\n",
+        "echo 'Paris in May' | gmner predict --from text --recipe tag\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 1,

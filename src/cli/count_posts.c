@@ -41,5 +41,6 @@ size_t gm_count_posts(const char *path, enum gm_format format)
     for (size_t n; gm_input_read(in, chunk, sizeof chunk, &n, NULL) == GM_OK && n > 0;)
         count_bytes(&c, chunk, n);
     gm_input_close(in);
-    return format == GM_FORMAT_JSONL ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
+    bool is_line = format == GM_FORMAT_JSONL || format == GM_FORMAT_TEXT;
+    return is_line ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
 }

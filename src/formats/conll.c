@@ -101,8 +101,8 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
     size_t n = split(line, c->is_tabbed, cols);
     if (n > MAX_COLUMNS)
         return GM_FAIL(err, GM_EFORMAT,
-                       "%zu columns; expected a word and a tag (or two: coarse and fine) a line",
-                       n);
+                       "%zu columns; expected a word and a tag (or two: coarse and fine) a line%s",
+                       n, c->n_columns ? "" : "; --from text reads plain text, a post a line");
     if (c->n_columns == 0) {
         c->n_columns = n;
         c->columns_line = gm_text_lines_number(c->feed);
@@ -126,9 +126,14 @@ static enum gm_status add_tag(struct gm_conll *c, struct gm_str text, struct gm_
     struct gm_tag tag = {'O', GM_LABEL_NONE};
     struct gm_str type;
     if (!gm_tag_parse(text, &tag.prefix, &type))
-        return GM_FAIL(err, GM_EFORMAT,
-                       "\"%.*s\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)",
-                       (int)(text.n < 60 ? text.n : 60), text.p);
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "\"%.*s\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)%s",
+            (int)(text.n < 60 ? text.n : 60), text.p,
+            gm_text_lines_number(c->feed) == c->columns_line && text.n &&
+                    !memchr(text.p, '-', text.n)
+                ? "; --from text reads plain text, a post a line"
+                : "");
     if (tag.prefix != 'O')
         GM_TRY(gm_labels_add(types, type, &tag.type, err));
     if (c->scheme == GM_TAGS_AUTO && (tag.prefix == 'E' || tag.prefix == 'S'))

@@ -7,10 +7,10 @@
 #include <string.h>
 
 static const struct gm_format_row *const rows[] = {
-    &gm_format_jsonl_row,      &gm_format_conll_row,       &gm_format_fmnerg_row,
-    &gm_format_voc_row,        &gm_format_ccks_row,        &gm_format_ccks_text_row,
-    &gm_format_coco_row,       &gm_format_labelstudio_row, &gm_format_riveg_row,
-    &gm_format_riveg_pred_row, &gm_format_riveg_ve_row,
+    &gm_format_jsonl_row,     &gm_format_conll_row,      &gm_format_fmnerg_row,
+    &gm_format_text_row,      &gm_format_voc_row,        &gm_format_ccks_row,
+    &gm_format_ccks_text_row, &gm_format_coco_row,       &gm_format_labelstudio_row,
+    &gm_format_riveg_row,     &gm_format_riveg_pred_row, &gm_format_riveg_ve_row,
 };
 
 enum { N_ROWS = sizeof rows / sizeof *rows };
@@ -53,6 +53,8 @@ enum gm_format gm_format_of_name(const char *path)
         return GM_FORMAT_CONLL;
     return GM_FORMAT_AUTO;
 }
+
+bool gm_format_is_written(enum gm_format f) { return gm_format_row(f)->create != NULL; }
 
 enum gm_status gm_post_image(struct gm_post *p, const char *images_dir, struct gm_str name,
                              struct gm_error *err)

@@ -88,6 +88,27 @@ def test_other_packers_are_named():
             gm.expect_ok(gm.run("data", "stats", d.write("in", text + "\n")))
 
 
+def test_plain_text():
+    """A post a line, whose id is the line's number; quotes, braces and tabs are text."""
+    text = 'Ann in Oslo\n\n  {"text": 1}\tO\r\n[x]\n\u00e9t\u00e9'
+    want = [("1", "Ann in Oslo"), ("3", '  {"text": 1}\tO'), ("4", "[x]"), ("5", "\u00e9t\u00e9")]
+    with gm.Folder() as d:
+        for source, stdin in ((d.write("in.txt", "\ufeff" + text), ""), ("-", text)):
+            r, posts = converted(source, "--from", "text", stdin=stdin)
+            assert r.code == 0 and [(p["id"], p["text"]) for p in posts] == want, (r.err, posts)
+        posts = converted(d / "in.txt", "--from", "text", "--images", "pics")[1]
+        assert posts[1]["image"].endswith("pics/3.jpg"), posts[1]
+        r = gm.expect_ok(gm.run("data", "split", d / "in.txt", "--from", "text", "--out-dir", d / "parts"))
+        assert os.listdir(d / "parts")[0].endswith(".jsonl"), r.err
+
+
+def test_plain_text_is_hinted_at():
+    with gm.Folder() as d:
+        for text in ("Ann lives in Oslo\n", "Ann Lee\nin Oslo\n"):
+            gm.expect(gm.run("data", "stats", d.write("in.txt", text)), 3, "--from text")
+        gm.expect(gm.run("data", "convert", d / "in.txt", d / "out", "--to", "text"), 2, "--to")
+
+
 def test_latin_1_is_named_once():
     """With file and line and how to convert it; the repair to U+FFFD stays."""
     with gm.Folder() as d:

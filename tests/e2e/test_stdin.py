@@ -68,6 +68,13 @@ def test_conll_posts_too():
             assert (c.read() or {}).get("id") == str(i)
 
 
+def test_lines_of_text_too():
+    with Coprocess("--from", "text") as c:
+        for line in ("(", "BZ", "Rome"):
+            c.write(line + "\n")
+            assert (c.read() or {}).get("text") == line
+
+
 def test_a_line_in_pieces():
     with Coprocess() as c:
         c.write('{"id": "a", "text": "Rome"}\n{"id": "b", ')

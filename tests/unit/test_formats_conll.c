@@ -144,7 +144,8 @@ static void test_faults(void **state)
            "error:2: 2 columns where line 1 has 3: expected a word and two tags, "
            "separated by a tab");
     EXPECT("a b c d O\n\na O\n",
-           "error:1: 5 columns; expected a word and a tag (or two: coarse and fine) a line",
+           "error:1: 5 columns; expected a word and a tag (or two: coarse and fine) a line; "
+           "--from text reads plain text, a post a line",
            "2|a|");
     EXPECT("a\tO\n\nIMGID:\nb\tO\n", "1|a|", "error:3: IMGID: without an id");
     EXPECT("a\tB-X\tB-y\nb\tO\tC-y\n",

@@ -12,18 +12,20 @@ static const struct {
     const char *seed;
     enum gm_format to;
     enum gm_mask_form masks;
+    enum gm_format from; /* 0 = as guessed */
 } cases[] = {
-    {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_STRING},
-    {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_POLYGONS},
-    {"fuzz/seeds/coco/string", GM_FORMAT_LABELSTUDIO, 0},
-    {"fuzz/seeds/coco/counts", GM_FORMAT_JSONL, 0},
-    {"fuzz/seeds/coco/polygons", GM_FORMAT_COCO, GM_MASKS_COUNTS},
-    {"fuzz/seeds/labelstudio/a", GM_FORMAT_FMNERG, 0},
-    {"fuzz/seeds/ccks/entities", GM_FORMAT_RIVEG, 0},
-    {"fuzz/seeds/ccks/texts", GM_FORMAT_CCKS_TEXT, 0},
-    {"fuzz/seeds/riveg/gold", GM_FORMAT_CCKS, 0},
-    {"fuzz/seeds/riveg/ve", GM_FORMAT_RIVEG_PRED, 0},
-    {"fuzz/seeds/conll/fine", GM_FORMAT_CONLL, 0},
+    {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_STRING, 0},
+    {"fuzz/seeds/jsonl/a", GM_FORMAT_COCO, GM_MASKS_POLYGONS, 0},
+    {"fuzz/seeds/coco/string", GM_FORMAT_LABELSTUDIO, 0, 0},
+    {"fuzz/seeds/coco/counts", GM_FORMAT_JSONL, 0, 0},
+    {"fuzz/seeds/coco/polygons", GM_FORMAT_COCO, GM_MASKS_COUNTS, 0},
+    {"fuzz/seeds/labelstudio/a", GM_FORMAT_FMNERG, 0, 0},
+    {"fuzz/seeds/ccks/entities", GM_FORMAT_RIVEG, 0, 0},
+    {"fuzz/seeds/ccks/texts", GM_FORMAT_CCKS_TEXT, 0, 0},
+    {"fuzz/seeds/riveg/gold", GM_FORMAT_CCKS, 0, 0},
+    {"fuzz/seeds/riveg/ve", GM_FORMAT_RIVEG_PRED, 0, 0},
+    {"fuzz/seeds/text/posts", GM_FORMAT_JSONL, 0, GM_FORMAT_TEXT},
+    {"fuzz/seeds/conll/fine", GM_FORMAT_CONLL, 0, 0},
 };
 
 /* All posts of a seed into another format; a post that fails for memory ends it. */
@@ -31,7 +33,7 @@ static enum gm_status convert(size_t i, const char *to, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_losses lost = {.n = 0};
-    const struct gm_reader_opts ro = {.lost = &lost};
+    const struct gm_reader_opts ro = {.format = cases[i].from, .lost = &lost};
     const struct gm_writer_opts wo = {.format = cases[i].to, .masks = cases[i].masks};
     struct gm_reader *r = NULL;
     struct gm_writer *w = NULL;
