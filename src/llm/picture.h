@@ -1,9 +1,19 @@
-/* picture.h - a picture as it is sent to a model: made smaller, as a JPEG. */
+/* picture.h - a picture as it is sent to a model: resized to what the model takes as it is, as a
+ * JPEG. */
 #ifndef GM_LLM_PICTURE_H
 #define GM_LLM_PICTURE_H
 
 #include "base/buf.h"
 #include "image/image.h"
+
+/* How large pictures are sent. Multimodal models cut pictures into patches: one whose sides are
+ * multiples of `grid` is not resized again behind our back, so that boxes in its pixels mean what
+ * they say. */
+struct gm_picture_rule {
+    uint32_t longest;    /* pixels of the longer side, at most (a grid cell at least) */
+    uint32_t grid;       /* both sides are multiples of it; 1 = any */
+    uint32_t min_pixels; /* smaller pictures are enlarged to so many, within `longest`; 0 = never */
+};
 
 /* How a picture was sent; boxes come back through it. */
 struct gm_picture {
@@ -12,10 +22,16 @@ struct gm_picture {
     uint32_t full_w, full_h; /* pixels of the original */
 };
 
-/* gm_picture_make - resize to at most `longest` pixels on the longer side (never larger than it is)
- * and encode at the given JPEG quality. Errors: ARG (longest 0, no pixels), NOMEM. */
-enum gm_status gm_picture_make(struct gm_picture *out, const struct gm_image *im, uint32_t longest,
-                               int quality, struct gm_error *err) GM_NODISCARD;
+/* gm_picture_size - out [2] = the width and height that a picture of w x h pixels is sent with: one
+ * scale for both sides, by which it gets at most `longest` and else at least min_pixels, and then
+ * each side to a multiple of the grid: up where it was enlarged, else to the nearest. w, h >= 1. */
+void gm_picture_size(const struct gm_picture_rule *rule, uint32_t w, uint32_t h, uint32_t out[2]);
+
+/* gm_picture_make - resize to gm_picture_size and encode at the given JPEG quality. Errors: ARG
+ * (longest or grid 0, no pixels), NOMEM. */
+enum gm_status gm_picture_make(struct gm_picture *out, const struct gm_image *im,
+                               const struct gm_picture_rule *rule, int quality,
+                               struct gm_error *err) GM_NODISCARD;
 void gm_picture_clear(struct gm_picture *p);
 
 #endif

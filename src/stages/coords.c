@@ -2,20 +2,43 @@
 
 #include <math.h>
 
-bool gm_coords_parse(struct gm_str name, enum gm_coords *out)
+static const char *const coords_names[GM_N_COORDS] = {"sent", "grid28", "grid32", "1000", "1"};
+static const char *const order_names[GM_N_ORDERS] = {"xyxy", "yxyx"};
+
+/* The place of `name` among n names; n when it is none of them. */
+static int place(struct gm_str name, const char *const *names, int n)
 {
-    static const char *const names[] = {"sent", "grid28", "1000", "1"};
-    for (int i = 0; i < 4; i++)
-        if (gm_str_eq_c(name, names[i])) {
-            *out = (enum gm_coords)i;
-            return true;
-        }
-    return false;
+    int i = 0;
+    while (i < n && !gm_str_eq_c(name, names[i]))
+        i++;
+    return i;
 }
 
-static struct gm_frame grid28(double w, double h, double min_pixels, double max_pixels)
+bool gm_coords_parse(struct gm_str name, enum gm_coords *out)
 {
-    const double grid = 28;
+    int i = place(name, coords_names, GM_N_COORDS);
+    if (i < GM_N_COORDS)
+        *out = (enum gm_coords)i;
+    return i < GM_N_COORDS;
+}
+
+bool gm_order_parse(struct gm_str name, enum gm_order *out)
+{
+    int i = place(name, order_names, GM_N_ORDERS);
+    if (i < GM_N_ORDERS)
+        *out = (enum gm_order)i;
+    return i < GM_N_ORDERS;
+}
+
+const char *gm_coords_name(enum gm_coords c) { return coords_names[c]; }
+
+const char *gm_order_name(enum gm_order o) { return order_names[o]; }
+
+uint32_t gm_coords_grid(enum gm_coords c) { return c == GM_COORDS_GRID32 ? 32 : 28; }
+
+static struct gm_frame resized(double grid, double w, double h, double min_pixels,
+                               double max_pixels)
+{
     struct gm_frame f = {fmax(grid, nearbyint(w / grid) * grid),
                          fmax(grid, nearbyint(h / grid) * grid)};
     if (f.w * f.h > max_pixels) {
@@ -30,14 +53,15 @@ static struct gm_frame grid28(double w, double h, double min_pixels, double max_
     return f;
 }
 
-struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double min_pixels,
-                                double max_pixels)
+struct gm_frame gm_coords_frame(enum gm_coords c, uint32_t w, uint32_t h, double max_pixels)
 {
     switch (c) {
-    case GM_COORDS_GRID28: return grid28(w, h, min_pixels, max_pixels);
+    case GM_COORDS_GRID28: return resized(28, w, h, 4 * 28 * 28, max_pixels);
+    case GM_COORDS_GRID32: return resized(32, w, h, 256 * 256, max_pixels);
     case GM_COORDS_1000: return (struct gm_frame){1000, 1000};
     case GM_COORDS_1: return (struct gm_frame){1, 1};
-    case GM_COORDS_SENT: break;
+    case GM_COORDS_SENT:
+    case GM_N_COORDS: break;
     }
     return (struct gm_frame){w, h};
 }

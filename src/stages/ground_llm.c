@@ -13,7 +13,8 @@ enum { NEVER_MAX = 64 };
 struct ground {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
     enum gm_coords coords;
-    double visible_min, min_pixels, max_pixels, max_boxes;
+    enum gm_order order;
+    double visible_min, max_pixels, max_boxes;
     const char *never[NEVER_MAX]; /* types that have no place in a picture */
     size_t n_never;
 };
@@ -38,22 +39,27 @@ static enum gm_status open_ground(void *self, const struct gm_json *settings, st
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
-    struct gm_str coords = GM_STR("1000");
+    struct gm_str coords = GM_STR("1000"), order = GM_STR("xyxy");
     g->visible_min = 0.5;
-    g->min_pixels = 4 * 28 * 28;
     g->max_pixels = 16384 * 28 * 28;
     g->max_boxes = 10;
     GM_TRY(gm_settings_str(settings, "coords", &coords, err));
+    GM_TRY(gm_settings_str(settings, "order", &order, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
-    GM_TRY(gm_settings_num(settings, "min_pixels", 784, 1e9, &g->min_pixels, err));
     GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &g->max_pixels, err));
     GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
     GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
     if (!gm_coords_parse(coords, &g->coords))
         st = GM_FAIL(err, GM_EARG,
-                     "setting \"coords\" is \"%.*s\"; it must be \"sent\", \"grid28\", \"1000\" or "
-                     "\"1\", in quotes",
+                     "setting \"coords\" is \"%.*s\"; it must be \"sent\", \"grid28\", \"grid32\", "
+                     "\"1000\" or \"1\", in quotes",
                      GM_STR_ARG(coords));
+    else if (!gm_order_parse(order, &g->order))
+        st = GM_FAIL(err, GM_EARG, "setting \"order\" is \"%.*s\"; it must be xyxy or yxyx",
+                     GM_STR_ARG(order));
+    else if (g->order == GM_ORDER_YXYX)
+        g->base.read = gm_said_boxes_yx;
+    g->base.grid = gm_coords_grid(g->coords);
 done:
     return st;
 }
@@ -74,9 +80,17 @@ static struct gm_str coords_words(enum gm_coords c)
     case GM_COORDS_1000: return GM_STR("numbers from 0 to 1000, relative to the image's size");
     case GM_COORDS_1: return GM_STR("fractions from 0 to 1 of the image's size");
     case GM_COORDS_SENT:
-    case GM_COORDS_GRID28: break;
+    case GM_COORDS_GRID28:
+    case GM_COORDS_GRID32:
+    case GM_N_COORDS: break;
     }
     return GM_STR("absolute pixels of the image");
+}
+
+static struct gm_str order_words(enum gm_order o)
+{
+    return o == GM_ORDER_YXYX ? GM_STR("[ymin, xmin, ymax, xmax]")
+                              : GM_STR("[xmin, ymin, xmax, ymax]");
 }
 
 /* The boxes of one answer; each that can't be one is left out and counted. */
@@ -126,13 +140,12 @@ struct work {
     size_t n;
 };
 
-enum { N_VALUES = 8 };
+enum { N_VALUES = 9 };
 
 static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
                             struct gm_error *err)
 {
-    struct gm_frame f =
-        gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels, g->max_pixels);
+    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->max_pixels);
     struct gm_str width = gm_arena_printf(&w->arena, "%.0f", f.w);
     struct gm_str height = gm_arena_printf(&w->arena, "%.0f", f.h);
     if (!width.p || !height.p)
@@ -145,6 +158,7 @@ static enum gm_status build(const struct ground *g, const struct gm_post *p, str
             {"entity", e->text},
             {"type", e->fine_type.n ? e->fine_type : e->type},
             {"expression", e->expression},
+            {"order", order_words(g->order)},
             {"coords", coords_words(g->coords)},
             {"width", width},
             {"height", height},
@@ -163,8 +177,7 @@ static enum gm_status take(struct ground *g, struct gm_post *p, const struct wor
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_frame f =
-        gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->min_pixels, g->max_pixels);
+    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->max_pixels);
     for (size_t i = 0; i < w->n; i++)
         if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
             return GM_OK;
@@ -208,10 +221,10 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text",   "caption", "entity", "type", "expression",
-                                     "coords", "width",   "height", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "visible",   "never",
-                                    "min_pixels",    "max_pixels", "max_boxes", NULL};
+static const char *const values[] = {"text",   "caption", "entity", "type",   "expression",
+                                     "coords", "order",   "width",  "height", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "order",     "visible",
+                                    "never",         "max_pixels", "max_boxes", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "ground",
     .values = values,

@@ -17,7 +17,9 @@ static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json
     s->top_p = s->seed = -1;
     s->max_tokens = kind->max_tokens;
     s->image_side = 1000;
+    s->min_pixels = 512 * 512;
     s->jpeg_quality = 90;
+    s->grid = 28;
     GM_TRY(gm_settings_check(settings, s->stage, kind->settings, err));
     GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
@@ -26,6 +28,7 @@ static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json
     GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
     GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
     GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
+    GM_TRY(gm_settings_num(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
     GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
     if (model.n && !(s->model = gm_arena_str(&s->arena, model).p)) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -46,6 +49,7 @@ enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->stage = b->stage;
     s->kind = b->llm;
+    s->read = b->llm->read;
     gm_arena_init(&s->arena, 0);
     sem_init(&s->decoders, 0, (unsigned)gm_threads());
     GM_TRY(read_settings(s, settings, err));
@@ -118,8 +122,9 @@ bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_p
     if (st == GM_OK && !p->pixels)
         st = gm_image_load(&im, path.p, &err);
     const struct gm_image *full = p->pixels ? p->pixels : im;
+    const struct gm_picture_rule rule = {(uint32_t)s->image_side, s->grid, (uint32_t)s->min_pixels};
     if (st == GM_OK)
-        st = gm_picture_make(out, full, (uint32_t)s->image_side, (int)s->jpeg_quality, &err);
+        st = gm_picture_make(out, full, &rule, (int)s->jpeg_quality, &err);
     if (st == GM_OK) {
         p->image_w = full->w;
         p->image_h = full->h;
@@ -148,7 +153,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                .seed = (long long)s->seed,
                                .logprobs = q->logprobs,
                                .schema = s->schema,
-                               .read = s->kind->read,
+                               .read = s->read,
                                .check = q->check};
     GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages,
                             &r.n_messages, err));

@@ -3,7 +3,7 @@
  *
  * Settings of each of them: prompt (a name or a file, see llm/prompt.h), model (in place of the
  * run's), temperature (0), top_p, max_tokens, seed, and where pictures are sent image_side (1000:
- * the longest side in pixels) and jpeg_quality (90). */
+ * the longest side in pixels), min_pixels (262144: smaller ones are enlarged) and jpeg_quality (90). */
 #ifndef GM_STAGES_LLM_STAGE_H
 #define GM_STAGES_LLM_STAGE_H
 
@@ -15,8 +15,9 @@
 #include <semaphore.h>
 
 /* The keys above, to begin a backend's list of known settings with. */
-#define GM_LLM_SETTINGS \
-    "prompt", "model", "temperature", "top_p", "max_tokens", "seed", "image_side", "jpeg_quality"
+#define GM_LLM_SETTINGS                                                                          \
+    "prompt", "model", "temperature", "top_p", "max_tokens", "seed", "image_side", "min_pixels", \
+        "jpeg_quality"
 
 struct gm_llm_stage {
     const char *stage; /* "ground" */
@@ -24,9 +25,11 @@ struct gm_llm_stage {
     struct gm_llm *llm; /* borrowed, from use_llm */
     struct gm_prompt *prompt;
     struct gm_json *schema; /* NULL = plain text is asked for */
-    struct gm_arena arena;  /* holds what open read */
-    const char *model;      /* NULL = the run's */
-    double temperature, top_p, max_tokens, seed, image_side, jpeg_quality;
+    enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
+    struct gm_arena arena; /* holds what open read */
+    const char *model;     /* NULL = the run's */
+    double temperature, top_p, max_tokens, seed, image_side, min_pixels, jpeg_quality;
+    uint32_t grid;  /* of the pictures' sides: 28, where the kind's open says nothing else */
     sem_t decoders; /* pictures decoded at once, so that 64 callers don't hold 64 of them */
     bool is_open;   /* kind->open was called */
 };
@@ -38,7 +41,8 @@ struct gm_llm_stage_kind {
     const char *const *settings; /* every setting that is known, NULL-ended */
     const char *schema;          /* JSON; NULL = plain text */
     double max_tokens;           /* default */
-    /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. */
+    /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. What `open` puts
+     * into the stage's `read` goes before it. */
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
 
     /* Work on one post that has no error. A failure that is the post's own goes into the post

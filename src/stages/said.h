@@ -9,9 +9,15 @@
 /* gm_said_boxes - {"boxes": [[xmin, ymin, xmax, ymax], …]}. Understood besides: the list alone; one
  * box alone; boxes in objects under bbox_2d, bbox, box_2d, box2d, box, bounding_box(es), boxes or as
  * xmin/ymin/xmax/ymax, x1/y1/x2/y2, left/top/right/bottom; two corner points; numbers as text;
- * corners in the other order; <|box_start|>(x,y),(x,y)<|box_end|>; null for none. */
+ * corners in the other order; numbers between <|box_start|>…<|box_end|>, <box>…</box>,
+ * <|begin_of_box|>…<|end_of_box|>, <|det|>…<|/det|>, or without their marks; location tokens <loc_N>,
+ * <locNNNN>, <bin_N>; null for none. Location tokens and <|det|> have a unit of their own, and come
+ * as 0..1000.
+ * gm_said_boxes_yx - the same where y comes first; sides that have names keep them. */
 enum gm_status gm_said_boxes(struct gm_json **out, struct gm_str text,
                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_boxes_yx(struct gm_json **out, struct gm_str text,
+                                struct gm_error *err) GM_NODISCARD;
 
 /* gm_said_entities, gm_said_phrases - {"entities": […]}, {"phrases": […]}, also from the list alone;
  * the numbers of entities may be text. */
@@ -19,5 +25,9 @@ enum gm_status gm_said_entities(struct gm_json **out, struct gm_str text,
                                 struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_said_phrases(struct gm_json **out, struct gm_str text,
                                struct gm_error *err) GM_NODISCARD;
+
+/* gm_said_wrap - {name: list}, taking the list over, also when it fails. */
+enum gm_status gm_said_wrap(struct gm_json **out, const char *name, struct gm_json *list,
+                            struct gm_error *err) GM_NODISCARD;
 
 #endif

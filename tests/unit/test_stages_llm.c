@@ -192,14 +192,24 @@ static void boxes(void **state)
     gm_post_clear(&p);
 }
 
-/* Pixels of the picture as sent: 2001 x 1001 goes out as 1000 x 500. */
+/* Pixels of the picture as sent: 2001 x 1001 goes out as 980 x 504. */
 static void boxes_in_sent_pixels(void **state)
 {
     (void)state;
-    static const struct row rows[] = {{"Ann Lee", "PER", 0, -1, "{\"boxes\": [[0, 0, 500, 500]]}"}};
+    static const struct row rows[] = {{"Ann Lee", "PER", 0, -1, "{\"boxes\": [[0, 0, 490, 504]]}"}};
     struct gm_post p;
     fill(&p, two_text, rows, 1);
     run("ground", &p, "{{image}}<<{{expression}}>>", "{\"coords\": \"sent\"}");
+    assert_int_equal(p.entities[0].n_regions, 1);
+    assert_true(fabs(p.entities[0].regions[0].box[2] - 1000.5) < 0.01);
+    assert_true(fabs(p.entities[0].regions[0].box[3] - 1001) < 0.01);
+    gm_post_clear(&p);
+    /* y first; sides of 32: 992 x 512 */
+    static const struct row turned[] = {
+        {"Ann Lee", "PER", 0, -1, "{\"boxes\": [[0, 0, 512, 496]]}"}};
+    fill(&p, two_text, turned, 1);
+    run("ground", &p, "{{image}}<<{{expression}}>>",
+        "{\"coords\": \"grid32\", \"order\": \"yxyx\"}");
     assert_int_equal(p.entities[0].n_regions, 1);
     assert_true(fabs(p.entities[0].regions[0].box[2] - 1000.5) < 0.01);
     assert_true(fabs(p.entities[0].regions[0].box[3] - 1001) < 0.01);
@@ -397,6 +407,7 @@ static void bad_settings(void **state)
         const char *stage, *settings, *part;
     } cases[] = {
         {"ground", "{\"coords\": \"2\"}", "coords"},
+        {"ground", "{\"order\": \"xywh\"}", "order"},
         {"ground", "{\"never\": 1}", "never"},
         {"refine", "{\"measure\": \"x\"}", "measure"},
         {"refine", "{\"types\": []}", "types"},
