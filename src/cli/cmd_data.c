@@ -12,7 +12,8 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
 {
     enum gm_status st = GM_OK;
     *in = (struct gm_data_in){.xml = o->xml};
-    struct gm_reader_opts ro = {.images_dir = o->images, .lost = &in->lost};
+    struct gm_reader_opts ro = {
+        .images_dir = o->images, .lost = &in->lost, .keeps_bad_boxes = o->keeps_bad_boxes};
     (void)gm_format_parse(o->from, &ro.format); /* the option table lists what it knows */
     if (o->text)
         GM_TRY(gm_texts_load(&in->texts, o->text, err));
@@ -92,14 +93,6 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
         if (st != GM_OK)
             return st;
     }
-}
-
-void gm_data_tell(const struct gm_losses *lost, const char *what)
-{
-    for (size_t i = 0; i < lost->n; i++)
-        GM_LOG(GM_LOG_WARN, "data", "%s: %s: %zu%s%s%s", what, lost->kinds[i].what,
-               lost->kinds[i].n, lost->kinds[i].first[0] ? " (first: " : "", lost->kinds[i].first,
-               lost->kinds[i].first[0] ? ")" : "");
 }
 
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)

@@ -13,6 +13,7 @@ struct gm_data_opts {
     long long seed;
     double similarity;
     bool json;
+    bool keeps_bad_boxes; /* no option: `check` sets it, to tell of them */
 };
 
 /* The posts of one file with all that stands beside it: texts, captions, boxes. */
@@ -37,9 +38,6 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
                                                     struct gm_error *err),
                                void *ctx, size_t *n_bad, struct gm_error *err) GM_NODISCARD;
 void gm_data_in_close(struct gm_data_in *in);
-
-/* gm_data_tell - one warning a kind of loss. */
-void gm_data_tell(const struct gm_losses *lost, const char *what);
 
 enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args *args,
                              struct gm_error *err);

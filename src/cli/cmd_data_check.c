@@ -74,10 +74,12 @@ static enum gm_status check_all(const struct gm_data_opts *o, const struct gm_ar
 {
     enum gm_status st = GM_OK;
     struct gm_data_in in = {0};
+    struct gm_data_opts raw = *o;
+    raw.keeps_bad_boxes = true;
     for (size_t i = 1; i < args->n; i++) {
-        GM_TRY(gm_data_in_open(&in, args->v[i], o, err));
-        GM_TRY(gm_check_file(c, in.reader, err));
-        gm_data_tell(&in.lost, "not read");
+        GM_TRY(gm_data_in_open(&in, args->v[i], &raw, err));
+        GM_TRY(gm_check_file(c, in.reader, &in.lost, err));
+        gm_losses_tell(&in.lost, "data", "not read");
         gm_data_in_close(&in);
     }
 done:

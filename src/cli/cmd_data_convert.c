@@ -66,8 +66,8 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
     st = gm_writer_commit(c.w, err);
     c.w = NULL;
     GM_TRY(st);
-    gm_data_tell(&in.lost, "not read");
-    gm_data_tell(&lost, "not held by the output");
+    gm_losses_tell(&in.lost, "data", "not read");
+    gm_losses_tell(&lost, "data", "not held by the output");
     GM_LOG(GM_LOG_INFO, "data", "%zu posts written%s", c.n,
            n_bad ? ", some could not be read" : "");
 done:

@@ -104,7 +104,7 @@ static enum gm_status pass(const char *path, const struct gm_data_opts *o, struc
     }
     *format = gm_reader_format(in.reader);
     if (parts)
-        gm_data_tell(&in.lost, "not read");
+        gm_losses_tell(&in.lost, "data", "not read");
 done:
     gm_data_in_close(&in);
     return st;
@@ -119,7 +119,7 @@ static enum gm_status commit(struct parts *p, struct gm_error *err)
         enum gm_status st = gm_writer_commit(w, err);
         if (st != GM_OK)
             return st;
-        gm_data_tell(&lost, "not held by the output");
+        gm_losses_tell(&lost, "data", "not held by the output");
         GM_LOG(GM_LOG_INFO, "data", "%s: %zu posts", p->names[i], p->counts[i]);
     }
     return GM_OK;

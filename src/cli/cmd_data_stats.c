@@ -30,7 +30,7 @@ enum gm_exit gm_data_stats(const struct gm_data_opts *o, const struct gm_args *a
     }
     GM_TRY(o->json ? gm_stats_json(&s, &text, err) : gm_stats_table(&s, &text, err));
     GM_TRY(gm_print(gm_buf_str(&text), err));
-    gm_data_tell(&in.lost, "not read");
+    gm_losses_tell(&in.lost, "data", "not read");
 done:
     gm_data_in_close(&in);
     gm_stats_clear(&s);

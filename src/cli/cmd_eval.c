@@ -163,7 +163,9 @@ static enum gm_status read_all(struct work *w, struct gm_report *report, struct 
 {
     enum gm_status st = GM_OK;
     const struct opts *o = w->o;
-    struct gm_reader_opts reading = {.images_dir = o->images};
+    /* A box without area is a box that fits nothing, as in the published scripts: were it left out, its
+     * entity would be right where gold has no box, or be judged by another of its boxes. */
+    struct gm_reader_opts reading = {.images_dir = o->images, .keeps_bad_boxes = true};
     (void)gm_format_parse(o->from, &reading.format);
     (void)gm_tag_repair_parse(o->scheme, &reading.repair);
     GM_TRY(find_scheme(o, &reading, err));

@@ -46,21 +46,20 @@ struct gm_check {
     const char *path; /* of the file in hand */
     size_t line;
     uint32_t file;
+    struct gm_losses *lost; /* of the file in hand */
 };
 
 const char *gm_check_name(enum gm_check_kind kind)
 {
-    static const char *const names[GM_CHECK_KINDS] = {"unreadable",      "tags",
-                                                      "entity-empty",    "entity-space",
-                                                      "entity-mid-word", "entity-duplicate",
-                                                      "entity-overlap",  "type-unknown",
-                                                      "box-name",        "box-empty",
-                                                      "box-outside",     "mask-unreadable",
-                                                      "mask-size",       "mask-empty",
-                                                      "image-missing",   "image-unreadable",
-                                                      "image-size",      "duplicate-id",
-                                                      "leak-id",         "leak-exact",
-                                                      "leak-near"};
+    static const char *const names[GM_CHECK_KINDS] = {
+        "unreadable",       "left-out",         "tags",
+        "entity-empty",     "entity-space",     "entity-mid-word",
+        "entity-duplicate", "entity-overlap",   "type-unknown",
+        "box-name",         "box-empty",        "box-outside",
+        "mask-unreadable",  "mask-size",        "mask-empty",
+        "image-missing",    "image-unreadable", "image-size",
+        "duplicate-id",     "leak-id",          "leak-exact",
+        "leak-near"};
     return names[kind];
 }
 
@@ -294,7 +293,7 @@ static void check_xml(struct gm_check *c, struct gm_post *p)
 {
     struct gm_voc voc;
     struct gm_error e = {0};
-    if (gm_voc_read(&voc, &p->arena, c->o.xml_dir, p->id, &e) != GM_OK) {
+    if (gm_voc_read(&voc, &p->arena, c->o.xml_dir, p->id, c->lost, &e) != GM_OK) {
         found(c, GM_CHECK_UNREADABLE, c->line, p->id, "%s", e.msg);
         return;
     }
@@ -351,6 +350,17 @@ done:
     return st;
 }
 
+/* What the reader has left out since `before`. */
+static void check_left_out(struct gm_check *c, const struct gm_losses *before, struct gm_str id)
+{
+    for (size_t i = 0; i < c->lost->n; i++) {
+        const struct gm_loss *k = &c->lost->kinds[i];
+        size_t n = k->n - (i < before->n ? before->kinds[i].n : 0);
+        if (k->is_fault && n)
+            found(c, GM_CHECK_LEFT_OUT, c->line, id, "%s: %zu", k->what, n);
+    }
+}
+
 static enum gm_status check_post(struct gm_check *c, const struct gm_reader *r, struct gm_post *p,
                                  struct gm_error *err)
 {
@@ -380,16 +390,19 @@ done:
     return st;
 }
 
-enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_error *err)
+enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_losses *lost,
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_error e;
     c->path = gm_reader_path(r);
+    c->lost = lost;
     GM_TRY(gm_labels_add(&c->files, gm_str(c->path), &c->file, err));
     c->first_typed = c->typed.n / sizeof(struct typed);
     for (;;) {
         struct gm_post post;
         bool has;
+        const struct gm_losses before = *lost;
         st = gm_reader_next(r, &post, &has, &e);
         c->line = gm_reader_line(r);
         if (st != GM_OK && e.code != GM_EFORMAT) {
@@ -399,11 +412,14 @@ enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_
         }
         if (st != GM_OK)
             found(c, GM_CHECK_UNREADABLE, c->line, GM_STR(""), "%s", e.msg);
-        if (!has)
+        if (!has) {
+            check_left_out(c, &before, GM_STR(""));
             break;
+        }
         if (st != GM_OK)
             continue;
         st = check_post(c, r, &post, err);
+        check_left_out(c, &before, post.id);
         gm_post_clear(&post);
         if (st != GM_OK)
             return st;

@@ -6,6 +6,7 @@
 
 enum gm_check_kind {
     GM_CHECK_UNREADABLE,   /* a post that can't be read */
+    GM_CHECK_LEFT_OUT,     /* what the reader could not use: a mask that can't be decoded, … */
     GM_CHECK_TAGS,         /* tags that are no valid BIO or BIOES */
     GM_CHECK_ENTITY_EMPTY, /* an entity of nothing or of white space; entity_faults.h has more */
     GM_CHECK_ENTITY_SPACE,
@@ -46,10 +47,11 @@ enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *o
                             struct gm_error *err) GM_NODISCARD;
 void gm_check_free(struct gm_check *c); /* NULL-safe */
 
-/* gm_check_file - read every post of an open reader; several files are splits of one benchmark.
+/* gm_check_file - read every post of an open reader, which keeps bad boxes and counts in `lost`;
+ * several files are splits of one benchmark.
  * Images are decoded, so that this costs their decoding; texts cost linear time.
  * Errors: IO, NOMEM; what is wrong with the data is found, not failed on. */
-enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r,
+enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_losses *lost,
                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_check_finish - behind the last file: find what only all files together tell (types). */

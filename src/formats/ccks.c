@@ -18,7 +18,7 @@ static enum gm_status copy(struct gm_arena *a, const struct gm_json *o, const ch
                            struct gm_str *out, struct gm_error *err)
 {
     struct gm_str s = GM_STR("");
-    if (!gm_json_str(gm_json_get(o, key), &s) || s.n == 0 || memchr(s.p, 0, s.n))
+    if (!gm_json_str(gm_json_get(o, key), &s) || s.n == 0)
         return GM_FAIL(err, GM_EFORMAT, "\"%s\": expected a string that is not empty", key);
     *out = gm_arena_str(a, s);
     return out->p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -49,6 +49,8 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o,
     size_t k = 0;
     GM_TRY(copy(&p->arena, o, "name", &named.name, err));
     GM_TRY(copy(&p->arena, o, "label", &named.type, err));
+    if (memchr(named.type.p, 0, named.type.n))
+        return GM_FAIL(err, GM_EFORMAT, "\"label\": a NUL character");
     while (k < *n && !(gm_str_eq(v[k].name, named.name) && gm_str_eq(v[k].type, named.type)))
         k++;
     if (k == *n)

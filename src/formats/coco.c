@@ -342,7 +342,7 @@ static enum gm_status read_image(struct coco *c, struct gm_post *p, const struct
         name = gm_str_sub(file, from, end > from + 1 ? end - 1 : file.n);
     }
     (void)gm_json_str(gm_json_get(gm_json_get(j, "gmner"), "id"), &name);
-    if (memchr(file.p, 0, file.n) || memchr(name.p, 0, name.n))
+    if (memchr(file.p, 0, file.n))
         return GM_FAIL(err, GM_EFORMAT, "\"file_name\": a NUL character");
     p->id = gm_arena_str(&p->arena, name);
     p->has_id = true;
@@ -393,7 +393,7 @@ static enum gm_status coco_next(void *state, struct gm_post *post, size_t *line,
     *line = c->images.item_line;
     if (!*has) {
         for (; c->n_used < c->places.n / sizeof(struct place); c->n_used++)
-            gm_losses_add(c->from.lost, "annotations of no image", GM_STR(""));
+            gm_losses_fault(c->from.lost, "annotations of no image", GM_STR(""));
         return GM_OK;
     }
     GM_TRY(gm_document_parse(&c->images, value, &j, err));

@@ -8,7 +8,6 @@
 #include "base/alloc.h"
 
 #include <math.h>
-#include <stdio.h>
 
 enum { MAX_CORNERS = 1000000 };
 
@@ -16,13 +15,13 @@ static enum gm_status read_bbox(const struct gm_json *j, double box[GM_BOX_XYXY]
                                 struct gm_error *err)
 {
     double v[4];
-    for (size_t i = 0; i < 4; i++)
-        if (!gm_json_num(gm_json_at(j, i), &v[i]) || !(fabs(v[i]) <= 1e9))
+    for (size_t i = 0; i < 4; i++) {
+        if (!gm_json_num(gm_json_at(j, i), &v[i]))
             return GM_FAIL(err, GM_EFORMAT, "\"bbox\": expected [x, y, width, height]");
-    box[0] = v[0];
-    box[1] = v[1];
-    box[2] = v[0] + v[2];
-    box[3] = v[1] + v[3];
+        box[i] = i < 2 ? v[i] : v[i - 2] + v[i];
+        if (!(fabs(box[i]) <= 1e9))
+            return GM_FAIL(err, GM_EFORMAT, "\"bbox\": a corner at over 1e9 pixels");
+    }
     return GM_OK;
 }
 
@@ -149,16 +148,6 @@ static enum gm_status read_segmentation(struct gm_post *p, const struct gm_json 
     return GM_OK;
 }
 
-/* Leave the mask out and count it, under why it can't be read. */
-static void lose_mask(struct gm_region *r, struct gm_losses *lost, struct gm_str id,
-                      const char *why)
-{
-    char what[GM_LOSS_NAME_MAX];
-    snprintf(what, sizeof what, "masks (%.60s)", why);
-    gm_losses_add(lost, what, id);
-    r->mask = (struct gm_rle){0};
-}
-
 /* "iscrowd": 1 or true. */
 static bool is_set(const struct gm_json *j)
 {
@@ -179,7 +168,8 @@ enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const stru
     struct gm_error e;
     st = read_segmentation(p, seg, r, &e);
     if (st == GM_EFORMAT && bbox) { /* the box stands without it */
-        lose_mask(r, lost, p->id, e.msg);
+        gm_losses_mask(lost, p->id, e.msg);
+        r->mask = (struct gm_rle){0};
         st = GM_OK;
     }
     if (st != GM_OK) {

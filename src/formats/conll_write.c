@@ -73,7 +73,8 @@ static enum gm_status segment(struct gm_post *p, struct gm_error *err)
     return st;
 }
 
-/* A word, an id or a type: what would end a line or a column becomes '_'. An id may hold no space. */
+/* A word, an id or a type: what would end a line or a column becomes '_'. An id may hold no space,
+ * and no NUL. */
 static enum gm_status put(struct conll_out *o, struct gm_str s, bool no_space, struct gm_str id,
                           struct gm_error *err)
 {
@@ -82,13 +83,15 @@ static enum gm_status put(struct conll_out *o, struct gm_str s, bool no_space, s
     enum gm_status st = gm_buf_add_str(&o->base.text, changed ? GM_STR("_") : s, err);
     for (size_t i = from; i < o->base.text.n && st == GM_OK; i++) {
         char *c = &o->base.text.p[i];
-        if (*c == ' ' ? no_space || o->separator == ' ' : is_space(*c)) {
+        bool ends = *c == ' ' ? no_space || o->separator == ' ' : is_space(*c);
+        if (ends || (*c == 0 && no_space)) {
             *c = '_';
             changed = true;
         }
     }
     if (changed)
-        gm_losses_add(o->base.to.lost, "white space inside words, ids or types (now _)", id);
+        gm_losses_add(o->base.to.lost, "white space or NULs inside words, ids or types (now _)",
+                      id);
     return st;
 }
 

@@ -249,10 +249,10 @@ static enum gm_status read_span(struct task *t, const struct gm_json *value, str
     bool in = place_of(t->post->text, value, t->units, &s);
     if (said.n && !(in && same_words(s.text, said))) {
         *found = only_place(t->post->text, said, &s);
-        gm_losses_add(t->lost,
-                      *found ? "offsets of labels (found by the labels' own text)"
-                             : "labels whose own text is not what is at their offsets",
-                      t->post->id);
+        gm_losses_fault(t->lost,
+                        *found ? "offsets of labels (found by the labels' own text)"
+                               : "labels whose own text is not what is at their offsets",
+                        t->post->id);
     } else if (!in) {
         return GM_FAIL(err, GM_EFORMAT, "%lld..%lld is no part of the text", start, end);
     }
@@ -351,7 +351,7 @@ static enum gm_status read_rectangle(struct task *t, const struct gm_json *resul
     double v[4], turn = 0;
     GM_TRY(read_size(result, t->post, err));
     for (size_t i = 0; i < 4; i++) {
-        if (!gm_json_num(gm_json_get(value, names[i]), &v[i]) || !(fabs(v[i]) <= 1e6))
+        if (!gm_json_num(gm_json_get(value, names[i]), &v[i]))
             return GM_FAIL(err, GM_EFORMAT, "\"%s\": expected a number of percent", names[i]);
         v[i] *= (i % 2 ? t->post->image_h : t->post->image_w) / 100.0;
     }
@@ -364,7 +364,17 @@ static enum gm_status read_rectangle(struct task *t, const struct gm_json *resul
         .id = str_of(result, "id"),
         .entity = SIZE_MAX,
         .region = {.score = (float)score_of(result), .label = label_of(t, value, kind)}};
-    turned_box(v, turn, l->region.box);
+    if (v[2] > 0 && v[3] > 0)
+        turned_box(v, turn, l->region.box);
+    else /* turning must not give it an area */
+        memcpy(l->region.box, (double[]){v[0], v[1], v[0] + v[2], v[1] + v[3]},
+               sizeof l->region.box);
+    for (size_t i = 0; i < GM_BOX_XYXY; i++) {
+        double *x = &l->region.box[i];
+        if (!(fabs(*x) <= 1e9 + 1))
+            return GM_FAIL(err, GM_EFORMAT, "a corner at over 1e9 pixels");
+        *x = fmax(-1e9, fmin(1e9, *x)); /* percents are not exact */
+    }
 done:
     return st;
 }
@@ -382,7 +392,7 @@ static enum gm_status read_image_label(struct task *t, const struct gm_json *res
         }
     if (gm_json_get(value, "x"))
         return read_rectangle(t, result, "labels", err);
-    gm_losses_add(t->lost, "labels of regions that are not there", t->post->id);
+    gm_losses_fault(t->lost, "labels of regions that are not there", t->post->id);
     return GM_OK;
 }
 

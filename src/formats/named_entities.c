@@ -179,7 +179,7 @@ enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity
         if (text)
             places[i] = place_of(p, v, i, places);
         if (places[i] == SIZE_MAX) {
-            gm_losses_add(lost, "entities whose name is not in the text", p->id);
+            gm_losses_fault(lost, "entities whose name is not in the text", p->id);
             continue;
         }
         struct gm_entity *e = &p->entities[p->n_entities++];

@@ -8,7 +8,9 @@
 #include "formats/format.h"
 #include "formats/guess.h"
 #include "formats/jsonl.h"
+#include "record/regions.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct gm_reader {
@@ -20,6 +22,8 @@ struct gm_reader {
     void *state;                     /* row's */
     struct gm_source from;
     size_t n_posts, line;
+    bool keeps_bad_boxes;
+    struct gm_losses lost; /* where the caller does not count */
 };
 
 /* Read to the first line with something in it, guess, hand the line back. An empty file is a file
@@ -46,7 +50,7 @@ done:
 static enum gm_status set_paths(struct gm_reader *r, const char *path,
                                 const struct gm_reader_opts *o, struct gm_error *err)
 {
-    r->from = (struct gm_source){.texts = o->texts, .lost = o->lost};
+    r->from = (struct gm_source){.texts = o->texts, .lost = o->lost ? o->lost : &r->lost};
     r->from.path = gm_arena_str(&r->arena, gm_str(path)).p;
     bool ok = r->from.path != NULL;
     if (o->images_dir) {
@@ -97,6 +101,7 @@ enum gm_status gm_reader_open(struct gm_reader **out, const char *path,
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     r->format = o.format;
+    r->keeps_bad_boxes = o.keeps_bad_boxes;
     gm_arena_init(&r->arena, 0);
     GM_TRY(set_paths(r, path, &o, err));
     GM_TRY(open_format(r, &o, err));
@@ -111,6 +116,11 @@ void gm_reader_free(struct gm_reader *r)
 {
     if (!r)
         return;
+    if (r->lost.n) {
+        char what[300];
+        snprintf(what, sizeof what, "%s: not read", gm_reader_path(r));
+        gm_losses_tell(&r->lost, "read", what);
+    }
     if (r->row)
         r->row->close(r->state);
     gm_conll_clear(&r->conll);
@@ -148,8 +158,11 @@ enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *h
         return st;
     if (!post->has_id)
         post->id = gm_arena_printf(&post->arena, "%zu", r->n_posts);
-    if (post->id.p)
+    if (post->id.p) {
+        if (!r->keeps_bad_boxes)
+            gm_post_settle_boxes(post, r->from.lost);
         return GM_OK;
+    }
     gm_post_clear(post);
     return GM_FAIL(err, GM_ENOMEM, "out of memory");
 }

@@ -290,20 +290,39 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
     return st;
 }
 
-/* A field on one line: line ends become spaces. */
-static enum gm_status put(struct riveg_out *o, struct gm_str s, struct gm_str id,
+enum field { ID, NAME, TYPE, EXPRESSION };
+
+/* Whether byte i of a field would be taken for a mark of the format, or be lost before an id. */
+static bool is_mark(const struct riveg_out *o, enum field field, struct gm_str s, size_t i)
+{
+    struct gm_str rest = gm_str_sub(s, i, s.n);
+    char c = s.p[i];
+    if (field == ID)
+        return c == 0 || (c == '#' && o->shape == ENTAILMENT) || gm_str_starts(rest, MARK) ||
+               (i == 0 && (strchr(" \t\r\n", c) || gm_str_starts(s, GM_STR("Imageid:"))));
+    if (field == TYPE && c == '(')
+        return true;
+    return field != EXPRESSION && gm_str_starts(rest, GM_STR(")###"));
+}
+
+/* A field on one line: line ends become spaces, and what would be taken for a mark '_'. */
+static enum gm_status put(struct riveg_out *o, enum field field, struct gm_str s, struct gm_str id,
                           struct gm_error *err)
 {
     size_t from = o->base.text.n;
-    bool changed = false;
-    enum gm_status st = gm_buf_add_str(&o->base.text, s, err);
-    for (size_t i = from; i < o->base.text.n && st == GM_OK; i++)
-        if (o->base.text.p[i] == '\n' || o->base.text.p[i] == '\r') {
-            o->base.text.p[i] = ' ';
-            changed = true;
-        }
-    if (changed)
+    bool broken = false, marked = field == ID && s.n == 0;
+    enum gm_status st = gm_buf_add_str(&o->base.text, marked ? GM_STR("_") : s, err);
+    for (size_t i = 0; i < s.n && st == GM_OK; i++) {
+        char *c = &o->base.text.p[from + i];
+        bool line_end = *c == '\n' || *c == '\r', mark = is_mark(o, field, s, i);
+        *c = mark ? '_' : line_end ? ' ' : *c;
+        broken = broken || line_end;
+        marked = marked || mark;
+    }
+    if (broken)
         gm_losses_add(o->base.to.lost, "line ends inside a field (now spaces)", id);
+    if (marked)
+        gm_losses_add(o->base.to.lost, "marks of the format inside a field (now _)", id);
     return st;
 }
 
@@ -332,19 +351,19 @@ static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
     gm_buf_reset(&o->base.text);
     if (o->shape == ENTAILMENT)
         GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));
-    GM_TRY(put(o, p->id, p->id, err));
+    GM_TRY(put(o, ID, p->id, p->id, err));
     GM_TRY(gm_buf_add_c(&o->base.text, ".jpg", err));
     if (o->shape == ENTAILMENT)
         GM_TRY(gm_buf_printf(&o->base.text, err, "#%zu", o->n_lines));
     for (int twice = 0; twice < (o->shape == GOLD ? 1 : 2); twice++) {
         GM_TRY(gm_buf_add_c(&o->base.text, "###", err));
-        GM_TRY(put(o, e->text, p->id, err));
+        GM_TRY(put(o, NAME, e->text, p->id, err));
         GM_TRY(gm_buf_add_c(&o->base.text, "(", err));
-        GM_TRY(put(o, e->type, p->id, err));
+        GM_TRY(put(o, TYPE, e->type, p->id, err));
         GM_TRY(gm_buf_add_c(&o->base.text, ")", err));
     }
     GM_TRY(gm_buf_add_c(&o->base.text, o->shape == GOLD ? "###" : "-", err));
-    GM_TRY(put(o, e->expression, p->id, err));
+    GM_TRY(put(o, EXPRESSION, e->expression, p->id, err));
     GM_TRY(gm_buf_add_c(&o->base.text, in ? "###1" : "###0", err));
     if (o->shape != ENTAILMENT)
         GM_TRY(put_boxes(o, e, err));
@@ -375,12 +394,14 @@ done:
 const struct gm_format_row gm_format_riveg_row = {.format = GM_FORMAT_RIVEG,
                                                   .name = "riveg",
                                                   .title = "RiVEG text lines",
-                                                  .holds = HOLDS | GM_HOLDS_BOX,
+                                                  .holds =
+                                                      HOLDS | GM_HOLDS_BOX | GM_HOLDS_NOTHING_BOX,
                                                   FUNCTIONS};
 const struct gm_format_row gm_format_riveg_pred_row = {.format = GM_FORMAT_RIVEG_PRED,
                                                        .name = "riveg-pred",
                                                        .title = "RiVEG predictions",
-                                                       .holds = HOLDS | GM_HOLDS_BOX,
+                                                       .holds = HOLDS | GM_HOLDS_BOX |
+                                                                GM_HOLDS_NOTHING_BOX,
                                                        FUNCTIONS};
 const struct gm_format_row gm_format_riveg_ve_row = {.format = GM_FORMAT_RIVEG_VE,
                                                      .name = "riveg-ve",

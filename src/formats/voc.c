@@ -129,8 +129,7 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
     if (!p->id.p || !file.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(gm_post_image(p, v->from.images_dir, file, err));
-    GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, err));
-    gm_voc_count_unboxed(&voc, v->from.lost, p->id);
+    GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, v->from.lost, err));
     if (voc.n_objects > MAX_OBJECTS)
         return GM_FAIL(err, GM_EFORMAT, "%s/%.*s.xml: over %d objects", v->from.path,
                        GM_STR_ARG(p->id), MAX_OBJECTS);
@@ -187,21 +186,44 @@ done:
     return st;
 }
 
-/* XML 1.0 can't hold control characters; all of markup is escaped. */
+/* Bytes of a character at byte i that XML 1.0 can't hold, a control or U+FFFE, U+FFFF; 0: it can. */
+static size_t unfit(struct gm_str s, size_t i)
+{
+    struct gm_str rest = gm_str_sub(s, i, s.n);
+    if ((unsigned char)s.p[i] < 0x20)
+        return 1;
+    return gm_str_starts(rest, GM_STR("\xEF\xBF\xBE")) ||
+                   gm_str_starts(rest, GM_STR("\xEF\xBF\xBF"))
+               ? 3
+               : 0;
+}
+
+/* Whether a name has more than white space when it is written. */
+static bool is_name(struct gm_str s)
+{
+    for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
+        n = unfit(s, i);
+        if (!n && s.p[i] != ' ')
+            return true;
+    }
+    return false;
+}
+
+/* What XML can't hold becomes a space; all of markup is escaped. */
 static enum gm_status put(struct voc_out *o, struct gm_str s, struct gm_str id,
                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (size_t i = 0; i < s.n; i++) {
-        unsigned char c = (unsigned char)s.p[i];
+    for (size_t i = 0, n; i < s.n; i += n ? n : 1) {
+        char c = s.p[i];
         const char *escaped = c == '&' ? "&amp;" : c == '<' ? "&lt;" : c == '>' ? "&gt;" : NULL;
-        bool control = c < 0x20;
-        if (control)
+        n = unfit(s, i);
+        if (n)
             gm_losses_add(o->lost, "control characters (now spaces)", id);
         if (escaped)
             GM_TRY(gm_buf_add_c(&o->xml, escaped, err));
         else
-            GM_TRY(gm_buf_add(&o->xml, control ? " " : s.p + i, 1, err));
+            GM_TRY(gm_buf_add(&o->xml, n ? " " : s.p + i, 1, err));
     }
 done:
     return st;
@@ -262,9 +284,13 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
         return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": its id can't be the name of a file",
                        GM_STR_ARG(p->id));
     GM_TRY(put_head(o, p, err));
-    for (size_t i = 0; i < p->n_entities; i++)
-        for (size_t k = 0; k < p->entities[i].n_regions; k++)
+    for (size_t i = 0; i < p->n_entities; i++) {
+        bool named = is_name(p->entities[i].text);
+        if (!named)
+            gm_losses_add(o->lost, "entities of nothing that XML can hold", p->id);
+        for (size_t k = 0; k < p->entities[i].n_regions && named; k++)
             GM_TRY(put_object(o, p, &p->entities[i], &p->entities[i].regions[k], err));
+    }
     GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));
     struct gm_str path = gm_arena_printf(&a, "%s/%.*s.xml", o->dir, GM_STR_ARG(p->id));
     st = path.p ? gm_file_write(path.p, gm_buf_str(&o->xml), err)

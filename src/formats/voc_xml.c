@@ -1,6 +1,7 @@
 #include "formats/voc_xml.h"
 
 #include "base/file.h"
+#include "record/regions.h"
 
 #include <errno.h>
 #include <expat.h>
@@ -34,6 +35,8 @@ struct walk {
     const char *path;
     struct gm_arena *arena;
     struct gm_voc *voc;
+    struct gm_str id;
+    struct gm_losses *lost;
     size_t cap;           /* of voc->objects */
     size_t depth;         /* open elements */
     enum node at[4];      /* the open elements at depth 1..4 */
@@ -138,7 +141,7 @@ static void end_object(struct walk *w)
     if (w->n_names == 0)
         fail(w, GM_EFORMAT, "an object without a name", GM_STR(""));
     else if (!w->has_box)
-        v->n_unboxed++;
+        gm_losses_fault(w->lost, "objects without a box (bndbox)", w->id);
     else if (w->seen != 0xF)
         fail(w, GM_EFORMAT, "bndbox lacks one of xmin, ymin, xmax, ymax in object", w->names[0]);
     for (size_t i = 0; i < w->n_names && w->seen == 0xF && w->st == GM_OK; i++) {
@@ -206,12 +209,12 @@ static enum gm_status parse(struct walk *w, struct gm_str xml)
 }
 
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
-                           struct gm_str id, struct gm_error *err)
+                           struct gm_str id, struct gm_losses *lost, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct stat sb;
     struct gm_buf xml;
-    struct walk w = {.arena = a, .voc = out, .err = err};
+    struct walk w = {.arena = a, .voc = out, .id = id, .lost = lost, .err = err};
     *out = (struct gm_voc){0};
     gm_buf_init(&xml, MAX_FILE);
     gm_buf_init(&w.text, MAX_TEXT);
@@ -273,19 +276,12 @@ const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str te
     return NULL;
 }
 
-void gm_voc_count_unboxed(const struct gm_voc *v, struct gm_losses *lost, struct gm_str id)
-{
-    for (size_t i = 0; i < v->n_unboxed; i++)
-        gm_losses_add(lost, "objects without a box (bndbox)", id);
-}
-
 enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_voc voc;
-    GM_TRY(gm_voc_read(&voc, &p->arena, dir, p->id, err));
-    gm_voc_count_unboxed(&voc, lost, p->id);
+    GM_TRY(gm_voc_read(&voc, &p->arena, dir, p->id, lost, err));
     if (!p->image_w && voc.w) {
         p->image_w = voc.w;
         p->image_h = voc.h;
@@ -306,6 +302,7 @@ enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_l
             memcpy(r->box, gm_voc_find(&voc, e->text, e->n_regions)->box, sizeof r->box);
         }
     }
+    gm_post_settle_boxes(p, lost);
 done:
     return st;
 }

@@ -18,14 +18,15 @@ struct gm_voc {
     uint32_t w, h; /* pixels, as the file says; 0 = it does not */
     struct gm_voc_object *objects;
     size_t n_objects;
-    size_t n_unboxed; /* objects left out, as they have no bndbox */
 };
 
 /* gm_voc_read - the annotation dir/ID.xml into the arena; a file that is missing has no objects.
+ * Objects without a bndbox are left out and counted in `lost` (NULL: not counted).
  * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; a root other than <annotation>;
  * an object without a name, or with a box that lacks one of its four numbers). */
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
-                           struct gm_str id, struct gm_error *err) GM_NODISCARD;
+                           struct gm_str id, struct gm_losses *lost,
+                           struct gm_error *err) GM_NODISCARD;
 
 /* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
  * last. The name is the text; where no object is named exactly so, names that differ from it by
@@ -38,8 +39,5 @@ const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str te
  * Errors: as gm_voc_read. */
 enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
                                  struct gm_error *err) GM_NODISCARD;
-
-/* gm_voc_count_unboxed - count the objects without a box in `lost`, as of the post `id`. */
-void gm_voc_count_unboxed(const struct gm_voc *v, struct gm_losses *lost, struct gm_str id);
 
 #endif

@@ -4,6 +4,7 @@
 #include "base/file.h"
 #include "formats/format.h"
 #include "record/labels.h"
+#include "record/regions.h"
 
 #include <string.h>
 
@@ -42,6 +43,18 @@ done:
     return st;
 }
 
+/* Formats that know entities by their names have no place for one of nothing but white space. */
+static void drop_unnamed(struct gm_post *p, struct gm_losses *lost)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (gm_str_trim(p->entities[i].text).n)
+            p->entities[n++] = p->entities[i];
+        else
+            gm_losses_add(lost, "entities of nothing but white space", p->id);
+    p->n_entities = n;
+}
+
 enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -55,6 +68,12 @@ enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post, struct g
                            "%s can hold one of each",
                            GM_STR_ARG(post->id), w->row->title);
     }
+    gm_post_settle_boxes(post, &w->lost);
+    if (!(w->row->holds & GM_HOLDS_NOTHING_BOX))
+        gm_post_drop_nothing(post, &w->lost);
+    if (!(w->row->holds & GM_HOLDS_POSITION))
+        drop_unnamed(post, &w->lost);
+    GM_TRY(gm_post_drop_masks(post, &w->lost, err));
     gm_losses_post(&w->lost, post, w->row->holds);
     GM_TRY(w->row->add(w->state, post, err));
 done:

@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "pipeline/pipeline.h"
+#include "record/regions.h"
 
 #include <stdint.h>
 #include <stdio.h>
@@ -56,6 +57,7 @@ int gm_predictor_run(struct gm_predictor *p, const char *post, const char **reco
     GM_TRY(gm_utf8_repair(gm_str(post), &p->valid, err));
     GM_TRY(gm_json_parse_lenient(&j, gm_buf_str(&p->valid), err));
     GM_TRY(gm_post_from_json(&one, j, NULL, err)); /* takes j over */
+    gm_post_settle_boxes(&one, NULL);
     GM_TRY(gm_pipeline_run(p->pipeline, &one, err));
     GM_TRY(gm_post_to_json(&one, &p->record, err));
     *record = p->record.p;

@@ -1,9 +1,11 @@
 #include "record/losses.h"
 
+#include "base/log.h"
+
 #include <stdio.h>
 #include <string.h>
 
-void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id)
+static void add(struct gm_losses *l, const char *what, struct gm_str id, bool is_fault)
 {
     size_t i = 0;
     if (!l)
@@ -21,6 +23,33 @@ void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id)
         snprintf(k->first, sizeof k->first, id.n ? "post %.*s" : "%.*s", GM_STR_ARG(id));
     }
     k->n++;
+    k->is_fault = k->is_fault || is_fault;
+}
+
+void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id)
+{
+    add(l, what, id, false);
+}
+
+void gm_losses_fault(struct gm_losses *l, const char *what, struct gm_str id)
+{
+    add(l, what, id, true);
+}
+
+void gm_losses_mask(struct gm_losses *l, struct gm_str id, const char *why)
+{
+    char what[GM_LOSS_NAME_MAX];
+    snprintf(what, sizeof what, "masks (%.60s)", why);
+    gm_losses_fault(l, what, id);
+}
+
+void gm_losses_tell(const struct gm_losses *l, const char *module, const char *what)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        const struct gm_loss *k = &l->kinds[i];
+        GM_LOG(GM_LOG_WARN, module, "%s: %s: %zu%s%s%s", what, k->what, k->n,
+               k->first[0] ? " (first: " : "", k->first, k->first[0] ? ")" : "");
+    }
 }
 
 static void count_region(struct gm_losses *l, const struct gm_region *r, unsigned lacks,

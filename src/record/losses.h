@@ -11,6 +11,7 @@ struct gm_loss {
     char what[GM_LOSS_NAME_MAX];  /* "captions" */
     char first[GM_LOSS_NAME_MAX]; /* where it was first seen: "post 17" */
     size_t n;
+    bool is_fault; /* of the data, not of the format */
 };
 
 /* Owns nothing on the heap; kinds past the 64th are counted together as "other things". */
@@ -22,6 +23,14 @@ struct gm_losses {
 /* gm_losses_add - count one more of `what`, met in the post `id` (empty: unknown). Long names are
  * cut. l NULL: not counted. */
 void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id);
+
+/* gm_losses_fault - the same, of what is wrong in the data itself: `data check` finds it.
+ * gm_losses_mask - a fault: a mask that is left out, and why. */
+void gm_losses_fault(struct gm_losses *l, const char *what, struct gm_str id);
+void gm_losses_mask(struct gm_losses *l, struct gm_str id, const char *why);
+
+/* gm_losses_tell - one warning a kind in the log of `module`: "WHAT: captions: 3 (first: post 17)". */
+void gm_losses_tell(const struct gm_losses *l, const char *module, const char *what);
 
 /* What a record may have beyond what a format can hold, as bits. */
 enum gm_holds {
@@ -44,9 +53,10 @@ enum gm_holds {
     GM_HOLDS_BOX_SCORE = 1 << 16, /* other than 1 */
     GM_HOLDS_BOX_LABEL = 1 << 17,
     GM_HOLDS_MASK = 1 << 18,
-    GM_HOLDS_POSITION = 1 << 19,   /* where in the text an entity is */
-    GM_HOLDS_UNGROUNDED = 1 << 20, /* entities without a box */
-    GM_HOLDS_ALL = (1 << 21) - 1
+    GM_HOLDS_POSITION = 1 << 19,    /* where in the text an entity is */
+    GM_HOLDS_UNGROUNDED = 1 << 20,  /* entities without a box */
+    GM_HOLDS_NOTHING_BOX = 1 << 21, /* [0, 0, 0, 0] as a box that fits nothing (regions.h) */
+    GM_HOLDS_ALL = (1 << 22) - 1
 };
 
 /* gm_losses_post - count all that `p` has and a format that holds `holds` has not. */

@@ -120,7 +120,7 @@ struct gm_str gm_post_word(const struct gm_post *p, size_t i);
 /* gm_post_from_json - fill an empty post from one parsed line, which it takes over (also on
  * failure). `base_dir` resolves a relative image path (NULL: as it is).
  * Input: {"id","text" or "tokens","image"?,"caption"?,"entities"?}; also reads what gm_post_to_json
- * wrote. `id` stays empty when there is none. Errors: FORMAT naming the field that is wrong, NOMEM;
+ * wrote. `id` stays empty when there is none. Boxes are as they are (gm_post_settle_boxes). Errors: FORMAT naming the field that is wrong, NOMEM;
  * the post is then in no defined state but for gm_post_clear. */
 enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const char *base_dir,
                                  struct gm_error *err) GM_NODISCARD;

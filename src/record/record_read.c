@@ -93,9 +93,6 @@ static enum gm_status read_box(const struct gm_json *o, double box[GM_BOX_XYXY],
             return GM_FAIL(err, GM_EFORMAT, "\"box\": number %zu is none, or over 1e9", i + 1);
         box[i] = x;
     }
-    if (box[0] > box[2] || box[1] > box[3])
-        return GM_FAIL(err, GM_EFORMAT, "\"box\": [%g, %g, %g, %g] is not xmin, ymin, xmax, ymax",
-                       box[0], box[1], box[2], box[3]);
     return GM_OK;
 }
 

@@ -91,6 +91,19 @@ def test_masks():
             assert [k for k, _, _ in got] == ([] if kind == "good" else [kind]), (kind, got)
 
 
+def test_left_out():
+    """What the reader drops is found too, at its post, and only that."""
+    coco = {"images": [{"id": i, "file_name": f"{i}.jpg", "width": 4, "height": 4} for i in (1, 2)],
+            "categories": [{"id": 1, "name": "x"}],
+            "annotations": [{"image_id": 2, "category_id": 1, "bbox": [0, 0, 1, 1], "keypoints": [],
+                             "segmentation": {"size": [4, 4], "counts": "~"}},
+                            {"image_id": 1, "category_id": 1, "bbox": [0, 0, 1, 1], "segmentation": []},
+                            {"image_id": 3, "category_id": 1, "bbox": [0, 0, 1, 1]}]}
+    with gm.Folder() as d:
+        got = [f for f in findings(d.write("c.json", json.dumps(coco))) if f[0] == "left-out"]
+        assert [(i, m.split(" (")[0]) for _, i, m in got] == [("2", "masks"), ("", "annotations of no image: 1")], got
+
+
 def test_types():
     with gm.Folder() as d:
         one = d.write("one.txt", "IMGID:1\nAnn\tB-PER\nof\tO\nOslo\tB-LOC\n\nIMGID:2\nRome\tB-LOC\n\n")

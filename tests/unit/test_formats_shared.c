@@ -105,8 +105,8 @@ static void test_boxes(void **state)
         assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
         if (!has)
             break;
-        assert_status(gm_voc_read(&voc, &p.arena, DATA "twitter-gmner/xml", p.id, &err), GM_OK,
-                      &err);
+        assert_status(gm_voc_read(&voc, &p.arena, DATA "twitter-gmner/xml", p.id, NULL, &err),
+                      GM_OK, &err);
         objects += voc.n_objects;
         assert_status(gm_post_add_boxes(&p, DATA "twitter-gmner/xml", NULL, &err), GM_OK, &err);
         for (size_t i = 0; i < p.n_entities; i++) {
