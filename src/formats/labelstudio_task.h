@@ -1,0 +1,64 @@
+/* labelstudio_task.h - one Label Studio task while it is read: the parts of labelstudio.c. Internal to
+ * src/formats. */
+#ifndef GM_FORMATS_LABELSTUDIO_TASK_H
+#define GM_FORMATS_LABELSTUDIO_TASK_H
+
+#include "record/losses.h"
+#include "record/record.h"
+
+/* A region before it is known whose it is. */
+struct gm_task_region {
+    struct gm_str id;
+    struct gm_region region;
+    size_t entity; /* SIZE_MAX = nobody's */
+};
+
+/* One task being read; all borrows from its JSON or is in the post's arena. */
+struct gm_task {
+    struct gm_post *post;
+    struct gm_losses *lost;
+    struct gm_str *ids; /* of post->entities */
+    struct gm_task_region *regions;
+    size_t n_regions;
+    unsigned units; /* of the labels' offsets */
+};
+
+/* gm_task_str - the string o[key]; empty when it is none. gm_task_score - result["score"], 1 when it
+ * is none. gm_task_label - the first of value[kind]; the others are counted. */
+struct gm_str gm_task_str(const struct gm_json *o, const char *key);
+double gm_task_score(const struct gm_json *result);
+struct gm_str gm_task_label(struct gm_task *t, const struct gm_json *value, const char *kind);
+
+/* labelstudio_labels.c: labels on the text. */
+
+/* gm_task_is_text_label - whether a result is a label of the text, not of a region of the picture. */
+bool gm_task_is_text_label(const struct gm_json *result);
+
+/* gm_task_units - how the offsets of an annotation's labels count, for gm_task.units. */
+unsigned gm_task_units(const struct gm_task *t, const struct gm_json *results);
+
+/* gm_task_entity - add the entity of a text label, or count it where it is known to be misplaced.
+ * Errors: FORMAT. */
+enum gm_status gm_task_entity(struct gm_task *t, const struct gm_json *result,
+                              struct gm_error *err) GM_NODISCARD;
+
+/* labelstudio_regions.c: rectangles and brushes on the picture. What is referred to is read first:
+ * rectangles, brushes, labels of regions (<Labels> on an image), relations; then settle. */
+
+/* gm_task_rectangle - its labels, if it has any, are value[kind]. Errors: FORMAT. gm_task_brush -
+ * Errors: FORMAT, NOMEM. */
+enum gm_status gm_task_rectangle(struct gm_task *t, const struct gm_json *result, const char *kind,
+                                 struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_task_brush(struct gm_task *t, const struct gm_json *result,
+                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_task_region_label(struct gm_task *t, const struct gm_json *result,
+                                    struct gm_error *err) GM_NODISCARD;
+
+/* gm_task_relation - tie a label and a region, whichever way round; others are counted. */
+void gm_task_relation(struct gm_task *t, const struct gm_json *result);
+
+/* gm_task_settle - give the regions to their entities, the rest to the post's objects.
+ * Errors: NOMEM. */
+enum gm_status gm_task_settle(struct gm_task *t, struct gm_error *err) GM_NODISCARD;
+
+#endif
