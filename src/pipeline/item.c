@@ -91,13 +91,30 @@ done:
     return st;
 }
 
+/* A stage that does not work on the post may say why. What it says is part of what the stages after
+ * it see. */
+static enum gm_status pass_by(struct gm_pipeline *p, struct gm_item *item, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_backend *b = p->stages[item->place].backend;
+    if (item->post.error.stage.n || !b->pass_by)
+        return GM_OK;
+    GM_TRY(b->pass_by(&item->post, err));
+    if (p->run)
+        GM_TRY(gm_state_take(&item->state, &item->post, err));
+done:
+    return st;
+}
+
 enum gm_status gm_item_advance(struct gm_pipeline *p, struct gm_item *item, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     for (; item->place < p->n_stages; item->place++) {
         bool found = false;
-        if (!gm_stage_needs(&p->stages[item->place], &item->post))
+        if (!gm_stage_needs(&p->stages[item->place], &item->post)) {
+            GM_TRY(pass_by(p, item, err));
             continue;
+        }
         if (p->run)
             GM_TRY(look_up(p, item, &found, err));
         if (!found)

@@ -52,7 +52,7 @@ struct gm_entity {
     double score;                        /* 0..1 */
     struct gm_uncertainty uncertainty;
     struct gm_str source;     /* stage that last set it: "tag"; "input": came with the post */
-    struct gm_str note;       /* "refine_rejected:schema"; empty = none */
+    struct gm_str note;       /* "no_box:no_person; …", see note.h; empty = none */
     struct gm_str expression; /* "a man in a dark suit"; empty = none */
     double visible;           /* probability that it is in the image; < 0 = not judged */
     struct gm_region *regions;

@@ -182,7 +182,7 @@ static enum gm_status add_number(struct view *v, double x, struct gm_error *err)
     return add_cell(v, x < 0 ? GM_STR("-") : (struct gm_str){text, (size_t)n}, NUMBER_COLUMNS, err);
 }
 
-/* The regions of an entity, each after the first on a line of its own. */
+/* The regions of an entity, each after the first on a line of its own; without any, what is noted. */
 static enum gm_status add_regions(struct view *v, const struct gm_entity *e, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -203,7 +203,10 @@ static enum gm_status add_regions(struct view *v, const struct gm_entity *e, str
             GM_TRY(add_plain(v, r->note, err));
         }
     }
-    return gm_buf_add_c(v->out, e->n_regions ? "\n" : "-\n", err);
+    GM_TRY(gm_buf_add_c(v->out, e->n_regions ? "" : e->note.n ? "-  " : "-", err));
+    if (!e->n_regions)
+        GM_TRY(add_plain(v, e->note, err));
+    GM_TRY(gm_buf_add_c(v->out, "\n", err));
 done:
     return st;
 }

@@ -19,4 +19,9 @@ extern const struct gm_backend gm_backend_ground_objects;
 extern const struct gm_backend gm_backend_ground_llm;
 extern const struct gm_backend gm_backend_segment_matting;
 
+/* gm_ground_pass_by, gm_segment_pass_by - `pass_by` of the stages ground and segment: an entity that
+ * was judged, and a region without a mask, are told that there is no image. */
+enum gm_status gm_ground_pass_by(struct gm_post *p, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_segment_pass_by(struct gm_post *p, struct gm_error *err) GM_NODISCARD;
+
 #endif

@@ -8,6 +8,8 @@
 #include "stages/llm_stage.h"
 #include "stages/said.h"
 
+#include "record/note.h"
+
 enum { NEVER_MAX = 64 };
 
 struct ground {
@@ -64,13 +66,45 @@ done:
     return st;
 }
 
-/* Probably visible, of a type that can be seen, and without boxes that came with the post. */
-static bool wants_box(const struct ground *g, const struct gm_entity *e)
+/* One post's questions while they are out. */
+struct work {
+    struct gm_arena arena;
+    struct gm_picture picture;
+    struct gm_entity **asked;
+    struct gm_llm_question *q;
+    struct gm_llm_reply *replies;
+    size_t n;
+};
+
+static bool is_never(const struct ground *g, const struct gm_entity *e)
 {
     for (size_t i = 0; i < g->n_never; i++)
         if (gm_str_eq_c(e->type, g->never[i]) || gm_str_eq_c(e->fine_type, g->never[i]))
-            return false;
-    return e->n_regions == 0 && (e->visible < 0 || e->visible >= g->visible_min);
+            return true;
+    return false;
+}
+
+/* Those asked about: probably visible, of a type that can be seen, and without boxes that came with
+ * the post. The others are told why they get none; what an earlier run said of any goes. */
+static enum gm_status choose(const struct ground *g, struct gm_post *p, struct work *w,
+                             struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        GM_TRY(gm_note_set(p, e, "no_box", NULL, err));
+        GM_TRY(gm_note_set(p, e, "ground_rejected", NULL, err));
+        if (e->n_regions)
+            continue;
+        if (is_never(g, e))
+            GM_TRY(gm_note_set(p, e, "no_box", "type_never_shown", err));
+        else if (e->visible >= 0 && e->visible < g->visible_min)
+            GM_TRY(gm_note_below(p, e, "no_box", "below_threshold", g->visible_min, err));
+        else
+            w->asked[w->n++] = e;
+    }
+done:
+    return st;
 }
 
 /* The words that tell the model which numbers are meant. */
@@ -99,7 +133,7 @@ static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_
                                  struct gm_error *err)
 {
     size_t n = gm_json_count(boxes), most = (size_t)g->max_boxes;
-    const char *bad = NULL;
+    enum gm_status st = GM_OK;
     struct gm_region *regions = gm_arena_alloc(&p->arena, n, sizeof *regions);
     if (!regions)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -112,33 +146,20 @@ static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_
             n_good == most ? "too_many_boxes"
                            : gm_coords_box(box, frame, p->image_w, p->image_h, regions[n_good].box);
         if (why) {
-            bad = why;
-            gm_llm_reject(g->base.llm, g->base.stage, why);
+            GM_TRY(gm_llm_reject_entity(&g->base, p, e, why, err));
             continue;
         }
         if (gm_is_person(e))
             regions[n_good].label = GM_STR("person"); /* what segment cuts out */
         regions[n_good++].score = e->visible >= 0 ? (float)e->visible : 1;
     }
-    if (bad) {
-        e->note = gm_arena_printf(&p->arena, "ground_rejected:%s", bad);
-        if (!e->note.p)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    }
+    if (n == 0)
+        GM_TRY(gm_note_set(p, e, "no_box", "not_found", err));
     e->regions = n_good ? regions : NULL;
     e->n_regions = n_good;
-    return GM_OK;
+done:
+    return st;
 }
-
-/* One post's questions while they are out. */
-struct work {
-    struct gm_arena arena;
-    struct gm_picture picture;
-    struct gm_entity **asked;
-    struct gm_llm_question *q;
-    struct gm_llm_reply *replies;
-    size_t n;
-};
 
 enum { N_VALUES = 9 };
 
@@ -205,9 +226,7 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    for (size_t i = 0; i < p->n_entities; i++)
-        if (wants_box(g, &p->entities[i]))
-            w.asked[w.n++] = &p->entities[i];
+    GM_TRY(choose(g, p, &w, err));
     if (w.n == 0 || !p->image.n || !gm_llm_stage_picture(&g->base, p, &w.picture))
         goto done;
     GM_TRY(build(g, p, &w, err));
@@ -240,4 +259,5 @@ static const struct gm_llm_stage_kind kind = {
 };
 
 const struct gm_backend gm_backend_ground_llm = {GM_LLM_BACKEND, .stage = "ground",
-                                                 .needs_image = true, .llm = &kind};
+                                                 .needs_image = true, .llm = &kind,
+                                                 .pass_by = gm_ground_pass_by};

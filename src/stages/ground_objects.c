@@ -8,12 +8,14 @@
  *   right. Where boxes are short, the persons most probably visible get them.
  * - Anything else: the object whose label is nearest in meaning, above a threshold; an object is
  *   given away once, in order of mention.
+ * An entity that is left without a box carries a note that says why.
  * Best = most prominent: score x square root of the area, as a photo's subject is large rather than
  * the sharpest passer-by. docs/grounding.md says what all this can't know. */
 #include "stages/backends.h"
 #include "stages/label_affinity.h"
 
 #include "base/alloc.h"
+#include "record/note.h"
 
 #include <math.h>
 #include <string.h>
@@ -292,6 +294,34 @@ done:
     return st;
 }
 
+/* Whether an object of at least that score could be the entity. */
+static bool has_object(const struct rule *r, const struct gm_post *p, const struct gm_entity *e,
+                       double score_min)
+{
+    for (size_t i = 0; i < p->n_objects; i++) {
+        const struct gm_object *o = &p->objects[i];
+        bool fits = is_person_type(r, e)
+                        ? gm_str_eq_c(o->label, "person")
+                        : (double)gm_label_affinity(o->label, e) >= r->affinity_min;
+        if (fits && (double)o->score >= score_min)
+            return true;
+    }
+    return false;
+}
+
+/* Say why an entity has no box, when all boxes have been given. */
+static enum gm_status note_missing(const struct rule *r, struct gm_post *p, struct gm_entity *e,
+                                   struct gm_error *err)
+{
+    if (!wants_box(r, e))
+        return gm_note_below(p, e, "no_box", "below_threshold", r->visible_min, err);
+    if (has_object(r, p, e, r->score_min))
+        return gm_note_set(p, e, "no_box", "taken", err);
+    if (has_object(r, p, e, 0))
+        return gm_note_below(p, e, "no_box", "below_score", r->score_min, err);
+    return gm_note_set(p, e, "no_box", is_person_type(r, e) ? "no_person" : "no_object", err);
+}
+
 static enum gm_status ground_post(const struct rule *r, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -302,6 +332,10 @@ static enum gm_status ground_post(const struct rule *r, struct gm_post *p, struc
     }
     GM_TRY(ground_persons(r, p, err));
     GM_TRY(ground_things(r, p, err));
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        GM_TRY(e->n_regions ? gm_note_set(p, e, "no_box", NULL, err) : note_missing(r, p, e, err));
+    }
 done:
     return st;
 }
@@ -326,4 +360,5 @@ const struct gm_backend gm_backend_ground_objects = {
     .open = open_ground,
     .run = run_ground,
     .close = close_ground,
+    .pass_by = gm_ground_pass_by,
 };

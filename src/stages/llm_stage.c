@@ -5,7 +5,9 @@
 #include "base/parallel.h"
 #include "base/stop.h"
 #include "llm/schema.h"
+#include "record/note.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
@@ -241,9 +243,10 @@ bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
 enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_entity *e, const char *reason, struct gm_error *err)
 {
+    char kind[40];
     gm_llm_reject(s->llm, s->stage, reason);
-    e->note = gm_arena_printf(&p->arena, "%s_rejected:%s", s->stage, reason);
-    return e->note.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    snprintf(kind, sizeof kind, "%s_rejected", s->stage);
+    return gm_note_set(p, e, kind, reason, err);
 }
 
 struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s)

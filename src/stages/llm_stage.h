@@ -101,7 +101,7 @@ bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
                          const struct gm_llm_reply *r);
 
 /* gm_llm_reject_entity - count an answer about e that can't be used, and note
- * "STAGE_rejected:REASON"; both texts outlive the run. */
+ * "STAGE_rejected:REASON" (record/note.h); both texts outlive the run. */
 enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_entity *e, const char *reason,
                                     struct gm_error *err) GM_NODISCARD;

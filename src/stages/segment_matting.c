@@ -189,5 +189,6 @@ const struct gm_backend gm_backend_segment_matting = {
     .open = open_segment,
     .run = run_segment,
     .close = close_segment,
+    .pass_by = gm_segment_pass_by,
     .fingerprint = gm_fingerprint_setting,
 };

@@ -13,7 +13,7 @@ struct gm_llm; /* src/llm */
 struct gm_backend {
     const char *stage;    /* "tag", "look", … */
     const char *name;     /* "native", "detector", … */
-    bool needs_image;     /* posts without an image pass it untouched */
+    bool needs_image;     /* posts without an image pass it by */
     bool needs_knowledge; /* posts without knowledge do */
     const char *model;    /* default of the setting "model"; NULL: there is no such setting */
     const struct gm_llm_stage_kind *llm; /* of a backend that asks a language model (llm_stage.h) */
@@ -35,6 +35,10 @@ struct gm_backend {
     enum gm_status (*run)(void *self, struct gm_post **posts, size_t n, struct gm_error *err);
 
     void (*close)(void *self); /* NULL-safe */
+
+    /* What a post without an image is told in passing, when needs_image; the stage need not be open.
+     * NULL: nothing. Errors: NOMEM. */
+    enum gm_status (*pass_by)(struct gm_post *post, struct gm_error *err);
 
     /* Append what the results depend on beside the settings, one "name=value" a line: the content
      * of models, prompts and sample files (gm_fingerprint_setting, gm_fingerprint_file). A stored

@@ -50,6 +50,40 @@ def test_person_in_image():
     assert box[2] - box[0] > 300 and box[3] - box[1] > 300, box
 
 
+def test_what_is_missing_says_why():
+    """An entity without a box, or a box without a mask, has a note, with and without a run folder; a post
+    without an image has none, for nobody judged its entities."""
+    photo = os.path.join(PHOTOS, "grace_hopper.jpg")
+    lines = [json.dumps({"id": "1", "text": TWEET + " Apple moves to Paris.", "image": photo}),
+             json.dumps({"id": "2", "text": TWEET})]
+    with gm.Folder() as d:
+        posts = d.write("in.jsonl", "\n".join(lines))
+        for more in ([], ["--run", d / "run"], ["--run", d / "run"]):
+            out = gm.expect_ok(gm.run("predict", posts, *more)).posts
+            assert len(out[0]["entities"]) >= 3, out[0]
+            for e in out[0]["entities"]:
+                missing = not e.get("regions")
+                assert e.get("note", "").startswith("no_box:") == missing, e
+                for r in e.get("regions", []):
+                    assert bool(r.get("mask")) != bool(r.get("note")), e
+            assert not any("note" in e for e in out[1]["entities"]), out[1]
+
+
+def test_judged_without_an_image():
+    """A post that comes with `visible` and boxes but without an image is told, with and without a run."""
+    post = {"id": "1", "text": "Ann Lee in Rome", "entities": [
+        {"text": "Ann Lee", "type": "PER", "start": 0, "end": 7, "visible": 0.9},
+        {"text": "Rome", "type": "LOC", "start": 11, "end": 15, "regions": [{"box": [1, 2, 3, 4]}]}]}
+    with gm.Folder() as d:
+        recipe = d.write("x.yaml", "name: x\nstages:\n  - stage: ground\n    backend: objects\n"
+                                   "  - stage: segment\n    backend: matting\n")
+        for more in ([], ["--run", d / "run"], ["--run", d / "run"]):
+            e = gm.expect_ok(gm.run("predict", d.write("in.jsonl", json.dumps(post)), "--recipe", recipe,
+                                    *more)).posts[0]["entities"]
+            assert e[0]["note"] == "no_box:no_image", e
+            assert e[1]["regions"][0]["note"] == "no_mask:no_image" and "note" not in e[1], e
+
+
 def test_missing_weights_are_not_taken_from_the_base():
     """Only the frozen word embeddings come from the base model, whatever else it has."""
     for missing in ("embeddings.LayerNorm.weight", "encoder.layer.0.output.dense.weight"):

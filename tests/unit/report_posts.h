@@ -17,7 +17,8 @@ static inline void post_of(struct gm_post *post, const char *json)
 }
 
 /* source.png (173 x 97) with two entities: one with two boxes, of which one has a mask (columns 40
- * to 59), and one that is not in the image. */
+ * to 59), and one that is not in the image
+ * and says why. */
 #define POST_WITH_IMAGE                                                                     \
     "{\"id\": \"p\", \"text\": \"Ana Ruiz in Rome\", \"image\": \"" GOLDEN "source.png\","  \
     " \"entities\": ["                                                                      \
@@ -27,7 +28,8 @@ static inline void post_of(struct gm_post *post, const char *json)
     " \"mask\": {\"size\": [97, 173], \"counts\": \"" MASK_COUNTS "\"}},"                   \
     "{\"box\": [100, 20, 150, 90], \"score\": 0.5, \"label\": \"person\"}]},"               \
     "{\"text\": \"Rome\", \"type\": \"LOC\", \"start\": 12, \"end\": 16, \"score\": 0.6,"   \
-    " \"source\": \"tag\", \"visible\": 0.1, \"regions\": []}]}"
+    " \"source\": \"tag\", \"visible\": 0.1, \"regions\": [],"                              \
+    " \"note\": \"no_box:below_threshold:0.5\"}]}"
 
 /* Columns 40..59 of 97 x 173: runs of 3880, 1940 and 10961 pixels. */
 #define MASK_COUNTS "Xi3dl1af:"

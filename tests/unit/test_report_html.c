@@ -130,6 +130,7 @@ static void found_ones_and_columns_are_told(void **state)
     expect(&page, "<td data-column=\"In the image?\">", 2);
     expect(&page, "<td data-column=\"Where\">", 2);
     expect(&page, "<td>", 0);
+    expect(&page, "Rome</bdi><small class=\"note\">no_box:below_threshold:0.5</small>", 1);
     gm_buf_clear(&page);
 }
 

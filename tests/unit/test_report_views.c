@@ -34,7 +34,7 @@ static void plain_text_for_a_pipe(void **state)
                         "  entity    type  score     in image  box\n"
                         "  Ana Ruiz  PER   0.90      0.80      40,30 - 80,90  person 0.70, mask\n"
                         "                                      100,20 - 150,90  person 0.50\n"
-                        "  Rome      LOC   0.60      0.10      -\n"
+                        "  Rome      LOC   0.60      0.10      -  no_box:below_threshold:0.5\n"
                         "\n");
     gm_buf_clear(&out);
     assert_int_equal(gm_alloc_live(), 0);

@@ -48,6 +48,18 @@ static void fill(struct gm_post *p, const struct entity *e, size_t n_e, const st
     }
 }
 
+/* The notes of all entities, as "no_box:taken||", of the run before. */
+static char notes[512];
+
+static void keep_notes(const struct gm_post *p)
+{
+    size_t at = 0;
+    notes[0] = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        at += (size_t)snprintf(notes + at, sizeof notes - at, "%s%.*s", i ? "|" : "",
+                               GM_STR_ARG(p->entities[i].note));
+}
+
 /* Which objects each entity got, as "0 2|1|-" (numbers of the list of objects). */
 static const char *grounded(const char *settings, const struct entity *e, size_t n_e,
                             const struct object *o, size_t n_o)
@@ -80,6 +92,7 @@ static const char *grounded(const char *settings, const struct entity *e, size_t
         if (p.entities[i].n_regions == 0)
             at += (size_t)snprintf(text + at, sizeof text - at, "-");
     }
+    keep_notes(&p);
     gm_post_clear(&p);
     backend->close(self);
     gm_json_free(j);
@@ -185,6 +198,76 @@ static void things(void **state)
     };
     assert_string_equal(GROUNDED(NULL, e, o), "1|2|-|3|0|-|-");
     assert_string_equal(GROUNDED("{\"affinity\": 0.9}", e, o), "1|-|-|-|0|-|-");
+}
+
+/* Whoever gets no box is told why; whoever gets one is told nothing. */
+static void why_there_is_no_box(void **state)
+{
+    (void)state;
+    const struct object o[] = {{"person", 0.8f, {0, 0, 50, 50}},
+                               {"dog", 0.7f, {60, 0, 160, 100}},
+                               {"laptop", 0.3f, {200, 0, 260, 40}}};
+    const struct entity e[] = {
+        {"Ann", "PER", 0.9, NULL, NULL},     {"Bob", "PER", 0.6, NULL, NULL},
+        {"Rex", "PER", 0.2, NULL, NULL},     {"my dog", "OTHER", 0.9, NULL, NULL},
+        {"a dog", "OTHER", 0.9, NULL, NULL}, {"MacBook", "OTHER", -1, NULL, NULL},
+        {"Paris", "LOC", 0.9, NULL, NULL},
+    };
+    assert_string_equal(GROUNDED(NULL, e, o), "0|-|-|1|-|-|-");
+    assert_string_equal(notes, "|no_box:taken|no_box:below_threshold:0.5||no_box:taken|"
+                               "no_box:below_score:0.4|no_box:no_object");
+    assert_string_equal(GROUNDED("{\"visible\": 0, \"score\": 0.85}", e, o), "-|-|-|-|-|-|-");
+    assert_string_equal(notes,
+                        "no_box:below_score:0.85|no_box:below_score:0.85|no_box:below_score:0.85|"
+                        "no_box:below_score:0.85|no_box:below_score:0.85|no_box:below_score:0.85|"
+                        "no_box:no_object");
+    assert_string_equal(grounded(NULL, e, 2, o + 1, 2), "-|-");
+    assert_string_equal(notes, "no_box:no_person|no_box:no_person");
+}
+
+/* A second run says what is so now: other stages' notes stay, its own of before goes. */
+static void notes_of_an_earlier_run(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_post p, *list[1] = {&p};
+    const struct entity two[] = {{"Ann", "PER", 0.9, NULL, NULL}, {"Rome", "LOC", 0.9, NULL, NULL}};
+    void *self;
+    fill(&p, two, 2, crowd, N(crowd));
+    p.entities[0].note = GM_STR("merged; no_box:no_person");
+    p.entities[1].note = GM_STR("no_box:taken; expand_rejected:schema");
+    assert_int_equal(backend->open(&self, backend, NULL, &err), GM_OK);
+    assert_int_equal(backend->run(self, list, 1, &err), GM_OK);
+    assert_true(gm_str_eq_c(p.entities[0].note, "merged"));
+    assert_true(gm_str_eq_c(p.entities[1].note, "expand_rejected:schema; no_box:no_object"));
+    backend->close(self);
+    gm_post_clear(&p);
+}
+
+/* A post without an image passes both stages by, and judged entities and boxes are told. */
+static void posts_without_an_image(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_post p;
+    struct gm_region own = {.box = {1, 2, 3, 4}, .score = 1};
+    const struct entity e[] = {{"Ann", "PER", 0.9, NULL, NULL},
+                               {"Bob", "PER", -1, NULL, NULL},
+                               {"Cy", "PER", 0.9, NULL, NULL}};
+    fill(&p, e, N(e), crowd, 0);
+    p.entities[2].regions = &own;
+    p.entities[2].n_regions = 1;
+    for (size_t i = 0; gm_backend_at(i); i++) {
+        const struct gm_backend *b = gm_backend_at(i);
+        bool tells = strcmp(b->stage, "ground") == 0 || strcmp(b->stage, "segment") == 0;
+        assert_int_equal(tells, b->pass_by != NULL);
+        if (tells)
+            assert_int_equal(b->pass_by(&p, &err), GM_OK);
+    }
+    keep_notes(&p);
+    assert_string_equal(notes, "no_box:no_image||");
+    assert_true(gm_str_eq_c(own.note, "no_mask:no_image"));
+    gm_post_clear(&p);
 }
 
 static void affinity_of_words(void **state)
@@ -318,12 +401,20 @@ static void bad_settings(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(one_person),         cmocka_unit_test(several_persons_left_to_right),
-        cmocka_unit_test(entailment_decides), cmocka_unit_test(mentions_of_one_name),
-        cmocka_unit_test(person_types),       cmocka_unit_test(things),
-        cmocka_unit_test(affinity_of_words),  cmocka_unit_test(boxes_that_came_stay),
-        cmocka_unit_test(posts_that_can_not), cmocka_unit_test(more_than_the_limit),
+        cmocka_unit_test(one_person),
+        cmocka_unit_test(several_persons_left_to_right),
+        cmocka_unit_test(entailment_decides),
+        cmocka_unit_test(mentions_of_one_name),
+        cmocka_unit_test(person_types),
+        cmocka_unit_test(things),
+        cmocka_unit_test(affinity_of_words),
+        cmocka_unit_test(boxes_that_came_stay),
+        cmocka_unit_test(posts_that_can_not),
+        cmocka_unit_test(more_than_the_limit),
         cmocka_unit_test(bad_settings),
+        cmocka_unit_test(why_there_is_no_box),
+        cmocka_unit_test(notes_of_an_earlier_run),
+        cmocka_unit_test(posts_without_an_image),
     };
     backend = gm_backend_find("ground", NULL);
     return backend ? cmocka_run_group_tests(tests, NULL, NULL) : 1;

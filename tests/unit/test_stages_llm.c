@@ -171,9 +171,12 @@ static void boxes(void **state)
         {"a", "LOC", 0, -1, "{\"boxes\": [[0, 0, 5000, 10], [0, 0, 500, 500]]}"},
         {"b", "LOC", 0, -1, "there is nothing"},
         {"c", "MISC", 0, -1, "{\"boxes\": [[1, 2, 3, 4]]}"},
-        {"d", "LOC", 0, -1, "{\"boxes\": [[1, 2, 3]]}"}};
+        {"d", "LOC", 0, -1, "{\"boxes\": [[1, 2, 3]]}"},
+        {"e", "LOC", 0, -1, "{\"boxes\": [[1, 2, 3, 4]]}"}};
     struct gm_post p;
-    fill(&p, two_text, rows, 6);
+    fill(&p, two_text, rows, 7);
+    p.entities[6].visible = 0.4;
+    p.entities[0].note = GM_STR("ground_rejected:schema"); /* of an earlier run */
     run("ground", &p, "{{image}}<<{{expression}}>>",
         "{\"coords\": \"1000\", \"never\": [\"MISC\"]}");
     const struct gm_entity *e = p.entities;
@@ -181,14 +184,16 @@ static void boxes(void **state)
     assert_true(fabs(e[0].regions[0].box[0] - 200.1) < 0.01); /* of 2001 pixels */
     assert_true(fabs(e[0].regions[0].box[3] - 400.4) < 0.01); /* of 1001 */
     assert_true(is(e[0].regions[0].label, "person"));
+    assert_int_equal(e[0].note.n, 0);
     assert_int_equal(e[1].n_regions, 0);
-    assert_int_equal(e[1].note.n, 0);
+    assert_true(is(e[1].note, "no_box:not_found"));
     assert_int_equal(e[2].n_regions, 1);
     assert_true(is(e[2].note, "ground_rejected:box_outside"));
     assert_true(is(e[3].note, "ground_rejected:schema"));
     assert_int_equal(e[4].n_regions, 0);
-    assert_int_equal(e[4].note.n, 0);
+    assert_true(is(e[4].note, "no_box:type_never_shown"));
     assert_true(is(e[5].note, "ground_rejected:schema"));
+    assert_true(is(e[6].note, "no_box:below_threshold:0.5"));
     gm_post_clear(&p);
 }
 
