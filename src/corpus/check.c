@@ -7,6 +7,7 @@
 #include "formats/voc_xml.h"
 #include "image/image.h"
 #include "image/mask.h"
+#include "record/image_path.h"
 #include "record/labels.h"
 #include "record/record_mask.h"
 
@@ -259,7 +260,7 @@ static void check_image(struct gm_check *c, struct gm_post *p)
 {
     struct gm_image *im = NULL;
     struct gm_error e = {0};
-    if (p->image.n == 0 || gm_str_find(p->image, GM_STR("://"), 0) != SIZE_MAX)
+    if (p->image.n == 0 || gm_image_is_address(p->image))
         return;
     struct gm_str path = gm_arena_str(&p->arena, p->image);
     if (!path.p || !gm_is_file(path.p)) {

@@ -6,6 +6,7 @@
  * annotation becomes an entity named as its category. Source: cocodataset.org, format-data. */
 #include "formats/coco.h"
 #include "formats/document.h"
+#include "record/image_path.h"
 #include "record/labels.h"
 #include "record/offsets.h"
 
@@ -355,7 +356,8 @@ static enum gm_status read_image(struct coco *c, struct gm_post *p, const struct
     }
     if (file.n == 0)
         return GM_OK;
-    bool as_is = file.p[0] == '/' || !c->from.base_dir || strcmp(c->from.base_dir, ".") == 0;
+    bool as_is = file.p[0] == '/' || gm_image_is_address(file) || !c->from.base_dir ||
+                 strcmp(c->from.base_dir, ".") == 0;
     return gm_post_image(p, as_is ? "" : c->from.base_dir, file, err);
 }
 

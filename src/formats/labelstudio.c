@@ -5,6 +5,7 @@
 #include "formats/document.h"
 #include "formats/format.h"
 #include "formats/labelstudio_task.h"
+#include "record/image_path.h"
 
 #include <string.h>
 
@@ -35,32 +36,6 @@ double gm_task_score(const struct gm_json *result)
     return x >= 0 && x <= 1 ? x : 1;
 }
 
-static bool looks_like_image(struct gm_str s)
-{
-    static const char *const ends[] = {".jpg", ".jpeg", ".png", ".webp", ".JPG", ".JPEG", ".PNG"};
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (gm_str_ends(s, gm_str(ends[i])))
-            return true;
-    return false;
-}
-
-/* data.text and data.image, else the first value that could be one. */
-static void find_data(const struct gm_json *data, struct gm_str *text, struct gm_str *image)
-{
-    *text = gm_task_str(data, "text");
-    *image = gm_task_str(data, "image");
-    for (void *it = gm_json_first(data); it; it = gm_json_next(data, it)) {
-        struct gm_str s, key = gm_json_key(it);
-        if (!gm_json_str(gm_json_value(it), &s) || gm_str_eq_c(key, "id") ||
-            gm_str_eq_c(key, "caption"))
-            continue;
-        if (looks_like_image(s) && !image->n)
-            *image = s;
-        else if (!looks_like_image(s) && !text->n)
-            *text = s;
-    }
-}
-
 /* "/data/local-files/?d=x/1.jpg" is x/1.jpg below the folder that Label Studio serves. */
 static enum gm_status set_image(struct gm_post *p, const struct gm_source *from, struct gm_str s,
                                 struct gm_error *err)
@@ -72,13 +47,9 @@ static enum gm_status set_image(struct gm_post *p, const struct gm_source *from,
         return GM_OK;
     if (memchr(s.p, 0, s.n))
         return GM_FAIL(err, GM_EFORMAT, "image: a NUL character in the path");
-    if (from->images_dir) {
-        size_t cut = s.n;
-        while (cut && s.p[cut - 1] != '/')
-            cut--;
-        return gm_post_image(p, from->images_dir, gm_str_sub(s, cut, s.n), err);
-    }
-    bool as_is = s.p[0] == '/' || gm_str_find(s, GM_STR("://"), 0) != SIZE_MAX || !from->base_dir ||
+    if (from->images_dir)
+        return gm_post_image(p, from->images_dir, gm_image_name(s), err);
+    bool as_is = s.p[0] == '/' || gm_image_is_address(s) || !from->base_dir ||
                  strcmp(from->base_dir, ".") == 0;
     if (!as_is)
         return gm_post_image(p, from->base_dir, s, err);
@@ -122,14 +93,24 @@ static const struct gm_json *results_of(const struct gm_json *task, struct gm_ta
 }
 
 /* What a result is, in the order of reading: what is referred to comes first. */
-enum kind { TEXT_LABEL, RECTANGLE, BRUSH, IMAGE_LABEL, RELATION, OTHER_KIND, OTHER_PICTURE };
+enum kind {
+    TEXT_LABEL,
+    RECTANGLE,
+    BRUSH,
+    IMAGE_LABEL,
+    RELATION,
+    OTHER_KIND,
+    OTHER_PICTURE,
+    OTHER_TEXT,
+    N_KINDS
+};
 
-static enum kind kind_of(const struct gm_json *result)
+static enum kind kind_of(const struct gm_task *t, const struct gm_json *result)
 {
     struct gm_str type = gm_task_str(result, "type");
-    long long item = 0;
-    if (gm_json_int(gm_json_get(result, "item_index"), &item) && item > 0)
-        return OTHER_PICTURE;
+    enum gm_task_whose whose = gm_task_whose(t, result);
+    if (whose != GM_TASK_MINE)
+        return whose == GM_TASK_OTHER_TEXT ? OTHER_TEXT : OTHER_PICTURE;
     if (gm_str_eq_c(type, "labels"))
         return gm_task_is_text_label(result) ? TEXT_LABEL : IMAGE_LABEL;
     if (gm_str_eq_c(type, "rectanglelabels") || gm_str_eq_c(type, "rectangle"))
@@ -155,6 +136,10 @@ static enum gm_status read_result(struct gm_task *t, enum kind kind, const struc
     case OTHER_PICTURE:
         gm_losses_add(t->lost, "regions of a task's further pictures", t->post->id);
         return GM_OK;
+    case OTHER_TEXT:
+        gm_losses_add(t->lost, "labels of a task's further texts", t->post->id);
+        return GM_OK;
+    case N_KINDS: break;
     }
     return GM_OK;
 }
@@ -163,10 +148,10 @@ static enum gm_status read_results(struct gm_task *t, const struct gm_json *resu
                                    struct gm_error *err)
 {
     t->units = gm_task_units(t, results);
-    for (enum kind kind = TEXT_LABEL; kind <= OTHER_PICTURE; kind++)
+    for (enum kind kind = TEXT_LABEL; kind < N_KINDS; kind++)
         for (size_t i = 0; i < gm_json_count(results); i++) {
             const struct gm_json *r = gm_json_at(results, i);
-            if (kind_of(r) != kind)
+            if (kind_of(t, r) != kind)
                 continue;
             enum gm_status st = read_result(t, kind, r, err);
             if (st != GM_OK) {
@@ -186,14 +171,13 @@ static enum gm_status read_task(struct gm_task *t, const struct gm_source *from,
     enum gm_status st = GM_OK;
     struct gm_post *p = t->post;
     const struct gm_json *data = gm_json_get(task, "data");
-    struct gm_str image;
     if (gm_json_kind(data) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EFORMAT, "expected a task: {\"data\": {\"text\", \"image\"}, …}");
-    find_data(data, &p->text, &image);
-    p->caption = gm_task_str(data, "caption");
     GM_TRY(set_id(p, task, err));
-    GM_TRY(set_image(p, from, image, err));
     const struct gm_json *results = results_of(task, t);
+    gm_task_find_data(t, data, results);
+    p->caption = gm_task_str(data, "caption");
+    GM_TRY(set_image(p, from, t->image, err));
     size_t n = gm_json_count(results);
     if (n > MAX_RESULTS)
         return GM_FAIL(err, GM_EFORMAT, "over %d results in one task", MAX_RESULTS);

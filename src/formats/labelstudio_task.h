@@ -21,6 +21,11 @@ struct gm_task {
     struct gm_task_region *regions;
     size_t n_regions;
     unsigned units; /* of the labels' offsets */
+    const struct gm_json *data;
+    struct gm_str text_key, image_key; /* of data; empty = none */
+    struct gm_str image;               /* data[image_key], or the first of that list */
+    bool has_other_picture;            /* under another key of data */
+    bool has_two_tags;                 /* the regions name two pictures or more */
 };
 
 /* gm_task_str - the string o[key]; empty when it is none. gm_task_score - result["score"], 1 when it
@@ -28,6 +33,19 @@ struct gm_task {
 struct gm_str gm_task_str(const struct gm_json *o, const char *key);
 double gm_task_score(const struct gm_json *result);
 struct gm_str gm_task_label(struct gm_task *t, const struct gm_json *value, const char *kind);
+
+/* labelstudio_data.c: what the data are, and what the results are about. */
+
+enum gm_task_whose { GM_TASK_MINE, GM_TASK_OTHER_PICTURE, GM_TASK_OTHER_TEXT };
+
+/* gm_task_find_data - find the post's text (set) and picture among the task's data; further pictures
+ * are counted. */
+void gm_task_find_data(struct gm_task *t, const struct gm_json *data,
+                       const struct gm_json *results);
+
+/* gm_task_whose - whether a result is about the post's text and picture, or about others of the
+ * task. Of a region that may be another picture's, where nothing tells, it is said to be so. */
+enum gm_task_whose gm_task_whose(const struct gm_task *t, const struct gm_json *result);
 
 /* labelstudio_labels.c: labels on the text. */
 

@@ -1,6 +1,52 @@
 #include "record/image_path.h"
 
+#include <string.h>
 #include <unistd.h>
+
+bool gm_image_is_address(struct gm_str image)
+{
+    size_t n = gm_str_find(image, GM_STR("://"), 0);
+    if (n == SIZE_MAX || n == 0)
+        return gm_str_starts(image, GM_STR("data:"));
+    for (size_t i = 0; i < n; i++) {
+        char c = image.p[i] | 32;
+        bool letter = c >= 'a' && c <= 'z';
+        if (!letter && (i == 0 || !strchr("0123456789+-.", image.p[i])))
+            return false;
+    }
+    return true;
+}
+
+struct gm_str gm_image_name(struct gm_str image)
+{
+    size_t end = 0, from;
+    bool address = gm_image_is_address(image) || gm_str_starts(image, GM_STR("/data/"));
+    while (end < image.n && !(address && (image.p[end] == '?' || image.p[end] == '#')))
+        end++;
+    for (from = end; from && image.p[from - 1] != '/';)
+        from--;
+    return gm_str_sub(image, from, end);
+}
+
+bool gm_image_has_ending(struct gm_str image)
+{
+    static const char *const ends[] = {".jpg", ".jpeg", ".png",  ".webp", ".gif", ".bmp",
+                                       ".tif", ".tiff", ".heic", ".heif", ".avif"};
+    struct gm_str name = gm_image_name(image);
+    char lower[6] = "";
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct gm_str end = gm_str(ends[i]);
+        if (name.n < end.n)
+            continue;
+        for (size_t k = 0; k < end.n; k++) {
+            char c = name.p[name.n - end.n + k];
+            lower[k] = (char)(c >= 'A' && c <= 'Z' ? c | 32 : c);
+        }
+        if (memcmp(lower, end.p, end.n) == 0)
+            return true;
+    }
+    return false;
+}
 
 /* .p is NULL when memory is out. */
 static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_str image)
@@ -8,7 +54,8 @@ static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_
     char cwd[4096];
     if (gm_str_starts(image, dir) && image.n > dir.n + 1 && image.p[dir.n] == '/')
         return gm_str_sub(image, dir.n + 1, image.n);
-    if (image.p[0] == '/' || gm_str_eq_c(dir, ".") || !getcwd(cwd, sizeof cwd))
+    if (image.p[0] == '/' || gm_image_is_address(image) || gm_str_eq_c(dir, ".") ||
+        !getcwd(cwd, sizeof cwd))
         return image;
     return gm_arena_printf(a, "%s/%.*s", cwd, GM_STR_ARG(image));
 }

@@ -10,4 +10,13 @@
 enum gm_status gm_post_place_image(struct gm_post *post, const char *dir,
                                    struct gm_error *err) GM_NODISCARD;
 
+/* gm_image_is_address - an address of the web or of a store (https://, s3://, data:) and no path; it
+ * is the same from every folder. */
+bool gm_image_is_address(struct gm_str image);
+
+/* gm_image_name - the last part of a path or address, without the query and fragment of an address;
+ * borrowed. gm_image_has_ending - whether that name ends as picture files do (.jpg, .TIFF, …). */
+struct gm_str gm_image_name(struct gm_str image);
+bool gm_image_has_ending(struct gm_str image);
+
 #endif

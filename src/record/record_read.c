@@ -2,6 +2,7 @@
  *
  * A message names the field from the outside in: entities[2]: "start": expected …. JSON null counts
  * as absent. Strings are borrowed from the parsed line, which the post keeps. */
+#include "record/image_path.h"
 #include "record/offsets.h"
 #include "record/record.h"
 
@@ -347,7 +348,7 @@ static enum gm_status read_image(struct gm_post *p, const char *base_dir, struct
         return st;
     if (memchr(p->image.p, 0, p->image.n))
         return GM_FAIL(err, GM_EFORMAT, "\"image\": a NUL character in the path");
-    if (!base_dir || p->image.p[0] == '/')
+    if (!base_dir || p->image.p[0] == '/' || gm_image_is_address(p->image))
         return GM_OK;
     bool slash = base_dir[0] == 0 || base_dir[strlen(base_dir) - 1] == '/';
     p->image = strcmp(base_dir, ".") == 0

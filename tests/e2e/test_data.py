@@ -228,6 +228,53 @@ def test_label_studio_regions():
         assert len(post["entities"]) == 1
 
 
+def test_label_studio_pictures():
+    """Which datum is the picture and which the text, and whose a region is."""
+    signed = "https://store.org/b/7?X-Sig=a.b/c"
+
+    def box(to, **more):
+        return {"id": to, "type": "rectanglelabels", "to_name": to, "original_width": 100, "original_height": 100, **more,
+                "value": {"x": 10, "y": 10, "width": 20, "height": 20, "rectanglelabels": ["X"]}}
+
+    def on(to):
+        return {**text_label(0, 3, "Ann"), "to_name": to}
+    ann, other = "Ann at sea", "regions of a task's further pictures: 1"
+    cases = [  # data, results; text, end of the image's path, objects, what is told
+        ({"text": ann, "image": signed}, [], ann, signed, 0, None),
+        ({"tweet": ann, "pic": signed}, [box("pic")], ann, signed, 1, None),
+        ({"tweet": ann, "scan": "x/7.tiff"}, [], ann, "x/7.tiff", 0, None),
+        ({"tweet": ann, "scan": "s3://b/7.JPG?sig=1"}, [], ann, "s3://b/7.JPG?sig=1", 0, None),
+        ({"url": signed, "tweet": ann}, [box("shown")], ann, signed, 1, None),
+        # the post's text is never its picture: an address, a file name, words that end in one
+        ({"text": "https://t.co/a.jpg"}, [box("img")], "https://t.co/a.jpg", None, 1, None),
+        ({"tweet": "https://t.co/a.jpg", "image": signed}, [{**text_label(0, 5, "https"), "to_name": "tweet"}],
+         "https://t.co/a.jpg", signed, 0, None),
+        ({"tweet": "see my cat.jpg"}, [], "see my cat.jpg", None, 0, None),
+        # several pictures: by the name of their datum, by item; a list has its first
+        ({"text": ann, "image": "a.jpg", "image2": "b.jpg"}, [box("image"), box("image2")], ann, "a.jpg", 1, other),
+        ({"text": ann, "left": "a.jpg", "right": "b.jpg"}, [box("right")], ann, "b.jpg", 1, None),
+        ({"text": ann, "left": "a.jpg", "right": "b.jpg"}, [box("i1"), box("i2")], ann, "a.jpg", 0, "further pictures: 2"),
+        ({"text": ann, "images": ["a.jpg", "b.jpg"]}, [box("i", item_index=0), box("i", item_index=1)], ann, "a.jpg", 1, other),
+        # labels of another text of the task
+        ({"text": ann, "title": ann}, [on("title")], ann, None, 0, "labels of a task's further texts: 1"),
+    ]
+    with gm.Folder() as d:
+        for data, results, text, image, n, told in cases:
+            post, err = read_task(d, data, *results)
+            assert post["text"] == text, (data, post)
+            assert (post.get("image") or "").endswith(image) if image else "image" not in post, (data, post)
+            assert ("://" not in (image or "")) or post["image"] == image, (data, post)
+            assert len(post.get("objects", [])) == n, (data, post, err)
+            assert (told in err) if told else ("regions" not in err), (data, err)
+        convert(d.write("t.json", json.dumps([{"id": 1, "data": {"text": ann, "image": "https://a.org/d/7.png?s=/1"}}])),
+                d / "o.jsonl", "--from", "labelstudio", "--images", d.path)
+        assert load(d / "o.jsonl")[0]["image"].endswith("7.png")
+        # an address is the same from every folder
+        os.mkdir(d / "sub")
+        convert(d.write("a.jsonl", json.dumps({"id": "1", "text": "", "image": signed}) + "\n"), d / "sub/b.jsonl")
+        assert load(d / "sub/b.jsonl")[0]["image"] == signed
+
+
 def test_coco_round_trip():
     grounded = [{**p, "entities": [e for e in p["entities"] if e.get("regions")]} for p in POSTS]
     for form in ("string", "counts", "polygons"):
