@@ -92,7 +92,7 @@ static enum gm_status show(struct view *v, const struct gm_post *post, struct gm
     enum gm_status st = GM_OK;
     v->n_posts++;
     if (v->report)
-        GM_TRY(gm_report_add(v->report, post, err));
+        GM_TRY(gm_report_add(v->report, post, 0, err));
     if (v->o->png)
         GM_TRY(write_picture(v, post, err));
     if (v->terminal) {

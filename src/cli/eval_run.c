@@ -3,6 +3,7 @@
 #include "eval/pairs.h"
 #include "formats/voc_xml.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /* What the page says of a predicted entity, and of a gold entity that was not found as it is. */
@@ -19,12 +20,39 @@ static struct gm_str note_of(enum gm_verdict v, bool of_gold)
     return gm_str(notes[v][of_gold]);
 }
 
+/* The marks by which a page chooses posts: all right, something wrong, and one a step. */
+enum { MARK_RIGHT, MARK_WRONG, MARK_STEPS };
+
+static enum gm_status declare_marks(struct gm_report *report, const struct gm_eval *e,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_report_add_mark(report, "right", "all right", err));
+    GM_TRY(gm_report_add_mark(report, "wrong", "something wrong", err));
+    for (size_t i = 0; i < gm_eval_steps(e); i++) {
+        char label[40];
+        const char *step;
+        (void)gm_eval_step(e, i, &step);
+        snprintf(label, sizeof label, "wrong: %s", step);
+        GM_TRY(gm_report_add_mark(report, step, label, err));
+    }
+done:
+    return st;
+}
+
+static unsigned mark_of(const struct gm_eval *e, enum gm_verdict v)
+{
+    return v >= GM_VERDICT_RIGHT ? 0
+                                 : 1U << MARK_WRONG | 1U << (MARK_STEPS + gm_eval_step_of(e, v));
+}
+
 /* The predicted post with verdicts as notes, and behind its entities the gold ones that no
  * prediction got right. Where the texts differ in white space, these have no place in the text. */
 static enum gm_status show(struct gm_report *report, const struct gm_eval *e,
                            const struct gm_post *gold, struct gm_post *pred, struct gm_error *err)
 {
     struct gm_post shown = *pred;
+    unsigned marks = 0;
     size_t most = gold->n_entities + pred->n_entities;
     bool same = gm_str_eq(gold->text, pred->text);
     shown.entities = gm_arena_alloc(&pred->arena, most, sizeof *shown.entities);
@@ -33,6 +61,7 @@ static enum gm_status show(struct gm_report *report, const struct gm_eval *e,
     for (size_t i = 0; i < pred->n_entities; i++) {
         shown.entities[i] = pred->entities[i];
         shown.entities[i].note = note_of(gm_eval_verdict(e, false, i), false);
+        marks |= mark_of(e, gm_eval_verdict(e, false, i));
     }
     for (size_t i = 0; i < gold->n_entities; i++) {
         enum gm_verdict v = gm_eval_verdict(e, true, i);
@@ -41,13 +70,14 @@ static enum gm_status show(struct gm_report *report, const struct gm_eval *e,
         struct gm_entity *to = &shown.entities[shown.n_entities++];
         *to = gold->entities[i];
         to->note = note_of(v, true);
+        marks |= mark_of(e, v);
         to->source = GM_STR("gold");
         if (!same)
             to->start = to->end = 0;
     }
     if (shown.image.n == 0)
         shown.image = gold->image;
-    return gm_report_add(report, &shown, err);
+    return gm_report_add(report, &shown, marks ? marks : 1U << MARK_RIGHT, err);
 }
 
 static enum gm_status give(const struct gm_eval_sinks *to, struct gm_post *gold,
@@ -78,6 +108,8 @@ enum gm_status gm_eval_read(const struct gm_eval_sinks *to, const char *gold_pat
     struct gm_pairs *pairs = NULL;
     struct gm_post gold, pred;
     bool has = true;
+    if (to->report)
+        GM_TRY(declare_marks(to->report, to->eval, err));
     GM_TRY(gm_pairs_open(&pairs, gold_path, pred_path, reading, err));
     for (;;) {
         GM_TRY(gm_pairs_next(pairs, &gold, &pred, &has, err));

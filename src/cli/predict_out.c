@@ -63,7 +63,7 @@ enum gm_status gm_predict_out_post(struct gm_predict_out *o, struct gm_post *pos
 {
     enum gm_status st = GM_OK;
     if (o->report) /* first: it may have to open the image */
-        GM_TRY(gm_report_add(o->report, post, err));
+        GM_TRY(gm_report_add(o->report, post, 0, err));
     GM_TRY(gm_post_place_image(post, o->dir, err));
     gm_buf_reset(&o->record);
     if (o->is_terminal) {

@@ -287,6 +287,14 @@ enum gm_verdict gm_eval_verdict(const struct gm_eval *e, bool of_gold, size_t i)
 
 size_t gm_eval_steps(const struct gm_eval *e) { return e->n_steps; }
 
+size_t gm_eval_step_of(const struct gm_eval *e, enum gm_verdict v)
+{
+    size_t i = 0;
+    while (i < e->n_steps && e->steps[i].wrong != v)
+        i++;
+    return i;
+}
+
 struct gm_score gm_eval_step(const struct gm_eval *e, size_t i, const char **what)
 {
     static const char *const names[] = {"span", "type", "entailment", "box"};

@@ -100,6 +100,8 @@ enum gm_verdict gm_eval_verdict(const struct gm_eval *e, bool of_gold, size_t i)
  * as perfect; the last is the total. Points lost at a step: its F1 less the one before (1 before
  * the first). *what names the step ("span", "type", "entailment", "box"). */
 size_t gm_eval_steps(const struct gm_eval *e);
+/* gm_eval_step_of - the step that fails where the verdict is v; gm_eval_steps = none. */
+size_t gm_eval_step_of(const struct gm_eval *e, enum gm_verdict v);
 struct gm_score gm_eval_step(const struct gm_eval *e, size_t i, const char **what);
 
 /* gm_eval_curve - score at the overlap 0.50, 0.55, …, 0.95 for i = 0…GM_CURVE - 1, whatever

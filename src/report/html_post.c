@@ -165,16 +165,19 @@ static struct gm_str file_name(struct gm_str path)
 
 /* The card's head: its id, and the data that the page's filters look at. */
 static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, size_t number,
-                               struct gm_error *err)
+                               const struct gm_str *marks, size_t n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n_regions = 0;
     for (size_t i = 0; i < post->n_entities; i++)
         n_regions += post->entities[i].n_regions;
-    GM_TRY(gm_buf_printf(out, err, "<article class=\"post\" id=\"p%zu\"%s%s%s data-types=\"\n",
+    GM_TRY(gm_buf_printf(out, err, "<article class=\"post\" id=\"p%zu\"%s%s%s data-marks=\"",
                          number, post->image.n || post->pixels ? " data-image" : "",
                          n_regions ? " data-regions" : "",
                          post->error.stage.n ? " data-error" : ""));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(add_element(out, i ? " " : "", marks[i], "", err));
+    GM_TRY(gm_buf_add_c(out, "\" data-types=\"\n", err));
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(add_element(out, "", post->entities[i].type, "\n", err));
     GM_TRY(gm_buf_printf(out, err, "\">\n<header><h2><a href=\"#p%zu\">", number));
@@ -188,10 +191,10 @@ done:
 }
 
 enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,
-                            struct gm_error *err)
+                            const struct gm_str *marks, size_t n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(add_head(out, post, number, err));
+    GM_TRY(add_head(out, post, number, marks, n, err));
     GM_TRY(gm_html_figure(out, post, err));
     GM_TRY(gm_buf_add_c(out, "<div class=\"found\">\n", err));
     GM_TRY(add_text(out, post, err));

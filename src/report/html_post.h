@@ -5,8 +5,10 @@
 #include "base/buf.h"
 #include "record/record.h"
 
-/* gm_html_post - append the card of a post, the `number`th of the page from 1. Errors: NOMEM. */
+/* gm_html_post - append the card of a post, the `number`th of the page from 1, with the names of its
+ * marks [n], by which the page's script chooses posts. Errors: NOMEM. */
 enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,
+                            const struct gm_str *marks, size_t n,
                             struct gm_error *err) GM_NODISCARD;
 
 #endif

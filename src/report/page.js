@@ -18,6 +18,7 @@ for (const kind of ["mouseover", "mouseout", "focusin", "focusout"])
 
 function fits(post, types, which, words) {
   const own = post.dataset.types.split("\n");
+  const mark = which.startsWith("mark ") ? which.slice(5) : null;
   const has = (name) => name in post.dataset;
   const wanted = {
     "": true,
@@ -26,7 +27,8 @@ function fits(post, types, which, words) {
     text: !has("image"),
     error: has("error"),
   };
-  return wanted[which] && (types.length === 0 || types.some((t) => own.includes(t))) &&
+  const chosen = mark === null ? wanted[which] : post.dataset.marks.split(" ").includes(mark);
+  return chosen && (types.length === 0 || types.some((t) => own.includes(t))) &&
     (words === "" || post.textContent.toLowerCase().includes(words));
 }
 

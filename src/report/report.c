@@ -8,6 +8,8 @@
 #include "report/html_post.h"
 #include "page_assets.h"
 
+#include <assert.h>
+
 /* A card with its picture is about 100 kB; the bound is for a post of a million words. */
 #define CARD_MAX ((size_t)512 << 20)
 
@@ -18,6 +20,11 @@ struct type_count {
     size_t n;
 };
 
+struct mark {
+    struct gm_str name, label;
+    size_t n; /* posts that have it */
+};
+
 struct gm_report {
     struct gm_out *out;
     struct gm_buf card;
@@ -25,6 +32,8 @@ struct gm_report {
     struct gm_arena names;
     struct type_count types[MAX_TYPES];
     size_t n_types;
+    struct mark marks[GM_REPORT_MARKS_MAX];
+    size_t n_marks;
     size_t n_posts, n_images, n_entities, n_visible, n_boxes, n_masks, n_errors;
 };
 
@@ -134,12 +143,33 @@ done:
     return st;
 }
 
-enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post, struct gm_error *err)
+enum gm_status gm_report_add_mark(struct gm_report *r, const char *name, const char *label,
+                                  struct gm_error *err)
+{
+    assert(r->n_marks < GM_REPORT_MARKS_MAX);
+    struct mark *m = &r->marks[r->n_marks];
+    *m = (struct mark){.name = gm_arena_str(&r->names, gm_str(name)),
+                       .label = gm_arena_str(&r->names, gm_str(label))};
+    if (!m->name.p || !m->label.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a report");
+    r->n_marks++;
+    return GM_OK;
+}
+
+enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post, unsigned marks,
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_str names[GM_REPORT_MARKS_MAX];
+    size_t n = 0;
+    for (size_t i = 0; i < r->n_marks; i++)
+        if (marks >> i & 1) {
+            names[n++] = r->marks[i].name;
+            r->marks[i].n++;
+        }
     gm_buf_reset(&r->card);
     GM_TRY(count_post(r, post, err));
-    GM_TRY(gm_html_post(&r->card, post, r->n_posts, err));
+    GM_TRY(gm_html_post(&r->card, post, r->n_posts, names, n, err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(&r->card), err));
 done:
     return st;
@@ -177,6 +207,29 @@ done:
     return st;
 }
 
+/* Which posts are to be shown: the page's own kinds, and those of its marks. */
+static enum gm_status add_which(const struct gm_report *r, struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b,
+                        "<label>Posts <select id=\"which\"><option value=\"\">all</option>"
+                        "<option value=\"regions\">with boxes</option>"
+                        "<option value=\"unfound\">with an image, without boxes</option>"
+                        "<option value=\"text\">without an image</option>"
+                        "<option value=\"error\">that failed</option>",
+                        err));
+    for (size_t i = 0; i < r->n_marks; i++) {
+        GM_TRY(gm_buf_add_c(b, "<option value=\"mark ", err));
+        GM_TRY(gm_html_text(b, r->marks[i].name, err));
+        GM_TRY(gm_buf_add_c(b, "\">", err));
+        GM_TRY(gm_html_text(b, r->marks[i].label, err));
+        GM_TRY(gm_buf_printf(b, err, " (%zu)</option>", r->marks[i].n));
+    }
+    GM_TRY(gm_buf_add_c(b, "</select></label>", err));
+done:
+    return st;
+}
+
 static enum gm_status add_filters(const struct gm_report *r, struct gm_buf *b, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -190,13 +243,10 @@ static enum gm_status add_filters(const struct gm_report *r, struct gm_buf *b, s
         GM_TRY(gm_html_text(b, r->types[i].name, err));
         GM_TRY(gm_buf_printf(b, err, " <span>%zu</span></button>", r->types[i].n));
     }
+    GM_TRY(gm_buf_add_c(b, "</fieldset>", err));
+    GM_TRY(add_which(r, b, err));
     GM_TRY(
         gm_buf_add_c(b,
-                     "</fieldset><label>Posts <select id=\"which\"><option value=\"\">all</option>"
-                     "<option value=\"regions\">with boxes</option>"
-                     "<option value=\"unfound\">with an image, without boxes</option>"
-                     "<option value=\"text\">without an image</option>"
-                     "<option value=\"error\">that failed</option></select></label>"
                      "<label>Find <input id=\"words\" type=\"search\" placeholder=\"text or id\">"
                      "</label><label><input id=\"objects\" type=\"checkbox\"> all detected objects"
                      "</label><output id=\"shown\"></output></form>\n",

@@ -16,9 +16,16 @@ struct gm_report;
 enum gm_status gm_report_open(struct gm_report **out, const char *path, const char *title,
                               struct gm_error *err) GM_NODISCARD;
 
-/* gm_report_add - append a post. Its picture is post->pixels, else it is decoded from post->image;
+/* gm_report_add_mark - a mark that posts of this page may have: its filter then offers to show only
+ * those that do, under `label`. Marks are numbered from 0 in the order of the calls; at most
+ * GM_REPORT_MARKS_MAX. `name` is one word. Both are copied. Errors: NOMEM. */
+enum { GM_REPORT_MARKS_MAX = 16 };
+enum gm_status gm_report_add_mark(struct gm_report *r, const char *name, const char *label,
+                                  struct gm_error *err) GM_NODISCARD;
+
+/* gm_report_add - append a post; bit i of `marks` says that it has mark i. Its picture is post->pixels, else it is decoded from post->image;
  * one that can't be read is shown as missing, with the reason. Errors: IO, NOMEM. */
-enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post,
+enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post, unsigned marks,
                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_report_add_text - a table or other text of fixed width to be shown above the posts, under a

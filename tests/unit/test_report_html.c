@@ -21,7 +21,7 @@ static struct gm_buf page_of(const char *const *posts, size_t n, const char *tit
     for (size_t i = 0; i < n; i++) {
         struct gm_post post;
         post_of(&post, posts[i]);
-        must(gm_report_add(r, &post, &err), &err);
+        must(gm_report_add(r, &post, 0, &err), &err);
         gm_post_clear(&post);
     }
     must(gm_report_commit(r, &err), &err);
@@ -134,6 +134,41 @@ static void found_ones_and_columns_are_told(void **state)
     gm_buf_clear(&page);
 }
 
+/* A card has the names of its marks, the filter each mark with its count; a page without marks
+ * offers none. */
+static void marks_are_filters(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_report *r;
+    struct gm_buf page;
+    struct gm_post post;
+    must(gm_report_open(&r, page_path, "t", &err), &err);
+    must(gm_report_add_mark(r, "good", "all <good>", &err), &err);
+    must(gm_report_add_mark(r, "bad", "bad", &err), &err);
+    must(gm_report_add_mark(r, "never", "never", &err), &err);
+    post_of(&post, "{\"id\": \"a\", \"text\": \"x\"}");
+    must(gm_report_add(r, &post, 1, &err), &err);
+    must(gm_report_add(r, &post, 3, &err), &err);
+    must(gm_report_add(r, &post, 0, &err), &err);
+    gm_post_clear(&post);
+    must(gm_report_commit(r, &err), &err);
+    gm_buf_init(&page, 1 << 24);
+    must(gm_file_read(page_path, &page, &err), &err);
+    expect(&page, "data-marks=\"good\"", 1);
+    expect(&page, "data-marks=\"good bad\"", 1);
+    expect(&page, "data-marks=\"\"", 1);
+    expect(&page, "<option value=\"mark good\">all &lt;good&gt; (2)</option>", 1);
+    expect(&page, "<option value=\"mark bad\">bad (1)</option>", 1);
+    expect(&page, "<option value=\"mark never\">never (0)</option>", 1);
+    gm_buf_clear(&page);
+    const char *one = POST_WITH_IMAGE;
+    page = page_of(&one, 1, "t");
+    expect(&page, "<option value=\"mark ", 0);
+    gm_buf_clear(&page);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void broken_pictures_are_told(void **state)
 {
     (void)state;
@@ -210,7 +245,7 @@ static void half_a_page_is_never_left(void **state)
         gm_alloc_fail_at(nth);
         enum gm_status st = gm_report_open(&r, page_path, "t", &err);
         if (st == GM_OK) {
-            st = gm_report_add(r, &post, &err);
+            st = gm_report_add(r, &post, 0, &err);
             gm_report_abort(r);
         }
         gm_alloc_fail_at(0);
@@ -252,6 +287,7 @@ int main(void)
         cmocka_unit_test(nothing_becomes_markup),
         cmocka_unit_test(loads_nothing),
         cmocka_unit_test(found_ones_and_columns_are_told),
+        cmocka_unit_test(marks_are_filters),
         cmocka_unit_test(broken_pictures_are_told),
         cmocka_unit_test(odd_regions_are_left_out),
         cmocka_unit_test(base64_is_rfc_4648),
