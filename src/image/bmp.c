@@ -138,7 +138,7 @@ static void read_row(const struct bmp *b, const unsigned char *from, uint8_t *rg
     for (size_t x = 0; x < b->w; x++, rgb += 3) {
         size_t bit = x * b->bits;
         if (b->bits <= 8) {
-            unsigned v = from[bit / 8] >> (8 - b->bits - bit % 8) & ((1u << b->bits) - 1);
+            unsigned v = (unsigned)from[bit / 8] >> (8 - b->bits - bit % 8) & ((1u << b->bits) - 1);
             memcpy(rgb, b->palette[v], 3);
         } else if (b->bits == 24) {
             for (size_t c = 0; c < 3; c++)
