@@ -3,7 +3,7 @@
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 CMAKE_FLAGS ?=
 
-.PHONY: build all setup demo test bench bench-llm sanitize fuzz lint format clean distclean help
+.PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -21,8 +21,19 @@ build/release.ok: Makefile | setup
 demo: build
 	@tools/demo.sh
 
-test: build
-	@ctest --test-dir build --output-on-failure -j $(JOBS)
+# Three tiers: all; those with the label fast, in under a minute; those with the label long alone.
+test: build setup-tests
+	@tools/run_tests.py build -j $(JOBS)
+
+test-fast: build
+	@tools/run_tests.py build -j $(JOBS) -L fast
+
+test-long: build setup-tests
+	@tools/run_tests.py build -j $(JOBS) -L long
+
+# What only tests need. Without it the program is whole, so that tests are skipped rather than none run.
+setup-tests: setup
+	@tools/setup.sh llm || echo "setup: going on; tests that need it are skipped (listed at the end)"
 
 bench: build
 	@bench/run.sh
@@ -32,11 +43,11 @@ bench-llm: build
 
 # AddressSanitizer and UndefinedBehaviorSanitizer, with the same gcc: every test once more.
 # The variable keeps oneTBB (under OpenVINO) from opening a library in a way that ASan refuses.
-sanitize: setup
+sanitize: setup-tests
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGM_SANITIZE=ON $(CMAKE_FLAGS)
 	@cmake --build build/sanitize -j $(JOBS)
 	@TBB_ENABLE_SANITIZERS=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
-		ctest --test-dir build/sanitize --output-on-failure -j $(JOBS)
+		tools/run_tests.py build/sanitize -j $(JOBS)
 
 # Every reader for a minute each under libFuzzer, with clang (tools/setup.sh clang installs it).
 FUZZ_SECONDS ?= 60
@@ -66,7 +77,8 @@ distclean: clean
 help:
 	@echo "make            install what is missing, then build build/gmner"
 	@echo "make demo       and find, box and mask the named entities of real posts (build/demo/)"
-	@echo "make test       and run all tests"
+	@echo "make test       and run all tests; those that are skipped are listed with the reason"
+	@echo "make test-fast  the fast ones only, under a minute;  make test-long: the long ones only"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
 	@echo "make fuzz       fuzz every reader for a minute each (installs clang)"
 	@echo "make lint       check the sources: banned calls, include direction, sizes, headers"

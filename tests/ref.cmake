@@ -5,13 +5,13 @@ target_link_libraries(test_nn_live PRIVATE gm_nn gm_options PkgConfig::CMOCKA)
 add_test(NAME ref/nn_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/encoder_live.sh .deps/models/minilm ${CMAKE_BINARY_DIR}/ref
                  $<TARGET_FILE:test_nn_live>)
-set_tests_properties(ref/nn_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS slow)
+set_tests_properties(ref/nn_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long)
 # The same for random models of the published shapes, the large one (1.2 GB) last and alone.
 foreach(family bert-base roberta-base xlm-roberta-base minilm minilm-multilingual e5-small multilingual-e5-base
         xlm-roberta-large)
   add_test(NAME ref/nn_live_${family} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
            COMMAND tests/ref/encoder_live.sh random:${family} ${CMAKE_BINARY_DIR}/ref-${family}
                    $<TARGET_FILE:test_nn_live>)
-  set_tests_properties(ref/nn_live_${family} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS slow
+  set_tests_properties(ref/nn_live_${family} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long
                        RESOURCE_LOCK reference ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()

@@ -362,7 +362,9 @@ def main(argv):
         jobs = missing(packages, [], argv[1])
         if not any(p.get("group") == argv[1] for p in packages.all):
             raise SetupError("no package of tools/packages.lock is in a group %s" % argv[1])
-        say("set-up of %s: %s to download" % (argv[1], megabytes(sum(p["bytes"] for p, _, _ in jobs))))
+        if jobs:
+            say("setup: downloading %d pinned packages for %s, %s, into .deps/%s/" % (
+                len(jobs), argv[1], megabytes(sum(p["bytes"] for p, _, _ in jobs)), argv[1]))
         with locked():
             make(packages, [], libraries=True, group=argv[1])
     elif len(argv) > 1 and argv[0] == "models":

@@ -26,7 +26,7 @@ for arg; do
 done
 
 skip() {
-    echo "reference environment: $1; what compares with PyTorch is skipped" >&2
+    echo "skipped: no reference environment, which what compares with PyTorch needs: $1" >&2
     exit 77
 }
 

@@ -4,7 +4,8 @@
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
 # `setup.sh clang` installs the compiler that `make fuzz` and the preset tsan need and does nothing
 # else, `setup.sh lint` what `make lint` and `make format` need.
-# `setup.sh llm` gets a language model for tests. $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
+# `setup.sh llm` gets a language model for tests (make test calls it). $GMNER_MODELS, when set, is the folder for
+# the models instead of .deps/models.
 set -eu
 cd "$(dirname "$0")/.."
 stamp=.deps/stamps/setup

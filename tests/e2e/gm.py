@@ -4,6 +4,7 @@ A test script defines functions test_*; `gm.main(globals())` runs them all, prin
 exits with 1 when one did, with 77 when all were skipped. Python's standard library only.
 GMNER is the program, GMNER_HOME the root of the sources.
 """
+import functools
 import json
 import os
 import subprocess
@@ -17,7 +18,14 @@ TIMEOUT_S = int(os.environ.get("GM_TIMEOUT", "300"))
 
 
 class Skip(Exception):
-    """Raised by a test that can't run here; its text says why."""
+    """Raised by a test that can't run here; its text says why, and tools/run_tests.py lists it."""
+
+
+@functools.cache
+def is_sanitized():
+    """Whether the program was built with AddressSanitizer: slower, and never smaller."""
+    with open(PROGRAM, "rb") as f:
+        return b"__asan_init" in f.read()
 
 
 class Result:

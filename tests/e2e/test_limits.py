@@ -73,7 +73,8 @@ def test_a_stop_within_a_long_post():
                 start = time.monotonic()
                 err = p.stderr.read().decode()
                 assert p.wait(20) == -number and "stopped on request" in err, err
-                assert time.monotonic() - start < 1, time.monotonic() - start
+                took_s = time.monotonic() - start
+                assert took_s < (10 if gm.is_sanitized() else 1), took_s
             assert d.names() == ["p.jsonl"]
 
 

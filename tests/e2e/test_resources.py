@@ -22,9 +22,8 @@ _dir = tempfile.TemporaryDirectory(prefix="gm-e2e-resources-")
 
 def peak(*args):
     """Bytes that the program had in memory at its largest."""
-    with open(gm.PROGRAM, "rb") as f:
-        if b"__asan_init" in f.read():
-            raise gm.Skip("AddressSanitizer keeps what is freed")
+    if gm.is_sanitized():
+        raise gm.Skip("AddressSanitizer keeps what is freed")
     with tempfile.TemporaryFile() as err:
         p = subprocess.Popen([gm.PROGRAM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=err)
         _, status, usage = os.wait4(p.pid, 0)

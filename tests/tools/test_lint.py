@@ -53,6 +53,9 @@ class Lint(unittest.TestCase):
     def test_threads_outside_base(self):
         self.finds("src/mid/m.c", "void f(void) { pthread_create(0, 0, 0, 0); }\n", "use gm_thread_start")
 
+    def test_skip_without_reason(self):
+        self.finds("tests/unit/test_t.c", "void f(void) { skip(); }\n", "use skip_because")
+
     def test_printing_outside_cli(self):
         for name in ("printf", "exit"):
             self.finds("src/mid/m.c", f"void f(void) {{ {name}(0); }}\n", f"{name} outside src/cli")

@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import os
+import subprocess
 import sys
 import tempfile
 import unittest
+import unittest.mock
 import zipfile
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
@@ -71,6 +73,14 @@ class SetUp(unittest.TestCase):
                 f.write(self.served)
         return self.status, "no route to host"
 
+    def group(self, name):
+        """What the command `group NAME` says."""
+        says = io.StringIO()
+        with unittest.mock.patch.object(packages.Packages, "client", lambda _, *args: self.client(*args)), \
+                contextlib.redirect_stderr(says):
+            packages.main(["group", name])
+        return "".join(l + "\n" for l in says.getvalue().splitlines() if l.startswith("setup:"))
+
     def make(self, names=("m",), libraries=True):
         p = packages.Packages()
         p.client = self.client
@@ -102,6 +112,23 @@ class SetUp(unittest.TestCase):
         self.make()
         self.assertEqual(self.read("models", "m", "model.bin"), "M")
         self.assertEqual(self.calls, 3)
+
+    def test_a_group_comes_only_when_it_is_named(self):
+        """And make test names the one of the language model."""
+        entry = packages.Packages().all[0]
+        self.write("tools/packages.lock", {"packages": [dict(entry, group="g")]})
+        self.make(names=())
+        self.assertEqual(self.calls, 0)
+        self.assertEqual(self.group("g"), "setup: downloading 1 pinned packages for g, 0.0 MB, into .deps/g/\n")
+        self.assertEqual((self.calls, self.read("lib", "include", "a.h")), (1, "A"))
+        self.assertEqual((self.group("g"), self.calls), ("", 1))
+        with self.assertRaisesRegex(packages.SetupError, "group other"):
+            self.group("other")
+
+    def test_make_test_gets_what_tests_need(self):
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        plan = subprocess.run(["make", "-n", "-C", root, "test"], stdout=subprocess.PIPE, text=True, check=True).stdout
+        self.assertLess(plan.index("tools/setup.sh llm"), plan.index("tools/run_tests.py"))
 
     def test_an_archive_that_is_here_is_not_downloaded_again(self):
         os.makedirs(self.deps("archives"))

@@ -3,19 +3,17 @@
 #ifndef GM_TESTS_NN_CHECK_H
 #define GM_TESTS_NN_CHECK_H
 
+#include "unit.h"
+
 #include "base/alloc.h"
 #include "base/rng.h"
 #include "base/status.h"
 
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 #define ASSERT_OK(call)                        \
     do {                                       \

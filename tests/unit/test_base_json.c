@@ -380,7 +380,7 @@ static void comma_locale(void **state)
     remove(path);
     remove(dir);
     if (!has)
-        skip();
+        skip_because("setlocale takes no locale that was made here");
     assert_string_equal(shown, "2,5"); /* else this has tested nothing */
 }
 

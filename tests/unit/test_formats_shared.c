@@ -128,8 +128,7 @@ int main(void)
         leak_checked(test_fine_types),    leak_checked(test_no_ids),
         leak_checked(test_captions),      leak_checked(test_boxes)};
     if (!gm_is_dir(DATA)) {
-        puts("skipped: no " DATA " beside the checkout");
-        return 77;
+        return skip_all("no %s beside the checkout: research data that set-up cannot get", DATA);
     }
     return cmocka_run_group_tests_name("data_shared", tests, NULL, NULL);
 }

@@ -127,8 +127,7 @@ static void scripts_are_shaped(void **state)
     struct gm_error err;
     struct gm_font *font;
     if (gm_font_open(&font, 20, true, &err) != GM_OK) {
-        print_message("%s\n", err.msg);
-        skip();
+        skip_because("%s", err.msg);
     }
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         uint32_t wide[2];
@@ -150,8 +149,7 @@ static void labels_are_lettered(void **state)
     struct gm_error err;
     struct gm_font *font;
     if (gm_font_open(&font, 16, true, &err) != GM_OK) {
-        print_message("%s\n", err.msg);
-        skip();
+        skip_because("%s", err.msg);
     }
     struct gm_image *im = blank(200, 60);
     must(gm_draw_label(im, font, 10, 40, GM_STR("José Иван"), blue, &err), &err);

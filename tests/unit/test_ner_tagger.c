@@ -5,14 +5,10 @@
 #include "ner/ner_model.h"
 #include "train/train.h"
 
-#include "base/alloc.h"
+#include "unit.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static void word_shapes(void **state)
 {
@@ -97,8 +93,7 @@ static void open_net(struct gm_net *net)
     struct gm_error err;
     struct gm_net_opts opts = {.task = "ner", .precision = "f32"};
     if (access(".deps/models/minilm/model.safetensors", R_OK) != 0) {
-        print_message("skipped: no .deps/models/minilm; `make setup` gets it\n");
-        skip();
+        skip_because("no .deps/models/minilm; `make setup` gets it");
     }
     if (gm_net_open(net, ".deps/models/minilm", &opts, &err) != GM_OK)
         fail_msg("%s", err.msg);
@@ -240,7 +235,7 @@ static void entailment_keeps_the_mention(void **state)
     struct gm_entail_input *in;
     struct gm_error err;
     if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
-        skip();
+        skip_because("no .deps/models/minilm; `make setup` gets it");
     gm_arena_init(&a, 0);
     gm_pieces_init(&tmp);
     gm_post_init(&post);

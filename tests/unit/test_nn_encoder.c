@@ -2,18 +2,15 @@
  * every parameter (tests/ref/encoder_reference.py made the expected values); configurations. */
 #include "nn/encoder.h"
 
-#include "base/alloc.h"
 #include "base/file.h"
 
+#include "unit.h"
+
 #include <math.h>
-#include <setjmp.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include <cmocka.h>
 
 static const char *const dirs[] = {"tests/golden/tiny-bert", "tests/golden/tiny-xlm-roberta"};
 
@@ -154,8 +151,7 @@ static void bf16_is_near(void **state)
     struct fixture f;
     struct gm_precision p;
     if (gm_precision_pick("bf16", &p, NULL) != GM_OK) {
-        print_message("skipped: this CPU does not multiply bf16\n");
-        skip();
+        skip_because("this CPU does not multiply bf16");
     }
     open_model(&f, dirs[0], GM_BF16);
     struct gm_var *hidden = forward(&f, true);
@@ -172,8 +168,7 @@ static void int8_is_near(void **state)
     struct fixture f;
     struct gm_precision p;
     if (gm_precision_pick("int8", &p, NULL) != GM_OK) {
-        print_message("skipped: this CPU has no VNNI\n");
-        skip();
+        skip_because("this CPU has no VNNI");
     }
     open_model(&f, dirs[0], GM_F32);
     f.params.int8 = true;

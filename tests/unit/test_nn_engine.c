@@ -111,9 +111,7 @@ static void bf16_products(void **state)
     (void)state;
     struct gm_precision p;
     if (gm_precision_pick("bf16", &p, NULL) != GM_OK) {
-        print_message(
-            "skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) does not multiply bf16\n");
-        skip();
+        skip_because("this CPU (as ONEDNN_MAX_CPU_ISA limits it) does not multiply bf16");
     }
     all_layouts(GM_BF16);
 }
@@ -134,8 +132,7 @@ static void int8_products(void **state)
     static int8_t w8[MAX_ELEMENTS];
     static float w8_scale[MAX_ELEMENTS];
     if (gm_precision_pick("int8", &p, NULL) != GM_OK) {
-        print_message("skipped: this CPU (as ONEDNN_MAX_CPU_ISA limits it) has no VNNI\n");
-        skip();
+        skip_because("this CPU (as ONEDNN_MAX_CPU_ISA limits it) has no VNNI");
     }
     gm_rng_init(&r, 5);
     ASSERT_OK(gm_engine_new(&e, err));

@@ -139,9 +139,8 @@ static void pictures_are_annotated(void **state)
     struct gm_font *font;
     struct gm_image *im, *before = golden_image("source.png");
     if (gm_font_open(&font, 12, false, &err) != GM_OK) {
-        print_message("%s\n", err.msg);
         gm_image_free(before);
-        skip();
+        skip_because("%s", err.msg);
     }
     gm_font_free(font);
     post_of(&post, POST_WITH_IMAGE);
@@ -173,8 +172,8 @@ static void pictures_are_annotated(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
-/* The annotated picture of source.png with this text, and of `mark` in it an entity; NULL where no font
- * is installed. */
+/* The annotated picture of source.png with this text, and of `mark` in it an entity. Skips the test where
+ * no font is installed. */
 static struct gm_image *strip_of(const char *text, const char *mark, const char *regions)
 {
     struct gm_error err;
@@ -198,9 +197,11 @@ static struct gm_image *strip_of(const char *text, const char *mark, const char 
     must(gm_buf_add_c(&json, "}", &err), &err);
     post_of(&post, json.p);
     enum gm_status st = gm_annotate(&post, &im, &err);
-    assert_true(st == GM_OK || st == GM_EIO);
     gm_post_clear(&post);
     gm_buf_clear(&json);
+    if (st == GM_EIO)
+        skip_because("%s", err.msg); /* no font */
+    must(st, &err);
     return im;
 }
 
@@ -225,8 +226,6 @@ static void lines_begin_with_letters(void **state)
                  "HHHHHHHHHHHHHHH    HHHHHHHHHHHHHHHHH H HH HHH  HH",
                  (int)n % 4, "", (int)n, "HHHHHHHHHHHHHHHHHHHHHHHHHHHHHH");
         struct gm_image *im = strip_of(text, NULL, NULL);
-        if (!im)
-            skip();
         size_t left = im->w, n_rows = 0;
         for (size_t y = 97; y < im->h; y++) {
             size_t x = first_ink(im, y, 0);
@@ -251,8 +250,6 @@ static void hash_stays_with_its_word(void **state)
         snprintf(text, sizeof text, "%.*s #Roma", n,
                  "iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii iiii");
         struct gm_image *im = strip_of(text, "Roma", "{\"box\": [1, 1, 9, 9]}");
-        if (!im)
-            skip();
         size_t most_left = im->w, pad = im->w;
         for (size_t y = 97; y < im->h; y++) {
             size_t x = first_ink(im, y, 0);
@@ -281,8 +278,6 @@ static void found_and_not_found_differ(void **state)
     (void)state;
     struct gm_image *found = strip_of("to Roma", "Roma", "{\"box\": [1, 1, 9, 9]}");
     struct gm_image *not_found = strip_of("to Roma", "Roma", "");
-    if (!found || !not_found)
-        skip();
     assert_true(n_near(found, 0, 158, 115) > 400 && n_near(found, 208, 234, 229) < 20);
     assert_true(n_near(not_found, 208, 234, 229) > 400);
     size_t line = n_near(not_found, 0, 158, 115);
@@ -296,8 +291,6 @@ static void right_to_left_lines(void **state)
 {
     (void)state;
     struct gm_image *im = strip_of("גרייס הופר בניו יורק", "ניו יורק", "");
-    if (!im)
-        skip();
     size_t left = im->w;
     for (size_t y = 97; y < im->h; y++) {
         size_t x = first_ink(im, y, 0);

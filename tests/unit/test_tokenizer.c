@@ -509,8 +509,7 @@ int main(int argc, char **argv)
         n_references = (size_t)argc - 1;
     }
     if (!gm_is_file(tokenizer_path)) {
-        printf("skipped: %s is absent (make setup)\n", tokenizer_path);
-        return 77;
+        return skip_all("no %s; `make setup` gets it", tokenizer_path);
     }
     int fd = mkstemp(small_path);
     if (fd < 0)

@@ -26,8 +26,10 @@ static inline int vision_tests_start(const char *needed)
     setenv("GMNER_HOME", ".", 1);
     if (gm_is_file(needed))
         return 0;
-    printf("skipped: %s is not there\n", needed);
-    return 77;
+    return skip_all("no %s%s", needed,
+                    strncmp(needed, SHARED, sizeof SHARED - 1)
+                        ? "; `make setup` gets it"
+                        : " beside the checkout: research data that set-up cannot get");
 }
 
 static inline struct gm_image *load_image(const char *path)

@@ -1,0 +1,72 @@
+"""tools/run_tests.py lists each skipped test with its reason, and passes on ctest's status and arguments."""
+import os
+import subprocess
+import sys
+import tempfile
+import unittest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+sys.path.insert(0, os.path.join(ROOT, "tools"))
+import run_tests  # noqa: E402
+
+CMOCKA = """[==========] Running 3 test(s).
+[ RUN      ] first
+[       OK ] first
+[ RUN      ] second
+skipped: this CPU has no VNNI
+[  SKIPPED ] second
+[ RUN      ] third
+[  SKIPPED ] third
+[==========] 3 test(s) run.
+[  PASSED  ] 1 test(s).
+[  SKIPPED ] 2 test(s), listed below:
+[  SKIPPED ] second
+[  SKIPPED ] third
+"""
+# A stand-in for ctest: one case of each kind, and the arguments that it got.
+FAKE = """#!/bin/sh
+echo "ctest $*"
+while [ "$1" != --output-junit ]; do shift; done
+cat >"$2" <<'END'
+<testsuite><testcase name="e2e/some"><system-out>skipped test_a: root reads everything
+3 passed, 1 skipped, 0 failed
+</system-out></testcase><testcase name="e2e/none"><system-out>3 passed</system-out></testcase>
+<testcase name="ref/whole"><skipped message="SKIP_RETURN_CODE=77"/><system-out>skipped: no &lt;PyTorch&gt;
+</system-out></testcase></testsuite>
+END
+exit 8
+"""
+
+
+class RunTests(unittest.TestCase):
+    def test_cmocka(self):
+        self.assertEqual(run_tests.skips_of(CMOCKA, False),
+                         [("second", "this CPU has no VNNI"), ("third", "no reason given")])
+
+    def test_whole_case(self):
+        self.assertEqual(run_tests.skips_of("skipped: no model\n", True), [("", "no model")])
+        self.assertEqual(run_tests.skips_of("2 passed\n", True), [("", "no reason given")])
+        self.assertEqual(run_tests.skips_of("2 passed, 0 skipped, 0 failed\n[ RUN      ] a\n[       OK ] a\n", False), [])
+
+    def test_after_a_first_group(self):
+        """A program that runs a group, then finds that the rest can't run."""
+        text = "[ RUN      ] a\n[       OK ] a\n[  PASSED  ] 1 test(s).\nskipped: no model\n"
+        self.assertEqual(run_tests.skips_of(text, True), [("", "no model")])
+
+    def test_whole_run(self):
+        with tempfile.TemporaryDirectory(prefix="gm-run-tests-") as d:
+            with open(os.path.join(d, "ctest"), "w", encoding="utf-8") as f:
+                f.write(FAKE)
+            os.chmod(f.name, 0o755)
+            p = subprocess.run([sys.executable, "-B", os.path.join(ROOT, "tools", "run_tests.py"), "build", "-L", "x"],
+                               env={**os.environ, "PATH": d + ":" + os.environ["PATH"]}, stdout=subprocess.PIPE,
+                               text=True, check=False)
+        self.assertEqual(p.returncode, 8)
+        first, _, *rest = p.stdout.splitlines()
+        self.assertTrue(first.startswith("ctest --test-dir build") and first.endswith("-L x"), first)
+        self.assertEqual(rest, ["Skipped, with the reason:", "  e2e/some test_a: root reads everything",
+                                "  ref/whole: no <PyTorch>"])
+
+
+if __name__ == "__main__":
+    unittest.main()
