@@ -137,6 +137,9 @@ static const struct gm_option options[] = {
      "convert: tags of a CoNLL output"},
     {"separator", 0, GM_OPT_CHOICE, OPT(separator), "tab", 0, 0, "tab|space",
      "convert: what stands between the columns of a CoNLL output"},
+    {"image-prefix", 0, GM_OPT_STR, OPT(image_prefix), NULL, 0, 0, "PREFIX",
+     "convert: what image addresses of a Label Studio output begin with, as "
+     "/data/local-files/?d=photos/; the path below --images DIR or the output's folder follows"},
     {"masks", 0, GM_OPT_CHOICE, OPT(masks), "string", 0, 0, "string|counts|polygons",
      "convert: form of the masks in a COCO output"},
     {"similarity", 0, GM_OPT_NUM, OPT(similarity), "0.8", 0.5, 1, "J",

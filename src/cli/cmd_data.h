@@ -9,7 +9,7 @@
 
 struct gm_data_opts {
     const char *from, *to, *images, *xml, *text, *captions, *scheme, *separator, *masks, *svg;
-    const char *parts, *out_dir, *types;
+    const char *parts, *out_dir, *types, *image_prefix;
     long long seed;
     double similarity;
     bool json;

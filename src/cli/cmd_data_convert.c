@@ -13,6 +13,8 @@ static enum gm_status writing(const struct gm_data_opts *o, const char *path,
     if (w->format == GM_FORMAT_AUTO)
         w->format = gm_format_of_name(path);
     w->scheme = strcmp(o->scheme, "bioes") == 0 ? GM_TAGS_BIOES : GM_TAGS_BIO;
+    w->image_prefix = o->image_prefix;
+    w->images_dir = o->images;
     w->spaced = strcmp(o->separator, "space") == 0;
     w->masks = strcmp(o->masks, "counts") == 0     ? GM_MASKS_COUNTS
                : strcmp(o->masks, "polygons") == 0 ? GM_MASKS_POLYGONS
@@ -56,6 +58,9 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
                         "data convert: the name %s does not tell a format; say --to (coco, "
                         "labelstudio, ccks, …)",
                         to);
+    if (o->image_prefix && wo.format != GM_FORMAT_LABELSTUDIO)
+        return GM_USAGE(err, "--image-prefix is for Label Studio tasks: add --to labelstudio, or "
+                             "leave it out");
     GM_TRY(gm_data_in_open(&in, args->v[1], o, err));
     GM_TRY(gm_writer_open(&c.w, to, &wo, err));
     if (strcmp(o->to, "auto") == 0)

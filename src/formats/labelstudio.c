@@ -5,6 +5,7 @@
 #include "formats/document.h"
 #include "formats/format.h"
 #include "formats/labelstudio_task.h"
+#include "base/utf8.h"
 #include "record/image_path.h"
 
 #include <string.h>
@@ -36,13 +37,43 @@ double gm_task_score(const struct gm_json *result)
     return x >= 0 && x <= 1 ? x : 1;
 }
 
+static int hex_of(char c)
+{
+    return c >= '0' && c <= '9'                 ? c - '0'
+           : (c | 32) >= 'a' && (c | 32) <= 'f' ? (c | 32) - 'a' + 10
+                                                : -1;
+}
+
+/* An address's %20 as a blank; as it is where that gives no text. .p is NULL when memory is out. */
+static struct gm_str decoded(struct gm_arena *a, struct gm_str s)
+{
+    char *p = s.n && memchr(s.p, '%', s.n) ? gm_arena_alloc(a, s.n + 1, 1) : NULL;
+    size_t n = 0;
+    if (!s.n || !memchr(s.p, '%', s.n))
+        return s;
+    for (size_t i = 0; p && i < s.n; i++) {
+        int high = s.p[i] == '%' && i + 2 < s.n ? hex_of(s.p[i + 1]) : -1;
+        int low = high >= 0 ? hex_of(s.p[i + 2]) : -1;
+        p[n++] = low >= 0 ? (char)(high * 16 + low) : s.p[i];
+        i += low >= 0 ? 2 : 0;
+    }
+    struct gm_str out = {p, n};
+    return !p || (gm_utf8_is_valid(out) && !memchr(p, 0, n)) ? out : s;
+}
+
 /* "/data/local-files/?d=x/1.jpg" is x/1.jpg below the folder that Label Studio serves. */
 static enum gm_status set_image(struct gm_post *p, const struct gm_source *from, struct gm_str s,
                                 struct gm_error *err)
 {
     static const char local[] = "/data/local-files/?d=";
+    if (s.n == 0)
+        return GM_OK;
     if (gm_str_starts(s, GM_STR(local)))
-        s = gm_str_sub(s, sizeof local - 1, s.n);
+        s = decoded(&p->arena, gm_str_sub(s, sizeof local - 1, s.n));
+    else if (from->images_dir && (gm_image_is_address(s) || gm_str_starts(s, GM_STR("/data/"))))
+        s = decoded(&p->arena, gm_image_name(s));
+    if (!s.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (s.n == 0)
         return GM_OK;
     if (memchr(s.p, 0, s.n))

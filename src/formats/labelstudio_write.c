@@ -16,6 +16,7 @@ struct task_out {
     struct gm_out *out;
     struct gm_losses *lost;
     const char *dir;
+    struct gm_writer_opts opts;
     struct gm_buf text, brush;
     size_t n_tasks, n_results;
     uint32_t w, h; /* of the post's picture; 0 = not known */
@@ -40,6 +41,7 @@ enum gm_status gm_labelstudio_create(void **state, const struct gm_target *to, s
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     o->lost = to->lost;
     o->dir = to->dir;
+    o->opts = to->opts;
     gm_buf_init(&o->text, (size_t)1 << 30);
     gm_buf_init(&o->brush, (size_t)1 << 28);
     enum gm_status st = gm_out_open(&o->out, to->path, err);
@@ -206,6 +208,42 @@ done:
     return st;
 }
 
+/* The part of a path below `dir`; empty when it is not there. */
+static struct gm_str below(struct gm_str path, const char *dir)
+{
+    struct gm_str d = gm_str(dir);
+    while (d.n > 1 && d.p[d.n - 1] == '/')
+        d.n--;
+    bool in = d.n && gm_str_starts(path, d) && path.n > d.n + 1 && path.p[d.n] == '/';
+    return in ? gm_str_sub(path, d.n + 1, path.n) : GM_STR("");
+}
+
+/* The path as it is below the prefix, in an address: `given` is right from the current folder, `placed`
+ * from the output's. */
+static enum gm_status put_address(struct gm_buf *b, const struct gm_writer_opts *opts,
+                                  struct gm_str given, struct gm_str placed, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf address;
+    gm_buf_init(&address, (size_t)1 << 20);
+    struct gm_str path = below(given, opts->images_dir);
+    if (!path.n)
+        path = placed.p[0] == '/' || gm_str_starts(placed, GM_STR("../")) ? gm_image_name(placed)
+                                                                          : placed;
+    GM_TRY(gm_buf_add_c(&address, opts->image_prefix, err));
+    for (size_t i = 0; i < path.n; i++) {
+        unsigned char c = (unsigned char)path.p[i];
+        bool plain = (c >= '0' && c <= '9') || ((c | 32) >= 'a' && (c | 32) <= 'z') ||
+                     (c && strchr("-._~/", c));
+        GM_TRY(gm_buf_printf(&address, err, plain ? "%c" : "%%%02X", c));
+    }
+    GM_TRY(gm_buf_add_c(b, ", \"image\": ", err));
+    GM_TRY(gm_json_write_str(gm_buf_str(&address), b, err));
+done:
+    gm_buf_clear(&address);
+    return st;
+}
+
 enum gm_status gm_labelstudio_add(void *state, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -215,12 +253,15 @@ enum gm_status gm_labelstudio_add(void *state, struct gm_post *p, struct gm_erro
     gm_post_image_size(p);
     o->w = p->image_w;
     o->h = p->image_h;
+    struct gm_str given = p->image;
     GM_TRY(gm_post_place_image(p, o->dir, err));
     GM_TRY(
         gm_buf_add_c(b, o->n_tasks++ ? ",\n{\"data\": {\"id\": " : "[\n{\"data\": {\"id\": ", err));
     GM_TRY(gm_json_write_str(p->id, b, err));
     GM_TRY(put_str(b, "text", p->text, err));
-    if (p->image.n)
+    if (p->image.n && o->opts.image_prefix && !gm_image_is_address(p->image))
+        GM_TRY(put_address(b, &o->opts, given, p->image, err));
+    else if (p->image.n)
         GM_TRY(put_str(b, "image", p->image, err));
     if (p->caption.n)
         GM_TRY(put_str(b, "caption", p->caption, err));

@@ -275,6 +275,27 @@ def test_label_studio_pictures():
         assert load(d / "sub/b.jsonl")[0]["image"] == signed
 
 
+def test_label_studio_image_prefix():
+    """Addresses that Label Studio opens: below --images, below the output's folder, else the file's name."""
+    names = ["photos/a b#1.jpg", "/elsewhere/\u00e9.png", "https://x.org/7?s=1", None]
+    with gm.Folder() as d:
+        source = d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": "", **({"image": n} if n else {})}) + "\n"
+                                             for i, n in enumerate(names)))
+        local, web = "/data/local-files/?d=", "https://store.org/"
+        for prefix, more, want in ((local, (), "photos/a%20b%231.jpg"), (local, ("--images", d / "photos"), None),
+                                   (web, (), "photos/a%20b%231.jpg")):
+            convert(source, d / "t.json", "--to", "labelstudio", "--image-prefix", prefix, *more)
+            with open(d / "t.json", encoding="utf-8") as f:
+                got = [t["data"].get("image") for t in json.load(f)]
+            assert got[1:] == [prefix + "%C3%A9.png", names[2], None], got
+            assert got[0] == prefix + (want or "photos/a%20b%231.jpg"), got
+            convert(d / "t.json", d / "back.jsonl", "--images", d / "photos")
+            assert [p.get("image") for p in load(d / "back.jsonl")[:2]] == ["photos/a b#1.jpg", "photos/\u00e9.png"]
+        convert(d / "t.json", d / "back.jsonl")
+        assert load(d / "back.jsonl")[0]["image"] == web + "photos/a%20b%231.jpg"
+        gm.expect(gm.run("data", "convert", source, d / "c.json", "--to", "coco", "--image-prefix", web), 2, "--to labelstudio")
+
+
 def test_coco_round_trip():
     grounded = [{**p, "entities": [e for e in p["entities"] if e.get("regions")]} for p in POSTS]
     for form in ("string", "counts", "polygons"):
