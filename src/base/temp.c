@@ -30,6 +30,7 @@ struct gm_temp {
     _Atomic(char *) *slot; /* NULL = none was free */
 };
 
+/* The handler must know the name before the file is there, or a signal in between leaves it. */
 static void note(struct gm_temp *t)
 {
     for (size_t i = 0; i < MAX_OPEN && !t->slot; i++) {
@@ -37,6 +38,13 @@ static void note(struct gm_temp *t)
         if (atomic_compare_exchange_strong(&open_paths[i], &none, t->path))
             t->slot = &open_paths[i];
     }
+}
+
+static void forget(struct gm_temp *t)
+{
+    if (t->slot)
+        atomic_store(t->slot, NULL);
+    t->slot = NULL;
 }
 
 enum gm_status gm_temp_new(struct gm_temp **out, const char *path, int *fd, struct gm_error *err)
@@ -55,17 +63,19 @@ enum gm_status gm_temp_new(struct gm_temp **out, const char *path, int *fd, stru
     }
     gm_temp_sweep(dir, slash ? slash + 1 : path);
     do {
+        forget(t);
         snprintf(t->path, cap, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));
+        note(t);
         *fd = open(t->path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     } while (*fd < 0 && errno == EEXIST);
     if (*fd < 0) {
         st = GM_FAIL(err, GM_EIO, "%s: cannot write: %s", path, strerror(errno));
+        forget(t);
         goto done;
     }
     /* The lock tells a sweeper that we live, also one in another container that can't see our number.
      * Where a file system has no locks the number alone tells. */
     (void)flock(*fd, LOCK_EX | LOCK_NB);
-    note(t);
     *out = t;
     t = NULL;
 done:
@@ -84,8 +94,7 @@ void gm_temp_end(struct gm_temp *t, bool renamed)
         return;
     if (!renamed)
         unlink(t->path);
-    if (t->slot)
-        atomic_store(t->slot, NULL);
+    forget(t);
     gm_free(t->path);
     gm_free(t);
 }
