@@ -98,8 +98,8 @@ static bool on_should_stop(void *user)
     const struct job *job = user;
     if (gm_stop_requested() && gm_pipeline_llm(job->pipeline))
         GM_LOG(GM_LOG_INFO, "predict",
-               "stopping when the requests under way are answered; once more "
-               "stops at once, without them");
+               "stopping; requests under way that are not answered in a moment are asked "
+               "again when the run goes on");
     return gm_stop_requested();
 }
 

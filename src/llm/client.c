@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const double longest_wait_s = 0.2; /* so that gm_llm_drain, a mere flag, is seen soon */
+static const double longest_wait_s = 0.2; /* an endpoint that is dead is noticed soon */
 
 double gm_llm_cost(const struct gm_llm *llm, size_t prompt, size_t completion)
 {
@@ -260,7 +260,8 @@ void *gm_client_thread(void *arg)
     pthread_mutex_lock(&llm->lock);
     while (!llm->quit) {
         double now = gm_clock_s();
-        if (atomic_load(&llm->draining))
+        double drain_at = atomic_load(&llm->drain_at);
+        if (drain_at > 0)
             gm_client_stop(llm, GM_ECANCEL, "stopped on request");
         check_dead(llm, now);
         llm->wake_sent = false;
@@ -269,12 +270,15 @@ void *gm_client_thread(void *arg)
             gm_client_stop(llm, llm->stop, ""); /* what was submitted since */
         double next = send_ready(llm, now);
         next = fmin(next, gm_answers_deliver(llm, gm_clock_s()));
+        next = drain_at > now ? fmin(next, drain_at) : next;
         gm_wake_boxes(llm);
         if (llm->inbox.first)
             next = 0; /* submitted while the lock was free */
         double wait_ms = (next - gm_clock_s()) * 1000;
         pthread_mutex_unlock(&llm->lock);
         gm_http_wait(llm->http, wait_ms > 0 ? (int)ceil(wait_ms) : 0);
+        if (drain_at > 0 && gm_clock_s() >= drain_at)
+            gm_http_drop(llm->http);
         pthread_mutex_lock(&llm->lock);
         while (gm_http_next(llm->http, &d))
             gm_client_done(llm, &d);

@@ -30,6 +30,7 @@ struct gm_http {
     CURLM *multi;
     int epoll_fd, wake_fd;
     double timer_at; /* when libcurl wants to be called in any case; < 0 = never */
+    bool drops;      /* what is busy is given out as dropped */
     struct transfer *busy, *idle;
 };
 
@@ -410,6 +411,7 @@ static enum gm_http_fault fault_of(CURLcode code, const struct transfer *t)
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY: return GM_HTTP_CONNECT;
     case CURLE_OPERATION_TIMEDOUT: return GM_HTTP_TIMEOUT;
+    case CURLE_ABORTED_BY_CALLBACK: return GM_HTTP_DROPPED; /* there is no such callback of ours */
     case CURLE_WRITE_ERROR: return t->too_large ? GM_HTTP_TOO_LARGE : GM_HTTP_BROKEN;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_PEER_FAILED_VERIFICATION:
@@ -447,19 +449,9 @@ static void describe(struct transfer *t, CURLcode code, struct gm_http_done *out
     snprintf(out->what, sizeof out->what, "%s", code == CURLE_OK ? "" : what);
 }
 
-bool gm_http_next(struct gm_http *h, struct gm_http_done *out)
+static void take_out(struct gm_http *h, struct transfer *t)
 {
-    int queued;
-    const CURLMsg *m = curl_multi_info_read(h->multi, &queued);
-    if (!m)
-        return false;
-    CURLcode code = m->data.result; /* m does not outlive the removal */
-    CURL *easy = m->easy_handle;
-    struct transfer *t;
-    curl_easy_getinfo(easy, CURLINFO_PRIVATE, &t);
-    describe(t, code, out);
-    gm_buf_init(&t->body, 0); /* its memory went to *out */
-    curl_multi_remove_handle(h->multi, easy);
+    curl_multi_remove_handle(h->multi, t->easy);
     if (t->prev)
         t->prev->next = t->next;
     else
@@ -467,8 +459,32 @@ bool gm_http_next(struct gm_http *h, struct gm_http_done *out)
     if (t->next)
         t->next->prev = t->prev;
     transfer_put(h, t);
+}
+
+bool gm_http_next(struct gm_http *h, struct gm_http_done *out)
+{
+    int queued;
+    struct transfer *t = NULL;
+    CURLcode code = CURLE_ABORTED_BY_CALLBACK;
+    const CURLMsg *m = curl_multi_info_read(h->multi, &queued);
+    if (m) {
+        code = m->data.result; /* m does not outlive the removal */
+        curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, &t);
+    } else if (h->drops && h->busy) {
+        t = h->busy;
+        /* else its removal would wait for a name server that does not answer */
+        curl_easy_setopt(t->easy, CURLOPT_QUICK_EXIT, 1L);
+    }
+    h->drops = h->drops && t;
+    if (!t)
+        return false;
+    describe(t, code, out);
+    gm_buf_init(&t->body, 0); /* its memory went to *out */
+    take_out(h, t);
     return true;
 }
+
+void gm_http_drop(struct gm_http *h) { h->drops = true; }
 
 static size_t drop_body(char *p, size_t size, size_t n, void *user)
 {

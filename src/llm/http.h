@@ -22,6 +22,7 @@ enum gm_http_fault {
     GM_HTTP_BROKEN,    /* the connection ended in the middle of something */
     GM_HTTP_TOO_LARGE, /* the reply is over max_reply bytes */
     GM_HTTP_TLS,       /* the certificate or the encryption is not acceptable */
+    GM_HTTP_DROPPED,   /* gm_http_drop */
     GM_HTTP_OTHER
 };
 
@@ -67,6 +68,9 @@ enum gm_status gm_http_start(struct gm_http *h, const struct gm_http_request *re
 void gm_http_wait(struct gm_http *h, int timeout_ms);
 /* gm_http_next - give one request that ended; false when there is none. */
 bool gm_http_next(struct gm_http *h, struct gm_http_done *out);
+/* gm_http_drop - end all requests under way as DROPPED, without waiting for anything; gm_http_next
+ * gives them. */
+void gm_http_drop(struct gm_http *h);
 /* gm_http_wake - end gm_http_wait; from any thread. */
 void gm_http_wake(struct gm_http *h);
 

@@ -156,7 +156,11 @@ size_t gm_llm_in_flight(const struct gm_llm *llm) { return llm->opts.in_flight; 
 
 bool gm_llm_is_dry(const struct gm_llm *llm) { return llm->opts.dry_run; }
 
-void gm_llm_drain(struct gm_llm *llm) { atomic_store(&llm->draining, 1); }
+void gm_llm_drain(struct gm_llm *llm, double grace_s)
+{
+    atomic_store(&llm->drain_at, gm_clock_s() + grace_s);
+    gm_http_wake(llm->http);
+}
 
 /* ---- numbers ---- */
 

@@ -158,9 +158,9 @@ void gm_llm_reply_clear(struct gm_llm_reply *r);
 size_t gm_llm_in_flight(const struct gm_llm *llm);
 bool gm_llm_is_dry(const struct gm_llm *llm);
 
-/* gm_llm_drain - start nothing more; what is in flight is finished, what waits is CANCEL and
- * stopped. Safe in a signal handler. */
-void gm_llm_drain(struct gm_llm *llm);
+/* gm_llm_drain - start nothing more: what waits is CANCEL and stopped at once, what is in flight when it
+ * has no answer grace_s from now (INFINITY = it is finished). The last call counts. Threads: yes. */
+void gm_llm_drain(struct gm_llm *llm, double grace_s);
 
 /* gm_llm_stats - the numbers so far. */
 void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out);

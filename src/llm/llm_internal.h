@@ -68,7 +68,7 @@ struct gm_llm {
     pthread_t thread;
     bool has_thread, has_lock;
     pthread_mutex_t lock;
-    atomic_int draining;
+    _Atomic double drain_at; /* when what is in flight is dropped; 0 = nothing drains */
     bool quit, warned_cache, warned_thoughts;
     struct gm_ask_queue inbox;   /* just submitted */
     struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */

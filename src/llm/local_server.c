@@ -4,6 +4,7 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/progress.h"
+#include "base/stop.h"
 #include "llm/http.h"
 
 #include <arpa/inet.h>
@@ -129,6 +130,8 @@ static enum gm_status wait_healthy(struct gm_local_server *s, const char *argv0,
     double end = gm_clock_s() + wait_s;
     snprintf(health, sizeof health, "http://127.0.0.1:%d/health", s->port);
     while (gm_clock_s() < end) {
+        if (gm_stop_requested())
+            return GM_FAIL(err, GM_ECANCEL, "stopped on request");
         if (waitpid(s->pid, &status, WNOHANG) == s->pid) {
             s->pid = 0;
             last_words(s->log_fd, words, sizeof words);
@@ -138,7 +141,7 @@ static enum gm_status wait_healthy(struct gm_local_server *s, const char *argv0,
                                argv0);
             return GM_FAIL(err, GM_EAGAIN, "%s ended before it was ready: %s", argv0, words);
         }
-        if (gm_http_status(health, 1000) == 200)
+        if (gm_http_status(health, 500) == 200)
             return GM_OK;
         sleep_ms(100);
     }
@@ -206,10 +209,12 @@ void gm_local_server_stop(struct gm_local_server *s)
 {
     if (!s)
         return;
+    /* Times 50 ms for it to end by itself; who wants to stop does not wait for long. */
+    int times = gm_stop_requested() ? 6 : 100;
     if (s->pid > 0) {
         kill(s->pid, SIGTERM);
-        for (int i = 0; i < 100 && waitpid(s->pid, NULL, WNOHANG) == 0; i++) {
-            if (i == 99) {
+        for (int i = 0; i < times && waitpid(s->pid, NULL, WNOHANG) == 0; i++) {
+            if (i == times - 1) {
                 kill(s->pid, SIGKILL);
                 waitpid(s->pid, NULL, 0);
             }

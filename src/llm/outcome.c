@@ -56,6 +56,10 @@ static void on_fault(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     char text[400];
     if (d->sent && (d->fault != GM_HTTP_CONNECT && d->fault != GM_HTTP_TLS))
         llm->stats.cost += gm_ask_bound(llm, a); /* the server may have done it, and bill it */
+    if (d->fault == GM_HTTP_DROPPED) { /* not the endpoint's fault, and only after a stop */
+        gm_ask_stopped(llm, a);
+        return;
+    }
     if (d->fault == GM_HTTP_TLS && ep->n_ok == 0) {
         snprintf(text, sizeof text, "%s: %s; SSL_CERT_FILE names other certificates to trust",
                  ep->name, d->what);

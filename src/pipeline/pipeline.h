@@ -68,8 +68,8 @@ struct gm_stream_sink {
     /* Called ten times a second or so: n_done posts are ready, also those that wait for one before
      * them. NULL = nobody looks. */
     void (*tick)(void *user, size_t n_done);
-    /* Whether to stop: no new post is begun, requests to a language model that are under way are
-     * waited for and their answers stored, and the stream ends with CANCEL. A native stage stops by
+    /* Whether to stop: no new post is begun, of the requests to a language model that are under way
+     * those are stored that are answered within half a second, and the stream ends with CANCEL. A native stage stops by
      * itself within a batch when gm_stop_requested. NULL = never. */
     bool (*should_stop)(void *user);
 };

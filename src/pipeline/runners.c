@@ -5,6 +5,12 @@
 #include "base/stop.h"
 #include "pipeline/stream_internal.h"
 
+#include <math.h>
+
+enum { ASK_MS = 100 }; /* how often somebody is asked whether to stop */
+/* What is under way when a stop is asked for has so long, so that the process ends within a second. */
+static const double GRACE_S = 0.5;
+
 enum gm_status gm_stream_run_stage(struct gm_stream *s, struct gm_stage *stage,
                                    struct gm_post **posts, size_t n, struct gm_error *err)
 {
@@ -85,15 +91,27 @@ enum gm_status gm_runners_start(struct gm_stream *s, struct gm_error *err)
     return GM_OK;
 }
 
-void gm_runners_stop(struct gm_stream *s)
+/* Until no runner has a post; the user may lose patience meanwhile. */
+static void wait_for_all(struct gm_stream *s, bool patient)
+{
+    pthread_mutex_lock(&s->lock);
+    while (s->n_running) {
+        if (s->p->llm)
+            gm_llm_drain(s->p->llm, patient ? INFINITY : GRACE_S);
+        while (s->n_running && !(patient && gm_stop_requested()))
+            gm_window_wait(s, ASK_MS);
+        patient = false;
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+void gm_runners_stop(struct gm_stream *s, bool patient)
 {
     pthread_mutex_lock(&s->lock);
     s->quit = true;
     pthread_cond_broadcast(&s->work);
-    bool busy = s->n_running > 0;
     pthread_mutex_unlock(&s->lock);
-    if (busy && s->p->llm)
-        gm_llm_drain(s->p->llm);
+    wait_for_all(s, patient && !gm_stop_requested());
     for (size_t i = 0; i < s->n_runners; i++)
         pthread_join(s->runners[i], NULL);
     gm_free(s->runners);

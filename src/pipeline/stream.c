@@ -129,17 +129,12 @@ static enum job choose(struct gm_stream *s, bool can_read, size_t *place, size_t
 static void wait_news(struct gm_stream *s, int ms)
 {
     const struct timespec gather = {0, 2000000};
-    struct timespec until;
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += ms * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000;
-    until.tv_nsec %= 1000000000;
     pthread_mutex_lock(&s->lock);
     bool idle = s->st == GM_OK && s->n_running &&
                 gm_window_pick(s, false, false) == s->p->n_stages &&
                 !(s->n_items && s->items[s->head].is_ready);
     if (idle)
-        pthread_cond_timedwait(&s->news, &s->lock, &until);
+        gm_window_wait(s, ms);
     pthread_mutex_unlock(&s->lock);
     if (idle)
         nanosleep(&gather, NULL);
@@ -234,7 +229,7 @@ enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post, stru
     }
     if (st == GM_OK)
         st = work(&s, err);
-    gm_runners_stop(&s);
+    gm_runners_stop(&s, st != GM_ECANCEL);
     if (s.n_items) /* it did not come to its end, and stays the caller's */
         (void)take_back(post, &s.items[0].post, NULL);
     gm_window_clear(&s);
@@ -262,7 +257,7 @@ enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reade
     if (st == GM_OK)
         st = work(&s, err);
     gm_reader_on_wait(reader, NULL, NULL);
-    gm_runners_stop(&s);
+    gm_runners_stop(&s, st != GM_ECANCEL);
     gm_window_clear(&s);
     if (p->run) {
         const char *how = st == GM_OK ? "complete" : st == GM_ECANCEL ? "stopped" : "failed";

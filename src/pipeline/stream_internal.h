@@ -67,6 +67,9 @@ struct gm_item *gm_window_pop(struct gm_stream *s, size_t place);
  * Errors: those of gm_item_output and the sink. */
 enum gm_status gm_window_emit(struct gm_stream *s, struct gm_error *err) GM_NODISCARD;
 
+/* gm_window_wait - wait until a runner has news, or `ms` are over. Under the lock, which is free meanwhile. */
+void gm_window_wait(struct gm_stream *s, int ms);
+
 /* ---- runners.c ---- */
 
 /* gm_stream_run_stage - the stage over n posts, none of which may take it longer than the limit: where a
@@ -76,10 +79,11 @@ enum gm_status gm_stream_run_stage(struct gm_stream *s, struct gm_stage *stage,
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_runners_start - the threads that take posts through stages that ask a language model.
- * gm_runners_stop - end them, where there are any: what is under way is finished and stored; nothing new
- * is begun. gm_runners_failed - the status of the first one that failed, and its error. */
+ * gm_runners_stop - end them, where there are any; nothing new is begun. What is under way is finished
+ * and stored; who is not patient, or asks for a stop meanwhile (gm_stop_requested), gets only what comes
+ * in half a second: the other posts stay as they were. gm_runners_failed - the status of the first one that failed, and its error. */
 enum gm_status gm_runners_start(struct gm_stream *s, struct gm_error *err) GM_NODISCARD;
-void gm_runners_stop(struct gm_stream *s);
+void gm_runners_stop(struct gm_stream *s, bool patient);
 enum gm_status gm_runners_failed(struct gm_stream *s, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -5,6 +5,8 @@
 #include "pipeline/stream_internal.h"
 #include "stages/pixels.h"
 
+#include <time.h>
+
 enum gm_status gm_window_init(struct gm_stream *s, size_t window, struct gm_error *err)
 {
     s->window = window;
@@ -113,4 +115,14 @@ enum gm_status gm_window_emit(struct gm_stream *s, struct gm_error *err)
     }
 done:
     return st;
+}
+
+void gm_window_wait(struct gm_stream *s, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += ms * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_cond_timedwait(&s->news, &s->lock, &until);
 }

@@ -68,10 +68,10 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
 {
     struct gm_llm_stage *s = self;
     enum gm_status st = GM_OK;
-    struct gm_picture picture;
+    struct gm_picture picture = {.w = 0};
     struct gm_arena a;
     size_t n = p->n_entities;
-    if (n == 0 || !p->image.n || !gm_llm_stage_picture(s, p, &picture))
+    if (n == 0 || !p->image.n)
         return GM_OK;
     gm_arena_init(&a, 0);
     struct gm_prompt_value *v = gm_arena_alloc(&a, n, N_VALUES * sizeof *v);
@@ -82,6 +82,9 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
+    GM_TRY(gm_llm_stage_picture(s, p, &picture, err));
+    if (p->error.stage.n)
+        goto done;
     for (size_t i = 0; i < n; i++) {
         fill_values(v + i * N_VALUES, p, &p->entities[i]);
         q[i] = (struct gm_llm_question){

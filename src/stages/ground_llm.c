@@ -227,7 +227,10 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
         goto done;
     }
     GM_TRY(choose(g, p, &w, err));
-    if (w.n == 0 || !p->image.n || !gm_llm_stage_picture(&g->base, p, &w.picture))
+    if (w.n == 0 || !p->image.n)
+        goto done;
+    GM_TRY(gm_llm_stage_picture(&g->base, p, &w.picture, err));
+    if (p->error.stage.n)
         goto done;
     GM_TRY(build(g, p, &w, err));
     GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n, w.replies, err));

@@ -135,7 +135,9 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
     if (p->knowledge.n)
         return GM_OK;
     gm_buf_init(&names, (size_t)4 << 20);
-    if (p->image.n && !gm_llm_stage_picture(&f->base, p, &picture))
+    if (p->image.n)
+        GM_TRY(gm_llm_stage_picture(&f->base, p, &picture, err));
+    if (p->error.stage.n)
         goto done;
     GM_TRY(list_entities(p, &names, err));
     const struct gm_prompt_value v[] = {{"text", p->text},

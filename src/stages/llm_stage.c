@@ -110,15 +110,13 @@ done:
     return st;
 }
 
-bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out)
+/* Into *out, or a failure of the post. */
+static void make_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out)
 {
     struct gm_image *im = NULL;
     struct gm_error err = {0};
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    gm_buf_init(&out->jpeg, 0);
-    while (sem_wait(&s->decoders) != 0) {
-    }                                                /* only a signal interrupts it */
     struct gm_str path = gm_arena_str(&a, p->image); /* ended by NUL */
     enum gm_status st = path.p ? GM_OK : GM_FAIL(&err, GM_ENOMEM, "out of memory");
     if (st == GM_OK && !p->pixels)
@@ -134,9 +132,21 @@ bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_p
         gm_post_fail(p, s->stage, &err);
     }
     gm_image_free(im);
-    sem_post(&s->decoders);
     gm_arena_clear(&a);
-    return st == GM_OK;
+}
+
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err)
+{
+    const struct gm_limit limit = gm_limit_get();
+    gm_buf_init(&out->jpeg, 0);
+    while (sem_wait(&s->decoders) != 0) {
+    } /* only a signal interrupts it */
+    enum gm_status st = gm_limit_check(&limit, err);
+    if (st == GM_OK)
+        make_picture(s, p, out);
+    sem_post(&s->decoders);
+    return st;
 }
 
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,

@@ -74,8 +74,10 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
 void gm_llm_stage_use(void *self, struct gm_llm *llm);
 
 /* gm_llm_stage_picture - the post's picture as it is to be sent, and its size noted in the post;
- * nothing stays decoded. False: the post has failed (gm_post_fail). Threads: yes. */
-bool gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out);
+ * nothing stays decoded. *out is yours (gm_picture_clear), whatever comes back. OK: it is there, or the
+ * post has failed (p->error). Another status: a stop, or the post's time is over. Threads: yes. */
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
 
 /* One question of a post. */
 struct gm_llm_question {

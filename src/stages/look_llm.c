@@ -17,11 +17,14 @@ static enum gm_status look_at(void *self, struct gm_post *p, struct gm_error *er
     struct gm_llm_stage *s = self;
     enum gm_status st = GM_OK;
     struct gm_llm_reply r = {0};
-    struct gm_picture picture;
+    struct gm_picture picture = {.w = 0};
     const struct gm_prompt_value v[] = {{"text", p->text}};
     const struct gm_llm_question q = {.values = v, .n_values = 1, .check = check};
-    if (p->caption.n || !p->image.n || !gm_llm_stage_picture(s, p, &picture))
+    if (p->caption.n || !p->image.n)
         return GM_OK;
+    GM_TRY(gm_llm_stage_picture(s, p, &picture, err));
+    if (p->error.stage.n)
+        goto done;
     GM_TRY(gm_llm_stage_ask(s, &picture, &q, 1, &r, err));
     if (gm_llm_stage_failed(s, p, &r))
         goto done;

@@ -292,7 +292,9 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     if (asked.n == 0)
         return GM_OK;
     gm_buf_init(&list, (size_t)4 << 20);
-    if (p->image.n && !gm_llm_stage_picture(&r->base, p, &picture))
+    if (p->image.n)
+        GM_TRY(gm_llm_stage_picture(&r->base, p, &picture, err));
+    if (p->error.stage.n)
         goto done;
     GM_TRY(list_entities(p, &asked, &list, err));
     const struct gm_prompt_value v[] = {{"text", p->text},

@@ -260,6 +260,55 @@ def test_interrupted():
         assert len(server.answers()) == 300 and len(d.text("out.jsonl").splitlines()) == 300
 
 
+def stop(p):
+    """Ctrl-C; it ends by it. How many seconds that took."""
+    start = time.monotonic()
+    p.send_signal(signal.SIGINT)
+    assert p.wait(30) == -signal.SIGINT
+    return time.monotonic() - start
+
+
+# The program takes half a second for the answers under way; the rest is for a busy machine.
+AT_ONCE_S = 2
+
+
+def test_interrupted_while_answers_take_long():
+    """What is not answered in a moment is given up, stored as nothing, and asked again; with one post, too."""
+    with Job(20) as d, Server(d / "log", "--latency-ms", 20000, "--requests", d / "requests") as slow, \
+            Server(d / "log2") as quick:
+        p = d.start("out.jsonl", slow)
+        while not os.path.exists(d / "requests") or len(lines(d / "requests")) < IN_FLIGHT:
+            time.sleep(0.01)
+        took = stop(p)
+        assert took < AT_ONCE_S, took
+        assert rows(d / "out.jsonl.run", "SELECT count(*) FROM result") == [(0,)]
+        gm.expect_ok(d.predict("out.jsonl", quick))
+        assert len(quick.answers()) == 20 and len(d.text("out.jsonl").splitlines()) == 20
+        n = len(lines(d / "requests"))
+        d.write("r.yaml", "name: one\nstages:\n  - stage: inform\n")
+        p = subprocess.Popen([gm.PROGRAM, "predict", "--text", "Ann Lee", "-r", d.recipe, "--endpoint", slow.url],
+                             env={**os.environ, **d.env}, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while len(lines(d / "requests")) == n:
+            time.sleep(0.01)
+        took = stop(p)
+        assert took < AT_ONCE_S, took
+
+
+def test_interrupted_while_a_local_server_starts():
+    """It never becomes healthy, and does not end when it is asked to."""
+    with Job(2) as d, Server(d / "log") as server:
+        d.write("m.gguf", "no weights")
+        d.write("llama.sh", f"trap '' TERM\ntouch {d / 'started'}\nwhile :; do sleep 0.2; done\n")
+        words = d.words("out.jsonl", server, "--llama-server", "/bin/sh " + (d / "llama.sh"))
+        words[words.index("--endpoint") + 1] = d / "m.gguf"
+        p = subprocess.Popen([gm.PROGRAM, *words], env={**os.environ, **d.env}, stderr=subprocess.DEVNULL)
+        while not os.path.exists(d / "started"):
+            assert p.poll() is None, p.returncode
+            time.sleep(0.01)
+        took = stop(p)
+        assert took < AT_ONCE_S, took
+
+
 def test_changed_prompt():
     with Job(20) as d, Server(d / "log") as server:
         with open(os.path.join(gm.HOME, "prompts", "expand.txt"), encoding="utf-8") as f:

@@ -9,6 +9,8 @@
 #include "llm/schema.h"
 #include "llm_server/server_process.h"
 
+#include <math.h>
+
 static struct gm_json *schema; /* {"n": integer} */
 
 static struct gm_llm_opts quick(void)
@@ -484,7 +486,7 @@ static void drain_finishes_what_is_in_flight(void **state)
     do
         gm_llm_stats(llm, &st);
     while (st.in_flight < 4);
-    gm_llm_drain(llm);
+    gm_llm_drain(llm, INFINITY);
     for (int i = 0; i < 20; i++) {
         struct gm_llm_reply r = wait_one(box);
         ok += r.st == GM_OK;
@@ -493,6 +495,43 @@ static void drain_finishes_what_is_in_flight(void **state)
     }
     assert_int_equal(ok, 4);
     assert_int_equal(stopped, 16);
+    gm_llm_mailbox_free(box);
+    gm_llm_free(llm);
+    server_stop(&s);
+}
+
+/* In flight and unanswered when the time is over is stopped as well, and counts as nobody's failure. */
+static void drain_drops_what_takes_longer(void **state)
+{
+    (void)state;
+    struct server_process s;
+    struct gm_llm_mailbox *box;
+    assert_int_equal(server_start(&s, "--latency-ms 20000"), 0);
+    struct gm_llm_opts o = quick();
+    o.in_flight = 4;
+    struct gm_llm *llm = open_at(&s, o);
+    assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
+    for (int i = 0; i < 10; i++)
+        ask(box, "<<x>>", NULL);
+    struct gm_llm_stats st;
+    do
+        gm_llm_stats(llm, &st);
+    while (st.in_flight < 4);
+    double start = gm_clock_s();
+    gm_llm_drain(llm, INFINITY);
+    gm_llm_drain(llm, 0.2);
+    for (int i = 0; i < 10; i++) {
+        struct gm_llm_reply r = wait_one(box);
+        assert_int_equal(r.st, GM_ECANCEL);
+        assert_true(r.stopped);
+        gm_llm_reply_clear(&r);
+    }
+    double took = gm_clock_s() - start;
+    assert_true(took >= 0.2 && took < 2);
+    gm_llm_stats(llm, &st);
+    assert_int_equal(st.in_flight, 0);
+    assert_int_equal(st.failed, 0);
+    assert_int_equal(st.retries, 0);
     gm_llm_mailbox_free(box);
     gm_llm_free(llm);
     server_stop(&s);
@@ -605,6 +644,7 @@ int main(void)
         cmocka_unit_test_teardown(answers_are_cached_and_failures_are_not, no_leak),
         cmocka_unit_test_teardown(key_is_sent_and_never_shown, no_leak),
         cmocka_unit_test_teardown(drain_finishes_what_is_in_flight, no_leak),
+        cmocka_unit_test_teardown(drain_drops_what_takes_longer, no_leak),
         cmocka_unit_test_teardown(free_in_the_middle, no_leak),
         cmocka_unit_test_teardown(bad_options, no_leak),
         cmocka_unit_test_teardown(counts_of_rejects, no_leak),
