@@ -1,4 +1,5 @@
-/* http.h - many HTTP requests at once from one thread; http.c is the only user of libcurl.
+/* http.h - many HTTP requests at once from one thread; http.c and
+ * http_target.c are the only users of libcurl.
  *
  * Connections are kept and used again. Redirects are never followed, only http and https are
  * spoken, compressed replies are decoded (the limit is on what comes out), certificates are always checked (against the system's, or those of the file that
