@@ -42,5 +42,7 @@ size_t gm_count_posts(const char *path, enum gm_format format)
         count_bytes(&c, chunk, n);
     gm_input_close(in);
     bool is_line = format == GM_FORMAT_JSONL || format == GM_FORMAT_TEXT;
+    if (format == GM_FORMAT_CSV)
+        return c.n_lines ? c.n_lines - 1 : 0;
     return is_line ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
 }

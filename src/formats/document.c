@@ -190,12 +190,12 @@ done:
     return st;
 }
 
-/* jansson says "LINE:COLUMN: reason", LINE counted in the element. */
-enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str value,
-                                 struct gm_json **out, struct gm_error *err)
+/* jansson says "LINE:COLUMN: reason", LINE counted in the text. */
+enum gm_status gm_document_parse_at(struct gm_json **out, struct gm_str text, const char *path,
+                                    size_t first_line, struct gm_error *err)
 {
     struct gm_error e = {0};
-    enum gm_status st = gm_json_parse_lenient(out, value, &e);
+    enum gm_status st = gm_json_parse_lenient(out, text, &e);
     if (st == GM_OK)
         return GM_OK;
     char *rest = e.msg;
@@ -204,8 +204,14 @@ enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str valu
         line = 1;
         rest = e.msg;
     }
-    return GM_FAIL(err, st, "%s:%zu%s%s", d->path, d->item_line + line - 1,
-                   *rest == ':' ? "" : ": ", rest);
+    return GM_FAIL(err, st, "%s:%zu%s%s", path, first_line + line - 1, *rest == ':' ? "" : ": ",
+                   rest);
+}
+
+enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str value,
+                                 struct gm_json **out, struct gm_error *err)
+{
+    return gm_document_parse_at(out, value, d->path, d->item_line, err);
 }
 
 enum gm_status gm_document_source_open(void **state, const struct gm_source *from,

@@ -39,6 +39,10 @@ enum gm_status gm_document_next(struct gm_document *d, struct gm_str *key, struc
 enum gm_status gm_document_parse(const struct gm_document *d, struct gm_str value,
                                  struct gm_json **out, struct gm_error *err) GM_NODISCARD;
 
+/* gm_document_parse_at - the same of any JSON text, which begins on that line of the file `path`. */
+enum gm_status gm_document_parse_at(struct gm_json **out, struct gm_str text, const char *path,
+                                    size_t line, struct gm_error *err) GM_NODISCARD;
+
 /* State, open and close of a format whose posts are the elements of a document (format.h). */
 struct gm_document_source {
     struct gm_document doc;

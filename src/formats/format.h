@@ -45,9 +45,9 @@ struct gm_format_row {
 };
 
 extern const struct gm_format_row gm_format_jsonl_row, gm_format_conll_row, gm_format_fmnerg_row,
-    gm_format_text_row, gm_format_voc_row, gm_format_ccks_row, gm_format_ccks_text_row,
-    gm_format_coco_row, gm_format_labelstudio_row, gm_format_riveg_row, gm_format_riveg_pred_row,
-    gm_format_riveg_ve_row;
+    gm_format_json_row, gm_format_text_row, gm_format_csv_row, gm_format_voc_row,
+    gm_format_ccks_row, gm_format_ccks_text_row, gm_format_coco_row, gm_format_labelstudio_row,
+    gm_format_riveg_row, gm_format_riveg_pred_row, gm_format_riveg_ve_row;
 
 /* gm_format_row - never NULL for a format that is not AUTO. */
 const struct gm_format_row *gm_format_row(enum gm_format f);

@@ -1,6 +1,7 @@
 #include "formats/guess.h"
 
 #include "formats/conll.h"
+#include "formats/csv.h"
 #include "formats/riveg.h"
 
 #include <string.h>
@@ -59,6 +60,33 @@ static bool is_one_of(struct gm_str key, const char *const *names)
     return false;
 }
 
+/* Whether the value at byte i goes on over a line's end. Where a file of one record a line has a broken
+ * line, the next one begins a record of its own. */
+static bool spans_lines(struct gm_str s, size_t i)
+{
+    size_t depth = 0;
+    char last = 0; /* sign before c, white space aside */
+    for (; i < s.n; i++) {
+        char c = s.p[i];
+        if (c == '\n') {
+            i = skip_space(s, i);
+            return i < s.n && !(s.p[i] == '{' && depth == 1 && last != ':');
+        }
+        if (c == '"') {
+            for (i++; i < s.n && s.p[i] != '"' && s.p[i] != '\n'; i++)
+                i += s.p[i] == '\\';
+            if (i >= s.n || s.p[i] == '\n')
+                return false;
+        }
+        depth += c == '{' || c == '[';
+        depth -= c == '}' || c == ']';
+        if (depth == 0)
+            return false;
+        last = skip_space(s, i) == i ? c : last;
+    }
+    return false;
+}
+
 /* The keys of the object at byte i, as far as the head goes: a post, a task, a COCO file? AUTO when
  * they tell nothing. *first is where the first key's value begins (0: no key). */
 static enum gm_format by_keys(struct gm_str s, size_t i, size_t *first)
@@ -108,9 +136,20 @@ static enum gm_format guess_object(struct gm_str s, size_t i)
 {
     size_t first;
     enum gm_format f = by_keys(s, i, &first);
-    if (f != GM_FORMAT_AUTO)
-        return f;
-    return is_ccks(s, first) ? GM_FORMAT_CCKS : GM_FORMAT_AUTO;
+    if (f == GM_FORMAT_AUTO && is_ccks(s, first))
+        return GM_FORMAT_CCKS;
+    return f != GM_FORMAT_AUTO && f != GM_FORMAT_JSONL ? f : spans_lines(s, i) ? GM_FORMAT_JSON : f;
+}
+
+/* An array of records, of tasks, or of neither. */
+static enum gm_format guess_array(struct gm_str s, size_t i)
+{
+    size_t first;
+    i = skip_space(s, i + 1);
+    if (i < s.n && s.p[i] == ']')
+        return GM_FORMAT_JSON;
+    enum gm_format f = i < s.n && s.p[i] == '{' ? by_keys(s, i, &first) : GM_FORMAT_AUTO;
+    return f == GM_FORMAT_JSONL ? GM_FORMAT_JSON : f == GM_FORMAT_LABELSTUDIO ? f : GM_FORMAT_AUTO;
 }
 
 /* The first line with something on it, without the white space before it. */
@@ -126,32 +165,31 @@ static struct gm_str first_line(struct gm_str s)
  * of lines. A program that writes one post and waits for its answer must not be waited for. */
 static bool is_enough(struct gm_str s)
 {
-    size_t i = skip_space(s, 0), first = i;
+    size_t i = skip_space(s, 0);
     struct gm_str line = first_line(s);
     bool is_whole = i + line.n < s.n;
     if (i == s.n)
         return false;
     if ((s.p[i] != '{' && s.p[i] != '[') || (is_whole && gm_conll_is_row(line)))
         return is_whole;
-    i++;
-    while (i < s.n && skip_value(s, &i) && s.p[i] == ',')
+    bool is_array = s.p[i++] == '[';
+    while (i < s.n && skip_value(s, &i) && s.p[i] == ',' && !is_array)
         i++;
-    return i < s.n && i > first;
+    return i < s.n;
 }
 
 static enum gm_format guess_text(struct gm_str s)
 {
-    size_t i = skip_space(s, 0), first;
+    size_t i = skip_space(s, 0);
     struct gm_str line = first_line(s);
     if (i == s.n || gm_conll_is_row(line))
         return GM_FORMAT_AUTO;
-    if (s.p[i] == '[') {
-        size_t k = skip_space(s, i + 1);
-        enum gm_format f = k < s.n && s.p[k] == '{' ? by_keys(s, k, &first) : GM_FORMAT_AUTO;
-        return f == GM_FORMAT_LABELSTUDIO ? f : GM_FORMAT_AUTO;
-    }
+    if (s.p[i] == '[')
+        return guess_array(s, i);
     if (s.p[i] == '{')
         return guess_object(s, i);
+    if (gm_csv_is_header(gm_str_trim(line)))
+        return GM_FORMAT_CSV;
     return gm_riveg_is_line(line) ? GM_FORMAT_RIVEG : GM_FORMAT_AUTO;
 }
 
@@ -179,10 +217,11 @@ enum gm_status gm_format_guess_line(struct gm_str line, const char *path, size_t
     struct gm_str rest = gm_str_trim(gm_str_sub(s, 1, s.n));
     *out = s.p[0] == '{' && !row ? GM_FORMAT_JSONL : GM_FORMAT_CONLL;
     if (s.p[0] == '[' && !row && (rest.n == 0 || memchr("{[\"", rest.p[0], 3)))
-        return GM_FAIL(err, GM_EFORMAT,
-                       "%s:%zu: a JSON array; expected JSON Lines, one post a line (jq -c '.[]'), "
-                       "or --from with the name of the array's format",
-                       path, number);
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "%s:%zu: a JSON array of something else than posts (objects with \"text\" or "
+            "\"tokens\"); --from says which format it is",
+            path, number);
     if (memchr(s.p, 0, s.n) && !row)
         return GM_FAIL(err, GM_EFORMAT,
                        "%s:%zu: NUL bytes; expected UTF-8 text, JSON Lines or "

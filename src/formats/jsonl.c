@@ -1,23 +1,8 @@
 #include "formats/jsonl.h"
 
-#include "base/alloc.h"
+#include "formats/document.h"
 #include "formats/text_out.h"
 #include "record/image_path.h"
-
-#include <stdio.h>
-#include <string.h>
-
-/* gm_json_parse says "1:17: not valid JSON: …"; its line is always 1 here. Make it path:line:17. */
-static void place_error(struct gm_error *err, const struct gm_text_lines *feed)
-{
-    char rest[GM_ERROR_MAX];
-    const char *colon = err ? strchr(err->msg, ':') : NULL;
-    if (!colon)
-        return;
-    snprintf(rest, sizeof rest, "%s", colon + 1);
-    gm_error_set(err, err->code, err->src_file, err->src_line, "%s:%zu:%s",
-                 gm_text_lines_path(feed), gm_text_lines_number(feed), rest);
-}
 
 enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, struct gm_post *post,
                              size_t *line, bool *has, struct gm_error *err)
@@ -30,11 +15,9 @@ enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, s
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
-    enum gm_status st = gm_json_parse_lenient(&json, s, err);
-    if (st != GM_OK) {
-        place_error(err, feed);
+    enum gm_status st = gm_document_parse_at(&json, s, gm_text_lines_path(feed), *line, err);
+    if (st != GM_OK)
         return st;
-    }
     gm_post_init(post);
     st = gm_post_from_json(post, json, base_dir, err);
     if (st == GM_OK)

@@ -13,6 +13,8 @@ enum gm_format {
     GM_FORMAT_JSONL,
     GM_FORMAT_CONLL,
     GM_FORMAT_FMNERG, /* CoNLL with coarse and fine columns; for writing: the reader tells by itself */
+    GM_FORMAT_JSON, /* records over several lines, or an array of them; for reading */
+    GM_FORMAT_CSV,  /* a table with a line of names; for reading */
     GM_FORMAT_TEXT, /* plain text, a post a line; for reading */
     GM_FORMAT_VOC,  /* a folder of Pascal VOC XML */
     GM_FORMAT_CCKS, /* CCKS-2025's entity file; the text file reads so too */
@@ -25,7 +27,7 @@ enum gm_format {
 };
 
 /* Names of the formats that are read, as the choices of an option. */
-#define GM_READABLE_FORMATS "auto|jsonl|conll|text|voc|ccks|coco|labelstudio|riveg"
+#define GM_READABLE_FORMATS "auto|jsonl|json|conll|text|csv|voc|ccks|coco|labelstudio|riveg"
 
 struct gm_texts;
 

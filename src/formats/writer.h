@@ -51,7 +51,7 @@ void gm_writer_abort(struct gm_writer *w);
 /* gm_format_of_name - the format that a name for an output suggests: .jsonl, .conll and .txt, or a
  * folder ("xml/"); AUTO where it does not tell (.json). */
 enum gm_format gm_format_of_name(const char *path);
-/* gm_format_is_written - false for formats that are for reading only (text). */
+/* gm_format_is_written - false for formats that are for reading only (json, csv, text). */
 bool gm_format_is_written(enum gm_format f);
 
 #endif

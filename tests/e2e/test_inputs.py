@@ -21,6 +21,8 @@ def converted(source, *args, stdin=""):
     """What `data convert` makes of a file: its result, and its posts."""
     with gm.Folder() as d:
         r = gm.run("data", "convert", source, d / "out.jsonl", *args, stdin=stdin)
+        if not os.path.exists(d / "out.jsonl"):
+            return r, None
         with open(d / "out.jsonl", encoding="utf-8") as f:
             return r, [json.loads(line) for line in f]
 
@@ -86,6 +88,73 @@ def test_other_packers_are_named():
             gm.expect(gm.run("data", "stats", d.write("in", begin + b"abc" * 50)), 1, "packed by " + name)
         for text in ("B", "BZ", "PK", "(", "BZh91AY&SX"):
             gm.expect_ok(gm.run("data", "stats", d.write("in", text + "\n")))
+
+
+def test_json_over_several_lines():
+    """Records one after the other and as an array, as other programs lay them out."""
+    posts = [{"id": "1", "text": "Ann {in] Oslo"}, {"id": "2", "tokens": ["a", "\"}"], "x": [{"y": []}]}]
+    texts = [json.dumps(posts, indent=2), json.dumps(posts), "\ufeff\n" + json.dumps(posts, indent="\t"),
+             "".join(json.dumps(p, indent=4) + "\n" for p in posts),
+             json.dumps(posts, indent=1).replace("\n", "\r\n"), json.dumps(posts[0], indent=2),
+             "[" + ",\n".join(json.dumps(p) for p in posts) + "]\n"]
+    for text in texts:
+        with gm.Folder() as d:
+            for source, stdin in ((d.write("in.json", text), ""), ("-", text)):
+                r, got = converted(source, stdin=stdin)
+                assert r.code == 0 and [p["id"] for p in got] == ["1", "2"][:len(got)], (text, r.err)
+                assert len(got) == (1 if text == texts[5] else 2) and got[0] == posts[0]
+    assert gm.run("data", "stats", "-", stdin="[]").code == 0
+
+
+def test_json_that_is_broken():
+    """One record is lost, with its line; a broken line of JSON Lines loses no other."""
+    with gm.Folder() as d:
+        good = '  {\n    "id": "%s",\n    "text": "t"\n  }'
+        text = "[\n" + ",\n".join([good % 1, '  {\n    "id": "2",\n    "text": "t\n  }', good % 3,
+                                   '  {\n    "text": 7\n  }', '  {"a" 1}', good % 6]) + "\n]\n"
+        r, posts = converted(d.write("in.json", text))
+        assert r.code == 3 and [p["id"] for p in posts] == ["1", "3", "6"], (posts, r.err)
+        assert [e.split(":")[1] for e in r.errors] == ["8", "14", "17"], r.err
+        r, posts = converted(d.write("in.json", "[" + (good % 1) + ","))
+        assert r.code == 1 and "not closed" in r.err, r.err
+        for first in ('{"text": "a",', '{"text": "a', '{"text"'):
+            r, posts = converted(d.write("in.jsonl", first + '\n{"text": "b"}\n{"text": "c"}\n'))
+            assert r.code == 3 and len(posts) == 2 and len(r.errors) == 1, (first, r.err)
+        gm.expect(gm.run("data", "stats", d.write("x.json", '[{"a": 1}]')), 1, "array of something else")
+
+
+def test_tables():
+    """Separators, quotes, cells over lines, columns of the user's own and without a name."""
+    want = [{"id": "a", "text": 'one, "two"; three\tx', "image": "1.jpg", "mood": "good"},
+            {"id": "b", "text": "5\" wide", "image": "2.jpg"}, {"id": "c", "text": "last", "mood": " bad"}]
+    tables = [('id,text,image,mood\r\na,"one, ""two""; three\tx",1.jpg,good\r\nb,5" wide,2.jpg,\r\nc,last,, bad\r\n'),
+              ('\ufeff,Text;mood;ID;IMAGE').replace(",", ";") +
+              '\n0;"one, ""two""; three\tx";good;a;1.jpg\n1;5" wide;;b;2.jpg\n\n2;last; bad;c;',
+              'image\tid\tmood\ttext\n1.jpg\ta\tgood\t"one, ""two""; three"\n2.jpg\tb\t\t5" wide\n\tc\t bad\tlast\n']
+    for i, table in enumerate(tables):
+        with gm.Folder() as d:
+            for source, stdin in ((d.write("in.csv", table), ""), ("-", table)):
+                r, posts = converted(source, "--images", d.path, stdin=stdin)
+                for p in posts:
+                    if "image" in p:
+                        p["image"] = os.path.basename(p["image"])
+                if i == 2:
+                    posts[0]["text"] += "\tx"
+                assert r.code == 0 and posts == want, (table, posts, r.err)
+    r, posts = converted("-", stdin='text,entities,note\n"Ann\nLee","[{""start"": 0, ""end"": 3, ""type"": ""PER""}]",x\n')
+    assert posts[0]["text"] == "Ann\nLee" and posts[0]["entities"][0]["text"] == "Ann", r.err
+    r, posts = converted("-", stdin='id\ttext\n1\t"so he\n2\tsaid"\n')
+    assert [p["text"] for p in posts] == ['"so he', 'said"'], r.err
+
+
+def test_tables_that_are_wrong():
+    with gm.Folder() as d:
+        for text, *words in (("id,tweet,img\n1,a,b\n", "in.csv:1: ", '"text"', "id,tweet,img"),
+                             ("index\t#1 Label\t#2 ImageID\tlabel\n", '"text"'), ("id,text,id\n", "two columns")):
+            gm.expect(gm.run("data", "stats", d.write("in.csv", text)), 1, *words)
+        r, posts = converted(d.write("in.csv", 'id,text\n1,a\n2,b,c\n3\n4,d\n5,"open\n6,e\n'))
+        assert r.code == 3 and [p["id"] for p in posts] == ["1", "4"], (posts, r.err)
+        assert [e.split(":")[1] for e in r.errors] == ["3", "4", "6"], r.err
 
 
 def test_plain_text():

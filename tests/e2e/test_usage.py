@@ -87,7 +87,7 @@ def test_predict_usage():
               "embedded", "tag")
     gm.expect(gm.run("predict", "--text", "x", "--tagger", "/no/such"), 2, "/no/such",
               "no such model folder")
-    gm.expect(gm.run("predict", "--text", "x", "--from", "xml"), 2, "auto|jsonl|conll")
+    gm.expect(gm.run("predict", "--text", "x", "--from", "xml"), 2, "auto|jsonl|json|conll")
 
 
 def test_predict_on_a_terminal():

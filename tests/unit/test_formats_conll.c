@@ -219,7 +219,7 @@ static void test_open_faults(void **state)
         const char *text;
         size_t n;
         const char *part;
-    } cases[] = {{"[\n{\"id\": 1}]\n", 12, ":1: a JSON array; expected JSON Lines"},
+    } cases[] = {{"[\n{\"id\": 1}]\n", 12, ":1: a JSON array of something else than posts"},
                  {"\n[{\"id\": \"1\"}]\n", 15, ":2: a JSON array"},
                  {"\xFF\xFEI\0M\0\n\0", 8, "NUL bytes; expected UTF-8 text"}};
     for (size_t i = 0; i < 3; i++) {

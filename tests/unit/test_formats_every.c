@@ -24,6 +24,8 @@ static const struct {
     {"fuzz/seeds/ccks/texts", GM_FORMAT_CCKS_TEXT, 0, 0},
     {"fuzz/seeds/riveg/gold", GM_FORMAT_CCKS, 0, 0},
     {"fuzz/seeds/riveg/ve", GM_FORMAT_RIVEG_PRED, 0, 0},
+    {"fuzz/seeds/json/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_JSON},
+    {"fuzz/seeds/csv/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_CSV},
     {"fuzz/seeds/text/posts", GM_FORMAT_JSONL, 0, GM_FORMAT_TEXT},
     {"fuzz/seeds/conll/fine", GM_FORMAT_CONLL, 0, 0},
 };
