@@ -84,4 +84,16 @@ enum gm_status gm_buf_printf(struct gm_buf *b, struct gm_error *err, const char 
     return st;
 }
 
+enum gm_status gm_buf_add_number(struct gm_buf *b, double x, int decimals, struct gm_error *err)
+{
+    char text[400]; /* the largest double has 309 digits before the point */
+    locale_t before = gm_c_locale();
+    int n = snprintf(text, sizeof text, "%.*f", decimals, x);
+    gm_c_locale_end(before);
+    while (memchr(text, '.', (size_t)n) && (text[n - 1] == '0' || text[n - 1] == '.'))
+        n--;
+    bool minus_nothing = n == 2 && text[0] == '-' && text[1] == '0';
+    return gm_buf_add(b, text + minus_nothing, (size_t)n - minus_nothing, err);
+}
+
 struct gm_str gm_buf_str(const struct gm_buf *b) { return (struct gm_str){b->p ? b->p : "", b->n}; }

@@ -25,6 +25,10 @@ enum gm_status gm_buf_add_str(struct gm_buf *b, struct gm_str s, struct gm_error
 enum gm_status gm_buf_add_c(struct gm_buf *b, const char *s, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_buf_printf(struct gm_buf *b, struct gm_error *err, const char *fmt, ...)
     GM_PRINTF(3, 4) GM_NODISCARD;
+/* gm_buf_add_number - a finite x rounded to `decimals` (at most 9), in the shortest text with a point
+ * in every locale: 100.1, 7, never -0 or an exponent. */
+enum gm_status gm_buf_add_number(struct gm_buf *b, double x, int decimals,
+                                 struct gm_error *err) GM_NODISCARD;
 
 /* gm_buf_str - view of the content, valid until the next change. */
 struct gm_str gm_buf_str(const struct gm_buf *b);

@@ -14,6 +14,8 @@
 
 enum { MAX_ENTITIES = 10000 };
 
+static const char *const sides[] = {"xmin", "ymin", "xmax", "ymax"};
+
 static enum gm_status copy(struct gm_arena *a, const struct gm_json *o, const char *key,
                            struct gm_str *out, struct gm_error *err)
 {
@@ -26,7 +28,6 @@ static enum gm_status copy(struct gm_arena *a, const struct gm_json *o, const ch
 
 static enum gm_status read_box(const struct gm_json *bnd, struct gm_region *r, struct gm_error *err)
 {
-    static const char *const sides[] = {"xmin", "ymin", "xmax", "ymax"};
     *r = (struct gm_region){.score = 1};
     for (size_t i = 0; i < GM_BOX_XYXY; i++) {
         double x;
@@ -179,13 +180,12 @@ static enum gm_status put_entity(struct gm_buf *b, const struct gm_entity *e,
     GM_TRY(gm_json_write_str(e->text, b, err));
     GM_TRY(gm_buf_add_c(b, ", \"label\": ", err));
     GM_TRY(gm_json_write_str(e->type, b, err));
-    if (r)
-        GM_TRY(gm_buf_printf(b, err,
-                             ", \"bnd\": {\"xmin\": %.9g, \"ymin\": %.9g, \"xmax\": %.9g, "
-                             "\"ymax\": %.9g}}",
-                             r->box[0], r->box[1], r->box[2], r->box[3]));
-    else
-        GM_TRY(gm_buf_add_c(b, ", \"bnd\": null}", err));
+    GM_TRY(gm_buf_add_c(b, r ? ", \"bnd\": {" : ", \"bnd\": null}", err));
+    for (size_t i = 0; r && i < GM_BOX_XYXY; i++) {
+        GM_TRY(gm_buf_printf(b, err, "%s\"%s\": ", i ? ", " : "", sides[i]));
+        GM_TRY(gm_buf_add_number(b, r->box[i], GM_BOX_DECIMALS, err));
+    }
+    GM_TRY(gm_buf_add_c(b, r ? "}}" : "", err));
 done:
     return st;
 }

@@ -7,11 +7,13 @@
 #include "record/image_path.h"
 #include "record/labels.h"
 #include "record/record_mask.h"
+#include "record/regions.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -133,6 +135,16 @@ done:
     return st;
 }
 
+/* In hundredths, as is written. */
+static double rounded(double x) { return rint(100 * x) / 100; }
+
+/* Width (0) or height (1) between the corners as they are written, so that adding it to the first gives
+ * the second. */
+static double side(const struct gm_region *r, int axis)
+{
+    return rounded(r->box[2 + axis]) - rounded(r->box[axis]);
+}
+
 static enum gm_status put_segmentation(struct coco_out *o, struct gm_post *p,
                                        const struct gm_region *r, double *area,
                                        struct gm_error *err)
@@ -141,7 +153,7 @@ static enum gm_status put_segmentation(struct coco_out *o, struct gm_post *p,
     const struct gm_rle *m = &r->mask;
     uint64_t *runs;
     size_t n;
-    *area = (r->box[2] - r->box[0]) * (r->box[3] - r->box[1]);
+    *area = side(r, 0) * side(r, 1);
     if (m->counts.n == 0)
         return gm_buf_add_c(&o->text, "[]", err);
     GM_TRY(gm_mask_check_size(m->h, m->w, err));
@@ -169,14 +181,16 @@ static enum gm_status put_annotation(struct coco_out *o, struct gm_post *p, size
     double area;
     gm_buf_reset(b);
     GM_TRY(gm_labels_add(&o->categories, e->type, &category, err));
-    GM_TRY(gm_buf_printf(b, err,
-                         "%s{\"id\": %zu, \"image_id\": %zu, \"category_id\": %u, \"bbox\": "
-                         "[%.9g, %.9g, %.9g, %.9g], \"segmentation\": ",
-                         o->n_annotations ? ",\n" : "\n", o->n_annotations + 1, o->n_images,
-                         category + 1, r->box[0], r->box[1], r->box[2] - r->box[0],
-                         r->box[3] - r->box[1]));
+    GM_TRY(gm_buf_printf(
+        b, err, "%s{\"id\": %zu, \"image_id\": %zu, \"category_id\": %u, \"bbox\": [",
+        o->n_annotations ? ",\n" : "\n", o->n_annotations + 1, o->n_images, category + 1));
+    GM_TRY(gm_box_write((double[]){rounded(r->box[0]), rounded(r->box[1]), side(r, 0), side(r, 1)},
+                        b, err));
+    GM_TRY(gm_buf_add_c(b, "], \"segmentation\": ", err));
     GM_TRY(put_segmentation(o, p, r, &area, err));
-    GM_TRY(gm_buf_printf(b, err, ", \"area\": %.9g, \"iscrowd\": %d", area, (int)r->is_crowd));
+    GM_TRY(gm_buf_add_c(b, ", \"area\": ", err));
+    GM_TRY(gm_buf_add_number(b, area, 2 * GM_BOX_DECIMALS, err));
+    GM_TRY(gm_buf_printf(b, err, ", \"iscrowd\": %d", (int)r->is_crowd));
     if (r->score < 1)
         GM_TRY(gm_buf_printf(b, err, ", \"score\": %.6g", (double)r->score));
     GM_TRY(gm_buf_printf(b, err,

@@ -14,6 +14,7 @@
 #include "base/utf8.h"
 #include "formats/text_lines.h"
 #include "formats/text_out.h"
+#include "record/regions.h"
 
 #include <math.h>
 #include <string.h>
@@ -332,9 +333,9 @@ static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
     for (size_t i = 0; i < e->n_regions; i++) {
-        const double *b = e->regions[i].box;
-        GM_TRY(
-            gm_buf_printf(&o->base.text, err, "&[%.9g, %.9g, %.9g, %.9g]", b[0], b[1], b[2], b[3]));
+        GM_TRY(gm_buf_add_c(&o->base.text, "&[", err));
+        GM_TRY(gm_box_write(e->regions[i].box, &o->base.text, err));
+        GM_TRY(gm_buf_add_c(&o->base.text, "]", err));
     }
 done:
     return st;

@@ -242,8 +242,11 @@ static enum gm_status put_object(struct voc_out *o, const struct gm_post *p,
                         "\t\t<truncated>0</truncated>\n\t\t<difficult>0</difficult>\n"
                         "\t\t<bndbox>\n",
                         err));
-    for (size_t i = 0; i < GM_BOX_XYXY; i++)
-        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>%.9g</%s>\n", sides[i], r->box[i], sides[i]));
+    for (size_t i = 0; i < GM_BOX_XYXY; i++) {
+        GM_TRY(gm_buf_printf(&o->xml, err, "\t\t\t<%s>", sides[i]));
+        GM_TRY(gm_buf_add_number(&o->xml, r->box[i], GM_BOX_DECIMALS, err));
+        GM_TRY(gm_buf_printf(&o->xml, err, "</%s>\n", sides[i]));
+    }
     GM_TRY(gm_buf_add_c(&o->xml, "\t\t</bndbox>\n\t</object>\n", err));
 done:
     return st;

@@ -18,7 +18,7 @@
 
 struct gm_image;
 
-enum { GM_BOX_XYXY = 4 };
+enum { GM_BOX_XYXY = 4, GM_BOX_DECIMALS = 2 /* of the numbers in files */ };
 
 /* The most words a post may have; the readers refuse longer ones. */
 #define GM_POST_MAX_WORDS ((size_t)2000000)

@@ -1,27 +1,19 @@
 /* gm_post_to_json: one line of JSON, written straight into the buffer. */
-#include "base/clocale.h"
 #include "record/record.h"
 
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
 
-/* x rounded to `decimals`, without trailing zeros; JSON has no NaN and no infinity. */
+/* x rounded to `decimals`, with one at least; JSON has no NaN and no infinity. */
 static enum gm_status write_num(double x, int decimals, struct gm_buf *out, struct gm_error *err)
 {
-    char text[400]; /* the largest double has 309 digits before the point */
+    size_t from = out->n;
     if (!isfinite(x))
         return gm_buf_add_c(out, "null", err);
-    if (x == 0)
-        return gm_buf_add_c(out, "0.0", err);
-    locale_t before = gm_c_locale();
-    int n = snprintf(text, sizeof text, "%.*f", decimals, x);
-    gm_c_locale_end(before);
-    while (n > 1 && text[n - 1] == '0' && text[n - 2] != '.')
-        n--;
-    if (strncmp(text, "-0.0", (size_t)n) == 0 && n == 4)
-        return gm_buf_add_c(out, "0.0", err);
-    return gm_buf_add(out, text, (size_t)n, err);
+    enum gm_status st = gm_buf_add_number(out, x, decimals, err);
+    if (st != GM_OK || memchr(out->p + from, '.', out->n - from))
+        return st;
+    return gm_buf_add_c(out, ".0", err);
 }
 
 /* , "key": - the comma unless the object has just been opened. */
@@ -63,7 +55,7 @@ static enum gm_status write_box(const double box[GM_BOX_XYXY], struct gm_buf *ou
     for (size_t i = 0; i < GM_BOX_XYXY && st == GM_OK; i++) {
         st = gm_buf_add_c(out, i ? ", " : "[", err);
         if (st == GM_OK)
-            st = write_num(box[i], 2, out, err);
+            st = write_num(box[i], GM_BOX_DECIMALS, out, err);
     }
     return st == GM_OK ? gm_buf_add_c(out, "]", err) : st;
 }

@@ -18,6 +18,17 @@ bool gm_box_is_nothing(const double box[GM_BOX_XYXY])
     return box[0] == 0 && box[1] == 0 && box[2] == 0 && box[3] == 0;
 }
 
+enum gm_status gm_box_write(const double box[GM_BOX_XYXY], struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < GM_BOX_XYXY; i++) {
+        GM_TRY(gm_buf_add_c(out, i ? ", " : "", err));
+        GM_TRY(gm_buf_add_number(out, box[i], GM_BOX_DECIMALS, err));
+    }
+done:
+    return st;
+}
+
 static bool keeps(const double box[GM_BOX_XYXY], struct gm_losses *lost, struct gm_str id)
 {
     if (gm_box_has_area(box))

@@ -14,6 +14,11 @@ bool gm_box_has_area(const double box[GM_BOX_XYXY]);
  * its box fits nothing. */
 bool gm_box_is_nothing(const double box[GM_BOX_XYXY]);
 
+/* gm_box_write - append four numbers of pixels, with two decimals where they have some: "1, 2, 6.5, 8".
+ * Errors: NOMEM. */
+enum gm_status gm_box_write(const double box[GM_BOX_XYXY], struct gm_buf *out,
+                            struct gm_error *err) GM_NODISCARD;
+
 /* gm_post_settle_boxes - leave out the regions and objects whose box is empty or the wrong way round,
  * and count them in `lost` (NULL: not counted). An entity that has no other region keeps one with the
  * box [0, 0, 0, 0], since it was said to be in the image; regions that had this box already stay. */

@@ -2,6 +2,7 @@
 import json
 import os
 import random
+import re
 
 import gm
 from annotations import convert, counts_of, load, png
@@ -135,6 +136,23 @@ def test_bad_boxes_alike():
         es = load(d / "o.jsonl")[0]["entities"]
         assert [[x["box"] for x in e["regions"]] for e in es] == [[GOOD], [[0, 0, 0, 0]]]
         assert [e["visible"] for e in es] == [1, 1]
+
+
+def test_numbers_without_noise():
+    """Boxes have at most two decimals in every file, and are the same when they are read again."""
+    boxes = [[0.1, 0.1, 0.1 + 0.2, 100.1], [100.099998, 33.333333333, 166.66666, 99.999], [1, 2, 6.5, 8]]
+    want = [[0.1, 0.1, 0.3, 100.1], [100.1, 33.33, 166.67, 100], [1, 2, 6.5, 8]]
+    p = {"id": "9", "text": "Ann", "entities": [{"type": "X", "start": 0, "end": 3, "regions": [{"box": b} for b in boxes]}]}
+    with gm.Folder() as d:
+        source = d.write("in.jsonl", json.dumps(p) + "\n")
+        for to in ("jsonl", "coco", "ccks", "riveg", "voc"):
+            out = d / f"o-{to}"
+            convert(source, out, "--to", to)
+            with open(d / "o-voc/9.xml" if to == "voc" else out, encoding="utf-8") as f:
+                text = f.read()
+            assert not re.search(r"\.\d\d\d", re.sub(r'"area": [\d.]+', "", text)), (to, text)
+            convert(out, d / "back.jsonl", "--from", to)
+            assert [x["box"] for x in load(d / "back.jsonl")[0]["entities"][0]["regions"]] == want, to
 
 
 def test_box_of_nothing():

@@ -261,6 +261,34 @@ static void arena_hooks(void **state)
 
 /* ---- buf ---- */
 
+static void numbers_are_short(void **state)
+{
+    static const struct {
+        double x;
+        int decimals;
+        const char *text;
+    } cases[] = {{100.1, 2, "100.1"},
+                 {0.1 + 0.2, 2, "0.3"},
+                 {7, 2, "7"},
+                 {(double)100.1f, 2, "100.1"},
+                 {-0.001, 2, "0"},
+                 {-0.0, 0, "0"},
+                 {1e9, 2, "1000000000"},
+                 {123456789.125, 2, "123456789.12"},
+                 {100, 0, "100"},
+                 {-12.5, 1, "-12.5"},
+                 {10.004, 2, "10"}};
+    struct gm_buf b;
+    (void)state;
+    gm_buf_init(&b, 100);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        gm_buf_reset(&b);
+        assert_int_equal(gm_buf_add_number(&b, cases[i].x, cases[i].decimals, NULL), GM_OK);
+        assert_string_equal(b.p, cases[i].text);
+    }
+    gm_buf_clear(&b);
+}
+
 static void buffer_grows_to_its_maximum(void **state)
 {
     struct gm_buf b;
@@ -304,6 +332,7 @@ int main(void)
         cmocka_unit_test_teardown(heap_list_grows, no_leak),
         cmocka_unit_test_teardown(arena_hooks, no_leak),
         cmocka_unit_test_teardown(buffer_grows_to_its_maximum, no_leak),
+        cmocka_unit_test_teardown(numbers_are_short, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
