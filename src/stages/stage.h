@@ -16,6 +16,8 @@ struct gm_backend {
     bool needs_image;     /* posts without an image pass it by */
     bool needs_knowledge; /* posts without knowledge do */
     const char *model;    /* default of the setting "model"; NULL: there is no such setting */
+    const struct gm_native_kind
+        *native; /* of a backend that holds one native model (native_stage.h) */
     const struct gm_llm_stage_kind *llm; /* of a backend that asks a language model (llm_stage.h) */
     /* The native step behind this backend, where the settings have `then_if`: the pipeline runs it as a
      * stage of its own, with the same settings, in batches, and with stored results of its own.

@@ -1,78 +1,35 @@
 /* tag, by the native encoder and CRF: the entities of the text. And retag, the same once more behind
  * inform (setting tagger), when a tagger that was trained with knowledge can read some. */
 #include "stages/backends.h"
+#include "stages/native_stage.h"
 
 #include "base/alloc.h"
-#include "base/models.h"
 #include "ner/tagger.h"
 
-static void close_tag(void *self) { gm_tagger_free(self); }
-
-static enum gm_status load(struct gm_tagger **out, struct gm_str model,
-                           const struct gm_json *settings, struct gm_error *err)
+static enum gm_status load_tagger(void **model, const char *dir, const char *precision,
+                                  struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_str precision = GM_STR("auto");
-    const char *dir;
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    GM_TRY(gm_model_dir(&a, model.p, &dir, err));
-    GM_TRY(gm_tagger_load(out, dir, &(struct gm_tagger_opts){.precision = precision.p}, err));
-done:
-    gm_arena_clear(&a);
-    return st;
-}
-
-/* Settings: model (a model's name or folder, default "ner-default"), precision (auto, f32, bf16, int8). */
-static enum gm_status open_tag(void **self, const struct gm_backend *b,
-                               const struct gm_json *settings, struct gm_error *err)
-{
-    static const char *const known[] = {"model", "precision", NULL};
-    enum gm_status st = GM_OK;
-    struct gm_str model = gm_str(b->model);
     struct gm_tagger *t;
-    *self = NULL;
-    GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(load(&t, model, settings, err));
-    *self = t;
-done:
+    enum gm_status st =
+        gm_tagger_load(&t, dir, &(struct gm_tagger_opts){.precision = precision}, err);
+    *model = st == GM_OK ? t : NULL;
     return st;
 }
 
-static enum gm_status run_tag(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+static void free_tagger(void *model) { gm_tagger_free(model); }
+
+static enum gm_status run_tag(void *model, struct gm_post **posts, size_t n, struct gm_error *err)
 {
-    return gm_tagger_predict(self, posts, n, err);
+    return gm_tagger_predict(model, posts, n, err);
 }
 
-const struct gm_backend gm_backend_tag_native = {
-    .stage = "tag",
-    .name = "native",
-    .model = "ner-default",
-    .open = open_tag,
-    .run = run_tag,
-    .close = close_tag,
-    .fingerprint = gm_fingerprint_setting,
-};
+static const struct gm_native_kind tag = {
+    .model_key = "model", .load = load_tagger, .run = run_tag, .free = free_tagger};
+
+const struct gm_backend gm_backend_tag_native = {GM_NATIVE_BACKEND, .stage = "tag",
+                                                 .model = "ner-default", .native = &tag};
 
 /* ---- retag ---- */
-
-/* Settings: those of inform, of which tagger (a model's name or folder) and precision are for here. */
-static enum gm_status open_retag(void **self, const struct gm_backend *b,
-                                 const struct gm_json *settings, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_str model = {NULL, 0};
-    struct gm_tagger *t;
-    (void)b;
-    *self = NULL;
-    GM_TRY(gm_settings_str(settings, "tagger", &model, err));
-    GM_TRY(load(&t, model, settings, err));
-    *self = t;
-done:
-    return st;
-}
 
 /* What a post had, to be put back where it cannot be tagged again. */
 struct before {
@@ -81,7 +38,7 @@ struct before {
     bool has;
 };
 
-static enum gm_status run_retag(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
+static enum gm_status run_retag(void *model, struct gm_post **posts, size_t n, struct gm_error *err)
 {
     struct before *before = gm_alloc(n, sizeof *before);
     if (!before)
@@ -95,7 +52,7 @@ static enum gm_status run_retag(void *self, struct gm_post **posts, size_t n, st
         p->n_entities = 0;
         p->has_entities = false;
     }
-    enum gm_status st = gm_tagger_predict(self, posts, n, err);
+    enum gm_status st = gm_tagger_predict(model, posts, n, err);
     for (size_t i = 0; i < n; i++) {
         struct gm_post *p = posts[i];
         if (st != GM_OK) {
@@ -110,21 +67,11 @@ static enum gm_status run_retag(void *self, struct gm_post **posts, size_t n, st
     return st;
 }
 
-static enum gm_status fingerprint_retag(const struct gm_backend *b, const struct gm_json *settings,
-                                        struct gm_buf *out, struct gm_error *err)
-{
-    struct gm_str model = {NULL, 0};
-    enum gm_status st = gm_settings_str(settings, "tagger", &model, err);
-    (void)b;
-    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
-}
+static const struct gm_native_kind retag = {.model_key = "tagger",
+                                            .is_second = true,
+                                            .load = load_tagger,
+                                            .run = run_retag,
+                                            .free = free_tagger};
 
-const struct gm_backend gm_backend_retag_native = {
-    .stage = "retag",
-    .name = "native",
-    .needs_knowledge = true,
-    .open = open_retag,
-    .run = run_retag,
-    .close = close_tag,
-    .fingerprint = fingerprint_retag,
-};
+const struct gm_backend gm_backend_retag_native = {GM_NATIVE_BACKEND, .stage = "retag",
+                                                   .needs_knowledge = true, .native = &retag};
