@@ -1,42 +1,13 @@
 /* gmner eval: predictions against gold, as a table, as JSON, as a page. */
-#include "base/file.h"
-#include "base/json.h"
 #include "base/log.h"
 #include "cli/cmd.h"
-#include "cli/eval_run.h"
-#include "eval/bootstrap.h"
-#include "eval/scheme.h"
-#include "report/reliability_svg.h"
+#include "cli/eval_work.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
-
-struct opts {
-    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *tags, *html, *svg;
-    double iou;
-    long long bootstrap, seed;
-    bool iou_strict, ap, calibration, details, json;
-};
-
-/* One evaluation: of --pred, and where asked of --vs beside it. */
-struct work {
-    const struct opts *o;
-    struct gm_eval_opts counting;
-    struct gm_eval *eval, *vs;
-    struct gm_visible *entail;
-    struct gm_ap *ap;
-    struct gm_confidences *confidences;
-    double ap_at[GM_CURVE];
-    size_t n_resample; /* 0 = no intervals */
-    long long seed;
-    struct gm_bootstrap bootstrap;
-    struct gm_buf out;
-};
 
 /* ---- what was asked for ---- */
 
-static enum gm_exit check_images(const struct opts *o, bool image, bool entail,
+static enum gm_exit check_images(const struct gm_eval_args *o, bool image, bool entail,
                                  struct gm_error *err)
 {
     const struct {
@@ -53,9 +24,9 @@ static enum gm_exit check_images(const struct opts *o, bool image, bool entail,
     return GM_EXIT_DONE;
 }
 
-static enum gm_exit check(struct work *w, struct gm_error *err)
+static enum gm_exit check(struct gm_eval_work *w, struct gm_error *err)
 {
-    const struct opts *o = w->o;
+    const struct gm_eval_args *o = w->o;
     enum gm_task task = GM_TASK_MNER;
     bool entail = strcmp(o->task, "entail") == 0;
     if (!o->gold || !o->pred)
@@ -93,7 +64,7 @@ static enum gm_exit check(struct work *w, struct gm_error *err)
 
 /* ---- counting ---- */
 
-static void warn(size_t posts, size_t failed, const char *gold, const char *pred)
+void gm_eval_warn(size_t posts, size_t failed, const char *gold, const char *pred)
 {
     if (failed)
         GM_LOG(GM_LOG_WARN, "eval",
@@ -104,10 +75,10 @@ static void warn(size_t posts, size_t failed, const char *gold, const char *pred
         GM_LOG(GM_LOG_WARN, "eval", "%s: no posts", gold);
 }
 
-static void warn_counts(const struct gm_eval *e, const struct opts *o, const char *pred)
+static void warn_counts(const struct gm_eval *e, const struct gm_eval_args *o, const char *pred)
 {
     struct gm_eval_counts c = gm_eval_posts(e);
-    warn(c.posts, c.failed_posts, o->gold, pred);
+    gm_eval_warn(c.posts, c.failed_posts, o->gold, pred);
     if (c.posts && !c.gold_in_image && gm_task_has_image(gm_eval_options(e)->task))
         GM_LOG(GM_LOG_WARN, "eval",
                "gold has no regions: every entity counts as not in the "
@@ -115,60 +86,17 @@ static void warn_counts(const struct gm_eval *e, const struct opts *o, const cha
                o->xml ? "" : "; --xml DIR reads boxes from Pascal VOC files");
 }
 
-static void warn_odd(const char *path, const char *odd, enum gm_tag_scheme as)
-{
-    GM_LOG(GM_LOG_WARN, "eval", "%s: the tags look like %s, and are read strictly as %s; %s", path,
-           odd,
-           as == GM_TAGS_BIO     ? "BIO"
-           : as == GM_TAGS_BIOES ? "BIOES"
-                                 : "IOB1",
-           strcmp(odd, "IOB1") == 0 ? "--tags iob1 reads them as they are"
-                                    : "--scheme conlleval reads them as they are");
-}
-
-/* The scheme of strict reading: as asked for, else gold's, which is then gold's for predictions too.
- * Gold that can be read only once can't be asked. */
-static enum gm_status find_scheme(const struct opts *o, struct gm_reader_opts *reading,
-                                  struct gm_error *err)
+static enum gm_status read_all(struct gm_eval_work *w, struct gm_report *report,
+                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *tags = o->tags ? o->tags : "auto", *odd;
-    const char *files[] = {o->gold, o->pred, o->vs};
-    enum gm_tag_scheme own;
-    reading->scheme = strcmp(tags, "bio") == 0     ? GM_TAGS_BIO
-                      : strcmp(tags, "bioes") == 0 ? GM_TAGS_BIOES
-                      : strcmp(tags, "iob1") == 0  ? GM_TAGS_IOB1
-                                                   : GM_TAGS_AUTO;
-    if (reading->repair != GM_REPAIR_STRICT || reading->scheme == GM_TAGS_IOB1)
-        return GM_OK;
-    if (reading->scheme == GM_TAGS_AUTO && !gm_is_file(o->gold) && !gm_is_dir(o->gold) &&
-        (strcmp(o->gold, "-") == 0 || access(o->gold, F_OK) == 0))
-        return GM_FAIL(err, GM_EARG,
-                       "eval: %s can be read only once, so its tags can't be looked at "
-                       "first: give their scheme with --tags bio, bioes or iob1",
-                       o->gold);
-    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        if (!files[i] || (i && !gm_is_file(files[i])))
-            continue;
-        GM_TRY(gm_scheme_find(files[i], reading, &own, &odd, err));
-        reading->scheme = reading->scheme == GM_TAGS_AUTO ? own : reading->scheme;
-        if (odd)
-            warn_odd(files[i], odd, reading->scheme);
-    }
-done:
-    return st;
-}
-
-static enum gm_status read_all(struct work *w, struct gm_report *report, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct opts *o = w->o;
+    const struct gm_eval_args *o = w->o;
     /* A box without area is a box that fits nothing, as in the published scripts: were it left out, its
      * entity would be right where gold has no box, or be judged by another of its boxes. */
     struct gm_reader_opts reading = {.images_dir = o->images, .keeps_bad_boxes = true};
     (void)gm_format_parse(o->from, &reading.format);
     (void)gm_tag_repair_parse(o->scheme, &reading.repair);
-    GM_TRY(find_scheme(o, &reading, err));
+    GM_TRY(gm_eval_find_scheme(o, &reading, err));
     if (strcmp(o->task, "entail") == 0)
         GM_TRY(gm_visible_new(&w->entail, err));
     else
@@ -193,7 +121,7 @@ done:
     return st;
 }
 
-static enum gm_status resample(struct work *w, struct gm_error *err)
+static enum gm_status resample(struct gm_eval_work *w, struct gm_error *err)
 {
     size_t n;
     const struct gm_count *posts = gm_eval_kept(w->eval, &n);
@@ -201,161 +129,10 @@ static enum gm_status resample(struct work *w, struct gm_error *err)
     return gm_bootstrap_run(&w->bootstrap, posts, vs, n, w->n_resample, (uint64_t)w->seed, err);
 }
 
-/* ---- output ---- */
-
-static double mean_ap(const struct work *w)
-{
-    double sum = 0;
-    for (size_t i = 0; i < GM_CURVE; i++)
-        sum += w->ap_at[i];
-    return sum / GM_CURVE;
-}
-
-static enum gm_status table(struct work *w, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct gm_bootstrap *b = &w->bootstrap;
-    GM_TRY(gm_eval_table(w->eval, w->o->details, &w->out, err));
-    if (w->ap)
-        GM_TRY(gm_buf_printf(&w->out, err, "\nbox AP %.4f, at 0.50 %.4f, at 0.75 %.4f\n",
-                             mean_ap(w), w->ap_at[0], w->ap_at[5]));
-    if (w->confidences)
-        GM_TRY(gm_confidences_table(w->confidences, &w->out, err));
-    if (b->n)
-        GM_TRY(gm_buf_printf(&w->out, err,
-                             "\n95%% intervals over %zu resamplings: precision %.4f "
-                             "to %.4f, recall %.4f to %.4f, f1 %.4f to %.4f\n",
-                             b->n, b->precision.low, b->precision.high, b->recall.low,
-                             b->recall.high, b->f1.low, b->f1.high));
-    if (w->vs)
-        GM_TRY(gm_buf_printf(&w->out, err,
-                             "f1 %.4f against %.4f of %s: %+.4f (%+.4f to %+.4f), "
-                             "p = %.4f\n",
-                             gm_score_f1(gm_eval_total(w->eval)), gm_score_f1(gm_eval_total(w->vs)),
-                             w->o->vs, b->diff, b->diff_in.low, b->diff_in.high, b->p_value));
-done:
-    return st;
-}
-
-static bool set_interval(struct gm_json *o, const char *key, struct gm_interval x)
-{
-    struct gm_json *pair = gm_json_new_array();
-    bool ok = pair && gm_json_add(pair, gm_json_new_num(x.low)) &&
-              gm_json_add(pair, gm_json_new_num(x.high));
-    return gm_json_set(o, key, pair) && ok;
-}
-
-static bool set_ap(struct gm_json *o, const struct work *w)
-{
-    struct gm_json *ap = gm_json_new_object(), *curve = gm_json_new_array();
-    bool ok = ap && curve && gm_json_set(ap, "ap", gm_json_new_num(mean_ap(w))) &&
-              gm_json_set(ap, "ap50", gm_json_new_num(w->ap_at[0])) &&
-              gm_json_set(ap, "ap75", gm_json_new_num(w->ap_at[5]));
-    for (size_t i = 0; i < GM_CURVE && ok; i++)
-        ok = gm_json_add(curve, gm_json_new_num(w->ap_at[i]));
-    ok = gm_json_set(ap, "curve", curve) && ok;
-    return gm_json_set(o, "ap", ap) && ok;
-}
-
-static bool set_bootstrap(struct gm_json *o, const struct work *w)
-{
-    const struct gm_bootstrap *b = &w->bootstrap;
-    struct gm_json *x = gm_json_new_object();
-    bool ok = x && gm_json_set(x, "n", gm_json_new_int((long long)b->n)) &&
-              gm_json_set(x, "seed", gm_json_new_int(w->seed)) &&
-              set_interval(x, "precision", b->precision) && set_interval(x, "recall", b->recall) &&
-              set_interval(x, "f1", b->f1);
-    return gm_json_set(o, "bootstrap", x) && ok;
-}
-
-/* The second system: its whole result, and the difference. */
-static enum gm_status set_vs(struct gm_json *o, const struct work *w, struct gm_error *err)
-{
-    struct gm_json *x = NULL;
-    enum gm_status st = gm_eval_json(w->vs, &x, err);
-    if (st != GM_OK)
-        return st;
-    bool ok = gm_json_set(x, "diff", gm_json_new_num(w->bootstrap.diff)) &&
-              set_interval(x, "diff_interval", w->bootstrap.diff_in) &&
-              gm_json_set(x, "p_value", gm_json_new_num(w->bootstrap.p_value));
-    ok = gm_json_set(o, "vs", x) && ok;
-    return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for the result");
-}
-
-static enum gm_status json(struct work *w, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_json *o = NULL, *calibration;
-    bool ok = true;
-    GM_TRY(gm_eval_json(w->eval, &o, err));
-    if (w->confidences) {
-        GM_TRY(gm_confidences_json(w->confidences, &calibration, err));
-        ok = gm_json_set(o, "calibration", calibration);
-    }
-    if (!ok || (w->ap && !set_ap(o, w)) || (w->bootstrap.n && !set_bootstrap(o, w))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for the result");
-        goto done;
-    }
-    if (w->vs)
-        GM_TRY(set_vs(o, w, err));
-    GM_TRY(gm_json_write(o, false, &w->out, err));
-    GM_TRY(gm_buf_add(&w->out, "\n", 1, err));
-done:
-    gm_json_free(o);
-    return st;
-}
-
-static enum gm_status entail(struct work *w, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_visible_result r;
-    struct gm_json *o = NULL;
-    GM_TRY(gm_visible_result(w->entail, &r, err));
-    warn(r.posts, r.failed_posts, w->o->gold, w->o->pred);
-    if (w->o->json) {
-        GM_TRY(gm_visible_json(&r, &o, err));
-        GM_TRY(gm_json_write(o, false, &w->out, err));
-        GM_TRY(gm_buf_add(&w->out, "\n", 1, err));
-    } else {
-        GM_TRY(gm_visible_table(&r, &w->out, err));
-    }
-done:
-    gm_json_free(o);
-    return st;
-}
-
-/* The page's totals: the same table as on the terminal, with all details. */
-static enum gm_status finish_page(struct work *w, struct gm_report **report, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_report *r = *report;
-    char title[64];
-    snprintf(title, sizeof title, "%s, rule %s", w->o->task, gm_rule_name(w->counting.rule));
-    gm_buf_reset(&w->out);
-    GM_TRY(gm_eval_table(w->eval, true, &w->out, err));
-    GM_TRY(gm_report_add_text(r, title, gm_buf_str(&w->out), err));
-    *report = NULL;
-    GM_TRY(gm_report_commit(r, err));
-done:
-    return st;
-}
-
-static enum gm_status draw(const struct work *w, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_buf svg;
-    gm_buf_init(&svg, (size_t)1 << 20);
-    GM_TRY(gm_reliability_svg(w->confidences, w->o->pred, &svg, err));
-    GM_TRY(gm_file_write(w->o->svg, gm_buf_str(&svg), err));
-done:
-    gm_buf_clear(&svg);
-    return st;
-}
-
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct work w = {.o = options};
+    struct gm_eval_work w = {.o = options};
     struct gm_report *report = NULL;
     (void)args;
     enum gm_exit usage = check(&w, err);
@@ -368,11 +145,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (w.n_resample)
         GM_TRY(resample(&w, err));
     if (report)
-        GM_TRY(finish_page(&w, &report, err));
-    gm_buf_reset(&w.out);
-    GM_TRY(w.entail ? entail(&w, err) : w.o->json ? json(&w, err) : table(&w, err));
+        GM_TRY(gm_eval_page(&w, &report, err));
+    GM_TRY(gm_eval_print(&w, err));
     if (w.o->svg)
-        GM_TRY(draw(&w, err));
+        GM_TRY(gm_eval_draw(&w, err));
     GM_TRY(gm_print(gm_buf_str(&w.out), err));
 done:
     gm_report_abort(report);
@@ -386,51 +162,53 @@ done:
 }
 
 static const struct gm_option options[] = {
-    {"task", 0, GM_OPT_CHOICE, offsetof(struct opts, task), "mner", 0, 0,
+    {"task", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, task), "mner", 0, 0,
      "mner|span|eeg|gmner|fmnerg|smner|entail|ccks",
      "what must be right: ends and type (mner), ends (span), entity and box (eeg), with the type "
      "(gmner), the fine type (fmnerg), masks (smner), each box by name (ccks); entail: in the "
      "image"},
-    {"gold", 0, GM_OPT_STR, offsetof(struct opts, gold), NULL, 0, 0, "FILE",
+    {"gold", 0, GM_OPT_STR, offsetof(struct gm_eval_args, gold), NULL, 0, 0, "FILE",
      "annotated posts in any format that gmner data reads"},
-    {"xml", 0, GM_OPT_STR, offsetof(struct opts, xml), NULL, 0, 0, "DIR",
+    {"xml", 0, GM_OPT_STR, offsetof(struct gm_eval_args, xml), NULL, 0, 0, "DIR",
      "take gold boxes from Pascal VOC files DIR/ID.xml"},
-    {"pred", 0, GM_OPT_STR, offsetof(struct opts, pred), NULL, 0, 0, "FILE",
+    {"pred", 0, GM_OPT_STR, offsetof(struct gm_eval_args, pred), NULL, 0, 0, "FILE",
      "predicted posts, in any order, in any of these formats"},
-    {"vs", 0, GM_OPT_STR, offsetof(struct opts, vs), NULL, 0, 0, "FILE",
+    {"vs", 0, GM_OPT_STR, offsetof(struct gm_eval_args, vs), NULL, 0, 0, "FILE",
      "a second system's predictions: the difference, and by a paired bootstrap its p-value"},
-    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
-     "format of the files; auto tells each by its content"},
-    {"scheme", 0, GM_OPT_CHOICE, offsetof(struct opts, scheme), "conlleval", 0, 0,
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, from), "auto", 0, 0,
+     GM_READABLE_FORMATS, "format of the files; auto tells each by its content"},
+    {"scheme", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, scheme), "conlleval", 0, 0,
      "conlleval|strict",
      "what tags that break BIO or BIOES mean in CoNLL files: seqeval's default or strict mode"},
-    {"tags", 0, GM_OPT_CHOICE, offsetof(struct opts, tags), NULL, 0, 0, "auto|bio|bioes|iob1",
+    {"tags", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, tags), NULL, 0, 0,
+     "auto|bio|bioes|iob1",
      "scheme of the tags for --scheme strict; auto: that of the gold file as a whole (default)"},
-    {"rule", 0, GM_OPT_CHOICE, offsetof(struct opts, rule), NULL, 0, 0, "riveg|set|optimal|ccks",
+    {"rule", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, rule), NULL, 0, 0,
+     "riveg|set|optimal|ccks",
      "which prediction is paid by which gold entity, see docs/metrics.md (default riveg; of task "
      "ccks ccks)"},
-    {"iou", 0, GM_OPT_NUM, offsetof(struct opts, iou), NULL, 0.01, 1, "X",
+    {"iou", 0, GM_OPT_NUM, offsetof(struct gm_eval_args, iou), NULL, 0.01, 1, "X",
      "the least overlap of boxes or masks (default 0.5)"},
-    {"iou-strict", 0, GM_OPT_FLAG, offsetof(struct opts, iou_strict), NULL, 0, 0, NULL,
+    {"iou-strict", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, iou_strict), NULL, 0, 0, NULL,
      "the overlap must be more than --iou, not equal"},
-    {"ap", 0, GM_OPT_FLAG, offsetof(struct opts, ap), NULL, 0, 0, NULL,
+    {"ap", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, ap), NULL, 0, 0, NULL,
      "also the average precision of the boxes, as COCO defines it"},
-    {"calibration", 0, GM_OPT_FLAG, offsetof(struct opts, calibration), NULL, 0, 0, NULL,
+    {"calibration", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, calibration), NULL, 0, 0, NULL,
      "also how far the entities' confidences are to be trusted: calibration error, risk and "
      "coverage"},
-    {"svg", 0, GM_OPT_STR, offsetof(struct opts, svg), NULL, 0, 0, "FILE",
+    {"svg", 0, GM_OPT_STR, offsetof(struct gm_eval_args, svg), NULL, 0, 0, "FILE",
      "draw the reliability diagrams and risk-coverage curves of --calibration"},
-    {"bootstrap", 0, GM_OPT_INT, offsetof(struct opts, bootstrap), NULL, 1, 1000000, "N",
+    {"bootstrap", 0, GM_OPT_INT, offsetof(struct gm_eval_args, bootstrap), NULL, 1, 1000000, "N",
      "95% intervals from N resamplings of the posts (default with --vs: 1000)"},
-    {"seed", 0, GM_OPT_INT, offsetof(struct opts, seed), NULL, 1, 1e15, "N",
+    {"seed", 0, GM_OPT_INT, offsetof(struct gm_eval_args, seed), NULL, 1, 1e15, "N",
      "seed of the resampling (default 1)"},
-    {"details", 0, GM_OPT_FLAG, offsetof(struct opts, details), NULL, 0, 0, NULL,
+    {"details", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, details), NULL, 0, 0, NULL,
      "also the scores of groups of entities and the confusion of types; --json always has them"},
-    {"json", 0, GM_OPT_FLAG, offsetof(struct opts, json), NULL, 0, 0, NULL,
+    {"json", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, json), NULL, 0, 0, NULL,
      "print one line of JSON in place of a table"},
-    {"html", 0, GM_OPT_STR, offsetof(struct opts, html), NULL, 0, 0, "FILE",
+    {"html", 0, GM_OPT_STR, offsetof(struct gm_eval_args, html), NULL, 0, 0, "FILE",
      "write a page of all posts with their pictures and what is right and wrong in each"},
-    {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
+    {"images", 0, GM_OPT_STR, offsetof(struct gm_eval_args, images), NULL, 0, 0, "DIR",
      "folder of the pictures for --html: of CoNLL posts ID.jpg"},
     GM_OPTION_END,
 };
@@ -448,7 +226,7 @@ const struct gm_command gm_cmd_eval = {
                 "gmner eval --task gmner --gold dev.txt --xml xml --pred a.jsonl --vs b.jsonl "
                 "--json\n",
     .options = options,
-    .opts_size = sizeof(struct opts),
+    .opts_size = sizeof(struct gm_eval_args),
     .max_args = 0,
     .run = run,
 };
