@@ -1,4 +1,4 @@
-#define _DEFAULT_SOURCE /* madvise */
+#define _DEFAULT_SOURCE /* madvise, explicit_bzero */
 #include "base/alloc.h"
 
 #include <stdatomic.h>
@@ -94,3 +94,9 @@ void gm_free(void *p)
 size_t gm_alloc_live(void) { return atomic_load(&live_blocks); }
 
 void gm_alloc_fail_at(size_t nth) { atomic_store(&fail_countdown, nth); }
+
+void gm_wipe(void *p, size_t n)
+{
+    if (n > 0)
+        explicit_bzero(p, n);
+}

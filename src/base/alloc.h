@@ -35,6 +35,10 @@ char *gm_strdup(const char *s);
 /* gm_free - release a block of the functions above; NULL is allowed. */
 void gm_free(void *p);
 
+/* gm_wipe - overwrite n bytes that held a secret, in a way that the compiler doesn't leave out; p NULL
+ * with n 0 is allowed. */
+void gm_wipe(void *p, size_t n);
+
 /* gm_alloc_live - blocks allocated and not yet freed: tests assert that it returns to 0. */
 size_t gm_alloc_live(void);
 

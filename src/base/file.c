@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -133,47 +132,4 @@ bool gm_is_dir(const char *path)
 {
     struct stat sb;
     return stat(path, &sb) == 0 && S_ISDIR(sb.st_mode);
-}
-
-char *gm_path_join(struct gm_arena *a, const char *dir, const char *name)
-{
-    if (name[0] == '/' || dir[0] == 0)
-        return (char *)(uintptr_t)gm_arena_str(a, gm_str(name)).p;
-    bool slash = dir[strlen(dir) - 1] == '/';
-    return (char *)(uintptr_t)gm_arena_printf(a, "%s%s%s", dir, slash ? "" : "/", name).p;
-}
-
-char *gm_path_dir(struct gm_arena *a, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    struct gm_str dir = !slash          ? GM_STR(".")
-                        : slash == path ? GM_STR("/")
-                                        : (struct gm_str){path, (size_t)(slash - path)};
-    return (char *)(uintptr_t)gm_arena_str(a, dir).p;
-}
-
-char *gm_home_path(struct gm_arena *a, const char *name)
-{
-    const char *home = getenv("GMNER_HOME");
-    char exe[4096];
-    char *path = home ? gm_path_join(a, home, name) : NULL;
-    if (path && access(path, F_OK) == 0)
-        return path;
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0)
-        return NULL;
-    exe[n] = 0;
-    /* Looked for upwards, as build trees nest (build/gmner, build/sanitize/gmner, build/x/tests/t). */
-    char *dir = gm_path_dir(a, exe);
-    for (int up = 0; dir && up < 4; up++) {
-        dir = gm_path_dir(a, dir);
-        path = dir ? gm_path_join(a, dir, name) : NULL;
-        if (path && access(path, F_OK) == 0)
-            return path;
-        char *share = dir ? gm_path_join(a, dir, "share/gmner") : NULL;
-        path = share ? gm_path_join(a, share, name) : NULL;
-        if (path && access(path, F_OK) == 0)
-            return path;
-    }
-    return NULL;
 }

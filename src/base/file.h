@@ -55,14 +55,4 @@ enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;
 bool gm_is_file(const char *path);
 bool gm_is_dir(const char *path);
 
-/* gm_path_join - "dir/name", or name alone when it is absolute or dir is empty; NULL when memory is
- * out. gm_path_dir - the folder part ("." when there is none). Both live in the arena. */
-char *gm_path_join(struct gm_arena *a, const char *dir, const char *name);
-char *gm_path_dir(struct gm_arena *a, const char *path);
-
-/* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
- * "models"): under $GMNER_HOME, the folder above the executable's, or ../share/gmner beside it,
- * whichever has it first. NULL when none has. Lives in the arena. */
-char *gm_home_path(struct gm_arena *a, const char *name);
-
 #endif

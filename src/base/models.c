@@ -1,6 +1,7 @@
 #include "base/models.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/json.h"
 #include "base/sha256.h"
 

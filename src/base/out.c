@@ -1,6 +1,7 @@
 /* Output files that appear whole or not at all (gm_out of file.h). */
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/temp.h"
 
 #include <errno.h>
@@ -38,9 +39,8 @@ static enum gm_status io_error(struct gm_out *o, const char *what, struct gm_err
 static int own_descriptor(struct gm_arena *a, const char *path)
 {
     char own[64], *end;
-    const char *dir = gm_path_dir(a, path), *name = strrchr(path, '/');
+    const char *dir = gm_path_dir(a, path), *name = gm_path_file(gm_str(path)).p;
     char *real = dir ? realpath(dir, NULL) : NULL;
-    name = name ? name + 1 : path;
     long fd = strtol(name, &end, 10);
     snprintf(own, sizeof own, "/proc/%ld/fd", (long)getpid());
     bool is_own = real && strcmp(real, own) == 0 && *name && *end == 0 && fd >= 0 && fd < 1 << 20;

@@ -2,7 +2,6 @@
 
 #include "base/clocale.h"
 
-#include <ctype.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -79,6 +78,12 @@ bool gm_str_cut(struct gm_str s, char sep, struct gm_str *head, struct gm_str *t
     *head = (struct gm_str){s.p, at};
     *tail = hit ? (struct gm_str){hit + 1, s.n - at - 1} : (struct gm_str){s.p + s.n, 0};
     return hit != NULL;
+}
+
+bool gm_is_word_byte(char c)
+{
+    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
+           ((c | 32) >= 'a' && (c | 32) <= 'z');
 }
 
 uint64_t gm_str_hash(struct gm_str s)

@@ -32,6 +32,9 @@ size_t gm_str_find(struct gm_str s, struct gm_str needle, size_t from);
 /* gm_str_cut - split at the first `sep`: *head is what is before it, *tail what is after it.
  * Without sep: head = s, tail empty, false. */
 bool gm_str_cut(struct gm_str s, char sep, struct gm_str *head, struct gm_str *tail);
+/* gm_is_word_byte - whether a byte of UTF-8 belongs to a word: ASCII letters and digits, and every byte
+ * of the other scripts. */
+bool gm_is_word_byte(char c);
 /* gm_str_hash - 64-bit FNV-1a, for hash tables; stable over runs. */
 uint64_t gm_str_hash(struct gm_str s);
 

@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -56,12 +57,12 @@ enum gm_status gm_temp_new(struct gm_temp **out, const char *path, int *fd, stru
     *out = NULL;
     gm_arena_init(&a, 0);
     struct gm_temp *t = gm_alloc(1, sizeof *t);
-    const char *dir = gm_path_dir(&a, path), *slash = strrchr(path, '/');
+    const char *dir = gm_path_dir(&a, path);
     if (!t || !dir || !(t->path = gm_alloc(cap, 1))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    gm_temp_sweep(dir, slash ? slash + 1 : path);
+    gm_temp_sweep(dir, gm_path_file(gm_str(path)).p);
     do {
         forget(t);
         snprintf(t->path, cap, "%s.%ld-%u.tmp", path, (long)getpid(), atomic_fetch_add(&serial, 1));

@@ -1,5 +1,6 @@
 /* gmner models: what model files there are, fetching them, checking them, making others of them. */
 #include "base/file.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"

@@ -1,5 +1,6 @@
 /* gmner runs: what a run folder holds and why; the parts of a job put together. */
 #include "base/file.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/predict_out.h"

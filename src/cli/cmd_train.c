@@ -3,6 +3,7 @@
 #include "train/train_folder.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/stop.h"
 #include "base/yaml.h"
 #include "cli/cmd.h"

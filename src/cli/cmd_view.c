@@ -1,6 +1,7 @@
 /* gmner view: posts with their entities as a page, as annotated pictures, or on the terminal. */
 #include "base/file.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
@@ -57,7 +58,8 @@ static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t nu
         memcpy(name + n, letter.p, letter.n);
         n += letter.n;
     }
-    return gm_arena_printf(a, "%s/%05zu-%.*s.png", dir, number, (int)n, name);
+    struct gm_str file = gm_arena_printf(a, "%05zu-%.*s.png", number, (int)n, name);
+    return file.p ? gm_path_below(a, dir, file) : file;
 }
 
 /* A picture that can't be made is reported and counted; a folder that can't be written ends all. */
@@ -132,11 +134,8 @@ static enum gm_status open_all(struct view *v, const char *path, struct gm_error
 {
     enum gm_status st = GM_OK;
     char title[256];
-    const char *slash = strrchr(path, '/');
     snprintf(title, sizeof title, "gmner: %s",
-             strcmp(path, "-") == 0 ? "posts"
-             : slash                ? slash + 1
-                                    : path);
+             strcmp(path, "-") == 0 ? "posts" : gm_path_file(gm_str(path)).p);
     gm_buf_init(&v->text, TEXT_MAX);
     gm_progress_init(&v->progress, "view", 0, "posts");
     if (v->o->output)

@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "base/parallel.h"
+#include "base/path.h"
 #include "base/stop.h"
 #include "base/temp.h"
 #include "cli/cmd.h"
@@ -135,9 +136,8 @@ static void wait_politely(char **argv)
 /* The process is called as the user has called it, and not "exe" after the file above. */
 static void keep_name(const char *program)
 {
-    const char *slash = program ? strrchr(program, '/') : NULL;
     if (program)
-        prctl(PR_SET_NAME, slash ? slash + 1 : program);
+        prctl(PR_SET_NAME, gm_path_file(gm_str(program)).p);
 }
 
 /* End by the signal, as everyone expects who waits for the program: a shell's loop ends with it. */

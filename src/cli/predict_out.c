@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/buf.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "record/image_path.h"
 #include "report/report.h"
 #include "report/terminal.h"

@@ -4,20 +4,13 @@
 
 #include <stdlib.h>
 
-/* Bytes of words: ASCII letters and digits, and all of other scripts. */
-static bool is_word_byte(char c)
-{
-    return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
-           ((c | 32) >= 'a' && (c | 32) <= 'z');
-}
-
 /* The next word from *pos; empty at the end. */
 static struct gm_str next_word(struct gm_str s, size_t *pos)
 {
-    while (*pos < s.n && !is_word_byte(s.p[*pos]))
+    while (*pos < s.n && !gm_is_word_byte(s.p[*pos]))
         ++*pos;
     size_t from = *pos;
-    while (*pos < s.n && is_word_byte(s.p[*pos]))
+    while (*pos < s.n && gm_is_word_byte(s.p[*pos]))
         ++*pos;
     return gm_str_sub(s, from, *pos);
 }

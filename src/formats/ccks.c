@@ -116,10 +116,9 @@ static enum gm_status read_post(const struct gm_document_source *c, struct gm_po
     struct gm_str text;
     p->has_id = key.n > 0;
     GM_TRY(set_id(p, key, err));
-    struct gm_str file = gm_arena_printf(&p->arena, "%s.jpg", p->id.p ? p->id.p : "");
-    if (!p->id.p || !file.p)
+    if (!p->id.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(gm_post_image(p, c->from.images_dir, file, err));
+    GM_TRY(gm_post_id_image(p, c->from.images_dir, err));
     if (gm_json_kind(value) == GM_JSON_ARRAY)
         return read_entities(c, p, value, err);
     if (!gm_json_str(gm_json_get(value, "text"), &text))

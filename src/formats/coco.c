@@ -11,6 +11,8 @@
 #include "record/offsets.h"
 
 #include "base/alloc.h"
+#include "base/path.h"
+#include "record/image_path.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -335,12 +337,11 @@ static enum gm_status read_image(struct coco *c, struct gm_post *p, const struct
     struct gm_str file = GM_STR(""), name = id;
     long long w = 0, h = 0;
     if (gm_json_str(gm_json_get(j, "file_name"), &file) && file.n) {
-        size_t from = file.n, end = file.n;
-        while (from && file.p[from - 1] != '/')
-            from--;
-        while (end > from && file.p[end - 1] != '.')
+        struct gm_str last = gm_path_file(file);
+        size_t end = last.n;
+        while (end > 0 && last.p[end - 1] != '.')
             end--;
-        name = gm_str_sub(file, from, end > from + 1 ? end - 1 : file.n);
+        name = gm_str_sub(last, 0, end > 1 ? end - 1 : last.n);
     }
     (void)gm_json_str(gm_json_get(gm_json_get(j, "gmner"), "id"), &name);
     if (memchr(file.p, 0, file.n))
@@ -356,9 +357,7 @@ static enum gm_status read_image(struct coco *c, struct gm_post *p, const struct
     }
     if (file.n == 0)
         return GM_OK;
-    bool as_is = file.p[0] == '/' || gm_image_is_address(file) || !c->from.base_dir ||
-                 strcmp(c->from.base_dir, ".") == 0;
-    return gm_post_image(p, as_is ? "" : c->from.base_dir, file, err);
+    return gm_post_set_image(p, c->from.base_dir, file, err);
 }
 
 static enum gm_status read_post(struct coco *c, struct gm_post *p, const struct gm_json *j,

@@ -1,6 +1,7 @@
 #include "formats/conll.h"
 
 #include "base/alloc.h"
+#include "formats/format.h"
 
 #include <string.h>
 
@@ -234,14 +235,6 @@ size_t gm_conll_faults(const struct gm_conll *c, size_t *line)
     return n_faults;
 }
 
-static struct gm_str image_path(const struct gm_conll *c, struct gm_post *post)
-{
-    const char *dir = c->images_dir;
-    bool slash = dir[0] == 0 || dir[strlen(dir) - 1] == '/';
-    return gm_arena_printf(&post->arena, "%s%s%.*s.jpg", dir, slash ? "" : "/",
-                           GM_STR_ARG(post->id));
-}
-
 /* Make the post of what the buffers hold. */
 static enum gm_status finish(struct gm_conll *c, struct gm_post *post, struct gm_error *err)
 {
@@ -255,11 +248,12 @@ static enum gm_status finish(struct gm_conll *c, struct gm_post *post, struct gm
     post->text = gm_arena_str(a, gm_buf_str(&c->text));
     post->knowledge = gm_arena_str(a, gm_buf_str(&c->context));
     post->tokens = gm_arena_alloc(a, post->n_tokens, sizeof *post->tokens);
-    post->image = c->images_dir && post->has_id ? image_path(c, post) : GM_STR("");
-    if (!post->id.p || !post->text.p || !post->knowledge.p || !post->tokens || !post->image.p) {
+    if (!post->id.p || !post->text.p || !post->knowledge.p || !post->tokens) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", post->n_tokens);
         goto done;
     }
+    if (post->has_id)
+        GM_TRY(gm_post_id_image(post, c->images_dir, err));
     if (post->n_tokens)
         memcpy(post->tokens, c->tokens.p, c->tokens.n);
     if (c->n_columns != 1) {

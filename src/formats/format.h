@@ -57,6 +57,10 @@ const struct gm_format_row *gm_format_row(enum gm_format f);
 enum gm_status gm_post_image(struct gm_post *p, const char *images_dir, struct gm_str name,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_post_id_image - the same for formats whose images are named after the posts: images_dir/ID.jpg. */
+enum gm_status gm_post_id_image(struct gm_post *p, const char *images_dir,
+                                struct gm_error *err) GM_NODISCARD;
+
 /* gm_post_image_size - the size of the post's picture into image_w, image_h, from its masks or the
  * file; stays 0 where neither can tell. Decodes the picture. */
 void gm_post_image_size(struct gm_post *p);

@@ -2,6 +2,7 @@
 #include "formats/format.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "image/image.h"
 
 #include <string.h>
@@ -62,10 +63,17 @@ enum gm_status gm_post_image(struct gm_post *p, const char *images_dir, struct g
 {
     if (!images_dir)
         return GM_OK;
-    bool slash = images_dir[0] == 0 || images_dir[strlen(images_dir) - 1] == '/';
-    p->image =
-        gm_arena_printf(&p->arena, "%s%s%.*s", images_dir, slash ? "" : "/", GM_STR_ARG(name));
+    p->image = gm_path_below(&p->arena, images_dir, name);
     return p->image.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+enum gm_status gm_post_id_image(struct gm_post *p, const char *images_dir, struct gm_error *err)
+{
+    if (!images_dir)
+        return GM_OK;
+    struct gm_str file = gm_arena_printf(&p->arena, "%.*s.jpg", GM_STR_ARG(p->id));
+    return file.p ? gm_post_image(p, images_dir, file, err)
+                  : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
 void gm_post_image_size(struct gm_post *p)

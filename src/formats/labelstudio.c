@@ -80,12 +80,7 @@ static enum gm_status set_image(struct gm_post *p, const struct gm_source *from,
         return GM_FAIL(err, GM_EFORMAT, "image: a NUL character in the path");
     if (from->images_dir)
         return gm_post_image(p, from->images_dir, gm_image_name(s), err);
-    bool as_is = s.p[0] == '/' || gm_image_is_address(s) || !from->base_dir ||
-                 strcmp(from->base_dir, ".") == 0;
-    if (!as_is)
-        return gm_post_image(p, from->base_dir, s, err);
-    p->image = s;
-    return GM_OK;
+    return gm_post_set_image(p, from->base_dir, s, err);
 }
 
 static enum gm_status set_id(struct gm_post *p, const struct gm_json *task, struct gm_error *err)

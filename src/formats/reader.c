@@ -4,6 +4,7 @@
 #include "formats/reader.h"
 
 #include "base/alloc.h"
+#include "base/path.h"
 #include "formats/conll.h"
 #include "formats/format.h"
 #include "formats/guess.h"

@@ -225,10 +225,9 @@ static enum gm_status begin_post(struct riveg *r, struct gm_post *p, struct gm_e
 {
     p->id = gm_arena_str(&p->arena, gm_buf_str(&r->name));
     p->has_id = true;
-    struct gm_str file = gm_arena_printf(&p->arena, "%s.jpg", p->id.p ? p->id.p : "");
-    if (!p->id.p || !file.p)
+    if (!p->id.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    return gm_post_image(p, r->from.images_dir, file, err);
+    return gm_post_id_image(p, r->from.images_dir, err);
 }
 
 /* A line that can't be read is a post of its own that failed; its image's other lines go on. */

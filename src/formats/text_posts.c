@@ -49,10 +49,7 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     if (!post->text.p || !post->id.p)
         return GM_FAIL(err, GM_ENOMEM, "%s:%zu: out of memory", gm_text_lines_path(&t->feed),
                        *line);
-    struct gm_str image = gm_arena_printf(&post->arena, "%zu.jpg", *line);
-    if (!image.p)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    return gm_post_image(post, t->from.images_dir, image, err);
+    return gm_post_id_image(post, t->from.images_dir, err);
 }
 
 const struct gm_format_row gm_format_text_row = {.format = GM_FORMAT_TEXT,

@@ -125,10 +125,9 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
         return GM_OK;
     p->id = gm_arena_str(&p->arena, gm_str(v->ids[v->next++]));
     p->has_id = true;
-    struct gm_str file = gm_arena_printf(&p->arena, "%s.jpg", p->id.p ? p->id.p : "");
-    if (!p->id.p || !file.p)
+    if (!p->id.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(gm_post_image(p, v->from.images_dir, file, err));
+    GM_TRY(gm_post_id_image(p, v->from.images_dir, err));
     GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, v->from.lost, err));
     if (voc.n_objects > MAX_OBJECTS)
         return GM_FAIL(err, GM_EFORMAT, "%s/%.*s.xml: over %d objects", v->from.path,
@@ -295,7 +294,7 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
             GM_TRY(put_object(o, p, &p->entities[i], &p->entities[i].regions[k], err));
     }
     GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));
-    struct gm_str path = gm_arena_printf(&a, "%s/%.*s.xml", o->dir, GM_STR_ARG(p->id));
+    struct gm_str path = gm_voc_path(&a, o->dir, p->id);
     st = path.p ? gm_file_write(path.p, gm_buf_str(&o->xml), err)
                 : GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:

@@ -1,6 +1,7 @@
 #include "formats/voc_xml.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "record/regions.h"
 
 #include <errno.h>
@@ -208,6 +209,12 @@ static enum gm_status parse(struct walk *w, struct gm_str xml)
     return w->st;
 }
 
+struct gm_str gm_voc_path(struct gm_arena *a, const char *dir, struct gm_str id)
+{
+    struct gm_str file = gm_arena_printf(a, "%.*s.xml", GM_STR_ARG(id));
+    return file.p ? gm_path_below(a, dir, file) : file;
+}
+
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
                            struct gm_str id, struct gm_losses *lost, struct gm_error *err)
 {
@@ -218,7 +225,7 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
     *out = (struct gm_voc){0};
     gm_buf_init(&xml, MAX_FILE);
     gm_buf_init(&w.text, MAX_TEXT);
-    w.path = gm_arena_printf(a, "%s/%.*s.xml", dir, GM_STR_ARG(id)).p;
+    w.path = gm_voc_path(a, dir, id).p;
     if (!w.path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (stat(w.path, &sb) != 0 && errno == ENOENT) {

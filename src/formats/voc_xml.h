@@ -28,6 +28,9 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
                            struct gm_str id, struct gm_losses *lost,
                            struct gm_error *err) GM_NODISCARD;
 
+/* gm_voc_path - dir/ID.xml, NUL-ended in the arena; .p NULL when memory is out. */
+struct gm_str gm_voc_path(struct gm_arena *a, const char *dir, struct gm_str id);
+
 /* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
  * last. The name is the text; where no object is named exactly so, names that differ from it by
  * ASCII white space and punctuation only count. */

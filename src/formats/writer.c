@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "formats/format.h"
 #include "record/labels.h"
 #include "record/regions.h"

@@ -34,16 +34,6 @@ bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, double box[4])
     return any;
 }
 
-double gm_mask_iou(const uint8_t *a, const uint8_t *b, uint32_t h, uint32_t w)
-{
-    size_t n = (size_t)h * w, both = 0, either = 0;
-    for (size_t i = 0; i < n; i++) {
-        both += a[i] && b[i];
-        either += a[i] || b[i];
-    }
-    return either ? (double)both / (double)either : 1;
-}
-
 struct run {
     uint32_t y, x0, x1; /* pixels [x0, x1) of row y */
     size_t parent;      /* union-find: index of a run of the same component; a root's own */

@@ -47,9 +47,6 @@ size_t gm_mask_area(const uint8_t *mask, uint32_t h, uint32_t w);
 /* gm_mask_box - smallest half-open box around the pixels inside; false (and zeros) when none is. */
 bool gm_mask_box(const uint8_t *mask, uint32_t h, uint32_t w, double box[4]);
 
-/* gm_mask_iou - intersection over union of two masks of the same size; 1 when both are empty. */
-double gm_mask_iou(const uint8_t *a, const uint8_t *b, uint32_t h, uint32_t w);
-
 /* Pieces of a mask that do not touch each other. */
 struct gm_components {
     size_t n;       /* how many */

@@ -92,14 +92,6 @@ static bool add_header(struct gm_http_target *t, const char *line)
     return more != NULL;
 }
 
-/* Memory that held a key; volatile, so that the compiler keeps the stores. */
-static void wipe(char *p, size_t n)
-{
-    volatile char *v = p;
-    while (p && n-- > 0)
-        *v++ = 0;
-}
-
 static enum gm_status add_key(struct gm_http_target *t, const char *key, struct gm_error *err)
 {
     struct gm_buf line;
@@ -107,7 +99,7 @@ static enum gm_status add_key(struct gm_http_target *t, const char *key, struct 
     enum gm_status st = gm_buf_printf(&line, err, "Authorization: Bearer %s", key);
     if (st == GM_OK && !add_header(t, line.p))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-    wipe(line.p, line.n);
+    gm_wipe(line.p, line.n);
     gm_buf_clear(&line);
     return st;
 }
@@ -148,7 +140,7 @@ void gm_http_target_free(struct gm_http_target *t)
     if (!t)
         return;
     for (struct curl_slist *s = t->headers; s; s = s->next)
-        wipe(s->data, strlen(s->data));
+        gm_wipe(s->data, strlen(s->data));
     curl_slist_free_all(t->headers);
     gm_free(t->ca_file);
     gm_free(t->url);

@@ -1,5 +1,6 @@
 #include "llm/message.h"
 
+#include "base/base64.h"
 #include "base/utf8.h"
 #include "llm/json_repair.h"
 #include "llm/thoughts.h"
@@ -9,22 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
-
-static enum gm_status write_base64(struct gm_str s, struct gm_buf *out, struct gm_error *err)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    enum gm_status st = gm_buf_reserve(out, (s.n + 2) / 3 * 4, err);
-    char quad[4];
-    for (size_t i = 0; i < s.n && st == GM_OK; i += 3) {
-        uint32_t v = 0;
-        for (size_t k = 0; k < 3; k++)
-            v = v << 8 | (i + k < s.n ? (unsigned char)s.p[i + k] : 0);
-        for (size_t k = 0; k < 4; k++)
-            quad[k] = i + k <= s.n ? digits[v >> (18 - 6 * k) & 63] : '=';
-        st = gm_buf_add(out, quad, 4, err);
-    }
-    return st;
-}
 
 static enum gm_status write_text(struct gm_str s, struct gm_buf *out, struct gm_error *err)
 {
@@ -44,7 +29,7 @@ static enum gm_status write_part(const struct gm_llm_part *p, struct gm_buf *out
     } else {
         GM_TRY(gm_buf_add_c(
             out, "{\"type\":\"image_url\",\"image_url\":{\"url\":\"data:image/jpeg;base64,", err));
-        GM_TRY(write_base64(p->bytes, out, err));
+        GM_TRY(gm_base64_write(out, p->bytes, err));
         GM_TRY(gm_buf_add_c(out, "\"}}", err));
     }
 done:

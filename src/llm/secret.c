@@ -10,17 +10,10 @@
 
 enum { KEY_MAX = 8192 };
 
-static void wipe(char *p, size_t n)
-{
-    volatile char *v = p; /* so that the compiler keeps the stores */
-    while (p && n-- > 0)
-        *v++ = 0;
-}
-
 void gm_secret_free(char *key)
 {
     if (key)
-        wipe(key, strlen(key));
+        gm_wipe(key, strlen(key));
     gm_free(key);
 }
 
@@ -55,7 +48,7 @@ static enum gm_status read_file(char **out, const char *path, struct gm_error *e
     GM_TRY(gm_file_read(path, &b, err));
     GM_TRY(copy_key(out, gm_buf_str(&b), path, err));
 done:
-    wipe(b.p, b.n);
+    gm_wipe(b.p, b.n);
     gm_buf_clear(&b);
     return st;
 }

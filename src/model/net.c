@@ -1,6 +1,7 @@
 #include "model/net.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/models.h"
 #include "base/sha256.h"

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/json.h"
 #include "model/net.h"
 

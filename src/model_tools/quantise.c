@@ -1,6 +1,7 @@
 #include "model_tools/quantise.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "model/net.h"
 #include "nn/int8.h"
 

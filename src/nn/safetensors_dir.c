@@ -2,6 +2,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/json.h"
 #include "nn/safetensors.h"
 

@@ -1,9 +1,7 @@
 #include "pipeline/item.h"
 
 #include "base/alloc.h"
-
-#include <string.h>
-#include <unistd.h>
+#include "record/image_path.h"
 
 #define TEXT_MAX ((size_t)1 << 30)
 
@@ -176,17 +174,13 @@ done:
 /* The absolute path of an image that the record names by a relative one. */
 static enum gm_status absolute_image(struct gm_item *item, struct gm_str *out, struct gm_error *err)
 {
-    char cwd[4096];
     struct gm_post *post = &item->post;
     struct gm_str given = GM_STR("");
     *out = (struct gm_str){NULL, 0};
     (void)gm_json_str(gm_json_get(post->source, "image"), &given);
     if (!post->image.n || gm_str_starts(given, GM_STR("/")))
         return GM_OK;
-    if (post->image.p[0] == '/' || !getcwd(cwd, sizeof cwd))
-        *out = post->image;
-    else
-        *out = gm_arena_printf(&post->arena, "%s/%.*s", cwd, GM_STR_ARG(post->image));
+    *out = gm_image_absolute(&post->arena, post->image);
     return out->p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 

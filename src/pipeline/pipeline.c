@@ -3,6 +3,7 @@
 #include "base/cache.h"
 #include "base/log.h"
 #include "base/models.h"
+#include "base/path.h"
 #include "pipeline/pipeline_internal.h"
 #include "text/segment.h"
 
@@ -54,9 +55,9 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
                        p->recipe->name);
     p->llm_opts = llm;
     p->cache_path = opts->cache;
-    const char *model = llm->model, *file = llm->endpoints[0], *slash = strrchr(file, '/');
+    const char *model = llm->model, *file = llm->endpoints[0];
     if (!model && gm_str_ends(gm_str(file), GM_STR(".gguf")))
-        model = slash ? slash + 1 : file;
+        model = gm_path_file(gm_str(file)).p;
     if (!model)
         return GM_OK;
     enum gm_status st = GM_OK;

@@ -3,6 +3,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "pipeline/run_schema.h"
 
 #include <fcntl.h>

@@ -1,7 +1,8 @@
 #include "record/image_path.h"
 
+#include "base/path.h"
+
 #include <string.h>
-#include <unistd.h>
 
 bool gm_image_is_address(struct gm_str image)
 {
@@ -19,13 +20,11 @@ bool gm_image_is_address(struct gm_str image)
 
 struct gm_str gm_image_name(struct gm_str image)
 {
-    size_t end = 0, from;
+    size_t end = 0;
     bool address = gm_image_is_address(image) || gm_str_starts(image, GM_STR("/data/"));
     while (end < image.n && !(address && (image.p[end] == '?' || image.p[end] == '#')))
         end++;
-    for (from = end; from && image.p[from - 1] != '/';)
-        from--;
-    return gm_str_sub(image, from, end);
+    return gm_path_file(gm_str_sub(image, 0, end));
 }
 
 bool gm_image_has_ending(struct gm_str image)
@@ -48,16 +47,28 @@ bool gm_image_has_ending(struct gm_str image)
     return false;
 }
 
+struct gm_str gm_image_absolute(struct gm_arena *a, struct gm_str image)
+{
+    return gm_image_is_address(image) ? gm_arena_str(a, image) : gm_path_absolute(a, image);
+}
+
 /* .p is NULL when memory is out. */
 static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_str image)
 {
-    char cwd[4096];
     if (gm_str_starts(image, dir) && image.n > dir.n + 1 && image.p[dir.n] == '/')
         return gm_str_sub(image, dir.n + 1, image.n);
-    if (image.p[0] == '/' || gm_image_is_address(image) || gm_str_eq_c(dir, ".") ||
-        !getcwd(cwd, sizeof cwd))
-        return image;
-    return gm_arena_printf(a, "%s/%.*s", cwd, GM_STR_ARG(image));
+    return gm_str_eq_c(dir, ".") ? image : gm_image_absolute(a, image);
+}
+
+enum gm_status gm_post_set_image(struct gm_post *post, const char *base_dir, struct gm_str given,
+                                 struct gm_error *err)
+{
+    bool as_is = gm_str_starts(given, GM_STR("/")) || gm_image_is_address(given) || !base_dir ||
+                 strcmp(base_dir, ".") == 0;
+    if (memchr(given.p, 0, given.n))
+        return GM_FAIL(err, GM_EFORMAT, "\"image\": a NUL character in the path");
+    post->image = gm_path_below(&post->arena, as_is ? "" : base_dir, given);
+    return post->image.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
 enum gm_status gm_post_place_image(struct gm_post *post, const char *dir, struct gm_error *err)

@@ -343,18 +343,9 @@ static enum gm_status read_id(struct gm_post *p, struct gm_error *err)
 
 static enum gm_status read_image(struct gm_post *p, const char *base_dir, struct gm_error *err)
 {
-    enum gm_status st = get_str(p->source, "image", &p->image, err);
-    if (st != GM_OK || p->image.n == 0)
-        return st;
-    if (memchr(p->image.p, 0, p->image.n))
-        return GM_FAIL(err, GM_EFORMAT, "\"image\": a NUL character in the path");
-    if (!base_dir || p->image.p[0] == '/' || gm_image_is_address(p->image))
-        return GM_OK;
-    bool slash = base_dir[0] == 0 || base_dir[strlen(base_dir) - 1] == '/';
-    p->image = strcmp(base_dir, ".") == 0
-                   ? p->image
-                   : gm_arena_printf(&p->arena, "%s%s%s", base_dir, slash ? "" : "/", p->image.p);
-    return p->image.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    struct gm_str given = GM_STR("");
+    enum gm_status st = get_str(p->source, "image", &given, err);
+    return st != GM_OK || given.n == 0 ? st : gm_post_set_image(p, base_dir, given, err);
 }
 
 /* What an earlier run said about a failure. */

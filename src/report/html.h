@@ -15,8 +15,4 @@ enum gm_status gm_html_text(struct gm_buf *out, struct gm_str s, struct gm_error
 enum gm_status gm_html_color(struct gm_buf *out, struct gm_color c,
                              struct gm_error *err) GM_NODISCARD;
 
-/* gm_html_base64 - bytes as base64 (RFC 4648, with padding). */
-enum gm_status gm_html_base64(struct gm_buf *out, struct gm_str bytes,
-                              struct gm_error *err) GM_NODISCARD;
-
 #endif

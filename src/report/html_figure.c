@@ -2,6 +2,7 @@
 #include "report/html_figure.h"
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "image/image.h"
 #include "image/outline.h"
 #include "report/html.h"
@@ -40,7 +41,7 @@ static enum gm_status add_picture(struct figure *f, const struct gm_image *im, s
     GM_TRY(gm_html_text(f->out, f->post->caption.n ? f->post->caption : GM_STR("the post's image"),
                         err));
     GM_TRY(gm_buf_add_c(f->out, "\" src=\"data:image/jpeg;base64,", err));
-    GM_TRY(gm_html_base64(f->out, gm_buf_str(&jpeg), err));
+    GM_TRY(gm_base64_write(f->out, gm_buf_str(&jpeg), err));
     GM_TRY(gm_buf_add_c(f->out, "\">", err));
 done:
     gm_buf_clear(&jpeg);

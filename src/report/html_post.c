@@ -2,6 +2,7 @@
  * picture: the page's script lights them up together. */
 #include "report/html_post.h"
 
+#include "base/path.h"
 #include "report/html.h"
 #include "report/html_figure.h"
 #include "report/marks.h"
@@ -155,14 +156,6 @@ done:
     return st;
 }
 
-static struct gm_str file_name(struct gm_str path)
-{
-    size_t i = path.n;
-    while (i > 0 && path.p[i - 1] != '/')
-        i--;
-    return gm_str_sub(path, i, path.n);
-}
-
 /* The card's head: its id, and the data that the page's filters look at. */
 static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, size_t number,
                                const struct gm_str *marks, size_t n, struct gm_error *err)
@@ -183,8 +176,8 @@ static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, s
     GM_TRY(gm_buf_printf(out, err, "\">\n<header><h2><a href=\"#p%zu\">", number));
     GM_TRY(gm_html_text(out, post->id.n ? post->id : GM_STR("(no id)"), err));
     GM_TRY(gm_buf_add_c(out, "</a></h2>", err));
-    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", file_name(post->image), "</span>",
-                       err));
+    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", gm_path_file(post->image),
+                       "</span>", err));
     GM_TRY(gm_buf_add_c(out, "</header>\n<div class=\"body\">\n", err));
 done:
     return st;

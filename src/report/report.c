@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "base/alloc.h"
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/sha256.h"
 #include "report/html.h"
@@ -58,7 +59,7 @@ static enum gm_status add_policy(struct gm_buf *b, struct gm_error *err)
                      "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; "
                      "img-src data:; style-src 'unsafe-inline'; script-src 'sha256-",
                      err));
-    GM_TRY(gm_html_base64(b, (struct gm_str){digest, sizeof digest}, err));
+    GM_TRY(gm_base64_write(b, (struct gm_str){digest, sizeof digest}, err));
     GM_TRY(gm_buf_add_c(b, "'\">\n", err));
 done:
     return st;

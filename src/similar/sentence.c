@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/json.h"
 #include "model/pack.h"
 

@@ -58,12 +58,8 @@ static struct gm_str next_word(struct gm_str s, size_t *pos)
     while (*pos < s.n && isspace((unsigned char)s.p[*pos]))
         ++*pos;
     size_t from = *pos;
-    while (*pos < s.n) {
-        unsigned char c = (unsigned char)s.p[*pos];
-        if (!isalnum(c) && c != '\'' && c != '-' && c < 0x80)
-            break;
+    while (*pos < s.n && (gm_is_word_byte(s.p[*pos]) || s.p[*pos] == '\'' || s.p[*pos] == '-'))
         ++*pos;
-    }
     struct gm_str word = gm_str_sub(s, from, *pos);
     if (!word.n && *pos < s.n)
         ++*pos;

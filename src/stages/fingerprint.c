@@ -4,6 +4,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/models.h"
 #include "base/sha256.h"
 

@@ -7,6 +7,7 @@
 #include "stages/llm_stage.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/lines.h"
 #include "base/models.h"
 

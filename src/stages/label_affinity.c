@@ -65,19 +65,17 @@ static bool next_phrase(struct gm_str *list, struct gm_str *phrase)
     return true;
 }
 
-static bool is_word_byte(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
-
 /* Whether `phrase` stands in `text` as whole words. A space of the phrase matches any one byte that
  * is no letter or digit, so that "f 150" finds "F-150". */
 static bool has_phrase(struct gm_str text, struct gm_str phrase)
 {
     for (size_t at = 0; at + phrase.n <= text.n; at++) {
-        if (at > 0 && is_word_byte(text.p[at - 1]))
+        if (at > 0 && gm_is_word_byte(text.p[at - 1]))
             continue;
-        if (at + phrase.n < text.n && is_word_byte(text.p[at + phrase.n]))
+        if (at + phrase.n < text.n && gm_is_word_byte(text.p[at + phrase.n]))
             continue;
         size_t i = 0;
-        while (i < phrase.n && (phrase.p[i] == ' ' ? !is_word_byte(text.p[at + i])
+        while (i < phrase.n && (phrase.p[i] == ' ' ? !gm_is_word_byte(text.p[at + i])
                                                    : tolower((unsigned char)text.p[at + i]) ==
                                                          tolower((unsigned char)phrase.p[i])))
             i++;

@@ -11,9 +11,6 @@
 
 #include "base/utf8.h"
 
-#include <ctype.h>
-#include <string.h>
-
 enum { TYPES_MAX = 128, ASKED_MAX = 100 };
 
 /* What the threshold is for; the names of the setting, and of the fields in the record. */
@@ -102,14 +99,12 @@ static const char *check(void *user, const struct gm_json *value)
 
 /* ---- corrections ---- */
 
-static bool is_word_byte(char c) { return isalnum((unsigned char)c) || (unsigned char)c >= 0x80; }
-
 /* Whether bytes [from, to) are whole words of the text. */
 static bool is_whole_words(struct gm_str text, size_t from, size_t to)
 {
-    if (from > 0 && is_word_byte(text.p[from - 1]) && is_word_byte(text.p[from]))
+    if (from > 0 && gm_is_word_byte(text.p[from - 1]) && gm_is_word_byte(text.p[from]))
         return false;
-    return to == text.n || !is_word_byte(text.p[to]) || !is_word_byte(text.p[to - 1]);
+    return to == text.n || !gm_is_word_byte(text.p[to]) || !gm_is_word_byte(text.p[to - 1]);
 }
 
 /* A place in the text, in code points. */

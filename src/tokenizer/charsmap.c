@@ -1,5 +1,6 @@
 #include "tokenizer/charsmap.h"
 
+#include "base/base64.h"
 #include "text/unicode.h"
 #include "tokenizer/normalise.h"
 
@@ -11,45 +12,16 @@ static uint32_t value(uint32_t u) { return u & 0x7FFFFFFF; }
 static uint32_t label(uint32_t u) { return u & 0x800000FF; }
 static uint32_t offset(uint32_t u) { return u >> 10 << ((u & 0x200) >> 6); }
 
-static int base64_digit(char c)
-{
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    const char *hit = c ? strchr(digits, c) : NULL;
-    return hit ? (int)(hit - digits) : -1;
-}
-
-/* The bytes of base64 text; *n of them, or false where it is none. */
-static bool decode(struct gm_str text, unsigned char *out, size_t *n)
-{
-    *n = 0;
-    if (text.n % 4)
-        return false;
-    for (size_t i = 0; i < text.n; i += 4) {
-        uint32_t bits = 0;
-        size_t pad = 0;
-        for (size_t k = 0; k < 4; k++) {
-            char c = text.p[i + k];
-            bool is_pad = c == '=' && i + 4 == text.n && k >= 2;
-            int d = is_pad ? 0 : base64_digit(c);
-            if (d < 0 || (pad && !is_pad))
-                return false;
-            pad += is_pad;
-            bits = bits << 6 | (uint32_t)d;
-        }
-        for (size_t k = 0; k < 3 - pad; k++)
-            out[(*n)++] = (unsigned char)(bits >> (16 - 8 * k));
-    }
-    return true;
-}
-
 enum gm_status gm_charsmap_read(struct gm_charsmap *out, struct gm_str base64, struct gm_arena *a,
                                 const char *path, struct gm_error *err)
 {
-    size_t n = 0;
-    unsigned char *bytes = gm_arena_alloc(a, base64.n / 4 + 1, 3);
-    if (!bytes)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    bool ok = decode(base64, bytes, &n) && n >= 4;
+    struct gm_str raw = {0};
+    enum gm_status st = gm_base64_read(&raw, base64, a, err);
+    if (st == GM_ENOMEM)
+        return st;
+    const unsigned char *bytes = (const unsigned char *)raw.p;
+    size_t n = raw.n;
+    bool ok = st == GM_OK && n >= 4;
     size_t size =
         ok ? bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16 | (size_t)bytes[3] << 24 : 0;
     if (!ok || size > n - 4 || size < 4)

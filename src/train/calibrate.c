@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "eval/eval.h"
 #include "ner/tagger.h"

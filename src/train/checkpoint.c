@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,6 +1,7 @@
 #include "train/train_folder.h"
 
 #include "base/file.h"
+#include "base/path.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "base/stop.h"

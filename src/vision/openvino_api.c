@@ -2,6 +2,7 @@
 
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 
 #include <dlfcn.h>
 #include <stdlib.h>

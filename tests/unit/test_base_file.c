@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/lines.h"
 
 #include <dirent.h>
@@ -314,6 +315,16 @@ static void paths(void **state)
     assert_string_equal(gm_path_dir(&a, "d/e/f"), "d/e");
     assert_string_equal(gm_path_dir(&a, "f"), ".");
     assert_string_equal(gm_path_dir(&a, "/f"), "/");
+    assert_string_equal(gm_path_below(&a, "d", GM_STR("f")).p, "d/f");
+    assert_string_equal(gm_path_below(&a, "d/", GM_STR("e/f")).p, "d/e/f");
+    assert_string_equal(gm_path_below(&a, "d", GM_STR("/f")).p, "d//f");
+    assert_string_equal(gm_path_below(&a, "", GM_STR("f")).p, "f");
+    assert_string_equal(gm_path_file(GM_STR("d/e/f")).p, "f");
+    assert_string_equal(gm_path_file(GM_STR("f")).p, "f");
+    assert_string_equal(gm_path_file(GM_STR("d/")).p, "");
+    assert_string_equal(gm_path_absolute(&a, GM_STR("/f")).p, "/f");
+    struct gm_str here = gm_path_absolute(&a, GM_STR("f"));
+    assert_true(here.p[0] == '/' && gm_str_ends(here, GM_STR("/f")) && here.n > 2);
     put("here", GM_STR("x"));
     setenv("GMNER_HOME", dir, 1);
     assert_string_equal(gm_home_path(&a, "here"), in_dir("here"));

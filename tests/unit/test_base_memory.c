@@ -317,12 +317,22 @@ static void buffer_grows_to_its_maximum(void **state)
     gm_buf_clear(&b);
 }
 
+static void wiped(void **state)
+{
+    (void)state;
+    char secret[] = "secret!";
+    gm_wipe(NULL, 0);
+    gm_wipe(secret, 6);
+    assert_memory_equal(secret, "\0\0\0\0\0\0!", 8);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(errors_are_passed_on),
         cmocka_unit_test(messages_are_clean),
         cmocka_unit_test(status_names),
+        cmocka_unit_test(wiped),
         cmocka_unit_test_teardown(sizes_do_not_overflow, no_leak),
         cmocka_unit_test_teardown(blocks_are_counted, no_leak),
         cmocka_unit_test_teardown(nth_allocation_fails, no_leak),

@@ -1,7 +1,8 @@
-/* String views, strict numbers, UTF-8. */
+/* String views, strict numbers, UTF-8, base64. */
 
 #include "unit.h"
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "base/lines.h"
 #include "base/str.h"
@@ -182,6 +183,60 @@ static void counting(void **state)
     assert_int_equal(gm_utf8_offset(GM_STR(""), 3), 0);
 }
 
+/* RFC 4648's test vectors, and bytes that are no text. */
+static void base64(void **state)
+{
+    (void)state;
+    const struct {
+        struct gm_str bytes;
+        const char *text;
+    } cases[] = {{GM_STR(""), ""},
+                 {GM_STR("f"), "Zg=="},
+                 {GM_STR("fo"), "Zm8="},
+                 {GM_STR("foo"), "Zm9v"},
+                 {GM_STR("foob"), "Zm9vYg=="},
+                 {GM_STR("fooba"), "Zm9vYmE="},
+                 {GM_STR("foobar"), "Zm9vYmFy"},
+                 {GM_STR("\xff\xfe\xfd\0"), "//79AA=="}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_buf b;
+        struct gm_arena a;
+        struct gm_str back;
+        gm_arena_init(&a, 0);
+        gm_buf_init(&b, 100);
+        assert_int_equal(gm_buf_add_c(&b, "=", NULL), GM_OK);
+        assert_int_equal(gm_base64_write(&b, cases[i].bytes, NULL), GM_OK);
+        assert_string_equal(b.p + 1, cases[i].text);
+        assert_int_equal(gm_base64_read(&back, gm_str(cases[i].text), &a, NULL), GM_OK);
+        assert_true(gm_str_eq(back, cases[i].bytes));
+        gm_buf_clear(&b);
+        gm_arena_clear(&a);
+    }
+}
+
+static void not_base64(void **state)
+{
+    (void)state;
+    static const char *const faults[] = {"Z",      "Zg",   "Zg=",      "Zm9v=", "Zm 9v",
+                                         "Zm9v\n", "Zm9*", "Zg==Zm9v", "====",  "Z=g="};
+    struct gm_arena a;
+    struct gm_str bytes;
+    gm_arena_init(&a, 0);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++)
+        if (gm_base64_read(&bytes, gm_str(faults[i]), &a, NULL) != GM_EFORMAT)
+            fail_msg("\"%s\" was read", faults[i]);
+    gm_arena_clear(&a);
+}
+
+static void word_bytes(void **state)
+{
+    (void)state;
+    for (int c = 0; c < 256; c++)
+        assert_int_equal(gm_is_word_byte((char)c), c >= 0x80 || (c >= '0' && c <= '9') ||
+                                                       (c >= 'A' && c <= 'Z') ||
+                                                       (c >= 'a' && c <= 'z'));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -193,6 +248,9 @@ int main(void)
         cmocka_unit_test(every_code_point),
         cmocka_unit_test(repaired_as_python_does),
         cmocka_unit_test(counting),
+        cmocka_unit_test(base64),
+        cmocka_unit_test(not_base64),
+        cmocka_unit_test(word_bytes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

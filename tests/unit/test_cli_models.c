@@ -2,6 +2,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/path.h"
 #include "base/models.h"
 #include "base/sha256.h"
 

@@ -37,28 +37,16 @@ static void body(void **state)
     gm_json_free(schema);
 }
 
-/* RFC 4648's test vectors. */
-static void base64(void **state)
+static void pictures_are_data_urls(void **state)
 {
     (void)state;
-    static const char *const cases[][2] = {{"", ""},
-                                           {"f", "Zg=="},
-                                           {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="},
-                                           {"fooba", "Zm9vYmE="},
-                                           {"foobar", "Zm9vYmFy"}};
-    for (size_t i = 0; i < 7; i++) {
-        struct gm_buf b;
-        char want[64];
-        const struct gm_llm_part part = {.kind = GM_LLM_JPEG, .bytes = gm_str(cases[i][0])};
-        const struct gm_llm_message m = {"user", &part, 1};
-        gm_buf_init(&b, 1000);
-        assert_int_equal(gm_llm_write_head("m", &m, 1, &b, NULL), GM_OK);
-        snprintf(want, sizeof want, "base64,%s\"", cases[i][1]);
-        assert_non_null(strstr(b.p, want));
-        gm_buf_clear(&b);
-    }
+    struct gm_buf b;
+    const struct gm_llm_part part = {.kind = GM_LLM_JPEG, .bytes = GM_STR("foob")};
+    const struct gm_llm_message m = {"user", &part, 1};
+    gm_buf_init(&b, 1000);
+    assert_int_equal(gm_llm_write_head("m", &m, 1, &b, NULL), GM_OK);
+    assert_non_null(strstr(b.p, "\"data:image/jpeg;base64,Zm9vYg==\""));
+    gm_buf_clear(&b);
 }
 
 static void replies(void **state)
@@ -412,7 +400,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(body, no_leak),
-        cmocka_unit_test_teardown(base64, no_leak),
+        cmocka_unit_test_teardown(pictures_are_data_urls, no_leak),
         cmocka_unit_test_teardown(replies, no_leak),
         cmocka_unit_test_teardown(yes_against_no, no_leak),
         cmocka_unit_test_teardown(contents, no_leak),

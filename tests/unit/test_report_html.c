@@ -209,27 +209,6 @@ static void odd_regions_are_left_out(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
-static void base64_is_rfc_4648(void **state)
-{
-    (void)state;
-    static const char *const pairs[][2] = {{"", ""},
-                                           {"f", "Zg=="},
-                                           {"fo", "Zm8="},
-                                           {"foo", "Zm9v"},
-                                           {"foob", "Zm9vYg=="},
-                                           {"fooba", "Zm9vYmE="},
-                                           {"foobar", "Zm9vYmFy"},
-                                           {"\xff\xfe\xfd", "//79"}};
-    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
-        struct gm_buf b;
-        struct gm_error err;
-        gm_buf_init(&b, 100);
-        must(gm_html_base64(&b, gm_str(pairs[i][0]), &err), &err);
-        assert_true(gm_str_eq_c(gm_buf_str(&b), pairs[i][1]));
-        gm_buf_clear(&b);
-    }
-}
-
 /* An aborted page leaves the old file as it was; lack of memory is an error, not a half page. */
 static void half_a_page_is_never_left(void **state)
 {
@@ -290,7 +269,6 @@ int main(void)
         cmocka_unit_test(marks_are_filters),
         cmocka_unit_test(broken_pictures_are_told),
         cmocka_unit_test(odd_regions_are_left_out),
-        cmocka_unit_test(base64_is_rfc_4648),
         cmocka_unit_test(half_a_page_is_never_left),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

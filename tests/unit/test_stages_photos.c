@@ -177,7 +177,7 @@ static void masks_of_both_models(void **state)
         must(gm_rle_decode(rle->counts, rle->h, rle->w, mask[i], &err), &err);
         gm_post_clear(&p);
     }
-    assert_true(gm_mask_iou(mask[0], mask[1], 512, 512) > 0.9);
+    assert_true(mask_iou(mask[0], mask[1], 512, 512) > 0.9);
     gm_free(mask[0]);
     gm_free(mask[1]);
     assert_int_equal(gm_alloc_live(), 0);

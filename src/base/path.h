@@ -1,0 +1,31 @@
+/* path.h - paths of files as text, and where the program's own files are. What is returned lives in
+ * the arena; NULL (a view: .p NULL) where memory is out. */
+#ifndef GM_BASE_PATH_H
+#define GM_BASE_PATH_H
+
+#include "base/arena.h"
+
+/* gm_path_join - "dir/name" with one slash between, or name alone when it is absolute or dir is
+ * empty. */
+char *gm_path_join(struct gm_arena *a, const char *dir, const char *name);
+
+/* gm_path_below - "dir/name" in any case: a name that begins with a slash doesn't lead out of dir. An
+ * empty dir adds nothing. The result is NUL-ended. */
+struct gm_str gm_path_below(struct gm_arena *a, const char *dir, struct gm_str name);
+
+/* gm_path_dir - the folder part of a path; "." when it has none. */
+char *gm_path_dir(struct gm_arena *a, const char *path);
+
+/* gm_path_file - the part behind the last slash: the end of `path` itself, so NUL-ended where that is. */
+struct gm_str gm_path_file(struct gm_str path);
+
+/* gm_path_absolute - a path that is right from the current folder, right from everywhere: as it is
+ * where it is absolute or the current folder has no name. The result is NUL-ended. */
+struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path);
+
+/* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
+ * "models"): under $GMNER_HOME, the folder above the executable's, or ../share/gmner beside it,
+ * whichever has it first. NULL when none has. */
+char *gm_home_path(struct gm_arena *a, const char *name);
+
+#endif
