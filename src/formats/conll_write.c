@@ -6,6 +6,7 @@
 #include "base/file.h"
 #include "record/offsets.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TYPES = 65535 };
@@ -55,20 +56,53 @@ static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_e
     return GM_OK;
 }
 
-static enum gm_status segment(struct gm_post *p, struct gm_error *err)
+static int by_place(const void *a, const void *b)
+{
+    const struct gm_entity *x = *(const struct gm_entity *const *)a,
+                           *y = *(const struct gm_entity *const *)b;
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+/* Mark the edges of the entities that can be tagged, as gm_post_spans chooses them: one that is left
+ * out, as it overlaps an earlier one or has white space at an edge, must not cut a word. */
+static void mark_edges(const struct gm_post *p, const struct gm_entity **v, char *cuts)
 {
     struct gm_offset at;
-    char *cuts = gm_alloc(p->text.n + 1, 1);
-    if (!cuts)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    size_t reach = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        v[i] = &p->entities[i];
+    if (p->n_entities)
+        qsort(v, p->n_entities, sizeof *v, by_place);
     gm_offset_init(&at, p->text);
     for (size_t i = 0; i < p->n_entities; i++) {
-        (void)gm_offset_to_cp(&at, p->entities[i].start);
-        cuts[at.byte] = 1;
-        (void)gm_offset_to_cp(&at, p->entities[i].end);
-        cuts[at.byte] = 1;
+        (void)gm_offset_to_cp(&at, v[i]->start);
+        size_t from = at.byte;
+        (void)gm_offset_to_cp(&at, v[i]->end);
+        if (from < reach || from == at.byte || is_space(p->text.p[from]) ||
+            is_space(p->text.p[at.byte - 1]))
+            continue;
+        cuts[from] = cuts[at.byte] = 1;
+        reach = at.byte;
     }
-    enum gm_status st = cut_words(p, cuts, err);
+}
+
+static enum gm_status segment(struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_entity **v = gm_alloc(p->n_entities, sizeof *v);
+    char *cuts = gm_alloc(p->text.n + 1, 1);
+    if (!v || !cuts) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    mark_edges(p, v, cuts);
+    GM_TRY(cut_words(p, cuts, err));
+done:
+    gm_free(v);
     gm_free(cuts);
     return st;
 }
@@ -139,14 +173,18 @@ done:
     return st;
 }
 
-/* The entity that begins with word i; NULL = none. */
-static const struct gm_entity *entity_at(const struct gm_post *p, size_t i, size_t *cp_pos,
-                                         struct gm_offset *at)
+/* The entity that the span was made of; another one may begin at the same word. */
+static const struct gm_entity *entity_of(const struct gm_post *p, const struct tagged *t,
+                                         const struct gm_span *span, struct gm_offset *at)
 {
-    *cp_pos = gm_offset_to_byte(at, p->tokens[i].start);
-    for (size_t k = 0; k < p->n_entities; k++)
-        if (p->entities[k].start == *cp_pos)
-            return &p->entities[k];
+    size_t start = gm_offset_to_byte(at, p->tokens[span->first].start);
+    size_t end = gm_offset_to_byte(at, p->tokens[span->end - 1].end);
+    for (size_t k = 0; k < p->n_entities; k++) {
+        const struct gm_entity *e = &p->entities[k];
+        if (e->start == start && e->end == end &&
+            gm_str_eq(e->type, gm_labels_at(&t->types, span->type)))
+            return e;
+    }
     return NULL;
 }
 
@@ -156,7 +194,7 @@ static enum gm_status put_words(struct conll_out *o, const struct gm_post *p,
     enum gm_status st = GM_OK;
     const struct gm_entity *e = NULL;
     struct gm_offset at;
-    size_t cp;
+    size_t next = 0; /* span */
     gm_offset_init(&at, p->text);
     for (size_t i = 0; i < p->n_tokens; i++) {
         struct gm_tag tag = t->tags[i];
@@ -165,7 +203,7 @@ static enum gm_status put_words(struct conll_out *o, const struct gm_post *p,
                        p->id, err));
         if (o->fine) {
             if (tag.prefix == 'B' || tag.prefix == 'S')
-                e = entity_at(p, i, &cp, &at);
+                e = entity_of(p, t, &t->spans[next++], &at);
             if (tag.prefix == 'O' || !e || !e->fine_type.n)
                 tag.prefix = 'O';
             GM_TRY(put_tag(o, tag, e ? e->fine_type : GM_STR(""), p->id, err));

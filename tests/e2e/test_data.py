@@ -482,6 +482,26 @@ def test_voc_and_conll_round_trip():
         assert posts[0]["entities"][0]["type"] == "UNKNOWN"
 
 
+def test_conll_words():
+    """Words are cut where written entities begin and end, and nowhere else; fine types are theirs."""
+    def tags(text, *entities):
+        p = {"id": "1", "text": text, "entities": [
+            {"start": s, "end": e, "type": k, **({"fine_type": f} if f else {})} for s, e, k, f in entities]}
+        r = convert(d.write("in.jsonl", json.dumps(p) + "\n"), d / "o.txt", "--to", "fmnerg")
+        with open(d / "o.txt", encoding="utf-8") as f:
+            return [tuple(x.split("\t")) for x in f.read().splitlines()[1:-1]], losses(r, "entities that overlap others, or end inside a word")
+    with gm.Folder() as d:
+        assert tags("Ann-Lee's", (0, 7, "PER", None)) == ([("Ann-Lee", "B-PER", "O"), ("'s", "O", "O")], 0)
+        # overlaps the name before it: left out, and the word that it would cut stays whole
+        assert tags("Ann Lee-Smith", (0, 13, "PER", None), (8, 13, "ORG", None)) == (
+            [("Ann", "B-PER", "O"), ("Lee-Smith", "I-PER", "O")], 1)
+        # white space at an edge, or nothing at all
+        assert tags("in Oslo-West", (2, 7, "LOC", None), (9, 9, "LOC", None)) == ([("in", "O", "O"), ("Oslo-West", "O", "O")], 2)
+        # the fine type is that of the entity which is written, not of another that begins there
+        assert tags("Ann Lee", (0, 7, "PER", "long"), (0, 3, "PER", "short"))[0] == [
+            ("Ann", "B-PER", "B-short"), ("Lee", "O", "O")]
+
+
 def test_conll_variants():
     """BOM, CRLF, spaces, no final newline, knowledge tagged X; the same posts out of all."""
     plain = "IMGID:1\nAnn\tB-PER\nLee\tI-PER\nruns\tO\n<EOS>\tX\nfast\tX\nindeed\tX\n\nIMGID:2\nOslo\tB-LOC\n\n"
