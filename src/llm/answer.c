@@ -72,7 +72,7 @@ static void deliver_kept(struct gm_llm *llm, struct gm_ask *a, struct gm_str bod
 {
     struct gm_error err = {0};
     const struct gm_llm_cache *cache = &llm->opts.cache;
-    if (!cache->put) {
+    if (!cache->put || a->fresh) {
         gm_ask_deliver(llm, a);
         return;
     }
@@ -162,7 +162,7 @@ bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a)
     struct gm_buf body;
     bool found = false;
     const struct gm_llm_cache *cache = &llm->opts.cache;
-    if (!cache->get || gm_ask_finish_body(llm, a, &err) != GM_OK)
+    if (!cache->get || a->fresh || gm_ask_finish_body(llm, a, &err) != GM_OK)
         return false;
     gm_sha256(gm_buf_str(&a->body), a->key);
     gm_buf_init(&body, GM_REPLY_MAX);

@@ -8,6 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 static const double server_wait_s = 300; /* a large GGUF file is read from a slow disk */
@@ -43,6 +44,29 @@ static enum gm_status endpoint_init(struct gm_llm *llm, struct gm_endpoint *e, c
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     e->name[strcspn(e->name, "?#")] = 0; /* keys may stand in a query */
     return GM_OK;
+}
+
+/* What the endpoints are from run to run: a URL without its query, in which keys may stand; a GGUF file
+ * with its size and time, and the command that serves it. */
+static enum gm_status name_server(struct gm_llm *llm, const struct gm_llm_opts *o,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    struct stat s;
+    gm_buf_init(&b, (size_t)1 << 20);
+    for (size_t i = 0; i < o->n_endpoints; i++) {
+        const char *e = o->endpoints[i];
+        GM_TRY(gm_buf_printf(&b, err, "%.*s\n", (int)strcspn(e, "?#"), e));
+        if (gm_str_ends(gm_str(e), GM_STR(".gguf")) && stat(e, &s) == 0)
+            GM_TRY(gm_buf_printf(&b, err, "%lld %lld %s\n", (long long)s.st_size,
+                                 (long long)s.st_mtime, o->llama_server ? o->llama_server : ""));
+    }
+    if (!(llm->server = gm_strdup(b.n ? b.p : "")))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_buf_clear(&b);
+    return st;
 }
 
 static enum gm_status open_endpoints(struct gm_llm *llm, const struct gm_llm_opts *o,
@@ -108,6 +132,8 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
+    llm->has_model = opts->model != NULL;
+    GM_TRY(name_server(llm, opts, err));
     GM_TRY(gm_secret_read(&llm->key, opts->key_file, err));
     GM_TRY(open_endpoints(llm, opts, err));
     GM_TRY(gm_http_new(&llm->http, opts->in_flight, err));
@@ -146,6 +172,7 @@ void gm_llm_free(struct gm_llm *llm)
     gm_free(llm->servers);
     gm_free(llm->ep);
     gm_free(llm->model);
+    gm_free(llm->server);
     gm_secret_free(llm->key);
     if (llm->has_lock)
         pthread_mutex_destroy(&llm->lock);

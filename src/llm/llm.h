@@ -28,7 +28,8 @@
 struct gm_llm;
 struct gm_llm_mailbox;
 
-/* Where answers are kept from run to run. The functions are called on the client's own thread. */
+/* Where answers are kept from run to run. The functions are called on the client's own thread, and on
+ * those that keep facts (gm_llm_fact_put). */
 struct gm_llm_cache {
     void *user;
     /* key: 64 hex digits of the whole request; append the reply to `out` and set *found. */
@@ -90,6 +91,7 @@ struct gm_llm_request {
     double temperature, top_p; /* < 0 = the server's default */
     long max_tokens;
     long long seed;               /* < 0 = none */
+    bool fresh;                   /* neither taken from the cache nor put into it */
     bool logprobs;                /* ask for those of the 5 best tokens */
     const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
     /* With a schema: reads the answer's text as the form that the schema wants; NULL = the JSON that
@@ -164,6 +166,15 @@ void gm_llm_drain(struct gm_llm *llm, double grace_s);
 
 /* gm_llm_stats - the numbers so far. */
 void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out);
+
+/* gm_llm_fact_get, gm_llm_fact_put - something that was learned of `model` (NULL = the client's) on
+ * this client's servers, under a name that says what, kept in the cache of replies. Nothing is kept of
+ * a model that was not named, as a server may have another one tomorrow, nor without a cache or where
+ * that fails. get appends to `out`. Threads: yes. Errors: NOMEM. */
+enum gm_status gm_llm_fact_get(const struct gm_llm *llm, const char *model, const char *what,
+                               struct gm_buf *out, bool *found, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_llm_fact_put(const struct gm_llm *llm, const char *model, const char *what,
+                               struct gm_str value, struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_reject - count an answer that stage `stage` could not use; stage and reason are texts that
  * outlive the client. gm_llm_rejected - row i of those counts; false past the last. */

@@ -22,6 +22,7 @@ struct gm_ask {
     struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
     struct gm_buf body; /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
+    bool fresh; /* past the cache */
     struct gm_llm_tail tail;
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     const char *(*check)(void *user, const struct gm_json *value);
@@ -59,6 +60,8 @@ struct gm_reject {
 struct gm_llm {
     struct gm_llm_opts opts; /* its pointers are not used after gm_llm_new */
     char *model, *key;       /* key NULL = none */
+    char *server;            /* the endpoints, for what is kept of them */
+    bool has_model;          /* a model was named */
     struct gm_endpoint *ep;
     size_t n_ep, turn;
     struct gm_breaker breaker;

@@ -166,6 +166,7 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
                                    .seed = req->seed,
                                    .logprobs = req->logprobs,
                                    .schema = req->schema};
+    a->fresh = req->fresh;
     a->read = req->read;
     a->check = req->check;
     a->est_prompt = gm_llm_estimate(req->messages, req->n_messages, false);

@@ -251,7 +251,22 @@ done:
     return st;
 }
 
-enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+/* Before the first picture is asked about, whatever stage it is that asks: what cannot be done is to be
+ * known before money is spent. */
+static enum gm_status learn(struct gm_pipeline *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_stages && st == GM_OK; i++) {
+        const struct gm_stage *s = &p->stages[i];
+        if (s->backend->learn && (st = s->backend->learn(s->self, err)) != GM_OK)
+            gm_error_prefix(err, "stage %s", s->backend->stage);
+    }
+    p->has_learned = st == GM_OK;
+    return st;
+}
+
+enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, bool has_picture,
+                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     pthread_mutex_lock(&p->lock);
@@ -259,6 +274,8 @@ enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, struct 
     for (size_t i = 0; i < p->n_stages && s->backend->llm; i++)
         if (p->stages[i].backend->llm || p->stages[i].is_step)
             GM_TRY(open_stage(p, &p->stages[i], err));
+    if (s->backend->llm && has_picture && !p->has_learned)
+        GM_TRY(learn(p, err));
 done:
     pthread_mutex_unlock(&p->lock);
     return st;

@@ -30,6 +30,7 @@ struct gm_pipeline {
     const char *cache_path;
     struct gm_cache *cache;
     struct gm_llm *llm; /* made when a stage needs it */
+    bool has_learned;   /* the stages know what they must of the model, for pictures */
     struct gm_shard shard;
     size_t max_words;
     double post_seconds;  /* 0 = no limit */
@@ -39,9 +40,10 @@ struct gm_pipeline {
 /* gm_stage_ready - open the stage's backend at the first call. All that ask a language model are opened
  * at once, with the steps behind them and the client that they need, so that what cannot work is known
  * before anything is asked: the first call for one comes from the caller's thread, whose
- * thread budget they see, and with which a local server ends. gm_stage_config - the stage's number in
+ * thread budget they see, and with which a local server ends. has_picture: the post has one, and the
+ * stages that must learn of the model before they ask about pictures do so first. gm_stage_config - the stage's number in
  * the run folder. Safe from any thread; errors name the stage. */
-enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s,
+enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, bool has_picture,
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long long *config,
                                struct gm_error *err) GM_NODISCARD;

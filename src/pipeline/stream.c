@@ -91,7 +91,7 @@ static enum gm_status run_batch(struct gm_stream *s, size_t place, struct gm_err
         n++;
     }
     pthread_mutex_unlock(&s->lock);
-    GM_TRY(gm_stage_ready(s->p, stage, err));
+    GM_TRY(gm_stage_ready(s->p, stage, false, err));
     GM_TRY(gm_stream_run_stage(s, stage, posts, n, err));
     GM_TRY(gm_items_store(s->p, items, n, err));
     for (size_t i = 0; i < n; i++)

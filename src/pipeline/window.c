@@ -63,7 +63,7 @@ enum gm_status gm_window_go_on(struct gm_stream *s, struct gm_item *item, struct
     bool ready = item->place == s->p->n_stages;
     bool asks = !ready && s->p->stages[item->place].backend->llm;
     if (asks)
-        GM_TRY(gm_stage_ready(s->p, &s->p->stages[item->place], err));
+        GM_TRY(gm_stage_ready(s->p, &s->p->stages[item->place], item->post.image.n > 0, err));
     if (s->has_llm && (ready || asks))
         gm_post_drop_pixels(&item->post);
     pthread_mutex_lock(&s->lock);

@@ -1,22 +1,23 @@
 /* ground, by a multimodal LLM: the boxes of each entity, none, one or several, in the model's own
- * numbers, which the recipe names (coords.h) and which are scaled back to the original picture.
+ * numbers, which the recipe names or the model shows (ground_coords.h), scaled back to the original picture.
  * Source: the grounding steps of ReFineG (arXiv 2509.10975) and RiVEG (arXiv 2406.07268).
  * The model says only where: which entities there are is not its to change. */
 #include "stages/backends.h"
-#include "stages/coords.h"
+#include "stages/ground_coords.h"
 #include "stages/label_affinity.h"
 #include "stages/llm_stage.h"
 #include "stages/said.h"
 
 #include "record/note.h"
 
+#include <string.h>
+
 enum { NEVER_MAX = 64 };
 
 struct ground {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
-    enum gm_coords coords;
-    enum gm_order order;
-    double visible_min, max_pixels, max_boxes;
+    struct gm_ground_coords coords;
+    double visible_min, max_boxes;
     const char *never[NEVER_MAX]; /* types that have no place in a picture */
     size_t n_never;
 };
@@ -41,29 +42,20 @@ static enum gm_status open_ground(void *self, const struct gm_json *settings, st
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
-    struct gm_str coords = GM_STR("1000"), order = GM_STR("xyxy");
     g->visible_min = 0.5;
-    g->max_pixels = 16384 * 28 * 28;
     g->max_boxes = 10;
-    GM_TRY(gm_settings_str(settings, "coords", &coords, err));
-    GM_TRY(gm_settings_str(settings, "order", &order, err));
+    GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
-    GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &g->max_pixels, err));
     GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
     GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
-    if (!gm_coords_parse(coords, &g->coords))
-        st = GM_FAIL(err, GM_EARG,
-                     "setting \"coords\" is \"%.*s\"; it must be \"sent\", \"grid28\", \"grid32\", "
-                     "\"1000\" or \"1\", in quotes",
-                     GM_STR_ARG(coords));
-    else if (!gm_order_parse(order, &g->order))
-        st = GM_FAIL(err, GM_EARG, "setting \"order\" is \"%.*s\"; it must be xyxy or yxyx",
-                     GM_STR_ARG(order));
-    else if (g->order == GM_ORDER_YXYX)
-        g->base.read = gm_said_boxes_yx;
-    g->base.grid = gm_coords_grid(g->coords);
 done:
     return st;
+}
+
+static enum gm_status learn_coords(void *self, struct gm_error *err)
+{
+    struct ground *g = self;
+    return gm_ground_coords_learn(&g->coords, &g->base, err);
 }
 
 /* One post's questions while they are out. */
@@ -107,26 +99,6 @@ done:
     return st;
 }
 
-/* The words that tell the model which numbers are meant. */
-static struct gm_str coords_words(enum gm_coords c)
-{
-    switch (c) {
-    case GM_COORDS_1000: return GM_STR("numbers from 0 to 1000, relative to the image's size");
-    case GM_COORDS_1: return GM_STR("fractions from 0 to 1 of the image's size");
-    case GM_COORDS_SENT:
-    case GM_COORDS_GRID28:
-    case GM_COORDS_GRID32:
-    case GM_N_COORDS: break;
-    }
-    return GM_STR("absolute pixels of the image");
-}
-
-static struct gm_str order_words(enum gm_order o)
-{
-    return o == GM_ORDER_YXYX ? GM_STR("[ymin, xmin, ymax, xmax]")
-                              : GM_STR("[xmin, ymin, xmax, ymax]");
-}
-
 /* The boxes of one answer; each that can't be one is left out and counted. */
 static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_entity *e,
                                  const struct gm_json *boxes, struct gm_frame frame,
@@ -161,44 +133,37 @@ done:
     return st;
 }
 
-enum { N_VALUES = 9 };
+enum { N_OWN = 5, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
 static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
                             struct gm_error *err)
 {
-    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->max_pixels);
-    struct gm_str width = gm_arena_printf(&w->arena, "%.0f", f.w);
-    struct gm_str height = gm_arena_printf(&w->arena, "%.0f", f.h);
-    if (!width.p || !height.p)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = GM_OK;
     for (size_t i = 0; i < w->n; i++) {
         const struct gm_entity *e = w->asked[i];
-        const struct gm_prompt_value all[N_VALUES] = {
+        const struct gm_prompt_value own[N_OWN] = {
             {"text", p->text},
             {"caption", p->caption},
             {"entity", e->text},
             {"type", e->fine_type.n ? e->fine_type : e->type},
             {"expression", e->expression},
-            {"order", order_words(g->order)},
-            {"coords", coords_words(g->coords)},
-            {"width", width},
-            {"height", height},
         };
         struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
         if (!v)
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        for (size_t k = 0; k < N_VALUES; k++)
-            v[k] = all[k];
+        memcpy(v, own, sizeof own);
+        GM_TRY(gm_ground_coords_values(&g->coords, &w->picture, &w->arena, v + N_OWN, err));
         w->q[i] = (struct gm_llm_question){.values = v, .n_values = N_VALUES};
     }
-    return GM_OK;
+done:
+    return st;
 }
 
 static enum gm_status take(struct ground *g, struct gm_post *p, const struct work *w,
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_frame f = gm_coords_frame(g->coords, w->picture.w, w->picture.h, g->max_pixels);
+    struct gm_frame f = gm_ground_coords_frame(&g->coords, &w->picture);
     for (size_t i = 0; i < w->n; i++)
         if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
             return GM_OK;
@@ -243,10 +208,10 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text",   "caption", "entity", "type",   "expression",
-                                     "coords", "order",   "width",  "height", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "coords",     "order",     "visible",
-                                    "never",         "max_pixels", "max_boxes", NULL};
+static const char *const values[] = {
+    "text", "caption", "entity", "type", "expression", GM_GROUND_COORDS_VALUES, NULL};
+static const char *const known[] = {
+    GM_LLM_SETTINGS, GM_GROUND_COORDS_SETTINGS, "visible", "never", "max_boxes", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "ground",
     .values = values,
@@ -257,6 +222,7 @@ static const struct gm_llm_stage_kind kind = {
     .max_tokens = 400,
     .read = gm_said_boxes,
     .one = ground_post,
+    .learn = learn_coords,
     .size = sizeof(struct ground),
     .open = open_ground,
 };

@@ -84,6 +84,12 @@ void gm_llm_stage_close(void *self)
 
 void gm_llm_stage_use(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
 
+enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err)
+{
+    const struct gm_llm_stage *s = self;
+    return s->kind->learn ? s->kind->learn(self, err) : GM_OK;
+}
+
 enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
 {
     const struct gm_llm_stage *s = self;
@@ -164,6 +170,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                .max_tokens = (long)s->max_tokens,
                                .seed = (long long)s->seed,
                                .logprobs = q->logprobs,
+                               .fresh = q->fresh,
                                .schema = s->schema,
                                .read = s->read,
                                .check = q->check};
@@ -189,6 +196,8 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
                          &r)) { /* every request gets its reply, or the post's time is over */
             if (gm_limit_is_over(&limit) && !gm_stop_requested())
                 return gm_limit_check(&limit, err);
+            if (gm_stop_requested()) /* what is under way is waited for, nothing new is sent */
+                gm_llm_drain(s->llm);
             continue;
         }
         size_t i = 0;

@@ -49,6 +49,9 @@ struct gm_llm_stage_kind {
      * (gm_post_fail) and counts as OK. */
     enum gm_status (*one)(void *self, struct gm_post *p, struct gm_error *err);
 
+    /* `learn` of struct gm_backend; NULL = nothing to learn. */
+    enum gm_status (*learn)(void *self, struct gm_error *err);
+
     /* Of a backend with a struct of its own; else 0 and NULL. open and close see to what it has
      * besides (zeroed at first; close follows a failed open too), fingerprint to what its results
      * depend on besides the prompt. */
@@ -63,7 +66,7 @@ struct gm_llm_stage_kind {
 #define GM_LLM_BACKEND                                                    \
     .name = "llm", .open = gm_llm_stage_open, .run = gm_llm_stage_run,    \
     .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint, \
-    .use_llm = gm_llm_stage_use
+    .use_llm = gm_llm_stage_use, .learn = gm_llm_stage_learn
 enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n,
@@ -72,6 +75,7 @@ void gm_llm_stage_close(void *self);
 enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct gm_json *settings,
                                         struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 void gm_llm_stage_use(void *self, struct gm_llm *llm);
+enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_stage_picture - the post's picture as it is to be sent, and its size noted in the post;
  * nothing stays decoded. *out is yours (gm_picture_clear), whatever comes back. OK: it is there, or the
@@ -83,7 +87,7 @@ enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
 struct gm_llm_question {
     const struct gm_prompt_value *values;
     size_t n_values;
-    bool logprobs;
+    bool logprobs, fresh;
     const char *(*check)(void *user, const struct gm_json *value); /* as in gm_llm_request */
     void *user;
 };

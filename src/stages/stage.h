@@ -57,6 +57,11 @@ struct gm_backend {
      * a spent budget or a drain) leaves the posts without an answer as they were: they are not
      * stored and asked again when the run goes on. */
     void (*use_llm)(void *self, struct gm_llm *llm);
+
+    /* What the stage must know of the model before it asks about pictures, which it asks the model
+     * itself: called once, after use_llm and before the first post with a picture is asked about. A
+     * status other than OK stops the run. NULL: nothing. */
+    enum gm_status (*learn)(void *self, struct gm_error *err);
 };
 
 /* gm_fingerprint_model - lines "NAME/FILE=SHA-256" for every file of the model's folder, in order

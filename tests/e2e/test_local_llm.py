@@ -107,6 +107,27 @@ def test_pictures():
         assert not servers(d)
 
 
+def test_a_model_that_cannot_ground_is_refused():
+    """coords: auto through the real server: random weights say no box that fits."""
+    need_server()
+    recipe = "name: boxes\nstages:\n  - stage: ground\n    backend: llm\n    max_tokens: 40\n"
+    with gm.Folder() as d:
+        tiny_gguf.main(d.path)
+        server = f"{SERVER} --mmproj {d / 'mmproj.gguf'}"
+        d.write("posts.jsonl", json.dumps({"id": "1", "text": "Anna", "image": os.path.join(
+            gm.HOME, "tests", "golden", "image", PICTURES[0]), "entities": [
+                {"text": "Anna", "start": 0, "end": 4, "type": "PER"}]}) + "\n")
+        r = gm.expect(predict(d, recipe, d / "text.gguf", server), 1, "fit no coordinates", "grid28 xyxy", "1 yxyx")
+        n = counts(r)
+        assert n["requests"] == 12 and n["retries"] == 0, r.err
+        # with coordinates given nothing is asked beforehand, and the run does what it can
+        r = gm.expect_ok(predict(d, recipe + "    coords: \"1000\"\n", d / "text.gguf", server))
+        assert counts(r)["requests"] == 1, r.err
+        assert posts(d)[0]["entities"][0].get("note", "").startswith("ground_rejected:") or \
+            "regions" in posts(d)[0]["entities"][0], posts(d)
+        assert not servers(d)
+
+
 def test_server_ends_with_a_killed_run():
     need_server()
     with gm.Folder() as d:
