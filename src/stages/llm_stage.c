@@ -183,6 +183,9 @@ done:
     return st;
 }
 
+/* As the pipeline's, which stops the client where its own thread is free to. */
+static const double stop_grace_s = 0.5;
+
 /* Replies come in any order. */
 static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                               const uint64_t *ids, size_t n, struct gm_llm_reply *replies,
@@ -190,14 +193,16 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
 {
     enum gm_status st = GM_OK;
     const struct gm_limit limit = gm_limit_get();
+    bool drained = false;
     for (size_t got = 0; got < n;) {
         struct gm_llm_reply r;
         if (!gm_llm_poll(box, 100,
                          &r)) { /* every request gets its reply, or the post's time is over */
             if (gm_limit_is_over(&limit) && !gm_stop_requested())
                 return gm_limit_check(&limit, err);
-            if (gm_stop_requested()) /* what is under way is waited for, nothing new is sent */
-                gm_llm_drain(s->llm);
+            if (gm_stop_requested() && !drained) /* where the caller's own thread waits here */
+                gm_llm_drain(s->llm, stop_grace_s);
+            drained = gm_stop_requested();
             continue;
         }
         size_t i = 0;

@@ -3,7 +3,11 @@ pictures, kept by server and model, and refused where nothing fits."""
 import json
 import os
 import re
+import signal
 import struct
+import subprocess
+import threading
+import time
 import zlib
 
 import families
@@ -159,6 +163,26 @@ def test_asked_only_when_needed():
         os.remove(d / "cache.sqlite")
         gm.expect_ok(ground(d, server, out="second.jsonl"))
         assert len(server.shapes) == 6
+
+
+def test_a_stop_ends_the_questions():
+    """The caller's thread itself waits for the answers about the shapes."""
+    hold = threading.Event()
+    with gm.Folder() as d, Model(lambda *_: hold.wait(60) and "null") as server:
+        path = write_posts(d)
+        r = d.write("r.yaml", "name: r\nstages:\n  - stage: ground\n    backend: llm\n")
+        p = subprocess.Popen([gm.PROGRAM, "predict", path, "-r", r, "-o", d / "out.jsonl", "--endpoint", server.url,
+                              "--model", "m"], env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"},
+                             stderr=subprocess.DEVNULL)
+        while not server.shapes and p.poll() is None:
+            time.sleep(0.02)
+        p.send_signal(signal.SIGINT)
+        try:
+            p.wait(10)
+        finally:
+            hold.set()
+            p.kill()
+        assert not server.entities
 
 
 gm.main(globals())
