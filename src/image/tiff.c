@@ -49,6 +49,20 @@ static int close_nothing(thandle_t user)
     return 0;
 }
 
+/* The whole file is in memory: libtiff reads strips and tiles in place. */
+static int map_bytes(thandle_t user, void **base, toff_t *size)
+{
+    struct source *s = user;
+    *base = (void *)(uintptr_t)s->bytes.p; /* never written to in mode "r" */
+    *size = s->bytes.n;
+    return 1;
+}
+
+static void unmap_nothing(thandle_t user, void *base, toff_t size)
+{
+    (void)user, (void)base, (void)size;
+}
+
 static toff_t size_of(thandle_t user) { return ((struct source *)user)->bytes.n; }
 
 static int on_error(TIFF *t, void *user, const char *module, const char *format, va_list args)
@@ -66,7 +80,8 @@ static int on_warning(TIFF *t, void *user, const char *module, const char *forma
     return 1;
 }
 
-static TIFF *open_bytes(struct source *s)
+/* mode: "rm" reads through read_bytes, "r" in place. */
+static TIFF *open_bytes(struct source *s, const char *mode)
 {
     TIFFOpenOptions *o = TIFFOpenOptionsAlloc();
     if (!o)
@@ -75,9 +90,8 @@ static TIFF *open_bytes(struct source *s)
     TIFFOpenOptionsSetMaxSingleMemAlloc(o, (tmsize_t)(8 * gm_image_max_pixels() + (16u << 20)));
     TIFFOpenOptionsSetErrorHandlerExtR(o, on_error, s);
     TIFFOpenOptionsSetWarningHandlerExtR(o, on_warning, s);
-    /* "m": not mapped. "O" and "h" stay at their defaults. */
-    TIFF *t = TIFFClientOpenExt("", "rm", s, read_bytes, write_nothing, seek_to, close_nothing,
-                                size_of, NULL, NULL, o);
+    TIFF *t = TIFFClientOpenExt("", mode, s, read_bytes, write_nothing, seek_to, close_nothing,
+                                size_of, map_bytes, unmap_nothing, o);
     TIFFOpenOptionsFree(o);
     return t;
 }
@@ -144,27 +158,40 @@ done:
     return st;
 }
 
+/* Opens the file twice. Not mapped it tells which tags lie beyond its end; mapped it reads what 4.5 of
+ * the library refuses else: bare tiles whose size in bytes isn't a multiple of 1024. */
+static enum gm_status open_whole(TIFF **out, struct source *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    uint32_t w = 0, h = 0;
+    TIFF *t = open_bytes(s, "rm");
+    if (!t)
+        return tiff_fail(s, false, err);
+    TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &w);
+    TIFFGetField(t, TIFFTAG_IMAGELENGTH, &h);
+    GM_TRY(gm_image_check_size(w, h, err));
+    if (is_cut(t, s)) {
+        st = tiff_fail(s, true, err);
+        goto done;
+    }
+    s->at = 0;
+    if (!(*out = open_bytes(s, "r")))
+        st = tiff_fail(s, false, err);
+done:
+    TIFFClose(t);
+    return st;
+}
+
 enum gm_status gm_tiff_decode(struct gm_image **out, struct gm_str bytes, int *orientation,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct source s = {.bytes = bytes};
     struct gm_image *im = NULL;
-    uint32_t w = 0, h = 0;
+    TIFF *t = NULL;
     *out = NULL;
     *orientation = 1;
-    TIFF *t = open_bytes(&s);
-    if (!t) {
-        st = tiff_fail(&s, false, err);
-        goto done;
-    }
-    TIFFGetField(t, TIFFTAG_IMAGEWIDTH, &w);
-    TIFFGetField(t, TIFFTAG_IMAGELENGTH, &h);
-    GM_TRY(gm_image_check_size(w, h, err));
-    if (is_cut(t, &s)) {
-        st = tiff_fail(&s, true, err);
-        goto done;
-    }
+    GM_TRY(open_whole(&t, &s, err));
     GM_TRY(read_pixels(t, &s, &im, orientation, err));
     *out = im;
     im = NULL;

@@ -108,6 +108,32 @@ def runs(indices, bits):
     return out + b"\0\1"
 
 
+def tiled_tiff(image, side):
+    """A TIFF file of bare tiles, which Pillow doesn't write."""
+    w, h = image.size
+    across, down = -(-w // side), -(-h // side)
+    whole = np.zeros((down * side, across * side, 3), np.uint8)
+    whole[:h, :w] = np.asarray(image)
+    tiles = [whole[y * side:(y + 1) * side, x * side:(x + 1) * side].tobytes()
+             for y in range(down) for x in range(across)]
+    short = {256: w, 257: h, 259: 1, 262: 2, 277: 3, 284: 1, 322: side, 323: side}
+    arrays = {258: (3, "<3H", [8, 8, 8]), 324: (4, f"<{len(tiles)}I", None), 325: (4, f"<{len(tiles)}I",
+                                                                                  [len(t) for t in tiles])}
+    at = {tag: 0 for tag in arrays}
+    start = 8 + 2 + 12 * (len(short) + len(arrays)) + 4
+    for tag, (_, form, _) in arrays.items():
+        at[tag], start = start, start + struct.calcsize(form)
+    arrays[324] = (*arrays[324][:2], [start + i * len(tiles[0]) for i in range(len(tiles))])
+    out = b"II*\0" + struct.pack("<IH", 8, len(short) + len(arrays))
+    for tag in sorted([*short, *arrays]):
+        if tag in short:
+            out += struct.pack("<HHIHH", tag, 3, 1, short[tag], 0)
+        else:
+            out += struct.pack("<HHII", tag, arrays[tag][0], len(arrays[tag][2]), at[tag])
+    out += bytes(4) + b"".join(struct.pack(form, *values) for _, form, values in arrays.values())
+    return out + b"".join(tiles)
+
+
 def more_formats(base, rgba, case, on_white):
     """GIF, BMP, TIFF, AVIF, and the first picture of animations."""
     def written(name, data, tolerance, expected):
@@ -154,6 +180,7 @@ def more_formats(base, rgba, case, on_white):
                 0, p.convert("RGB"))
 
     case("raw.tif", small, 0)
+    written("tiles.tif", tiled_tiff(small, 16), 0, small)
     case("lzw.tif", base, 0, compression="tiff_lzw")
     case("zip.tif", rgba, 1, expected=on_white(rgba), compression="tiff_adobe_deflate")
     case("palette.tif", few, 0, compression="packbits")
