@@ -25,7 +25,7 @@ demo: build
 test: build setup-tests
 	@tools/run_tests.py build -j $(JOBS)
 
-test-fast: build
+test-fast: build setup-tests
 	@tools/run_tests.py build -j $(JOBS) -L fast
 
 test-long: build setup-tests
@@ -33,7 +33,7 @@ test-long: build setup-tests
 
 # What only tests need. Without it the program is whole, so that tests are skipped rather than none run.
 setup-tests: setup
-	@tools/setup.sh llm || echo "setup: going on; tests that need it are skipped (listed at the end)"
+	@tools/setup.sh tests || echo "setup: going on; tests that need it are skipped (listed at the end)"
 
 bench: build
 	@bench/run.sh

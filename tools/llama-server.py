@@ -4,7 +4,7 @@
     tools/llama-server.py -m FILE.gguf --host 127.0.0.1 --port N [-np SLOTS] [-c TOKENS] [-t THREADS]
                           [--mmproj FILE.gguf]
 
-`tools/setup.sh llm` unpacks the wheel into .deps/llm. Serves until it gets SIGTERM or SIGINT, or
+`tools/setup.sh tests` unpacks the wheel into .deps/llm. Serves until it gets SIGTERM or SIGINT, or
 the process that started it has ended.
 """
 import argparse
@@ -36,7 +36,7 @@ def main():
     try:
         import xllamacpp
     except ImportError as e:
-        sys.exit("llama-server.py: %s; `tools/setup.sh llm` gets it" % e)
+        sys.exit("llama-server.py: %s; `tools/setup.sh tests` gets it" % e)
     p = xllamacpp.CommonParams()
     p.model.path = args.model
     p.hostnames = [args.host]

@@ -4,8 +4,8 @@
     tools/run_tests.py BUILD_DIR [ARGUMENTS OF CTEST...]
 
 A test program says "skipped: REASON" on a line of its own (skip_because and skip_all of tests/unit/unit.h,
-a shell script's echo), or "skipped NAME: REASON" for one test of several (tests/e2e/gm.py). The exit
-status is ctest's: what is skipped fails nothing. Standard library only.
+a shell script's echo), or "skipped NAME: REASON" for one test of several (tests/e2e/gm.py). A test that says so
+and passes was skipped in part (say_skipped of unit.h). The exit status is ctest's: what is skipped fails nothing. Standard library only.
 """
 import os
 import re
@@ -28,6 +28,8 @@ def skips_of(output, whole):
             found.append((running, reason or "no reason given"))
             running = ""  # cmocka names it once more at its end
         elif line.startswith("["):
+            if running and reason:
+                found.append((running, "in part: " + reason))
             running = ""
         elif m := re.fullmatch(r"skipped(?: (\w+))?: (.+)", line):
             if running:

@@ -4,8 +4,8 @@
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
 # `setup.sh clang` installs the compiler that `make fuzz` and the preset tsan need and does nothing
 # else, `setup.sh lint` what `make lint` and `make format` need.
-# `setup.sh llm` gets a language model for tests (make test calls it). $GMNER_MODELS, when set, is the folder for
-# the models instead of .deps/models.
+# `setup.sh tests` gets what only tests need (make test calls it): a language model, and libheif.
+# $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
 set -eu
 cd "$(dirname "$0")/.."
 stamp=.deps/stamps/setup
@@ -110,9 +110,11 @@ if [ "${1-}" = clang ]; then
     exit 0
 fi
 
-# `setup.sh llm` - a llama.cpp server and a small model into .deps/llm, for tests of the LLM client;
-# the program needs neither.
-if [ "${1-}" = llm ]; then
+# `setup.sh tests` - a llama.cpp server and a small model into .deps/llm, for tests of the LLM client,
+# the library for HEIC and AVIF, and what the test of lint needs; the program needs none of them.
+if [ "${1-}" = tests ]; then
+    dpkg -s libheif1 g++ clang-format-14 >/dev/null 2>&1 ||
+        (install_apt libheif1 g++ clang-format-14) || echo "setup: going on without" >&2
     exec python3 tools/packages.py group llm
 fi
 

@@ -53,7 +53,7 @@ static void odd_coordinates_are_cut_off(void **state)
     struct gm_error err;
     struct gm_font *font = NULL;
     if (gm_font_open(&font, 9, true, &err) != GM_OK)
-        print_message("labels are left out: %s\n", err.msg);
+        say_skipped("labels: %s", err.msg);
     for (int i = 0; i < N * N * N * N; i++) {
         struct gm_image *im = blank(16, 12);
         double box[4] = {v[i % N], v[i / N % N], v[i / N / N % N], v[i / N / N / N]};

@@ -472,7 +472,8 @@ static void levels_differ(void **state)
     unsetenv("ONEDNN_MAX_CPU_ISA");
     const struct gm_kernels *best = gm_kernels(GM_F32);
     assert_ptr_not_equal(base, base16);
-    print_message("f32 kernels: %s\n", best == base ? "one level on this CPU" : "two levels");
+    if (best == base)
+        say_skipped("this CPU has one level of f32 kernels (no AVX-512)");
 }
 int main(void)
 {
