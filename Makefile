@@ -53,9 +53,9 @@ sanitize: setup-tests
 FUZZ_SECONDS ?= 60
 fuzz: setup
 	@tools/setup.sh clang
-	cmake -S . -B build/fuzz -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
+	cmake -S . -B build/libfuzzer -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_COMPILER=clang \
 		-DGM_FUZZ=ON -DGM_WERROR=OFF $(CMAKE_FLAGS)
-	@cmake --build build/fuzz --target fuzz_all -j $(JOBS)
+	@cmake --build build/libfuzzer --target fuzz_all -j $(JOBS)
 	@fuzz/run.sh $(FUZZ_SECONDS)
 
 # The rules of CONTRIBUTING.md that a machine can check; seconds.

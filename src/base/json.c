@@ -190,7 +190,7 @@ enum gm_status gm_json_write_str(struct gm_str s, struct gm_buf *out, struct gm_
         else
             st = gm_buf_printf(out, err, "\\u%04x", c);
     }
-    if (st == GM_OK)
+    if (st == GM_OK && from < s.n)
         st = gm_buf_add(out, s.p + from, s.n - from, err);
     if (st == GM_OK)
         st = gm_buf_add_c(out, "\"", err);

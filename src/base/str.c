@@ -39,7 +39,8 @@ struct gm_str gm_str_sub(struct gm_str s, size_t from, size_t to)
         to = s.n;
     if (from > to)
         from = to;
-    return (struct gm_str){s.p + from, to - from};
+    return (struct gm_str){from ? s.p + from : s.p,
+                           to - from}; /* of nothing too, whose p is NULL */
 }
 
 static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }

@@ -33,7 +33,8 @@ cat >"$2" <<'END'
 3 passed, 1 skipped, 0 failed
 </system-out></testcase><testcase name="e2e/none"><system-out>3 passed</system-out></testcase>
 <testcase name="ref/whole"><skipped message="SKIP_RETURN_CODE=77"/><system-out>skipped: no &lt;PyTorch&gt;
-</system-out></testcase></testsuite>
+</system-out></testcase>
+<testcase name="unit/gone" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>
 END
 exit 8
 """

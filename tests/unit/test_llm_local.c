@@ -225,7 +225,8 @@ int main(void)
     if (failed)
         return failed;
     if (!gm_is_file(gguf) || !gm_is_dir(".deps/llm/xllamacpp")) {
-        return skip_all("no llama.cpp server and model; `tools/setup.sh tests` gets them (126.7 MB)");
+        return skip_all(
+            "no llama.cpp server and model; `tools/setup.sh tests` gets them (126.7 MB)");
     }
     return cmocka_run_group_tests(with_model, start, stop);
 }
