@@ -300,9 +300,9 @@ static double best_value(const struct pass *p, size_t q, size_t s)
     for (size_t i = 0; i < nq && ns; i++) {
         double most = -INFINITY;
         for (size_t k = 0; k < ns; k++)
-            most = fmax(most,
-                        dot(&p->posts->name, a[i].name, &p->pool->name, b[k].name, p->pool->dim) +
-                            (a[i].type == b[k].type ? GM_SIMILAR_TYPE_BONUS : 0));
+            most = fmax(
+                most, dot(&p->posts->name, a[i].name, &p->pool->name, b[k].name, p->pool->dim) +
+                          (gm_similar_same_type(a[i].type, b[k].type) ? GM_SIMILAR_TYPE_BONUS : 0));
         total += most / (double)nq;
     }
     return total;
@@ -317,7 +317,7 @@ static double entity_value(const struct pass *p, size_t q, size_t s)
         return best_value(p, q, s);
     for (size_t i = 0; i < nq; i++)
         for (size_t k = 0; k < ns; k++)
-            n_equal += a[i].type == b[k].type;
+            n_equal += gm_similar_same_type(a[i].type, b[k].type);
     return dot(&p->posts->sum, q, &p->pool->sum, s, p->pool->dim) +
            GM_SIMILAR_TYPE_BONUS * (double)n_equal;
 }

@@ -170,8 +170,9 @@ static void add_best(struct gm_tile *t, const size_t *row_posts,
         for (size_t p = from; p < to; p++) {
             float most = first[p] == first[p + 1] ? 0 : -INFINITY;
             for (size_t c = first[p] - first[from]; c < first[p + 1] - first[from]; c++) {
-                float x =
-                    cosine[c] + (t->types[c] == row[r].type ? (float)GM_SIMILAR_TYPE_BONUS : 0);
+                float x = cosine[c] + (gm_similar_same_type(t->types[c], row[r].type)
+                                           ? (float)GM_SIMILAR_TYPE_BONUS
+                                           : 0);
                 most = x > most ? x : most;
             }
             out[p - begin] += share * most;

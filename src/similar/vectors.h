@@ -9,10 +9,15 @@
 #include <stdbool.h>
 
 /* An entity of a post: its name's number in `names`, and its type's in the pool's table of types
- * (GM_LABEL_NONE = a type that the pool does not have, which equals no other). */
+ * (GM_LABEL_NONE = no type, or one that the pool does not have: it equals no other). */
 struct gm_similar_entity {
     uint32_t name, type;
 };
+
+static inline bool gm_similar_same_type(uint32_t a, uint32_t b)
+{
+    return a == b && a != GM_LABEL_NONE;
+}
 
 /* n posts. A name that several entities have is there once. */
 struct gm_similar_vectors {

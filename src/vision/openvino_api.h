@@ -16,6 +16,13 @@
     X(ov_model_reshape_input_by_name)         \
     X(ov_compiled_model_create_infer_request) \
     X(ov_compiled_model_free)                 \
+    X(ov_compiled_model_inputs_size)          \
+    X(ov_compiled_model_input_by_index)       \
+    X(ov_compiled_model_outputs_size)         \
+    X(ov_compiled_model_output_by_index)      \
+    X(ov_port_get_any_name)                   \
+    X(ov_port_get_partial_shape)              \
+    X(ov_output_const_port_free)              \
     X(ov_infer_request_set_tensor)            \
     X(ov_infer_request_get_tensor)            \
     X(ov_infer_request_infer)                 \

@@ -10,12 +10,17 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { MAX_OUTPUTS = 16 };
+enum { MAX_OUTPUTS = 16 }; /* of one run */
 
 struct lane {
     ov_infer_request_t *request;
     ov_tensor_t *held[MAX_OUTPUTS]; /* what the outputs of the last run point into */
     size_t n_held;
+};
+
+struct ports {
+    struct gm_session_port *items;
+    size_t n;
 };
 
 struct gm_session {
@@ -25,6 +30,7 @@ struct gm_session {
     ov_compiled_model_t *compiled;
     struct lane lanes[GM_SESSION_LANES_MAX];
     size_t n_lanes;
+    struct ports inputs, outputs;
 };
 
 /* fail - the runtime's own words, which run over several lines, behind ours. */
@@ -101,6 +107,57 @@ static enum gm_status compile(struct gm_session *s, const ov_model_t *model, boo
     return GM_OK;
 }
 
+static enum gm_status read_port(struct gm_session *s, const ov_output_const_port_t *port,
+                                struct gm_session_port *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char *name = NULL; /* the runtime's; an output may have none */
+    ov_partial_shape_t shape = {0};
+    if (s->ov.ov_port_get_any_name(port, &name) != OK)
+        name = NULL;
+    out->name = gm_strdup(name ? name : "");
+    GM_TRY(out->name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
+    if (s->ov.ov_port_get_partial_shape(port, &shape) != OK || shape.rank.min != shape.rank.max ||
+        shape.rank.max > GM_SESSION_RANK_MAX)
+        goto done;
+    out->rank = (size_t)shape.rank.max;
+    for (size_t i = 0; i < out->rank; i++)
+        out->dims[i] = shape.dims[i].min == shape.dims[i].max ? (size_t)shape.dims[i].max : 0;
+done:
+    if (name)
+        s->ov.ov_free(name);
+    if (shape.dims)
+        s->ov.ov_partial_shape_free(&shape);
+    return st;
+}
+
+typedef ov_status_e count_fn(const ov_compiled_model_t *model, size_t *n);
+typedef ov_status_e port_fn(const ov_compiled_model_t *model, size_t i,
+                            ov_output_const_port_t **port);
+
+static enum gm_status read_ports(struct gm_session *s, count_fn *count, port_fn *get,
+                                 struct ports *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = 0;
+    ov_status_e rc = count(s->compiled, &n);
+    out->items = gm_alloc(n, sizeof *out->items);
+    GM_TRY(out->items ? GM_OK : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
+    for (; rc == OK && out->n < n; out->n++) {
+        ov_output_const_port_t *port = NULL;
+        rc = get(s->compiled, out->n, &port);
+        if (rc != OK)
+            break;
+        st = read_port(s, port, &out->items[out->n], err);
+        s->ov.ov_output_const_port_free(port);
+        GM_TRY(st);
+    }
+    if (rc != OK)
+        st = fail(s, GM_EMODEL, rc, "does not tell its inputs and outputs", err);
+done:
+    return st;
+}
+
 static enum gm_status read_and_compile(struct gm_session *s, const struct gm_session_opts *opts,
                                        struct gm_error *err)
 {
@@ -119,6 +176,10 @@ static enum gm_status read_and_compile(struct gm_session *s, const struct gm_ses
     for (size_t i = 0; opts && i < opts->n_inputs; i++)
         GM_TRY(fix_input(s, model, &opts->inputs[i], err));
     GM_TRY(compile(s, model, opts && opts->bf16, err));
+    GM_TRY(read_ports(s, s->ov.ov_compiled_model_inputs_size,
+                      s->ov.ov_compiled_model_input_by_index, &s->inputs, err));
+    GM_TRY(read_ports(s, s->ov.ov_compiled_model_outputs_size,
+                      s->ov.ov_compiled_model_output_by_index, &s->outputs, err));
 done:
     if (model)
         s->ov.ov_model_free(model);
@@ -153,10 +214,19 @@ static void drop_held(struct gm_session *s, struct lane *l)
     l->n_held = 0;
 }
 
+static void ports_clear(struct ports *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        gm_free(p->items[i].name);
+    gm_free(p->items);
+}
+
 void gm_session_free(struct gm_session *s)
 {
     if (!s)
         return;
+    ports_clear(&s->inputs);
+    ports_clear(&s->outputs);
     for (size_t i = 0; i < s->n_lanes; i++) {
         drop_held(s, &s->lanes[i]);
         if (s->lanes[i].request)
@@ -231,6 +301,18 @@ done:
     if (shape.dims)
         s->ov.ov_shape_free(&shape);
     return st;
+}
+
+const struct gm_session_port *gm_session_inputs(const struct gm_session *s, size_t *n)
+{
+    *n = s->inputs.n;
+    return s->inputs.items;
+}
+
+const struct gm_session_port *gm_session_outputs(const struct gm_session *s, size_t *n)
+{
+    *n = s->outputs.n;
+    return s->outputs.items;
 }
 
 size_t gm_session_lanes(const struct gm_session *s) { return s->n_lanes; }

@@ -45,6 +45,18 @@ enum gm_status gm_session_load(struct gm_session **out, const char *path,
                                struct gm_error *err) GM_NODISCARD;
 void gm_session_free(struct gm_session *s); /* NULL-safe */
 
+/* What a model has as an input or output. */
+struct gm_session_port {
+    char *name;                       /* the model's own; borrowed from the session; may be empty */
+    size_t dims[GM_SESSION_RANK_MAX]; /* 0 = any */
+    size_t rank; /* 0 also where the model leaves it open, or has more than GM_SESSION_RANK_MAX */
+};
+
+/* gm_session_inputs, gm_session_outputs - all of the model's, in its own order, *n of them: for models
+ * of the user, whose names are not known beforehand. Borrowed. */
+const struct gm_session_port *gm_session_inputs(const struct gm_session *s, size_t *n);
+const struct gm_session_port *gm_session_outputs(const struct gm_session *s, size_t *n);
+
 /* gm_session_lanes - how many inferences may run at once: lanes are numbered from 0. */
 size_t gm_session_lanes(const struct gm_session *s);
 

@@ -192,7 +192,7 @@ def more_formats(base, rgba, case, on_white):
 
 
 def resizing():
-    """resize.txt: x0 y0 x1 y1 of source.png, then the size, then the file that Pillow made."""
+    """resize.txt, cubic.txt: x0 y0 x1 y1 of source.png, then the size, then the file that Pillow made."""
     source, lines = scene(173, 97), []
     save(source, "source.png", optimize=True)
     cases = [
@@ -205,6 +205,11 @@ def resizing():
         save(source.resize(size, Image.BILINEAR, box=box), f"resize{i}.png", optimize=True)
         lines.append(" ".join(map(str, [*box, *size, f"resize{i}.png"])))
     (OUT / "resize.txt").write_text("\n".join(lines) + "\n")
+    lines = []
+    for i, (box, size) in enumerate([cases[k] for k in (0, 2, 3, 5, 6, 8)]):
+        save(source.resize(size, Image.BICUBIC, box=box), f"cubic{i}.png", optimize=True)
+        lines.append(" ".join(map(str, [*box, *size, f"cubic{i}.png"])))
+    (OUT / "cubic.txt").write_text("\n".join(lines) + "\n")
 
 
 def masks():

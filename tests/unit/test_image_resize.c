@@ -1,12 +1,14 @@
-/* Resizing against Pillow's BILINEAR, and properties that hold whatever the sizes are. */
+/* Resizing against Pillow's BILINEAR and BICUBIC, and properties that hold whatever the sizes are. */
 #include "image_files.h"
 
 #include <math.h>
 
-static void equals_pillow_within_one_level(void **state)
+typedef enum gm_status resize_fn(struct gm_image **out, const struct gm_image *src,
+                                 const float box[4], uint32_t w, uint32_t h, struct gm_error *err);
+
+static void compare_with_pillow(const char *cases, int n_cases, resize_fn *resize)
 {
-    (void)state;
-    FILE *f = fopen(GOLDEN "resize.txt", "r");
+    FILE *f = fopen(cases, "r");
     struct gm_image *src = golden_image("source.png");
     float box[4];
     unsigned w, h;
@@ -17,7 +19,7 @@ static void equals_pillow_within_one_level(void **state)
            7) {
         struct gm_error err;
         struct gm_image *got, *want = golden_image(name);
-        must(gm_image_resize(&got, src, box, w, h, &err), &err);
+        must(resize(&got, src, box, w, h, &err), &err);
         int d = image_distance(got, want);
         if (d > 1)
             fail_msg("%s: differs by %d levels", name, d);
@@ -27,8 +29,15 @@ static void equals_pillow_within_one_level(void **state)
     }
     fclose(f);
     gm_image_free(src);
-    assert_int_equal(n, 10);
+    assert_int_equal(n, n_cases);
     assert_int_equal(gm_alloc_live(), 0);
+}
+
+static void equals_pillow_within_one_level(void **state)
+{
+    (void)state;
+    compare_with_pillow(GOLDEN "resize.txt", 10, gm_image_resize);
+    compare_with_pillow(GOLDEN "cubic.txt", 6, gm_image_resize_cubic);
 }
 
 static void same_size_is_the_same_picture(void **state)

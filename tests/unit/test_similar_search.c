@@ -55,15 +55,14 @@ static bool copies(size_t sample, size_t n_posts, size_t *post)
 }
 
 static void add_post(struct gm_similar_vectors *v, struct gm_rng *r, size_t most_entities,
-                     bool is_sample, const char *text)
+                     const char *text)
 {
     struct gm_error err;
     float x[DIM], image[IMAGE_DIM];
     struct gm_similar_entity e[64];
     size_t n = gm_rng_below(r, 4) ? gm_rng_below(r, most_entities + 1) : 0;
     for (size_t i = 0; i < n; i++) {
-        /* Some types of posts are not the pool's. */
-        uint32_t type = (uint32_t)gm_rng_below(r, is_sample ? N_TYPES : N_TYPES + 1);
+        uint32_t type = (uint32_t)gm_rng_below(r, N_TYPES + 1); /* the last: none */
         e[i] = (struct gm_similar_entity){(uint32_t)gm_rng_below(r, N_NAMES),
                                           type < N_TYPES ? type : GM_LABEL_NONE};
     }
@@ -89,12 +88,12 @@ static void data_init(struct data *d, size_t n_posts, size_t n_pool, size_t most
     add_names(&d->pool, &r);
     for (size_t i = 0; i < n_posts; i++) {
         text_of(text, sizeof text, "q", i, false);
-        add_post(&d->posts, &r, most_entities, false, text);
+        add_post(&d->posts, &r, most_entities, text);
     }
     for (size_t i = 0, of; i < n_pool; i++) {
         bool copy = copies(i, n_posts, &of);
         text_of(text, sizeof text, copy ? "q" : "p", copy ? of : i, copy);
-        add_post(&d->pool, &r, most_entities, true, text);
+        add_post(&d->pool, &r, most_entities, text);
     }
     must(gm_similar_vectors_count_types(&d->pool, N_TYPES, &err), &err);
 }
@@ -128,7 +127,7 @@ static double entity_value(const struct data *d, size_t q, size_t s, bool best)
         double most = -1e9;
         for (size_t k = 0; k < ns; k++) {
             double x = cosine(&d->posts.name, a[i].name, &d->pool.name, b[k].name, DIM) +
-                       (a[i].type == b[k].type ? 0.8 : 0);
+                       (a[i].type == b[k].type && a[i].type < N_TYPES ? 0.8 : 0);
             sum += x;
             most = x > most ? x : most;
         }

@@ -136,6 +136,24 @@ static void fixed_shape_is_kept(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+static void ports_are_told(void **state)
+{
+    (void)state;
+    struct gm_session *s = load_relu(NULL);
+    size_t n;
+    const struct gm_session_port *p = gm_session_inputs(s, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(p->name, "x");
+    assert_int_equal(p->rank, 2);
+    assert_int_equal(p->dims[0], 0); /* any */
+    assert_int_equal(p->dims[1], 3);
+    p = gm_session_outputs(s, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(p->name, "y");
+    gm_session_free(s);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void wrong_names_and_shapes(void **state)
 {
     (void)state;
@@ -205,6 +223,7 @@ int main(void)
         cmocka_unit_test(missing_runtime_says_what_to_do),
         cmocka_unit_test(runs_any_first_dimension),
         cmocka_unit_test(fixed_shape_is_kept),
+        cmocka_unit_test(ports_are_told),
         cmocka_unit_test(wrong_names_and_shapes),
         cmocka_unit_test(broken_files),
         cmocka_unit_test(memory_may_run_out),
