@@ -169,6 +169,7 @@ void gm_llm_free(struct gm_llm *llm)
     }
     gm_buf_clear(&llm->tail_text);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
+    gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
     gm_free(llm->servers);
     gm_free(llm->ep);
     gm_free(llm->model);

@@ -83,6 +83,13 @@ struct gm_llm_message {
     size_t n_parts;
 };
 
+/* What a request calls the most tokens of its answer. */
+enum gm_llm_max_name {
+    GM_LLM_MAX_TOKENS,            /* "max_tokens"; the other name where a server refuses that */
+    GM_LLM_MAX_COMPLETION_TOKENS, /* "max_completion_tokens" */
+    GM_LLM_MAX_UNSAID             /* nothing: for costs alone */
+};
+
 struct gm_llm_request {
     void *user;        /* comes back in the reply */
     const char *model; /* NULL = the client's */
@@ -90,9 +97,15 @@ struct gm_llm_request {
     size_t n_messages;
     double temperature, top_p; /* < 0 = the server's default */
     long max_tokens;
-    long long seed;               /* < 0 = none */
-    bool fresh;                   /* neither taken from the cache nor put into it */
-    bool logprobs;                /* ask for those of the 5 best tokens */
+    enum gm_llm_max_name max_name;
+    long long seed;              /* < 0 = none */
+    const struct gm_json *extra; /* an object whose members go into the request in place of its own,
+                                   * null taking one out; NULL = none; must stay as the schema */
+    bool
+        can_do_without_pictures; /* a server that refuses them gives an ARG reply with no_pictures, and
+                                   * is not taken for one that refuses everything */
+    bool fresh;                  /* neither taken from the cache nor put into it */
+    bool logprobs;               /* ask for those of the 5 best tokens */
     const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
     /* With a schema: reads the answer's text as the form that the schema wants; NULL = the JSON that
      * is in it (json_repair.h). On the client's thread. */
@@ -112,6 +125,7 @@ struct gm_llm_reply {
     enum gm_status st; /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
                             ARG: the server refuses this request; CANCEL: not asked */
     struct gm_error err;
+    bool no_pictures;   /* st ARG: the server takes no pictures */
     bool stopped;       /* the client has stopped: this request was not answered, ask again later */
     struct gm_buf text; /* the answer's text */
     struct gm_json *value;    /* with a schema and st OK: the answer */

@@ -23,6 +23,7 @@ struct gm_ask {
     struct gm_buf body; /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
     bool fresh; /* past the cache */
+    bool can_do_without_pictures;
     struct gm_llm_tail tail;
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     const char *(*check)(void *user, const struct gm_json *value);
@@ -81,7 +82,7 @@ struct gm_llm {
     struct gm_ask *all;
     struct gm_llm_mailbox *to_wake; /* boxes that got a reply since the lock was taken */
     bool wake_sent;                 /* the client's thread has been told of the inbox */
-    struct gm_llm_tail tail;        /* the one written last, with its own hold on the schema */
+    struct gm_llm_tail tail;        /* the one written last, with its own hold on its JSON */
     struct gm_buf tail_text;
     uint64_t last_id;
     enum gm_status stop; /* OK = going on */

@@ -147,6 +147,16 @@ void gm_llm_reply_clear(struct gm_llm_reply *r)
     r->value = r->logprobs = NULL;
 }
 
+static unsigned unsaid(enum gm_llm_max_name name)
+{
+    switch (name) {
+    case GM_LLM_MAX_COMPLETION_TOKENS: return GM_LLM_P_MAX_TOKENS;
+    case GM_LLM_MAX_UNSAID: return GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION;
+    case GM_LLM_MAX_TOKENS: break;
+    }
+    return 0;
+}
+
 enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req,
                              uint64_t *id, struct gm_error *err)
 {
@@ -165,7 +175,10 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
                                    .max_tokens = req->max_tokens > 0 ? req->max_tokens : 512,
                                    .seed = req->seed,
                                    .logprobs = req->logprobs,
-                                   .schema = req->schema};
+                                   .schema = req->schema,
+                                   .extra = req->extra,
+                                   .without = unsaid(req->max_name)};
+    a->can_do_without_pictures = req->can_do_without_pictures;
     a->fresh = req->fresh;
     a->read = req->read;
     a->check = req->check;

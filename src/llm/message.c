@@ -72,6 +72,41 @@ done:
     return st;
 }
 
+/* The parameters that the extra members stand in place of. */
+static unsigned replaced(const struct gm_json *extra)
+{
+    static const struct {
+        unsigned p;
+        const char *name;
+    } named[] = {{GM_LLM_P_SCHEMA, "response_format"},
+                 {GM_LLM_P_LOGPROBS, "logprobs"},
+                 {GM_LLM_P_TEMPERATURE, "temperature"},
+                 {GM_LLM_P_TOP_P, "top_p"},
+                 {GM_LLM_P_SEED, "seed"},
+                 {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_tokens"},
+                 {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_completion_tokens"}};
+    unsigned p = 0;
+    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
+        p |= gm_json_get(extra, named[i].name) ? named[i].p : 0;
+    return p;
+}
+
+static enum gm_status write_extra(const struct gm_json *extra, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (void *it = gm_json_first(extra); it; it = gm_json_next(extra, it)) {
+        if (gm_json_kind(gm_json_value(it)) == GM_JSON_NULL)
+            continue;
+        GM_TRY(gm_buf_add_c(out, ",", err));
+        GM_TRY(gm_json_write_str(gm_json_key(it), out, err));
+        GM_TRY(gm_buf_add_c(out, ":", err));
+        GM_TRY(gm_json_write(gm_json_value(it), false, out, err));
+    }
+done:
+    return st;
+}
+
 unsigned gm_llm_tail_sends(const struct gm_llm_tail *t)
 {
     unsigned all = (t->schema ? GM_LLM_P_SCHEMA : 0u) | (t->logprobs ? GM_LLM_P_LOGPROBS : 0u) |
@@ -79,7 +114,7 @@ unsigned gm_llm_tail_sends(const struct gm_llm_tail *t)
                    (t->top_p >= 0 ? GM_LLM_P_TOP_P : 0u) | (t->seed >= 0 ? GM_LLM_P_SEED : 0u);
     return (all |
             (t->without & GM_LLM_P_MAX_TOKENS ? GM_LLM_P_MAX_COMPLETION : GM_LLM_P_MAX_TOKENS)) &
-           ~t->without;
+           ~t->without & ~replaced(t->extra);
 }
 
 enum gm_status gm_llm_write_tail(const struct gm_llm_tail *t, struct gm_buf *out,
@@ -107,6 +142,7 @@ enum gm_status gm_llm_write_tail(const struct gm_llm_tail *t, struct gm_buf *out
         GM_TRY(gm_json_write(t->schema, false, out, err));
         GM_TRY(gm_buf_add_c(out, "}}", err));
     }
+    GM_TRY(write_extra(t->extra, out, err));
     GM_TRY(gm_buf_add_c(out, "}", err));
 done:
     return st;

@@ -24,10 +24,11 @@ struct gm_llm_tail {
     long long seed;
     bool logprobs;
     const struct gm_json *schema; /* NULL = no response_format */
+    const struct gm_json *extra;  /* members in place of those above; NULL = none */
     unsigned without;             /* GM_LLM_P_…: those to leave out */
 };
 
-/* gm_llm_tail_sends - the parameters that are written for it. */
+/* gm_llm_tail_sends - the parameters that are written for it, without those of `extra`. */
 unsigned gm_llm_tail_sends(const struct gm_llm_tail *tail);
 
 /* gm_llm_write_head - append {"model":…,"messages":[…] to out. Errors: FORMAT (not

@@ -166,6 +166,9 @@ static void on_error(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     snprintf(text, sizeof text, "%s: status %d: %.400s", ep->name, e->status, e->text);
     if ((gm_server_error_is_quota(e) && retry_after_s <= 0) || gm_server_error_is_model(e)) {
         stop_run(llm, a, text);
+    } else if (a->can_do_without_pictures && gm_server_error_is_pictures(e)) {
+        a->reply.no_pictures = true;
+        gm_ask_fail(llm, a, GM_EARG, text);
     } else if (goes_without(llm, a, ep, e)) {
         return;
     } else if (e->status == 429 || (is_retried(e) && retry_after_s > 0)) {

@@ -212,6 +212,14 @@ void gm_prompt_free(struct gm_prompt *p)
 
 const char *gm_prompt_version(const struct gm_prompt *p) { return p->version; }
 
+bool gm_prompt_has_image(const struct gm_prompt *p)
+{
+    for (size_t i = 0; i < p->n; i++)
+        if (gm_str_find(p->messages[i].text, GM_STR("{{image}}"), 0) != SIZE_MAX)
+            return true;
+    return false;
+}
+
 static struct gm_str value_of(const struct gm_prompt_value *values, size_t n, struct gm_str name)
 {
     for (size_t i = 0; i < n; i++)

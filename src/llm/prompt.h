@@ -36,6 +36,9 @@ void gm_prompt_free(struct gm_prompt *p); /* NULL-safe */
 /* gm_prompt_version - 64 hex digits, borrowed. */
 const char *gm_prompt_version(const struct gm_prompt *p);
 
+/* gm_prompt_has_image - whether it has an {{image}}. */
+bool gm_prompt_has_image(const struct gm_prompt *p);
+
 /* gm_prompt_render - the messages with the values filled in; picture (NULL = none) takes the place
  * of {{image}}. All in the arena but the picture's bytes. Errors: NOMEM. */
 enum gm_status gm_prompt_render(const struct gm_prompt *p, struct gm_arena *a,

@@ -165,6 +165,17 @@ bool gm_server_error_is_model(const struct gm_server_error *e)
            (has_any(e->text, unknown) || (e->status == 404 && has(e->text, "not found")));
 }
 
+bool gm_server_error_is_pictures(const struct gm_server_error *e)
+{
+    static const char *const pictures[] = {"image", "vision", "multimodal", "multi-modal", NULL};
+    static const char *const none[] = {
+        "not support",     "n't support", "unsupported", "only supported",       "is not a",
+        "at most 0",       "not allowed", "cannot",      "invalid content type", "no endpoints",
+        "expected `text`", "not enabled", NULL};
+    return e->status >= 400 && e->status != 401 && e->status != 403 && e->status != 429 &&
+           has_any(e->text, pictures) && has_any(e->text, none);
+}
+
 /* Whether the words hold this name, not as a part of a longer one. */
 static bool names(const char *s, const char *name)
 {

@@ -27,6 +27,9 @@ bool gm_server_error_is_quota(const struct gm_server_error *e);
 /* gm_server_error_is_model - the server has no model of that name. */
 bool gm_server_error_is_model(const struct gm_server_error *e);
 
+/* gm_server_error_is_pictures - the server or its model takes no pictures. */
+bool gm_server_error_is_pictures(const struct gm_server_error *e);
+
 /* gm_server_error_param - the one of the parameters `sent` (GM_LLM_P_…) that the server refuses and
  * that a request can go without; 0 = none. */
 unsigned gm_server_error_param(const struct gm_server_error *e, unsigned sent);

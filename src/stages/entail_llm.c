@@ -82,7 +82,9 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(gm_llm_stage_picture(s, p, &picture, err));
+    bool sees = gm_llm_stage_sees(s, p);
+    if (sees)
+        GM_TRY(gm_llm_stage_picture(s, p, &picture, err));
     if (p->error.stage.n)
         goto done;
     for (size_t i = 0; i < n; i++) {
@@ -90,7 +92,7 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
         q[i] = (struct gm_llm_question){
             .values = v + i * N_VALUES, .n_values = N_VALUES, .logprobs = true, .check = check};
     }
-    GM_TRY(gm_llm_stage_ask(s, &picture, q, n, replies, err));
+    GM_TRY(gm_llm_stage_ask(s, sees ? &picture : NULL, q, n, replies, err));
     GM_TRY(take(s, p, replies, err));
 done:
     for (size_t i = 0; i < n; i++)
@@ -107,6 +109,7 @@ static const struct gm_llm_stage_kind kind = {
     .values = values,
     .settings = known,
     .max_tokens = 8,
+    .needs_picture = GM_LLM_PICTURE_WANTED,
     .one = entail_post,
 };
 

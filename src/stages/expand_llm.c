@@ -74,6 +74,7 @@ static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error
     enum gm_status st = GM_OK;
     struct asked asked = {.n = 0};
     struct gm_llm_reply r = {0};
+    struct gm_picture picture = {.w = 0};
     struct gm_buf list;
     gm_buf_init(&list, (size_t)4 << 20);
     for (size_t i = 0; i < p->n_entities && asked.n < ENTITIES_MAX; i++)
@@ -81,15 +82,21 @@ static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error
             asked.e[asked.n++] = &p->entities[i];
     if (asked.n == 0)
         return GM_OK;
+    bool sees = gm_llm_stage_sees(s, p); /* with a prompt of the user's */
+    if (sees)
+        GM_TRY(gm_llm_stage_picture(s, p, &picture, err));
+    if (p->error.stage.n)
+        goto done;
     GM_TRY(list_entities(&asked, &p->arena, &list, err));
     const struct gm_prompt_value v[] = {
         {"text", p->text}, {"caption", p->caption}, {"entities", gm_buf_str(&list)}};
     const struct gm_llm_question q = {.values = v, .n_values = 3, .check = check, .user = &asked};
-    GM_TRY(gm_llm_stage_ask(s, NULL, &q, 1, &r, err));
+    GM_TRY(gm_llm_stage_ask(s, sees ? &picture : NULL, &q, 1, &r, err));
     if (!gm_llm_stage_failed(s, p, &r))
         GM_TRY(take(s, p, &asked, &r, err));
 done:
     gm_llm_reply_clear(&r);
+    gm_picture_clear(&picture);
     gm_buf_clear(&list);
     return st;
 }

@@ -90,7 +90,7 @@ enum gm_status gm_ground_coords_values(const struct gm_ground_coords *c,
 enum { N_VALUES = 4 + GM_GROUND_COORDS_N_VALUES };
 
 /* Ask for the shapes of one picture and count how the answers fit. */
-static enum gm_status ask_picture(const struct gm_ground_coords *c, const struct gm_llm_stage *s,
+static enum gm_status ask_picture(const struct gm_ground_coords *c, struct gm_llm_stage *s,
                                   size_t number, struct gm_probe *probe, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -171,9 +171,8 @@ static enum gm_status look_up(struct gm_ground_coords *c, const struct gm_llm_st
 }
 
 /* Three pictures, asked about in one of the two ways; the best pair goes into *c. */
-static enum gm_status try_prompt(struct gm_ground_coords *c, const struct gm_llm_stage *s,
-                                 bool is_said, struct gm_probe *probe, double *best,
-                                 struct gm_error *err)
+static enum gm_status try_prompt(struct gm_ground_coords *c, struct gm_llm_stage *s, bool is_said,
+                                 struct gm_probe *probe, double *best, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     enum gm_order wanted = c->has_order ? c->order : GM_N_ORDERS;

@@ -220,6 +220,7 @@ static const struct gm_llm_stage_kind kind = {
               "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
               "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
     .max_tokens = 400,
+    .needs_picture = GM_LLM_PICTURE_NEEDED,
     .read = gm_said_boxes,
     .one = ground_post,
     .learn = learn_coords,

@@ -136,7 +136,8 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
     if (p->knowledge.n)
         return GM_OK;
     gm_buf_init(&names, (size_t)4 << 20);
-    if (p->image.n)
+    bool sees = gm_llm_stage_sees(&f->base, p);
+    if (sees)
         GM_TRY(gm_llm_stage_picture(&f->base, p, &picture, err));
     if (p->error.stage.n)
         goto done;
@@ -146,7 +147,7 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
                                         {"entities", gm_buf_str(&names)},
                                         {"samples", gm_buf_str(&f->samples)}};
     const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check};
-    GM_TRY(gm_llm_stage_ask(&f->base, p->image.n ? &picture : NULL, &q, 1, &r, err));
+    GM_TRY(gm_llm_stage_ask(&f->base, sees ? &picture : NULL, &q, 1, &r, err));
     if (!gm_llm_stage_failed(&f->base, p, &r))
         GM_TRY(take(f, p, &r, err));
 done:

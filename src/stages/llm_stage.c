@@ -1,14 +1,104 @@
 #include "stages/llm_stage.h"
 
 #include "base/alloc.h"
-
+#include "base/log.h"
 #include "base/parallel.h"
 #include "base/stop.h"
 #include "llm/schema.h"
 #include "record/note.h"
 
 #include <stdio.h>
+#include <stdio.h>
 #include <string.h>
+
+/* "none" in place of a number: the parameter is not sent. */
+static enum gm_status read_temperature(struct gm_llm_stage *s, const struct gm_json *settings,
+                                       struct gm_error *err)
+{
+    struct gm_str word;
+    if (!gm_json_str(gm_json_get(settings, "temperature"), &word))
+        return gm_settings_num(settings, "temperature", 0, 2, &s->temperature, err);
+    s->temperature = -1;
+    return gm_str_eq_c(word, "none")
+               ? GM_OK
+               : GM_FAIL(err, GM_EARG,
+                         "setting \"temperature\" is \"%.*s\"; it must be a number or none",
+                         GM_STR_ARG(word));
+}
+
+/* One of the NULL-ended words, by its place; *out stays where the setting is not there. */
+static enum gm_status read_word(const struct gm_json *settings, const char *key,
+                                const char *const *words, int *out, struct gm_error *err)
+{
+    char list[100] = "";
+    struct gm_str word = gm_str(words[*out]);
+    enum gm_status st = gm_settings_str(settings, key, &word, err);
+    for (int i = 0; words[i] && st == GM_OK; i++) {
+        if (gm_str_eq_c(word, words[i])) {
+            *out = i;
+            return GM_OK;
+        }
+        size_t n = strlen(list);
+        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", words[i]);
+    }
+    if (st == GM_OK)
+        st = GM_FAIL(err, GM_EARG, "setting \"%s\" is \"%.*s\"; it must be one of: %s", key,
+                     GM_STR_ARG(word), list);
+    return st;
+}
+
+/* What the client writes itself is not to be said twice. */
+static enum gm_status read_extra(struct gm_llm_stage *s, const struct gm_json *settings,
+                                 struct gm_error *err)
+{
+    static const char *const ours[] = {"model", "messages", "stream", "n"};
+    const struct gm_json *extra = gm_json_get(settings, "extra");
+    if (!extra)
+        return GM_OK;
+    if (gm_json_kind(extra) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EARG, "setting \"extra\" must be an object, but is %s",
+                       gm_json_kind_name(gm_json_kind(extra)));
+    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
+        if (gm_json_get(extra, ours[i]))
+            return GM_FAIL(err, GM_EARG, "setting \"extra\" cannot have \"%s\"", ours[i]);
+    s->extra = gm_json_ref(extra);
+    return GM_OK;
+}
+
+static enum gm_status read_request(struct gm_llm_stage *s, const struct gm_json *settings,
+                                   struct gm_error *err)
+{
+    static const char *const names[] = {"max_tokens", "max_completion_tokens", "none", NULL};
+    enum gm_status st = GM_OK;
+    int name = 0;
+    GM_TRY(read_temperature(s, settings, err));
+    GM_TRY(gm_settings_num(settings, "top_p", 0, 1, &s->top_p, err));
+    GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
+    GM_TRY(read_word(settings, "max_tokens_name", names, &name, err));
+    GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
+    GM_TRY(read_extra(s, settings, err));
+    s->max_name = (enum gm_llm_max_name)name;
+done:
+    return st;
+}
+
+static enum gm_status read_pictures(struct gm_llm_stage *s, const struct gm_json *settings,
+                                    struct gm_error *err)
+{
+    static const char *const words[] = {"auto", "always", "never", NULL};
+    enum gm_status st = GM_OK;
+    int images = 0;
+    GM_TRY(read_word(settings, "images", words, &images, err));
+    GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
+    GM_TRY(gm_settings_num(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
+    GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
+    s->images = (enum gm_llm_images)images;
+    if (s->images == GM_LLM_IMAGES_NEVER && s->kind->needs_picture == GM_LLM_PICTURE_NEEDED)
+        st = GM_FAIL(err, GM_EARG, "setting \"images\" is never, and %s asks about pictures",
+                     s->stage);
+done:
+    return st;
+}
 
 static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
                                     struct gm_error *err)
@@ -25,18 +115,17 @@ static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json
     GM_TRY(gm_settings_check(settings, s->stage, kind->settings, err));
     GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(gm_settings_num(settings, "temperature", 0, 2, &s->temperature, err));
-    GM_TRY(gm_settings_num(settings, "top_p", 0, 1, &s->top_p, err));
-    GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
-    GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
-    GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
-    GM_TRY(gm_settings_num(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
-    GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
+    GM_TRY(read_request(s, settings, err));
+    GM_TRY(read_pictures(s, settings, err));
     if (model.n && !(s->model = gm_arena_str(&s->arena, model).p)) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
     GM_TRY(gm_prompt_load(&s->prompt, prompt.p, kind->values, err));
+    if (s->images == GM_LLM_IMAGES_ALWAYS && !gm_prompt_has_image(s->prompt))
+        st = GM_FAIL(err, GM_EARG,
+                     "setting \"images\" is always, and the prompt %.*s has no {{image}}",
+                     GM_STR_ARG(prompt));
 done:
     return st;
 }
@@ -77,6 +166,7 @@ void gm_llm_stage_close(void *self)
         s->kind->close(s);
     gm_prompt_free(s->prompt);
     gm_json_free(s->schema);
+    gm_json_free(s->extra);
     gm_arena_clear(&s->arena);
     sem_destroy(&s->decoders);
     gm_free(s);
@@ -95,7 +185,7 @@ enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n, st
     const struct gm_llm_stage *s = self;
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < n && st == GM_OK; i++)
-        if (!posts[i]->error.stage.n)
+        if (!posts[i]->error.stage.n && (posts[i]->image.n || s->images != GM_LLM_IMAGES_ALWAYS))
             st = s->kind->one(self, posts[i], err);
     return st;
 }
@@ -117,6 +207,12 @@ done:
 }
 
 /* Into *out, or a failure of the post. */
+bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p)
+{
+    return p->image.n && s->images != GM_LLM_IMAGES_NEVER && !atomic_load(&s->is_blind) &&
+           gm_prompt_has_image(s->prompt);
+}
+
 static void make_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out)
 {
     struct gm_image *im = NULL;
@@ -168,6 +264,11 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                .temperature = s->temperature,
                                .top_p = s->top_p,
                                .max_tokens = (long)s->max_tokens,
+                               .max_name = s->max_name,
+                               .extra = s->extra,
+                               .can_do_without_pictures =
+                                   picture && s->images == GM_LLM_IMAGES_AUTO &&
+                                   s->kind->needs_picture == GM_LLM_PICTURE_HELPS,
                                .seed = (long long)s->seed,
                                .logprobs = q->logprobs,
                                .fresh = q->fresh,
@@ -219,21 +320,15 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
     return st;
 }
 
-enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_picture *picture,
-                                const struct gm_llm_question *questions, size_t n,
-                                struct gm_llm_reply *replies, struct gm_error *err)
+static enum gm_status ask_all(const struct gm_llm_stage *s, const struct gm_picture *picture,
+                              const struct gm_llm_question *questions, size_t n,
+                              struct gm_llm_reply *replies, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_llm_mailbox *box = NULL;
     struct gm_arena a;
     struct gm_llm_part part = {.kind = GM_LLM_JPEG};
     gm_arena_init(&a, 0);
-    memset(replies, 0, n * sizeof *replies);
-    if (!s->llm) {
-        st = GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give --endpoint URL",
-                     s->stage);
-        goto done;
-    }
     if (picture) {
         part.bytes = gm_buf_str(&picture->jpeg);
         part.w = picture->w;
@@ -252,6 +347,36 @@ done:
     gm_llm_mailbox_free(box);
     gm_arena_clear(&a);
     return st;
+}
+
+/* The first reply of a server that takes no pictures; n = there is none. */
+static size_t without_pictures(const struct gm_llm_reply *replies, size_t n)
+{
+    size_t i = 0;
+    while (i < n && !replies[i].no_pictures)
+        i++;
+    return i;
+}
+
+enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture *picture,
+                                const struct gm_llm_question *questions, size_t n,
+                                struct gm_llm_reply *replies, struct gm_error *err)
+{
+    memset(replies, 0, n * sizeof *replies);
+    if (!s->llm)
+        return GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give --endpoint URL",
+                       s->stage);
+    enum gm_status st = ask_all(s, picture, questions, n, replies, err);
+    size_t refused = without_pictures(replies, n);
+    if (st != GM_OK || refused == n)
+        return st;
+    if (!atomic_exchange(&s->is_blind, true))
+        GM_LOG(GM_LOG_WARN, "llm", "%s does without pictures: %s", s->stage,
+               replies[refused].err.msg);
+    for (size_t i = 0; i < n; i++)
+        gm_llm_reply_clear(&replies[i]);
+    memset(replies, 0, n * sizeof *replies);
+    return ask_all(s, NULL, questions, n, replies, err);
 }
 
 bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,

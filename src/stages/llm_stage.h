@@ -2,8 +2,10 @@
  * picture, and a post's questions out together and their answers back.
  *
  * Settings of each of them: prompt (a name or a file, see llm/prompt.h), model (in place of the
- * run's), temperature (0), top_p, max_tokens, seed, and where pictures are sent image_side (1000:
- * the longest side in pixels), min_pixels (262144: smaller ones are enlarged) and jpeg_quality (90). */
+ * run's), temperature (0; none = not sent), top_p, max_tokens, max_tokens_name (max_tokens,
+ * max_completion_tokens, none), seed, extra (an object whose members go into the request, in place of
+ * its own), and where pictures are sent images (auto, always, never), image_side (1000: the longest
+ * side in pixels), min_pixels (262144: smaller ones are enlarged) and jpeg_quality (90). */
 #ifndef GM_STAGES_LLM_STAGE_H
 #define GM_STAGES_LLM_STAGE_H
 
@@ -13,11 +15,27 @@
 #include "stages/stage.h"
 
 #include <semaphore.h>
+#include <stdatomic.h>
 
 /* The keys above, to begin a backend's list of known settings with. */
 #define GM_LLM_SETTINGS                                                                          \
-    "prompt", "model", "temperature", "top_p", "max_tokens", "seed", "image_side", "min_pixels", \
-        "jpeg_quality"
+    "prompt", "model", "temperature", "top_p", "max_tokens", "max_tokens_name", "seed", "extra", \
+        "images", "image_side", "min_pixels", "jpeg_quality"
+
+/* Whether pictures go along. */
+enum gm_llm_images {
+    GM_LLM_IMAGES_AUTO, /* where post and prompt have one; a stage that can do without goes on without
+                           * when the server takes none */
+    GM_LLM_IMAGES_ALWAYS, /* posts without one are not asked about, servers that take none stop the run */
+    GM_LLM_IMAGES_NEVER
+};
+
+/* What a stage's question is without a picture. */
+enum gm_llm_needs_picture {
+    GM_LLM_PICTURE_HELPS,  /* as good as it gets: inform, refine, expand */
+    GM_LLM_PICTURE_WANTED, /* only asked where the user wants it so (images: never): entail */
+    GM_LLM_PICTURE_NEEDED  /* senseless: look, ground */
+};
 
 struct gm_llm_stage {
     const char *stage; /* "ground" */
@@ -29,9 +47,13 @@ struct gm_llm_stage {
     struct gm_arena arena; /* holds what open read */
     const char *model;     /* NULL = the run's */
     double temperature, top_p, max_tokens, seed, image_side, min_pixels, jpeg_quality;
-    uint32_t grid;  /* of the pictures' sides: 28, where the kind's open says nothing else */
-    sem_t decoders; /* pictures decoded at once, so that 64 callers don't hold 64 of them */
-    bool is_open;   /* kind->open was called */
+    enum gm_llm_images images;
+    enum gm_llm_max_name max_name;
+    struct gm_json *extra; /* NULL = none */
+    atomic_bool is_blind;  /* the server has refused pictures, and the stage does without */
+    uint32_t grid;         /* of the pictures' sides: 28, where the kind's open says nothing else */
+    sem_t decoders;        /* pictures decoded at once, so that 64 callers don't hold 64 of them */
+    bool is_open;          /* kind->open was called */
 };
 
 /* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
@@ -41,6 +63,7 @@ struct gm_llm_stage_kind {
     const char *const *settings; /* every setting that is known, NULL-ended */
     const char *schema;          /* JSON; NULL = plain text */
     double max_tokens;           /* default */
+    enum gm_llm_needs_picture needs_picture;
     /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. What `open` puts
      * into the stage's `read` goes before it. */
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
@@ -77,6 +100,9 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
 void gm_llm_stage_use(void *self, struct gm_llm *llm);
 enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err) GM_NODISCARD;
 
+/* gm_llm_stage_sees - whether a picture goes along with what is asked about the post. */
+bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p);
+
 /* gm_llm_stage_picture - the post's picture as it is to be sent, and its size noted in the post;
  * nothing stays decoded. *out is yours (gm_picture_clear), whatever comes back. OK: it is there, or the
  * post has failed (p->error). Another status: a stop, or the post's time is over. Threads: yes. */
@@ -93,11 +119,12 @@ struct gm_llm_question {
 };
 
 /* gm_llm_stage_ask - ask n questions at once and wait for all answers; picture NULL = none.
- * replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
+ * Where the server takes no pictures and the stage can do without (images: auto), all are asked again
+ * without, and no later post's picture is sent; that is said once. replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
  * OK: each has been answered, or has an error of its own: FORMAT (no answer that fits), NET or ARG
  * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped; the post is
  * to stay as it is. Threads: yes. */
-enum gm_status gm_llm_stage_ask(const struct gm_llm_stage *s, const struct gm_picture *picture,
+enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture *picture,
                                 const struct gm_llm_question *questions, size_t n,
                                 struct gm_llm_reply *replies, struct gm_error *err) GM_NODISCARD;
 

@@ -52,6 +52,7 @@ static const struct gm_llm_stage_kind kind = {
     .values = values,
     .settings = known,
     .max_tokens = 120,
+    .needs_picture = GM_LLM_PICTURE_NEEDED,
     .one = look_at,
 };
 

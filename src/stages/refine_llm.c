@@ -287,7 +287,8 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     if (asked.n == 0)
         return GM_OK;
     gm_buf_init(&list, (size_t)4 << 20);
-    if (p->image.n)
+    bool sees = gm_llm_stage_sees(&r->base, p);
+    if (sees)
         GM_TRY(gm_llm_stage_picture(&r->base, p, &picture, err));
     if (p->error.stage.n)
         goto done;
@@ -297,7 +298,7 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
                                         {"entities", gm_buf_str(&list)},
                                         {"types", r->type_list}};
     const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check, .user = &asked};
-    GM_TRY(gm_llm_stage_ask(&r->base, p->image.n ? &picture : NULL, &q, 1, &reply, err));
+    GM_TRY(gm_llm_stage_ask(&r->base, sees ? &picture : NULL, &q, 1, &reply, err));
     if (!gm_llm_stage_failed(&r->base, p, &reply))
         GM_TRY(take(r, p, &asked, &reply, err));
 done:

@@ -13,7 +13,7 @@ enum gm_status gm_settings_check(const struct gm_json *settings, const char *sta
             i++;
         if (known[i])
             continue;
-        char list[256] = "";
+        char list[512] = "";
         for (size_t k = 0, used = 0; known[k] && used < sizeof list; k++)
             used +=
                 (size_t)snprintf(list + used, sizeof list - used, "%s%s", k ? ", " : "", known[k]);

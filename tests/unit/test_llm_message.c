@@ -23,7 +23,7 @@ static void body(void **state)
     const struct gm_llm_part text = {.kind = GM_LLM_TEXT, .bytes = GM_STR("a\"\n")};
     const struct gm_llm_message m = {"user", &text, 1};
     assert_int_equal(gm_schema_parse(&schema, GM_STR("{\"type\":\"object\"}"), NULL), GM_OK);
-    const struct gm_llm_tail tail = {0.5, -1, 9, 3, true, schema, 0};
+    const struct gm_llm_tail tail = {0.5, -1, 9, 3, true, schema, NULL, 0};
     gm_buf_init(&b, 10000);
     assert_int_equal(gm_llm_write_head("m", &m, 1, &b, NULL), GM_OK);
     assert_int_equal(gm_llm_write_tail(&tail, &b, NULL), GM_OK);
@@ -301,7 +301,7 @@ static void tails_without(void **state)
 {
     (void)state;
     struct gm_buf b;
-    struct gm_llm_tail t = {0.5, 0.9, 9, 3, true, NULL, GM_LLM_P_MAX_TOKENS | GM_LLM_P_SEED};
+    struct gm_llm_tail t = {0.5, 0.9, 9, 3, true, NULL, NULL, GM_LLM_P_MAX_TOKENS | GM_LLM_P_SEED};
     gm_buf_init(&b, 1000);
     assert_int_equal(gm_llm_write_tail(&t, &b, NULL), GM_OK);
     assert_string_equal(b.p, ",\"max_completion_tokens\":9,\"temperature\":0.5,\"top_p\":0.9,"
@@ -311,6 +311,59 @@ static void tails_without(void **state)
     assert_int_equal(gm_llm_write_tail(&t, &b, NULL), GM_OK);
     assert_string_equal(b.p, "}");
     gm_buf_clear(&b);
+}
+
+/* The user's own members stand in place of ours, and null takes one out. */
+static void extra_members(void **state)
+{
+    (void)state;
+    struct gm_buf b;
+    struct gm_json *extra;
+    assert_int_equal(
+        gm_json_parse(&extra,
+                      GM_STR("{\"temperature\": 1, \"seed\": null, \"max_completion_tokens\": 7, "
+                             "\"chat_template_kwargs\": {\"enable_thinking\": false}}"),
+                      NULL),
+        GM_OK);
+    const struct gm_llm_tail t = {0.5, 0.9, 9, 3, false, NULL, extra, 0};
+    gm_buf_init(&b, 1000);
+    assert_int_equal(gm_llm_write_tail(&t, &b, NULL), GM_OK);
+    assert_string_equal(b.p, ",\"top_p\":0.9,\"temperature\":1,\"max_completion_tokens\":7,"
+                             "\"chat_template_kwargs\":{\"enable_thinking\": false}}");
+    assert_int_equal(gm_llm_tail_sends(&t), GM_LLM_P_TOP_P);
+    gm_buf_clear(&b);
+    gm_json_free(extra);
+}
+
+/* Servers' ways to say that they have no eyes, and errors that speak of pictures for another reason. */
+static void no_pictures(void **state)
+{
+    (void)state;
+    static const char *const none[] = {
+        "image input is not supported - hint: if this is unexpected, you may need to provide the mmproj",
+        "m is not a multimodal model",
+        "At most 0 image(s) may be provided in one prompt.",
+        "Invalid content type. image_url is only supported by certain models.",
+        "No endpoints found that support image input",
+        "This model doesn't support images",
+    };
+    static const char *const other[] = {"The image is too large", "cannot load model",
+                                        "Unsupported parameter: 'max_tokens'",
+                                        "failed to decode the image"};
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++) {
+        struct gm_server_error e = {.status = 400};
+        snprintf(e.text, sizeof e.text, "%s", none[i]);
+        if (!gm_server_error_is_pictures(&e))
+            fail_msg("%s", none[i]);
+        e.status = 429;
+        assert_false(gm_server_error_is_pictures(&e));
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        struct gm_server_error e = {.status = 400};
+        snprintf(e.text, sizeof e.text, "%s", other[i]);
+        if (gm_server_error_is_pictures(&e))
+            fail_msg("%s", other[i]);
+    }
 }
 
 static void estimates(void **state)
@@ -410,6 +463,8 @@ int main(void)
         cmocka_unit_test_teardown(what_errors_mean, no_leak),
         cmocka_unit_test_teardown(refused_parameters, no_leak),
         cmocka_unit_test_teardown(tails_without, no_leak),
+        cmocka_unit_test_teardown(extra_members, no_leak),
+        cmocka_unit_test_teardown(no_pictures, no_leak),
         cmocka_unit_test_teardown(estimates, no_leak),
         cmocka_unit_test_teardown(endpoint_health, no_leak),
         cmocka_unit_test_teardown(cool_down_is_shared, no_leak),

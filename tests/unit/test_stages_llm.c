@@ -419,6 +419,14 @@ static void bad_settings(void **state)
         {"look", "{\"nonsense\": 1}", "nonsense"},
         {"expand", "{\"prompt\": \"nope\"}", "nope"},
         {"entail", "{\"temperature\": 9}", "temperature"},
+        {"entail", "{\"temperature\": \"off\"}", "a number or none"},
+        {"entail", "{\"max_tokens_name\": \"limit\"}", "max_completion_tokens, none"},
+        {"entail", "{\"images\": true}", "images"},
+        {"refine", "{\"images\": \"often\"}", "auto, always, never"},
+        {"ground", "{\"images\": \"never\"}", "asks about pictures"},
+        {"expand", "{\"images\": \"always\"}", "no {{image}}"},
+        {"refine", "{\"extra\": [1]}", "must be an object"},
+        {"refine", "{\"extra\": {\"messages\": []}}", "cannot have \"messages\""},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_json *j;
