@@ -8,6 +8,7 @@ gm_test(nn_attention LINK gm_nn)
 gm_test(nn_lanes LINK gm_nn)
 gm_test(nn_optim LINK gm_nn)
 gm_test(nn_params LINK gm_nn)
+gm_test(nn_finite LINK gm_nn)
 gm_test(nn_engine LINK gm_nn)
 # Many tiny parallel loops: threads that spin between them would take minutes on a busy machine.
 set_tests_properties(unit/nn_encoder unit/nn_ops unit/nn_lanes unit/nn_optim unit/nn_engine

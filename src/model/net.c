@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "base/sha256.h"
+#include "nn/finite.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -195,40 +196,21 @@ enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, st
     return GM_OK;
 }
 
-/* Damaged weights would otherwise show as a loss that is not finite, and look like a wrong rate. */
-static enum gm_status check_finite(const struct gm_params *ps, struct gm_error *err)
-{
-    enum { CHUNK = 4096 };
-    float x[CHUNK];
-    for (size_t i = 0; i < ps->n; i++) {
-        const struct gm_param *p = &ps->p[i];
-        struct gm_tensor t = gm_param_view(p);
-        for (size_t at = 0, n; at < p->n; at += n) {
-            n = p->n - at < CHUNK ? p->n - at : CHUNK;
-            gm_tensor_to_f32(&t, at, n, x);
-            for (size_t k = 0; k < n; k++)
-                if (!isfinite(x[k]))
-                    return GM_FAIL(err, GM_EMODEL,
-                                   "tensor %s: element %zu is %g: the weights are damaged; "
-                                   "get them again, or start from another encoder",
-                                   p->names[0], at + k, (double)x[k]);
-        }
-    }
-    return GM_OK;
-}
-
 enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t max = opts->max_activation_bytes ? opts->max_activation_bytes : (size_t)4 << 30;
-    GM_TRY(gm_params_ready(&net->params, err));
-    if (opts->training)
-        GM_TRY(check_finite(&net->params, err));
-    st = gm_lanes_init(&net->lanes, &net->params, max, err);
-done:
+    /* In training damaged weights would show as a loss that is not finite, and look like a wrong
+     * rate; in prediction nothing would be found, and nothing said. Looked at as they are stored,
+     * which is the least memory to read. */
+    GM_TRY(gm_params_check_finite(&net->params, opts->training, err));
+    st = gm_params_ready(&net->params, err);
     if (st == GM_EMODEL)
         gm_error_prefix(err, "%s", gm_safetensors_path(net->weights));
+    GM_TRY(st);
+    st = gm_lanes_init(&net->lanes, &net->params, max, err);
+done:
     return st;
 }
 

@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/json.h"
 #include "model/net.h"
+#include "nn/finite.h"
 
 enum { MAX_SETTINGS = 128 << 20 };
 
@@ -84,6 +85,8 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
                          gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
             break;
         }
+        if ((st = gm_tensor_check_finite(&t, name, gm_safetensors_path(files[i]), err)) != GM_OK)
+            break;
         gm_tensor_to_f32(&t, 0, count, one);
         for (size_t k = 0; k < count; k++)
             sum[k] = (i ? sum[k] : 0) + one[k] / (float)n;

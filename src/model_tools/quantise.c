@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "model/net.h"
+#include "nn/finite.h"
 #include "nn/int8.h"
 
 /* The tensors of the new file; what is new of them is in the arena. */
@@ -61,6 +62,7 @@ static enum gm_status round_all(struct output *o, const struct gm_params *ps,
         const char *name = gm_safetensors_name(f, i);
         gm_safetensors_get(f, name, &t);
         bool is_float = t.dtype == GM_F32 || t.dtype == GM_BF16 || t.dtype == GM_F16;
+        GM_TRY(gm_tensor_check_finite(&t, name, gm_safetensors_path(f), err));
         if (is_float && t.rank == 2 && gm_params_is_matrix(ps, name)) {
             GM_TRY(add_rounded(o, name, &t, err));
         } else {

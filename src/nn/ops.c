@@ -3,6 +3,7 @@
 #include "nn/ops.h"
 
 #include "base/parallel.h"
+#include "nn/finite.h"
 #include "nn/ops_internal.h"
 
 #include <assert.h>
@@ -87,12 +88,14 @@ static enum gm_status embed_back(struct gm_graph *g, void *ctx, struct gm_error 
     return st;
 }
 
-/* Rows [from, to) of the sum; `buffer` holds two rows. */
-static void embed_rows(struct gm_graph *g, const struct embed *e, size_t from, size_t to,
-                       float *buffer)
+/* Rows [from, to) of the sum; `buffer` holds two rows. The first row that is not finite, or SIZE_MAX:
+ * the tables are looked at here, by the rows that are read. */
+static size_t embed_rows(struct gm_graph *g, const struct embed *e, size_t from, size_t to,
+                         float *buffer)
 {
-    size_t width = e->y->cols;
+    size_t width = e->y->cols, odd = SIZE_MAX;
     float *sum = buffer, *row = sum + width;
+    const struct gm_tensor view = {.dtype = GM_F32, .rank = 1, .shape = {width}, .data = sum};
     for (size_t i = from; i < to; i++) {
         memset(sum, 0, width * sizeof *sum);
         for (size_t k = 0; k < e->n; k++) {
@@ -100,8 +103,22 @@ static void embed_rows(struct gm_graph *g, const struct embed *e, size_t from, s
             for (size_t j = 0; j < width; j++)
                 sum[j] += row[j];
         }
+        if (odd == SIZE_MAX && gm_tensor_not_finite(&view, 0, width) != SIZE_MAX)
+            odd = i;
         g->kn->from_f32(width, sum, gm_ops_at(g, e->y->x, i * width));
     }
+    return odd;
+}
+
+/* Which table it is that makes row i not finite. */
+static enum gm_status check_row(struct gm_graph *g, const struct embed *e, size_t i,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t k = 0; k < e->n && st == GM_OK; k++)
+        st = gm_param_check_row(&g->params->p[e->in[k].table], e->in[k].ids ? e->in[k].ids[i] : 0,
+                                err);
+    return st;
 }
 
 enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, size_t n,
@@ -118,9 +135,15 @@ enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, 
     *e = (struct embed){.n = n, .n_rows = n_rows, .y = *y};
     memcpy(e->in, in, n * sizeof *in);
     float *buffer = buffer_;
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < chunks; c++)
-        embed_rows(g, e, n_rows * c / chunks, n_rows * (c + 1) / chunks, buffer + c * 2 * width);
+    size_t odd = SIZE_MAX;
+#pragma omp parallel for schedule(static) reduction(min : odd)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t first = embed_rows(g, e, n_rows * c / chunks, n_rows * (c + 1) / chunks,
+                                  buffer + c * 2 * width);
+        odd = first < odd ? first : odd;
+    }
+    if (odd != SIZE_MAX && !g->training) /* there the step is left out, and the loss says why */
+        GM_TRY(check_row(g, e, odd, err));
     memset(gm_ops_at(g, (*y)->x, n_rows * width), 0,
            (rows - n_rows) * width * gm_dtype_size(g->dtype));
     st = gm_graph_record(g, embed_back, e, *y, err);

@@ -7,7 +7,8 @@
 
 /* gm_op_embed - y[i] = sum over k of table_k[ids_k[i]], for n <= 4 embedding parameters (by index).
  * ids_k: [n_rows] rows of table k, checked by the caller; NULL = the table's row 0 for all.
- * y has gm_rows_bucket(n_rows) rows; padding rows are zero. */
+ * y has gm_rows_bucket(n_rows) rows; padding rows are zero. Errors beside NOMEM: MODEL, where a row
+ * that is read holds NaN or infinity (not in training: finite.h). */
 struct gm_embed_input {
     size_t table;
     const uint32_t *ids; /* must live until backward has run */

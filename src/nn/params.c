@@ -189,6 +189,7 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
             adjacent && parts[k].dtype == parts[0].dtype &&
             parts[k].data == (const char *)parts[0].data + k * n * gm_dtype_size(parts[0].dtype);
     }
+    p->file = path;
     if (adjacent) { /* as we write them ourselves: one mapped block */
         p->stored = parts[0];
         p->stored.shape[0] = p->shape[0];

@@ -32,6 +32,7 @@ struct gm_param {
     bool helper; /* of use in training only: not saved */
 
     /* Its values. */
+    const char *file;         /* where they are from, borrowed from it; NULL = new */
     const char *missing;      /* the tensor that the last file lacked */
     struct gm_tensor stored;  /* mapped file content; data NULL = none (new, or being trained) */
     float *scale;             /* [shape[0]] of a matrix stored as int8 (int8.h), owned; else NULL */

@@ -133,6 +133,52 @@ def test_going_on_from_it():
             assert json.load(f)["calibration"]["entities"] > 0
 
 
+def test_damaged_weights_are_refused():
+    """NaN or infinity in any tensor: one line with file, tensor and element, whatever the model is for. Of
+    the words' table only the rows that a text reads are looked at."""
+    damages = ((b"\xc0\x7f", "nan"), (b"\x80\xff", "-inf"))
+    whole = tensors(model()[0])
+    for i, (name, (kind, shape, raw)) in enumerate(whole.items()):
+        damage, says = damages[i % 2]
+        with gm.Folder() as d:
+            broken = shutil.copytree(model()[0], d / "broken")
+            file = os.path.join(broken, "model.safetensors")
+            if kind == "F32":
+                damage = b"\0\0" + damage
+            bad = raw[:len(damage)] + damage + raw[2 * len(damage):]
+            tiny_model.write_tensors(file, {**whole, name: (kind, shape, bad)})
+            line = f"{file}: tensor {name}: element 1 is {says}: the weights are damaged"
+            word = name.endswith("word_embeddings.weight")
+            for precision in ("f32", "bf16", "int8") if i % 5 == 0 or word else ("auto",):
+                r = gm.run("predict", "--recipe", "tag", "--tagger", broken, "--precision", precision, *POST)
+                if "this CPU" in r.err:
+                    continue
+                if word:  # row 0 is the padding's
+                    gm.expect_ok(r)
+                else:
+                    gm.expect(r, 1, line)
+                    assert r.err.count("\n") == 1 and not r.out, (r.err, r.out)
+            if i % 5 == 0 or word:
+                gm.expect(gm.run("models", "quantise", broken, "-o", d / "q"), 1, line)
+                gm.expect(gm.run("models", "average", model()[0], broken, "-o", d / "a"), 1, line)
+
+
+def test_a_damaged_row_is_refused_when_it_is_read():
+    name = "embeddings.word_embeddings.weight"
+    whole = tensors(model()[0])
+    kind, shape, raw = whole[name]
+    at = tiny_model.vocabulary()["bert"] * shape[1] + 3
+    assert kind == "BF16"
+    with gm.Folder() as d:
+        broken = shutil.copytree(model()[0], d / "broken")
+        file = os.path.join(broken, "model.safetensors")
+        tiny_model.write_tensors(file, {**whole, name: (kind, shape, raw[:2 * at] + b"\xc0\x7f" + raw[2 * at + 2:])})
+        gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", broken, "--text", "Anna visits Rome ."))
+        r = gm.run("predict", "--recipe", "tag", "--tagger", broken, *POST)
+        gm.expect(r, 1, f"{file}: tensor {name}: element {at} is nan")
+        assert not r.out, r.out
+
+
 def test_what_cannot_be():
     name = "encoder.layer.0.intermediate.dense.weight.scale"
     with gm.Folder() as d:
