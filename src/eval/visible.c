@@ -101,7 +101,7 @@ enum gm_status gm_visible_result(const struct gm_visible *e, struct gm_visible_r
     size_t n = e->labels.n / sizeof *labels;
     *out = (struct gm_visible_result){
         .posts = e->posts, .failed_posts = e->failed_posts, .n_missed = e->n_missed};
-    out->counts = gm_binary_count(scores, labels, n, 0.5);
+    out->counts = gm_binary_count(scores, labels, n, GM_VISIBLE_MIN);
     return gm_auc(scores, labels, n, &out->auc, err);
 }
 

@@ -189,13 +189,15 @@ done:
     return st;
 }
 
-static enum gm_status put_entities(struct gm_buf *b, const struct gm_post *p, struct gm_error *err)
+static enum gm_status put_entities(struct gm_buf *b, const struct gm_post *p,
+                                   struct gm_losses *lost, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n = 0;
     GM_TRY(gm_buf_add_c(b, "[", err));
     for (size_t i = 0; i < p->n_entities; i++) {
         const struct gm_entity *e = &p->entities[i];
+        gm_losses_unboxed(lost, e, p->id);
         for (size_t k = 0; k < e->n_regions || k == 0; k++)
             GM_TRY(put_entity(b, e, e->n_regions ? &e->regions[k] : NULL, n++ == 0, err));
     }
@@ -213,7 +215,7 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     GM_TRY(gm_json_write_str(p->id, &o->base.text, err));
     GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? ": {\"text\": " : ": ", err));
     GM_TRY(o->texts ? gm_json_write_str(p->text, &o->base.text, err)
-                    : put_entities(&o->base.text, p, err));
+                    : put_entities(&o->base.text, p, o->base.to.lost, err));
     GM_TRY(gm_buf_add_c(&o->base.text, o->texts ? "}" : "", err));
     for (size_t i = 0; i < p->n_entities && o->texts; i++)
         gm_losses_add(o->base.to.lost, "entities", p->id);

@@ -344,10 +344,9 @@ static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
                                  const struct gm_entity *e, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= 0.5);
-    if (!in && e->visible > 0 && o->shape != ENTAILMENT)
-        gm_losses_add(o->base.to.lost, "entities in the image, but without a box (now flag 0)",
-                      p->id);
+    bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= GM_VISIBLE_MIN);
+    if (o->shape != ENTAILMENT)
+        gm_losses_unboxed(o->base.to.lost, e, p->id);
     gm_buf_reset(&o->base.text);
     if (o->shape == ENTAILMENT)
         GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));

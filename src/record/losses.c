@@ -43,6 +43,12 @@ void gm_losses_mask(struct gm_losses *l, struct gm_str id, const char *why)
     gm_losses_fault(l, what, id);
 }
 
+void gm_losses_unboxed(struct gm_losses *l, const struct gm_entity *e, struct gm_str id)
+{
+    if (e->n_regions == 0 && e->visible >= GM_VISIBLE_MIN)
+        gm_losses_add(l, "entities in the image, but without a box (now not in it)", id);
+}
+
 void gm_losses_tell(const struct gm_losses *l, const char *module, const char *what)
 {
     for (size_t i = 0; i < l->n; i++) {

@@ -29,6 +29,10 @@ void gm_losses_add(struct gm_losses *l, const char *what, struct gm_str id);
 void gm_losses_fault(struct gm_losses *l, const char *what, struct gm_str id);
 void gm_losses_mask(struct gm_losses *l, struct gm_str id, const char *why);
 
+/* gm_losses_unboxed - count an entity that is in the image (GM_VISIBLE_MIN) and has no box, for formats
+ * where an entity without a box is not in the image. */
+void gm_losses_unboxed(struct gm_losses *l, const struct gm_entity *e, struct gm_str id);
+
 /* gm_losses_tell - one warning a kind in the log of `module`: "WHAT: captions: 3 (first: post 17)". */
 void gm_losses_tell(const struct gm_losses *l, const char *module, const char *what);
 

@@ -20,6 +20,9 @@ struct gm_image;
 
 enum { GM_BOX_XYXY = 4, GM_BOX_DECIMALS = 2 /* of the numbers in files */ };
 
+/* From this probability (gm_entity.visible) on an entity counts as in the image. */
+#define GM_VISIBLE_MIN 0.5
+
 /* The most words a post may have; the readers refuse longer ones. */
 #define GM_POST_MAX_WORDS ((size_t)2000000)
 

@@ -42,7 +42,7 @@ static enum gm_status open_ground(void *self, const struct gm_json *settings, st
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
-    g->visible_min = 0.5;
+    g->visible_min = GM_VISIBLE_MIN;
     g->max_boxes = 10;
     GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));

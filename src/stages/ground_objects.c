@@ -81,7 +81,7 @@ static enum gm_status open_ground(void **self, const struct gm_backend *b,
         goto done;
     }
     gm_arena_init(&r->arena, 0);
-    r->visible_min = 0.5;
+    r->visible_min = GM_VISIBLE_MIN;
     r->score_min = 0.4;
     r->near_score = 0.8;
     r->near_area = 0.8;

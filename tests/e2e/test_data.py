@@ -446,6 +446,16 @@ def test_riveg_round_trip():
             same(d / "back.jsonl", *kept, *(["boxes"] if form != "riveg-ve" else []), posts=posts)
 
 
+def test_in_the_image_without_a_box():
+    """Where no box means "not in the image", entities that are in it from one half on are counted."""
+    es = [{"type": "X", "start": 0, "end": 3, "visible": v} for v in (0, 0.2, 0.49, 0.5, 1)] + [
+        {"type": "X", "start": 0, "end": 3}]
+    with gm.Folder() as d:
+        source = d.write("in.jsonl", json.dumps({"id": "1", "text": "Ann", "entities": es}) + "\n")
+        for to, n in (("riveg", 2), ("riveg-pred", 2), ("ccks", 2), ("riveg-ve", 0)):
+            assert losses(convert(source, d / to, "--to", to), "entities in the image, but without a box (now not in it)") == n, to
+
+
 def test_riveg_marks():
     """Marks inside of names and expressions, as the format allows."""
     lines = ("5.jpg####tag###(x)(OTHER)###a###b# ###1###&[1, 2, 3, 4]\n"
