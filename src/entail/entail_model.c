@@ -1,3 +1,10 @@
+/* entail_model.c - the classifier's input and its head. With x [2n][H] the states of n
+ * questions' two rows, [CLS] and the mean of the entity's pieces, and W [2][H], b [2]:
+ *
+ *   out = x W' + b   [2n][2]
+ *   z[i] = out[2i][0] + out[2i+1][1] = W_0 . x[2i] + b_0 + W_1 . x[2i+1] + b_1
+ *
+ * Test of the input: entailment_keeps_the_mention in tests/unit/test_ner_tagger.c. */
 #include "entail/entail_model.h"
 
 #include "base/alloc.h"

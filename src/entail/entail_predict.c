@@ -1,4 +1,6 @@
-/* entail_predict.c - the probability of each entity of posts to be in their images. */
+/* entail_predict.c - the probability of each entity of posts to be in their images: 1 / (1 +
+ * exp(-z)) of the classifier's logit z. Reference: tests/unit/test_ner_tagger.c (its input),
+ * tests/e2e/test_tagging.py. */
 #include "entail/entail_model.h"
 
 #include <math.h>

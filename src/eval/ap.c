@@ -1,3 +1,16 @@
+/* ap.c - average precision. For each type c and overlap t in 0.50, 0.55, …, 0.95: detections of
+ * a post by falling score (at most 100) take each the free gold box of the largest IoU >= t, of
+ * equal ones the last. Over all posts, with D[1..n] those of the type by falling score (of equal
+ * ones in the order of the posts):
+ *
+ *   precision(i) = found among D[1..i] / i,   recall(i) = found among D[1..i] / gold boxes
+ *   AP(c, t) = 1/101 sum over r in 0, 0.01, …, 1 of max { precision(i) : recall(i) >= r }, else 0
+ *   AP(t)    = mean of AP(c, t) over the types c that gold has boxes of
+ *
+ * Detections in a crowd region count neither way. Bit t of `found`, `ignored` and `taken` is for
+ * overlap t. Source: COCOeval (pycocotools 2.0), evaluateImg and accumulate. Reference:
+ * pycocotools' own figures, tests/golden/coco-ap.json, compared in
+ * tests/e2e/test_eval_grounded.py. */
 #include "eval/ap.h"
 
 #include "base/alloc.h"

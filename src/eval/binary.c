@@ -1,3 +1,11 @@
+/* binary.c - with scores s [n] and labels y [n] (yes or no):
+ *
+ *   accuracy = (tp + tn) / n, where the answer is yes for s >= threshold
+ *   AUC = P(s_i > s_j) + P(s_i = s_j) / 2 over all pairs of a yes i and a no j
+ *
+ * The pairs are counted in one walk over the sorted scores: each group of equal scores adds its
+ * yes times the no before it, and half of its own. Source: Mann, Whitney 1947; scikit-learn's
+ * roc_auc_score. Naive reference: auc_by_pairs in tests/unit/test_eval_binary.c. */
 #include "eval/binary.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,14 @@
+/* bootstrap.c - with the counts of n posts, B times n posts drawn with replacement, and F1
+ * (precision, recall) of their summed counts:
+ *
+ *   interval = the 2.5th and 97.5th percentile of the B figures, between neighbours in proportion
+ *   p = (1 + #{ b : |d_b - d| >= |d| }) / (B + 1)
+ *
+ * where d is the difference of two systems' F1 on all posts, and d_b that in resampling b, which
+ * draws the same posts for both.
+ *
+ * Source: Efron 1979; Noreen 1989; Berg-Kirkpatrick, Burkett, Klein, EMNLP 2012, section 2.
+ * Reference: cases with known answers in tests/unit/test_eval_bootstrap.c. */
 #include "eval/bootstrap.h"
 
 #include "base/alloc.h"

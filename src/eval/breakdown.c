@@ -1,3 +1,7 @@
+/* breakdown.c - a matching's counts (tp, predicted, gold) by groups of entities: a gold entity
+ * and its mate count in the gold entity's group, a prediction without a mate in its own. And the
+ * table of types: cell (g, p) counts pairs of gold type g and predicted type p, with "none" on
+ * either side for what is left. Tests: tests/e2e/test_eval_grounded.py. */
 #include "eval/breakdown.h"
 
 static const struct {

@@ -1,3 +1,7 @@
+/* confidence.c - each predicted entity as a pair (confidence, right or wrong), for four
+ * confidences: score, marginal, -entropy, margin. What is made of the pairs is computed in
+ * reliability.c; here they are collected and the figures written as a table and as JSON. Tests:
+ * tests/e2e/test_eval_calibration.py. */
 #include "eval/confidence.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,12 @@
+/* eval.c - with tp the predictions that found a mate by the rule, over all posts (micro):
+ *
+ *   precision = tp / predicted,   recall = tp / gold,   F1 = 2 P R / (P + R)
+ *
+ * and the same by type. The decomposition of errors matches anew with growing needs (place;
+ * type; in the image or not; overlap): what an entity has wrong is the need behind the last step
+ * at which it had a mate. The curve is F1 with overlap 0.50, 0.55, …, 0.95. Naive references:
+ * seqeval (tests/golden/seqeval.txt, tests/unit/test_eval_seqeval.c), and for tasks with images
+ * tests/ref/metrics_reference.py (tests/e2e/test_eval_rules.py). */
 #include "eval/eval.h"
 
 #include "base/alloc.h"

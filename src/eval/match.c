@@ -1,3 +1,13 @@
+/* match.c - from two posts to pairs of entities. Items of both sides are sorted by what a rule
+ * lets meet (both ends, or the name), equal ones get the number of their place, and a prediction
+ * is only compared with the gold items of its place, so that a post of n entities costs n log n
+ * and not n^2:
+ *
+ *   fits(p, g) = same type, both or neither in the image, max over their shapes of IoU >= least
+ *
+ * each only where it is needed. Rules of sets drop an item that equals one before it in all of
+ * this. Naive reference: the quadratic scans of tests/ref/metrics_reference.py
+ * (tests/e2e/test_eval_rules.py), and tests/unit/test_eval_speed.c for the cost. */
 #include "eval/match.h"
 
 #include "eval/eval_internal.h"

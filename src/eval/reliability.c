@@ -1,3 +1,13 @@
+/* reliability.c - answers i = 1..n with confidence c_i and right r_i (0 or 1), the surest first:
+ *
+ *   ECE  = sum over bins B of |B|/n |mean of r over B - mean of c over B|
+ *        = 1/n sum over B of |sum of r - sum of c|
+ *   AURC = 1/n sum over k = 1..n of the share of wrong answers among the first k
+ *   best AURC: with R right ones first, 1/n sum over k > R of (k - R) / k
+ *
+ * Answers of one confidence have no order: in AURC each prefix counts their wrong ones in
+ * proportion, which is the mean over all orders. Sources: reliability.h. Naive reference:
+ * over_orders (every order of ties) in tests/unit/test_eval_reliability.c. */
 #include "eval/reliability.h"
 
 #include <math.h>

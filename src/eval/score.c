@@ -1,3 +1,5 @@
+/* score.c - precision = tp / predicted, recall = tp / gold, F1 = 2 P R / (P + R); 0 / 0 is 0.
+ * Reference: seqeval and scikit-learn, tests/unit/test_eval_seqeval.c. */
 #include "eval/score.h"
 
 void gm_score_add(struct gm_score *to, struct gm_score add)

@@ -1,3 +1,7 @@
+/* visible.c - each gold entity that a prediction has both ends of is one yes/no answer: its
+ * score is the prediction's `visible`, its label whether gold has a region for it. The figures
+ * over all of them are computed in binary.c, at threshold 0.5. Tests:
+ * tests/e2e/test_eval_grounded.py. */
 #include "eval/visible.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,7 @@
-/* draw.c - see draw.h. */
+/* draw.c - colours over pixels [h][w][3]: each channel becomes round(p + opacity (c - p)). A
+ * pixel of a mask counts as its edge where one of eight neighbours at `thick` pixels is outside.
+ * Coordinates are rounded to whole pixels and clipped to the picture. Tests, pixel by pixel:
+ * tests/unit/test_image_draw.c. */
 #include "image/draw.h"
 
 #include <math.h>

@@ -1,6 +1,9 @@
-/* mask.c - measures of binary masks, and their connected components.
- * Components are found over runs of rows joined by union-find: a mask of a person has a few runs a
- * row, so that this costs little more than reading it. */
+/* mask.c - measures of binary masks [h][w], pixel (x, y) at y w + x: area = number of pixels
+ * inside, box = the smallest half-open one around them, and components = classes of pixels that
+ * are joined by a chain of neighbours, 4 or 8 of each. Components are found over runs of rows
+ * joined by union-find: a mask of a person has a few runs a row, so that this costs little more
+ * than reading it. Source: Tarjan 1975 (union-find). Naive reference: `flood` in
+ * tests/unit/test_image_mask.c. */
 #include "image/mask.h"
 
 #include "base/alloc.h"

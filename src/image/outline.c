@@ -1,4 +1,13 @@
-/* outline.c - see outline.h. */
+/* outline.c - the edges of a mask [h][w] as closed loops of corners between pixels. A walk keeps
+ * the inside on its right and turns where the two pixels ahead say so, at a saddle to the right,
+ * so that pixels that touch at a corner are apart. Twice the loop's signed area is sum of (x_i
+ * y_i+1 - x_i+1 y_i). Simplified is by leaving out corners that are at most the tolerance away
+ * from the chord, the farthest first:
+ *
+ *   distance(p, a-b) = |(b - a) x (p - a)| / |b - a|
+ *
+ * Source: Douglas, Peucker, Cartographica 10(2), 1973. Naive reference: is_in (the even-odd
+ * rule, pixel by pixel) in tests/unit/test_image_mask.c. */
 #include "image/outline.h"
 
 #include "base/alloc.h"

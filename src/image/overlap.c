@@ -1,6 +1,12 @@
-/* Boxes: A and B = max(0, min(ax1, bx1) - max(ax0, bx0)) * max(0, min(ay1, by1) - max(ay0, by0));
- * A or B = area(a) + area(b) - (A and B). The file is compiled without fused multiply-add, which
- * would round otherwise than the scripts do. */
+/* overlap.c - for boxes (x0, y0, x1, y1), half-open, and masks as runs:
+ *
+ *   |A and B| = max(0, min(ax1, bx1) - max(ax0, bx0)) max(0, min(ay1, by1) - max(ay0, by0))
+ *   |A or B|  = area(A) + area(B) - |A and B|
+ *   IoU = |A and B| / |A or B|,   cover = |A and B| / area(A)
+ *
+ * The file is compiled without fused multiply-add, which would round otherwise than the field's
+ * scripts do. Source: Jaccard 1901; pycocotools' mask.iou. Naive references: counted pixels, and
+ * pycocotools (tests/golden/coco-masks.txt), in tests/unit/test_image_overlap.c. */
 #include "image/overlap.h"
 
 static double least(double a, double b) { return a < b ? a : b; }

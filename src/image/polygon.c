@@ -1,9 +1,10 @@
-/* polygon.c - polygons to pixels, exactly as pycocotools does it.
- *
- * The outline is walked on a grid five times as fine; where it steps from one column of pixels to the
- * next, the row it crosses at becomes a place where runs down the columns begin or end. The sorted
- * places, taken in pairs, are the runs inside.
- * Source: rleFrPoly of the COCO API (cocoapi, common/maskApi.c), whose rounding is kept. */
+/* polygon.c - polygons to pixels, exactly as pycocotools does it. Corners (x, y) become points
+ * (5x + 1/2, 5y + 1/2), rounded down, of a grid five times as fine, on which the outline is
+ * walked. Where it steps from one column of pixels to the next, the row it crosses at is a place
+ * x h + y, counted down the columns, where a run begins or ends. The sorted places, taken in
+ * pairs, are the runs inside: the even-odd rule. Source: rleFrPoly of the COCO API (cocoapi,
+ * common/maskApi.c), whose rounding is kept. Reference: pycocotools' masks
+ * (tests/ref/polygon_reference.py, tests/golden/polygons.json). */
 #include "image/mask.h"
 
 #include "base/alloc.h"

@@ -1,14 +1,21 @@
-/* resize.c - antialiased resizing: each output sample is the mean of the input samples under a
- * kernel that is stretched by the scale (never narrower than between input samples): bilinear's is a
- * triangle as wide as two samples, bicubic's a curve as wide as four, negative further out (Keys,
- * IEEE Transactions on Acoustics, Speech and Signal Processing 29, 1981, a = -0.5).
- * The weights are those of Pillow's ImagingResample, BILINEAR and BICUBIC with `box`, so that models
- * see what their training code saw. Bilinear sums are kept in f32 between the passes, where Pillow
- * rounds to bytes, so that a result may differ from its by one level.
+/* resize.c - antialiased resizing of [h][w][3] bytes. In each direction, for `out` samples from
+ * [x0, x1) of `in` samples, with s = (x1 - x0) / out, f = max(1, s) and c_i = x0 + (i + 1/2) s:
  *
- * Hot: bilinear. Its vertical pass, first, runs along whole rows; the horizontal pass then has only
- * the output rows to do, with four floats a pixel. CMake compiles this file with -O3 for its vector
- * loops. */
+ *   result[i] = sum over x of k(|x + 1/2 - c_i| / f) in[x] / sum over x of k(|x + 1/2 - c_i| / f)
+ *   bilinear: k(d) = 1 - d for d < 1
+ *   bicubic:  k(d) = 1.5 d^3 - 2.5 d^2 + 1 for d < 1,   -0.5 d^3 + 2.5 d^2 - 4 d + 2 for d < 2
+ *
+ * and 0 beyond: the kernel is stretched by the scale, and never narrower than between input
+ * samples. Source: Keys, IEEE Transactions on Acoustics, Speech and Signal Processing 29, 1981,
+ * a = -0.5. The weights are those of Pillow's ImagingResample, BILINEAR and BICUBIC with `box`,
+ * so that models see what their training code saw. Bilinear sums are kept in f32 between the
+ * passes, where Pillow rounds to bytes, so that a result may differ from its by one level.
+ * Reference: Pillow's pictures, tests/ref/image_reference.py, compared in
+ * tests/unit/test_image_resize.c.
+ *
+ * Hot: bilinear. Its vertical pass, first, runs along whole rows; the horizontal pass then has
+ * only the output rows to do, with four floats a pixel. CMake compiles this file with -O3 for
+ * its vector loops. */
 #include "image/image.h"
 
 #include "base/alloc.h"

@@ -1,5 +1,10 @@
-/* rle.c - COCO's compressed run-length encoding, byte for byte as pycocotools writes it.
- * Source: rleEncode, rleToString and rleFrString of the COCO API (cocoapi, common/maskApi.c). */
+/* rle.c - COCO's compressed run-length encoding, byte for byte as pycocotools writes it. The
+ * pixels of a mask [h][w], taken down the columns (pixel (x, y) is number x h + y), are runs of
+ * zeros and ones by turns, zeros first: counts c_0, c_1, …. Written is c_i for i <= 2 and c_i -
+ * c_i-2 after, each in groups of 5 bits, low ones first, in two's complement: bit 5 says that
+ * more follow, bit 4 of the last group is the sign, and '0' is added to each group. Source:
+ * rleEncode, rleToString and rleFrString of the COCO API (cocoapi, common/maskApi.c). Reference:
+ * pycocotools' strings, in tests/unit/test_image_mask.c. */
 #include "image/mask.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,5 @@
+/* calibration.c - score = 1 / (1 + exp(-(a log m - b log(1 - m) + c))) for a marginal m; see
+ * calibration.h. Naive reference: `formula` in tests/unit/test_train_calibration.c. */
 #include "ner/calibration.h"
 
 #include <math.h>

@@ -1,3 +1,11 @@
+/* fine_types.c - a softmax over fine types for every word: K = 1 + pairs of (type, fine type),
+ * class 0 is "none". For the logits z [n][K] of n words with classes y:
+ *
+ *   loss = - sum over words i of log softmax(z[i])[y_i];   d z[i][j] = softmax(z[i])[j] - [y_i = j]
+ *   chosen for an entity of type c: the pair (c, f) with the largest sum of z over its words
+ *
+ * Words of an unknown pair are left out. The sums are f64. Reference: differences and a plain
+ * search in tests/unit/test_ner_fine.c. */
 #include "ner/fine_types.h"
 
 #include "record/tags.h"

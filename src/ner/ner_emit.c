@@ -1,5 +1,12 @@
-/* ner_emit.c - from posts to the scores of their words' labels: pieces, packed slices of about equal
- * length, encoder and heads. */
+/* ner_emit.c - from posts to the scores of their words' labels: pieces, packed slices of about
+ * equal length, encoder and heads. With x [rows][H] the mean state of each word's pieces:
+ *
+ *   emissions e = x W' + b [rows][k],   fine types' logits z = x Wf' + bf [rows][kf]
+ *
+ * in f32; rows are the words of all posts end to end, row [w][j] at w*k + j. Where a line ends
+ * between two words, labels that would carry an entity over it get -infinity. Reference:
+ * transformers' states (tests/unit/test_nn_encoder.c) and windows in
+ * tests/unit/test_ner_tagger.c. */
 #include "ner/ner_model.h"
 
 #include "base/utf8.h"

@@ -1,3 +1,8 @@
+/* ner_model.c - the tagger's parameters beside the encoder's: head W [k][H], b [k], transitions
+ * [k][k], starts and ends [k], and the head of fine types. Labels: 0 is O, then for each type B,
+ * I (BIO) or B, I, E, S (BIOES), so that label = 1 + type * 2 (or 4) + place in that list. Which
+ * may follow which is a table [k][k]: from row to column, those that a valid tag sequence has.
+ * Naive reference: transitions_allow_valid_sequences_only in tests/unit/test_ner_tagger.c. */
 #include "ner/ner_model.h"
 
 #include "base/alloc.h"

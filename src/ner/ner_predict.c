@@ -1,4 +1,14 @@
-/* ner_predict.c - entities of posts: CRF decoding and how sure the model is. */
+/* ner_predict.c - entities of posts: CRF decoding and how sure the model is. Of words [a, b)
+ * that the best path y makes one entity, with P the CRF's probabilities (crf.c):
+ *
+ *   marginal = P(y_a … y_b-1, and word b does not go on with the entity)
+ *   entropy  = mean over its words t of - sum over j of P(y_t = j) log P(y_t = j), in nats
+ *   margin   = score(y) - max score of a path with another label at one of its words, or on which
+ *              the entity goes on at word b
+ *   score    = the calibrated marginal (calibration.c)
+ *
+ * Source of entropy and margin: Settles 2009 (active learning). Naive reference of the parts:
+ * all paths, in tests/unit/test_nn_crf.c. */
 #include "ner/ner_model.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,23 @@
+/* crf.c - for one post with T words, L labels, emissions e [T][L], transitions A [L][L] (from
+ * row to column), starts s [L] and ends f [L], where all that is not allowed counts as
+ * -infinity:
+ *
+ *   score(y)    = s[y_0] + sum over t of e[t][y_t] + sum over t > 0 of A[y_t-1][y_t] + f[y_T-1]
+ *   alpha[0][j] = s[j] + e[0][j]
+ *   alpha[t][j] = e[t][j] + log sum over i of exp(alpha[t-1][i] + A[i][j])
+ *   beta[T-1][i] = f[i]
+ *   beta[t][i]  = log sum over j of exp(A[i][j] + e[t+1][j] + beta[t+1][j])
+ *   log Z       = log sum over j of exp(alpha[T-1][j] + beta[T-1][j])
+ *   P(y_t = j)  = exp(alpha[t][j] + beta[t][j] - log Z)
+ *   P(y_t-1 = i, y_t = j) = exp(alpha[t-1][i] + A[i][j] + e[t][j] + beta[t][j] - log Z)
+ *   loss        = log Z - score(gold)
+ *   d loss / d e[t][j] = P(y_t = j) - [gold_t = j], and alike for A, s and f
+ *
+ * Viterbi's path and the max-marginals are the same recursions with max in place of log-sum-exp.
+ * Element [t][j] of every array is at t*L + j; the code says k for L and n for T. All is f64.
+ * Source: Lafferty, McCallum, Pereira, ICML 2001; Rabiner, Proceedings of the IEEE 77(2), 1989.
+ * Naive reference: all L^T paths, `enumerate` and `naive_span` in tests/unit/test_nn_crf.c,
+ * which also holds the gradient against differences. */
 #include "nn/crf.h"
 
 #include <math.h>

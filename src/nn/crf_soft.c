@@ -1,6 +1,14 @@
-/* crf_soft.c - learning from another model's label probabilities: the cross-entropy between them and
- * the CRF's own marginals, differentiated through forward-backward (reverse mode), which costs as
- * much as forward-backward itself. */
+/* crf_soft.c - learning from another model's label probabilities q [T][L], each row a
+ * distribution: with alpha, beta and log Z as in crf.c,
+ *
+ *   log p[t][j] = alpha[t][j] + beta[t][j] - log Z        the CRF's own marginals
+ *   loss        = - sum over t, j of q[t][j] log p[t][j]
+ *
+ * differentiated in reverse mode: the loss's slopes towards log Z, alpha and beta first, then
+ * through the two recursions backwards, alpha from the last word to the first and beta from the
+ * first to the last, which costs as much as forward-backward itself. Where p is 0, q is left
+ * out. Source: Hinton, Vinyals, Dean 2015. Naive reference: `naive_soft` (all paths) and
+ * differences in tests/unit/test_nn_crf.c. */
 #include "nn/crf.h"
 
 #include <math.h>

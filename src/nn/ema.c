@@ -1,3 +1,9 @@
+/* ema.c - after step t, for every weight w that is not frozen, with d = min(decay, (1 + t) / (10
+ * + t)):
+ *
+ *   average += (1 - d) (w - average)
+ *
+ * Source: ema.h. Naive reference: average_of_the_weights in tests/unit/test_nn_optim.c. */
 #include "nn/ema.h"
 
 #include "base/alloc.h"

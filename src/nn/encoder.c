@@ -1,3 +1,18 @@
+/* encoder.c - BERT's encoder over a packed batch: the pieces of all sequences end to end, N rows
+ * of width H, without padding between them.
+ *
+ *   x[i] = LN(W[id_i] + P[position_i] + S[type_i] + X[extra_i])       embeddings, [N][H]
+ *   for each layer:
+ *     [q k v] = x Wqkv' + bqkv                                        [N][3H]: q, k, v
+ *     x = LN(x + attention(q, k, v) Wo' + bo)
+ *     x = LN(x + gelu(x Wup' + bup) Wdown' + bdown)                   Wup [inner][H]
+ *
+ * with dropout on the embeddings, on attention's probabilities and on what is added to x, in
+ * training only. RoBERTa is the same but for where positions start. Source: Vaswani et al. 2017;
+ * Devlin et al., NAACL 2019; Liu et al. 2019 (RoBERTa); names and defaults of transformers'
+ * BertModel. Reference: transformers itself, tests/ref/encoder_reference.py (tiny models whose
+ * states and gradients tests/unit/test_nn_encoder.c compares with) and encoder_live.sh (whole
+ * ones). */
 #include "nn/encoder.h"
 
 #include "base/json.h"

@@ -1,3 +1,8 @@
+/* engine.c - products dst[m][n] = a[m][k] b[k][n] (+ bias[n]) (+ dst, or GELU) by oneDNN, the
+ * only user of it. A product's primitive depends on shape, types and layouts; it is made when
+ * first met and kept in a hash table. In int8 a and b are whole numbers, dst their exact int32
+ * sums; the scales are the caller's. Naive reference: check_product (plain loops in f64) in
+ * tests/unit/test_nn_engine.c. */
 #include "nn/engine.h"
 
 #include "base/alloc.h"

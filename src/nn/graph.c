@@ -1,3 +1,12 @@
+/* graph.c - reverse-mode differentiation. Operations that run in training are put on a tape, a
+ * list with the last one first; backward walks it and each adds its share to the gradients d of
+ * its inputs:
+ *
+ *   d_x += (dy/dx)' d_y
+ *
+ * A gradient's memory goes back to a list of spares as soon as the operation that made the
+ * variable has used it, so that a step holds few at once. Shapes and dtype: graph.h. Naive
+ * reference: central differences through the whole tape, tests/unit/test_nn_ops.c. */
 #include "nn/graph.h"
 
 #include "base/rng.h"

@@ -1,3 +1,11 @@
+/* int8.c - a matrix w [rows][cols] as whole numbers: for each row i,
+ *
+ *   scale[i] = max over j of |w[i][j]| / 127,   q[i][j] = round(w[i][j] / scale[i])
+ *   w[i][j] is then about q[i][j] scale[i]
+ *
+ * so that an element is off by half a scale at most. Symmetric, a scale a row (per output
+ * channel). Source: Jacob et al., CVPR 2018. Naive reference: int8_values in
+ * tests/unit/test_nn_engine.c; the rounding kernel: int8 in tests/unit/test_nn_kernels.c. */
 #include "nn/int8.h"
 
 #include "base/alloc.h"

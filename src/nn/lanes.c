@@ -1,3 +1,7 @@
+/* lanes.c - a batch in parts, one a thread. In training the gradient of the batch is the sum of
+ * the parts' gradients, each in its lane's own tables (added up in optim.c); in prediction parts
+ * are independent. The weights are one copy that all lanes read: what they would write (packed
+ * copies) is made before. Reference: the same batch in one part, tests/unit/test_nn_lanes.c. */
 #include "nn/lanes.h"
 
 #include "base/alloc.h"

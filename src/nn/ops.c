@@ -1,5 +1,18 @@
-/* ops.c - embedding, row-wise operations and their gradients; products are in ops_linear.c, attention
- * in ops_attention.c. */
+/* ops.c - embedding, row-wise operations and their gradients; products are in ops_linear.c,
+ * attention in ops_attention.c. Variables are [rows][cols] of the graph's type, element [i][j]
+ * at i*cols + j.
+ *
+ *   embed       y[i] = sum over k of table_k[id_k[i]];      d table_k[id_k[i]] += d_y[i]
+ *   layernorm   s = dropout(x) + residual, h = (s - mean(s)) / sqrt(var(s) + eps) of each row,
+ *               y = h * gamma + beta;                        with g = d_y * gamma:
+ *               d_s = (g - mean(g) - h mean(g h)) / sqrt(var(s) + eps)
+ *   gelu        y = x Phi(x);                                d_x = d_y (Phi(x) + x phi(x))
+ *   dropout     y = x m / (1 - p), m 0 with probability p;   d_x = d_y m / (1 - p)
+ *   mean_rows   y[i] = mean of rows begin[i] .. end[i];      d_x[r] += d_y[i] / (end[i] - begin[i])
+ *
+ * The inner loops, with their sources, are in kernels/; here rows are dealt to the threads.
+ * Naive references: the formulas in tests/unit/test_nn_kernels.c; gradients against central
+ * differences in tests/unit/test_nn_ops.c. */
 #include "nn/ops.h"
 
 #include "base/parallel.h"

@@ -1,4 +1,13 @@
-/* ops_attention.c - self-attention within each sequence of a packed batch; never pads. */
+/* ops_attention.c - self-attention within each sequence of a packed batch; never pads. For
+ * sequence s with T rows, and head h with its D = width / heads columns of q, k and v (all
+ * [T][D]):
+ *
+ *   y = dropout(softmax(q k' / sqrt(D))) v
+ *
+ * qkv is [rows][3 width]: q, k and v side by side, the heads' columns side by side in each. Each
+ * pair of sequence and head is one call of the kernel (kernels/attention.h) and has a dropout
+ * mask of its own. Source: Vaswani et al. 2017, equation 1. Naive reference: naive_attention in
+ * tests/unit/test_nn_attention.c; gradients: tests/unit/test_nn_ops.c. */
 #include "base/parallel.h"
 #include "nn/ops_internal.h"
 

@@ -1,4 +1,12 @@
-/* ops_linear.c - linear layers. Forward y = x W' + b; backward dx = dy W, dW = dy' x, db = sum dy. */
+/* ops_linear.c - linear layers on x [rows][in] with W [out][in] and b [out]:
+ *
+ *   y = x W' + b;   d_x = d_y W,   d_W = d_y' x,   d_b = column sums of d_y
+ *
+ * In int8: x[i] ~ qx[i] sx[i] and W[j] ~ qw[j] sw[j] with a scale a row (int8.c), and y[i][j] =
+ * (qx[i] . qw[j]) sx[i] sw[j] + b[j], the dot product exact in int32. The head is the same in
+ * f32, whatever the graph's type is, on the first n rows. Naive references: products in
+ * tests/unit/test_nn_engine.c; gradients against central differences in
+ * tests/unit/test_nn_ops.c. */
 #include "nn/ops_internal.h"
 
 enum {

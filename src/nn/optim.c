@@ -1,3 +1,14 @@
+/* optim.c - AdamW. With g the sum of the lanes' gradients, n its norm over all parameters, c =
+ * min(1, clip / n), at step t = 1, 2, …:
+ *
+ *   m = beta1 m + (1 - beta1) c g,   v = beta2 v + (1 - beta2) (c g)^2
+ *   w -= lr (m / (1 - beta1^t) / (sqrt(v / (1 - beta2^t)) + eps) + decay w)
+ *
+ * element by element. Of an embedding only the rows with a gradient in this step take part, m
+ * and v included, as torch's SparseAdam does it. Weights, moments and gradients are f32, the
+ * norm f64; sums are taken in an order that only the number of lanes decides. Source:
+ * Loshchilov, Hutter, ICLR 2019. Naive references: oracle_step (the formula in f64) and torch's
+ * own AdamW (tests/ref/adamw_reference.py), both in tests/unit/test_nn_optim.c. */
 #include "nn/optim.h"
 
 #include "base/alloc.h"

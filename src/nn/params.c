@@ -1,3 +1,8 @@
+/* params.c - the table of a model's parameters. A parameter's values [rows][cols] are where they
+ * are cheapest: mapped from the file, as f32, or as a bf16 copy for products; gm_param_view says
+ * where. Names in files differ: prefixes of models with a head, LayerNorm.gamma of old ones,
+ * three tensors (query, key, value) that are one parameter here, one below the other. Tests:
+ * tests/unit/test_nn_params.c. */
 #include "nn/params.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,7 @@
+/* tensor.c - number types and the memory of activations. bf16 is the upper half of an f32;
+ * binary16 is (-1)^s 2^(e-15) (1 + m/1024), for e = 0 (-1)^s 2^-24 m, for e = 31 infinity or NaN
+ * (IEEE 754). Naive references: tests/unit/test_nn_engine.c (workspace), test_nn_safetensors.c
+ * and test_nn_params.c (every type's values). */
 #include "nn/tensor.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,6 @@
-/* calibrate.c - fitting a trained tagger's calibration on annotated posts. */
+/* calibrate.c - fitting a trained tagger's calibration on annotated posts: the posts are tagged,
+ * each entity is judged right or wrong by the exact match of eval.c, and the pairs (marginal,
+ * right) go to calibration_fit.c, which has the formula. */
 #include "train/calibration_fit.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,14 @@
+/* calibration_fit.c - for marginals m_i and answers r_i (0 or 1), x_i = (log m_i, -log(1 - m_i),
+ * 1) and w = (a, b, c), the minimum over w with a, b >= 0 of
+ *
+ *   p_i  = 1 / (1 + exp(-w . x_i))
+ *   L(w) = |w - (1, 1, 0)|^2 / 2 - sum over i of (r_i log p_i + (1 - r_i) log(1 - p_i))
+ *   gradient  = w - (1, 1, 0) + sum of (p_i - r_i) x_i
+ *   curvature = I + sum of p_i (1 - p_i) x_i x_i'
+ *
+ * by Newton's method; a step is halved until L falls enough (Armijo). L is convex, so that the
+ * minimum is one. Source: Kull, Silva Filho, Flach, AISTATS 2017. Naive reference: `loss` and
+ * check_optimum in tests/unit/test_train_calibration.c. */
 #include "train/calibration_fit.h"
 
 #include <math.h>

@@ -1,3 +1,6 @@
+/* distill.c - a teacher's targets: for every training post the marginals P(y_t = j) of the
+ * teacher's CRF (crf.c), [n_words][k] at t*k + j, as f32. The loss that learns from them is
+ * crf_soft.c's. Source: Hinton, Vinyals, Dean 2015. */
 #include "train/distill.h"
 
 /* The teacher's marginals of one post, [n_words, k]. */

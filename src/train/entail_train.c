@@ -1,5 +1,13 @@
-/* entail_train.c - fitting the entailment classifier: an entity is visible when the annotation has a
- * box with its name. Captions are left out at random, so that the model works without one. */
+/* entail_train.c - fitting the entailment classifier: an entity is visible (y = 1) when the
+ * annotation has a box with its name. For the logit z of a question (entail_model.h), over a
+ * batch of B questions:
+ *
+ *   loss = 1/B sum of log(1 + e^-z) for y = 1, log(1 + e^z) for y = 0
+ *   d loss / d z = (1 / (1 + e^-z) - y) / B
+ *
+ * Captions are left out at random, so that the model works without one. Dev: accuracy and AUC
+ * (binary.c). Tests: tests/e2e/test_training.py; the gradient of the head:
+ * tests/unit/test_nn_ops.c. */
 #include "train/train.h"
 
 #include "base/alloc.h"

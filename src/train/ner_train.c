@@ -1,4 +1,13 @@
-/* ner_train.c - fitting the tagger on posts with gold entities. */
+/* ner_train.c - fitting the tagger on posts with gold entities. For a batch of B posts, with
+ * weights u (teacher_weight, 0 without a teacher) and v (fine_weight):
+ *
+ *   loss = 1/B sum over posts of [ (1 - u) CRF loss of the gold labels (crf.c)
+ *                                  + u cross-entropy with the teacher's marginals (crf_soft.c)
+ *                                  + v cross-entropy of the fine types (fine_types.c) ]
+ *
+ * Word dropout replaces each piece but [CLS] and [SEP] by [UNK] with probability word_dropout.
+ * Tests: tests/e2e/test_training.py, test_tagging.py; gradients: tests/unit/test_nn_crf.c,
+ * test_nn_ops.c. */
 #include "train/train.h"
 
 #include "base/alloc.h"

@@ -1,4 +1,8 @@
-/* train_batch.c - a batch through the model and back: dealt to parts, one a lane. */
+/* train_batch.c - a batch through the model and back: its examples are dealt to parts of about
+ * equal cost, the longest first, each to the part that has the least so far (Graham 1969), one
+ * part a lane. The batch's loss is the sum of the parts', in their order; `share` is each
+ * example's weight, so that the sum is a mean. Tests: tests/unit/test_nn_lanes.c (parts add up),
+ * tests/e2e/test_training.py. */
 #include "train/trainer.h"
 
 #include <stdlib.h>

@@ -1,3 +1,12 @@
+/* trainer.c - the loop of epochs and steps that taggers and classifiers share. At step s of S,
+ * with W = warmup S steps of warm-up, every learning rate is its peak times
+ *
+ *   (s + 1) / (W + 1)                   for s < W
+ *   then with r = (S - s) / (S - W):    r (linear),   (1 - cos(pi r)) / 2 (cosine),   1 (constant)
+ *
+ * An epoch's order is the last one's, shuffled with a generator of seed and epoch, so that a
+ * resumed run meets the same batches. The update is optim.c's, the average of the weights
+ * ema.c's. Tests: tests/e2e/test_training.py, test_resume.py. */
 #include "train/trainer.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,14 @@
+/* nanodet.c - from NanoDet's outputs to boxes. For each level of stride s and its cell (i, j) of
+ * n = 416 / s by n (row i, column j; number i n + j), class scores cls [n n][80] (already
+ * probabilities) and the sides' logits dis [n n][4][bins]:
+ *
+ *   centre = ((j + 1/2) s, (i + 1/2) s),   side d = s * sum over b of b softmax(dis[d])[b]
+ *   box = centre - (left, top), centre + (right, bottom)
+ *
+ * A cell is the detection of its best class, where that reaches the threshold. Suppression drops
+ * a box that overlaps a better one of its class by more than iou_max. Source: Li et al., NeurIPS
+ * 2020 (distribution focal loss); RangiLyu's nanodet. Naive reference: reference_decode in
+ * tests/unit/test_vision_nanodet.c. */
 #include "vision/nanodet.h"
 
 #include "image/overlap.h"

@@ -1,5 +1,13 @@
-/* attention.h - attention of one head of one sequence in f32, whatever T is; see kernels.h. Scores are
- * held turned, a row a key and a lane a query: then a query's softmax never leaves its lane. */
+/* attention.h - attention of one head of one sequence in f32, whatever T is; what it computes
+ * and the arguments' shapes: kernels.h. With len rows and dim columns, Q, K, V [len][dim]:
+ *
+ *   S = K Q' scale          [key][query]
+ *   P = softmax of S down each column
+ *   O = dropout(P)' V       [query][dim]
+ *
+ * Scores are held turned, a row a key and a lane a query: then a query's softmax never leaves
+ * its lane. Rows are padded to whole vectors. Naive reference: naive_attention and
+ * naive_attention_back in tests/unit/test_nn_attention.c. */
 
 INLINE size_t pad(size_t n) { return (n + VL - 1) / VL * VL; }
 

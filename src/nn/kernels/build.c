@@ -1,5 +1,6 @@
 /* build.c - one table of kernels; compiled once for each activation type and vector length with
- * GM_TABLE naming the table (see src/nn/CMakeLists.txt). */
+ * GM_TABLE naming the table (see src/nn/CMakeLists.txt). The kernels are in elementwise.h and
+ * attention.h, what they compute in kernels.h. */
 #include "nn/kernels/kernels.h"
 #include "nn/kernels/vec.h"
 

@@ -1,3 +1,5 @@
+/* select.c - which table of kernels this CPU runs: for T in f32 and bf16, the widest vectors
+ * that it has. Tests: levels_differ in tests/unit/test_nn_kernels.c. */
 #include "nn/kernels/kernels.h"
 
 #include <stdlib.h>

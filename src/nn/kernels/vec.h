@@ -256,7 +256,9 @@ INLINE void transpose_square(vf *r)
 
 INLINE vi lanes_below(size_t k) { return lane_numbers() < (int32_t)(k < VL ? k : VL); }
 
-/* e^x, relative error about 2e-7; 0 and infinity are not reached: x is clipped to [-87, 88]. */
+/* e^x, relative error about 2e-7; 0 and infinity are not reached: x is clipped to [-87, 88]. With
+ * n = round(x / log 2) and r = x - n log 2 (log 2 in two parts, so that r is exact), e^x = 2^n e^r, and
+ * e^r a polynomial. Source: Cephes' expf (Moshier). */
 INLINE vf exp_f(vf x)
 {
     const float magic = 12582912.0f; /* 1.5 * 2^23: rounds to an integer in the low bits */
@@ -274,7 +276,8 @@ INLINE vf exp_f(vf x)
     return (vf)((vi)p + ((vi)t << 23));
 }
 
-/* All ones where element `index` of a tensor is kept. */
+/* All ones where element `index` of a tensor is kept: where a hash of it is at least the threshold.
+ * Source of the hash: the last steps of xxHash32 (Collet). */
 INLINE vi kept(uint32_t index, uint32_t seed, uint32_t threshold)
 {
     vu h = ((vu)lane_numbers() + index + seed) * 0x9E3779B1u;
