@@ -367,7 +367,9 @@ def test_coco_parts_of_masks():
         assert "masks (" in r.err and "run 2 leaves" in r.err and "post a" in r.err, r.err
         bad = coco_file(d, "bad.json", [{"segmentation": [[0, 0, 1, 1]]}, {"bbox": [0, 0, 1, 1]}])
         r = gm.run("data", "convert", bad, d / "p.jsonl")
-        assert r.code == 3 and "annotations of no image" not in r.err, r.err
+        assert r.code == 0 and "annotations of no image" not in r.err, r.err
+        assert "not read: annotations (" in r.err and "post a" in r.err, r.err
+        assert len(load(d / "p.jsonl")[0]["entities"]) == 1
 
 
 def test_coco_crowds():
@@ -394,12 +396,28 @@ def test_posts_of_one_id():
     with gm.Folder() as d:
         box = {"bbox": [1, 1, 4, 4]}
         source = coco_file(d, "c.json", [box, {**box, "image_id": 1}], ("x/1.jpg", "y/1.jpg"))
+        convert(source, d / "s.jsonl")
+        source = d.write("twice.jsonl", "".join(json.dumps({**p, "id": "1"}) + "\n" for p in load(d / "s.jsonl")))
         for form in ("voc", "ccks", "ccks-text"):
             r = convert(source, d / form, "--to", form, code=3)
             assert 'post "1": a post of this id was written before' in r.err, r.err
             assert "1 posts written" in r.err
         convert(source, d / "o.jsonl")
         assert len(load(d / "o.jsonl")) == 2
+
+
+def test_coco_names_of_images():
+    """Images of one base name get ids by their folders, and where even those are one, by their own ids."""
+    cases = [(("a/1.jpg", "b/1.jpg", "b/2.jpg"), ["a_1", "b_1", "2"]), (("1.jpg", "1.png"), ["1_0", "1_1"]),
+             (("a/1.jpg", "b/1.jpg", "a_1.jpg"), ["a_1_0", "b_1", "a_1"]), (("/x/7.jpg", "./y/7.jpg"), ["x_7", "y_7"]),
+             (("a/.x", "v1.2/b"), [".x", "b"])]
+    with gm.Folder() as d:
+        for files, ids in cases:
+            convert(coco_file(d, "c.json", [], files), d / "o.jsonl")
+            assert [p["id"] for p in load(d / "o.jsonl")] == ids, files
+        boxes = [{"bbox": [0, 0, 1, 1], "image_id": i} for i in (0, 1)]
+        convert(coco_file(d, "c.json", boxes, ("a/1.jpg", "b/1.jpg")), d / "voc", "--to", "voc")
+        assert sorted(os.listdir(d / "voc")) == ["a_1.xml", "b_1.xml"]
 
 
 def test_ccks_round_trip():
@@ -554,14 +572,6 @@ def test_usage_and_bad_input():
             ("riveg", "1.jpg###A(X)###e###1###&[1, 2, 3, 4]\n\n1.jpg###A###e###1\n", 3, "no type", True),
             ("riveg", "1.jpg###A(X)###e###maybe\n", 1, "no flag", True),
             ("coco", '{"images": 5}', 1, "expected [ or {", False),
-            ("coco", coco('{"image_id": 1, "category_id": 2, "bbox": [0, 0, 1, 1]}'), 2, "none of the file's categories", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1}'), 2, 'neither "bbox" nor', True),
-            ("coco", coco('{"category_id": 1}'), 2, 'without "image_id"', False),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": [3, 99]}}'), 2, "run 2 leaves", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": "~"}}'), 2, "no number at byte 1", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": {"size": [2000000000, 2000000000], "counts": [1]}}'), 2, "in all (--max-pixels)", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 1]]}'), 2, "polygon of 2 corners", True),
-            ("coco", coco('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1e300, 1, 3, 3]]}'), 2, "not near any picture", True),
             ("labelstudio", "[\n5]", 2, "expected a task", True),
             ("labelstudio", task({"type": "labels", "value": {"start": 0, "end": 9, "labels": ["X"]}}), 1, "no part of the text", True),
             ("labelstudio", task({"type": "rectanglelabels", "value": {}}), 1, '"original_width"', True),
@@ -570,6 +580,28 @@ def test_usage_and_bad_input():
             ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [0, 0, 0, 16, 57, 27, 224]}}), 1, "broken at value 0", True),
             ("labelstudio", task({"type": "brushlabels", **size, "value": {"rle": [256]}}), 1, "number 1 is no byte", True),
         ]
+        # an annotation that can't be read loses itself alone
+        lost = [
+            ('{"image_id": 1, "category_id": 2, "bbox": [0, 0, 1, 1]}', "none of the file's categories"),
+            ('{"image_id": 1, "category_id": 1}', 'neither "bbox" nor'),
+            ('{"category_id": 1, "bbox": [0, 0, 1, 1]}', 'annotations without "image_id"'),
+            ('{"image_id": 1, "category_id": 1, "bbox": [0, NaN, 1, 1]}', "expected [x, y, width, height]"),
+            ('{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1e400, 1]}', "expected [x, y, width, height]"),
+            ('{"image_id": 1, "category_id": 1, "bbox": [0, 0, 1e300, 1]}', "a corner at over 1e9"),
+            ('{"image_id": 1, "category_id": 1, "bbox": null}', "expected [x, y, width, height]"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": [3, 99]}}', "run 2 leaves"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": {"size": [4, 4], "counts": "~"}}', "no number at byte 1"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": {"size": [2000000000, 2000000000], "counts": [1]}}', "a mask of 2000000000"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1, 1]]}', "polygon of 2 corners"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, 1e300, 1, 3, 3]]}', "not near any picture"),
+            ('{"image_id": 1, "category_id": 1, "segmentation": [[0, 0, NaN, 1, 3, 3]]}', "number 3 of a polygon"),
+        ]
+        good = '{"image_id": 1, "category_id": 1, "bbox": [0, 0, 2, 2]}'
+        for text, reason in lost:
+            r = convert(d.write("bad", coco(text + ",\n" + good)), d / "o.jsonl", "--from", "coco")
+            assert "not read: annotations" in r.err and reason in r.err, (text, r.err)
+            (post,) = load(d / "o.jsonl")
+            assert [e["regions"][0]["box"] for e in post["entities"]] == [[0, 0, 2, 2]], (text, post)
         for form, text, line, reason, reads_on in bad:
             path = d.write("bad", text)
             r = gm.run("data", "convert", path, d / "o.jsonl", "--from", form)
