@@ -3,7 +3,7 @@
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 CMAKE_FLAGS ?=
 
-.PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize fuzz lint format clean distclean help
+.PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize tsan fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -49,6 +49,18 @@ sanitize: setup-tests
 	@TBB_ENABLE_SANITIZERS=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
 		tools/run_tests.py build/sanitize -j $(JOBS)
 
+# ThreadSanitizer, with clang, whose OpenMP it can follow (Archer): the tests with the label threads. What it
+# finds goes to files, as not every child's output is read.
+TSAN_FLAGS := ignore_noninstrumented_modules=1 exitcode=66 log_path=$(CURDIR)/build/tsan/race
+tsan: setup-tests
+	@tools/setup.sh clang
+	cmake --preset tsan $(CMAKE_FLAGS)
+	@cmake --build build/tsan -j $(JOBS)
+	@rm -f build/tsan/race.*
+	@TBB_ENABLE_SANITIZERS=1 OMP_TOOL_LIBRARIES=/usr/lib/llvm-14/lib/libarcher.so TSAN_OPTIONS="$(TSAN_FLAGS)" \
+		OMP_NUM_THREADS=4 tools/run_tests.py build/tsan -j $(JOBS) -L threads || { cat build/tsan/race.*; exit 1; }
+	@! cat build/tsan/race.* 2>/dev/null
+
 # Every reader for a minute each under libFuzzer, with clang (tools/setup.sh clang installs it).
 FUZZ_SECONDS ?= 60
 fuzz: setup
@@ -80,6 +92,7 @@ help:
 	@echo "make test       and run all tests; those that are skipped are listed with the reason"
 	@echo "make test-fast  the fast ones only, under a minute;  make test-long: the long ones only"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
+	@echo "make tsan       run the tests that use threads under ThreadSanitizer (installs clang)"
 	@echo "make fuzz       fuzz every reader for a minute each (installs clang)"
 	@echo "make lint       check the sources: banned calls, include direction, sizes, headers"
 	@echo "make format     lay out the sources by .clang-format"

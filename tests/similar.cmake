@@ -1,4 +1,4 @@
-gm_test(similar_search LINK gm_similar m)
+gm_test(similar_search LINK gm_similar m LABELS threads)
 gm_test(similar_pool LINK gm_similar m LABELS needs-model)
 set_tests_properties(unit/similar_search unit/similar_pool PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
 # The whole of it beside transformers and NumPy; made and skipped as the encoders' (tests/ref.cmake).

@@ -2,7 +2,7 @@
 # setup.sh - install what building and running gmner needs: Debian packages from apt (as root or
 # with sudo), and pinned PyPI and npm packages, unpacked into .deps/ of this checkout. It installs
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
-# `setup.sh clang` installs the compiler that `make fuzz` and the preset tsan need and does nothing
+# `setup.sh clang` installs the compiler that `make fuzz` and `make tsan` need and does nothing
 # else, `setup.sh lint` what `make lint` and `make format` need.
 # `setup.sh tests` gets what only tests need (make test calls it): a language model, and libheif.
 # $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
@@ -103,7 +103,7 @@ if [ "${1-}" = lint ]; then
     exit 0
 fi
 
-# `setup.sh clang` - for `make fuzz` and the preset tsan; nothing else needs it.
+# `setup.sh clang` - for `make fuzz` and `make tsan`; nothing else needs it.
 if [ "${1-}" = clang ]; then
     dpkg -s clang libclang-rt-14-dev libomp-14-dev >/dev/null 2>&1 ||
         install_apt clang libclang-rt-14-dev libomp-14-dev

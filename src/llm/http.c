@@ -2,7 +2,6 @@
 #include "llm/http_internal.h"
 
 #include "base/alloc.h"
-
 #include "base/progress.h"
 
 #include <curl/curl.h>

@@ -23,9 +23,10 @@ class Skip(Exception):
 
 @functools.cache
 def is_sanitized():
-    """Whether the program was built with AddressSanitizer: slower, and never smaller."""
+    """Whether the program was built with a sanitizer of memory or threads: slower, and never smaller."""
     with open(PROGRAM, "rb") as f:
-        return b"__asan_init" in f.read()
+        program = f.read()
+    return b"__asan_init" in program or b"__tsan_init" in program
 
 
 class Result:
@@ -53,7 +54,7 @@ def run(*args, stdin="", env=None, stdout=None, cwd=None, program=PROGRAM):
     out = (p.stdout or b"").decode("utf-8")
     err = p.stderr.decode("utf-8", "replace")
     assert p.returncode >= 0, f"killed by signal {-p.returncode}: {args}\n{err[-2000:]}"
-    for bad in ("AddressSanitizer", "runtime error:", "LeakSanitizer"):
+    for bad in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
         assert bad not in err, f"{bad}: {args}\n{err[-4000:]}"
     return Result(p.returncode, out, err)
 

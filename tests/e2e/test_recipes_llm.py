@@ -316,7 +316,8 @@ def test_threads_hold():
         with open(d / "out.jsonl", encoding="utf-8") as f:
             out = [json.loads(line) for line in f]
     assert len(out) == 120 and all(e["source"] == "inform" for q in out for e in q["entities"]), out[0]
-    assert in_flight < most <= threads + 1 + in_flight + in_flight // 2 + 1, most
+    own = 1 if gm.is_sanitized() else 0  # ThreadSanitizer's
+    assert in_flight < most <= threads + 1 + in_flight + in_flight // 2 + 1 + own, most
 
 
 def test_shipped_recipes_whole():
