@@ -186,7 +186,9 @@ bool gm_llm_is_dry(const struct gm_llm *llm) { return llm->opts.dry_run; }
 
 void gm_llm_drain(struct gm_llm *llm, double grace_s)
 {
-    atomic_store(&llm->drain_at, gm_clock_s() + grace_s);
+    double at = gm_clock_s() + grace_s, was = atomic_load(&llm->drain_at);
+    while ((was <= 0 || at < was) && !atomic_compare_exchange_weak(&llm->drain_at, &was, at)) {
+    }
     gm_http_wake(llm->http);
 }
 

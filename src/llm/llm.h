@@ -175,7 +175,10 @@ size_t gm_llm_in_flight(const struct gm_llm *llm);
 bool gm_llm_is_dry(const struct gm_llm *llm);
 
 /* gm_llm_drain - start nothing more: what waits is CANCEL and stopped at once, what is in flight when it
- * has no answer grace_s from now (INFINITY = it is finished). The last call counts. Threads: yes. */
+ * has no answer grace_s from now (INFINITY = it is finished). Of several calls the one counts whose time
+ * ends first. Threads: yes.
+ * GM_LLM_GRACE_S - what a stop leaves, so that the process ends within a second. */
+#define GM_LLM_GRACE_S 0.5
 void gm_llm_drain(struct gm_llm *llm, double grace_s);
 
 /* gm_llm_stats - the numbers so far. */

@@ -8,8 +8,6 @@
 #include <math.h>
 
 enum { ASK_MS = 100 }; /* how often somebody is asked whether to stop */
-/* What is under way when a stop is asked for has so long, so that the process ends within a second. */
-static const double GRACE_S = 0.5;
 
 enum gm_status gm_stream_run_stage(struct gm_stream *s, struct gm_stage *stage,
                                    struct gm_post **posts, size_t n, struct gm_error *err)
@@ -97,7 +95,7 @@ static void wait_for_all(struct gm_stream *s, bool patient)
     pthread_mutex_lock(&s->lock);
     while (s->n_running) {
         if (s->p->llm)
-            gm_llm_drain(s->p->llm, patient ? INFINITY : GRACE_S);
+            gm_llm_drain(s->p->llm, patient ? INFINITY : GM_LLM_GRACE_S);
         while (s->n_running && !(patient && gm_stop_requested()))
             gm_window_wait(s, ASK_MS);
         patient = false;

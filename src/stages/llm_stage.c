@@ -284,9 +284,6 @@ done:
     return st;
 }
 
-/* As the pipeline's, which stops the client where its own thread is free to. */
-static const double stop_grace_s = 0.5;
-
 /* Replies come in any order. */
 static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                               const uint64_t *ids, size_t n, struct gm_llm_reply *replies,
@@ -302,7 +299,7 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
             if (gm_limit_is_over(&limit) && !gm_stop_requested())
                 return gm_limit_check(&limit, err);
             if (gm_stop_requested() && !drained) /* where the caller's own thread waits here */
-                gm_llm_drain(s->llm, stop_grace_s);
+                gm_llm_drain(s->llm, GM_LLM_GRACE_S);
             drained = gm_stop_requested();
             continue;
         }
