@@ -169,6 +169,11 @@ bool gm_json_set(struct gm_json *object, const char *key, struct gm_json *value)
     return json_object_set_new(in(object), key, in(value)) == 0;
 }
 
+void gm_json_remove(struct gm_json *object, const char *key)
+{
+    (void)json_object_del(in(object), key);
+}
+
 bool gm_json_add(struct gm_json *array, struct gm_json *value)
 {
     return json_array_append_new(in(array), in(value)) == 0;

@@ -83,6 +83,8 @@ struct gm_json *gm_json_new_null(void);
  * failed gm_json_new_*) gives false, so that a chain of them needs one check. */
 bool gm_json_set(struct gm_json *object, const char *key, struct gm_json *value);
 bool gm_json_add(struct gm_json *array, struct gm_json *value);
+/* gm_json_remove - take a member out of an object; nothing where it has none. */
+void gm_json_remove(struct gm_json *object, const char *key);
 
 /* gm_json_write - append j as text: compact on one line, or indented by two spaces when `pretty`.
  * Numbers are the shortest text that reads back as the same double. */

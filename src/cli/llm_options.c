@@ -6,30 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "a,b" into a list of C strings. */
-static enum gm_status read_endpoints(const char *text, struct gm_arena *a, struct gm_llm_opts *out,
-                                     struct gm_error *err)
-{
-    struct gm_str rest = gm_str(text), head;
-    size_t n = 1;
-    for (const char *c = text; *c; c++)
-        n += *c == ',';
-    const char **list = gm_arena_alloc(a, n, sizeof *list);
-    if (!list)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < n; i++) {
-        gm_str_cut(rest, ',', &head, &rest);
-        list[i] = gm_arena_str(a, gm_str_trim(head)).p;
-        if (!list[i])
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        if (!list[i][0])
-            return GM_FAIL(err, GM_EARG, "--endpoint: \"%s\" has an empty part", text);
-    }
-    out->endpoints = list;
-    out->n_endpoints = n;
-    return GM_OK;
-}
-
 static enum gm_status read_price(const char *text, struct gm_llm_opts *out, struct gm_error *err)
 {
     struct gm_str in, answer;
@@ -47,6 +23,7 @@ enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
     enum gm_status st = GM_OK;
     const char *from_env = getenv("OPENAI_BASE_URL");
     const char *endpoint = c->endpoint ? c->endpoint : from_env && from_env[0] ? from_env : NULL;
+    struct gm_llm_servers servers = {NULL, 0};
     *out = gm_llm_opts_default();
     out->model = c->model;
     out->key_file = c->key_file;
@@ -56,8 +33,12 @@ enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
     out->requests_per_min = c->requests_per_min;
     out->tokens_per_min = c->tokens_per_min;
     out->dry_run = c->dry_run;
-    if (endpoint)
-        GM_TRY(read_endpoints(endpoint, a, out, err));
+    if (endpoint && (st = gm_llm_endpoints_read(&servers, gm_str(endpoint), a, err)) != GM_OK) {
+        gm_error_prefix(err, "--endpoint");
+        goto done;
+    }
+    out->endpoints = servers.endpoints;
+    out->n_endpoints = servers.n;
     if (c->price)
         GM_TRY(read_price(c->price, out, err));
     if (c->budget > 0 && !c->price)

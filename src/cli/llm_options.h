@@ -26,7 +26,9 @@ struct gm_llm_cli {
     {"model", 0, GM_OPT_STR, GM_LLM_ROW(type, member, model), NULL, 0, 0, "NAME",                  \
      "the model to ask for, in place of the recipe's"},                                            \
     {"key-file", 0, GM_OPT_STR, GM_LLM_ROW(type, member, key_file), NULL, 0, 0, "FILE",            \
-     "file with the key, readable by its owner only, in place of $OPENAI_API_KEY"},                \
+     "file with the key, readable by its owner only, in place of $OPENAI_API_KEY; a line "           \
+     "\"URL KEY\" "                                                                                \
+     "has the key of that server"},                                                                \
     {"llama-server", 0, GM_OPT_STR, GM_LLM_ROW(type, member, llama_server), NULL, 0, 0, "CMD",     \
      "the program that serves a GGUF file (default: llama-server)"},                               \
     {"in-flight", 0, GM_OPT_INT, GM_LLM_ROW(type, member, in_flight), "16", 1, 512, "N",           \

@@ -40,9 +40,11 @@ void gm_client_stop(struct gm_llm *llm, enum gm_status st, const char *why)
     struct gm_ask *a;
     if (llm->stop == GM_OK)
         llm->stop = GM_FAIL(&llm->stop_err, st, "%s", why);
-    while ((a = gm_ask_pop(&llm->inbox)) || (a = gm_ask_pop(&llm->waiting)) ||
-           (a = gm_ask_pop(&llm->delayed)))
+    while ((a = gm_ask_pop(&llm->inbox)) || (a = gm_ask_pop(&llm->delayed)))
         gm_ask_stopped(llm, a);
+    for (size_t i = 0; i < llm->n_groups; i++)
+        while ((a = gm_ask_pop(&llm->groups[i].waiting)))
+            gm_ask_stopped(llm, a);
 }
 
 /* ---- sending ---- */
@@ -152,12 +154,12 @@ static bool fits_budget(struct gm_llm *llm, const struct gm_ask *a)
     return false;
 }
 
-/* The ask of `delayed` that is due first, and what is before it in the list. */
-static struct gm_ask *due_first(const struct gm_llm *llm, struct gm_ask **before)
+/* The group's ask of `delayed` that is due first, and what is before it in the list. */
+static struct gm_ask *due_first(const struct gm_llm *llm, size_t group, struct gm_ask **before)
 {
     struct gm_ask *best = NULL, *prev = NULL;
     for (struct gm_ask *a = llm->delayed.first; a; prev = a, a = a->next)
-        if (!best || a->ready_at < best->ready_at) {
+        if (a->group == group && (!best || a->ready_at < best->ready_at)) {
             best = a;
             *before = prev;
         }
@@ -175,41 +177,51 @@ static void remove_delayed(struct gm_llm *llm, struct gm_ask *a, struct gm_ask *
     a->next = NULL;
 }
 
-/* Send what may be sent now; returns when something more may be, at the latest longest_wait_s from
- * now. */
+/* Send one request to a group's servers, if one may be sent; else *next is at the latest when one may. */
+static bool send_next(struct gm_llm *llm, size_t group, double now, double *next)
+{
+    struct gm_server_group *g = &llm->groups[group];
+    struct gm_ask *before = NULL, *again = due_first(llm, group, &before);
+    bool is_due = again && again->ready_at <= now;
+    struct gm_ask *a = is_due ? again : g->waiting.first;
+    if (again && !is_due)
+        *next = fmin(*next, again->ready_at);
+    if (!a)
+        return false;
+    struct gm_endpoint *ep = gm_endpoint_choose(g->ep, g->n_ep, llm->turn, &llm->breaker, now);
+    if (!ep) {
+        double at = gm_endpoint_next(g->ep, g->n_ep, now);
+        *next = at > now ? fmin(*next, at) : *next; /* at == now: a probe is under way */
+        return false;
+    }
+    double paced = fmax(llm->next_request_at, llm->next_token_at);
+    if (paced > now) {
+        *next = fmin(*next, paced);
+        return false;
+    }
+    if (!fits_budget(llm, a))
+        return false;
+    if (is_due)
+        remove_delayed(llm, a, before);
+    else
+        (void)gm_ask_pop(&g->waiting);
+    if (a->box)
+        send_one(llm, a, ep, now);
+    else
+        gm_ask_deliver(llm, a);
+    return true;
+}
+
+/* Send what may be sent now, the groups by turns, so that none waits for another's servers; returns when
+ * something more may be, at the latest longest_wait_s from now. */
 static double send_ready(struct gm_llm *llm, double now)
 {
     double next = now + longest_wait_s;
-    while (llm->stop == GM_OK && llm->stats.in_flight < llm->opts.in_flight) {
-        struct gm_ask *before = NULL, *again = due_first(llm, &before);
-        bool is_due = again && again->ready_at <= now;
-        struct gm_ask *a = is_due ? again : llm->waiting.first;
-        if (again && !is_due)
-            next = fmin(next, again->ready_at);
-        if (!a)
-            break;
-        struct gm_endpoint *ep =
-            gm_endpoint_choose(llm->ep, llm->n_ep, llm->turn, &llm->breaker, now);
-        if (!ep) {
-            double at = gm_endpoint_next(llm->ep, llm->n_ep, now);
-            next = at > now ? fmin(next, at) : next; /* at == now: a probe is under way */
-            break;
-        }
-        double paced = fmax(llm->next_request_at, llm->next_token_at);
-        if (paced > now) {
-            next = fmin(next, paced);
-            break;
-        }
-        if (!fits_budget(llm, a))
-            break;
-        if (is_due)
-            remove_delayed(llm, a, before);
-        else
-            (void)gm_ask_pop(&llm->waiting);
-        if (a->box)
-            send_one(llm, a, ep, now);
-        else
-            gm_ask_deliver(llm, a);
+    for (bool sent = true; sent;) {
+        sent = false;
+        for (size_t i = 0; i < llm->n_groups; i++)
+            if (llm->stop == GM_OK && llm->stats.in_flight < llm->opts.in_flight)
+                sent = send_next(llm, i, now, &next) || sent;
     }
     return next;
 }
@@ -237,14 +249,16 @@ static void take_in(struct gm_llm *llm)
         else if (llm->opts.dry_run)
             count_dry(llm, a);
         else
-            gm_ask_push(&llm->waiting, a);
+            gm_ask_push(&llm->groups[a->group].waiting, a);
     }
 }
 
 static void check_dead(struct gm_llm *llm, double now)
 {
     char text[700];
-    const struct gm_endpoint *e = gm_endpoints_dead(llm->ep, llm->n_ep, &llm->breaker, now);
+    const struct gm_endpoint *e = NULL;
+    for (size_t i = 0; i < llm->n_groups && !e; i++)
+        e = gm_endpoints_dead(llm->groups[i].ep, llm->groups[i].n_ep, &llm->breaker, now);
     if (!e || llm->stop != GM_OK)
         return;
     snprintf(text, sizeof text,

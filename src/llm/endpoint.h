@@ -7,6 +7,7 @@
 
 struct gm_endpoint {
     struct gm_http_target *target; /* owned */
+    const char *key;               /* borrowed; NULL = none */
     char *name;                    /* the URL without its query, for messages; owned */
     size_t in_flight;
     size_t n_ok;

@@ -8,10 +8,7 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
-
-static const double server_wait_s = 300; /* a large GGUF file is read from a slow disk */
 
 struct gm_llm_opts gm_llm_opts_default(void)
 {
@@ -31,71 +28,6 @@ struct gm_llm_opts gm_llm_opts_default(void)
 }
 
 /* ---- the client ---- */
-
-/* "http://host/v1" -> "http://host/v1/chat/completions". */
-static enum gm_status endpoint_init(struct gm_llm *llm, struct gm_endpoint *e, const char *base,
-                                    struct gm_error *err)
-{
-    enum gm_status st = gm_http_target_new(&e->target, base, "/chat/completions", llm->key, err);
-    e->rest_s = llm->breaker.rest_s;
-    if (st != GM_OK)
-        return st;
-    if (!(e->name = gm_strdup(base)))
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    e->name[strcspn(e->name, "?#")] = 0; /* keys may stand in a query */
-    return GM_OK;
-}
-
-/* What the endpoints are from run to run: a URL without its query, in which keys may stand; a GGUF file
- * with its size and time, and the command that serves it. */
-static enum gm_status name_server(struct gm_llm *llm, const struct gm_llm_opts *o,
-                                  struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_buf b;
-    struct stat s;
-    gm_buf_init(&b, (size_t)1 << 20);
-    for (size_t i = 0; i < o->n_endpoints; i++) {
-        const char *e = o->endpoints[i];
-        GM_TRY(gm_buf_printf(&b, err, "%.*s\n", (int)strcspn(e, "?#"), e));
-        if (gm_str_ends(gm_str(e), GM_STR(".gguf")) && stat(e, &s) == 0)
-            GM_TRY(gm_buf_printf(&b, err, "%lld %lld %s\n", (long long)s.st_size,
-                                 (long long)s.st_mtime, o->llama_server ? o->llama_server : ""));
-    }
-    if (!(llm->server = gm_strdup(b.n ? b.p : "")))
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-done:
-    gm_buf_clear(&b);
-    return st;
-}
-
-static enum gm_status open_endpoints(struct gm_llm *llm, const struct gm_llm_opts *o,
-                                     struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    if (o->n_endpoints == 0)
-        return GM_FAIL(err, GM_EARG,
-                       "no endpoint: give --endpoint URL (or FILE.gguf), or set OPENAI_BASE_URL");
-    llm->ep = gm_alloc(o->n_endpoints, sizeof *llm->ep);
-    llm->servers = gm_alloc(o->n_endpoints, sizeof *llm->servers);
-    if (!llm->ep || !llm->servers)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < o->n_endpoints; i++) {
-        const char *url = o->endpoints[i];
-        llm->n_ep = i + 1;
-        if (gm_str_ends(gm_str(url), GM_STR(".gguf")) && !o->dry_run) {
-            size_t slots = (o->in_flight + o->n_endpoints - 1) / o->n_endpoints;
-            GM_TRY(gm_local_server_start(&llm->servers[i], o->llama_server, url, slots,
-                                         server_wait_s, err));
-            url = gm_local_server_url(llm->servers[i]);
-        } else if (o->dry_run) {
-            url = "http://127.0.0.1"; /* nothing is sent */
-        }
-        GM_TRY(endpoint_init(llm, &llm->ep[i], url, err));
-    }
-done:
-    return st;
-}
 
 static enum gm_status start_thread(struct gm_llm *llm, struct gm_error *err)
 {
@@ -133,9 +65,8 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
         goto done;
     }
     llm->has_model = opts->model != NULL;
-    GM_TRY(name_server(llm, opts, err));
-    GM_TRY(gm_secret_read(&llm->key, opts->key_file, err));
-    GM_TRY(open_endpoints(llm, opts, err));
+    GM_TRY(gm_secret_read(&llm->key, opts->key_file, NULL, err));
+    GM_TRY(gm_server_groups_open(llm, opts, err));
     GM_TRY(gm_http_new(&llm->http, opts->in_flight, err));
     GM_TRY(start_thread(llm, err));
     *out = llm;
@@ -162,18 +93,11 @@ void gm_llm_free(struct gm_llm *llm)
         gm_ask_unlink(llm, a);
         gm_ask_free(a);
     }
-    for (size_t i = 0; i < llm->n_ep; i++) {
-        gm_local_server_stop(llm->servers[i]);
-        gm_http_target_free(llm->ep[i].target);
-        gm_free(llm->ep[i].name);
-    }
+    gm_server_groups_close(llm);
     gm_buf_clear(&llm->tail_text);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
-    gm_free(llm->servers);
-    gm_free(llm->ep);
     gm_free(llm->model);
-    gm_free(llm->server);
     gm_secret_free(llm->key);
     if (llm->has_lock)
         pthread_mutex_destroy(&llm->lock);

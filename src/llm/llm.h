@@ -17,6 +17,7 @@
 #ifndef GM_LLM_LLM_H
 #define GM_LLM_LLM_H
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/status.h"
@@ -41,13 +42,23 @@ struct gm_llm_cache {
     enum gm_status (*commit)(void *user, struct gm_error *err);
 };
 
+/* Servers of one model. */
+struct gm_llm_servers {
+    const char *const *endpoints; /* as in struct gm_llm_opts */
+    size_t n;
+};
+
 struct gm_llm_opts {
     /* "http://127.0.0.1:8080/v1" (or the whole URL up to /chat/completions), or a FILE.gguf that a
      * local server is started for. All serve the same model. Borrowed during gm_llm_new. */
     const char *const *endpoints;
     size_t n_endpoints;
+    /* Servers beside those, for requests that name them; borrowed likewise. The key goes to those of the
+     * same origin (scheme, host and port) as one of `endpoints`, and others get theirs from key_file. */
+    const struct gm_llm_servers *more;
+    size_t n_more;
     const char *model;        /* NULL = "default" */
-    const char *key_file;     /* NULL = $OPENAI_API_KEY, which may be unset */
+    const char *key_file;     /* as in secret.h; NULL = $OPENAI_API_KEY, which may be unset */
     const char *llama_server; /* command for a GGUF file; NULL = "llama-server" */
     size_t in_flight;         /* requests at once, over all endpoints */
     double timeout_s;         /* of one try */
@@ -65,6 +76,10 @@ struct gm_llm_opts {
     uint64_t seed;                           /* of the jitter */
     struct gm_llm_cache cache;               /* .get NULL = none */
 };
+
+/* gm_llm_endpoints_read - "URL,URL" into *out, in the arena. Errors: ARG (an empty part), NOMEM. */
+enum gm_status gm_llm_endpoints_read(struct gm_llm_servers *out, struct gm_str text,
+                                     struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_opts_default - everything but the endpoints. */
 struct gm_llm_opts gm_llm_opts_default(void);
@@ -92,7 +107,8 @@ enum gm_llm_max_name {
 
 struct gm_llm_request {
     void *user;        /* comes back in the reply */
-    const char *model; /* NULL = the client's */
+    size_t servers;    /* 0 = opts.endpoints; i = opts.more[i - 1] */
+    const char *model; /* NULL = the client's; of other servers "default" */
     const struct gm_llm_message *messages;
     size_t n_messages;
     double temperature, top_p; /* < 0 = the server's default */
@@ -184,14 +200,16 @@ void gm_llm_drain(struct gm_llm *llm, double grace_s);
 /* gm_llm_stats - the numbers so far. */
 void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out);
 
-/* gm_llm_fact_get, gm_llm_fact_put - something that was learned of `model` (NULL = the client's) on
- * this client's servers, under a name that says what, kept in the cache of replies. Nothing is kept of
+/* gm_llm_fact_get, gm_llm_fact_put - something that was learned of the model of a request with these
+ * `servers` and `model`, under a name that says what, kept in the cache of replies. Nothing is kept of
  * a model that was not named, as a server may have another one tomorrow, nor without a cache or where
  * that fails. get appends to `out`. Threads: yes. Errors: NOMEM. */
-enum gm_status gm_llm_fact_get(const struct gm_llm *llm, const char *model, const char *what,
-                               struct gm_buf *out, bool *found, struct gm_error *err) GM_NODISCARD;
-enum gm_status gm_llm_fact_put(const struct gm_llm *llm, const char *model, const char *what,
-                               struct gm_str value, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_llm_fact_get(const struct gm_llm *llm, size_t servers, const char *model,
+                               const char *what, struct gm_buf *out, bool *found,
+                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_llm_fact_put(const struct gm_llm *llm, size_t servers, const char *model,
+                               const char *what, struct gm_str value,
+                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_reject - count an answer that stage `stage` could not use; stage and reason are texts that
  * outlive the client. gm_llm_rejected - row i of those counts; false past the last. */

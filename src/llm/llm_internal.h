@@ -31,6 +31,7 @@ struct gm_ask {
     size_t est_prompt, bound_prompt; /* tokens */
     size_t tries, n_asks;
     double ready_at, first_at, sent_at; /* s; first_at 0 = never sent */
+    size_t group;                       /* of servers */
     struct gm_endpoint *ep;             /* while in flight */
     unsigned sent;                      /* GM_LLM_P_…: what it was sent with */
     struct gm_llm_reply reply;
@@ -40,6 +41,14 @@ struct gm_ask {
 
 struct gm_ask_queue {
     struct gm_ask *first, *last;
+};
+
+/* The servers of one model. */
+struct gm_server_group {
+    struct gm_endpoint *ep; /* within those of the client */
+    size_t n_ep;
+    char *name;                  /* its endpoints, for what is kept of them; owned */
+    struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
 };
 
 struct gm_llm_mailbox {
@@ -61,10 +70,13 @@ struct gm_reject {
 struct gm_llm {
     struct gm_llm_opts opts; /* its pointers are not used after gm_llm_new */
     char *model, *key;       /* key NULL = none */
-    char *server;            /* the endpoints, for what is kept of them */
     bool has_model;          /* a model was named */
-    struct gm_endpoint *ep;
-    size_t n_ep, turn;
+    struct gm_endpoint *ep;  /* of all groups, one behind the other */
+    size_t n_ep;
+    struct gm_server_group *groups; /* 0: the run's own */
+    size_t n_groups, turn;
+    char **more_keys; /* [n_ep] room for those of other groups */
+    size_t n_more_keys;
     struct gm_breaker breaker;
     struct gm_local_server **servers; /* [n_ep], NULL where the endpoint is a URL */
     struct gm_http *http;
@@ -75,7 +87,6 @@ struct gm_llm {
     _Atomic double drain_at; /* when what is in flight is dropped; 0 = nothing drains */
     bool quit, warned_cache, warned_thoughts;
     struct gm_ask_queue inbox;   /* just submitted */
-    struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
     struct gm_ask_queue delayed; /* to be sent again at ready_at */
     struct gm_ask_queue arrived; /* answered, and not yet in the cache's file */
     double deliver_at;           /* when those are due */
@@ -93,6 +104,14 @@ struct gm_llm {
     struct gm_reject rejects[GM_REJECTS_MAX];
     size_t n_rejects;
 };
+
+/* ---- server_group.c ---- */
+
+/* gm_server_groups_open - the endpoints of all groups, starting local servers for GGUF files. Errors: those
+ * of gm_llm_new. gm_server_groups_close - also after a failure. */
+enum gm_status gm_server_groups_open(struct gm_llm *llm, const struct gm_llm_opts *o,
+                                     struct gm_error *err) GM_NODISCARD;
+void gm_server_groups_close(struct gm_llm *llm);
 
 /* ---- client.c: what to send when ---- */
 

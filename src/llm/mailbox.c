@@ -166,7 +166,9 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
     if (!a)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_buf_init(&a->body, max_body_bytes);
-    GM_TRY(gm_llm_write_head(req->model ? req->model : llm->model, req->messages, req->n_messages,
+    const char *own = req->servers ? "default" : llm->model;
+    a->group = req->servers;
+    GM_TRY(gm_llm_write_head(req->model ? req->model : own, req->messages, req->n_messages,
                              &a->body, err));
     a->head_n = a->body.n;
     a->box = box;

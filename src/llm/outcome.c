@@ -132,8 +132,10 @@ static void on_refusal(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint 
     const char *more = "";
     bool redirect = s >= 300 && s < 400, missing = s == 404 || s == 405;
     if (s == 401 || s == 403)
-        more = llm->key ? "; if the key is refused, set OPENAI_API_KEY to the right one"
-                        : "; set OPENAI_API_KEY";
+        more = ep->key ? "; if the key is refused, set OPENAI_API_KEY to the right one"
+               : ep < llm->groups[0].ep + llm->groups[0].n_ep
+                   ? "; set OPENAI_API_KEY"
+                   : "; give its key in a line \"URL KEY\" of --key-file";
     else if (redirect)
         more = "; a redirect, which is not followed: give the address itself";
     int n = snprintf(text, sizeof text, "%s: status %d: %.600s%s", ep->name, s, e->text, more);

@@ -4,11 +4,16 @@
 #define GM_LLM_SECRET_H
 
 #include "base/status.h"
+#include "base/str.h"
 
-/* gm_secret_read - path NULL = $OPENAI_API_KEY. *out is NULL when there is none, else yours:
- * gm_secret_free. Errors: ARG (the file is readable or writable by group or others, or holds no
- * single line of printable ASCII), IO, NOMEM. No message ever holds the key. */
-enum gm_status gm_secret_read(char **out, const char *path, struct gm_error *err) GM_NODISCARD;
+/* gm_secret_read - the key for an origin ("https://host:8000"; NULL = the servers of --endpoint): from
+ * the file, whose lines are a key, or "URL KEY" for the servers of that URL's origin; path NULL =
+ * $OPENAI_API_KEY, which is for --endpoint's alone. *out is NULL when there is none, else yours:
+ * gm_secret_free. Errors: ARG (the file is readable or writable by group or others, or a line is none of
+ * the two, in printable ASCII; no line is for --endpoint and none has a URL), IO, NOMEM. No message ever
+ * holds the key. */
+enum gm_status gm_secret_read(char **out, const char *path, const struct gm_str *origin,
+                              struct gm_error *err) GM_NODISCARD;
 void gm_secret_free(char *key); /* NULL-safe; overwrites it */
 
 #endif

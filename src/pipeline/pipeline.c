@@ -42,29 +42,67 @@ struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p) { return p->llm; }
 const char *gm_pipeline_run_dir(const struct gm_pipeline *p) { return p->run_dir; }
 
 /* The model's name is part of each stage's configuration; a GGUF file's stands for it. */
+static const char *model_of(const char *endpoint)
+{
+    return gm_str_ends(gm_str(endpoint), GM_STR(".gguf")) ? gm_path_file(gm_str(endpoint)).p : NULL;
+}
+
+static enum gm_status set_model(struct gm_pipeline *p, const struct gm_stage *s, const char *model,
+                                struct gm_error *err)
+{
+    return model ? gm_recipe_set(p->recipe, s->backend->stage, NULL, "model", model, NULL, err)
+                 : GM_OK;
+}
+
+/* The setting `endpoint`: servers of the stage's own. It goes out of the settings, as where an answer
+ * comes from is no part of what it depends on; --model is for the run's servers. */
+static enum gm_status set_servers(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_servers *own = &p->more[p->n_more];
+    struct gm_str text = {NULL, 0};
+    GM_TRY(gm_settings_str(s->settings, "endpoint", &text, err));
+    if (!text.p)
+        goto done;
+    GM_TRY(gm_llm_endpoints_read(own, text, &p->recipe->arena, err));
+    if (!gm_json_get(s->settings, "model"))
+        GM_TRY(set_model(p, s, model_of(own->endpoints[0]), err));
+    gm_recipe_remove(p->recipe, s->backend->stage, "endpoint");
+    s->servers = ++p->n_more;
+done:
+    if (st != GM_OK)
+        gm_error_prefix(err, "stage %s", s->backend->stage);
+    return st;
+}
+
 static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_opts *opts,
                               struct gm_error *err)
 {
-    const struct gm_llm_opts *llm = opts->llm;
+    enum gm_status st = GM_OK;
     if (!gm_pipeline_uses_llm(p))
         return GM_OK;
-    if (!llm || !llm->n_endpoints)
-        return GM_FAIL(err, GM_EARG,
-                       "recipe %s asks a language model: give --endpoint URL or FILE.gguf, or set "
-                       "OPENAI_BASE_URL",
-                       p->recipe->name);
-    p->llm_opts = llm;
+    p->own_opts = gm_llm_opts_default();
+    p->llm_opts = opts->llm ? opts->llm : &p->own_opts;
     p->cache_path = opts->cache;
-    const char *model = llm->model, *file = llm->endpoints[0];
-    if (!model && gm_str_ends(gm_str(file), GM_STR(".gguf")))
-        model = gm_path_file(gm_str(file)).p;
-    if (!model)
-        return GM_OK;
-    enum gm_status st = GM_OK;
-    for (size_t i = 0; i < p->n_stages && st == GM_OK; i++)
-        if (p->stages[i].backend->llm)
-            st = gm_recipe_set(p->recipe, p->stages[i].backend->stage, NULL, "model", model, NULL,
-                               err);
+    for (size_t i = 0; i < p->n_stages; i++) {
+        struct gm_stage *s = &p->stages[i];
+        if (!s->backend->llm)
+            continue;
+        GM_TRY(set_servers(p, s, err));
+        if (s->servers)
+            continue;
+        if (!p->llm_opts->n_endpoints) {
+            st =
+                GM_FAIL(err, GM_EARG,
+                        "recipe %s asks a language model: give --endpoint URL or FILE.gguf, or set "
+                        "OPENAI_BASE_URL",
+                        p->recipe->name);
+            goto done;
+        }
+        const char *model = p->llm_opts->model;
+        GM_TRY(set_model(p, s, model ? model : model_of(p->llm_opts->endpoints[0]), err));
+    }
+done:
     return st;
 }
 
@@ -81,7 +119,8 @@ static enum gm_status list_stages(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     p->stages = gm_alloc(2 * p->recipe->n_stages, sizeof *p->stages);
-    if (!p->stages)
+    p->more = gm_alloc(2 * p->recipe->n_stages, sizeof *p->more);
+    if (!p->stages || !p->more)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < p->recipe->n_stages; i++) {
         const struct gm_backend *b = p->recipe->stages[i].backend;
@@ -138,6 +177,7 @@ void gm_pipeline_free(struct gm_pipeline *p)
         if (p->stages[i].is_open)
             p->stages[i].backend->close(p->stages[i].self);
     gm_free(p->stages);
+    gm_free(p->more);
     gm_llm_free(p->llm);
     gm_cache_close(p->cache);
     gm_run_close(p->run);
@@ -225,6 +265,8 @@ static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_llm_opts opts = *p->llm_opts;
+    opts.more = p->more;
+    opts.n_more = p->n_more;
     if (p->cache_path)
         GM_TRY(open_cache(p, err));
     if (p->cache)
@@ -244,7 +286,7 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
     GM_TRY(s->backend->open(&s->self, s->backend, s->settings, err));
     s->is_open = true;
     if (s->backend->llm)
-        s->backend->use_llm(s->self, p->llm);
+        s->backend->use_llm(s->self, p->llm, s->servers);
 done:
     if (st != GM_OK)
         gm_error_prefix(err, "stage %s", s->backend->stage);

@@ -25,7 +25,8 @@ struct gm_pipeline_opts {
     struct gm_shard shard;  /* of the stream's posts */
     size_t max_words;       /* a post of more fails and goes through no stage; 0 = GM_POST_WORDS */
     double post_seconds;    /* a stage that needs longer for a post fails it; 0 = no limit */
-    /* For recipes that ask a language model: the client to make when the first post needs it, and
+    /* For recipes that ask a language model: the client to make when the first post needs it (NULL: only
+     * the stages' own endpoints are asked), and
      * the file of the reply cache. Borrowed until gm_pipeline_free; NULL = none. A dry run uses no
      * run folder. */
     const struct gm_llm_opts *llm;

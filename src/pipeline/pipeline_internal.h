@@ -14,6 +14,7 @@ struct gm_stage {
     const struct gm_json *settings; /* the recipe's */
     size_t place;                   /* among the pipeline's stages */
     bool is_step;                   /* not the recipe's: the stage before it brings it along */
+    size_t servers;                 /* which of the client's it asks: 0 = the run's */
     void *self;
     bool is_open;
     bool has_config;
@@ -26,7 +27,10 @@ struct gm_pipeline {
     size_t n_stages;
     struct gm_run *run; /* NULL = nothing is stored */
     const char *run_dir;
-    const struct gm_llm_opts *llm_opts; /* NULL = no endpoint */
+    const struct gm_llm_opts *llm_opts; /* NULL = no stage asks a language model */
+    struct gm_llm_opts own_opts;        /* those, where the caller gave none */
+    struct gm_llm_servers *more;        /* [n_stages] room for the endpoints of stages */
+    size_t n_more;
     const char *cache_path;
     struct gm_cache *cache;
     struct gm_llm *llm; /* made when a stage needs it */

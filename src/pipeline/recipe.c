@@ -209,3 +209,10 @@ enum gm_status gm_recipe_set(struct gm_recipe *r, const char *stage, const char 
         *n_set = n;
     return GM_OK;
 }
+
+void gm_recipe_remove(struct gm_recipe *r, const char *stage, const char *key)
+{
+    for (size_t i = 0; i < r->n_stages; i++)
+        if (strcmp(r->stages[i].backend->stage, stage) == 0)
+            gm_json_remove(r->stages[i].settings, key);
+}

@@ -37,4 +37,7 @@ enum gm_status gm_recipe_set(struct gm_recipe *r, const char *stage, const char 
                              const char *key, const char *value, size_t *n_set,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_recipe_remove - take a setting out of a stage; nothing where it has none. */
+void gm_recipe_remove(struct gm_recipe *r, const char *stage, const char *key);
+
 #endif

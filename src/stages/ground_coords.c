@@ -164,7 +164,7 @@ static enum gm_status look_up(struct gm_ground_coords *c, const struct gm_llm_st
 {
     struct gm_buf kept;
     gm_buf_init(&kept, (size_t)1 << 20);
-    enum gm_status st = gm_llm_fact_get(s->llm, s->model, name.p, &kept, found, err);
+    enum gm_status st = gm_llm_fact_get(s->llm, s->servers, s->model, name.p, &kept, found, err);
     *found = st == GM_OK && *found && read_pair(c, gm_buf_str(&kept));
     gm_buf_clear(&kept);
     return st;
@@ -200,7 +200,7 @@ static enum gm_status keep(const struct gm_ground_coords *c, const struct gm_llm
            iou);
     GM_TRY(gm_buf_printf(&b, err, "%s %s %s", gm_coords_name(c->coords), gm_order_name(c->order),
                          c->is_said ? "said" : "own"));
-    GM_TRY(gm_llm_fact_put(s->llm, s->model, name.p, gm_buf_str(&b), err));
+    GM_TRY(gm_llm_fact_put(s->llm, s->servers, s->model, name.p, gm_buf_str(&b), err));
 done:
     gm_buf_clear(&b);
     return st;

@@ -172,7 +172,12 @@ void gm_llm_stage_close(void *self)
     gm_free(s);
 }
 
-void gm_llm_stage_use(void *self, struct gm_llm *llm) { ((struct gm_llm_stage *)self)->llm = llm; }
+void gm_llm_stage_use(void *self, struct gm_llm *llm, size_t servers)
+{
+    struct gm_llm_stage *s = self;
+    s->llm = llm;
+    s->servers = servers;
+}
 
 enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err)
 {
@@ -260,6 +265,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
     struct gm_arena a;
     gm_arena_init(&a, 0);
     struct gm_llm_request r = {.user = q->user,
+                               .servers = s->servers,
                                .model = s->model,
                                .temperature = s->temperature,
                                .top_p = s->top_p,

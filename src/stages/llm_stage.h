@@ -1,7 +1,8 @@
 /* llm_stage.h - what all backends that ask a language model have in common: settings, prompt,
  * picture, and a post's questions out together and their answers back.
  *
- * Settings of each of them: prompt (a name or a file, see llm/prompt.h), model (in place of the
+ * Settings of each of them: endpoint (its own servers, in place of the run's; the pipeline takes it
+ * out before `open`), prompt (a name or a file, see llm/prompt.h), model (in place of the
  * run's), temperature (0; none = not sent), top_p, max_tokens, max_tokens_name (max_tokens,
  * max_completion_tokens, none), seed, extra (an object whose members go into the request, in place of
  * its own), and where pictures are sent images (auto, always, never), image_side (1000: the longest
@@ -18,9 +19,9 @@
 #include <stdatomic.h>
 
 /* The keys above, to begin a backend's list of known settings with. */
-#define GM_LLM_SETTINGS                                                                          \
-    "prompt", "model", "temperature", "top_p", "max_tokens", "max_tokens_name", "seed", "extra", \
-        "images", "image_side", "min_pixels", "jpeg_quality"
+#define GM_LLM_SETTINGS                                                                     \
+    "endpoint", "prompt", "model", "temperature", "top_p", "max_tokens", "max_tokens_name", \
+        "seed", "extra", "images", "image_side", "min_pixels", "jpeg_quality"
 
 /* Whether pictures go along. */
 enum gm_llm_images {
@@ -41,6 +42,7 @@ struct gm_llm_stage {
     const char *stage; /* "ground" */
     const struct gm_llm_stage_kind *kind;
     struct gm_llm *llm; /* borrowed, from use_llm */
+    size_t servers;     /* of it */
     struct gm_prompt *prompt;
     struct gm_json *schema; /* NULL = plain text is asked for */
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
@@ -97,7 +99,7 @@ enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n,
 void gm_llm_stage_close(void *self);
 enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct gm_json *settings,
                                         struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
-void gm_llm_stage_use(void *self, struct gm_llm *llm);
+void gm_llm_stage_use(void *self, struct gm_llm *llm, size_t servers);
 enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_stage_sees - whether a picture goes along with what is asked about the post. */

@@ -51,12 +51,13 @@ struct gm_backend {
     enum gm_status (*fingerprint)(const struct gm_backend *b, const struct gm_json *settings,
                                   struct gm_buf *out, struct gm_error *err);
 
-    /* A backend that asks a language model: use_llm hands it the run's one client (borrowed) after
+    /* A backend that asks a language model: use_llm hands it the run's one client (borrowed), and
+     * which of its servers are this stage's (gm_llm_request), after
      * open and before the first run. Its run is called from many threads at once, a post a call,
      * so `self` must be read-only by then. A status other than OK (ENET: a dead endpoint, ECANCEL:
      * a spent budget or a drain) leaves the posts without an answer as they were: they are not
      * stored and asked again when the run goes on. */
-    void (*use_llm)(void *self, struct gm_llm *llm);
+    void (*use_llm)(void *self, struct gm_llm *llm, size_t servers);
 
     /* What the stage must know of the model before it asks about pictures, which it asks the model
      * itself: called once, after use_llm and before the first post with a picture is asked about. A

@@ -1,6 +1,7 @@
 """A stage's own settings reach the request as they should: what is asserted is what the server was sent."""
 import json
 import os
+import threading
 
 import gm
 import llm_server
@@ -22,7 +23,7 @@ def has_picture(request):
 
 
 def posts(d, *images):
-    d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": "Anna waves", **({"image": x} if x else {}),
+    d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": f"Anna waves {i}", **({"image": x} if x else {}),
                                             "entities": [{"start": 0, "end": 4, "type": "PER", "score": 0.3}]}) + "\n"
                                 for i, x in enumerate(images)))
 
@@ -99,6 +100,77 @@ def test_a_server_without_eyes():
         with gm.Folder() as d, llm_server.Own(blind) as server:
             posts(d, IMAGE)
             gm.expect(predict(d, server.url, stages), 1, "image input is not supported")
+
+
+# ---- endpoints of stages ----
+
+def two_stages(d, first, second, *args, env=None, settings=()):
+    """refine at the run's endpoint (None: at its own), expand at one of its own."""
+    stages = stage("refine", *settings) + stage("expand", "endpoint: " + second, *settings)
+    r = d.write("r.yaml", "name: r\nstages:\n" + stages)
+    base = ("--endpoint", first) if first else ()
+    return gm.run("predict", d / "in.jsonl", "-r", r, "-o", d / "out.jsonl", "--run", d / "run", *base, *args,
+                  env={"GMNER_CACHE": d / "cache.sqlite", "OPENAI_API_KEY": "sk-of-the-run", "OPENAI_BASE_URL": "",
+                       **(env or {})})
+
+
+class Server(llm_server.Own):
+    def __init__(self, say=lambda t, q: answer(t)):
+        self.requests = []
+        super().__init__(lambda t, q: self.requests.append(q) or say(t, q))
+
+
+def test_each_stage_asks_its_own_server():
+    with gm.Folder() as d, Server() as a, Server() as b:
+        posts(d, None, None, None)
+        r = gm.expect_ok(two_stages(d, a.url, b.url, "--model", "big"))
+        assert len(a.requests) == len(b.requests) == 3, r.err
+        assert all("isn't sure" in q["messages"][-1]["content"] for q in a.requests)
+        assert {q["model"] for q in a.requests} == {"big"} and {q["model"] for q in b.requests} == {"default"}
+        # where an answer comes from is no part of what it depends on
+        with Server() as c:
+            gm.expect_ok(two_stages(d, a.url, c.url, "--model", "big"))
+            assert not c.requests and len(a.requests) == 3
+        # no stage is left that would ask the run's own
+        d.write("r2.yaml", "name: r\nstages:\n" + stage("expand", f"endpoint: {b.url}", "model: small"))
+        gm.expect_ok(gm.run("predict", d / "in.jsonl", "-r", d / "r2.yaml", "-o", d / "out2.jsonl",
+                            env={"GMNER_CACHE": d / "cache.sqlite", "OPENAI_BASE_URL": ""}))
+        assert b.requests[-1]["model"] == "small"
+        gm.expect(two_stages(d, None, b.url), 2, "give --endpoint")
+
+
+def test_keys_go_to_their_servers_alone():
+    with gm.Folder() as d, Server() as a, Server() as b:
+        posts(d, None)
+        gm.expect_ok(two_stages(d, a.url, b.url))
+        assert (a.requests[0]["authorization"], b.requests[0]["authorization"]) == ("Bearer sk-of-the-run", None)
+        # the same server under another path is the run's own
+        gm.expect_ok(two_stages(d, a.url, a.url + "/", settings=("seed: 1",)))
+        assert a.requests[-1]["authorization"] == "Bearer sk-of-the-run"
+        keys = d.write("keys", f"sk-first\n{b.url} sk-second\n")
+        os.chmod(keys, 0o600)
+        gm.expect_ok(two_stages(d, a.url, b.url, "--key-file", keys, "--model", "other", settings=("seed: 2",)))
+        assert a.requests[-1]["authorization"] == "Bearer sk-first"
+        assert b.requests[-1]["authorization"] == "Bearer sk-second"
+        with Server(lambda t, q: llm_server.Reply(401, {"error": {"message": "no key"}})) as closed:
+            r = two_stages(d, a.url, closed.url, "--model", "third", settings=("seed: 3",))
+            gm.expect(r, 1, "no key", "--key-file")
+
+
+def test_a_slow_server_keeps_no_other_waiting():
+    """expand's server answers only after refine's has had all its questions: both are asked at once."""
+    asked, enough = [], threading.Event()
+
+    def refine(text, _):
+        asked.append(text)
+        if len(asked) == 8:
+            enough.set()
+        return answer(text)
+
+    with gm.Folder() as d, Server(refine) as a, Server(lambda t, q: enough.wait(30) and answer(t)) as b:
+        posts(d, *[None] * 8)
+        gm.expect_ok(two_stages(d, a.url, b.url, "--in-flight", "9"))
+        assert enough.is_set() and len(b.requests) == 8
 
 
 gm.main(globals())

@@ -420,6 +420,43 @@ static void cool_down_is_shared(void **state)
     assert_true(gm_endpoint_cool(&e, 15.2, 15.3, 1)); /* another window */
 }
 
+/* A key goes to the server that it is for, and to no other. */
+static void keys_of_servers(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *origin, *key;
+    } cases[] = {{NULL, "sk-1"},
+                 {"https://b.example", "sk-2"},
+                 {"HTTPS://B.example", "sk-2"},
+                 {"https://b.example:8443", NULL},
+                 {"http://b.example", NULL},
+                 {"https://b.example.evil.example", NULL},
+                 {"http://127.0.0.1:8000", "sk-3"},
+                 {"http://127.0.0.1:80", NULL}};
+    char path[] = "/tmp/gm-key-XXXXXX", *key;
+    struct gm_error err;
+    int fd = mkstemp(path);
+    static const char text[] = "https://b.example/v1 sk-2\n\nsk-1\nhttp://127.0.0.1:8000  sk-3\n";
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_str o = gm_str(cases[i].origin);
+        assert_int_equal(gm_secret_read(&key, path, cases[i].origin ? &o : NULL, &err), GM_OK);
+        if (!cases[i].key)
+            assert_null(key);
+        else
+            assert_string_equal(key, cases[i].key);
+        gm_secret_free(key);
+    }
+    assert_int_equal(write(fd, "sk-4\n", 5), 5);
+    close(fd);
+    assert_int_equal(gm_secret_read(&key, path, NULL, &err), GM_EARG);
+    assert_null(key);
+    assert_null(strstr(err.msg, "sk-"));
+    unlink(path);
+}
+
 static void key_files(void **state)
 {
     (void)state;
@@ -429,23 +466,23 @@ static void key_files(void **state)
     assert_true(fd >= 0);
     assert_int_equal(write(fd, " sk-1 \n", 7), 7);
     close(fd);
-    assert_int_equal(gm_secret_read(&key, path, &err), GM_OK);
+    assert_int_equal(gm_secret_read(&key, path, NULL, &err), GM_OK);
     assert_string_equal(key, "sk-1");
     gm_secret_free(key);
     chmod(path, 0640);
-    assert_int_equal(gm_secret_read(&key, path, &err), GM_EARG);
+    assert_int_equal(gm_secret_read(&key, path, NULL, &err), GM_EARG);
     assert_non_null(strstr(err.msg, "chmod 600"));
     assert_null(key);
     chmod(path, 0600);
     assert_int_equal(truncate(path, 0), 0);
-    assert_int_equal(gm_secret_read(&key, path, &err), GM_EARG);
+    assert_int_equal(gm_secret_read(&key, path, NULL, &err), GM_EARG);
     unlink(path);
-    assert_int_equal(gm_secret_read(&key, path, &err), GM_EIO);
+    assert_int_equal(gm_secret_read(&key, path, NULL, &err), GM_EIO);
     setenv("OPENAI_API_KEY", "two words", 1);
-    assert_int_equal(gm_secret_read(&key, NULL, &err), GM_EARG);
+    assert_int_equal(gm_secret_read(&key, NULL, NULL, &err), GM_EARG);
     assert_null(strstr(err.msg, "two words"));
     unsetenv("OPENAI_API_KEY");
-    assert_int_equal(gm_secret_read(&key, NULL, &err), GM_OK);
+    assert_int_equal(gm_secret_read(&key, NULL, NULL, &err), GM_OK);
     assert_null(key);
 }
 
@@ -469,6 +506,7 @@ int main(void)
         cmocka_unit_test_teardown(endpoint_health, no_leak),
         cmocka_unit_test_teardown(cool_down_is_shared, no_leak),
         cmocka_unit_test_teardown(key_files, no_leak),
+        cmocka_unit_test_teardown(keys_of_servers, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

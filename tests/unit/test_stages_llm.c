@@ -62,7 +62,7 @@ static void run(const char *stage, struct gm_post *p, const char *user, const ch
     assert_true(gm_json_set(j, "prompt", gm_json_new_str(gm_str(prompt))));
     if (b->open(&self, b, j, &err) != GM_OK)
         fail_msg("%s", err.msg);
-    b->use_llm(self, llm);
+    b->use_llm(self, llm, 0);
     if (b->run(self, &p, 1, &err) != GM_OK)
         fail_msg("%s", err.msg);
     b->close(self);
