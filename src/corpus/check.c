@@ -5,6 +5,7 @@
 #include "corpus/entity_faults.h"
 #include "corpus/near_duplicates.h"
 #include "formats/voc_xml.h"
+#include "image/data_uri.h"
 #include "image/image.h"
 #include "image/mask.h"
 #include "record/image_path.h"
@@ -260,10 +261,11 @@ static void check_image(struct gm_check *c, struct gm_post *p)
 {
     struct gm_image *im = NULL;
     struct gm_error e = {0};
-    if (p->image.n == 0 || gm_image_is_address(p->image))
+    bool is_held = gm_data_uri_is(p->image);
+    if (p->image.n == 0 || (gm_image_is_address(p->image) && !is_held))
         return;
     struct gm_str path = gm_arena_str(&p->arena, p->image);
-    if (!path.p || !gm_is_file(path.p)) {
+    if (!path.p || (!is_held && !gm_is_file(path.p))) {
         found(c, GM_CHECK_IMAGE_MISSING, c->line, p->id, "no file %.*s", GM_STR_ARG(p->image));
     } else if (gm_image_load(&im, path.p, &e) != GM_OK) {
         found(c, GM_CHECK_IMAGE_UNREADABLE, c->line, p->id, "%s", e.msg);

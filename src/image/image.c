@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "image/data_uri.h"
 #include "image/image_internal.h"
 
 #include <string.h>
@@ -202,13 +203,33 @@ enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes, struc
 static enum gm_status check_kind(const char *path, struct gm_error *err)
 {
     struct stat sb;
-    if (stat(path, &sb) != 0 || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode))
+    bool is_there = stat(path, &sb) == 0;
+    if (!is_there && strstr(path, "://"))
+        return GM_FAIL(err, GM_EIO,
+                       "%s: an address, and pictures are not fetched: download it first, and give "
+                       "the file's path",
+                       path);
+    if (!is_there || S_ISREG(sb.st_mode) || S_ISDIR(sb.st_mode))
         return GM_OK; /* what is missing, or a folder, reading says */
     const char *kind = S_ISFIFO(sb.st_mode)   ? "a pipe"
                        : S_ISSOCK(sb.st_mode) ? "a socket"
                                               : "a device";
     return GM_FAIL(err, GM_EIO, "%s: is %s, not a picture file: save the picture to a file", path,
                    kind);
+}
+
+/* The bytes of a picture: of a file, or of what the record holds itself. */
+static enum gm_status read_bytes(const char *path, struct gm_buf *file, struct gm_error *err)
+{
+    if (gm_data_uri_is(gm_str(path))) {
+        enum gm_status st = gm_data_uri_read(file, gm_str(path), err);
+        if (st != GM_OK)
+            gm_error_prefix(err, "a data: URI");
+        return st;
+    }
+    path = strcmp(path, "-") == 0 ? "./-" : path; /* not standard input */
+    enum gm_status st = check_kind(path, err);
+    return st == GM_OK ? gm_file_read(path, file, err) : st;
 }
 
 enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint32_t side_min,
@@ -218,12 +239,10 @@ enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint
     struct gm_buf file;
     *out = NULL;
     gm_buf_init(&file, max_file_bytes());
-    path = strcmp(path, "-") == 0 ? "./-" : path; /* not standard input */
-    GM_TRY(check_kind(path, err));
-    GM_TRY(gm_file_read(path, &file, err));
+    GM_TRY(read_bytes(path, &file, err));
     st = decode_small(out, gm_buf_str(&file), side_min, size, err);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s", path);
+        gm_error_prefix(err, "%s", gm_data_uri_is(gm_str(path)) ? "a data: URI" : path);
 done:
     gm_buf_clear(&file);
     return st;

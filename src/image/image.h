@@ -29,11 +29,11 @@ uint64_t gm_image_max_pixels(void);
 /* gm_heif_is_there - whether HEIC and AVIF can be read: libheif is looked for at run time. */
 bool gm_heif_is_there(void);
 
-/* gm_image_load - decode a JPEG, PNG, WebP, GIF, BMP or TIFF file, or HEIC and AVIF where libheif is
+/* gm_image_load - decode a JPEG, PNG, WebP, GIF, BMP or TIFF file (or data: URI), or HEIC and AVIF where libheif is
  * there, by its content (not its name) and turn it upright by its EXIF orientation; of several
  * pictures the first; alpha is blended on white, grey and CMYK become RGB.
- * *out is yours (gm_image_free). Errors: IO (missing, or no regular file: a pipe is never waited
- * for), FORMAT (empty, not a picture, truncated, over the limits), NOMEM; messages start with the
+ * *out is yours (gm_image_free). Errors: IO (missing, an address such as https://, or no
+ * regular file: a pipe is never waited for), FORMAT (empty, not a picture, truncated, over the limits), NOMEM; messages start with the
  * path. */
 enum gm_status gm_image_load(struct gm_image **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;

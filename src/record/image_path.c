@@ -21,6 +21,11 @@ bool gm_image_is_address(struct gm_str image)
 struct gm_str gm_image_name(struct gm_str image)
 {
     size_t end = 0;
+    if (gm_str_starts(image, GM_STR("data:"))) {
+        while (end < image.n && image.p[end] != ';' && image.p[end] != ',' && end < 40)
+            end++;
+        return gm_str_sub(image, 0, end);
+    }
     bool address = gm_image_is_address(image) || gm_str_starts(image, GM_STR("/data/"));
     while (end < image.n && !(address && (image.p[end] == '?' || image.p[end] == '#')))
         end++;
@@ -50,6 +55,58 @@ bool gm_image_has_ending(struct gm_str image)
 struct gm_str gm_image_absolute(struct gm_arena *a, struct gm_str image)
 {
     return gm_image_is_address(image) ? gm_arena_str(a, image) : gm_path_absolute(a, image);
+}
+
+/* A datum as the name of a picture: a string, the path or address of an object, the first of a list. */
+static struct gm_str named_picture(const struct gm_json *j)
+{
+    static const char *const keys[] = {"path", "url", "file_name"};
+    struct gm_str s = GM_STR("");
+    if (gm_json_kind(j) == GM_JSON_ARRAY)
+        j = gm_json_at(j, 0);
+    if (gm_json_kind(j) != GM_JSON_OBJECT)
+        return gm_json_str(j, &s) ? s : GM_STR("");
+    for (size_t i = 0; i < sizeof keys / sizeof *keys && !s.n; i++)
+        (void)gm_json_str(gm_json_get(j, keys[i]), &s);
+    return s;
+}
+
+/* The picture that the source names, under any usual name; "image" becomes that name alone. */
+static enum gm_status find_picture(struct gm_json *source, struct gm_str *out, struct gm_error *err)
+{
+    static const char *const names[] = {"image", "image_path", "img_path", "image_file",
+                                        "img",   "image_url",  "images"};
+    *out = GM_STR("");
+    for (size_t i = 0; i < sizeof names / sizeof *names && !out->n; i++)
+        *out = named_picture(gm_json_get(source, names[i]));
+    struct gm_json *image = gm_json_get(source, "image");
+    enum gm_json_kind kind = gm_json_kind(image);
+    if (kind == GM_JSON_BOOL || kind == GM_JSON_INT || kind == GM_JSON_REAL)
+        return GM_FAIL(err, GM_EFORMAT, "\"image\": expected a string, found %s",
+                       gm_json_kind_name(kind));
+    if (!out->n && (kind == GM_JSON_OBJECT || (kind == GM_JSON_ARRAY && gm_json_at(image, 0))))
+        return GM_FAIL(err, GM_EFORMAT, "\"image\": %s without \"path\", \"url\" or \"file_name\"",
+                       gm_json_kind_name(kind));
+    if (!out->n || (kind == GM_JSON_STRING && named_picture(image).n))
+        return GM_OK;
+    if ((kind == GM_JSON_ARRAY || kind == GM_JSON_OBJECT) && !gm_json_get(source, "images") &&
+        !gm_json_set(source, "images", gm_json_ref(image)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (!gm_json_set(source, "image", gm_json_new_str(*out)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    (void)gm_json_str(gm_json_get(source, "image"), out);
+    return GM_OK;
+}
+
+enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir, struct gm_error *err)
+{
+    struct gm_str given;
+    enum gm_status st = find_picture(post->source, &given, err);
+    if (st != GM_OK || given.n == 0)
+        return st;
+    if (gm_str_starts(given, GM_STR("file:///")))
+        given = gm_str_sub(given, sizeof "file://" - 1, given.n);
+    return gm_post_set_image(post, base_dir, given, err);
 }
 
 /* .p is NULL when memory is out. */

@@ -341,13 +341,6 @@ static enum gm_status read_id(struct gm_post *p, struct gm_error *err)
     return GM_OK;
 }
 
-static enum gm_status read_image(struct gm_post *p, const char *base_dir, struct gm_error *err)
-{
-    struct gm_str given = GM_STR("");
-    enum gm_status st = get_str(p->source, "image", &given, err);
-    return st != GM_OK || given.n == 0 ? st : gm_post_set_image(p, base_dir, given, err);
-}
-
 /* What an earlier run said about a failure. */
 static enum gm_status read_error(struct gm_post *p, struct gm_error *err)
 {
@@ -383,7 +376,7 @@ enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const 
     p->text = text;
     if (tokens)
         GM_TRY(read_tokens(p, tokens, err));
-    GM_TRY(read_image(p, base_dir, err));
+    GM_TRY(gm_post_read_image(p, base_dir, err));
     GM_TRY(get_str(line, "caption", &p->caption, err));
     GM_TRY(get_str(line, "knowledge", &p->knowledge, err));
     GM_TRY(read_entities(p, err));

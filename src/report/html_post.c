@@ -2,7 +2,7 @@
  * picture: the page's script lights them up together. */
 #include "report/html_post.h"
 
-#include "base/path.h"
+#include "record/image_path.h"
 #include "report/html.h"
 #include "report/html_figure.h"
 #include "report/marks.h"
@@ -176,7 +176,7 @@ static enum gm_status add_head(struct gm_buf *out, const struct gm_post *post, s
     GM_TRY(gm_buf_printf(out, err, "\">\n<header><h2><a href=\"#p%zu\">", number));
     GM_TRY(gm_html_text(out, post->id.n ? post->id : GM_STR("(no id)"), err));
     GM_TRY(gm_buf_add_c(out, "</a></h2>", err));
-    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", gm_path_file(post->image),
+    GM_TRY(add_element(out, "<span class=\"file\" dir=\"ltr\">", gm_image_name(post->image),
                        "</span>", err));
     GM_TRY(gm_buf_add_c(out, "</header>\n<div class=\"body\">\n", err));
 done:

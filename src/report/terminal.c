@@ -2,7 +2,9 @@
 #include "report/terminal.h"
 
 #include "base/utf8.h"
+#include "image/data_uri.h"
 #include "image/palette.h"
+#include "record/image_path.h"
 #include "report/marks.h"
 #include "text/unicode.h"
 
@@ -167,7 +169,8 @@ static enum gm_status add_head(struct view *v, const struct gm_post *post, struc
     GM_TRY(style(v, "0;2", err));
     if (post->image.n) {
         GM_TRY(gm_buf_add_c(v->out, "  ", err));
-        GM_TRY(add_plain(v, post->image, err));
+        GM_TRY(add_plain(v, gm_data_uri_is(post->image) ? gm_image_name(post->image) : post->image,
+                         err));
     }
     GM_TRY(style(v, "0", err));
     GM_TRY(gm_buf_add_c(v->out, "\n", err));

@@ -142,7 +142,7 @@ def test_malformed_json():
     check_bad_line(b'"just a string"')
     check_bad_line(b'{"id": "b"}', "text")
     check_bad_line(b'{"id": "b", "text": 17}', "text")
-    check_bad_line(b'{"id": "b", "text": "y", "image": ["x"]}', "image")
+    check_bad_line(b'{"id": "b", "text": "y", "image": 7}', "image")
     check_bad_line(b'{"id": "b", "text": "y", "entities": 3}', "entities")
     check_bad_line(b'{"id": "b", "text": "y", "entities": [{"start": 5, "end": 2, "type": "PER"}]}',
                    "entities")

@@ -1,4 +1,5 @@
 """Forms of input that users have: other encodings, other files than JSON Lines."""
+import base64
 import gzip
 import json
 import os
@@ -155,6 +156,60 @@ def test_tables_that_are_wrong():
         r, posts = converted(d.write("in.csv", 'id,text\n1,a\n2,b,c\n3\n4,d\n5,"open\n6,e\n'))
         assert r.code == 3 and [p["id"] for p in posts] == ["1", "4"], (posts, r.err)
         assert [e.split(":")[1] for e in r.errors] == ["3", "4", "6"], r.err
+
+
+SEEING = "name: x\nstages:\n  - stage: look\n    backend: detector\n"
+JPEG = base64.b64decode(
+    "/9j/4AAQSkZJRgABAQAAAQABAAD/2wBDAP//////////////////////////////////////////////////////////////"
+    "////////////////////////wAALCAABAAEBAREA/8QAFAABAAAAAAAAAAAAAAAAAAAAA//EABQQAQAAAAAAAAAAAAAAAAAA"
+    "AAD/2gAIAQEAAD8AN//Z")
+
+
+def test_names_of_the_image():
+    """The usual names of the field, lists and objects; the first counts, all others stay."""
+    cases = [({"image": "a.jpg", "image_path": "b.jpg"}, "a.jpg"), ({"image_path": "a.jpg"}, "a.jpg"),
+             ({"image": None, "img": "a.jpg"}, "a.jpg"), ({"image": "", "image_url": "a.jpg"}, "a.jpg"),
+             ({"images": ["a.jpg", "b.jpg"]}, "a.jpg"), ({"images": []}, None), ({"img": 7, "images": 3}, None),
+             ({"image": ["a.jpg", "b.jpg"]}, "a.jpg"), ({"image": {"bytes": None, "path": "a.jpg"}}, "a.jpg"),
+             ({"images": [{"url": "a.jpg"}]}, "a.jpg"), ({"img_path": "/x/a.jpg"}, "/x/a.jpg"),
+             ({"image_file": "file:///x/a.jpg"}, "/x/a.jpg"), ({"image_url": "https://x.org/a.jpg"}, "https://x.org/a.jpg")]
+    for fields, image in cases:
+        with gm.Folder() as d:
+            r, posts = converted(d.write("in.jsonl", json.dumps({"text": "t", **fields}) + "\n"), "--images", "/pics")
+            want = image if not image or "/" in image else "/pics/" + image
+            assert r.code == 0 and posts[0].get("image") or None == want, (fields, posts, r.err)
+            for name, value in fields.items():
+                assert name == "image" or posts[0][name] == value, (fields, posts)
+            if fields.get("image") == ["a.jpg", "b.jpg"]:
+                assert posts[0]["images"] == ["a.jpg", "b.jpg"]
+            again = converted("-", stdin=json.dumps(posts[0]))[1]
+            assert again[0].get("image") == posts[0].get("image")
+    r = gm.run("data", "stats", "-", stdin='{"text": "t", "image": 7}\n')
+    gm.expect(r, 3, '"image"', "a string")
+
+
+def test_addresses_as_images():
+    """One error for each post, that names it; it keeps the rest. Pictures in the post are decoded."""
+    held = "data:image/jpeg;base64," + base64.b64encode(JPEG).decode()
+    with gm.Folder() as d:
+        recipe = d.write("r.yaml", SEEING)
+        images = ["https://example.org/a.jpg", "s3://bucket/a.jpg", held, held.rstrip("=").replace("+", "%2B"),
+                  "data:image/jpeg;base64,!!", "data:text/plain,hello", "data:nothing"]
+        r = gm.run("predict", "-", "--recipe", recipe,
+                   stdin=lines([{"id": str(i), "text": "t", "image_url": u} for i, u in enumerate(images)]))
+        errors = [p.get("error", {}).get("message", "") for p in r.posts]
+        assert r.code == 3 and len(r.errors) == 5, r.err
+        for e, image in zip(errors[:2], images):
+            assert e.startswith(image) and "download it first" in e, e
+        assert not errors[2] and not errors[3] and "objects" in r.posts[2], (errors, r.err)
+        assert all("data:" in e and len(e) < 200 for e in errors[4:]), errors
+        r = gm.run("data", "check", "-", "--json", stdin=lines([{"text": "t", "image": held}, {"text": "u", "image": images[4]}]))
+        assert r.code == 3 and "image-unreadable" in r.out and "image-missing" not in r.out, r.out
+        posts = d.write("p.jsonl", lines([{"id": "1", "text": "t", "image": held}]))
+        gm.expect_ok(gm.run("view", posts, "-o", d / "x.html"))
+        with open(d / "x.html", encoding="utf-8") as f:
+            assert ">data:image/jpeg<" in f.read()
+        assert held not in gm.expect_ok(gm.run("view", posts)).out
 
 
 def test_plain_text():
