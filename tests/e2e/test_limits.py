@@ -74,7 +74,7 @@ def test_a_stop_within_a_long_post():
                 err = p.stderr.read().decode()
                 assert p.wait(20) == -number and "stopped on request" in err, err
                 took_s = time.monotonic() - start
-                assert took_s < (10 if gm.is_sanitized() else 1), took_s
+                assert took_s < (10 if gm.is_sanitized() else 3), took_s  # the whole takes several times that
             assert d.names() == ["p.jsonl"]
 
 
