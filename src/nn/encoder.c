@@ -80,11 +80,14 @@ static enum gm_status check_kind(const struct gm_json *j, const char *path, size
     gm_json_str(gm_json_get(j, "model_type"), &type);
     for (*family = 0; *family < n && !gm_str_eq_c(type, families[*family].model_type);)
         ++*family;
-    if (*family == n)
-        return GM_FAIL(
-            err, GM_EMODEL,
-            "%s: model_type \"%.*s\" is not supported (bert, roberta and xlm-roberta are)", path,
-            GM_STR_ARG(type));
+    if (*family == n) {
+        char known[200] = "";
+        for (size_t i = 0, at = 0; i < n && at < sizeof known; i++)
+            at += (size_t)snprintf(known + at, sizeof known - at, "%s%s", i ? ", " : "",
+                                   families[i].model_type);
+        return GM_FAIL(err, GM_EMODEL, "%s: model_type \"%.*s\" is not supported; known: %s", path,
+                       GM_STR_ARG(type), known);
+    }
     GM_TRY(only(j, path, "hidden_act", "gelu", err));
     GM_TRY(only(j, path, "position_embedding_type", "absolute", err));
     static const char *const off[] = {"is_decoder", "add_cross_attention"};

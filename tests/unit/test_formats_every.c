@@ -6,6 +6,7 @@
 #include "base/rng.h"
 #include "formats/brush_mask.h"
 #include "corpus/near_duplicates.h"
+#include "formats/format.h"
 #include "formats/writer.h"
 
 static const struct {
@@ -178,9 +179,39 @@ static void test_near_in_a_crowd(void **state)
     print_message("near-duplicates: 8,000 posts %.3f s, 64,000 posts %.3f s\n", small, large);
 }
 
+static bool is_choice(const char *choices, const char *name)
+{
+    char all[512], one[64];
+    snprintf(all, sizeof all, "|%s|", choices);
+    snprintf(one, sizeof one, "|%s|", name);
+    return strstr(all, one) != NULL;
+}
+
+/* A format in the table that an option doesn't know could be used by nobody. */
+static void test_options_name_every_format(void **state)
+{
+    static const enum gm_format read_as_another[] = {GM_FORMAT_FMNERG, GM_FORMAT_CCKS_TEXT,
+                                                     GM_FORMAT_RIVEG_PRED, GM_FORMAT_RIVEG_VE};
+    size_t n = 0;
+    (void)state;
+    for (int i = GM_FORMAT_AUTO + 1; gm_format_row((enum gm_format)i)->format == (enum gm_format)i;
+         i++, n++) {
+        const struct gm_format_row *row = gm_format_row((enum gm_format)i);
+        bool other = false;
+        for (size_t k = 0; k < sizeof read_as_another / sizeof *read_as_another; k++)
+            other = other || read_as_another[k] == row->format;
+        if (is_choice(GM_WRITABLE_FORMATS, row->name) != (row->create != NULL))
+            fail_msg("%s: GM_WRITABLE_FORMATS differs from its row", row->name);
+        if (row->open && !other && !is_choice(GM_READABLE_FORMATS, row->name))
+            fail_msg("%s: not in GM_READABLE_FORMATS", row->name);
+    }
+    assert_true(n >= 14); /* all of enum gm_format */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_torture), leak_checked(test_brush),
-                                       leak_checked(test_near), leak_checked(test_near_in_a_crowd)};
+                                       leak_checked(test_near), leak_checked(test_near_in_a_crowd),
+                                       leak_checked(test_options_name_every_format)};
     return cmocka_run_group_tests_name("data_formats", tests, NULL, NULL);
 }
