@@ -20,10 +20,11 @@ enum gm_exit {
 
 struct gm_command {
     const char *name;
-    const char *summary;  /* one line, no full stop */
-    const char *usage;    /* what follows "gmner NAME": "[FILE|-] [options]" */
-    const char *about;    /* a paragraph or two for --help; NULL = none */
-    const char *examples; /* one command a line, each ended by "\n"; shown after --help; never NULL */
+    const char *summary; /* one line, no full stop */
+    const char *usage;   /* what follows "gmner NAME": "[FILE|-] [options]" */
+    const char *about;   /* a paragraph or two for --help; NULL = none */
+    const char
+        *examples; /* one command a line, each ended by "\n"; shown after --help; never NULL */
     const struct gm_option *options;
     size_t opts_size; /* sizeof the struct that `options` fills */
     size_t min_args, max_args;
