@@ -3,6 +3,7 @@
 # for the options (--quick, --threads N, --only LINE, ...). Where PyTorch can't be had, gmner's
 # figures are still measured, and the peers' are said to be left out.
 # bench/run.sh eval: gmner eval instead, beside the field's quadratic scan; see bench/eval_speed.py.
+# bench/run.sh similar: gmner similar, beside sentence-transformers and NumPy; see bench/similar.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,8 +17,17 @@ if [ "${1:-}" = uncertainty ]; then
     cmake --build build --target gmner bench_emissions >/dev/null
     exec python3 bench/uncertainty.py "$@"
 fi
+similar=
+if [ "${1:-}" = similar ]; then
+    shift
+    similar=yes
+fi
 if tools/reference_env.sh --bench; then
     set -- --peer-python .deps/venv/bin/python "$@"
+fi
+if [ -n "$similar" ]; then
+    cmake --build build --target gmner bench_similar >/dev/null
+    exec python3 bench/similar.py "$@"
 fi
 cmake --build build --target bench_products >/dev/null
 exec python3 bench/run.py "$@"

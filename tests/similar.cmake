@@ -6,3 +6,6 @@ add_test(NAME ref/similar_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/similar_live.sh $<TARGET_FILE:gmner> .deps/models/minilm ${CMAKE_BINARY_DIR}/ref-similar)
 set_tests_properties(ref/similar_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS slow
                      RESOURCE_LOCK reference ENVIRONMENT GMNER_HOME=${CMAKE_SOURCE_DIR})
+# bench/run.sh similar
+add_executable(bench_similar EXCLUDE_FROM_ALL ../bench/bench_similar.c)
+target_link_libraries(bench_similar PRIVATE gm_similar m)
