@@ -79,7 +79,7 @@ static void deliver_kept(struct gm_llm *llm, struct gm_ask *a, struct gm_str bod
     check_kept(llm, cache->put(cache->user, a->key, body, &err), &err);
     if (!llm->arrived.first)
         llm->deliver_at = gm_clock_s() + gather_s;
-    gm_ask_push(&llm->arrived, a);
+    gm_ask_answered(llm, a);
 }
 
 double gm_answers_deliver(struct gm_llm *llm, double now)

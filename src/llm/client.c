@@ -8,99 +8,7 @@
 
 static const double longest_wait_s = 0.2; /* an endpoint that is dead is noticed soon */
 
-double gm_llm_cost(const struct gm_llm *llm, size_t prompt, size_t completion)
-{
-    return ((double)prompt * llm->opts.price_in + (double)completion * llm->opts.price_out) / 1e6;
-}
-
-double gm_ask_bound(const struct gm_llm *llm, const struct gm_ask *a)
-{
-    return gm_llm_cost(llm, a->bound_prompt, (size_t)a->tail.max_tokens);
-}
-
-/* ---- ends ---- */
-
-void gm_ask_fail(struct gm_llm *llm, struct gm_ask *a, enum gm_status st, const char *what)
-{
-    a->reply.st = GM_FAIL(&a->reply.err, st, "%s", what);
-    llm->stats.failed++;
-    gm_ask_deliver(llm, a);
-}
-
-void gm_ask_stopped(struct gm_llm *llm, struct gm_ask *a)
-{
-    a->reply.st = llm->stop;
-    a->reply.err = llm->stop_err;
-    a->reply.stopped = true;
-    gm_ask_deliver(llm, a);
-}
-
-void gm_client_stop(struct gm_llm *llm, enum gm_status st, const char *why)
-{
-    struct gm_ask *a;
-    if (llm->stop == GM_OK)
-        llm->stop = GM_FAIL(&llm->stop_err, st, "%s", why);
-    while ((a = gm_ask_pop(&llm->inbox)) || (a = gm_ask_pop(&llm->delayed)))
-        gm_ask_stopped(llm, a);
-    for (size_t i = 0; i < llm->n_groups; i++)
-        while ((a = gm_ask_pop(&llm->groups[i].waiting)))
-            gm_ask_stopped(llm, a);
-}
-
 /* ---- sending ---- */
-
-/* The tail as JSON; one is kept, as all requests of a stage have the same. */
-static enum gm_status get_tail(struct gm_llm *llm, const struct gm_llm_tail *t, struct gm_str *out,
-                               struct gm_error *err)
-{
-    const struct gm_llm_tail *k = &llm->tail;
-    enum gm_status st = GM_OK;
-    bool same = llm->tail_text.n && k->temperature == t->temperature && k->top_p == t->top_p &&
-                k->max_tokens == t->max_tokens && k->seed == t->seed &&
-                k->logprobs == t->logprobs && k->schema == t->schema && k->extra == t->extra &&
-                k->without == t->without;
-    if (!same) {
-        gm_buf_reset(&llm->tail_text);
-        st = gm_llm_write_tail(t, &llm->tail_text, err);
-        gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
-        gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
-        llm->tail = *t;
-        llm->tail.schema = t->schema ? gm_json_ref(t->schema) : NULL;
-        llm->tail.extra = t->extra ? gm_json_ref(t->extra) : NULL;
-    }
-    *out = gm_buf_str(&llm->tail_text);
-    return st;
-}
-
-enum gm_status gm_ask_finish_body(struct gm_llm *llm, struct gm_ask *a, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_llm_tail t = a->tail;
-    struct gm_str tail;
-    if (a->ep)
-        t.without |= a->ep->refused;
-    if (a->n_asks > 0) { /* another answer to the same question, not the same one again */
-        t.seed = (t.seed < 0 ? 0 : t.seed) + (long long)a->n_asks;
-        if (t.temperature >= 0 && t.temperature < 0.4) /* none is the server's own */
-            t.temperature = 0.4;
-    }
-    a->sent = gm_llm_tail_sends(&t);
-    a->body.n = a->head_n;
-    GM_TRY(get_tail(llm, &t, &tail, err));
-    GM_TRY(gm_buf_add_str(&a->body, tail, err));
-done:
-    return st;
-}
-
-void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at)
-{
-    if (llm->stop != GM_OK) {
-        gm_ask_stopped(llm, a);
-        return;
-    }
-    a->ready_at = at;
-    gm_ask_push(&llm->delayed, a);
-}
 
 static void send_one(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep, double now)
 {
@@ -122,14 +30,7 @@ static void send_one(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
         gm_ask_fail(llm, a, st, err.msg);
         return;
     }
-    a->sent_at = now;
-    if (a->first_at <= 0)
-        a->first_at = now;
-    ep->in_flight++;
-    llm->turn++;
-    llm->stats.in_flight++;
-    llm->stats.sent++;
-    llm->reserved += gm_ask_bound(llm, a);
+    gm_ask_sent(llm, a, ep, now);
     if (llm->opts.requests_per_min > 0)
         llm->next_request_at = fmax(now, llm->next_request_at) + 60 / llm->opts.requests_per_min;
     if (llm->opts.tokens_per_min > 0)
@@ -149,43 +50,16 @@ static bool fits_budget(struct gm_llm *llm, const struct gm_ask *a)
         snprintf(text, sizeof text,
                  "the budget of %g would be passed (spent %.6g; the next request may cost %.6g)", b,
                  llm->stats.cost, gm_ask_bound(llm, a));
-        gm_client_stop(llm, GM_ECANCEL, text);
+        gm_asks_stop(llm, GM_ECANCEL, text);
     }
     return false;
-}
-
-/* The group's ask of `delayed` that is due first, and what is before it in the list. */
-static struct gm_ask *due_first(const struct gm_llm *llm, size_t group, struct gm_ask **before)
-{
-    struct gm_ask *best = NULL, *prev = NULL;
-    for (struct gm_ask *a = llm->delayed.first; a; prev = a, a = a->next)
-        if (a->group == group && (!best || a->ready_at < best->ready_at)) {
-            best = a;
-            *before = prev;
-        }
-    return best;
-}
-
-static void remove_delayed(struct gm_llm *llm, struct gm_ask *a, struct gm_ask *before)
-{
-    if (before)
-        before->next = a->next;
-    else
-        llm->delayed.first = a->next;
-    if (llm->delayed.last == a)
-        llm->delayed.last = before;
-    a->next = NULL;
 }
 
 /* Send one request to a group's servers, if one may be sent; else *next is at the latest when one may. */
 static bool send_next(struct gm_llm *llm, size_t group, double now, double *next)
 {
     struct gm_server_group *g = &llm->groups[group];
-    struct gm_ask *before = NULL, *again = due_first(llm, group, &before);
-    bool is_due = again && again->ready_at <= now;
-    struct gm_ask *a = is_due ? again : g->waiting.first;
-    if (again && !is_due)
-        *next = fmin(*next, again->ready_at);
+    struct gm_ask *a = gm_ask_next(llm, group, now, next);
     if (!a)
         return false;
     struct gm_endpoint *ep = gm_endpoint_choose(g->ep, g->n_ep, llm->turn, &llm->breaker, now);
@@ -201,10 +75,7 @@ static bool send_next(struct gm_llm *llm, size_t group, double now, double *next
     }
     if (!fits_budget(llm, a))
         return false;
-    if (is_due)
-        remove_delayed(llm, a, before);
-    else
-        (void)gm_ask_pop(&g->waiting);
+    gm_ask_take(llm, a);
     if (a->box)
         send_one(llm, a, ep, now);
     else
@@ -249,7 +120,7 @@ static void take_in(struct gm_llm *llm)
         else if (llm->opts.dry_run)
             count_dry(llm, a);
         else
-            gm_ask_push(&llm->groups[a->group].waiting, a);
+            gm_ask_queue(llm, a);
     }
 }
 
@@ -268,7 +139,7 @@ static void check_dead(struct gm_llm *llm, double now)
                  : "%s: no answer for %.0f s (%s); start the server and run the same "
                    "command again",
              e->name, now - e->failing_since, e->why);
-    gm_client_stop(llm, GM_ENET, text);
+    gm_asks_stop(llm, GM_ENET, text);
 }
 
 void *gm_client_thread(void *arg)
@@ -280,12 +151,12 @@ void *gm_client_thread(void *arg)
         double now = gm_clock_s();
         double drain_at = atomic_load(&llm->drain_at);
         if (drain_at > 0)
-            gm_client_stop(llm, GM_ECANCEL, "stopped on request");
+            gm_asks_stop(llm, GM_ECANCEL, "stopped on request");
         check_dead(llm, now);
         llm->wake_sent = false;
         take_in(llm);
         if (llm->stop != GM_OK)
-            gm_client_stop(llm, llm->stop, ""); /* what was submitted since */
+            gm_asks_stop(llm, llm->stop, ""); /* what was submitted since */
         double next = send_ready(llm, now);
         next = fmin(next, gm_answers_deliver(llm, gm_clock_s()));
         next = drain_at > now ? fmin(next, drain_at) : next;

@@ -88,11 +88,7 @@ void gm_llm_free(struct gm_llm *llm)
         pthread_join(llm->thread, NULL);
     }
     gm_http_free(llm->http); /* before the bodies that it may be sending */
-    while (llm->all) {
-        struct gm_ask *a = llm->all;
-        gm_ask_unlink(llm, a);
-        gm_ask_free(a);
-    }
+    gm_asks_free(llm);
     gm_server_groups_close(llm);
     gm_buf_clear(&llm->tail_text);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);

@@ -21,6 +21,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "base/status.h"
+#include "llm/chat.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -84,20 +85,6 @@ enum gm_status gm_llm_endpoints_read(struct gm_llm_servers *out, struct gm_str t
 /* gm_llm_opts_default - everything but the endpoints. */
 struct gm_llm_opts gm_llm_opts_default(void);
 
-enum gm_llm_part_kind { GM_LLM_TEXT, GM_LLM_JPEG };
-
-struct gm_llm_part {
-    enum gm_llm_part_kind kind;
-    struct gm_str bytes; /* UTF-8 text, or a JPEG file */
-    uint32_t w, h;       /* pixels of the JPEG, for estimating tokens */
-};
-
-struct gm_llm_message {
-    const char *role; /* "system", "user", "assistant" */
-    const struct gm_llm_part *parts;
-    size_t n_parts;
-};
-
 /* What a request calls the most tokens of its answer. */
 enum gm_llm_max_name {
     GM_LLM_MAX_TOKENS,            /* "max_tokens"; the other name where a server refuses that */
@@ -129,10 +116,6 @@ struct gm_llm_request {
     /* A second check beside the schema: NULL or the reason why the value can't be used. Called on
      * the client's thread; only reads what `user` points to. NULL = none. */
     const char *(*check)(void *user, const struct gm_json *value);
-};
-
-struct gm_llm_usage {
-    size_t prompt, completion, cached; /* tokens as the server counts them */
 };
 
 struct gm_llm_reply {

@@ -1,5 +1,6 @@
 /* llm_internal.h - the client's insides. llm.c opens and closes it, mailbox.c is what callers use to ask,
- * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back.
+ * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back,
+ * ask.c moves each request from place to place, ask_body.c writes it. Calls among them go one way.
  * Everything in struct gm_llm but `http` is guarded by `lock`. */
 #ifndef GM_LLM_LLM_INTERNAL_H
 #define GM_LLM_LLM_INTERNAL_H
@@ -14,9 +15,19 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/* One request from submit to reply. It is in one place at a time: a queue, the network, or its box.
- */
+/* Where a request is: one place at a time. ask.c draws the ways. */
+enum gm_ask_state {
+    GM_ASK_SUBMITTED, /* in `inbox`: nobody has looked at it yet */
+    GM_ASK_QUEUED,    /* in its group's `waiting`, to be sent for the first time */
+    GM_ASK_IN_FLIGHT, /* on the network */
+    GM_ASK_BACK,      /* a try has ended, and is judged (outcome.c, answer.c) */
+    GM_ASK_AGAIN,     /* in `delayed`, to be sent again */
+    GM_ASK_ANSWERED,  /* in `arrived`: the answer is good, and on its way to the cache's file */
+    GM_ASK_DONE       /* in its box */
+};
+
 struct gm_ask {
+    enum gm_ask_state state;
     struct gm_llm_mailbox *box;         /* NULL: the caller has gone */
     struct gm_ask *next;                /* in a queue, or in the box's list */
     struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
@@ -116,21 +127,8 @@ void gm_server_groups_close(struct gm_llm *llm);
 /* ---- client.c: what to send when ---- */
 
 /* gm_client_thread - the body of the client's thread; arg is the gm_llm. All that follows is called
- * on that thread, under the lock. */
+ * on that thread, under the lock; gm_ask_enter and gm_asks_orphan on the callers'. */
 void *gm_client_thread(void *arg);
-/* gm_llm_cost - money for so many tokens. gm_ask_bound - the most that one try may cost. */
-double gm_llm_cost(const struct gm_llm *llm, size_t prompt, size_t completion);
-double gm_ask_bound(const struct gm_llm *llm, const struct gm_ask *a);
-/* gm_ask_finish_body - put the right tail behind the head. */
-enum gm_status gm_ask_finish_body(struct gm_llm *llm, struct gm_ask *a,
-                                  struct gm_error *err) GM_NODISCARD;
-/* gm_ask_again - send it again at that time. gm_ask_fail - it ends with an error of its own.
- * gm_ask_stopped - it ends because the client has stopped. */
-void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at);
-void gm_ask_fail(struct gm_llm *llm, struct gm_ask *a, enum gm_status st, const char *what);
-void gm_ask_stopped(struct gm_llm *llm, struct gm_ask *a);
-/* gm_client_stop - everything that isn't in flight ends; the first reason stays. */
-void gm_client_stop(struct gm_llm *llm, enum gm_status st, const char *why);
 
 /* ---- outcome.c ---- */
 
@@ -150,14 +148,52 @@ double gm_answers_deliver(struct gm_llm *llm, double now);
 
 /* ---- mailbox.c ---- */
 
-void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a);
-struct gm_ask *gm_ask_pop(struct gm_ask_queue *q); /* NULL when empty */
-/* gm_ask_unlink - take it out of `all`. gm_ask_free - NULL-safe; it must be in no list. */
-void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a);
-void gm_ask_free(struct gm_ask *a);
-/* gm_ask_deliver - into its box (or away, when that has gone). gm_wake_boxes - wake the callers
- * that got something; gives the lock up meanwhile, so that they don't run into it. */
-void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
+/* gm_wake_boxes - wake the callers that got something; gives the lock up meanwhile, so that they
+ * don't run into it. */
 void gm_wake_boxes(struct gm_llm *llm);
+
+/* ---- ask.c: the life of a request ---- */
+
+/* gm_ask_enter - it was submitted; gets its id. gm_ask_queue - it is to be sent. */
+void gm_ask_enter(struct gm_llm *llm, struct gm_ask *a, struct gm_llm_mailbox *box);
+void gm_ask_queue(struct gm_llm *llm, struct gm_ask *a);
+/* gm_ask_next - what to send to a group's servers now: one that is due again, else the first that
+ * waits; NULL = none.
+ * *next becomes the time when one is due, when that is earlier. gm_ask_take - out of its queue, to be
+ * sent, failed or delivered at once. */
+struct gm_ask *gm_ask_next(const struct gm_llm *llm, size_t group, double now, double *next);
+void gm_ask_take(struct gm_llm *llm, struct gm_ask *a);
+/* gm_ask_sent - it went to that endpoint. gm_ask_back - its try has ended in some way; returns the
+ * endpoint. What it may cost is reserved in between. */
+void gm_ask_sent(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep, double now);
+struct gm_endpoint *gm_ask_back(struct gm_llm *llm, struct gm_ask *a);
+/* gm_ask_again - send it again at that time. gm_ask_answered - its answer is to be delivered when it
+ * is in the cache's file. gm_ask_deliver - into its box (or away, when that has gone).
+ * gm_ask_fail - it ends with an error of its own. gm_ask_stopped - it ends because the client has
+ * stopped. */
+void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at);
+void gm_ask_answered(struct gm_llm *llm, struct gm_ask *a);
+void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
+void gm_ask_fail(struct gm_llm *llm, struct gm_ask *a, enum gm_status st, const char *what);
+void gm_ask_stopped(struct gm_llm *llm, struct gm_ask *a);
+/* gm_asks_stop - the client stops: everything that isn't in flight ends; the first reason stays.
+ * gm_asks_orphan - the box goes: its replies, and those still to come, have no caller any more.
+ * gm_asks_free - free all that are in no box; nothing is in flight. */
+void gm_asks_stop(struct gm_llm *llm, enum gm_status st, const char *why);
+void gm_asks_orphan(struct gm_llm *llm, struct gm_llm_mailbox *box);
+void gm_asks_free(struct gm_llm *llm);
+/* gm_ask_pop - the first of a queue, out of it; NULL when empty. gm_ask_free - NULL-safe; it must be in
+ * no list. */
+struct gm_ask *gm_ask_pop(struct gm_ask_queue *q);
+void gm_ask_free(struct gm_ask *a);
+/* gm_llm_cost - money for so many tokens. gm_ask_bound - the most that one try may cost. */
+double gm_llm_cost(const struct gm_llm *llm, size_t prompt, size_t completion);
+double gm_ask_bound(const struct gm_llm *llm, const struct gm_ask *a);
+
+/* ---- ask_body.c ---- */
+
+/* gm_ask_finish_body - put the right tail behind the head. */
+enum gm_status gm_ask_finish_body(struct gm_llm *llm, struct gm_ask *a,
+                                  struct gm_error *err) GM_NODISCARD;
 
 #endif

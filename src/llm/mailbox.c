@@ -6,81 +6,10 @@
 
 static const size_t max_body_bytes = (size_t)256 << 20;
 
-/* ---- asks ---- */
-
-void gm_ask_push(struct gm_ask_queue *q, struct gm_ask *a)
-{
-    a->next = NULL;
-    if (q->last)
-        q->last->next = a;
-    else
-        q->first = a;
-    q->last = a;
-}
-
-struct gm_ask *gm_ask_pop(struct gm_ask_queue *q)
-{
-    struct gm_ask *a = q->first;
-    if (!a)
-        return NULL;
-    q->first = a->next;
-    if (!q->first)
-        q->last = NULL;
-    a->next = NULL;
-    return a;
-}
-
-static void ask_link(struct gm_llm *llm, struct gm_ask *a)
-{
-    a->all_next = llm->all;
-    if (llm->all)
-        llm->all->all_prev = a;
-    llm->all = a;
-}
-
-void gm_ask_unlink(struct gm_llm *llm, struct gm_ask *a)
-{
-    if (a->all_prev)
-        a->all_prev->all_next = a->all_next;
-    else
-        llm->all = a->all_next;
-    if (a->all_next)
-        a->all_next->all_prev = a->all_prev;
-    a->all_prev = a->all_next = NULL;
-}
-
-void gm_ask_free(struct gm_ask *a)
-{
-    if (!a)
-        return;
-    gm_buf_clear(&a->body);
-    gm_llm_reply_clear(&a->reply);
-    gm_free(a);
-}
-
-/* ---- boxes ---- */
-
 static void box_destroy(struct gm_llm_mailbox *box)
 {
     pthread_cond_destroy(&box->arrived);
     gm_free(box);
-}
-
-void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a)
-{
-    gm_ask_unlink(llm, a);
-    if (!a->box) {
-        gm_ask_free(a);
-        return;
-    }
-    a->box->n_open--;
-    gm_buf_clear(&a->body);
-    gm_ask_push(&a->box->done, a);
-    if (!a->box->is_woken) {
-        a->box->is_woken = true;
-        a->box->next_wake = llm->to_wake;
-        llm->to_wake = a->box;
-    }
 }
 
 void gm_wake_boxes(struct gm_llm *llm)
@@ -120,31 +49,16 @@ enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *ll
 
 void gm_llm_mailbox_free(struct gm_llm_mailbox *box)
 {
-    struct gm_ask *a;
     if (!box)
         return;
     struct gm_llm *llm = box->llm;
     pthread_mutex_lock(&llm->lock);
-    while ((a = gm_ask_pop(&box->done)))
-        gm_ask_free(a);
-    for (a = llm->all; a && box->n_open; a = a->all_next)
-        if (a->box == box) {
-            a->box = NULL;
-            box->n_open--;
-        }
+    gm_asks_orphan(llm, box);
     if (box->is_woken)
         box->is_gone = true; /* the client's thread is about to signal it, and frees it then */
     else
         box_destroy(box);
     pthread_mutex_unlock(&llm->lock);
-}
-
-void gm_llm_reply_clear(struct gm_llm_reply *r)
-{
-    gm_buf_clear(&r->text);
-    gm_json_free(r->value);
-    gm_json_free(r->logprobs);
-    r->value = r->logprobs = NULL;
 }
 
 static unsigned unsaid(enum gm_llm_max_name name)
@@ -171,7 +85,6 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
     GM_TRY(gm_llm_write_head(req->model ? req->model : own, req->messages, req->n_messages,
                              &a->body, err));
     a->head_n = a->body.n;
-    a->box = box;
     a->tail = (struct gm_llm_tail){.temperature = req->temperature,
                                    .top_p = req->top_p,
                                    .max_tokens = req->max_tokens > 0 ? req->max_tokens : 512,
@@ -188,11 +101,8 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
     a->bound_prompt = gm_llm_estimate(req->messages, req->n_messages, true);
     a->reply.user = req->user;
     pthread_mutex_lock(&llm->lock);
-    a->reply.id = *id = ++llm->last_id;
-    llm->stats.submitted++;
-    box->n_open++;
-    ask_link(llm, a);
-    gm_ask_push(&llm->inbox, a);
+    gm_ask_enter(llm, a, box);
+    *id = a->reply.id;
     bool wake = !llm->wake_sent;
     llm->wake_sent = true;
     pthread_mutex_unlock(&llm->lock);

@@ -2,7 +2,9 @@
 #ifndef GM_LLM_MESSAGE_H
 #define GM_LLM_MESSAGE_H
 
-#include "llm/llm.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "llm/chat.h"
 
 /* Parameters of a request that a server may refuse, as bits. MAX_TOKENS refused means
  * max_completion_tokens in its place, and that refused too no limit at all. */

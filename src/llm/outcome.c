@@ -63,7 +63,7 @@ static void on_fault(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     if (d->fault == GM_HTTP_TLS && ep->n_ok == 0) {
         snprintf(text, sizeof text, "%s: %s; SSL_CERT_FILE names other certificates to trust",
                  ep->name, d->what);
-        gm_client_stop(llm, GM_ENET, text);
+        gm_asks_stop(llm, GM_ENET, text);
         gm_ask_stopped(llm, a);
         return;
     }
@@ -73,7 +73,7 @@ static void on_fault(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
 /* What no other request will mend ends the run, with the server's own words. */
 static void stop_run(struct gm_llm *llm, struct gm_ask *a, const char *text)
 {
-    gm_client_stop(llm, GM_EARG, text);
+    gm_asks_stop(llm, GM_EARG, text);
     gm_ask_stopped(llm, a);
 }
 
@@ -210,13 +210,7 @@ void gm_client_done(struct gm_llm *llm, struct gm_http_done *d)
 {
     struct gm_server_error e;
     struct gm_ask *a = d->user;
-    struct gm_endpoint *ep = a->ep;
-    a->ep = NULL;
-    ep->in_flight--;
-    llm->stats.in_flight--;
-    llm->reserved -= gm_ask_bound(llm, a);
-    if (llm->stats.in_flight == 0)
-        llm->reserved = 0; /* no rounding left over */
+    struct gm_endpoint *ep = gm_ask_back(llm, a);
     if (d->fault != GM_HTTP_OK) {
         on_fault(llm, a, ep, d);
     } else if (d->status == 200) {

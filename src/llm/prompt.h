@@ -15,7 +15,8 @@
 #define GM_LLM_PROMPT_H
 
 #include "base/arena.h"
-#include "llm/llm.h"
+#include "base/buf.h"
+#include "llm/chat.h"
 
 struct gm_prompt;
 
