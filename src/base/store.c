@@ -188,3 +188,14 @@ struct gm_str gm_stmt_text(struct gm_stmt *q, int i)
 long long gm_stmt_int(struct gm_stmt *q, int i) { return sqlite3_column_int64(q->q, i); }
 
 void gm_stmt_reset(struct gm_stmt *q) { sqlite3_reset(q->q); }
+
+enum gm_status gm_store_once(struct gm_store *s, const char *sql, const struct gm_value *args,
+                             size_t n, struct gm_error *err)
+{
+    struct gm_stmt *q;
+    enum gm_status st = gm_stmt_new(&q, s, sql, err);
+    if (st == GM_OK)
+        st = gm_stmt_run(q, args, n, NULL, err);
+    gm_stmt_free(q);
+    return st;
+}

@@ -55,4 +55,8 @@ struct gm_str gm_stmt_text(struct gm_stmt *q, int i);
 long long gm_stmt_int(struct gm_stmt *q, int i);
 void gm_stmt_reset(struct gm_stmt *q);
 
+/* gm_store_once - prepare, run and drop one statement that has no result. */
+enum gm_status gm_store_once(struct gm_store *s, const char *sql, const struct gm_value *args,
+                             size_t n, struct gm_error *err) GM_NODISCARD;
+
 #endif

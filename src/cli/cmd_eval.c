@@ -64,17 +64,6 @@ static enum gm_exit check(struct gm_eval_work *w, struct gm_error *err)
 
 /* ---- counting ---- */
 
-void gm_eval_warn(size_t posts, size_t failed, const char *gold, const char *pred)
-{
-    if (failed)
-        GM_LOG(GM_LOG_WARN, "eval",
-               "%zu of %zu predicted posts of %s carry an error; what they "
-               "hold, perhaps nothing, was counted",
-               failed, posts, pred);
-    if (posts == 0)
-        GM_LOG(GM_LOG_WARN, "eval", "%s: no posts", gold);
-}
-
 static void warn_counts(const struct gm_eval *e, const struct gm_eval_args *o, const char *pred)
 {
     struct gm_eval_counts c = gm_eval_posts(e);

@@ -1,5 +1,6 @@
 #include "cli/eval_run.h"
 
+#include "base/log.h"
 #include "eval/pairs.h"
 #include "formats/voc_xml.h"
 
@@ -123,4 +124,15 @@ enum gm_status gm_eval_read(const struct gm_eval_sinks *to, const char *gold_pat
 done:
     gm_pairs_free(pairs);
     return st;
+}
+
+void gm_eval_warn(size_t posts, size_t failed, const char *gold, const char *pred)
+{
+    if (failed)
+        GM_LOG(GM_LOG_WARN, "eval",
+               "%zu of %zu predicted posts of %s carry an error; what they "
+               "hold, perhaps nothing, was counted",
+               failed, posts, pred);
+    if (posts == 0)
+        GM_LOG(GM_LOG_WARN, "eval", "%s: no posts", gold);
 }

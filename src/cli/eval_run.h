@@ -25,4 +25,7 @@ enum gm_status gm_eval_read(const struct gm_eval_sinks *to, const char *gold, co
                             const char *xml, const struct gm_reader_opts *reading,
                             struct gm_error *err) GM_NODISCARD;
 
+/* gm_eval_warn - log posts that carry an error, and gold without posts. */
+void gm_eval_warn(size_t posts, size_t failed, const char *gold, const char *pred);
+
 #endif

@@ -36,9 +36,6 @@ struct gm_eval_work {
 enum gm_status gm_eval_find_scheme(const struct gm_eval_args *o, struct gm_reader_opts *reading,
                                    struct gm_error *err) GM_NODISCARD;
 
-/* gm_eval_warn - log posts that carry an error, and gold without posts. */
-void gm_eval_warn(size_t posts, size_t failed, const char *gold, const char *pred);
-
 /* gm_eval_print - w->out becomes what the command prints: a table or a line of JSON.
  * gm_eval_page - put the totals into the report (the same table as on the terminal, with all details)
  * and commit it, which makes *report NULL. gm_eval_draw - the curves of --svg. Errors: NOMEM, IO. */

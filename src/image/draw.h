@@ -1,19 +1,19 @@
-/* draw.h - boxes, masks and labels drawn into a picture. What reaches outside is cut off.
- * Safe from any thread on distinct pictures and fonts. */
+/* draw.h - boxes and masks drawn into a picture; what reaches outside is cut off. Text is label.h's.
+ * Safe from any thread on distinct pictures. */
 #ifndef GM_IMAGE_DRAW_H
 #define GM_IMAGE_DRAW_H
 
-#include "image/font.h"
 #include "image/image.h"
 #include "image/palette.h"
-#include "image/paragraph.h"
 
 /* gm_draw_box - the frame of the box [x0,y0,x1,y1) in pixels, `thick_px` wide to the inside, with a
  * thin light edge around it that keeps it visible on any ground. */
 void gm_draw_box(struct gm_image *im, const double box[4], struct gm_color color,
                  uint32_t thick_px);
 
-/* gm_draw_rect - fill the pixels [x0,x1) x [y0,y1). */
+/* gm_draw_tint - tint the pixels [x0,x1) x [y0,y1) with `opacity` (0..1). gm_draw_rect - fill them. */
+void gm_draw_tint(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color color,
+                  float opacity);
 void gm_draw_rect(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm_color color);
 
 /* gm_draw_mask - tint the pixels of a mask [im->h][im->w] (0 = outside) with `opacity` (0..1) and
@@ -21,20 +21,7 @@ void gm_draw_rect(struct gm_image *im, int x0, int y0, int x1, int y1, struct gm
 void gm_draw_mask(struct gm_image *im, const uint8_t *mask, struct gm_color color, float opacity,
                   uint32_t thick_px);
 
-/* gm_draw_label_height - pixels that a label of this font is high. */
-uint32_t gm_draw_label_height(const struct gm_font *font);
-
-/* gm_draw_label - a line of text on a ground of `color`, its lower left corner at (x, y), moved so
- * that all of it is in the picture where that is possible. Text that is too wide ends with "…".
- * Errors: NOMEM. */
-enum gm_status gm_draw_label(struct gm_image *im, struct gm_font *font, float x, float y,
-                             struct gm_str text, struct gm_color color,
-                             struct gm_error *err) GM_NODISCARD;
-
-/* gm_draw_line - the line [from,to) of a paragraph with its left end at (x, y), and `dots` behind it
- * in its reading direction; NULL = none. Errors: NOMEM. */
-enum gm_status gm_draw_line(struct gm_image *im, const struct gm_paragraph *p, int x, int y,
-                            size_t from, size_t to, const struct gm_paragraph *dots,
-                            struct gm_error *err) GM_NODISCARD;
+/* gm_draw_clip - a coordinate as a whole number in [0, most]; NaN becomes 0. */
+int gm_draw_clip(double v, uint32_t most);
 
 #endif

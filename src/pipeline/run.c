@@ -71,17 +71,6 @@ static enum gm_status lock_folder(struct gm_run *r, const char *dir, struct gm_e
     return GM_OK;
 }
 
-enum gm_status gm_run_once(struct gm_run *r, const char *sql, const struct gm_value *args, size_t n,
-                           struct gm_error *err)
-{
-    struct gm_stmt *q;
-    enum gm_status st = gm_stmt_new(&q, r->store, sql, err);
-    if (st == GM_OK)
-        st = gm_stmt_run(q, args, n, NULL, err);
-    gm_stmt_free(q);
-    return st;
-}
-
 /* A folder belongs to one shard for good: its outputs are that shard's. */
 static enum gm_status check_shard(struct gm_run *r, const char *dir, struct gm_shard shard,
                                   struct gm_error *err)
@@ -103,7 +92,7 @@ static enum gm_status check_shard(struct gm_run *r, const char *dir, struct gm_s
     }
     if (!has) {
         const struct gm_value arg = GM_VALUE_STR(gm_str(text));
-        GM_TRY(gm_run_once(r, "INSERT INTO meta VALUES ('shard', ?1)", &arg, 1, err));
+        GM_TRY(gm_store_once(r->store, "INSERT INTO meta VALUES ('shard', ?1)", &arg, 1, err));
     }
 done:
     gm_stmt_free(q);
@@ -114,11 +103,12 @@ static enum gm_status begin_session(struct gm_run *r, const char *recipe, struct
 {
     enum gm_status st = GM_OK;
     const struct gm_value arg = GM_VALUE_STR(gm_str(recipe));
-    GM_TRY(gm_run_once(r, "UPDATE session SET how = 'killed' WHERE how = 'running'", NULL, 0, err));
-    GM_TRY(gm_run_once(r,
-                       "INSERT INTO session (started, how, recipe) "
-                       "VALUES (datetime('now'), 'running', ?1)",
-                       &arg, 1, err));
+    GM_TRY(gm_store_once(r->store, "UPDATE session SET how = 'killed' WHERE how = 'running'", NULL,
+                         0, err));
+    GM_TRY(gm_store_once(r->store,
+                         "INSERT INTO session (started, how, recipe) "
+                         "VALUES (datetime('now'), 'running', ?1)",
+                         &arg, 1, err));
     r->session = gm_store_last_id(r->store);
     GM_TRY(
         gm_store_exec(r->store, "DELETE FROM output; DELETE FROM meta WHERE key = 'n_input'", err));
@@ -210,16 +200,16 @@ enum gm_status gm_run_config(struct gm_run *r, size_t order, const char *stage, 
     if (*config == 0) {
         const struct gm_value args[] = {GM_VALUE_STR(gm_str(stage)), GM_VALUE_STR(gm_str(hash)),
                                         GM_VALUE_STR(text)};
-        GM_TRY(gm_run_once(r, "INSERT INTO config (stage, hash, text) VALUES (?1, ?2, ?3)", args, 3,
-                           err));
+        GM_TRY(gm_store_once(r->store, "INSERT INTO config (stage, hash, text) VALUES (?1, ?2, ?3)",
+                             args, 3, err));
         *config = gm_store_last_id(r->store);
     }
     const struct gm_value args[] = {GM_VALUE_INT(r->session), GM_VALUE_INT(order),
                                     GM_VALUE_STR(gm_str(stage)), GM_VALUE_INT(*config)};
-    GM_TRY(gm_run_once(r,
-                       "INSERT OR REPLACE INTO session_stage (session, place, stage, config) "
-                       "VALUES (?1, ?2, ?3, ?4)",
-                       args, 4, err));
+    GM_TRY(gm_store_once(r->store,
+                         "INSERT OR REPLACE INTO session_stage (session, place, stage, config) "
+                         "VALUES (?1, ?2, ?3, ?4)",
+                         args, 4, err));
     r->config[order] = *config;
     r->n_stages = order + 1 > r->n_stages ? order + 1 : r->n_stages;
 done:
@@ -260,12 +250,14 @@ enum gm_status gm_run_end(struct gm_run *r, const char *how, size_t n_input, str
     pthread_mutex_lock(&r->lock);
     GM_TRY(gm_run_write_outputs(r, err));
     const struct gm_value args[] = {GM_VALUE_STR(gm_str(how)), GM_VALUE_INT(r->session)};
-    GM_TRY(gm_run_once(r, "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2",
-                       args, 2, err));
+    GM_TRY(gm_store_once(r->store,
+                         "UPDATE session SET ended = datetime('now'), how = ?1 WHERE id = ?2", args,
+                         2, err));
     if (strcmp(how, "complete") == 0) {
         snprintf(number, sizeof number, "%zu", n_input);
         const struct gm_value arg = GM_VALUE_STR(gm_str(number));
-        GM_TRY(gm_run_once(r, "INSERT OR REPLACE INTO meta VALUES ('n_input', ?1)", &arg, 1, err));
+        GM_TRY(gm_store_once(r->store, "INSERT OR REPLACE INTO meta VALUES ('n_input', ?1)", &arg,
+                             1, err));
     }
 done:
     pthread_mutex_unlock(&r->lock);

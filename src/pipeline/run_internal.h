@@ -30,10 +30,6 @@ struct gm_run {
     size_t n_waiting;
 };
 
-/* gm_run_once - one statement that is used once. Under the lock. */
-enum gm_status gm_run_once(struct gm_run *r, const char *sql, const struct gm_value *args, size_t n,
-                           struct gm_error *err) GM_NODISCARD;
-
 /* gm_run_write_outputs - store what gm_run_output has kept. Under the lock. */
 enum gm_status gm_run_write_outputs(struct gm_run *r, struct gm_error *err) GM_NODISCARD;
 

@@ -159,10 +159,10 @@ static enum gm_status write_reused(struct gm_run *r, struct gm_error *err)
                                         GM_VALUE_INT(r->reused[i])};
         if (r->reused[i] == 0)
             continue;
-        GM_TRY(gm_run_once(r,
-                           "UPDATE session_stage SET reused = reused + ?3 WHERE session = ?1 AND "
-                           "place = ?2",
-                           args, 3, err));
+        GM_TRY(gm_store_once(r->store,
+                             "UPDATE session_stage SET reused = reused + ?3 WHERE session = ?1 AND "
+                             "place = ?2",
+                             args, 3, err));
         r->reused[i] = 0;
     }
 done:

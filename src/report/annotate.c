@@ -3,6 +3,7 @@
 
 #include "base/alloc.h"
 #include "image/draw.h"
+#include "image/label.h"
 #include "image/paragraph.h"
 #include "report/marks.h"
 

@@ -2,6 +2,7 @@
 #include "image_files.h"
 
 #include "image/draw.h"
+#include "image/label.h"
 
 #include <math.h>
 #include <stdlib.h>
