@@ -1,6 +1,7 @@
 /* gm_json_parse_lenient: what other programs write as JSON and jansson refuses (half a surrogate pair,
  * as Python's json.dumps writes for a text cut inside an emoji; NaN; numbers out of range). */
 #include "base/json.h"
+#include "base/json_scan.h"
 
 #include <errno.h>
 #include <math.h>
@@ -9,20 +10,6 @@
 
 static const char *const not_finite[] = {"NaN", "Infinity", "-Infinity"};
 
-/* The unit of an escape \uXXXX at byte i; -1 for anything else. */
-static long unit_at(struct gm_str s, size_t i)
-{
-    char digits[5] = "", *end;
-    if (i + 6 > s.n || s.p[i] != '\\' || s.p[i + 1] != 'u')
-        return -1;
-    memcpy(digits, s.p + i + 2, 4);
-    long unit = strtol(digits, &end, 16);
-    return end == digits + 4 && strspn(digits, "0123456789abcdefABCDEF") == 4 ? unit : -1;
-}
-
-static bool is_high(long unit) { return unit >= 0xD800 && unit < 0xDC00; }
-static bool is_low(long unit) { return unit >= 0xDC00 && unit < 0xE000; }
-
 /* Past the string at byte *i, its lone surrogates replaced. */
 static enum gm_status copy_string(struct gm_str s, size_t *i, struct gm_buf *out,
                                   struct gm_error *err)
@@ -30,14 +17,17 @@ static enum gm_status copy_string(struct gm_str s, size_t *i, struct gm_buf *out
     enum gm_status st = GM_OK;
     size_t from = (*i)++;
     while (*i < s.n && s.p[*i] != '"') {
-        long unit = unit_at(s, *i);
-        bool pair = is_high(unit) && is_low(unit_at(s, *i + 6));
-        if (!pair && (is_high(unit) || is_low(unit))) {
-            GM_TRY(gm_buf_add(out, s.p + from, *i - from, err));
+        uint32_t cp = 0;
+        size_t at = *i;
+        if (s.p[at] != '\\') {
+            ++*i;
+        } else if (!gm_scan_escape(s, i, &cp)) {
+            *i += 2; /* the parser says what is wrong with it */
+        } else if (gm_is_surrogate(cp)) {
+            GM_TRY(gm_buf_add(out, s.p + from, at - from, err));
             GM_TRY(gm_buf_add_c(out, "\\ufffd", err));
-            from = *i + 6;
+            from = *i;
         }
-        *i += pair ? 12 : unit >= 0 ? 6 : s.p[*i] == '\\' ? 2 : 1;
     }
     *i = *i < s.n ? *i + 1 : s.n;
     if (from < *i)

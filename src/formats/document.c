@@ -1,6 +1,7 @@
 #include "formats/document.h"
 
 #include "base/alloc.h"
+#include "base/json_scan.h"
 #include "base/utf8.h"
 #include "formats/text_lines.h"
 
@@ -8,8 +9,6 @@
 #include <string.h>
 
 static const size_t max_copy = (size_t)1 << 30;
-
-enum { MAX_DEPTH = 2048 };
 
 /* jansson takes valid UTF-8 only; files that are not are repaired as the line readers do. */
 static enum gm_status repair(struct gm_document *d, struct gm_error *err)
@@ -65,55 +64,30 @@ static enum gm_status fail(const struct gm_document *d, const char *what, struct
 
 static char here(const struct gm_document *d) { return d->pos < d->text.n ? d->text.p[d->pos] : 0; }
 
-static void skip_space(struct gm_document *d)
+/* To byte `pos`, counting lines. */
+static void go_to(struct gm_document *d, size_t pos)
 {
-    for (; d->pos < d->text.n; d->pos++) {
-        char c = d->text.p[d->pos];
-        if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
-            return;
-        d->line += c == '\n';
-    }
+    const char *p = d->text.p + d->pos, *end = d->text.p + pos;
+    for (; p < end && (p = memchr(p, '\n', (size_t)(end - p))); p++)
+        d->line++;
+    d->pos = pos;
 }
 
-static enum gm_status skip_string(struct gm_document *d, struct gm_error *err)
-{
-    for (d->pos++; d->pos < d->text.n; d->pos++) {
-        char c = d->text.p[d->pos];
-        if (c == '\\')
-            d->pos++;
-        else if (c == '\n')
-            break;
-        else if (c == '"') {
-            d->pos++;
-            return GM_OK;
-        }
-    }
-    return fail(d, "a string without its end", err);
-}
+static void skip_space(struct gm_document *d) { go_to(d, gm_scan_space(d->text, d->pos)); }
 
 /* Past one value: brackets are balanced here, all else is the parser's to judge. */
 static enum gm_status skip_value(struct gm_document *d, struct gm_error *err)
 {
-    size_t depth = 0, from = d->pos;
-    while (d->pos < d->text.n) {
-        char c = d->text.p[d->pos];
-        if (c == '"') {
-            enum gm_status st = skip_string(d, err);
-            if (st != GM_OK)
-                return st;
-            continue;
-        }
-        if (depth == 0 && (c == ',' || c == ']' || c == '}'))
-            break;
-        depth += c == '[' || c == '{';
-        depth -= c == ']' || c == '}';
-        if (depth > MAX_DEPTH)
-            return fail(d, "nested too deeply", err);
-        d->line += c == '\n';
-        d->pos++;
+    size_t from = d->pos, to = d->pos;
+    enum gm_scan_end how = gm_scan_skip(d->text, &to);
+    go_to(d, to);
+    switch (how) {
+    case GM_SCAN_CUT: return fail(d, "the file ends inside a value", err);
+    case GM_SCAN_STRING: return fail(d, "a string without its end", err);
+    case GM_SCAN_DEEP: return fail(d, "nested too deeply", err);
+    case GM_SCAN_AT_SIGN:
+    case GM_SCAN_AT_END: break;
     }
-    if (depth)
-        return fail(d, "the file ends inside a value", err);
     return d->pos == from ? fail(d, "a value is missing", err) : GM_OK;
 }
 
@@ -139,13 +113,13 @@ static enum gm_status end(struct gm_document *d, struct gm_error *err)
 
 static enum gm_status read_key(struct gm_document *d, struct gm_str *key, struct gm_error *err)
 {
-    size_t from = d->pos + 1;
+    size_t from = d->pos + 1, to = d->pos;
     if (here(d) != '"')
         return fail(d, "expected a key in quotes", err);
-    enum gm_status st = skip_string(d, err);
-    if (st != GM_OK)
-        return st;
-    *key = gm_str_sub(d->text, from, d->pos - 1);
+    if (!gm_scan_string(d->text, &to))
+        return fail(d, "a string without its end", err);
+    d->pos = to;
+    *key = gm_str_sub(d->text, from, to - 1);
     skip_space(d);
     if (here(d) != ':')
         return fail(d, "expected : behind a key", err);

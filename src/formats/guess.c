@@ -1,5 +1,6 @@
 #include "formats/guess.h"
 
+#include "base/json_scan.h"
 #include "formats/conll.h"
 #include "formats/csv.h"
 #include "formats/riveg.h"
@@ -7,50 +8,6 @@
 #include <string.h>
 
 enum { HEAD_BYTES = 1 << 16 };
-
-static size_t skip_space(struct gm_str s, size_t i)
-{
-    while (i < s.n && strchr(" \t\r\n", s.p[i]) && s.p[i])
-        i++;
-    return i;
-}
-
-/* The key at byte i ("key" :); *i moves behind the colon. */
-static bool read_key(struct gm_str s, size_t *i, struct gm_str *key)
-{
-    size_t from = *i + 1, k = from;
-    if (*i >= s.n || s.p[*i] != '"')
-        return false;
-    while (k < s.n && s.p[k] != '"')
-        k += s.p[k] == '\\' ? 2 : 1;
-    if (k >= s.n)
-        return false;
-    *key = gm_str_sub(s, from, k);
-    k = skip_space(s, k + 1);
-    if (k >= s.n || s.p[k] != ':')
-        return false;
-    *i = skip_space(s, k + 1);
-    return true;
-}
-
-/* Past a value; false when the head ends inside it. */
-static bool skip_value(struct gm_str s, size_t *i)
-{
-    size_t depth = 0;
-    for (; *i < s.n; ++*i) {
-        char c = s.p[*i];
-        if (c == '"') {
-            for (++*i; *i < s.n && s.p[*i] != '"'; ++*i)
-                *i += s.p[*i] == '\\';
-            continue;
-        }
-        if (depth == 0 && (c == ',' || c == '}' || c == ']'))
-            return true;
-        depth += c == '{' || c == '[';
-        depth -= c == '}' || c == ']';
-    }
-    return false;
-}
 
 static bool is_one_of(struct gm_str key, const char *const *names)
 {
@@ -69,20 +26,19 @@ static bool spans_lines(struct gm_str s, size_t i)
     for (; i < s.n; i++) {
         char c = s.p[i];
         if (c == '\n') {
-            i = skip_space(s, i);
+            i = gm_scan_space(s, i);
             return i < s.n && !(s.p[i] == '{' && depth == 1 && last != ':');
         }
         if (c == '"') {
-            for (i++; i < s.n && s.p[i] != '"' && s.p[i] != '\n'; i++)
-                i += s.p[i] == '\\';
-            if (i >= s.n || s.p[i] == '\n')
+            if (!gm_scan_string(s, &i))
                 return false;
+            i--; /* at its end */
         }
         depth += c == '{' || c == '[';
         depth -= c == '}' || c == ']';
         if (depth == 0)
             return false;
-        last = skip_space(s, i) == i ? c : last;
+        last = gm_scan_space(s, i) == i ? c : last;
     }
     return false;
 }
@@ -97,7 +53,7 @@ static enum gm_format by_keys(struct gm_str s, size_t i, size_t *first)
     size_t n_coco = 0, n_task = 0;
     struct gm_str key;
     *first = 0;
-    for (i = skip_space(s, i + 1); read_key(s, &i, &key); i = skip_space(s, i + 1)) {
+    for (i = gm_scan_space(s, i + 1); gm_scan_key(s, &i, &key); i = gm_scan_space(s, i + 1)) {
         *first = *first ? *first : i;
         bool nested = i < s.n && s.p[i] == '{';
         if (is_one_of(key, post) && !nested && i < s.n && (s.p[i] == '"' || s.p[i] == '['))
@@ -106,7 +62,7 @@ static enum gm_format by_keys(struct gm_str s, size_t i, size_t *first)
         n_task += is_one_of(key, task);
         if (gm_str_eq_c(key, "data") && nested)
             n_task++;
-        if (!skip_value(s, &i) || s.p[i] != ',')
+        if (gm_scan_skip(s, &i) != GM_SCAN_AT_SIGN || s.p[i] != ',')
             break;
     }
     if (n_task >= 2 && n_coco < 2)
@@ -121,14 +77,14 @@ static bool is_ccks(struct gm_str s, size_t first)
     if (first == 0 || first >= s.n)
         return false;
     bool array = s.p[first] == '[';
-    size_t i = skip_space(s, first + 1);
+    size_t i = gm_scan_space(s, first + 1);
     if (array && i < s.n && s.p[i] == ']')
         return true;
     if (array)
-        i = i < s.n && s.p[i] == '{' ? skip_space(s, i + 1) : s.n;
+        i = i < s.n && s.p[i] == '{' ? gm_scan_space(s, i + 1) : s.n;
     static const char *const text[] = {"text", NULL}, *const entity[] = {"name", "label", "bnd",
                                                                          NULL};
-    return (array || s.p[first] == '{') && read_key(s, &i, &key) &&
+    return (array || s.p[first] == '{') && gm_scan_key(s, &i, &key) &&
            is_one_of(key, array ? entity : text);
 }
 
@@ -145,7 +101,7 @@ static enum gm_format guess_object(struct gm_str s, size_t i)
 static enum gm_format guess_array(struct gm_str s, size_t i)
 {
     size_t first;
-    i = skip_space(s, i + 1);
+    i = gm_scan_space(s, i + 1);
     if (i < s.n && s.p[i] == ']')
         return GM_FORMAT_JSON;
     enum gm_format f = i < s.n && s.p[i] == '{' ? by_keys(s, i, &first) : GM_FORMAT_AUTO;
@@ -155,7 +111,7 @@ static enum gm_format guess_array(struct gm_str s, size_t i)
 /* The first line with something on it, without the white space before it. */
 static struct gm_str first_line(struct gm_str s)
 {
-    size_t i = skip_space(s, 0), end = i;
+    size_t i = gm_scan_space(s, 0), end = i;
     while (end < s.n && s.p[end] != '\n')
         end++;
     return gm_str_sub(s, i, end);
@@ -165,7 +121,7 @@ static struct gm_str first_line(struct gm_str s)
  * of lines. A program that writes one post and waits for its answer must not be waited for. */
 static bool is_enough(struct gm_str s)
 {
-    size_t i = skip_space(s, 0);
+    size_t i = gm_scan_space(s, 0);
     struct gm_str line = first_line(s);
     bool is_whole = i + line.n < s.n;
     if (i == s.n)
@@ -173,14 +129,14 @@ static bool is_enough(struct gm_str s)
     if ((s.p[i] != '{' && s.p[i] != '[') || (is_whole && gm_conll_is_row(line)))
         return is_whole;
     bool is_array = s.p[i++] == '[';
-    while (i < s.n && skip_value(s, &i) && s.p[i] == ',' && !is_array)
+    while (i < s.n && gm_scan_skip(s, &i) == GM_SCAN_AT_SIGN && s.p[i] == ',' && !is_array)
         i++;
     return i < s.n;
 }
 
 static enum gm_format guess_text(struct gm_str s)
 {
-    size_t i = skip_space(s, 0);
+    size_t i = gm_scan_space(s, 0);
     struct gm_str line = first_line(s);
     if (i == s.n || gm_conll_is_row(line))
         return GM_FORMAT_AUTO;

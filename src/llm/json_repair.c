@@ -1,5 +1,6 @@
 #include "llm/json_repair.h"
 
+#include "base/json_scan.h"
 #include "base/utf8.h"
 
 #include <ctype.h>
@@ -27,55 +28,24 @@ static void skip_space(struct scan *c)
 
 static bool at(const struct scan *c, char ch) { return c->pos < c->s.n && c->s.p[c->pos] == ch; }
 
-static bool read_hex4(const struct scan *c, size_t from, uint32_t *cp)
+/* The escape whose backslash is at pos: one of JSON, or a backslash that somebody put before what needs
+ * none, and which is dropped. */
+static void read_escape(struct scan *c, char out[4], size_t *n)
 {
-    *cp = 0;
-    if (from + 4 > c->s.n)
-        return false;
-    for (size_t i = from; i < from + 4; i++) {
-        int d = c->s.p[i];
-        int v = isdigit(d) ? d - '0' : isxdigit(d) ? tolower(d) - 'a' + 10 : -1;
-        if (v < 0)
-            return false;
-        *cp = *cp * 16 + (uint32_t)v;
+    uint32_t cp;
+    if (gm_scan_escape(c->s, &c->pos, &cp)) {
+        *n = gm_utf8_put(cp, out);
+        return;
     }
-    return true;
-}
-
-/* \uXXXX, and the two of a surrogate pair; pos is at the u. */
-static void read_unicode(struct scan *c, char out[4], size_t *n)
-{
-    uint32_t cp, low;
+    c->pos++;
     *n = 0;
-    if (!read_hex4(c, c->pos + 1, &cp)) {
+    if (c->s.p[c->pos] == 'u') { /* without its four digits */
         c->pos++;
         return;
     }
-    c->pos += 5;
-    if (cp >= 0xd800 && cp < 0xdc00 && c->pos + 1 < c->s.n && c->s.p[c->pos] == '\\' &&
-        c->s.p[c->pos + 1] == 'u' && read_hex4(c, c->pos + 2, &low) && low >= 0xdc00 &&
-        low < 0xe000) {
-        cp = 0x10000 + ((cp - 0xd800) << 10) + (low - 0xdc00);
-        c->pos += 6;
-    }
-    *n = gm_utf8_put(cp, out);
-}
-
-/* The character after a backslash; pos is at it. */
-static void read_escape(struct scan *c, char out[4], size_t *n)
-{
-    static const char from[] = "nrtbf", to[] = "\n\r\t\b\f";
-    char ch = c->s.p[c->pos];
-    const char *known = strchr(from, ch);
-    if (ch == 'u') {
-        read_unicode(c, out, n);
-        return;
-    }
-    out[0] = known && ch ? to[known - from] : ch;
-    *n = 1;
-    c->pos++;
-    while (c->pos < c->s.n && ((unsigned char)c->s.p[c->pos] & 0xc0) == 0x80 && *n < 4)
-        out[(*n)++] = c->s.p[c->pos++]; /* the rest of a longer character */
+    do
+        out[(*n)++] = c->s.p[c->pos++];
+    while (c->pos < c->s.n && ((unsigned char)c->s.p[c->pos] & 0xc0) == 0x80 && *n < 4);
 }
 
 /* A string into c->word; pos is at its opening quote. */
@@ -87,7 +57,6 @@ static enum read read_string(struct scan *c)
         char bytes[4];
         size_t n = 1;
         if (c->s.p[c->pos] == '\\' && c->pos + 1 < c->s.n) {
-            c->pos++;
             read_escape(c, bytes, &n);
         } else {
             bytes[0] = c->s.p[c->pos++];

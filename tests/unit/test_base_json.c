@@ -4,7 +4,9 @@
 
 #include "base/file.h"
 #include "base/json.h"
+#include "base/json_scan.h"
 #include "base/rng.h"
+#include "base/utf8.h"
 #include "base/yaml.h"
 
 #include <locale.h>
@@ -384,6 +386,85 @@ static void comma_locale(void **state)
     assert_string_equal(shown, "2,5"); /* else this has tested nothing */
 }
 
+/* Walking through text: where it stops, and at what. */
+static void scanning(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        enum gm_scan_end end;
+        size_t at;
+    } cases[] = {
+        {"1, 2", GM_SCAN_AT_SIGN, 1},        {"{\"a\": [1, \"]}\"]} , 2", GM_SCAN_AT_SIGN, 17},
+        {"\"a\\\"]\"]", GM_SCAN_AT_SIGN, 6}, {"\"\\\\\"}", GM_SCAN_AT_SIGN, 4},
+        {"[1]\n", GM_SCAN_AT_END, 4},        {"", GM_SCAN_AT_END, 0},
+        {"[1, [2]", GM_SCAN_CUT, 7},         {"[\"a", GM_SCAN_STRING, 3},
+        {"[\"a\\\"", GM_SCAN_STRING, 5},     {"[\"a\nb\"]", GM_SCAN_STRING, 3},
+        {"\"", GM_SCAN_STRING, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t at = 0;
+        enum gm_scan_end end = gm_scan_skip(gm_str(cases[i].text), &at);
+        if (end != cases[i].end || at != cases[i].at)
+            fail_msg("%s: %d at %zu", cases[i].text, (int)end, at);
+    }
+    char deep[GM_SCAN_DEPTH_MAX + 2];
+    memset(deep, '[', sizeof deep);
+    size_t at = 0;
+    assert_int_equal(gm_scan_skip((struct gm_str){deep, GM_SCAN_DEPTH_MAX}, &at), GM_SCAN_CUT);
+    at = 0;
+    assert_int_equal(gm_scan_skip((struct gm_str){deep, sizeof deep}, &at), GM_SCAN_DEEP);
+    struct gm_str key;
+    at = 0;
+    assert_true(gm_scan_key(GM_STR("\"a\\\"b\" :\n 1"), &at, &key));
+    assert_true(gm_str_eq_c(key, "a\\\"b") && at == 10);
+    at = 0;
+    assert_false(gm_scan_key(GM_STR("\"a\" 1"), &at, &key));
+    assert_int_equal(at, 0);
+}
+
+/* Escapes, and halves of surrogate pairs; the parser of what others wrote reads them the same. */
+static void escapes(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t cp; /* UINT32_MAX = none */
+        size_t at;
+    } cases[] = {
+        {"\\n", '\n', 2},
+        {"\\/", '/', 2},
+        {"\\u00e9x", 0xe9, 6},
+        {"\\ud83d\\uDE00x", 0x1f600, 12},
+        {"\\ud83d", 0xd83d, 6},
+        {"\\ud83dxxxxxx", 0xd83d, 6},
+        {"\\ud83d\\u0041", 0xd83d, 6},
+        {"\\ud83d\\ud83d", 0xd83d, 6},
+        {"\\ude00\\ud83d", 0xde00, 6},
+        {"\\u00g0", UINT32_MAX, 0},
+        {"\\u00e", UINT32_MAX, 0},
+        {"\\x", UINT32_MAX, 0},
+        {"\\", UINT32_MAX, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint32_t cp = UINT32_MAX;
+        size_t at = 0;
+        bool is = gm_scan_escape(gm_str(cases[i].text), &at, &cp);
+        if (is != (cases[i].cp != UINT32_MAX) || cp != cases[i].cp || at != cases[i].at)
+            fail_msg("%s: U+%04X at %zu", cases[i].text, (unsigned)cp, at);
+        if (!is)
+            continue;
+        char json[64], want[16];
+        struct gm_json *j;
+        struct gm_str s;
+        size_t n = gm_utf8_put(cp, want);
+        snprintf(json, sizeof json, "\"%.*s\"", (int)at, cases[i].text);
+        assert_int_equal(gm_json_parse_lenient(&j, gm_str(json), NULL), GM_OK);
+        assert_true(gm_json_str(j, &s) && gm_str_eq(s, (struct gm_str){want, n}));
+        gm_json_free(j);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -392,7 +473,8 @@ int main(void)
         cmocka_unit_test(numbers_read_back), cmocka_unit_test(json_files),
         cmocka_unit_test(yaml_values),       cmocka_unit_test(yaml_refused),
         cmocka_unit_test(lenient),           cmocka_unit_test(comma_locale),
-        cmocka_unit_test(torture),
+        cmocka_unit_test(torture),           cmocka_unit_test(scanning),
+        cmocka_unit_test(escapes),
     };
     if (mkstemp(file_path) < 0)
         return 1;
