@@ -12,31 +12,6 @@
 
 enum { MAX_RESULTS = 10000 };
 
-struct gm_str gm_task_str(const struct gm_json *o, const char *key)
-{
-    struct gm_str s = GM_STR("");
-    (void)gm_json_str(gm_json_get(o, key), &s);
-    return s;
-}
-
-/* The first of value[kind]; the others are counted. */
-struct gm_str gm_task_label(struct gm_task *t, const struct gm_json *value, const char *kind)
-{
-    const struct gm_json *labels = gm_json_get(value, kind);
-    struct gm_str s = GM_STR("");
-    (void)gm_json_str(gm_json_at(labels, 0), &s);
-    for (size_t i = 1; i < gm_json_count(labels); i++)
-        gm_losses_add(t->lost, "second labels of one region", t->post->id);
-    return s;
-}
-
-double gm_task_score(const struct gm_json *result)
-{
-    double x = 1;
-    (void)gm_json_num(gm_json_get(result, "score"), &x);
-    return x >= 0 && x <= 1 ? x : 1;
-}
-
 static int hex_of(char c)
 {
     return c >= '0' && c <= '9'                 ? c - '0'

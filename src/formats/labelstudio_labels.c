@@ -72,14 +72,6 @@ static bool place_of(struct gm_str text, const struct gm_json *value, unsigned h
            text_at(text, s->start, s->end, &s->text);
 }
 
-/* A label of the text, not of a region of the picture. */
-bool gm_task_is_text_label(const struct gm_json *result)
-{
-    const struct gm_json *value = gm_json_get(result, "value");
-    return gm_str_eq_c(gm_task_str(result, "type"), "labels") &&
-           (gm_json_get(value, "start") || !(gm_json_get(value, "x") || gm_json_get(value, "rle")));
-}
-
 /* All labels of one annotation count alike: as most of their own texts prove, code points first. */
 unsigned gm_task_units(const struct gm_task *t, const struct gm_json *results)
 {

@@ -28,11 +28,15 @@ struct gm_task {
     bool has_two_tags;                 /* the regions name two pictures or more */
 };
 
+/* labelstudio_result.c: what a result says. */
+
 /* gm_task_str - the string o[key]; empty when it is none. gm_task_score - result["score"], 1 when it
  * is none. gm_task_label - the first of value[kind]; the others are counted. */
 struct gm_str gm_task_str(const struct gm_json *o, const char *key);
 double gm_task_score(const struct gm_json *result);
 struct gm_str gm_task_label(struct gm_task *t, const struct gm_json *value, const char *kind);
+/* gm_task_is_text_label - whether a result is a label of the text, not of a region of the picture. */
+bool gm_task_is_text_label(const struct gm_json *result);
 
 /* labelstudio_data.c: what the data are, and what the results are about. */
 
@@ -48,9 +52,6 @@ void gm_task_find_data(struct gm_task *t, const struct gm_json *data,
 enum gm_task_whose gm_task_whose(const struct gm_task *t, const struct gm_json *result);
 
 /* labelstudio_labels.c: labels on the text. */
-
-/* gm_task_is_text_label - whether a result is a label of the text, not of a region of the picture. */
-bool gm_task_is_text_label(const struct gm_json *result);
 
 /* gm_task_units - how the offsets of an annotation's labels count, for gm_task.units. */
 unsigned gm_task_units(const struct gm_task *t, const struct gm_json *results);

@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/utf8.h"
-#include "formats/reader.h"
 #include "record/labels.h"
 #include "record/offsets.h"
 
@@ -22,6 +21,18 @@ struct gm_texts {
     struct gm_arena arena;
     struct gm_buf v; /* struct text [ids.n] */
 };
+
+enum gm_status gm_texts_new(struct gm_texts **out, struct gm_error *err)
+{
+    struct gm_texts *t = gm_alloc(1, sizeof *t);
+    *out = t;
+    if (!t)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_labels_init(&t->ids, MAX_POSTS);
+    gm_arena_init(&t->arena, 0);
+    gm_buf_init(&t->v, MAX_POSTS * sizeof(struct text));
+    return GM_OK;
+}
 
 void gm_texts_free(struct gm_texts *t)
 {
@@ -49,8 +60,7 @@ static enum gm_status copy_text(struct gm_arena *a, struct text *to, const struc
     return GM_OK;
 }
 
-/* The first text of an id stays. */
-static enum gm_status add_text(struct gm_texts *t, const struct gm_post *p, struct gm_error *err)
+enum gm_status gm_texts_add(struct gm_texts *t, const struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct text text;
@@ -64,39 +74,7 @@ done:
     return st;
 }
 
-enum gm_status gm_texts_load(struct gm_texts **out, const char *path, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    struct gm_post p;
-    bool has;
-    *out = NULL;
-    struct gm_texts *t = gm_alloc(1, sizeof *t);
-    if (!t)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_labels_init(&t->ids, MAX_POSTS);
-    gm_arena_init(&t->arena, 0);
-    gm_buf_init(&t->v, MAX_POSTS * sizeof(struct text));
-    GM_TRY(gm_reader_open(&r, path, NULL, err));
-    for (;;) {
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        st = add_text(t, &p, err);
-        gm_post_clear(&p);
-        GM_TRY(st);
-    }
-    if (t->ids.n == 0) {
-        st = GM_FAIL(err, GM_EFORMAT, "%s: no texts in it", path);
-        goto done;
-    }
-    *out = t;
-    t = NULL;
-done:
-    gm_reader_free(r);
-    gm_texts_free(t);
-    return st;
-}
+size_t gm_texts_count(const struct gm_texts *t) { return t->ids.n; }
 
 static const struct text *text_of(const struct gm_texts *t, struct gm_str id)
 {

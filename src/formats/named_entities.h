@@ -15,6 +15,13 @@ enum gm_status gm_texts_load(struct gm_texts **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 void gm_texts_free(struct gm_texts *t); /* NULL-safe */
 
+/* gm_texts_new - none yet; *out is yours. gm_texts_add - the text of one post; the first of an id stays.
+ * Errors: NOMEM. gm_texts_count - how many there are. */
+enum gm_status gm_texts_new(struct gm_texts **out, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_texts_add(struct gm_texts *t, const struct gm_post *p,
+                            struct gm_error *err) GM_NODISCARD;
+size_t gm_texts_count(const struct gm_texts *t);
+
 struct gm_named_entity {
     struct gm_str name, type, expression; /* name and type are not empty */
     double visible;                       /* < 0 = not said */

@@ -84,3 +84,11 @@ const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *
     }
     return NULL;
 }
+
+int32_t gm_added_tokens_id(const struct gm_added_tokens *set, struct gm_str text)
+{
+    for (size_t i = 0; i < set->n; i++)
+        if (gm_str_eq(set->tokens[i].text, text))
+            return set->tokens[i].id;
+    return -1;
+}

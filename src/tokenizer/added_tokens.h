@@ -37,4 +37,7 @@ const struct gm_added_token *gm_added_tokens_next(const struct gm_added_tokens *
                                                   struct gm_str s, size_t from, size_t *start,
                                                   size_t *end);
 
+/* gm_added_tokens_id - the id of the token that is looked for as this text; -1 = none. */
+int32_t gm_added_tokens_id(const struct gm_added_tokens *set, struct gm_str text);
+
 #endif

@@ -37,10 +37,16 @@ done:
 }
 
 /* The id of the first of two names that the tokenizer has; -1 = neither. */
-static int32_t either(const struct gm_tokenizer *t, const char *a, const char *b)
+static int32_t either(const struct gm_added_tokens *added, const struct gm_vocab *vocab,
+                      const char *a, const char *b)
 {
-    int32_t id = gm_tokenizer_id(t, gm_str(a));
-    return id >= 0 ? id : gm_tokenizer_id(t, gm_str(b));
+    const char *names[] = {a, b};
+    int32_t id = -1;
+    for (size_t i = 0; i < 2 && id < 0; i++) {
+        id = gm_added_tokens_id(added, gm_str(names[i]));
+        id = id >= 0 ? id : gm_vocab_find(vocab, gm_str(names[i]));
+    }
+    return id;
 }
 
 static enum gm_status read_pair(struct gm_special_tokens_ids *out, const struct gm_json *json,
@@ -84,15 +90,16 @@ done:
     return st;
 }
 
-enum gm_status gm_post_processing_read(struct gm_post_processing *out, const struct gm_tokenizer *t,
-                                       const struct gm_json *json, const char *path,
-                                       struct gm_error *err)
+enum gm_status gm_post_processing_read(struct gm_post_processing *out,
+                                       const struct gm_added_tokens *added,
+                                       const struct gm_vocab *vocab, const struct gm_json *json,
+                                       const char *path, struct gm_error *err)
 {
     *out = (struct gm_post_processing){.ids = {-1, -1, -1, -1}};
-    out->ids.pad = either(t, "[PAD]", "<pad>");
+    out->ids.pad = either(added, vocab, "[PAD]", "<pad>");
     if (gm_json_kind(json) != GM_JSON_NONE && gm_json_kind(json) != GM_JSON_NULL)
         return read_one(out, json, path, err);
-    out->ids.cls = either(t, "[CLS]", "<s>");
-    out->ids.sep = either(t, "[SEP]", "</s>");
+    out->ids.cls = either(added, vocab, "[CLS]", "<s>");
+    out->ids.sep = either(added, vocab, "[SEP]", "</s>");
     return GM_OK;
 }

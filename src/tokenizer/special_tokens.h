@@ -4,7 +4,9 @@
 #define GM_TOKENIZER_SPECIAL_TOKENS_H
 
 #include "base/json.h"
+#include "tokenizer/added_tokens.h"
 #include "tokenizer/tokenizer.h"
+#include "tokenizer/vocab.h"
 
 #include <stdbool.h>
 
@@ -15,11 +17,12 @@ struct gm_post_processing {
 };
 
 /* gm_post_processing_read - known are TemplateProcessing of the form "CLS text SEP" (or none), BertProcessing,
- * RobertaProcessing, ByteLevel, a Sequence of them, and no post-processor, where the vocabulary's
+ * RobertaProcessing, ByteLevel, a Sequence of them, and no post-processor, where the tokenizer's
  * "[CLS]" and "[SEP]", or "<s>" and "</s>", are taken. pad is "[PAD]" or "<pad>".
  * Errors: MODEL (another form, named). */
-enum gm_status gm_post_processing_read(struct gm_post_processing *out, const struct gm_tokenizer *t,
-                                       const struct gm_json *json, const char *path,
-                                       struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_post_processing_read(struct gm_post_processing *out,
+                                       const struct gm_added_tokens *added,
+                                       const struct gm_vocab *vocab, const struct gm_json *json,
+                                       const char *path, struct gm_error *err) GM_NODISCARD;
 
 #endif

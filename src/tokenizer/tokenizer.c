@@ -174,7 +174,8 @@ static enum gm_status load_parts(struct gm_tokenizer *t, const struct gm_json *r
     GM_TRY(gm_steps_read(&t->normaliser, &gm_normalisers, root, &t->arena, path, err));
     GM_TRY(gm_steps_read(&t->pretokeniser, &gm_pretokenisers, root, &t->arena, path, err));
     GM_TRY(load_added(t, gm_json_get(root, "added_tokens"), path, err));
-    GM_TRY(gm_post_processing_read(&t->post, t, gm_json_get(root, "post_processor"), path, err));
+    GM_TRY(gm_post_processing_read(&t->post, &t->raw, &t->model->vocab,
+                                   gm_json_get(root, "post_processor"), path, err));
     t->unk = t->model->unk;
     if (t->unk < 0) /* byte-level models need none, but have one for what they can't be given */
         t->unk = gm_tokenizer_id(t, GM_STR("<unk>"));
@@ -389,10 +390,8 @@ struct gm_special_tokens_ids gm_tokenizer_special(const struct gm_tokenizer *t)
 
 int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token)
 {
-    for (size_t i = 0; i < t->raw.n; i++)
-        if (gm_str_eq(t->raw.tokens[i].text, token))
-            return t->raw.tokens[i].id;
-    return gm_vocab_find(&t->model->vocab, token);
+    int32_t id = gm_added_tokens_id(&t->raw, token);
+    return id >= 0 ? id : gm_vocab_find(&t->model->vocab, token);
 }
 
 size_t gm_tokenizer_n_ids(const struct gm_tokenizer *t) { return t->n_ids; }

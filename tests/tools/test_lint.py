@@ -69,6 +69,18 @@ class Lint(unittest.TestCase):
         self.assertEqual(code, 1)
         self.assertIn("base links itself in a circle", out)
 
+    def test_circle_of_files(self):
+        circle = {"src/mid/x.c": "int gm_x(void)\n{\n    return gm_y();\n}\nint gm_base(void)\n{\n    return 1;\n}\n",
+                  "src/mid/y.c": "const struct t gm_rows[] = {{1}};\nint gm_y(void)\n{\n    return gm_z();\n}\n",
+                  "src/mid/z.c": "int gm_z(void)\n{\n    return gm_x();\n}\n"}
+        code, out = lint(circle, "circles")
+        self.assertEqual(code, 1)
+        for x, y in ("xy", "yz", "zx"):
+            self.assertIn(f"src/mid/{x}.c:1: circles: uses gm_{y} of {y}.c", out)
+        self.assertIn("3 findings", out)
+        circle["src/mid/z.c"] = "/* gm_x() */ struct gm_x;\nint gm_z(struct gm_x *x)\n{\n    return !x;\n}\n"
+        self.assertEqual(lint(circle, "circles")[0], 0)
+
     def test_sizes(self):
         self.finds("src/mid/m.c", "int x;\n" * 501, "sizes: 501 lines, 500 allowed")
         self.finds("src/mid/m.c", "int f(int a)\n{\n" + "    a++;\n" * 60 + "    return a;\n}\n",
