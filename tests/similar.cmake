@@ -1,10 +1,9 @@
-gm_test(similar_search LINK gm_similar m LABELS threads)
-gm_test(similar_pool LINK gm_similar m LABELS needs-model)
-set_tests_properties(unit/similar_search unit/similar_pool PROPERTIES ENVIRONMENT OMP_WAIT_POLICY=passive)
+gm_test(similar_search LINK gm_similar m LABELS threads ENVIRONMENT OMP_WAIT_POLICY=passive)
+gm_test(similar_pool LINK gm_similar m LABELS needs-model ENVIRONMENT OMP_WAIT_POLICY=passive)
 # The whole of it beside transformers and NumPy; made and skipped as the encoders' (tests/ref.cmake).
 add_test(NAME ref/similar_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/similar_live.sh $<TARGET_FILE:gmner> .deps/models/minilm ${CMAKE_BINARY_DIR}/ref-similar)
-set_tests_properties(ref/similar_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS slow
+set_tests_properties(ref/similar_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long
                      RESOURCE_LOCK reference ENVIRONMENT GMNER_HOME=${CMAKE_SOURCE_DIR})
 # bench/run.sh similar
 add_executable(bench_similar EXCLUDE_FROM_ALL ../bench/bench_similar.c)

@@ -45,7 +45,9 @@ def skips(junit):
     for case in xml.etree.ElementTree.parse(junit).iter("testcase"):
         skipped = case.find("skipped")
         whole = skipped is not None and skipped.get("message", "").startswith("SKIP_")
-        found += [(case.get("name"), *skip) for skip in skips_of(case.findtext("system-out") or "", whole)]
+        name = case.get("name")
+        found += [(name, "" if name.endswith("/" + test) else test, reason)
+                  for test, reason in skips_of(case.findtext("system-out") or "", whole)]
     return found
 
 

@@ -34,6 +34,10 @@ cat >"$2" <<'END'
 </system-out></testcase><testcase name="e2e/none"><system-out>3 passed</system-out></testcase>
 <testcase name="ref/whole"><skipped message="SKIP_RETURN_CODE=77"/><system-out>skipped: no &lt;PyTorch&gt;
 </system-out></testcase>
+<testcase name="unit/some/alone"><system-out>[ RUN      ] alone
+skipped: no model
+[  SKIPPED ] alone
+</system-out></testcase>
 <testcase name="unit/gone" status="notrun"><skipped message="Unable to find executable"/></testcase></testsuite>
 END
 exit 8
@@ -67,7 +71,7 @@ class RunTests(unittest.TestCase):
         first, _, *rest = p.stdout.splitlines()
         self.assertTrue(first.startswith("ctest --test-dir build") and first.endswith("-L x"), first)
         self.assertEqual(rest, ["Skipped, with the reason:", "  e2e/some test_a: root reads everything",
-                                "  ref/whole: no <PyTorch>"])
+                                "  ref/whole: no <PyTorch>", "  unit/some/alone: no model"])
 
 
 if __name__ == "__main__":

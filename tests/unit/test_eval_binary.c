@@ -75,5 +75,5 @@ int main(void)
     const struct CMUnitTest tests[] = {leak_checked(test_auc_random),
                                        leak_checked(test_auc_undefined),
                                        leak_checked(test_threshold)};
-    return cmocka_run_group_tests_name("eval_binary", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

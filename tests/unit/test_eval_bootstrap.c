@@ -83,5 +83,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_interval), leak_checked(test_p_value),
                                        leak_checked(test_edges)};
-    return cmocka_run_group_tests_name("eval_bootstrap", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

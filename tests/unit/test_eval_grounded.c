@@ -188,5 +188,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_rules), leak_checked(test_torture),
                                        leak_checked(test_verdicts)};
-    return cmocka_run_group_tests_name("eval_grounded", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

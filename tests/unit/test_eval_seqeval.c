@@ -149,5 +149,5 @@ static void test_seqeval(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_seqeval)};
-    return cmocka_run_group_tests_name("eval_seqeval", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -319,5 +319,5 @@ int main(void)
                                        leak_checked(test_open_faults),
                                        leak_checked(test_huge),
                                        leak_checked(test_long_line)};
-    return cmocka_run_group_tests_name("data_conll", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

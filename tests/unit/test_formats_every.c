@@ -213,5 +213,5 @@ int main(void)
     const struct CMUnitTest tests[] = {leak_checked(test_torture), leak_checked(test_brush),
                                        leak_checked(test_near), leak_checked(test_near_in_a_crowd),
                                        leak_checked(test_options_name_every_format)};
-    return cmocka_run_group_tests_name("data_formats", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

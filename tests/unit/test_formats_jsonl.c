@@ -356,5 +356,5 @@ int main(void)
         leak_checked(test_numbers),       leak_checked(test_refused),
         leak_checked(test_bad_lines),     leak_checked(test_paths_and_ids),
         leak_checked(test_huge)};
-    return cmocka_run_group_tests_name("data_json", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

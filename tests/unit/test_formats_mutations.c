@@ -115,5 +115,5 @@ static void test_mutations(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_mutations)};
-    return cmocka_run_group_tests_name("data_mutations", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -127,8 +127,7 @@ int main(void)
         leak_checked(test_twitter_gmner), leak_checked(test_knowledge),
         leak_checked(test_fine_types),    leak_checked(test_no_ids),
         leak_checked(test_captions),      leak_checked(test_boxes)};
-    if (!gm_is_dir(DATA)) {
-        return skip_all("no %s beside the checkout: research data that set-up cannot get", DATA);
-    }
-    return cmocka_run_group_tests_name("data_shared", tests, NULL, NULL);
+    skip_all_if(!gm_is_dir(DATA), "no %s beside the checkout: research data that set-up cannot get",
+                DATA);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -128,5 +128,5 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_jsonl), leak_checked(test_conll),
                                        leak_checked(test_captions)};
-    return cmocka_run_group_tests_name("data_torture", tests, make_files, remove_files);
+    return cmocka_run_group_tests(tests, make_files, remove_files);
 }

@@ -235,5 +235,5 @@ int main(void)
         leak_checked(test_post),      leak_checked(test_xml_faults),
         leak_checked(test_xml_bombs), leak_checked(test_names_and_boxes_of_objects),
         leak_checked(test_captions),  leak_checked(test_caption_faults)};
-    return cmocka_run_group_tests_name("data_voc", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -94,5 +94,5 @@ int main(void)
     const struct CMUnitTest tests[] = {leak_checked(test_boxes_by_hand),
                                        leak_checked(test_boxes_by_pixels),
                                        leak_checked(test_masks_as_pycocotools)};
-    return cmocka_run_group_tests_name("image_overlap", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

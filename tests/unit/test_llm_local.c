@@ -24,6 +24,12 @@ static const char command[] = "python3 tools/llama-server.py";
 
 static struct gm_llm *llm;
 
+static void need_server(void)
+{
+    if (!llm)
+        skip_because("no llama.cpp server and model; `tools/setup.sh tests` gets them (126.7 MB)");
+}
+
 static void submit(struct gm_llm_mailbox *box, const struct gm_llm_part *parts, size_t n,
                    const struct gm_json *schema, bool logprobs)
 {
@@ -63,6 +69,7 @@ static struct gm_llm_reply ask(const char *text, bool logprobs)
 static void plain_text_and_usage(void **state)
 {
     (void)state;
+    need_server();
     struct gm_llm_reply r = ask("Say hello.", false);
     assert_true(r.text.n > 0 && r.usage.prompt > 5 && r.usage.completion > 0);
     gm_llm_reply_clear(&r);
@@ -71,6 +78,7 @@ static void plain_text_and_usage(void **state)
 static void yes_with_logprobs(void **state)
 {
     (void)state;
+    need_server();
     struct gm_llm_reply r = ask("Is Rome a city? Answer with one word, yes or no.", true);
     assert_non_null(r.logprobs);
     double p = gm_llm_yes(r.logprobs);
@@ -82,6 +90,7 @@ static void yes_with_logprobs(void **state)
 static void schemas_in_eight_slots(void **state)
 {
     (void)state;
+    need_server();
     struct gm_json *schema;
     struct gm_llm_mailbox *box;
     char text[80];
@@ -116,6 +125,7 @@ static void schemas_in_eight_slots(void **state)
 static void picture_is_refused(void **state)
 {
     (void)state;
+    need_server();
     const struct gm_llm_part parts[] = {
         {.kind = GM_LLM_TEXT, .bytes = GM_STR("What is this?")},
         {.kind = GM_LLM_JPEG, .bytes = GM_STR("\377\330\377\331"), .w = 1, .h = 1}};
@@ -186,9 +196,12 @@ static void command_that_is_missing(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* Starts the server, or none where it is not there: need_server then skips the test. */
 static int start(void **state)
 {
     (void)state;
+    if (!gm_is_file(gguf) || !gm_is_dir(".deps/llm/xllamacpp"))
+        return 0;
     const char *endpoints[] = {gguf};
     struct gm_error err = {0};
     struct gm_llm_opts o = gm_llm_opts_default();
@@ -206,27 +219,19 @@ static int start(void **state)
 static int stop(void **state)
 {
     gm_llm_free(llm);
+    llm = NULL;
     return no_leak(state);
 }
 
 int main(void)
 {
-    const struct CMUnitTest without_model[] = {
+    const struct CMUnitTest tests[] = {
         cmocka_unit_test(command_that_is_missing),
         cmocka_unit_test(server_ends_with_a_killed_parent),
+        cmocka_unit_test_setup_teardown(plain_text_and_usage, start, stop),
+        cmocka_unit_test_setup_teardown(yes_with_logprobs, start, stop),
+        cmocka_unit_test_setup_teardown(schemas_in_eight_slots, start, stop),
+        cmocka_unit_test_setup_teardown(picture_is_refused, start, stop),
     };
-    const struct CMUnitTest with_model[] = {
-        cmocka_unit_test(plain_text_and_usage),
-        cmocka_unit_test(yes_with_logprobs),
-        cmocka_unit_test(schemas_in_eight_slots),
-        cmocka_unit_test(picture_is_refused),
-    };
-    int failed = cmocka_run_group_tests(without_model, NULL, NULL);
-    if (failed)
-        return failed;
-    if (!gm_is_file(gguf) || !gm_is_dir(".deps/llm/xllamacpp")) {
-        return skip_all(
-            "no llama.cpp server and model; `tools/setup.sh tests` gets them (126.7 MB)");
-    }
-    return cmocka_run_group_tests(with_model, start, stop);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

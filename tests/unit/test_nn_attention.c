@@ -137,5 +137,5 @@ int main(void)
     static const struct kernel_test each[] = {{"attention", attention}};
     static struct CMUnitTest tests[KERNEL_TESTS];
     size_t n = kernel_tests(each, 1, tests);
-    return _cmocka_run_group_tests("attention", tests, n, NULL, NULL);
+    return run_group("attention", tests, n, NULL, NULL);
 }

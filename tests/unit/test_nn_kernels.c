@@ -492,5 +492,5 @@ int main(void)
     static struct CMUnitTest tests[KERNEL_TESTS + 1];
     size_t n = kernel_tests(each, sizeof each / sizeof *each, tests);
     tests[n] = (struct CMUnitTest)cmocka_unit_test(levels_differ);
-    return _cmocka_run_group_tests("kernels", tests, n + 1, NULL, NULL);
+    return run_group("kernels", tests, n + 1, NULL, NULL);
 }

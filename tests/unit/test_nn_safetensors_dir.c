@@ -58,14 +58,22 @@ static void nothing_there(void **state)
     remove(at("pytorch_model.bin"));
 }
 
+#define TWO_FILES "{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\"}}"
+
+static int make_two_files(void **state)
+{
+    (void)state;
+    put_tensor("a.safetensors", "x", 1);
+    put_tensor("b.safetensors", "y", 5);
+    put_text(INDEX, TWO_FILES);
+    return 0;
+}
+
 static void two_files(void **state)
 {
     struct gm_safetensors *f;
     struct gm_tensor t;
     (void)state;
-    put_tensor("a.safetensors", "x", 1);
-    put_tensor("b.safetensors", "y", 5);
-    put_text(INDEX, "{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\"}}");
     ASSERT_OK(gm_safetensors_open_dir(&f, dir, err));
     assert_int_equal(gm_safetensors_count(f), 2);
     assert_string_equal(gm_safetensors_path(f), at(INDEX));
@@ -103,7 +111,6 @@ static void memory_runs_out(void **state)
 {
     bool done = false;
     (void)state;
-    put_text(INDEX, "{\"weight_map\":{\"x\":\"a.safetensors\",\"y\":\"b.safetensors\"}}");
     for (size_t n = 1; !done; n++) {
         struct gm_safetensors *f = NULL;
         gm_alloc_fail_at(n);
@@ -121,9 +128,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_there),
-        cmocka_unit_test(two_files),
-        cmocka_unit_test(broken_index),
-        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test_setup(two_files, make_two_files),
+        cmocka_unit_test_setup(broken_index, make_two_files),
+        cmocka_unit_test_setup(memory_runs_out, make_two_files),
     };
     if (!mkdtemp(dir))
         return 1;

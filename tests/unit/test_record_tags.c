@@ -220,5 +220,5 @@ int main(void)
         leak_checked(test_parse),      leak_checked(test_repairs),
         leak_checked(test_round_trip), leak_checked(test_post_round_trip),
         leak_checked(test_post_skips), leak_checked(test_labels)};
-    return cmocka_run_group_tests_name("data_tags", tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -167,10 +167,8 @@ int main(void)
         cmocka_unit_test_teardown(what_can_not_be_done_is_said, no_leak),
     };
     setenv("GMNER_HOME", ".", 1);
-    if (!gm_is_file(".deps/models/minilm/model.safetensors")) {
-        printf("skipped: .deps/models/minilm is not there\n");
-        return 77;
-    }
+    skip_all_if(!gm_is_file(".deps/models/minilm/model.safetensors"),
+                "no .deps/models/minilm; `make setup` gets it");
     gm_threads_set(2);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

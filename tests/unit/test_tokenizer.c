@@ -508,9 +508,7 @@ int main(int argc, char **argv)
         references = (const char *const *)argv + 1;
         n_references = (size_t)argc - 1;
     }
-    if (!gm_is_file(tokenizer_path)) {
-        return skip_all("no %s; `make setup` gets it", tokenizer_path);
-    }
+    skip_all_if(!gm_is_file(tokenizer_path), "no %s; `make setup` gets it", tokenizer_path);
     int fd = mkstemp(small_path);
     if (fd < 0)
         return 1;

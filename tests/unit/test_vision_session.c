@@ -217,7 +217,7 @@ static void memory_may_run_out(void **state)
 
 int main(void)
 {
-    int skip = vision_tests_start(".deps/models/nanodet/nanodet.onnx");
+    vision_tests_start(".deps/models/nanodet/nanodet.onnx");
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(missing_model_names_the_command),
         cmocka_unit_test(missing_runtime_says_what_to_do),
@@ -228,8 +228,6 @@ int main(void)
         cmocka_unit_test(broken_files),
         cmocka_unit_test(memory_may_run_out),
     };
-    if (skip)
-        return skip;
     if (!mkdtemp(dir))
         return 1;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,7 +34,7 @@ static void two_persons(void **state)
 
 int main(void)
 {
-    int skip = vision_tests_start(SHARED_PHOTO);
+    vision_tests_start(SHARED_PHOTO);
     const struct CMUnitTest tests[] = {cmocka_unit_test(two_persons)};
-    return skip ? skip : cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

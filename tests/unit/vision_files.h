@@ -21,17 +21,15 @@
 #define SHARED "../shared/data/"
 #define SHARED_PHOTO SHARED "images/1953977.jpg"
 
-/* For main(): the program's home is the repository; 77 (skipped) when `needed` is absent. */
-static inline int vision_tests_start(const char *needed)
-{
-    setenv("GMNER_HOME", ".", 1);
-    if (gm_is_file(needed))
-        return 0;
-    return skip_all("no %s%s", needed,
-                    strncmp(needed, SHARED, sizeof SHARED - 1)
-                        ? "; `make setup` gets it"
-                        : " beside the checkout: research data that set-up cannot get");
-}
+/* For main(): the program's home is the repository; ends as skipped when `needed` is absent. */
+#define vision_tests_start(needed)                                                       \
+    do {                                                                                 \
+        setenv("GMNER_HOME", ".", 1);                                                    \
+        skip_all_if(!gm_is_file(needed), "no %s%s", needed,                              \
+                    strncmp(needed, SHARED, sizeof SHARED - 1)                           \
+                        ? "; `make setup` gets it"                                       \
+                        : " beside the checkout: research data that set-up cannot get"); \
+    } while (0)
 
 static inline struct gm_image *load_image(const char *path)
 {
