@@ -85,6 +85,7 @@ static enum gm_status read_all(struct gm_eval_work *w, struct gm_report *report,
     struct gm_reader_opts reading = {.images_dir = o->images, .keeps_bad_boxes = true};
     (void)gm_format_parse(o->from, &reading.format);
     (void)gm_tag_repair_parse(o->scheme, &reading.repair);
+    reading.entries_apart = w->counting.rule == GM_RULE_REFINEG; /* which goes by their order */
     GM_TRY(gm_eval_find_scheme(o, &reading, err));
     if (strcmp(o->task, "entail") == 0)
         GM_TRY(gm_visible_new(&w->entail, err));
@@ -173,7 +174,7 @@ static const struct gm_option options[] = {
      "auto|bio|bioes|iob1",
      "scheme of the tags for --scheme strict; auto: that of the gold file as a whole (default)"},
     {"rule", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, rule), NULL, 0, 0,
-     "riveg|set|optimal|ccks",
+     "riveg|set|optimal|ccks|refineg",
      "which prediction is paid by which gold entity, see docs/metrics.md (default riveg; of task "
      "ccks ccks)"},
     {"iou", 0, GM_OPT_NUM, offsetof(struct gm_eval_args, iou), NULL, 0.01, 1, "X",

@@ -34,6 +34,7 @@ struct gm_eval {
     struct gm_buf by_name; /* uint32_t [types.n]: type numbers in order of their names */
     struct gm_score total;
     size_t step_tp[MAX_STEPS], curve_tp[GM_CURVE];
+    size_t curve_pred[GM_CURVE]; /* by refineg what counts depends on the overlap */
     struct gm_eval_counts posts;
     struct gm_buf kept; /* struct gm_count a post */
     struct gm_match match;
@@ -186,15 +187,19 @@ done:
 }
 
 /* Pairs in the image at each overlap. */
-static enum gm_status run_curve(struct gm_eval *e, size_t tp[GM_CURVE], struct gm_error *err)
+static enum gm_status run_curve(struct gm_eval *e, size_t tp[GM_CURVE], size_t n_pred[GM_CURVE],
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_need need = e->steps[e->n_steps - 1].need;
     need.boxed_only = true;
-    for (size_t i = 0; i < GM_CURVE && e->match.boxed.n; i++) {
+    for (size_t i = 0; i < GM_CURVE; i++) {
         need.iou = gm_eval_curve_iou(i);
-        GM_TRY(gm_match_run(&e->match, &need, err));
-        tp[i] = pairs_in(&e->match);
+        if (e->match.boxed.n) {
+            GM_TRY(gm_match_run(&e->match, &need, err));
+            tp[i] = pairs_in(&e->match);
+        }
+        n_pred[i] = e->match.all.n / sizeof(uint32_t);
     }
 done:
     return st;
@@ -242,7 +247,7 @@ enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
 {
     enum gm_status st = GM_OK;
     bool solid;
-    size_t step_tp[MAX_STEPS] = {0}, curve_tp[GM_CURVE] = {0};
+    size_t step_tp[MAX_STEPS] = {0}, curve_tp[GM_CURVE] = {0}, curve_pred[GM_CURVE] = {0};
     GM_TRY(gm_pair_check(gold, pred, !e->match.rule->by_place, &solid, err));
     st = gm_match_load(&e->match, gold, pred, solid, &e->types, err);
     if (st == GM_EFORMAT)
@@ -251,13 +256,15 @@ enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
     GM_TRY(add_types(e, err));
     if (e->opts.keep_posts)
         GM_TRY(gm_buf_reserve(&e->kept, sizeof(struct gm_count), err));
-    GM_TRY(run_curve(e, curve_tp, err));
+    GM_TRY(run_curve(e, curve_tp, curve_pred, err));
     GM_TRY(run_steps(e, gold, pred, step_tp, err)); /* the last step's matching stays */
     struct gm_score post = count_types(e);
     size_t unboxed = pairs_unboxed(&e->match);
     gm_breakdown_add(&e->breakdown, &e->match, gold, pred);
-    for (size_t i = 0; i < GM_CURVE; i++)
+    for (size_t i = 0; i < GM_CURVE; i++) {
         e->curve_tp[i] += curve_tp[i] + unboxed;
+        e->curve_pred[i] += curve_pred[i];
+    }
     for (size_t i = 0; i < e->n_steps; i++)
         e->step_tp[i] += step_tp[i];
     if (e->opts.keep_posts) {
@@ -317,7 +324,7 @@ double gm_eval_curve_iou(size_t i) { return (double)(50 + 5 * i) / 100; }
 
 struct gm_score gm_eval_curve(const struct gm_eval *e, size_t i)
 {
-    return (struct gm_score){e->curve_tp[i], e->total.n_pred, e->total.n_gold};
+    return (struct gm_score){e->curve_tp[i], e->curve_pred[i], e->total.n_gold};
 }
 
 bool gm_eval_group(const struct gm_eval *e, size_t dim, size_t i, const char **dim_name,

@@ -24,7 +24,8 @@ enum gm_rule {
     GM_RULE_RIVEG,   /* rule_riveg.c */
     GM_RULE_SET,     /* rule_set.c */
     GM_RULE_OPTIMAL, /* rule_optimal.c */
-    GM_RULE_CCKS     /* rule_ccks.c */
+    GM_RULE_CCKS,    /* rule_ccks.c */
+    GM_RULE_REFINEG  /* rule_refineg.c */
 };
 
 struct gm_eval_opts {
@@ -82,7 +83,7 @@ size_t gm_eval_types(const struct gm_eval *e);
 struct gm_score gm_eval_type(const struct gm_eval *e, size_t i, struct gm_str *name);
 
 /* What an entity got wrong first, in the order of the steps: the deepest matching that it is in
- * decides. RIGHT, and COPY: equal to an earlier one, dropped by a rule of sets. */
+ * decides. RIGHT, and COPY: not counted, as it equals an earlier one or a rule leaves it out. */
 enum gm_verdict {
     GM_VERDICT_SPAN,
     GM_VERDICT_TYPE,

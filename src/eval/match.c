@@ -19,8 +19,9 @@
 
 void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts)
 {
-    static const struct gm_rule_def *const rules[] = {&gm_rule_set, &gm_rule_riveg, &gm_rule_set,
-                                                      &gm_rule_optimal, &gm_rule_ccks};
+    static const struct gm_rule_def *const rules[] = {&gm_rule_set,  &gm_rule_riveg,
+                                                      &gm_rule_set,  &gm_rule_optimal,
+                                                      &gm_rule_ccks, &gm_rule_refineg};
     *m = (struct gm_match){.rule = rules[opts->rule], .opts = opts};
     struct gm_buf *all[] = {&m->gold,     &m->pred,  &m->sorted, &m->order, &m->first, &m->mate,
                             &m->taken_by, &m->queue, &m->from,   &m->all,   &m->boxed};
@@ -73,7 +74,7 @@ const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *ne
     return (const void *)b->p;
 }
 
-static double shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum gm_task task)
+double gm_shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum gm_task task)
 {
     if (task != GM_TASK_SMNER)
         return gm_box_iou(a->box, b->box);
@@ -91,7 +92,7 @@ bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,
         return true;
     for (size_t i = 0; i < pred->n_shapes; i++)
         for (size_t k = 0; k < gold->n_shapes; k++) {
-            double iou = shape_iou(&pred->shapes[i], &gold->shapes[k], m->opts->task);
+            double iou = gm_shape_iou(&pred->shapes[i], &gold->shapes[k], m->opts->task);
             if (need->strict ? iou > need->iou : iou >= need->iou)
                 return true;
         }
@@ -112,7 +113,7 @@ struct taking {
 static enum gm_status take_name(struct taking *t, const struct gm_entity *e, struct gm_str *name,
                                 struct gm_error *err)
 {
-    bool cut = t->m->opts->task == GM_TASK_EEG && e->text.n;
+    bool cut = t->m->opts->task == GM_TASK_EEG && e->text.n && !t->m->rule->whole_names;
     const char *open = cut ? memchr(e->text.p, '(', e->text.n) : NULL;
     *name = open ? gm_str_sub(e->text, 0, (size_t)(open - e->text.p)) : e->text;
     if (!t->solid || t->m->rule->by_place)
@@ -161,15 +162,19 @@ done:
     return st;
 }
 
-static enum gm_status take(struct taking *t, const struct gm_post *p, struct gm_buf *out,
-                           struct gm_error *err)
+static enum gm_status take(struct taking *t, const struct gm_post *p, bool is_pred,
+                           struct gm_buf *out, struct gm_error *err)
 {
+    bool (*is_counted)(enum gm_task, const struct gm_entity *) =
+        is_pred ? t->m->rule->is_counted : NULL;
     enum gm_status st = GM_OK;
     struct gm_solid at = {.text = p->text};
     gm_buf_reset(out);
     for (size_t i = 0; i < p->n_entities; i++) {
         const struct gm_entity *e = &p->entities[i];
         struct gm_match_item item = {.start = e->start, .end = e->end, .entity = (uint32_t)i};
+        if (is_counted && !is_counted(t->m->opts->task, e))
+            continue;
         if (t->solid) {
             item.start = gm_solid_before(&at, e->start);
             item.end = gm_solid_before(&at, e->end);
@@ -268,7 +273,8 @@ static enum gm_status find_places(struct gm_match *m, uint32_t *n_places, struct
         if (i == 0 || by_meeting(&s[i - 1], &s[i]) != 0)
             ++*n_places;
         s[i].item->place = *n_places - 1;
-        s[i].item->is_copy = m->rule->is_set && i && s[i - 1].is_pred == s[i].is_pred &&
+        bool once = m->rule->is_set || (m->rule->is_set_unboxed && s[i].item->n_shapes == 0);
+        s[i].item->is_copy = once && i && s[i - 1].is_pred == s[i].is_pred &&
                              s[i - 1].item->place == s[i].item->place &&
                              by_content(s[i - 1].item, s[i].item) == 0;
     }
@@ -306,7 +312,7 @@ done:
     return st;
 }
 
-static enum gm_status list_predictions(struct gm_match *m, struct gm_error *err)
+enum gm_status gm_match_list_predictions(struct gm_match *m, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n;
@@ -332,13 +338,13 @@ enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
     struct taking t = {.m = m, .types = types, .solid = solid};
     uint32_t n_places;
     gm_arena_reset(&m->arena);
-    GM_TRY(take(&t, gold, &m->gold, err));
-    GM_TRY(take(&t, pred, &m->pred, err));
+    GM_TRY(take(&t, gold, false, &m->gold, err));
+    GM_TRY(take(&t, pred, true, &m->pred, err));
     if (m->rule->take_regions)
         GM_TRY(m->rule->take_regions(m, err));
     GM_TRY(find_places(m, &n_places, err));
     GM_TRY(index_gold(m, n_places, err));
-    GM_TRY(list_predictions(m, err));
+    GM_TRY(gm_match_list_predictions(m, err));
 done:
     return st;
 }

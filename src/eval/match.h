@@ -63,12 +63,17 @@ struct gm_need {
 struct gm_rule_def {
     const char *name;
     bool by_place; /* else by name */
-    bool is_set;   /* equal items count once */
+    bool is_set;   /* equal items count once; is_set_unboxed: those that are not in the image */
+    bool is_set_unboxed;
+    bool whole_names; /* a name does not end before its first "(" in the task eeg */
+    bool (*is_counted)(enum gm_task task, const struct gm_entity *pred);      /* NULL: all are */
     enum gm_status (*take_regions)(struct gm_match *m, struct gm_error *err); /* NULL: all */
+    /* `match` may mark predictions as copies anew, if it then lists them again. */
     enum gm_status (*match)(struct gm_match *m, const struct gm_need *need, struct gm_error *err);
 };
 
-extern const struct gm_rule_def gm_rule_riveg, gm_rule_set, gm_rule_optimal, gm_rule_ccks;
+extern const struct gm_rule_def gm_rule_riveg, gm_rule_set, gm_rule_optimal, gm_rule_ccks,
+    gm_rule_refineg;
 
 void gm_match_init(struct gm_match *m, const struct gm_eval_opts *opts);
 void gm_match_clear(struct gm_match *m);
@@ -97,6 +102,16 @@ const uint32_t *gm_match_meets(const struct gm_match *m, const struct gm_match_i
 
 /* gm_match_todo - the predictions to find a mate for, in file order: *n indices. */
 const uint32_t *gm_match_todo(const struct gm_match *m, const struct gm_need *need, size_t *n);
+
+/* gm_match_list_predictions - find out anew which predictions are no copies. Errors: NOMEM. */
+enum gm_status gm_match_list_predictions(struct gm_match *m, struct gm_error *err) GM_NODISCARD;
+
+/* gm_match_split_boxes - for take_regions: each box of an item becomes an item of its own, on both sides
+ * (rule_ccks.c). Errors: NOMEM. */
+enum gm_status gm_match_split_boxes(struct gm_match *m, struct gm_error *err) GM_NODISCARD;
+
+/* gm_shape_iou - the overlap of two shapes as the task compares them: of masks for smner, else of boxes. */
+double gm_shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum gm_task task);
 
 /* gm_fits - whether a pair that meets agrees in what is needed. */
 bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,

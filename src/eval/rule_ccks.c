@@ -25,11 +25,11 @@ done:
     return st;
 }
 
-static enum gm_status split_boxes(struct gm_match *m, struct gm_error *err)
+enum gm_status gm_match_split_boxes(struct gm_match *m, struct gm_error *err)
 {
     enum gm_status st = split(m, &m->gold, err);
     return st == GM_OK ? split(m, &m->pred, err) : st;
 }
 
 const struct gm_rule_def gm_rule_ccks = {
-    .name = "ccks", .is_set = true, .take_regions = split_boxes, .match = gm_match_best};
+    .name = "ccks", .is_set = true, .take_regions = gm_match_split_boxes, .match = gm_match_best};

@@ -17,7 +17,7 @@ static const struct {
     [GM_TASK_CCKS] = {"ccks", true, true, GM_RULE_CCKS},
 };
 
-static const char *const rules[] = {"exact", "riveg", "set", "optimal", "ccks"};
+static const char *const rules[] = {"exact", "riveg", "set", "optimal", "ccks", "refineg"};
 
 bool gm_task_parse(const char *name, enum gm_task *out)
 {

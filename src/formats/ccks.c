@@ -5,7 +5,8 @@
  *                         "bnd": {"xmin": 31, "ymin": 40, "xmax": 398, "ymax": 277}}, …], …}
  *
  * An entity with several boxes appears once for each of them; bnd null = not in the image. Entities of
- * one name and label are read as one. Both files are read by the same functions. */
+ * one name and label are read as one. Both files are read by the same functions. Boxes are written in
+ * whole pixels, as the shared task has them. */
 #include "formats/document.h"
 #include "formats/text_out.h"
 
@@ -39,15 +40,16 @@ static enum gm_status read_box(const struct gm_json *bnd, struct gm_region *r, s
     return GM_OK;
 }
 
-/* One more box of an entity of `v`, whose arrays of boxes have room for caps. */
+/* One more box of an entity of `v`, whose arrays of boxes have room for caps; with `apart` of a new
+ * one. */
 static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o,
-                                  struct gm_named_entity *v, size_t *caps, size_t *n,
+                                  struct gm_named_entity *v, size_t *caps, size_t *n, bool apart,
                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_named_entity named = {.visible = 0};
     const struct gm_json *bnd = gm_json_get(o, "bnd");
-    size_t k = 0;
+    size_t k = apart ? *n : 0;
     GM_TRY(copy(&p->arena, o, "name", &named.name, err));
     GM_TRY(copy(&p->arena, o, "label", &named.type, err));
     if (memchr(named.type.p, 0, named.type.n))
@@ -78,7 +80,7 @@ static enum gm_status read_entities(const struct gm_document_source *c, struct g
     if (!v || !caps)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n_max; i++) {
-        st = read_entity(p, gm_json_at(array, i), v, caps, &n, err);
+        st = read_entity(p, gm_json_at(array, i), v, caps, &n, c->from.entries_apart, err);
         if (st != GM_OK) {
             gm_error_prefix(err, "entity %zu", i + 1);
             return st;
@@ -171,19 +173,41 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
     return st;
 }
 
+/* One axis of a box in whole pixels: each side to the nearest, but for one so thin that nothing would be
+ * left of it. */
+static void whole_pixels(const double box[GM_BOX_XYXY], size_t axis, double out[GM_BOX_XYXY])
+{
+    double low = box[axis], high = box[axis + 2];
+    out[axis] = rint(low);
+    out[axis + 2] = rint(high);
+    if (high > low && out[axis + 2] <= out[axis]) {
+        out[axis] = floor(low);
+        out[axis + 2] = ceil(high);
+    }
+}
+
+static bool is_between_pixels(const double box[GM_BOX_XYXY])
+{
+    for (size_t i = 0; i < GM_BOX_XYXY; i++)
+        if (box[i] != rint(box[i]))
+            return true;
+    return false;
+}
+
 static enum gm_status put_entity(struct gm_buf *b, const struct gm_entity *e,
                                  const struct gm_region *r, bool first, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    double box[GM_BOX_XYXY];
     GM_TRY(gm_buf_add_c(b, first ? "{\"name\": " : ", {\"name\": ", err));
     GM_TRY(gm_json_write_str(e->text, b, err));
     GM_TRY(gm_buf_add_c(b, ", \"label\": ", err));
     GM_TRY(gm_json_write_str(e->type, b, err));
     GM_TRY(gm_buf_add_c(b, r ? ", \"bnd\": {" : ", \"bnd\": null}", err));
-    for (size_t i = 0; r && i < GM_BOX_XYXY; i++) {
-        GM_TRY(gm_buf_printf(b, err, "%s\"%s\": ", i ? ", " : "", sides[i]));
-        GM_TRY(gm_buf_add_number(b, r->box[i], GM_BOX_DECIMALS, err));
-    }
+    for (size_t axis = 0; r && axis < 2; axis++)
+        whole_pixels(r->box, axis, box);
+    for (size_t i = 0; r && i < GM_BOX_XYXY; i++)
+        GM_TRY(gm_buf_printf(b, err, "%s\"%s\": %.0f", i ? ", " : "", sides[i], box[i]));
     GM_TRY(gm_buf_add_c(b, r ? "}}" : "", err));
 done:
     return st;
@@ -198,6 +222,9 @@ static enum gm_status put_entities(struct gm_buf *b, const struct gm_post *p,
     for (size_t i = 0; i < p->n_entities; i++) {
         const struct gm_entity *e = &p->entities[i];
         gm_losses_unboxed(lost, e, p->id);
+        for (size_t k = 0; k < e->n_regions; k++)
+            if (is_between_pixels(e->regions[k].box))
+                gm_losses_add(lost, "boxes between whole pixels (now to the nearest)", p->id);
         for (size_t k = 0; k < e->n_regions || k == 0; k++)
             GM_TRY(put_entity(b, e, e->n_regions ? &e->regions[k] : NULL, n++ == 0, err));
     }

@@ -15,6 +15,7 @@ struct gm_source {
     const char *base_dir;         /* of relative image paths; NULL = the working directory */
     const struct gm_texts *texts; /* NULL = none */
     struct gm_losses *lost;       /* NULL = not counted */
+    bool entries_apart;           /* as in gm_reader_opts */
 };
 
 /* What a format's writer is given. */

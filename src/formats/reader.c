@@ -51,7 +51,8 @@ done:
 static enum gm_status set_paths(struct gm_reader *r, const char *path,
                                 const struct gm_reader_opts *o, struct gm_error *err)
 {
-    r->from = (struct gm_source){.texts = o->texts, .lost = o->lost ? o->lost : &r->lost};
+    r->from = (struct gm_source){
+        .texts = o->texts, .lost = o->lost ? o->lost : &r->lost, .entries_apart = o->entries_apart};
     r->from.path = gm_arena_str(&r->arena, gm_str(path)).p;
     bool ok = r->from.path != NULL;
     if (o->images_dir) {

@@ -39,6 +39,8 @@ struct gm_reader_opts {
     enum gm_tag_scheme scheme; /* for the strict repair; AUTO: BIO up to the file's first post with
                                   an E- or S- tag, from there on BIOES */
     bool keeps_bad_boxes;      /* those that gm_post_settle_boxes leaves out, to tell of them */
+    bool entries_apart; /* each entry of a CCKS file is an entity, also where several have one
+                                  name and type; else they are one entity with several boxes */
     const struct gm_texts
         *texts;             /* texts of formats without (named_entities.h); NULL = none; borrowed */
     struct gm_losses *lost; /* what of the file was not understood; NULL = gm_reader_free warns of

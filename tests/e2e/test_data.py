@@ -426,14 +426,16 @@ def test_ccks_round_trip():
         convert(source, d / "text.json", "--to", "ccks-text")
         r = convert(source, d / "entity.json", "--to", "ccks")
         assert losses(r, "masks") == 1 and losses(r, "positions of entities in the text") == 2
+        assert losses(r, "boxes between whole pixels (now to the nearest)") == 1
         with open(d / "entity.json", encoding="utf-8") as f:
             doc = json.load(f)
         assert doc["17"][0] == {"name": "Ann-Lee", "label": "PER",
-                                "bnd": {"xmin": 1, "ymin": 2, "xmax": 6.5, "ymax": 8}}
+                                "bnd": {"xmin": 1, "ymin": 2, "xmax": 6, "ymax": 8}}
         assert [x["bnd"] for x in doc["17"]][2:] == [None, None] and doc["18"] == []
         r = convert(d / "entity.json", d / "back.jsonl", "--text", d / "text.json")
         assert "read as CCKS-2025 entities" in r.err
-        posts = same(d / "back.jsonl", "text", "type", "start", "end", "visible", "boxes")
+        posts = same(d / "back.jsonl", "text", "type", "start", "end", "visible")
+        assert [r["box"] for r in posts[0]["entities"][0]["regions"]] == [[1, 2, 6, 8], [10, 0, 20, 10]]
         assert posts[0]["text"] == POSTS[0]["text"]
         convert(d / "entity.json", d / "names.jsonl")
         assert load(d / "names.jsonl")[0]["text"] == "Ann-Lee; C#; Oslo"

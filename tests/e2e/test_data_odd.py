@@ -139,9 +139,10 @@ def test_bad_boxes_alike():
 
 
 def test_numbers_without_noise():
-    """Boxes have at most two decimals in every file, and are the same when they are read again."""
+    """Boxes have at most two decimals in every file, CCKS's none, and are the same when they are read again."""
     boxes = [[0.1, 0.1, 0.1 + 0.2, 100.1], [100.099998, 33.333333333, 166.66666, 99.999], [1, 2, 6.5, 8]]
     want = [[0.1, 0.1, 0.3, 100.1], [100.1, 33.33, 166.67, 100], [1, 2, 6.5, 8]]
+    whole = [[0, 0, 1, 100], [100, 33, 167, 100], [1, 2, 6, 8]]  # the thin one keeps a pixel
     p = {"id": "9", "text": "Ann", "entities": [{"type": "X", "start": 0, "end": 3, "regions": [{"box": b} for b in boxes]}]}
     with gm.Folder() as d:
         source = d.write("in.jsonl", json.dumps(p) + "\n")
@@ -150,9 +151,10 @@ def test_numbers_without_noise():
             convert(source, out, "--to", to)
             with open(d / "o-voc/9.xml" if to == "voc" else out, encoding="utf-8") as f:
                 text = f.read()
+            assert to != "ccks" or "." not in text, text
             assert not re.search(r"\.\d\d\d", re.sub(r'"area": [\d.]+', "", text)), (to, text)
             convert(out, d / "back.jsonl", "--from", to)
-            assert [x["box"] for x in load(d / "back.jsonl")[0]["entities"][0]["regions"]] == want, to
+            assert [x["box"] for x in load(d / "back.jsonl")[0]["entities"][0]["regions"]] == (whole if to == "ccks" else want), to
 
 
 def test_box_of_nothing():

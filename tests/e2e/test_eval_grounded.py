@@ -164,7 +164,7 @@ def test_riveg_files():
         gm.expect(gm.run("eval", "--task", "gmner", "--gold", d / "gold.txt", "--xml", d / "xml", "--pred", p),
                   1, "1 predicted post is not in gold (first: id 3")
         gm.expect(gm.run("eval", "--task", "gmner", "--rule", "set", "--gold", g, "--pred", p), 1,
-                  "--rule riveg, optimal or ccks")
+                  "--rule riveg, optimal, ccks or refineg")
         gm.expect(gm.run("eval", "--gold", g, "--pred", p), 1, "without their places")
 
 
@@ -182,7 +182,7 @@ def test_options_that_do_not_fit():
         gm.expect(ev("--task", "gmner", "--seed", "3", *f), 2, "--bootstrap")
         gm.expect(ev("--task", "gmner", "--gold", "-", "--pred", "p", "--vs", "q"), 2, "standard input")
         gm.expect(ev("--task", "gmner", "--iou", "1.5", *f), 2, "out of range")
-        gm.expect(ev("--task", "gmner", "--rule", "best", *f), 2, "riveg|set|optimal|ccks")
+        gm.expect(ev("--task", "gmner", "--rule", "best", *f), 2, "riveg|set|optimal|ccks|refineg")
 
 
 def test_riveg_flag_decides():

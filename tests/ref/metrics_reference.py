@@ -134,4 +134,47 @@ def ccks(gold, pred, kind, least, strict):
     return by_matching(unique(entries(gold)), unique(entries(pred)), key(1, 2), least, strict)
 
 
-RULES = {"riveg": riveg, "set": position_set, "optimal": optimal, "ccks": ccks}
+SHARED_TASK = ["vehicle", "aircraft", "vessel", "weapon", "location", "other"]
+
+
+def single_iou(a, b):
+    """As torchvision's box_iou of 32-bit floats: each operation is rounded; 0/0 is no overlap."""
+    a, b = [f32(x) for x in a], [f32(x) for x in b]
+    area = [f32(f32(x[2] - x[0]) * f32(x[3] - x[1])) for x in (a, b)]
+    w, h = f32(min(a[2], b[2]) - max(a[0], b[0])), f32(min(a[3], b[3]) - max(a[1], b[1]))
+    common = f32(max(w, 0) * max(h, 0))
+    union = f32(f32(area[0] + area[1]) - common)
+    return f32(common / union) if union else 0
+
+
+def refineg_posts(pairs, least, strict, types=None):
+    """ReFineG's released evaluator over [(gold entries, predicted entries)], an entry (name, type, box or
+    None); types: the predicted ones that are known."""
+    tp = n_pred = n_gold = 0
+    for gold, pred in pairs:
+        pred = [p for p in pred if types is None or p[1] in types]
+        if not gold or not pred:
+            continue
+        gold_set = {(name, type_, k + 1 if box else 0) for k, (name, type_, box) in enumerate(gold)}
+        pred_set = set()
+        for name, type_, box in pred:
+            index = -100 if box else 0
+            for k, (other, _, theirs) in enumerate(gold):
+                if box and theirs and other == name and enough(single_iou(box, theirs), least, strict):
+                    index = k + 1
+                    break
+            pred_set.add((name, type_, index))
+        tp, n_pred, n_gold = tp + len(gold_set & pred_set), n_pred + len(pred_set), n_gold + len(gold_set)
+    return tp, n_pred, n_gold
+
+
+def refineg(gold, pred, kind, least, strict, types=None):
+    def entries(post):
+        return [(post["text"][e["start"]:e["end"]],
+                 e.get("fine_type", "(none)") if kind == "fmnerg" else "" if kind == "eeg" else e["type"], box)
+                for e in post["entities"] for box in [r["box"] for r in e.get("regions", [])] or [None]]
+    theirs = {p["id"]: p for p in pred}
+    return refineg_posts([(entries(g), entries(theirs[g["id"]])) for g in gold], least, strict, types)
+
+
+RULES = {"riveg": riveg, "set": position_set, "optimal": optimal, "ccks": ccks, "refineg": refineg}

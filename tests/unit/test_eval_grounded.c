@@ -116,7 +116,7 @@ static void test_rules(void **state)
 static void test_torture(void **state)
 {
     (void)state;
-    const enum gm_rule rules[] = {GM_RULE_RIVEG, GM_RULE_CCKS};
+    const enum gm_rule rules[] = {GM_RULE_RIVEG, GM_RULE_CCKS, GM_RULE_REFINEG};
     struct gm_error err;
     for (size_t i = 0; i < 2; i++)
         for (size_t n = 1;; n++) {
@@ -170,7 +170,7 @@ static void test_verdicts(void **state)
     p = g;
     g.entities = gold;
     p.entities = pred;
-    for (enum gm_rule rule = GM_RULE_RIVEG; rule <= GM_RULE_CCKS; rule++) {
+    for (enum gm_rule rule = GM_RULE_RIVEG; rule <= GM_RULE_REFINEG; rule++) {
         struct gm_eval_opts opts = gm_eval_opts_default(GM_TASK_GMNER);
         struct gm_eval *e;
         opts.rule = rule;
