@@ -7,9 +7,16 @@
 
 enum { MAX_DEPTH = 64, MAX_BYTES = 1 << 20 };
 
+struct gm_yaml_line {
+    const struct gm_json *parent;
+    const char *key; /* NULL in a sequence */
+    size_t index, line;
+};
+
 struct reader {
     yaml_parser_t parser;
     const char *path;
+    struct gm_yaml_lines *lines; /* NULL = nobody asks */
     struct gm_error *err;
 };
 
@@ -41,6 +48,22 @@ static struct gm_json *scalar(const yaml_event_t *e)
     return gm_str_to_double(s, &d) ? gm_json_new_num(d) : gm_json_new_str(s);
 }
 
+static enum gm_status note_line(struct reader *r, const struct gm_json *parent, const char *key,
+                                yaml_mark_t at)
+{
+    struct gm_yaml_lines *l = r->lines;
+    struct gm_str copy = {NULL, 0};
+    if (!l)
+        return GM_OK;
+    enum gm_status st = GM_ARENA_GROW(&l->arena, l->items, l->n, l->cap, r->err);
+    if (st != GM_OK)
+        return st;
+    if (key && !(copy = gm_arena_str(&l->arena, gm_str(key))).p)
+        return GM_FAIL(r->err, GM_ENOMEM, "out of memory");
+    l->items[l->n++] = (struct gm_yaml_line){parent, copy.p, gm_json_count(parent), at.line + 1};
+    return GM_OK;
+}
+
 static enum gm_status value(struct reader *r, yaml_event_t *e, int depth, struct gm_json **out);
 
 /* The members of a sequence or mapping, up to its end event. */
@@ -66,6 +89,8 @@ static enum gm_status members(struct reader *r, bool mapping, int depth, struct 
             }
             GM_TRY(next(r, &e));
         }
+        GM_TRY(note_line(r, into, mapping ? (const char *)key.data.scalar.value : NULL,
+                         first->start_mark));
         GM_TRY(value(r, &e, depth + 1, &v));
         bool ok = mapping ? gm_json_set(into, (const char *)key.data.scalar.value, v)
                           : gm_json_add(into, v);
@@ -111,10 +136,11 @@ static enum gm_status value(struct reader *r, yaml_event_t *e, int depth, struct
     return st;
 }
 
-enum gm_status gm_yaml_load(struct gm_json **out, const char *path, struct gm_error *err)
+enum gm_status gm_yaml_load_lines(struct gm_json **out, struct gm_yaml_lines *lines,
+                                  const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct reader r = {.path = path, .err = err};
+    struct reader r = {.path = path, .lines = lines, .err = err};
     struct gm_buf text;
     struct gm_json *j = NULL;
     yaml_event_t e = {0};
@@ -152,4 +178,38 @@ done:
     gm_json_free(j);
     gm_buf_clear(&text);
     return st;
+}
+
+enum gm_status gm_yaml_load(struct gm_json **out, const char *path, struct gm_error *err)
+{
+    return gm_yaml_load_lines(out, NULL, path, err);
+}
+
+void gm_yaml_lines_init(struct gm_yaml_lines *l)
+{
+    *l = (struct gm_yaml_lines){.n = 0};
+    gm_arena_init(&l->arena, 0);
+}
+
+void gm_yaml_lines_clear(struct gm_yaml_lines *l)
+{
+    gm_arena_clear(&l->arena);
+    gm_yaml_lines_init(l);
+}
+
+size_t gm_yaml_line_of(const struct gm_yaml_lines *l, const struct gm_json *mapping,
+                       const char *key)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].parent == mapping && l->items[i].key && strcmp(l->items[i].key, key) == 0)
+            return l->items[i].line;
+    return 0;
+}
+
+size_t gm_yaml_line_at(const struct gm_yaml_lines *l, const struct gm_json *sequence, size_t i)
+{
+    for (size_t k = 0; k < l->n; k++)
+        if (l->items[k].parent == sequence && !l->items[k].key && l->items[k].index == i)
+            return l->items[k].line;
+    return 0;
 }

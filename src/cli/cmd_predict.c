@@ -18,7 +18,7 @@
 struct opts {
     const char *text, *image;
     const char *from, *images, *captions;
-    const char *recipe, *tagger, *precision;
+    const char *recipe, *settings, *tagger, *precision;
     const char *output, *html;
     const char *run, *shard;
     struct gm_llm_cli llm;
@@ -259,6 +259,7 @@ static enum gm_status pipeline_opts(const struct opts *o, struct gm_arena *a,
 {
     enum gm_status st = GM_OK;
     po->recipe = o->recipe;
+    po->settings = o->settings;
     po->tagger = o->tagger;
     po->precision = o->precision;
     po->run = o->run;
@@ -332,6 +333,8 @@ static const struct gm_option options[] = {
      "image captions, lines \"imgid:ID###CAPTION\", for posts that have none"},
     {"recipe", 'r', GM_OPT_STR, offsetof(struct opts, recipe), "embedded", 0, 0, "NAME|FILE",
      "which stages to run: a recipe of the program or a YAML file"},
+    {"settings", 0, GM_OPT_STR, offsetof(struct opts, settings), NULL, 0, 0, "FILE",
+     "settings of its stages that count before its own, as `gmner tune` writes them"},
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "MODEL",
      "a tagger that `gmner train` wrote, or the name of one from `gmner models list`, in place of the recipe's"},
     {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), NULL, 0, 0,

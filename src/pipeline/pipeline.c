@@ -54,6 +54,15 @@ static enum gm_status set_model(struct gm_pipeline *p, const struct gm_stage *s,
                  : GM_OK;
 }
 
+/* Which stage it is, and the line of the setting that the message is about. */
+static void name_stage(const struct gm_pipeline *p, const struct gm_stage *s, struct gm_error *err)
+{
+    const char *where = err ? gm_recipe_where(p->recipe, s->settings, err->msg) : NULL;
+    gm_error_prefix(err, "stage %s", s->backend->stage);
+    if (where)
+        gm_error_prefix(err, "%s", where);
+}
+
 /* The setting `endpoint`: servers of the stage's own. It goes out of the settings, as where an answer
  * comes from is no part of what it depends on; --model is for the run's servers. */
 static enum gm_status set_servers(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
@@ -71,7 +80,7 @@ static enum gm_status set_servers(struct gm_pipeline *p, struct gm_stage *s, str
     s->servers = ++p->n_more;
 done:
     if (st != GM_OK)
-        gm_error_prefix(err, "stage %s", s->backend->stage);
+        name_stage(p, s, err);
     return st;
 }
 
@@ -149,6 +158,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     p->max_words = opts->max_words ? opts->max_words : GM_POST_WORDS;
     p->post_seconds = opts->post_seconds;
     GM_TRY(gm_recipe_load(&p->recipe, opts->recipe ? opts->recipe : "embedded", err));
+    if (opts->settings)
+        GM_TRY(gm_recipe_include(p->recipe, opts->settings, true, err));
     if (opts->tagger)
         GM_TRY(set_tagger(p->recipe, opts->tagger, err));
     if (opts->precision) {
@@ -289,7 +300,7 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
         s->backend->use_llm(s->self, p->llm, s->servers);
 done:
     if (st != GM_OK)
-        gm_error_prefix(err, "stage %s", s->backend->stage);
+        name_stage(p, s, err);
     return st;
 }
 
@@ -377,6 +388,6 @@ done:
     pthread_mutex_unlock(&p->lock);
     gm_buf_clear(&text);
     if (st != GM_OK)
-        gm_error_prefix(err, "stage %s", s->backend->stage);
+        name_stage(p, s, err);
     return st;
 }

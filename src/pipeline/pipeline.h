@@ -18,9 +18,10 @@ enum { GM_POST_WORDS = 20000 };
 struct gm_pipeline_opts {
     const char *recipe; /* name or path; NULL = "embedded" */
     const char *tagger; /* the tag stage's model, folder or name, in place of the recipe's; NULL */
-    const char *precision;  /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
+    const char *precision; /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
                             * the recipe's */
-    const char *run;        /* run folder that gm_pipeline_stream works in; NULL = none */
+    const char *settings; /* a settings file, whose values count before the recipe's; NULL = none */
+    const char *run;      /* run folder that gm_pipeline_stream works in; NULL = none */
     const char *run_if_llm; /* the run folder, when `run` is NULL and a stage asks an LLM */
     struct gm_shard shard;  /* of the stream's posts */
     size_t max_words;       /* a post of more fails and goes through no stage; 0 = GM_POST_WORDS */

@@ -269,6 +269,26 @@ def test_recipes():
         gm.expect(gm.run("predict", "--recipe", d / "none.yaml", "--text", "x"), 1, d / "none.yaml")
 
 
+def test_settings_files():
+    """What a settings file has counts, and what is wrong with it is told with its line."""
+    with gm.Folder() as d:
+        photo = d.write("good.png", good_png())
+        recipe = d.write("r.yaml", "name: x\nsettings: [tuned.yaml]\nstages:\n  - stage: ground\n")
+        post = d.write("in.jsonl", json.dumps({"id": "1", "text": "Ann", "image": "good.png", "objects": [], "entities": [
+            {"start": 0, "end": 3, "type": "PER", "visible": 0.6}]}))
+
+        def note(*args):
+            return gm.expect_ok(gm.run("predict", post, "--recipe", recipe, *args)).posts[0]["entities"][0]["note"]
+        d.write("tuned.yaml", "# by gmner tune\n\nground:\n  visible: 0.7\n")
+        assert note() == "no_box:below_threshold:0.7", note()
+        assert note("--settings", d.write("mine.yaml", "ground: {visible: 0.8}\n")) == "no_box:below_threshold:0.8"
+        for text, part in (("ground:\n  visible: 3\n", "tuned.yaml:2: stage ground: setting \"visible\" is 3"),
+                           ("ground:\n\n  vision: 1\n", "tuned.yaml:3: stage ground: unknown setting \"vision\""),
+                           ("entail: {bound: 1}\n", "tuned.yaml:1: recipe x has no stage entail")):
+            d.write("tuned.yaml", text)
+            gm.expect(gm.run("predict", "--recipe", recipe, "--text", "x", "--image", photo), 1, part)
+
+
 def test_missing_model():
     """A model that is not there: the message names the command that gets it."""
     with gm.Folder() as d:

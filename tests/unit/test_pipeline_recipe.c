@@ -74,6 +74,87 @@ static void test_refused(void **state)
     expect_error("name: x\nstages:\n  - stage: [\n", GM_EFORMAT, ":4:");
 }
 
+/* ---- settings files ---- */
+
+static char included[2][64];
+
+static void write_included(size_t i, const char *text)
+{
+    snprintf(included[i], sizeof included[i], "/tmp/gm-settings-%ld-%zu.yaml", (long)getpid(), i);
+    assert_int_equal(gm_file_write(included[i], gm_str(text), NULL), GM_OK);
+}
+
+static double number(const struct gm_recipe *r, size_t stage, const char *key)
+{
+    double x = -1;
+    (void)gm_json_num(gm_json_get(r->stages[stage].settings, key), &x);
+    return x;
+}
+
+static const char *where(const struct gm_recipe *r, const char *message)
+{
+    return gm_recipe_where(r, r->stages[0].settings, message);
+}
+
+/* The recipe's own settings count first, then the file named last; what replaces, replaces all. */
+static void test_settings_files(void **state)
+{
+    (void)state;
+    struct gm_recipe *r;
+    struct gm_error err = {0};
+    char text[400];
+    write_included(0, "# tuned\nground: {visible: 0.1, score: 0.1, affinity: 0.1}\n");
+    write_included(1, "ground:\n  visible: 0.2\n  score: 0.2\n");
+    snprintf(text, sizeof text,
+             "name: x\nsettings: [%s, %s]\nstages:\n  - stage: ground\n    visible: 0.3\n",
+             strrchr(included[0], '/') + 1,
+             included[1]); /* from the recipe's folder, and absolute */
+    write_recipe(text);
+    assert_int_equal(gm_recipe_load(&r, path, &err), GM_OK);
+    assert_true(number(r, 0, "visible") == 0.3 && number(r, 0, "score") == 0.2);
+    assert_true(number(r, 0, "affinity") == 0.1);
+    snprintf(text, sizeof text, "%s:5", path);
+    assert_string_equal(where(r, "setting \"visible\" is 3"), text);
+    snprintf(text, sizeof text, "%s:3", included[1]);
+    assert_string_equal(where(r, "unknown setting \"score\""), text);
+    assert_null(where(r, "something else about score"));
+    assert_int_equal(gm_recipe_include(r, included[0], true, &err), GM_OK);
+    assert_true(number(r, 0, "visible") == 0.1 && number(r, 0, "score") == 0.1);
+    assert_int_equal(gm_recipe_set(r, "ground", NULL, "score", "x", NULL, &err), GM_OK);
+    assert_null(where(r, "setting \"score\" must be a number")); /* no file's any more */
+    gm_recipe_free(r);
+    unlink(path);
+    unlink(included[0]);
+    unlink(included[1]);
+}
+
+static void expect_bad_settings(const char *text, const char *line, const char *part)
+{
+    char recipe[200], place[100];
+    write_included(0, text);
+    snprintf(recipe, sizeof recipe, "name: x\nsettings: %s\nstages:\n  - stage: ground\n",
+             included[0]);
+    expect_error(recipe, GM_EFORMAT, part);
+    snprintf(place, sizeof place, ":2: %s%s", included[0], line);
+    expect_error(recipe, GM_EFORMAT, place);
+    unlink(included[0]);
+}
+
+static void test_settings_refused(void **state)
+{
+    (void)state;
+    expect_bad_settings("ground: {}\n\ndance: {}\n", ":3: ", "there is no stage \"dance\"");
+    expect_bad_settings("\ntag: {}\n", ":2: ", "recipe x has no stage tag");
+    expect_bad_settings("ground: 3\n", ":1: ", "must be a mapping, but are");
+    expect_bad_settings("ground: {backend: llm}\n", ":1: ", "\"backend\" is the recipe's");
+    expect_bad_settings("[ground]\n", ": ", "a mapping of stages");
+    expect_bad_settings("ground: {\n", ":2:", "");
+    expect_error("name: x\nsettings: 3\nstages:\n  - stage: ground\n", GM_EFORMAT,
+                 ":2: \"settings\" must be a settings file");
+    expect_error("name: x\nsettings: no-such.yaml\nstages:\n  - stage: ground\n", GM_EIO,
+                 "no-such.yaml: cannot open");
+}
+
 static void test_names(void **state)
 {
     (void)state;
@@ -93,7 +174,11 @@ static void test_no_memory(void **state)
     struct gm_recipe *r;
     size_t live = gm_alloc_live();
     enum gm_status st = GM_ENOMEM;
-    write_recipe("name: mine\nstages:\n  - stage: expand\n    backend: template\n");
+    write_included(0, "expand: {size: 3}\n");
+    char text[200];
+    snprintf(text, sizeof text,
+             "name: mine\nsettings: [%s]\nstages:\n  - stage: expand\n    word: x\n", included[0]);
+    write_recipe(text);
     for (size_t nth = 1; st != GM_OK; nth++) {
         assert_true(nth < 1000);
         gm_alloc_fail_at(nth);
@@ -104,16 +189,16 @@ static void test_no_memory(void **state)
         assert_int_equal(gm_alloc_live(), live);
     }
     unlink(path);
+    unlink(included[0]);
 }
 
 int main(void)
 {
     setenv("GMNER_HOME", ".", 0); /* tests run in the root of the sources */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),
-        cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_read),           cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_settings_files), cmocka_unit_test(test_settings_refused),
+        cmocka_unit_test(test_names),          cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
