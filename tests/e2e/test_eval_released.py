@@ -1,12 +1,17 @@
-"""gmner eval --rule refineg against a re-implementation of ReFineG's released evaluator
-(tests/ref/metrics_reference.py) on generated files of the shared task. GM_FILES says on how many: 30 every
-day, 1,000 in the long tests."""
+"""The CCKS-2025 shared task: gmner eval --rule refineg against a re-implementation of ReFineG's released
+evaluator (tests/ref/metrics_reference.py) on generated files (GM_FILES says on how many: 30 every day, 1,000
+in the long tests), and recipes/refineg-ccks.yaml from the task's files to a submission."""
 import json
 import os
 import random
+import re
 import sys
 
+import families
 import gm
+import llm_server
+import tiny_model
+from posts_data import conll
 
 sys.path.insert(0, os.path.join(gm.HOME, "tests", "ref"))
 import metrics_reference as ref
@@ -110,6 +115,50 @@ def test_by_hand():
         for name, gold, pred, want in cases:
             got = counts(score(entity_file(d, "g.json", [gold]), entity_file(d, "p.json", [pred]), "ccks"))
             assert got == want == ref.refineg_posts([(gold, pred)], 0.5, False, ref.SHARED_TASK), (name, got)
+
+
+def test_from_posts_to_the_submission():
+    """Every uncertain entity and every groundable one is asked about, places never; boxes come out whole."""
+    asked = []
+
+    def say(text, _):
+        shape = families.shape(text)
+        if shape:  # coords: auto
+            return json.dumps({"boxes": [families.scaled(families.part(shape), 1000, 1000)]})
+        asked.append(text)
+        if "boxes" in text:
+            return json.dumps({"boxes": [[100.3, 200, 500.7, 601]]})
+        return json.dumps({"entities": [{"entity": int(n), "action": "keep", "text": t, "type": k}
+                                        for n, t, k in re.findall(r"^(\d+)\. (.*) \((.*)\)$", text, re.M)]})
+
+    image = os.path.join(gm.HOME, "tests", "golden", "image", "baseline.jpg")
+    with gm.Folder() as d, llm_server.Own(say) as server:
+        tiny_model.write(d / "encoder")
+        data = d.write("train.txt", conll(per="vehicle", loc="location"))
+        gm.expect_ok(gm.run("train", "--train", data, "--dev", data, "-o", d / "tagger", "--encoder", d / "encoder",
+                            "--lr", "0.005", "--epochs", "20", "--precision", "f32",
+                            "--config", d.write("c.yaml", "head_lr: 0.02\n")))
+        os.mkdir(d / "images")
+        texts = {"17": "Bert visits in Rome .", "9": "Anna lives in Paris .", "30": "nothing"}
+        for i in texts:
+            os.symlink(image, d / f"images/{i}.jpg")
+        d.write("text.json", json.dumps({i: {"text": t} for i, t in texts.items()}))
+        gm.expect_ok(gm.run("predict", d / "text.json", "--images", d / "images", "-r", "refineg-ccks", "--tagger",
+                            d / "tagger", "--endpoint", server.url, "--model", "m", "-o", d / "out.jsonl",
+                            env={"GMNER_CACHE": d / "cache.sqlite"}))
+        gm.expect_ok(gm.run("data", "convert", d / "out.jsonl", d / "submission.json", "--to", "ccks"))
+        with open(d / "submission.json", encoding="utf-8") as f:
+            out = json.load(f)
+        assert list(out) == ["17", "9", "30"] and out["30"] == []
+        for i, name, place in (("17", "Bert", "Rome"), ("9", "Anna", "Paris")):
+            car, town = out[i]
+            assert (car["name"], car["label"], town) == (name, "vehicle",
+                                                         {"name": place, "label": "location", "bnd": None})
+            assert all(isinstance(x, int) for x in car["bnd"].values()), car
+        boxes = [t for t in asked if "boxes" in t]
+        assert len(boxes) == 2 and not any("Find \"Rome" in t or "Find \"Paris" in t for t in boxes), boxes
+        gold = d.write("gold.json", json.dumps(out))
+        assert counts(score(gold, d / "submission.json", "ccks")) == (4, 4, 4)
 
 
 gm.main(globals())
