@@ -46,16 +46,6 @@ static enum gm_status read_parts(struct parts *p, const char *text, struct gm_er
     return GM_OK;
 }
 
-static const char *ending_of(enum gm_format f)
-{
-    return f == GM_FORMAT_JSONL ? ".jsonl"
-           : f == GM_FORMAT_VOC ? "/"
-           : f == GM_FORMAT_COCO || f == GM_FORMAT_LABELSTUDIO || f == GM_FORMAT_CCKS ||
-                   f == GM_FORMAT_CCKS_TEXT
-               ? ".json"
-               : ".txt";
-}
-
 static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
                                  enum gm_format format, struct gm_error *err)
 {
@@ -68,8 +58,8 @@ static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
     wo.spaced = strcmp(o->separator, "space") == 0;
     GM_TRY(gm_mkdirs(o->out_dir, err));
     for (size_t i = 0; i < p->n; i++) {
-        struct gm_str path =
-            gm_arena_printf(&p->arena, "%s/%s%s", o->out_dir, p->names[i], ending_of(wo.format));
+        struct gm_str path = gm_arena_printf(&p->arena, "%s/%s%s", o->out_dir, p->names[i],
+                                             gm_format_ending(wo.format));
         if (!path.p)
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         GM_TRY(gm_writer_open(&p->writers[i], path.p, &wo, err));

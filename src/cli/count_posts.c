@@ -41,8 +41,11 @@ size_t gm_count_posts(const char *path, enum gm_format format)
     for (size_t n; gm_input_read(in, chunk, sizeof chunk, &n, NULL) == GM_OK && n > 0;)
         count_bytes(&c, chunk, n);
     gm_input_close(in);
-    bool is_line = format == GM_FORMAT_JSONL || format == GM_FORMAT_TEXT;
-    if (format == GM_FORMAT_CSV)
-        return c.n_lines ? c.n_lines - 1 : 0;
-    return is_line ? c.n_lines : format == GM_FORMAT_CONLL ? c.n_blocks : 0;
+    switch (gm_format_unit(format)) {
+    case GM_UNIT_LINE: return c.n_lines;
+    case GM_UNIT_TABLE_LINE: return c.n_lines ? c.n_lines - 1 : 0;
+    case GM_UNIT_BLOCK: return c.n_blocks;
+    case GM_UNIT_NONE: break;
+    }
+    return 0;
 }

@@ -271,14 +271,6 @@ static enum gm_status check_complete(struct gm_pairs *p, struct gm_error *err)
 
 /* ---- files that hold entities only ---- */
 
-/* Such a file has no line for a post without entities, so that a post it lacks has none. */
-static bool is_sparse(const struct gm_reader *r)
-{
-    enum gm_format f = gm_reader_format(r);
-    return f == GM_FORMAT_RIVEG || f == GM_FORMAT_RIVEG_PRED || f == GM_FORMAT_RIVEG_VE ||
-           f == GM_FORMAT_CCKS;
-}
-
 static enum gm_status empty_post(struct gm_post *out, const struct gm_post *like,
                                  struct gm_error *err)
 {
@@ -323,7 +315,7 @@ static enum gm_status lacking(struct gm_pairs *p, struct gm_post *gold, struct g
 {
     enum gm_status st = GM_OK;
     *has = false;
-    if (!p->by_place && is_sparse(p->pred)) {
+    if (!p->by_place && gm_format_is_sparse(gm_reader_format(p->pred))) {
         st = empty_post(pred, gold, err);
         *has = st == GM_OK;
     } else {
@@ -358,7 +350,7 @@ enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm
         if (st != GM_OK || *has)
             return st;
     }
-    if (is_sparse(p->gold) && !p->by_place) {
+    if (gm_format_is_sparse(gm_reader_format(p->gold)) && !p->by_place) {
         enum gm_status st = next_left(p, gold, pred, has, err);
         if (st != GM_OK || *has)
             return st;

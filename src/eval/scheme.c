@@ -6,8 +6,7 @@ enum gm_status gm_scheme_find(const char *path, const struct gm_reader_opts *opt
     enum gm_status st = GM_OK;
     struct gm_reader *r = NULL;
     GM_TRY(gm_reader_open(&r, path, opts, err));
-    enum gm_format f = gm_reader_format(r);
-    bool has = f == GM_FORMAT_CONLL || f == GM_FORMAT_FMNERG;
+    bool has = gm_format_has_tags(gm_reader_format(r));
     while (has) {
         struct gm_post post;
         if (gm_reader_next(r, &post, &has, NULL) == GM_OK && has)

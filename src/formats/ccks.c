@@ -7,6 +7,7 @@
  * An entity with several boxes appears once for each of them; bnd null = not in the image. Entities of
  * one name and label are read as one. Both files are read by the same functions. Boxes are written in
  * whole pixels, as the shared task has them. */
+#include "base/json_scan.h"
 #include "formats/document.h"
 #include "formats/text_out.h"
 
@@ -262,20 +263,39 @@ static enum gm_status commit(void *state, struct gm_error *err)
     return st;
 }
 
-#define FUNCTIONS                                                                          \
-    .open = gm_document_source_open, .next = ccks_next, .close = gm_document_source_close, \
-    .create = create, .add = add, .commit = commit, .abort = gm_text_out_abort
+/* An object whose first value is the object of a text, or an array of named entities. */
+static enum gm_fit fit(const struct gm_head *h)
+{
+    static const char *const text[] = {"text", NULL}, *const entity[] = {"name", "label", "bnd",
+                                                                         NULL};
+    const struct gm_str s = h->text;
+    struct gm_str key;
+    size_t i = 0;
+    if (h->is_array || !gm_head_key(h, &i, &key) || i >= s.n || (s.p[i] != '[' && s.p[i] != '{'))
+        return GM_FIT_NOT;
+    bool is_list = s.p[i] == '[';
+    i = gm_scan_space(s, i + 1);
+    if (is_list && i < s.n && s.p[i] == ']')
+        return GM_FIT_VALUE;
+    if (is_list)
+        i = i < s.n && s.p[i] == '{' ? gm_scan_space(s, i + 1) : s.n;
+    bool fits = gm_scan_key(s, &i, &key) && gm_head_is_one_of(key, is_list ? entity : text);
+    return fits ? GM_FIT_VALUE : GM_FIT_NOT;
+}
 
-const struct gm_format_row gm_format_ccks_row = {.format = GM_FORMAT_CCKS,
-                                                 .name = "ccks",
-                                                 .title = "CCKS-2025 entities",
+#define FUNCTIONS                                                                      \
+    .ending = ".json", .open = gm_document_source_open, .next = ccks_next,             \
+    .close = gm_document_source_close, .create = create, .add = add, .commit = commit, \
+    .abort = gm_text_out_abort
+
+const struct gm_format_row gm_format_ccks_row = {.title = "CCKS-2025 entities",
+                                                 .is_sparse = true,
+                                                 .fit = fit,
                                                  .holds = GM_HOLDS_TYPE | GM_HOLDS_BOX |
                                                           GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE,
                                                  .is_by_id = true,
                                                  FUNCTIONS};
-const struct gm_format_row gm_format_ccks_text_row = {.format = GM_FORMAT_CCKS_TEXT,
-                                                      .name = "ccks-text",
-                                                      .title = "CCKS-2025 texts",
+const struct gm_format_row gm_format_ccks_text_row = {.title = "CCKS-2025 texts",
                                                       .holds = GM_HOLDS_TEXT | GM_HOLDS_IMAGE |
                                                                GM_HOLDS_POSITION |
                                                                GM_HOLDS_UNGROUNDED | GM_HOLDS_TYPE,

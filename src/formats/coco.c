@@ -265,13 +265,20 @@ done:
     return st;
 }
 
+static enum gm_fit fit(const struct gm_head *h)
+{
+    static const char *const lists[] = {"images", "annotations", "categories", NULL};
+    size_t n = h->is_array ? 0 : gm_head_keys(h, lists, "[");
+    return n >= 2 ? GM_FIT_KEYS : n ? GM_FIT_KEY : GM_FIT_NOT;
+}
+
 #define HOLDS                                                                             \
     (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_TYPE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE | \
      GM_HOLDS_MASK | GM_HOLDS_POSITION)
 
-const struct gm_format_row gm_format_coco_row = {.format = GM_FORMAT_COCO,
-                                                 .name = "coco",
-                                                 .title = "COCO JSON",
+const struct gm_format_row gm_format_coco_row = {.title = "COCO JSON",
+                                                 .ending = ".json",
+                                                 .fit = fit,
                                                  .holds = HOLDS,
                                                  .open = coco_open,
                                                  .next = coco_next,

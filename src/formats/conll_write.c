@@ -269,17 +269,20 @@ done:
     (GM_HOLDS_TEXT | GM_HOLDS_TOKENS | GM_HOLDS_KNOWLEDGE | GM_HOLDS_TYPE | GM_HOLDS_POSITION | \
      GM_HOLDS_UNGROUNDED)
 
-const struct gm_format_row gm_format_conll_row = {.format = GM_FORMAT_CONLL,
-                                                  .name = "conll",
-                                                  .title = "CoNLL",
+const struct gm_format_row gm_format_conll_row = {.title = "CoNLL",
+                                                  .ending = ".txt",
+                                                  .told_by = {".conll", ".txt"},
+                                                  .has_tags = true,
+                                                  .unit = GM_UNIT_BLOCK,
                                                   .holds = HOLDS,
                                                   .create = create,
                                                   .add = add,
                                                   .commit = gm_text_out_commit,
                                                   .abort = gm_text_out_abort};
-const struct gm_format_row gm_format_fmnerg_row = {.format = GM_FORMAT_FMNERG,
-                                                   .name = "fmnerg",
-                                                   .title = "CoNLL with coarse and fine tags",
+const struct gm_format_row gm_format_fmnerg_row = {.title = "CoNLL with coarse and fine tags",
+                                                   .ending = ".txt",
+                                                   .has_tags = true,
+                                                   .unit = GM_UNIT_BLOCK,
                                                    .holds = HOLDS | GM_HOLDS_FINE,
                                                    .create = create,
                                                    .add = add,

@@ -3,8 +3,6 @@
  * the next one, over line ends too. Tab-separated files of the field are mostly written without
  * quoting, and a quote in them is a sign of the text; there a cell is unquoted only where its last sign
  * is the matching quote. */
-#include "formats/csv.h"
-
 #include "base/alloc.h"
 #include "formats/format.h"
 #include "formats/text_lines.h"
@@ -63,7 +61,9 @@ static struct gm_str next_name(struct gm_str *rest, char separator, bool *more)
     return name;
 }
 
-bool gm_csv_is_header(struct gm_str line)
+/* Whether a file's first line looks like the names of a table's columns: at least two, short, and one of
+ * them a usual name for what a post has. It need not be a table with texts. */
+static bool is_header(struct gm_str line)
 {
     bool more = line.n > 0, has_usual = false;
     char separator = separator_of(line);
@@ -260,10 +260,15 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     return st;
 }
 
-const struct gm_format_row gm_format_csv_row = {.format = GM_FORMAT_CSV,
-                                                .name = "csv",
-                                                .title =
+static enum gm_fit fit(const struct gm_head *h)
+{
+    return !h->is_json && is_header(gm_str_trim(h->line)) ? GM_FIT_KEYS : GM_FIT_NOT;
+}
+
+const struct gm_format_row gm_format_csv_row = {.title =
                                                     "a table of comma- or tab-separated values",
+                                                .unit = GM_UNIT_TABLE_LINE,
+                                                .fit = fit,
                                                 .open = open_table,
                                                 .next = next_post,
                                                 .close = close_table};

@@ -1,8 +1,9 @@
-/* format.h - what a file format is to the reader and the writer: a row of functions. To add one:
- * write its file, and list it in formats.c. Internal to src/formats. */
+/* format.h - what a file format is to the reader and the writer: a row of facts and functions. To add one:
+ * write its file with the row, and name that in format_table.h. Internal to src/formats. */
 #ifndef GM_FORMATS_FORMAT_H
 #define GM_FORMATS_FORMAT_H
 
+#include "formats/head.h"
 #include "formats/named_entities.h"
 #include "formats/reader.h"
 #include "formats/writer.h"
@@ -27,11 +28,15 @@ struct gm_target {
 };
 
 struct gm_format_row {
-    enum gm_format format;
-    const char *name;  /* of --from and --to */
-    const char *title; /* for messages */
-    unsigned holds;    /* enum gm_holds; of a target */
-    bool is_by_id;     /* of a target: a post's id is its key, so that two posts can't share one */
+    const char *title;        /* for messages */
+    const char *ending;       /* of a target: of its files' names; "/": it is a folder */
+    const char *told_by[3];   /* endings that tell this format from all others; NULL = no more */
+    unsigned holds;           /* enum gm_holds; of a target */
+    bool is_by_id;            /* of a target: a post's id is its key: two posts can't share one */
+    bool is_sparse, has_tags; /* as gm_format_is_sparse, gm_format_has_tags */
+    enum gm_format_unit unit;
+    /* How well the beginning of a file fits; NULL = not guessed. */
+    enum gm_fit (*fit)(const struct gm_head *head);
     /* Reading; NULL: reader.c's own (JSON Lines, CoNLL) or the format is for writing only.
      * next: as gm_reader_next, *line the line of the post; the post has been initialised. */
     enum gm_status (*open)(void **state, const struct gm_source *from, struct gm_error *err);
@@ -45,13 +50,14 @@ struct gm_format_row {
     void (*abort)(void *state); /* NULL-safe */
 };
 
-extern const struct gm_format_row gm_format_jsonl_row, gm_format_conll_row, gm_format_fmnerg_row,
-    gm_format_json_row, gm_format_text_row, gm_format_csv_row, gm_format_voc_row,
-    gm_format_ccks_row, gm_format_ccks_text_row, gm_format_coco_row, gm_format_labelstudio_row,
-    gm_format_riveg_row, gm_format_riveg_pred_row, gm_format_riveg_ve_row;
+#define GM_FORMAT_EXTERN(number, row, name, from, to) \
+    extern const struct gm_format_row gm_format_##row##_row;
+GM_FORMATS(GM_FORMAT_EXTERN)
+#undef GM_FORMAT_EXTERN
 
-/* gm_format_row - never NULL for a format that is not AUTO. */
+/* gm_format_row - NULL for AUTO only. gm_format_is_folder - its files lie in a folder that is its path. */
 const struct gm_format_row *gm_format_row(enum gm_format f);
+bool gm_format_is_folder(enum gm_format f);
 
 /* gm_post_image - set p->image to images_dir/NAME, for formats that name image files. No images_dir:
  * no image. Errors: NOMEM. */

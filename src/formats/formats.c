@@ -7,56 +7,65 @@
 
 #include <string.h>
 
-static const struct gm_format_row *const rows[] = {
-    &gm_format_jsonl_row,      &gm_format_conll_row,       &gm_format_fmnerg_row,
-    &gm_format_json_row,       &gm_format_text_row,        &gm_format_csv_row,
-    &gm_format_voc_row,        &gm_format_ccks_row,        &gm_format_ccks_text_row,
-    &gm_format_coco_row,       &gm_format_labelstudio_row, &gm_format_riveg_row,
-    &gm_format_riveg_pred_row, &gm_format_riveg_ve_row,
-};
+#define ROW(number, row, name, from, to) [GM_FORMAT_##number] = &gm_format_##row##_row,
+static const struct gm_format_row *const rows[GM_FORMATS_N] = {GM_FORMATS(ROW)};
+#undef ROW
 
-enum { N_ROWS = sizeof rows / sizeof *rows };
+#define NAME(number, row, name, from, to) [GM_FORMAT_##number] = name,
+static const char *const names[GM_FORMATS_N] = {[GM_FORMAT_AUTO] = "auto", GM_FORMATS(NAME)};
+#undef NAME
 
-const struct gm_format_row *gm_format_row(enum gm_format f)
-{
-    for (size_t i = 0; i < N_ROWS; i++)
-        if (rows[i]->format == f)
-            return rows[i];
-    return &gm_format_conll_row;
-}
+const struct gm_format_row *gm_format_row(enum gm_format f) { return rows[f]; }
 
 bool gm_format_parse(const char *name, enum gm_format *out)
 {
     *out = GM_FORMAT_AUTO;
-    for (size_t i = 0; i < N_ROWS; i++)
-        if (strcmp(name, rows[i]->name) == 0)
-            *out = rows[i]->format;
-    return *out != GM_FORMAT_AUTO || strcmp(name, "auto") == 0;
+    for (int i = GM_FORMATS_N - 1; i >= 0; i--)
+        if (strcmp(name, names[i]) == 0) {
+            *out = (enum gm_format)i;
+            return true;
+        }
+    return false;
 }
 
-const char *gm_format_name(enum gm_format f)
-{
-    return f == GM_FORMAT_AUTO ? "auto" : gm_format_row(f)->name;
-}
+const char *gm_format_name(enum gm_format f) { return names[f]; }
 
 const char *gm_format_title(enum gm_format f)
 {
-    return f == GM_FORMAT_AUTO ? "an unknown format" : gm_format_row(f)->title;
+    return rows[f] ? rows[f]->title : "an unknown format";
 }
+
+bool gm_format_is_sparse(enum gm_format f) { return rows[f] && rows[f]->is_sparse; }
+
+bool gm_format_has_tags(enum gm_format f) { return rows[f] && rows[f]->has_tags; }
+
+enum gm_format_unit gm_format_unit(enum gm_format f)
+{
+    return rows[f] ? rows[f]->unit : GM_UNIT_NONE;
+}
+
+bool gm_format_is_folder(enum gm_format f)
+{
+    return rows[f] && rows[f]->ending && strcmp(rows[f]->ending, "/") == 0;
+}
+
+const char *gm_format_ending(enum gm_format f) { return rows[f]->ending; }
 
 enum gm_format gm_format_of_name(const char *path)
 {
-    struct gm_str s = gm_str(path);
-    if (gm_str_ends(s, GM_STR("/")) || gm_is_dir(path))
-        return GM_FORMAT_VOC;
-    if (gm_str_ends(s, GM_STR(".jsonl")) || gm_str_ends(s, GM_STR(".ndjson")))
-        return GM_FORMAT_JSONL;
-    if (gm_str_ends(s, GM_STR(".conll")) || gm_str_ends(s, GM_STR(".txt")))
-        return GM_FORMAT_CONLL;
+    bool is_dir = gm_is_dir(path);
+    for (int i = GM_FORMAT_AUTO + 1; i < GM_FORMATS_N; i++) {
+        enum gm_format f = (enum gm_format)i;
+        if (is_dir && gm_format_is_folder(f))
+            return f;
+        for (size_t k = 0; k < 3 && rows[f]->told_by[k] && !is_dir; k++)
+            if (gm_str_ends(gm_str(path), gm_str(rows[f]->told_by[k])))
+                return f;
+    }
     return GM_FORMAT_AUTO;
 }
 
-bool gm_format_is_written(enum gm_format f) { return gm_format_row(f)->create != NULL; }
+bool gm_format_is_written(enum gm_format f) { return rows[f] && rows[f]->create; }
 
 enum gm_status gm_post_image(struct gm_post *p, const char *images_dir, struct gm_str name,
                              struct gm_error *err)

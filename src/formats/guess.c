@@ -2,166 +2,61 @@
 
 #include "base/json_scan.h"
 #include "formats/conll.h"
-#include "formats/csv.h"
-#include "formats/riveg.h"
+#include "formats/format.h"
 
 #include <string.h>
 
 enum { HEAD_BYTES = 1 << 16 };
 
-static bool is_one_of(struct gm_str key, const char *const *names)
-{
-    for (; *names; names++)
-        if (gm_str_eq_c(key, *names))
-            return true;
-    return false;
-}
-
-/* Whether the value at byte i goes on over a line's end. Where a file of one record a line has a broken
- * line, the next one begins a record of its own. */
-static bool spans_lines(struct gm_str s, size_t i)
-{
-    size_t depth = 0;
-    char last = 0; /* sign before c, white space aside */
-    for (; i < s.n; i++) {
-        char c = s.p[i];
-        if (c == '\n') {
-            i = gm_scan_space(s, i);
-            return i < s.n && !(s.p[i] == '{' && depth == 1 && last != ':');
-        }
-        if (c == '"') {
-            if (!gm_scan_string(s, &i))
-                return false;
-            i--; /* at its end */
-        }
-        depth += c == '{' || c == '[';
-        depth -= c == '}' || c == ']';
-        if (depth == 0)
-            return false;
-        last = gm_scan_space(s, i) == i ? c : last;
-    }
-    return false;
-}
-
-/* The keys of the object at byte i, as far as the head goes: a post, a task, a COCO file? AUTO when
- * they tell nothing. *first is where the first key's value begins (0: no key). */
-static enum gm_format by_keys(struct gm_str s, size_t i, size_t *first)
-{
-    static const char *const coco[] = {"images", "annotations", "categories", NULL};
-    static const char *const task[] = {"data", "annotations", "predictions", NULL};
-    static const char *const post[] = {"text", "tokens", NULL};
-    size_t n_coco = 0, n_task = 0;
-    struct gm_str key;
-    *first = 0;
-    for (i = gm_scan_space(s, i + 1); gm_scan_key(s, &i, &key); i = gm_scan_space(s, i + 1)) {
-        *first = *first ? *first : i;
-        bool nested = i < s.n && s.p[i] == '{';
-        if (is_one_of(key, post) && !nested && i < s.n && (s.p[i] == '"' || s.p[i] == '['))
-            return GM_FORMAT_JSONL;
-        n_coco += is_one_of(key, coco) && i < s.n && s.p[i] == '[';
-        n_task += is_one_of(key, task);
-        if (gm_str_eq_c(key, "data") && nested)
-            n_task++;
-        if (gm_scan_skip(s, &i) != GM_SCAN_AT_SIGN || s.p[i] != ',')
-            break;
-    }
-    if (n_task >= 2 && n_coco < 2)
-        return GM_FORMAT_LABELSTUDIO;
-    return n_coco >= 1 ? GM_FORMAT_COCO : GM_FORMAT_AUTO;
-}
-
-/* An object whose first value is the object of a text, or an array of named entities. */
-static bool is_ccks(struct gm_str s, size_t first)
-{
-    struct gm_str key;
-    if (first == 0 || first >= s.n)
-        return false;
-    bool array = s.p[first] == '[';
-    size_t i = gm_scan_space(s, first + 1);
-    if (array && i < s.n && s.p[i] == ']')
-        return true;
-    if (array)
-        i = i < s.n && s.p[i] == '{' ? gm_scan_space(s, i + 1) : s.n;
-    static const char *const text[] = {"text", NULL}, *const entity[] = {"name", "label", "bnd",
-                                                                         NULL};
-    return (array || s.p[first] == '{') && gm_scan_key(s, &i, &key) &&
-           is_one_of(key, array ? entity : text);
-}
-
-static enum gm_format guess_object(struct gm_str s, size_t i)
-{
-    size_t first;
-    enum gm_format f = by_keys(s, i, &first);
-    if (f == GM_FORMAT_AUTO && is_ccks(s, first))
-        return GM_FORMAT_CCKS;
-    return f != GM_FORMAT_AUTO && f != GM_FORMAT_JSONL ? f : spans_lines(s, i) ? GM_FORMAT_JSON : f;
-}
-
-/* An array of records, of tasks, or of neither. */
-static enum gm_format guess_array(struct gm_str s, size_t i)
-{
-    size_t first;
-    i = gm_scan_space(s, i + 1);
-    if (i < s.n && s.p[i] == ']')
-        return GM_FORMAT_JSON;
-    enum gm_format f = i < s.n && s.p[i] == '{' ? by_keys(s, i, &first) : GM_FORMAT_AUTO;
-    return f == GM_FORMAT_JSONL ? GM_FORMAT_JSON : f == GM_FORMAT_LABELSTUDIO ? f : GM_FORMAT_AUTO;
-}
-
-/* The first line with something on it, without the white space before it. */
-static struct gm_str first_line(struct gm_str s)
-{
-    size_t i = gm_scan_space(s, 0), end = i;
-    while (end < s.n && s.p[end] != '\n')
-        end++;
-    return gm_str_sub(s, i, end);
-}
-
 /* Whether more of the file can tell no more: the first JSON value is whole, or the first line of a file
  * of lines. A program that writes one post and waits for its answer must not be waited for. */
-static bool is_enough(struct gm_str s)
+static bool is_enough(const struct gm_head *h)
 {
-    size_t i = gm_scan_space(s, 0);
-    struct gm_str line = first_line(s);
-    bool is_whole = i + line.n < s.n;
+    const struct gm_str s = h->text;
+    size_t i = h->at;
+    bool is_whole = i + h->line.n < s.n;
     if (i == s.n)
         return false;
-    if ((s.p[i] != '{' && s.p[i] != '[') || (is_whole && gm_conll_is_row(line)))
+    if (!h->is_json || (is_whole && gm_conll_is_row(h->line)))
         return is_whole;
-    bool is_array = s.p[i++] == '[';
-    while (i < s.n && gm_scan_skip(s, &i) == GM_SCAN_AT_SIGN && s.p[i] == ',' && !is_array)
+    i++;
+    while (i < s.n && gm_scan_skip(s, &i) == GM_SCAN_AT_SIGN && s.p[i] == ',' && !h->is_array)
         i++;
     return i < s.n;
 }
 
-static enum gm_format guess_text(struct gm_str s)
+static enum gm_format best_fit(const struct gm_head *h)
 {
-    size_t i = gm_scan_space(s, 0);
-    struct gm_str line = first_line(s);
-    if (i == s.n || gm_conll_is_row(line))
+    enum gm_format best = GM_FORMAT_AUTO;
+    enum gm_fit most = GM_FIT_NOT;
+    if (h->at == h->text.n || gm_conll_is_row(h->line)) /* words may be brackets */
         return GM_FORMAT_AUTO;
-    if (s.p[i] == '[')
-        return guess_array(s, i);
-    if (s.p[i] == '{')
-        return guess_object(s, i);
-    if (gm_csv_is_header(gm_str_trim(line)))
-        return GM_FORMAT_CSV;
-    return gm_riveg_is_line(line) ? GM_FORMAT_RIVEG : GM_FORMAT_AUTO;
+    for (int i = GM_FORMAT_AUTO + 1; i < GM_FORMATS_N; i++) {
+        const struct gm_format_row *row = gm_format_row((enum gm_format)i);
+        enum gm_fit fit = row->fit ? row->fit(h) : GM_FIT_NOT;
+        if (fit > most) {
+            best = (enum gm_format)i;
+            most = fit;
+        }
+    }
+    return best;
 }
 
 enum gm_status gm_format_guess(struct gm_input *in, enum gm_format *out, struct gm_error *err)
 {
-    struct gm_str head;
+    struct gm_str text;
+    struct gm_head head;
     bool at_end;
     *out = GM_FORMAT_AUTO;
     do {
-        enum gm_status st = gm_input_peek(in, HEAD_BYTES, &head, &at_end, err);
+        enum gm_status st = gm_input_peek(in, HEAD_BYTES, &text, &at_end, err);
         if (st != GM_OK)
             return st;
-        if (gm_str_starts(head, GM_STR("\xEF\xBB\xBF")))
-            head = gm_str_sub(head, 3, head.n);
-    } while (!at_end && head.n < HEAD_BYTES && !is_enough(head));
-    *out = guess_text(head);
+        if (gm_str_starts(text, GM_STR("\xEF\xBB\xBF")))
+            text = gm_str_sub(text, 3, text.n);
+        head = gm_head_of(text);
+    } while (!at_end && text.n < HEAD_BYTES && !is_enough(&head));
+    *out = best_fit(&head);
     return GM_OK;
 }
 

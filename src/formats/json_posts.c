@@ -4,6 +4,7 @@
  * Where brackets or quotes of a value do not close, the next record is looked for: a line whose first
  * sign is {, no further to the right than the one that the lost record began with. */
 #include "base/alloc.h"
+#include "base/json_scan.h"
 #include "formats/document.h"
 #include "formats/format.h"
 #include "formats/text_lines.h"
@@ -187,10 +188,19 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     return st;
 }
 
+static enum gm_fit fit(const struct gm_head *h)
+{
+    size_t i = h->is_array ? gm_scan_space(h->text, h->at + 1) : 0;
+    bool is_post = gm_head_is_post(h),
+         is_empty = h->is_array && i < h->text.n && h->text.p[i] == ']';
+    if (h->is_array)
+        return is_empty || is_post ? GM_FIT_POST : GM_FIT_NOT;
+    return !gm_head_spans_lines(h) ? GM_FIT_NOT : is_post ? GM_FIT_POST : GM_FIT_SHAPE;
+}
+
 const struct gm_format_row gm_format_json_row = {
-    .format = GM_FORMAT_JSON,
-    .name = "json",
     .title = "JSON records over several lines, or an array of them",
+    .fit = fit,
     .open = open_posts,
     .next = next_post,
     .close = close_posts};

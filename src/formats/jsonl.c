@@ -45,9 +45,17 @@ done:
     return st;
 }
 
-const struct gm_format_row gm_format_jsonl_row = {.format = GM_FORMAT_JSONL,
-                                                  .name = "jsonl",
-                                                  .title = "JSON Lines records",
+static enum gm_fit fit(const struct gm_head *h)
+{
+    bool fits = !h->is_array && gm_head_is_post(h) && !gm_head_spans_lines(h);
+    return fits ? GM_FIT_POST : GM_FIT_NOT;
+}
+
+const struct gm_format_row gm_format_jsonl_row = {.title = "JSON Lines records",
+                                                  .ending = ".jsonl",
+                                                  .told_by = {".jsonl", ".ndjson"},
+                                                  .unit = GM_UNIT_LINE,
+                                                  .fit = fit,
                                                   .holds = GM_HOLDS_ALL,
                                                   .create = create,
                                                   .add = add,

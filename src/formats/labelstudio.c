@@ -219,14 +219,22 @@ done:
     return st;
 }
 
+/* Data in an object of its own are enough. */
+static enum gm_fit fit(const struct gm_head *h)
+{
+    static const char *const task[] = {"data", "annotations", "predictions", NULL};
+    static const char *const data[] = {"data", NULL};
+    return gm_head_keys(h, task, NULL) + gm_head_keys(h, data, "{") >= 2 ? GM_FIT_KEYS : GM_FIT_NOT;
+}
+
 #define HOLDS                                                                                      \
     (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_CAPTION | GM_HOLDS_TYPE | GM_HOLDS_FINE |           \
      GM_HOLDS_SCORE | GM_HOLDS_EXPRESSION | GM_HOLDS_VISIBLE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE | \
      GM_HOLDS_MASK | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_OBJECTS)
 
-const struct gm_format_row gm_format_labelstudio_row = {.format = GM_FORMAT_LABELSTUDIO,
-                                                        .name = "labelstudio",
-                                                        .title = "Label Studio tasks",
+const struct gm_format_row gm_format_labelstudio_row = {.title = "Label Studio tasks",
+                                                        .ending = ".json",
+                                                        .fit = fit,
                                                         .holds = HOLDS,
                                                         .open = gm_document_source_open,
                                                         .next = in_next,

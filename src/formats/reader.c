@@ -65,9 +65,13 @@ static enum gm_status set_paths(struct gm_reader *r, const char *path,
     return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
-static bool is_line_format(enum gm_format f)
+/* Of a path that is a folder. */
+static enum gm_format folder_format(void)
 {
-    return f == GM_FORMAT_JSONL || f == GM_FORMAT_CONLL || f == GM_FORMAT_FMNERG;
+    int i = GM_FORMAT_AUTO + 1;
+    while (i < GM_FORMATS_N && !gm_format_is_folder((enum gm_format)i))
+        i++;
+    return (enum gm_format)(i % GM_FORMATS_N);
 }
 
 static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_opts *o,
@@ -75,12 +79,12 @@ static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_op
 {
     enum gm_status st = GM_OK;
     if (r->format == GM_FORMAT_AUTO && gm_is_dir(r->from.path))
-        r->format = GM_FORMAT_VOC;
-    if (r->format != GM_FORMAT_VOC)
+        r->format = folder_format();
+    if (!gm_format_is_folder(r->format))
         GM_TRY(gm_input_open(&r->from.in, r->from.path, err));
     if (r->format == GM_FORMAT_AUTO)
         GM_TRY(gm_format_guess(r->from.in, &r->format, err));
-    if (r->format == GM_FORMAT_AUTO || is_line_format(r->format)) {
+    if (r->format == GM_FORMAT_AUTO || !gm_format_row(r->format)->open) {
         GM_TRY(gm_text_lines_of(&r->feed, r->from.in, err));
         gm_conll_init(&r->conll, &r->feed, r->from.images_dir, o->scheme, o->repair);
         if (r->format == GM_FORMAT_AUTO)
@@ -191,13 +195,11 @@ enum gm_format gm_reader_format(const struct gm_reader *r)
 
 size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line)
 {
-    bool has_tags = !r->row && r->format != GM_FORMAT_JSONL;
     *line = r->line;
-    return has_tags ? gm_conll_faults(&r->conll, line) : 0;
+    return gm_format_has_tags(r->format) ? gm_conll_faults(&r->conll, line) : 0;
 }
 
 struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r)
 {
-    bool has_tags = !r->row && r->format != GM_FORMAT_JSONL;
-    return has_tags ? r->conll.signs : (struct gm_tag_signs){0};
+    return gm_format_has_tags(r->format) ? r->conll.signs : (struct gm_tag_signs){0};
 }

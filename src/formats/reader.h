@@ -3,31 +3,10 @@
 #define GM_FORMATS_READER_H
 
 #include "base/input.h"
+#include "formats/format_table.h"
 #include "record/losses.h"
 #include "record/record.h"
 #include "record/tags.h"
-
-/* docs/formats.md describes each. */
-enum gm_format {
-    GM_FORMAT_AUTO,
-    GM_FORMAT_JSONL,
-    GM_FORMAT_CONLL,
-    GM_FORMAT_FMNERG, /* CoNLL with coarse and fine columns; for writing: the reader tells by itself */
-    GM_FORMAT_JSON, /* records over several lines, or an array of them; for reading */
-    GM_FORMAT_CSV,  /* a table with a line of names; for reading */
-    GM_FORMAT_TEXT, /* plain text, a post a line; for reading */
-    GM_FORMAT_VOC,  /* a folder of Pascal VOC XML */
-    GM_FORMAT_CCKS, /* CCKS-2025's entity file; the text file reads so too */
-    GM_FORMAT_CCKS_TEXT,
-    GM_FORMAT_COCO,
-    GM_FORMAT_LABELSTUDIO,
-    GM_FORMAT_RIVEG, /* RiVEG's text lines; read alike, written in three shapes */
-    GM_FORMAT_RIVEG_PRED,
-    GM_FORMAT_RIVEG_VE
-};
-
-/* Names of the formats that are read, as the choices of an option. */
-#define GM_READABLE_FORMATS "auto|jsonl|json|conll|text|csv|voc|ccks|coco|labelstudio|riveg"
 
 struct gm_texts;
 
@@ -88,5 +67,18 @@ void gm_reader_free(struct gm_reader *r);
 bool gm_format_parse(const char *name, enum gm_format *out);
 const char *gm_format_name(enum gm_format f);
 const char *gm_format_title(enum gm_format f);
+/* gm_format_is_sparse - of files that hold entities only: there is nothing in them of a post without, so
+ * that a post they lack has none. gm_format_has_tags - entities are tags on words, in some scheme. */
+bool gm_format_is_sparse(enum gm_format f);
+bool gm_format_has_tags(enum gm_format f);
+
+/* gm_format_unit - what a post takes in a file, for guessing how many there are. */
+enum gm_format_unit {
+    GM_UNIT_NONE,       /* the file's lines tell nothing */
+    GM_UNIT_LINE,       /* a line that is not empty */
+    GM_UNIT_TABLE_LINE, /* the same, under a line of names */
+    GM_UNIT_BLOCK       /* lines up to an empty one */
+};
+enum gm_format_unit gm_format_unit(enum gm_format f);
 
 #endif

@@ -8,8 +8,6 @@
  * ends. Lines of one image that follow each other are one post. The flag alone says whether the
  * entity is in the image, as in the script: one that is flagged so with the box [0, 0, 0, 0] has a box
  * that fits nothing. Source: github.com/JinYuanLi0012/RiVEG and its scoring script. */
-#include "formats/riveg.h"
-
 #include "base/alloc.h"
 #include "base/utf8.h"
 #include "formats/text_lines.h"
@@ -101,12 +99,6 @@ static const char *take_apart(struct gm_str s, struct line *l)
     if (!why && end < from)
         why = "too few fields: expected ID.jpg###Entity(TYPE)###expression###flag";
     return why ? why : take_name(gm_str_sub(s, from, end), l);
-}
-
-bool gm_riveg_is_line(struct gm_str line)
-{
-    struct line l;
-    return take_apart(gm_str_trim(line), &l) == NULL;
 }
 
 struct riveg {
@@ -385,25 +377,25 @@ done:
     return st;
 }
 
-#define HOLDS (GM_HOLDS_TYPE | GM_HOLDS_EXPRESSION | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE)
-#define FUNCTIONS                                                                               \
-    .open = riveg_open, .next = riveg_next, .close = riveg_close, .create = create, .add = add, \
-    .commit = gm_text_out_commit, .abort = gm_text_out_abort
+static enum gm_fit fit(const struct gm_head *h)
+{
+    struct line l; /* in any of the three shapes */
+    bool fits = !h->is_json && !take_apart(gm_str_trim(h->line), &l);
+    return fits ? GM_FIT_KEYS : GM_FIT_NOT;
+}
 
-const struct gm_format_row gm_format_riveg_row = {.format = GM_FORMAT_RIVEG,
-                                                  .name = "riveg",
-                                                  .title = "RiVEG text lines",
+#define HOLDS (GM_HOLDS_TYPE | GM_HOLDS_EXPRESSION | GM_HOLDS_UNGROUNDED | GM_HOLDS_IMAGE)
+#define FUNCTIONS                                                                     \
+    .ending = ".txt", .is_sparse = true, .open = riveg_open, .next = riveg_next,      \
+    .close = riveg_close, .create = create, .add = add, .commit = gm_text_out_commit, \
+    .abort = gm_text_out_abort
+
+const struct gm_format_row gm_format_riveg_row = {.title = "RiVEG text lines",
+                                                  .fit = fit,
                                                   .holds =
                                                       HOLDS | GM_HOLDS_BOX | GM_HOLDS_NOTHING_BOX,
                                                   FUNCTIONS};
-const struct gm_format_row gm_format_riveg_pred_row = {.format = GM_FORMAT_RIVEG_PRED,
-                                                       .name = "riveg-pred",
-                                                       .title = "RiVEG predictions",
-                                                       .holds = HOLDS | GM_HOLDS_BOX |
-                                                                GM_HOLDS_NOTHING_BOX,
-                                                       FUNCTIONS};
-const struct gm_format_row gm_format_riveg_ve_row = {.format = GM_FORMAT_RIVEG_VE,
-                                                     .name = "riveg-ve",
-                                                     .title = "RiVEG entailment output",
-                                                     .holds = HOLDS,
-                                                     FUNCTIONS};
+const struct gm_format_row gm_format_riveg_pred_row = {
+    .title = "RiVEG predictions", .holds = HOLDS | GM_HOLDS_BOX | GM_HOLDS_NOTHING_BOX, FUNCTIONS};
+const struct gm_format_row gm_format_riveg_ve_row = {
+    .title = "RiVEG entailment output", .holds = HOLDS, FUNCTIONS};

@@ -52,9 +52,8 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     return gm_post_id_image(post, t->from.images_dir, err);
 }
 
-const struct gm_format_row gm_format_text_row = {.format = GM_FORMAT_TEXT,
-                                                 .name = "text",
-                                                 .title = "plain text, a post a line",
+const struct gm_format_row gm_format_text_row = {.title = "plain text, a post a line",
+                                                 .unit = GM_UNIT_LINE,
                                                  .open = open_posts,
                                                  .next = next_post,
                                                  .close = close_posts};

@@ -309,9 +309,9 @@ static enum gm_status commit(void *state, struct gm_error *err)
     return GM_OK;
 }
 
-const struct gm_format_row gm_format_voc_row = {.format = GM_FORMAT_VOC,
-                                                .name = "voc",
-                                                .title = "Pascal VOC XML files",
+const struct gm_format_row gm_format_voc_row = {.title = "Pascal VOC XML files",
+                                                .ending = "/",
+                                                .told_by = {"/"},
                                                 .holds = GM_HOLDS_BOX | GM_HOLDS_IMAGE,
                                                 .is_by_id = true,
                                                 .open = voc_open,

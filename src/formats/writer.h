@@ -11,10 +11,6 @@ enum gm_mask_form {
     GM_MASKS_POLYGONS /* outlines; holes are lost and counted */
 };
 
-/* Names of the formats that are written, as the choices of an option. */
-#define GM_WRITABLE_FORMATS \
-    "auto|jsonl|conll|voc|ccks|coco|labelstudio|riveg|fmnerg|ccks-text|riveg-pred|riveg-ve"
-
 struct gm_writer_opts {
     enum gm_format format;     /* never AUTO */
     enum gm_tag_scheme scheme; /* CoNLL: BIO (also for AUTO) or BIOES */
@@ -49,8 +45,10 @@ enum gm_status gm_writer_commit(struct gm_writer *w, struct gm_error *err) GM_NO
 void gm_writer_abort(struct gm_writer *w);
 
 /* gm_format_of_name - the format that a name for an output suggests: .jsonl, .conll and .txt, or a
- * folder ("xml/"); AUTO where it does not tell (.json). */
+ * folder ("xml/"); AUTO where it does not tell (.json). gm_format_ending - what the names of its files end
+ * with where nothing else is asked for; "/" of a folder. */
 enum gm_format gm_format_of_name(const char *path);
+const char *gm_format_ending(enum gm_format f);
 /* gm_format_is_written - false for formats that are for reading only (json, csv, text). */
 bool gm_format_is_written(enum gm_format f);
 

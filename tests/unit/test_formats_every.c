@@ -25,6 +25,7 @@ static const struct {
     {"fuzz/seeds/ccks/texts", GM_FORMAT_CCKS_TEXT, 0, 0},
     {"fuzz/seeds/riveg/gold", GM_FORMAT_CCKS, 0, 0},
     {"fuzz/seeds/riveg/ve", GM_FORMAT_RIVEG_PRED, 0, 0},
+    {"fuzz/seeds/riveg/gold", GM_FORMAT_RIVEG_VE, 0, 0},
     {"fuzz/seeds/json/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_JSON},
     {"fuzz/seeds/csv/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_CSV},
     {"fuzz/seeds/text/posts", GM_FORMAT_JSONL, 0, GM_FORMAT_TEXT},
@@ -187,31 +188,37 @@ static bool is_choice(const char *choices, const char *name)
     return strstr(all, one) != NULL;
 }
 
-/* A format in the table that an option doesn't know could be used by nobody. */
-static void test_options_name_every_format(void **state)
+/* A format's row in the table and what its file says of it are one: what an option names can be read or
+ * written, what can be written is among the cases above, and what is read has seeds. */
+static void test_rows_are_whole(void **state)
 {
-    static const enum gm_format read_as_another[] = {GM_FORMAT_FMNERG, GM_FORMAT_CCKS_TEXT,
-                                                     GM_FORMAT_RIVEG_PRED, GM_FORMAT_RIVEG_VE};
-    size_t n = 0;
     (void)state;
-    for (int i = GM_FORMAT_AUTO + 1; gm_format_row((enum gm_format)i)->format == (enum gm_format)i;
-         i++, n++) {
-        const struct gm_format_row *row = gm_format_row((enum gm_format)i);
-        bool other = false;
-        for (size_t k = 0; k < sizeof read_as_another / sizeof *read_as_another; k++)
-            other = other || read_as_another[k] == row->format;
-        if (is_choice(GM_WRITABLE_FORMATS, row->name) != (row->create != NULL))
-            fail_msg("%s: GM_WRITABLE_FORMATS differs from its row", row->name);
-        if (row->open && !other && !is_choice(GM_READABLE_FORMATS, row->name))
-            fail_msg("%s: not in GM_READABLE_FORMATS", row->name);
+    for (int i = GM_FORMAT_AUTO + 1; i < GM_FORMATS_N; i++) {
+        enum gm_format f = (enum gm_format)i, parsed;
+        const struct gm_format_row *row = gm_format_row(f);
+        const char *name = gm_format_name(f);
+        char seeds[96];
+        bool is_case = gm_format_is_folder(f) || !row->create;
+        assert_true(gm_format_parse(name, &parsed) && parsed == f);
+        if (is_choice(GM_WRITABLE_FORMATS, name) != (row->create && row->commit && row->ending))
+            fail_msg("%s: a choice of --to in format_table.h and its row differ", name);
+        if (row->open && (!row->next || !row->close))
+            fail_msg("%s: has open, but not next and close", name);
+        for (size_t k = 0; k < sizeof cases / sizeof *cases; k++)
+            is_case = is_case || cases[k].to == f;
+        if (!is_case)
+            fail_msg("%s: not a target in `cases` of this file", name);
+        snprintf(seeds, sizeof seeds, "fuzz/seeds/%s", name);
+        if (is_choice(GM_READABLE_FORMATS, name) && !gm_is_dir(seeds))
+            fail_msg("%s: nothing in %s", name, seeds);
     }
-    assert_true(n >= 14); /* all of enum gm_format */
+    assert_false(gm_format_parse("no such format", &(enum gm_format){0}));
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_torture), leak_checked(test_brush),
                                        leak_checked(test_near), leak_checked(test_near_in_a_crowd),
-                                       leak_checked(test_options_name_every_format)};
+                                       leak_checked(test_rows_are_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
