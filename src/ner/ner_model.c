@@ -264,8 +264,11 @@ done:
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err)
 {
-    return gm_ner_open(
+    enum gm_status st = gm_ner_open(
         out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL}, err);
+    if (st == GM_OK && opts)
+        (*out)->candidates_min = opts->candidates_min;
+    return st;
 }
 
 void gm_tagger_free(struct gm_tagger *t)

@@ -28,7 +28,8 @@ struct gm_tagger {
     size_t head_w, head_b, trans, start, end; /* parameters */
     struct gm_fine_types fine;
     struct gm_calibration calibration;
-    bool knowledge; /* trained with posts' knowledge, and so reads it */
+    double candidates_min; /* 0 = none */
+    bool knowledge;        /* trained with posts' knowledge, and so reads it */
     struct gm_packer packer;
 };
 

@@ -6,16 +6,20 @@
  *   margin   = score(y) - max score of a path with another label at one of its words, or on which
  *              the entity goes on at word b
  *   score    = the calibrated marginal (calibration.c)
+ *   span_score = the calibrated probability of an entity there, whatever its type (ner_spans.c)
+ *   type_score = score / span_score: of the type, where the span is right
  *
  * Source of entropy and margin: Settles 2009 (active learning). Naive reference of the parts:
  * all paths, in tests/unit/test_nn_crf.c. */
-#include "ner/ner_model.h"
+#include "ner/ner_spans.h"
 
 #include "base/alloc.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
+#include "record/offsets.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 /* What decoding one post needs to know of it. */
 struct decoded {
@@ -23,6 +27,8 @@ struct decoded {
     struct gm_crf_lattice lattice;
     const double *max_marginal; /* [n,k] */
     double score;               /* of the best path */
+    struct gm_ner_lattice spans;
+    uint16_t *work; /* [n] */
 };
 
 /* How sure the model is of words [first, end) being this entity. `inside` is the label that would
@@ -41,52 +47,96 @@ static struct gm_uncertainty uncertainty(const struct decoded *d, const struct g
         }
     if (inside < l->k && s->end < l->n)
         rival = fmax(rival, d->max_marginal[s->end * l->k + inside]);
-    return (struct gm_uncertainty){.has = true,
-                                   .marginal =
-                                       gm_crf_span(l, s->first, s->end, d->best + s->first, inside),
-                                   .entropy = entropy / (double)(s->end - s->first),
-                                   .margin = d->score - rival};
+    struct gm_span_odds odds = gm_ner_span_odds(&d->spans, s->first, s->end, d->work);
+    double marginal = gm_crf_span(l, s->first, s->end, d->best + s->first, inside);
+    double span = gm_calibrated(d->spans.calibration, fmax(odds.any, marginal));
+    return (struct gm_uncertainty){
+        .has = true,
+        .marginal = marginal,
+        .entropy = entropy / (double)(s->end - s->first),
+        .margin = d->score - rival,
+        .span_score = span,
+        .type_score = span > 0 ? gm_calibrated(d->spans.calibration, marginal) / span : 0};
+}
+
+/* An entity of the post whose words are those of the span; `at` goes on from span to span. */
+static enum gm_status make_entity(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                                  const struct gm_span *s, struct gm_offset *at,
+                                  struct gm_entity *out, struct gm_error *err)
+{
+    size_t from = r->words[s->first].start, to = r->words[s->end - 1].end;
+    *out = (struct gm_entity){
+        .text = gm_str_sub(r->post->text, from, to),
+        .type = gm_arena_str(&r->post->arena, gm_labels_at(&t->labels.types, s->type)),
+        .source = GM_STR("tag"),
+        .visible = -1};
+    gm_offset_to_byte(at, from);
+    out->start = at->cp;
+    out->end = at->cp + gm_utf8_count(out->text);
+    return out->type.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
 static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ner_rows *r,
                                    const struct decoded *d, const struct gm_span *spans, size_t n,
                                    struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_post *p = r->post;
-    size_t byte = 0, point = 0; /* code points before `byte` */
+    struct gm_offset at;
+    gm_offset_init(&at, p->text);
     p->entities = gm_arena_alloc(&p->arena, n, sizeof *p->entities);
     if (!p->entities)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
         const struct gm_span *s = &spans[i];
-        size_t from = r->words[s->first].start, to = r->words[s->end - 1].end;
-        struct gm_str type = gm_arena_str(&p->arena, gm_labels_at(&t->labels.types, s->type));
+        struct gm_entity *e = &p->entities[i];
         size_t inside = t->labels.scheme == GM_TAGS_BIO
                             ? gm_ner_label(&t->labels, (struct gm_tag){'I', s->type})
                             : t->labels.k;
-        if (!type.p)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        point += gm_utf8_count(gm_str_sub(p->text, byte, from));
-        byte = from;
-        p->entities[i] =
-            (struct gm_entity){.text = gm_str_sub(p->text, from, to),
-                               .type = type,
-                               .start = point,
-                               .end = point + gm_utf8_count(gm_str_sub(p->text, from, to)),
-                               .uncertainty = uncertainty(d, s, inside),
-                               .source = GM_STR("tag"),
-                               .visible = -1};
+        GM_TRY(make_entity(t, r, s, &at, e, err));
+        e->uncertainty = uncertainty(d, s, inside);
+        e->score = gm_calibrated(&t->calibration, e->uncertainty.marginal);
         if (r->fine) {
-            struct gm_str fine = gm_fine_types_pick(
-                &t->fine, type, r->fine + s->first * gm_fine_types_k(&t->fine), s->end - s->first);
-            p->entities[i].fine_type = gm_arena_str(&p->arena, fine);
-            if (!p->entities[i].fine_type.p)
+            struct gm_str fine = gm_fine_types_pick(&t->fine, e->type,
+                                                    r->fine + s->first * gm_fine_types_k(&t->fine),
+                                                    s->end - s->first);
+            e->fine_type = gm_arena_str(&p->arena, fine);
+            if (!e->fine_type.p)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory");
         }
-        p->entities[i].score = gm_calibrated(&t->calibration, p->entities[i].uncertainty.marginal);
     }
     p->n_entities = n;
-    return GM_OK;
+done:
+    return st;
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct gm_candidate *x = a, *y = b;
+    return (x->span.first > y->span.first) - (x->span.first < y->span.first);
+}
+
+/* What may have been missed, in order of the text. */
+static enum gm_status add_candidates(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                                     const struct decoded *d, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_post *p = r->post;
+    struct gm_candidate found[GM_CANDIDATES_MAX];
+    struct gm_offset at;
+    gm_offset_init(&at, p->text);
+    size_t n = gm_ner_candidates(&d->spans, t->candidates_min, GM_CANDIDATES_MAX, d->work, found);
+    qsort(found, n, sizeof *found, by_place);
+    p->candidates = gm_arena_alloc(&p->arena, n, sizeof *p->candidates);
+    if (!p->candidates)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        GM_TRY(make_entity(t, r, &found[i].span, &at, &p->candidates[i], err));
+        p->candidates[i].score = gm_calibrated(&t->calibration, found[i].odds.any);
+    }
+    p->n_candidates = n;
+done:
+    return st;
 }
 
 /* Entities from the best labels of one post. */
@@ -100,15 +150,17 @@ static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows
     uint16_t *best = gm_arena_alloc(work, n, sizeof *best);
     struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
     struct gm_span *spans = gm_arena_alloc(work, n, sizeof *spans);
-    if (!best || !tags || !spans)
+    d.work = gm_arena_alloc(work, n, sizeof *d.work);
+    if (!best || !tags || !spans || !d.work)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, &d.score, work, err));
     for (size_t i = 0; i < n; i++)
         tags[i] = gm_ner_tag(&t->labels, best[i]);
     size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
     r->post->has_entities = true;
-    r->post->n_entities = 0;
-    if (n_spans == 0)
+    r->post->n_entities = r->post->n_candidates = 0;
+    r->post->has_candidates = t->candidates_min > 0;
+    if (n_spans == 0 && (n == 0 || !r->post->has_candidates))
         return GM_OK;
     double *most = gm_arena_alloc(work, n * t->labels.k, sizeof *most);
     if (!most)
@@ -117,7 +169,10 @@ static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows
     d.max_marginal = most;
     GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, work, err));
     GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, work, err));
-    st = add_entities(t, r, &d, spans, n_spans, err);
+    d.spans = (struct gm_ner_lattice){&t->labels, &t->calibration, &d.lattice, best};
+    GM_TRY(add_entities(t, r, &d, spans, n_spans, err));
+    if (r->post->has_candidates)
+        st = add_candidates(t, r, &d, err);
 done:
     return st;
 }

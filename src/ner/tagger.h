@@ -9,7 +9,11 @@ struct gm_tagger;
 
 struct gm_tagger_opts {
     const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = auto */
+    double candidates_min; /* posts get candidates (record.h) with at least this score; 0 = none */
 };
+
+/* The most candidates of a post. */
+enum { GM_CANDIDATES_MAX = 5 };
 
 /* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.
  * *out is yours. Immutable afterwards. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
@@ -17,7 +21,7 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
 void gm_tagger_free(struct gm_tagger *t); /* NULL-safe */
 
-/* gm_tagger_predict - set the entities (and has_entities) of n posts, in packed batches of similar
+/* gm_tagger_predict - set the entities and candidates of n posts, in packed batches of similar
  * length over the thread budget; raw text is segmented, long posts are done in overlapping windows.
  * Posts' knowledge is read where the tagger was trained with some.
  * Posts with an error, and posts that already have entities, are skipped.

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const part_names[GM_N_PARTS] = {"caption", "knowledge", "entities", "objects",
-                                                   "size"};
+static const char *const part_names[GM_N_PARTS] = {"caption",    "knowledge", "entities",
+                                                   "candidates", "objects",   "size"};
 
 void gm_state_init(struct gm_state *s)
 {
@@ -86,8 +86,8 @@ static enum gm_status add_uncertainty(const struct gm_uncertainty *u, struct gm_
                                       struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const double v[] = {u->marginal, u->entropy, u->margin};
-    for (size_t i = 0; i < 3; i++) {
+    const double v[] = {u->marginal, u->entropy, u->margin, u->span_score, u->type_score};
+    for (size_t i = 0; i < sizeof v / sizeof *v; i++) {
         GM_TRY(gm_buf_add_c(b, i ? "," : ",\"uncertainty\":[", err));
         GM_TRY(add_num(v[i], b, err));
     }
@@ -126,13 +126,14 @@ done:
     return st;
 }
 
-static enum gm_status add_entities(const struct gm_post *p, struct gm_buf *b, struct gm_error *err)
+static enum gm_status add_entities(const struct gm_post *p, const struct gm_entity *list, size_t n,
+                                   struct gm_buf *b, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(b, "[", err));
-    for (size_t i = 0; i < p->n_entities; i++) {
+    for (size_t i = 0; i < n; i++) {
         GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
-        GM_TRY(add_entity(p, &p->entities[i], b, err));
+        GM_TRY(add_entity(p, &list[i], b, err));
     }
     GM_TRY(gm_buf_add_c(b, "]", err));
 done:
@@ -161,7 +162,10 @@ static enum gm_status take_part(enum gm_part part, const struct gm_post *p, stru
     switch (part) {
     case GM_PART_CAPTION: return p->caption.n ? gm_json_write_str(p->caption, b, err) : GM_OK;
     case GM_PART_KNOWLEDGE: return p->knowledge.n ? gm_json_write_str(p->knowledge, b, err) : GM_OK;
-    case GM_PART_ENTITIES: return p->has_entities ? add_entities(p, b, err) : GM_OK;
+    case GM_PART_ENTITIES:
+        return p->has_entities ? add_entities(p, p->entities, p->n_entities, b, err) : GM_OK;
+    case GM_PART_CANDIDATES:
+        return p->has_candidates ? add_entities(p, p->candidates, p->n_candidates, b, err) : GM_OK;
     case GM_PART_OBJECTS: return p->has_objects ? add_objects(p, b, err) : GM_OK;
     case GM_PART_SIZE:
         return p->image_w ? gm_buf_printf(b, err, "[%u,%u]", p->image_w, p->image_h) : GM_OK;

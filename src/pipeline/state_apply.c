@@ -79,9 +79,12 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, st
     GM_TRY(get_text(p, o, "note", &e->note, err));
     GM_TRY(get_text(p, o, "expression", &e->expression, err));
     if (u)
-        e->uncertainty = (struct gm_uncertainty){true, get_num(gm_json_at(u, 0), (double)NAN),
+        e->uncertainty = (struct gm_uncertainty){true,
+                                                 get_num(gm_json_at(u, 0), (double)NAN),
                                                  get_num(gm_json_at(u, 1), (double)NAN),
-                                                 get_num(gm_json_at(u, 2), (double)NAN)};
+                                                 get_num(gm_json_at(u, 2), (double)NAN),
+                                                 get_num(gm_json_at(u, 3), (double)NAN),
+                                                 get_num(gm_json_at(u, 4), (double)NAN)};
     if (field && p->source)
         e->fields = gm_json_at(gm_json_get(p->source, "entities"), get_size(field));
     e->n_regions = gm_json_count(list);
@@ -95,6 +98,7 @@ done:
 }
 
 static enum gm_status read_entities(struct gm_post *p, const struct gm_json *list,
+                                    struct gm_entity **out, size_t *n_out, bool *has,
                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -104,9 +108,9 @@ static enum gm_status read_entities(struct gm_post *p, const struct gm_json *lis
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++)
         GM_TRY(read_entity(p, gm_json_at(list, i), &e[i], err));
-    p->entities = e;
-    p->n_entities = n;
-    p->has_entities = gm_json_kind(list) == GM_JSON_ARRAY;
+    *out = e;
+    *n_out = n;
+    *has = gm_json_kind(list) == GM_JSON_ARRAY;
 done:
     return st;
 }
@@ -145,7 +149,11 @@ enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct g
     if (gm_json_get(o, "knowledge"))
         GM_TRY(get_text(post, o, "knowledge", &post->knowledge, err));
     if ((j = gm_json_get(o, "entities")))
-        GM_TRY(read_entities(post, j, err));
+        GM_TRY(
+            read_entities(post, j, &post->entities, &post->n_entities, &post->has_entities, err));
+    if ((j = gm_json_get(o, "candidates")))
+        GM_TRY(read_entities(post, j, &post->candidates, &post->n_candidates, &post->has_candidates,
+                             err));
     if ((j = gm_json_get(o, "objects")))
         GM_TRY(read_objects(post, j, err));
     if ((j = gm_json_get(o, "size"))) {

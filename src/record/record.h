@@ -44,9 +44,12 @@ struct gm_region {
 /* How sure the tagger is of one entity. */
 struct gm_uncertainty {
     bool has;
-    double marginal; /* probability of the whole span and type */
-    double entropy;  /* nats */
-    double margin;   /* score of the best path less that of the best path without the entity */
+    double marginal;   /* probability of the whole span and type */
+    double entropy;    /* nats */
+    double margin;     /* score of the best path less that of the best path without the entity */
+    double span_score; /* calibrated probability of an entity just there, whatever its type, 0..1 */
+    double type_score; /* of its type where the span is right: the entity's score is the product of
+                          both; NAN = not known, as any of these */
 };
 
 struct gm_entity {
@@ -92,6 +95,12 @@ struct gm_post {
     struct gm_entity *entities;
     size_t n_entities;
     bool has_entities; /* the input gave entities, or tagging has run */
+    struct gm_entity
+        *candidates; /* what the tagger may have missed, in order of the text: text, type
+                                     (the likeliest), span, and as score the calibrated probability
+                                     that it is an entity, of whatever type */
+    size_t n_candidates;
+    bool has_candidates; /* the tagger looked for some */
     struct gm_object *objects;
     size_t n_objects;
     bool has_objects;          /* the image was looked at */

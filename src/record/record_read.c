@@ -174,10 +174,13 @@ static enum gm_status read_uncertainty(const struct gm_json *o, struct gm_uncert
     if (!j)
         return GM_OK;
     GM_TRY(check_object("\"uncertainty\"", j, err));
-    u->marginal = u->entropy = u->margin = NAN; /* until told; also what null stands for */
+    u->marginal = u->entropy = u->margin = u->span_score = u->type_score =
+        NAN; /* until told; also what null stands for */
     GM_TRY(get_num(j, "marginal", &u->marginal, err));
     GM_TRY(get_num(j, "entropy", &u->entropy, err));
     GM_TRY(get_num(j, "margin", &u->margin, err));
+    GM_TRY(get_probability(j, "span_score", &u->span_score, err));
+    GM_TRY(get_probability(j, "type_score", &u->type_score, err));
     u->has = true;
 done:
     return st;
@@ -231,26 +234,29 @@ done:
     return st;
 }
 
-static enum gm_status read_entities(struct gm_post *p, struct gm_error *err)
+/* A list of entities, "entities" or "entity_candidates". */
+static enum gm_status read_entities(struct gm_post *p, const char *key, struct gm_entity **out,
+                                    size_t *n_out, bool *has, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *j;
     struct gm_offset at;
     gm_offset_init(&at, p->text);
-    GM_TRY(get_array(p->source, "entities", &j, err));
-    p->has_entities = j != NULL;
+    GM_TRY(get_array(p->source, key, &j, err));
+    *has = j != NULL;
     size_t n = gm_json_count(j);
-    p->entities = n ? gm_arena_alloc(&p->arena, n, sizeof *p->entities) : NULL;
-    if (n && !p->entities)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", n);
+    struct gm_entity *list = n ? gm_arena_alloc(&p->arena, n, sizeof *list) : NULL;
+    if (n && !list)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu %s", n, key);
     for (size_t i = 0; i < n; i++) {
-        st = read_entity(p, gm_json_at(j, i), &p->entities[i], &at, err);
+        st = read_entity(p, gm_json_at(j, i), &list[i], &at, err);
         if (st != GM_OK) {
-            gm_error_prefix(err, "entities[%zu]", i);
+            gm_error_prefix(err, "%s[%zu]", key, i);
             return st;
         }
     }
-    p->n_entities = n;
+    *out = list;
+    *n_out = n;
 done:
     return st;
 }
@@ -379,7 +385,9 @@ enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const 
     GM_TRY(gm_post_read_image(p, base_dir, err));
     GM_TRY(get_str(line, "caption", &p->caption, err));
     GM_TRY(get_str(line, "knowledge", &p->knowledge, err));
-    GM_TRY(read_entities(p, err));
+    GM_TRY(read_entities(p, "entities", &p->entities, &p->n_entities, &p->has_entities, err));
+    GM_TRY(read_entities(p, "entity_candidates", &p->candidates, &p->n_candidates,
+                         &p->has_candidates, err));
     GM_TRY(read_objects(p, err));
     GM_TRY(read_error(p, err));
 done:

@@ -121,6 +121,10 @@ static enum gm_status write_uncertainty(const struct gm_uncertainty *u, struct g
     GM_TRY(write_score("marginal", u->marginal, out, err));
     GM_TRY(write_score("entropy", u->entropy, out, err));
     GM_TRY(write_score("margin", u->margin, out, err));
+    if (!isnan(u->span_score))
+        GM_TRY(write_score("span_score", u->span_score, out, err));
+    if (!isnan(u->type_score))
+        GM_TRY(write_score("type_score", u->type_score, out, err));
     GM_TRY(gm_buf_add_c(out, "}", err));
 done:
     return st;
@@ -165,6 +169,25 @@ static enum gm_status write_entities(const struct gm_post *p, struct gm_buf *out
             st = write_entity(&p->entities[i], out, err);
     }
     return st == GM_OK ? gm_buf_add_c(out, "]", err) : st;
+}
+
+static enum gm_status write_candidates(const struct gm_post *p, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, "[", err));
+    for (size_t i = 0; i < p->n_candidates; i++) {
+        const struct gm_entity *e = &p->candidates[i];
+        GM_TRY(gm_buf_add_c(out, i ? ", {" : "{", err));
+        GM_TRY(write_str("text", e->text, out, err));
+        GM_TRY(write_str("type", e->type, out, err));
+        GM_TRY(gm_buf_printf(out, err, ", \"start\": %zu, \"end\": %zu", e->start, e->end));
+        GM_TRY(write_score("score", e->score, out, err));
+        GM_TRY(gm_buf_add_c(out, "}", err));
+    }
+    GM_TRY(gm_buf_add_c(out, "]", err));
+done:
+    return st;
 }
 
 static enum gm_status write_tokens(const struct gm_post *p, struct gm_buf *out,
@@ -218,12 +241,14 @@ enum field {
     F_CAPTION,
     F_KNOWLEDGE,
     F_ENTITIES,
+    F_CANDIDATES,
     F_OBJECTS,
     F_ERROR,
     N_FIELDS
 };
 static const char *const field_names[N_FIELDS] = {
-    "id", "text", "tokens", "image", "caption", "knowledge", "entities", "objects", "error"};
+    "id",      "text", "tokens", "image", "caption", "knowledge", "entities", "entity_candidates",
+    "objects", "error"};
 
 static enum field field_of(struct gm_str key)
 {
@@ -243,6 +268,7 @@ static bool is_set(const struct gm_post *p, enum field f)
     case F_CAPTION: return p->caption.n > 0;
     case F_KNOWLEDGE: return p->knowledge.n > 0;
     case F_ENTITIES: return p->has_entities;
+    case F_CANDIDATES: return p->has_candidates;
     case F_OBJECTS: return p->has_objects;
     case F_ERROR: return p->error.stage.n > 0;
     case N_FIELDS: break;
@@ -264,6 +290,7 @@ static enum gm_status write_field(const struct gm_post *p, enum field f, struct 
     case F_CAPTION: return gm_json_write_str(p->caption, out, err);
     case F_KNOWLEDGE: return gm_json_write_str(p->knowledge, out, err);
     case F_ENTITIES: return write_entities(p, out, err);
+    case F_CANDIDATES: return write_candidates(p, out, err);
     case F_OBJECTS: return write_objects(p, out, err);
     case F_ERROR: return write_error(p, out, err);
     case N_FIELDS: break;

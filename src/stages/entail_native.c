@@ -6,8 +6,9 @@
 #include "entail/entail.h"
 
 static enum gm_status load_entail(void **model, const char *dir, const char *precision,
-                                  struct gm_error *err)
+                                  double unused, struct gm_error *err)
 {
+    (void)unused;
     struct gm_entail *e;
     enum gm_status st =
         gm_entail_load(&e, dir, &(struct gm_entail_opts){.precision = precision}, err);

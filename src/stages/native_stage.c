@@ -18,11 +18,12 @@ static enum gm_status model_setting(const struct gm_backend *b, const struct gm_
 enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
                                     const struct gm_json *settings, struct gm_error *err)
 {
-    const char *const known[] = {b->native->model_key, "precision", NULL};
+    const char *const known[] = {b->native->model_key, "precision", b->native->number_key, NULL};
     enum gm_status st = GM_OK;
     struct native_stage *s = NULL;
     struct gm_str model, precision = GM_STR("auto");
     const char *dir;
+    double number = 0;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
@@ -30,13 +31,15 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
         GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(model_setting(b, settings, &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
+    if (b->native->number_key)
+        GM_TRY(gm_settings_num(settings, b->native->number_key, 0, 1, &number, err));
     GM_TRY(gm_model_dir(&a, model.p, &dir, err));
     if (!(s = gm_alloc(1, sizeof *s))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
     s->kind = b->native;
-    GM_TRY(s->kind->load(&s->model, dir, precision.p, err));
+    GM_TRY(s->kind->load(&s->model, dir, precision.p, number, err));
     *self = s;
     s = NULL;
 done:

@@ -10,7 +10,9 @@ struct gm_native_kind {
     const char *model_key; /* the setting that names the model or its folder; default: b->model */
     bool is_second; /* the step behind another backend (gm_backend.then): the settings are that
                               one's, which has checked them */
-    enum gm_status (*load)(void **model, const char *dir, const char *precision,
+    const char
+        *number_key; /* a setting of its own, a number from 0 to 1, 0 by default; NULL = none */
+    enum gm_status (*load)(void **model, const char *dir, const char *precision, double number,
                            struct gm_error *err);
     enum gm_status (*run)(void *model, struct gm_post **posts, size_t n, struct gm_error *err);
     void (*free)(void *model); /* NULL-safe */

@@ -7,11 +7,11 @@
 #include "ner/tagger.h"
 
 static enum gm_status load_tagger(void **model, const char *dir, const char *precision,
-                                  struct gm_error *err)
+                                  double candidates, struct gm_error *err)
 {
     struct gm_tagger *t;
-    enum gm_status st =
-        gm_tagger_load(&t, dir, &(struct gm_tagger_opts){.precision = precision}, err);
+    const struct gm_tagger_opts opts = {.precision = precision, .candidates_min = candidates};
+    enum gm_status st = gm_tagger_load(&t, dir, &opts, err);
     *model = st == GM_OK ? t : NULL;
     return st;
 }
@@ -23,8 +23,11 @@ static enum gm_status run_tag(void *model, struct gm_post **posts, size_t n, str
     return gm_tagger_predict(model, posts, n, err);
 }
 
-static const struct gm_native_kind tag = {
-    .model_key = "model", .load = load_tagger, .run = run_tag, .free = free_tagger};
+static const struct gm_native_kind tag = {.model_key = "model",
+                                          .number_key = "candidates",
+                                          .load = load_tagger,
+                                          .run = run_tag,
+                                          .free = free_tagger};
 
 const struct gm_backend gm_backend_tag_native = {GM_NATIVE_BACKEND, .stage = "tag",
                                                  .model = "ner-default", .native = &tag};

@@ -154,7 +154,8 @@ def test_scores_are_calibrated():
                 z = c["a"] * math.log(p) - c["b"] * math.log(1 - p) + c["c"]
                 assert abs(e["score"] - 1 / (1 + math.exp(-z))) < 1e-3, (e, c)
         assert all(e["score"] > 0.9 for e in found[0]) and all(e["score"] < 0.7 for e in found[1]), found
-        assert [e["uncertainty"] for e in found[0]] == [e["uncertainty"] for e in found[1]]
+        for a, b in zip(*found, strict=True):  # the probabilities themselves stay
+            assert all(a["uncertainty"][k] == b["uncertainty"][k] for k in ("marginal", "entropy", "margin"))
         before = settings_of(other)
         del before["calibration"]
         again = settings_of(model())
@@ -170,6 +171,41 @@ def test_scores_are_calibrated():
     with open(os.path.join(other, "gmner.json"), "w", encoding="utf-8") as f:
         json.dump(dict(again, calibration={"a": -1, "b": 1, "c": 0}), f)
     gm.expect(tag([{"text": "Rome"}], tagger=other), 1, "gmner.json", "calibration")
+
+
+def test_what_may_have_been_missed():
+    """With the setting candidates, spans that overlap no entity; the entities stay as they are, and their score
+    is that of the span times that of the type."""
+    words = (*NAMES, *PLACES, "visits", "in", "xx", "Annaberlin", ":", "lives", "@")
+    posts = [{"text": " ".join(words[(i * k) % len(words)] for k in range(1, 9))} for i in range(1, 40)]
+    with gm.Folder() as d:
+        lines = "".join(json.dumps(p) + "\n" for p in posts)
+
+        def predict(candidates, given=lines):
+            rec = d.write("r.yaml", f"name: t\nstages:\n  - stage: tag\n    candidates: {candidates}\n")
+            return gm.run("predict", "-", "-r", rec, "--tagger", model(), stdin=given)
+
+        r = gm.expect_ok(predict(0.05))
+        none = gm.expect_ok(predict(0))
+        again = gm.expect_ok(predict(0.05, r.out))
+        gm.expect(predict(1.5), 1, '"candidates" is 1.5')
+    n = 0
+    assert [p["entity_candidates"] for p in again.posts] == [p["entity_candidates"] for p in r.posts]
+    for p, q in zip(r.posts, none.posts, strict=True):
+        assert p["entities"] == q["entities"] and "entity_candidates" not in q
+        for e in p["entities"]:
+            u = e["uncertainty"]
+            assert abs(e["score"] - u["span_score"] * u["type_score"]) < 1e-5, e
+        found, at = p["entity_candidates"], -1
+        taken = [(e["start"], e["end"]) for e in p["entities"]]
+        assert len(found) <= 5
+        for c in found:
+            assert set(c) == {"text", "type", "start", "end", "score"} and c["type"] in ("PER", "LOC")
+            assert c["score"] >= 0.05 and c["start"] > at and p["text"][c["start"]:c["end"]] == c["text"]
+            assert all(c["end"] <= a or b <= c["start"] for a, b in taken), (c, taken)
+            at = c["end"]
+        n += len(found)
+    assert n, r.out
 
 
 def test_tokens():

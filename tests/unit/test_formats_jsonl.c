@@ -30,10 +30,11 @@ static void test_round_trip(void **state)
         "{\"id\": \"e\", \"text\": \"Ann saw Oslo\", \"image\": \"x/y.jpg\", \"caption\": \"c\", "
         "\"knowledge\": \"k\", \"entities\": [{\"text\": \"Ann\", \"type\": \"PER\", "
         "\"fine_type\": \"actor\", \"start\": 0, \"end\": 3, \"score\": 0.25, \"uncertainty\": "
-        "{\"marginal\": 0.5, \"entropy\": 1.25, \"margin\": -3.0}, \"source\": \"tag\", \"note\": \"n\", "
+        "{\"marginal\": 0.5, \"entropy\": 1.25, \"margin\": -3.0, \"span_score\": 0.75, \"type_score\": 0.5}, \"source\": \"tag\", \"note\": \"n\", "
         "\"expression\": \"a man\", \"visible\": 0.125, \"regions\": [{\"box\": [1.0, 2.5, 30.0, "
         "40.25], \"score\": 0.5, \"label\": \"person\", \"mask\": {\"size\": [40, 50], \"counts\": "
-        "\"abc\"}, \"note\": \"m\"}], \"annotator\": {\"name\": \"Å\"}}], \"objects\": [{\"label\": "
+        "\"abc\"}, \"note\": \"m\"}], \"annotator\": {\"name\": \"Å\"}}], \"entity_candidates\": [{\"text\": \"Oslo\", \"type\": \"LOC\", "
+        "\"start\": 8, \"end\": 12, \"score\": 0.25}], \"objects\": [{\"label\": "
         "\"person\", \"score\": 1.0, \"box\": [0.0, 0.0, 1.0, 1.0]}], \"error\": {\"stage\": \"look\", "
         "\"code\": \"io\", \"message\": \"no\"}}"};
     struct gm_buf out;
@@ -110,8 +111,8 @@ static void test_conll_to_json(void **state)
         "{\"id\": \"5\", \"text\": \"Åse \xC2\xA0  hi\", \"tokens\": [\"Åse\", \"\xC2\xA0\", \"\", \"hi\"], "
         "\"image\": \"img/5.jpg\", \"caption\": \"cap\", \"knowledge\": \"singer\", \"entities\": "
         "[{\"text\": \"Åse\", \"type\": \"PER\", \"start\": 0, \"end\": 3, \"score\": 1.0, "
-        "\"uncertainty\": {\"marginal\": 0.0, \"entropy\": 0.0, \"margin\": null}, "
-        "\"source\": \"input\", \"visible\": 0.0, \"regions\": [{\"box\": [1.23, 2.0, 3.0, 4.01], "
+        "\"uncertainty\": {\"marginal\": 0.0, \"entropy\": 0.0, \"margin\": null, "
+        "\"span_score\": 0.0, \"type_score\": 0.0}, \"source\": \"input\", \"visible\": 0.0, \"regions\": [{\"box\": [1.23, 2.0, 3.0, 4.01], "
         "\"score\": 0.123457, \"label\": \"person\", \"mask\": {\"size\": [4, 5], \"counts\": "
         "\"abc\"}}]}], \"objects\": [{\"label\": \"dog\", \"score\": 0.5, \"box\": [0.0, 0.0, 1.0, "
         "1.0]}], \"error\": {\"stage\": \"look\", \"code\": \"io\", \"message\": \"first\"}}");

@@ -24,6 +24,7 @@ static void change(struct gm_post *p)
 {
     static struct gm_region regions[2];
     static struct gm_object objects[1];
+    static struct gm_entity candidates[1];
     struct gm_entity *e = &p->entities[1];
     regions[0] = (struct gm_region){.box = {1.0f / 3, 2, 1e-7f, 123456.789f},
                                     .score = 0.1f,
@@ -34,13 +35,19 @@ static void change(struct gm_post *p)
     objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}};
     e->score = 1.0 / 3;
     e->visible = 0.1;
-    e->uncertainty = (struct gm_uncertainty){true, 2.0 / 3, (double)NAN, (double)INFINITY};
+    e->uncertainty =
+        (struct gm_uncertainty){true, 2.0 / 3, (double)NAN, (double)INFINITY, 0.1, 0.3};
     e->source = GM_STR("refine");
     e->expression = GM_STR("a place");
     e->fine_type = GM_STR("city");
     e->note = GM_STR("n");
     e->regions = regions;
     e->n_regions = 2;
+    candidates[0] = (struct gm_entity){
+        .text = GM_STR("\xC3\xA9"), .type = GM_STR("PER"), .start = 5, .end = 6, .score = 0.3};
+    p->candidates = candidates;
+    p->n_candidates = 1;
+    p->has_candidates = true;
     p->objects = objects;
     p->n_objects = 1;
     p->has_objects = true;
