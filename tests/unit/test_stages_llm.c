@@ -42,7 +42,8 @@ static void fill(struct gm_post *p, const char *text, const struct row *rows, si
         e->source = GM_STR("tag");
         e->expression = gm_str(rows[i].expression);
         if (rows[i].marginal >= 0)
-            e->uncertainty = (struct gm_uncertainty){true, rows[i].marginal, 1, 1};
+            e->uncertainty =
+                (struct gm_uncertainty){true, rows[i].marginal, 1, 1, rows[i].marginal, 1};
     }
 }
 
