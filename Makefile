@@ -25,7 +25,8 @@ demo: build
 test: build setup-tests
 	@tools/run_tests.py build -j $(JOBS)
 
-test-fast: build setup-tests
+test-fast: build setup
+	@tools/setup.sh tests-fast
 	@tools/run_tests.py build -j $(JOBS) -L fast
 
 test-long: build setup-tests

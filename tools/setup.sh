@@ -4,7 +4,8 @@
 # nothing into any Python or Node, and does only what is missing; when nothing is, it ends at once.
 # `setup.sh clang` installs the compiler that `make fuzz` and `make tsan` need and does nothing
 # else, `setup.sh lint` what `make lint` and `make format` need.
-# `setup.sh tests` gets what only tests need (make test calls it): a language model, and libheif.
+# `setup.sh tests` gets what only tests need (make test calls it): a language model, libheif, a
+# browser; `setup.sh tests-fast` what the fast ones need of that.
 # $GMNER_MODELS, when set, is the folder for the models instead of .deps/models.
 set -eu
 cd "$(dirname "$0")/.."
@@ -111,12 +112,29 @@ if [ "${1-}" = clang ]; then
 fi
 
 # `setup.sh tests` - a llama.cpp server and a small model into .deps/llm, for tests of the LLM client,
-# the library for HEIC and AVIF, and what the test of lint needs; the program needs none of them.
-if [ "${1-}" = tests ]; then
-    dpkg -s libheif1 g++ clang-format-14 >/dev/null 2>&1 ||
-        (install_apt libheif1 g++ clang-format-14) || echo "setup: going on without" >&2
+# a browser for the pages' scripts, the library for HEIC and AVIF, what the test of lint needs, and
+# Python's venv for the comparisons; the program needs none of them. Where they can't be had
+# together, each is tried alone.
+case ${1-} in
+tests | tests-fast)
+    wanted="libheif1 g++ clang-format-14"
+    if [ "$1" = tests ]; then
+        python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+        command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
+            command -v google-chrome >/dev/null || wanted="$wanted chromium"
+    fi
+    missing=
+    for package in $wanted; do
+        dpkg -s "$package" >/dev/null 2>&1 || missing="$missing $package"
+    done
+    # shellcheck disable=SC2086 # one word a package
+    [ -z "$missing" ] || (install_apt $missing) || for package in $missing; do
+        (install_apt "$package") || echo "setup: going on without $package" >&2
+    done
+    [ "$1" = tests ] || exit 0
     exec python3 tools/packages.py group llm
-fi
+    ;;
+esac
 
 case $(uname -sm) in
 "Linux x86_64") ;;

@@ -1,5 +1,5 @@
 """The pages' filters: what they offer by the page's markup, and what they show in a browser (skipped without
-one: `apt install chromium`)."""
+one)."""
 import html
 import http.server
 import json
@@ -87,7 +87,7 @@ def test_marks():
 def test_filters_in_a_browser():
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if not browser:
-        raise gm.Skip("no browser: apt install chromium")
+        raise gm.Skip("no browser; `tools/setup.sh tests` gets chromium")
     with gm.Folder() as d, tempfile.TemporaryDirectory(prefix="gm-e2e-browser-") as profile:
         page_of(d)
         d.write("harness.html", HARNESS)
