@@ -4,11 +4,14 @@
 #include "formats/reader.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
+#include "base/log.h"
 #include "base/path.h"
 #include "formats/conll.h"
 #include "formats/format.h"
 #include "formats/guess.h"
 #include "formats/jsonl.h"
+#include "record/image_path.h"
 #include "record/regions.h"
 
 #include <stdio.h>
@@ -24,6 +27,7 @@ struct gm_reader {
     struct gm_source from;
     size_t n_posts, line;
     bool keeps_bad_boxes;
+    bool has_told;         /* of a field that seems to be the picture */
     struct gm_losses lost; /* where the caller does not count */
 };
 
@@ -47,6 +51,15 @@ done:
     return st;
 }
 
+/* Pictures named by what comes through a pipe or from an open file (<(...), /dev/stdin) are looked for
+ * from the working directory, as those of standard input are. */
+static bool has_folder(const char *path)
+{
+    struct gm_str s = gm_str(path);
+    return gm_is_dir(path) || (gm_is_file(path) && !gm_str_starts(s, GM_STR("/dev/")) &&
+                               !gm_str_starts(s, GM_STR("/proc/")));
+}
+
 /* The names that must outlive the caller's. */
 static enum gm_status set_paths(struct gm_reader *r, const char *path,
                                 const struct gm_reader_opts *o, struct gm_error *err)
@@ -58,7 +71,7 @@ static enum gm_status set_paths(struct gm_reader *r, const char *path,
     if (o->images_dir) {
         r->from.images_dir = r->from.base_dir = gm_arena_str(&r->arena, gm_str(o->images_dir)).p;
         ok = ok && r->from.images_dir;
-    } else if (strcmp(path, "-") != 0) {
+    } else if (has_folder(path)) {
         r->from.base_dir = gm_path_dir(&r->arena, path);
         ok = ok && r->from.base_dir;
     }
@@ -147,6 +160,18 @@ static enum gm_status next_of_row(struct gm_reader *r, struct gm_post *post, boo
     return st;
 }
 
+/* A picture under a name that is not known would be left out in silence, for a whole file of posts. */
+static void hint_at_picture(struct gm_reader *r, const struct gm_post *post)
+{
+    struct gm_str name = post->image.n ? GM_STR("") : gm_post_other_picture(post);
+    if (!name.n || r->has_told)
+        return;
+    r->has_told = true;
+    GM_LOG(GM_LOG_WARN, "read",
+           "%s:%zu: \"%.*s\" seems to be a picture, but is not read as one: call it \"image\"",
+           gm_reader_path(r), r->line, GM_STR_ARG(name));
+}
+
 enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *has,
                               struct gm_error *err)
 {
@@ -167,6 +192,7 @@ enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *h
     if (post->id.p) {
         if (!r->keeps_bad_boxes)
             gm_post_settle_boxes(post, r->from.lost);
+        hint_at_picture(r, post);
         return GM_OK;
     }
     gm_post_clear(post);

@@ -109,6 +109,22 @@ enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir, st
     return gm_post_set_image(post, base_dir, given, err);
 }
 
+struct gm_str gm_post_other_picture(const struct gm_post *post)
+{
+    static const char *const texts[] = {"id", "text", "caption", "knowledge"};
+    for (void *it = post->source ? gm_json_first(post->source) : NULL; it;
+         it = gm_json_next(post->source, it)) {
+        struct gm_str name = named_picture(gm_json_value(it));
+        size_t i = 0;
+        while (i < sizeof texts / sizeof *texts && !gm_str_eq_c(gm_json_key(it), texts[i]))
+            i++;
+        if (i == sizeof texts / sizeof *texts && gm_image_has_ending(name) &&
+            gm_str_find(name, GM_STR(" "), 0) == SIZE_MAX)
+            return gm_json_key(it);
+    }
+    return GM_STR("");
+}
+
 /* .p is NULL when memory is out. */
 static struct gm_str path_from(struct gm_arena *a, struct gm_str dir, struct gm_str image)
 {

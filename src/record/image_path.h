@@ -19,6 +19,10 @@ enum gm_status gm_post_set_image(struct gm_post *post, const char *base_dir, str
 enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir,
                                   struct gm_error *err) GM_NODISCARD;
 
+/* gm_post_other_picture - the name of a field of the post's source that no reader knows and that seems to
+ * hold a picture (a word with the ending of a picture file); empty = none. Borrowed. */
+struct gm_str gm_post_other_picture(const struct gm_post *post);
+
 /* gm_post_place_image - make the post's image path, which is right from the current folder, right in
  * a file of folder `dir`: unchanged where input and output are in one folder, absolute where the
  * image is not inside `dir`. Errors: NOMEM. */

@@ -212,6 +212,25 @@ def test_addresses_as_images():
         assert held not in gm.expect_ok(gm.run("view", posts)).out
 
 
+def test_pictures_under_names_that_are_not_known():
+    with gm.Folder() as d:
+        post = {"text": "see my cat.jpg", "caption": "cat.jpg", "photo": {"path": "a.jpg"}, "n": 1}
+        r = gm.expect_ok(gm.run("data", "convert", "-", d / "o.jsonl", stdin=2 * lines([{"text": "b.jpg"}, post])))
+        assert r.err.count("seems to be a picture") == 1 and 'standard input:2: "photo"' in r.err, r.err
+
+
+def test_pictures_of_posts_from_a_pipe():
+    """Named from the working directory: what a pipe names has no folder."""
+    with gm.Folder() as d:
+        posts = d.write("in/posts.jsonl", lines([{"text": "t", "image": "x.jpg"}]))
+        for source in ("<(cat in/posts.jsonl)", "/dev/stdin < in/posts.jsonl", "- < in/posts.jsonl"):
+            line = f'"$GMNER" data convert {source} out.jsonl'
+            subprocess.run(["bash", "-c", line], cwd=d.path, check=True, stderr=subprocess.PIPE)
+            with open(d / "out.jsonl", encoding="utf-8") as f:
+                assert json.load(f)["image"] == "x.jpg", source
+        assert converted(posts)[1][0]["image"].endswith("in/x.jpg")
+
+
 def test_plain_text():
     """A post a line, whose id is the line's number; quotes, braces and tabs are text."""
     text = 'Ann in Oslo\n\n  {"text": 1}\tO\r\n[x]\n\u00e9t\u00e9'
