@@ -84,6 +84,9 @@ enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error
     void *p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
     int why = errno;
     close(fd);
+    if (p == MAP_FAILED && why == ENOMEM)
+        return GM_FAIL(err, GM_ENOMEM, "%s: out of memory: its %lld bytes cannot be mapped", path,
+                       (long long)sb.st_size);
     if (p == MAP_FAILED)
         return GM_FAIL(err, GM_EIO, "%s: cannot map: %s", path, strerror(why));
     *out = (struct gm_map){p, (size_t)sb.st_size};

@@ -1,18 +1,71 @@
 #include "base/parallel.h"
 
 #include "base/alloc.h"
+#include "base/log.h"
 
 #include <omp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <string.h>
+
+enum { MOST_THREADS = 1024 };
 
 void gm_threads_set(size_t n)
 {
     if (n > 0)
-        omp_set_num_threads(n > 1024 ? 1024 : (int)n);
+        omp_set_num_threads(n > MOST_THREADS ? MOST_THREADS : (int)n);
 }
 
 size_t gm_threads(void) { return (size_t)omp_get_max_threads(); }
+
+/* Threads that only wait, so that all of them are there at once. */
+struct rehearsal {
+    pthread_mutex_t lock;
+    pthread_cond_t end;
+    bool is_over;
+};
+
+static void *wait_for_end(void *arg)
+{
+    struct rehearsal *r = arg;
+    pthread_mutex_lock(&r->lock);
+    while (!r->is_over)
+        pthread_cond_wait(&r->end, &r->lock);
+    pthread_mutex_unlock(&r->lock);
+    return NULL;
+}
+
+/* How many of n threads the system starts beside each other; *why is the errno of the one that it does not. */
+static size_t startable(size_t n, int *why)
+{
+    struct rehearsal r = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    pthread_t threads[MOST_THREADS];
+    size_t started = 0;
+    *why = 0;
+    while (started < n && (*why = pthread_create(&threads[started], NULL, wait_for_end, &r)) == 0)
+        started++;
+    pthread_mutex_lock(&r.lock);
+    r.is_over = true;
+    pthread_cond_broadcast(&r.end);
+    pthread_mutex_unlock(&r.lock);
+    for (size_t i = 0; i < started; i++)
+        (void)pthread_join(threads[i], NULL);
+    return started;
+}
+
+void gm_threads_begin(void)
+{
+    int why;
+    size_t n = gm_threads(), most = startable(n - 1, &why) + 1;
+    if (most < n) {
+        GM_LOG(GM_LOG_WARN, "threads", "%zu of %zu threads are used: cannot start more: %s", most,
+               n, strerror(why));
+        gm_threads_set(most);
+    }
+    size_t there = 0; /* OpenMP keeps the threads of its first region for all later ones */
+#pragma omp parallel reduction(+ : there)
+    there++;
+}
 
 /* What a new thread is to do; the thread frees it. */
 struct start {
@@ -53,7 +106,8 @@ enum gm_status gm_thread_start(pthread_t *out, size_t budget, void *(*fn)(void *
     if (rc == 0)
         return GM_OK;
     gm_free(start);
-    return GM_FAIL(err, GM_EIO, "cannot start a thread: %s", strerror(rc));
+    return GM_FAIL(err, GM_EIO, "cannot start a thread (out of memory, or of threads): %s",
+                   strerror(rc));
 }
 
 void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx)

@@ -1,5 +1,5 @@
-/* parallel.h - the one thread budget of the process, and threads that take their part of it. Our loops and oneDNN share OpenMP's threads,
- * so that they never stack up; OpenVINO is told the same number. */
+/* parallel.h - the one thread budget of the process, and threads that take their part of it. Our loops
+ * and oneDNN share OpenMP's threads, so that they never stack up; OpenVINO is told the same number. */
 #ifndef GM_BASE_PARALLEL_H
 #define GM_BASE_PARALLEL_H
 
@@ -12,6 +12,11 @@
  * use. Called once by the program, before work starts. gm_threads - the calling thread's budget. */
 void gm_threads_set(size_t n);
 size_t gm_threads(void);
+
+/* gm_threads_begin - start the threads of the calling thread's budget before there is work for them. Where
+ * the system gives fewer (memory, or a limit on their number), the budget becomes what it gives, and a
+ * warning says so: OpenMP's runtime would end the process in the middle of its work. */
+void gm_threads_begin(void);
 
 /* gm_thread_start - a thread that runs fn(arg) with a budget of its own, so that what it computes
  * adds no more than that to the process: OpenMP's setting holds for the thread that made it, and a

@@ -81,8 +81,10 @@ static enum gm_exit run_command(const struct gm_command *c, int argc, char **arg
         code = check_args(c, &args, err);
         gm_threads_set((size_t)common.threads);
         gm_image_max_pixels_set((uint64_t)common.max_pixels);
-        if (code == GM_EXIT_DONE)
+        if (code == GM_EXIT_DONE) {
+            gm_threads_begin();
             code = c->run(opts, &args, err);
+        }
     }
 done:
     gm_free(args.v);

@@ -48,17 +48,27 @@ struct gm_font {
     FT_Library library;
     FT_Face face[MAX_FACES]; /* the base font first */
     hb_font_t *shaper[MAX_FACES];
+    struct gm_map file[MAX_FACES]; /* of each face */
     size_t n_faces;
     uint32_t size_px;
+    bool lacks_memory; /* a file was there, but not the memory for it */
 };
 
+/* The file is mapped by us: FreeType doesn't tell a file that is no font from memory that is out. */
 static bool add_face(struct gm_font *f, const char *path)
 {
     FT_Face face;
-    if (!gm_is_file(path) || FT_New_Face(f->library, path, 0, &face) != 0)
-        return false;
-    if (FT_Set_Pixel_Sizes(face, 0, f->size_px) != 0) {
+    struct gm_map *map = &f->file[f->n_faces];
+    enum gm_status st = gm_is_file(path) ? gm_map_open(map, path, NULL) : GM_EIO;
+    FT_Error rc =
+        st == GM_OK ? FT_New_Memory_Face(f->library, map->p, (FT_Long)map->n, 0, &face) : -1;
+    f->lacks_memory = f->lacks_memory || st == GM_ENOMEM || rc == FT_Err_Out_Of_Memory;
+    if (rc == 0 && FT_Set_Pixel_Sizes(face, 0, f->size_px) != 0) {
         FT_Done_Face(face);
+        rc = -1;
+    }
+    if (rc != 0) {
+        gm_map_close(map);
         return false;
     }
     /* Glyphs are drawn as hinted, so their advances are asked for that way: whole pixels. */
@@ -80,12 +90,16 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold, s
         goto done;
     }
     f->size_px = size_px;
-    if (wanted && !add_face(f, wanted)) {
+    if (wanted && !add_face(f, wanted) && !f->lacks_memory) {
         st = GM_FAIL(err, GM_EIO, "%s: cannot be used as a font (GMNER_FONT)", wanted);
         goto done;
     }
     for (size_t i = 0; i < N_BASE && f->n_faces == 0; i++)
         add_face(f, base_paths[bold][i]);
+    if (f->n_faces == 0 && f->lacks_memory) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a font");
+        goto done;
+    }
     if (f->n_faces == 0) {
         st = GM_FAIL(err, GM_EIO,
                      "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
@@ -113,6 +127,7 @@ void gm_font_free(struct gm_font *f)
     for (size_t i = 0; i < f->n_faces; i++) {
         hb_font_destroy(f->shaper[i]);
         FT_Done_Face(f->face[i]);
+        gm_map_close(&f->file[i]);
     }
     if (f->library)
         FT_Done_FreeType(f->library);

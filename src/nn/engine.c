@@ -44,8 +44,9 @@ static dnnl_data_type_t dnnl_type(enum gm_dtype t)
 
 static enum gm_status fail(dnnl_status_t s, const char *what, struct gm_error *err)
 {
-    return GM_FAIL(err, s == dnnl_out_of_memory ? GM_ENOMEM : GM_ESHAPE, "oneDNN: %s: status %d",
-                   what, (int)s);
+    if (s == dnnl_out_of_memory)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory (oneDNN: %s)", what);
+    return GM_FAIL(err, GM_ESHAPE, "oneDNN: %s: status %d", what, (int)s);
 }
 
 /* For functions that have `st`, `err` and `done`. */

@@ -53,9 +53,8 @@ enum gm_status gm_graph_alloc(struct gm_graph *g, void **out, size_t n, size_t s
     *out = gm_workspace_alloc(g->ws, n, size);
     if (*out)
         return GM_OK;
-    return GM_FAIL(err, GM_ENOMEM,
-                   "out of memory for activations (%zu bytes held); use a smaller --batch-tokens",
-                   gm_workspace_bytes(g->ws));
+    return GM_FAIL(err, GM_ENOMEM, "out of memory for activations (%zu bytes held)%s",
+                   gm_workspace_bytes(g->ws), g->training ? "; use a smaller --batch-tokens" : "");
 }
 
 enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows, size_t cols,

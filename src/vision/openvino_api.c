@@ -21,6 +21,17 @@ static const char *library_path(struct gm_arena *a)
     return path ? path : SYSTEM_LIB;
 }
 
+bool gm_openvino_lacks_memory(const char *words)
+{
+    static const char *const signs[] = {"bad_alloc", "can't alloc", "Cannot allocate memory",
+                                        "failed to map segment",
+                                        "Resource temporarily unavailable"};
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        if (strstr(words, signs[i]))
+            return true;
+    return false;
+}
+
 enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -30,6 +41,10 @@ enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *er
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!lib) {
         const char *why = dlerror();
+        if (why && gm_openvino_lacks_memory(why)) {
+            st = GM_FAIL(err, GM_ENOMEM, "%s: out of memory (%s)", path, why);
+            goto done;
+        }
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: can't load the OpenVINO runtime (%s); run `make` to fetch it, or set "
                      "GMNER_OPENVINO to a libopenvino_c.so",

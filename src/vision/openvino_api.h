@@ -6,6 +6,7 @@
 #include "base/status.h"
 
 #include <openvino/c/openvino.h>
+#include <stdbool.h>
 
 #define GM_OPENVINO_FUNCTIONS(X)              \
     X(ov_core_create)                         \
@@ -49,7 +50,11 @@ struct gm_openvino_api {
 /* gm_openvino_open - fill *api from the library named by $GMNER_OPENVINO, else
  * .deps/openvino/lib/libopenvino_c.so under the program's home, else the system's. The library stays
  * open until the program ends (its threads outlive any session); opening it again is cheap.
- * Errors: MODEL, saying where it was looked for. */
+ * Errors: MODEL, saying where it was looked for; NOMEM. */
 enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *err) GM_NODISCARD;
+
+/* gm_openvino_lacks_memory - whether the words of a failure of the runtime, or of loading it, mean that
+ * memory or address space is out: it has no code for that. */
+bool gm_openvino_lacks_memory(const char *words);
 
 #endif

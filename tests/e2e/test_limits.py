@@ -1,7 +1,8 @@
 """What keeps one post, or one run, from taking all: the limit of words, the time a post may take, a stop
-within a long post, and the process's name for those who look for it."""
+within a long post, address space that does not suffice, and the process's name for those who look for it."""
 import json
 import os
+import resource
 import signal
 import subprocess
 import tempfile
@@ -76,6 +77,44 @@ def test_a_stop_within_a_long_post():
                 took_s = time.monotonic() - start
                 assert took_s < (10 if gm.is_sanitized() else 3), took_s  # the whole takes several times that
             assert d.names() == ["p.jsonl"]
+
+
+def limited(mb, *args):
+    """Status and standard error of a run in so much address space; None where not even the libraries fit."""
+    if gm.is_sanitized():
+        raise gm.Skip("sanitizers take terabytes of addresses")
+    p = subprocess.run([gm.PROGRAM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, timeout=60,
+                       check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (mb << 20, mb << 20)))
+    err = p.stderr.decode("utf-8", "replace")
+    return None if p.returncode == 127 and "shared libraries" in err else (p.returncode, err)
+
+
+def test_low_address_space():
+    """Of every size that is too small the program says that it is memory that is out."""
+    posts = [{"id": "1", "text": "Anna in Paris", "entities": [{"start": 0, "end": 4, "type": "PER"}]}]
+    photo = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+    with gm.Folder() as d:
+        data = d.write("p.jsonl", "".join(json.dumps({**p, "image": photo}) + "\n" for p in posts))
+        train = ("train", "--train", os.path.join(_dir.name, "train.txt"), "--encoder", os.path.join(_dir.name, "encoder"),
+                 "-o", d / "m", "--epochs", 1, "--overwrite", "--precision", "f32")
+        commands = [(("predict", data, "--recipe", "tag", "--tagger", tagger()), (80, 110, 160, 240, 500)),
+                    (train, (80, 110, 160, 400)), (("eval", "--gold", data, "--pred", data), (80, 110, 200))]
+        if os.path.exists(photo):
+            commands.append((("predict", data), (90, 160, 260, 500, 800)))
+            commands.append((("view", data, "-o", d / "v.html", "--png", d / "pics"), (78, 85, 92, 100, 200)))
+        for args, sizes in commands:
+            for mb in sizes:
+                code, err = limited(mb, *args, "--threads", 2) or (0, "")
+                wrong = [x for x in err.splitlines() if x.startswith("gmner: error: ") and "out of memory" not in x]
+                assert code in (0, 1, 3) and not wrong and (code == 0) == ("error: " not in err), (args, mb, code, err)
+            assert code == 0 or args[0] == "predict", (args, mb, err)  # the largest suffices
+
+
+def test_threads_that_cannot_be_started():
+    with gm.Folder() as d:
+        data = d.write("p.txt", "IMGID:1\nAnna\tB-PER\n")
+        code, err = limited(300, "data", "stats", data, "--threads", 200)
+        assert code == 0 and "of 200 threads are used" in err, err
 
 
 def test_the_process_has_its_name():
