@@ -35,34 +35,40 @@ static void print_crf(const struct gm_tagger *t)
     printf("}\n");
 }
 
-static enum gm_status print_post(void *self, const struct gm_ner_rows *r, struct gm_error *err)
+static void print_post(const struct gm_tagger *t, const struct gm_ner_rows *r)
 {
-    const struct gm_tagger *t = self;
-    (void)err;
     printf("[");
     for (size_t w = 0; w < r->n_words; w++) {
         printf("%s", w ? "," : "");
         print_row(r->emit + w * t->labels.k, t->labels.k);
     }
     printf("]\n");
-    return GM_OK;
 }
 
 static enum gm_status run(const char *model, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_tagger *t = NULL;
+    struct gm_tagger_session *s = NULL;
+    struct gm_ner_rows *rows;
+    struct gm_arena a;
     struct gm_posts posts = {0};
+    gm_arena_init(&a, 0);
     GM_TRY(gm_tagger_load(&t, model, NULL, err));
+    GM_TRY(gm_tagger_session_new(&s, t, err));
     GM_TRY(gm_posts_read(&posts, path, err));
     print_crf(t);
     for (size_t i = 0; i < posts.n; i++) { /* one by one: batches would change their order */
         struct gm_post *p = &posts.items[i];
-        GM_TRY(gm_ner_each(t, &p, 1, print_post, t, err));
+        gm_arena_reset(&a);
+        GM_TRY(gm_ner_score(s, &p, 1, &a, &rows, err));
+        print_post(t, &rows[0]);
     }
 done:
     gm_posts_clear(&posts);
+    gm_tagger_session_free(s);
     gm_tagger_free(t);
+    gm_arena_clear(&a);
     return st;
 }
 

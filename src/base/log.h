@@ -1,6 +1,7 @@
 /* log.h - one line an event, to stderr: "gmner: module: text" or, with --log-format json,
  * {"time","level","module","msg",…}. Code that returns an error does not log it. Never log keys,
- * headers or whole prompts. Safe from any thread. The only mutable global state of the program. */
+ * headers or whole prompts. Safe from any thread. Level, format and sink are the process's; what else is
+ * process-wide is named in docs/conventions.md. */
 #ifndef GM_BASE_LOG_H
 #define GM_BASE_LOG_H
 

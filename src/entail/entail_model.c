@@ -49,7 +49,6 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     struct gm_entail *e = gm_alloc(1, sizeof *e);
     if (!e)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_packer_init(&e->packer);
     GM_TRY(gm_net_open(&e->net, dir, &net, err));
     if (!e->net.settings && !tuning) {
         st = GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained classifier", e->net.dir);
@@ -83,8 +82,32 @@ void gm_entail_free(struct gm_entail *e)
     if (!e)
         return;
     gm_net_clear(&e->net);
-    gm_packer_clear(&e->packer);
     gm_free(e);
+}
+
+enum gm_status gm_entail_session_new(struct gm_entail_session **out, const struct gm_entail *e,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_entail_session *s = gm_alloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->e = e;
+    GM_TRY(gm_net_session_init(&s->net, &e->net, err));
+    *out = s;
+    s = NULL;
+done:
+    gm_entail_session_free(s);
+    return st;
+}
+
+void gm_entail_session_free(struct gm_entail_session *s)
+{
+    if (!s)
+        return;
+    gm_net_session_clear(&s->net);
+    gm_free(s);
 }
 
 enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
@@ -205,11 +228,11 @@ static enum gm_status add_pieces(struct gm_packer *p, const struct gm_pieced *t,
     return st;
 }
 
-enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *in,
-                             bool with_caption, struct gm_error *err)
+enum gm_status gm_entail_add(const struct gm_entail *e, struct gm_packer *p,
+                             const struct gm_entail_input *in, bool with_caption,
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_packer *p = &e->packer;
     struct fit f = fit(e, in, with_caption);
     int32_t sep = e->net.special.sep;
     size_t start = p->n_tokens, mention_at = start + 1 + f.mention_from - f.text_from;
@@ -232,12 +255,12 @@ done:
     return st;
 }
 
-enum gm_status gm_entail_forward(const struct gm_entail *e, struct gm_graph *g,
-                                 const struct gm_slice *s, float **out, float **d_out,
-                                 struct gm_error *err)
+enum gm_status gm_entail_forward(const struct gm_entail *e, const struct gm_packer *p,
+                                 struct gm_graph *g, const struct gm_slice *s, float **out,
+                                 float **d_out, struct gm_error *err)
 {
     struct gm_var *x;
-    enum gm_status st = gm_slice_states(s, &e->packer, &e->net.enc, g, &x, err);
+    enum gm_status st = gm_slice_states(s, p, &e->net.enc, g, &x, err);
     return st == GM_OK
                ? gm_op_head(g, x, s->end_row - s->row, e->head_w, e->head_b, out, d_out, err)
                : st;

@@ -9,7 +9,7 @@
 #define GM_ENTAIL_ENTAIL_MODEL_H
 
 #include "entail/entail.h"
-#include "model/pack.h"
+#include "model/session.h"
 
 /* The most pieces that are read: of a caption the first ones, of a text those around the entity (a
  * tweet has fewer; a question about a long text need not cost more). */
@@ -21,7 +21,11 @@ enum { GM_ENTAIL_BATCH_TOKENS = 4096 }; /* questions of so many are answered at 
 struct gm_entail {
     struct gm_net net;
     size_t head_w, head_b; /* [2, hidden]: over [CLS], over the mention */
-    struct gm_packer packer;
+};
+
+struct gm_entail_session {
+    const struct gm_entail *e;
+    struct gm_net_session net;
 };
 
 /* One question: is this entity in the image? */
@@ -45,21 +49,23 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
                                 struct gm_pieces *tmp, struct gm_arena *a,
                                 struct gm_entail_input **inputs, struct gm_error *err) GM_NODISCARD;
 
-/* gm_entail_cost - tokens of a question; gm_entail_add - append it to e->packer as a post of one
+/* gm_entail_cost - tokens of a question; gm_entail_add - append it to `p` as a post of one
  * sequence with two rows, [CLS] and mention. */
 size_t gm_entail_cost(const struct gm_entail *e, const struct gm_entail_input *in,
                       bool with_caption);
-enum gm_status gm_entail_add(struct gm_entail *e, const struct gm_entail_input *in,
-                             bool with_caption, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_entail_add(const struct gm_entail *e, struct gm_packer *p,
+                             const struct gm_entail_input *in, bool with_caption,
+                             struct gm_error *err) GM_NODISCARD;
 
-/* gm_entail_forward - outputs [rows, 2] of a slice of e->packer, in the graph, which was begun; rows 2i
+/* gm_entail_forward - outputs [rows, 2] of a slice of `p`, in the graph, which was begun; rows 2i
  * and 2i+1 are of its question i, whose logit is out[2i][0] + out[2i+1][1]. */
-enum gm_status gm_entail_forward(const struct gm_entail *e, struct gm_graph *g,
-                                 const struct gm_slice *s, float **out, float **d_out,
-                                 struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_entail_forward(const struct gm_entail *e, const struct gm_packer *p,
+                                 struct gm_graph *g, const struct gm_slice *s, float **out,
+                                 float **d_out, struct gm_error *err) GM_NODISCARD;
 double gm_entail_logit(const float *out, size_t i);
 
-/* gm_entail_answer - the probability of yes to each question in e->packer: p [n]. Errors: NOMEM. */
-enum gm_status gm_entail_answer(struct gm_entail *e, double *p, struct gm_error *err) GM_NODISCARD;
+/* gm_entail_answer - the probability of yes to each question in the session's packer: p [n]. Errors: NOMEM. */
+enum gm_status gm_entail_answer(struct gm_entail_session *s, double *p,
+                                struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -6,7 +6,7 @@
 #include <math.h>
 
 struct answering {
-    const struct gm_entail *e;
+    const struct gm_entail_session *s;
     const struct gm_slice *slices;
     double *p;
 };
@@ -17,22 +17,23 @@ static enum gm_status answer_slice(void *self, struct gm_graph *g, size_t i, str
     const struct gm_slice *s = &x->slices[i];
     float *out, *d_out;
     gm_graph_begin(g, false, 0);
-    enum gm_status st = gm_entail_forward(x->e, g, s, &out, &d_out, err);
+    enum gm_status st = gm_entail_forward(x->s->e, &x->s->net.packer, g, s, &out, &d_out, err);
     for (size_t k = s->seq; st == GM_OK && k < s->end_seq; k++)
         x->p[k] = 1 / (1 + exp(-gm_entail_logit(out, k - s->seq)));
     return st;
 }
 
-enum gm_status gm_entail_answer(struct gm_entail *e, double *p, struct gm_error *err)
+enum gm_status gm_entail_answer(struct gm_entail_session *s, double *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_packer *packer = &s->net.packer;
     struct gm_arena a;
     struct gm_slice *slices;
     size_t n;
     gm_arena_init(&a, 0);
-    GM_TRY(gm_packer_cut(&e->packer, gm_lanes_parts(&e->net.lanes, e->packer.n_tokens, false), &a,
+    GM_TRY(gm_packer_cut(packer, gm_lanes_parts(&s->net.lanes, packer->n_tokens, false), &a,
                          &slices, &n, err));
-    st = gm_lanes_run(&e->net.lanes, n, answer_slice, &(struct answering){e, slices, p}, err);
+    st = gm_lanes_run(&s->net.lanes, n, answer_slice, &(struct answering){s, slices, p}, err);
 done:
     gm_arena_clear(&a);
     return st;
@@ -45,27 +46,27 @@ struct batch {
     size_t n, cap;
 };
 
-static enum gm_status answer(struct gm_entail *e, struct batch *b, struct gm_error *err)
+static enum gm_status answer(struct gm_entail_session *s, struct batch *b, struct gm_error *err)
 {
     double *p = gm_arena_alloc(&b->a, b->n, sizeof *p);
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    enum gm_status st = gm_entail_answer(e, p, err);
+    enum gm_status st = gm_entail_answer(s, p, err);
     for (size_t i = 0; i < b->n && st == GM_OK; i++)
         *b->visible[i] = p[i];
     gm_arena_reset(&b->a);
     *b = (struct batch){.a = b->a, .post = b->post};
-    gm_packer_reset(&e->packer);
+    gm_packer_reset(&s->net.packer);
     return st;
 }
 
-static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_post *p,
+static enum gm_status ask_post(struct gm_entail_session *s, struct batch *b, struct gm_post *p,
                                struct gm_pieces *tmp, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_entail_input *inputs;
     gm_arena_reset(&b->post);
-    GM_TRY(gm_entail_inputs(e, p, tmp, &b->post, &inputs, err));
+    GM_TRY(gm_entail_inputs(s->e, p, tmp, &b->post, &inputs, err));
     for (size_t i = 0; i < p->n_entities; i++) {
         if (inputs[i].first == inputs[i].end) {
             p->entities[i].visible = 0; /* no word, nothing to see */
@@ -73,15 +74,15 @@ static enum gm_status ask_post(struct gm_entail *e, struct batch *b, struct gm_p
         }
         GM_TRY(GM_ARENA_GROW(&b->a, b->visible, b->n, b->cap, err));
         b->visible[b->n++] = &p->entities[i].visible;
-        GM_TRY(gm_entail_add(e, &inputs[i], true, err));
-        if (e->packer.n_tokens >= GM_ENTAIL_BATCH_TOKENS)
-            GM_TRY(answer(e, b, err));
+        GM_TRY(gm_entail_add(s->e, &s->net.packer, &inputs[i], true, err));
+        if (s->net.packer.n_tokens >= GM_ENTAIL_BATCH_TOKENS)
+            GM_TRY(answer(s, b, err));
     }
 done:
     return st;
 }
 
-enum gm_status gm_entail_predict(struct gm_entail *e, struct gm_post **posts, size_t n,
+enum gm_status gm_entail_predict(struct gm_entail_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -90,11 +91,11 @@ enum gm_status gm_entail_predict(struct gm_entail *e, struct gm_post **posts, si
     gm_arena_init(&b.a, 0);
     gm_arena_init(&b.post, 0);
     gm_pieces_init(&tmp);
-    gm_packer_reset(&e->packer);
+    gm_packer_reset(&s->net.packer);
     for (size_t i = 0; i < n; i++)
         if (!posts[i]->error.stage.n && posts[i]->image.n && posts[i]->n_entities)
-            GM_TRY(ask_post(e, &b, posts[i], &tmp, err));
-    st = answer(e, &b, err);
+            GM_TRY(ask_post(s, &b, posts[i], &tmp, err));
+    st = answer(s, &b, err);
 done:
     gm_pieces_clear(&tmp);
     gm_arena_clear(&b.a);

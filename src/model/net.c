@@ -6,6 +6,7 @@
 #include "base/models.h"
 #include "base/sha256.h"
 #include "nn/finite.h"
+#include "nn/lanes.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -200,7 +201,7 @@ enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t max = opts->max_activation_bytes ? opts->max_activation_bytes : (size_t)4 << 30;
+    struct gm_lanes first = {0};
     /* In training damaged weights would show as a loss that is not finite, and look like a wrong
      * rate; in prediction nothing would be found, and nothing said. Looked at as they are stored,
      * which is the least memory to read. */
@@ -209,14 +210,17 @@ enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
     if (st == GM_EMODEL)
         gm_error_prefix(err, "%s", gm_safetensors_path(net->weights));
     GM_TRY(st);
-    st = gm_lanes_init(&net->lanes, &net->params, max, err);
+    net->max_activation_bytes =
+        opts->max_activation_bytes ? opts->max_activation_bytes : (size_t)4 << 30;
+    if (!opts->training) /* the first lanes lay the weights out; later ones only read */
+        st = gm_lanes_init(&first, &net->params, net->max_activation_bytes, err);
 done:
+    gm_lanes_clear(&first);
     return st;
 }
 
 void gm_net_clear(struct gm_net *net)
 {
-    gm_lanes_clear(&net->lanes);
     gm_params_clear(&net->params);
     gm_safetensors_free(net->weights);
     gm_safetensors_free(net->base_weights);

@@ -13,7 +13,6 @@
 
 #include "base/json.h"
 #include "nn/encoder.h"
-#include "nn/lanes.h"
 #include "tokenizer/tokenizer.h"
 
 /* New weights are drawn from this and not from a run's seed: only runs that begin alike can be
@@ -30,7 +29,7 @@ struct gm_net {
     struct gm_encoder enc;
     struct gm_params params;
     struct gm_safetensors *weights, *base_weights;
-    struct gm_lanes lanes;
+    size_t max_activation_bytes; /* of a lane of a session (session.h) */
 };
 
 /* What training may change of the encoder. */
@@ -58,7 +57,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
 /* gm_net_bind - step 2: take all values from the files. Afterwards the caller initialises what a
  * plain encoder does not have (gm_params_missing), then calls gm_net_ready. */
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
-/* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type and the lanes. */
+/* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type. For prediction
+ * the weights are laid out as products read them, and nothing changes afterwards. */
 enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err) GM_NODISCARD;
 void gm_net_clear(struct gm_net *net);

@@ -13,15 +13,15 @@
 
 #include <math.h>
 
-enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
-                                const struct gm_slice *s, struct gm_ner_scores *out,
-                                struct gm_error *err)
+enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packer *p,
+                                struct gm_graph *g, const struct gm_slice *s,
+                                struct gm_ner_scores *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t n = s->end_row - s->row;
     struct gm_var *x;
     *out = (struct gm_ner_scores){0};
-    GM_TRY(gm_slice_states(s, &t->packer, &t->net.enc, g, &x, err));
+    GM_TRY(gm_slice_states(s, p, &t->net.enc, g, &x, err));
     GM_TRY(gm_op_head(g, x, n, t->head_w, t->head_b, &out->emit, &out->d_emit, err));
     if (t->fine.pairs.n)
         st = gm_op_head(g, x, n, t->fine.w, t->fine.b, &out->fine, &out->d_fine, err);
@@ -31,6 +31,7 @@ done:
 
 struct scoring {
     const struct gm_tagger *t;
+    const struct gm_packer *packer;
     const struct gm_slice *slices;
     float *emit, *fine; /* [n_rows, k], [n_rows, kf] of all posts; fine NULL = none */
 };
@@ -42,7 +43,7 @@ static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, stru
     struct gm_ner_scores out;
     size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_types_k(&x->t->fine);
     gm_graph_begin(g, false, 0);
-    enum gm_status st = gm_ner_emissions(x->t, g, s, &out, err);
+    enum gm_status st = gm_ner_emissions(x->t, x->packer, g, s, &out, err);
     if (st != GM_OK)
         return st;
     memcpy(x->emit + s->row * k, out.emit, n * k * sizeof *out.emit);
@@ -82,15 +83,16 @@ static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm
 }
 
 /* Cut the posts' texts into pieces and put all of them into the packer. */
-static enum gm_status pack_posts(struct gm_tagger *t, struct gm_post **posts, size_t n,
-                                 struct gm_ner_rows *rows, struct gm_arena *a, struct gm_error *err)
+static enum gm_status pack_posts(const struct gm_tagger *t, struct gm_packer *p,
+                                 struct gm_post **posts, size_t n, struct gm_ner_rows *rows,
+                                 struct gm_arena *a, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_pieces tmp;
     struct gm_arena pieces; /* of one post */
     gm_arena_init(&pieces, 0);
     gm_pieces_init(&tmp);
-    gm_packer_reset(&t->packer);
+    gm_packer_reset(p);
     for (size_t i = 0; i < n; i++) {
         struct gm_ner_rows *r = &rows[i];
         struct gm_pieced text, context;
@@ -101,7 +103,7 @@ static enum gm_status pack_posts(struct gm_tagger *t, struct gm_post **posts, si
         GM_TRY(gm_pieces_of_words(&t->net, words, r->n_words, &tmp, &pieces, &text, err));
         GM_TRY(gm_pieces_of_text(&t->net, t->knowledge ? r->post->knowledge : GM_STR(""), &tmp,
                                  &pieces, &context, err));
-        GM_TRY(gm_packer_add(&t->packer, &t->net, &text, &context, err));
+        GM_TRY(gm_packer_add(p, &t->net, &text, &context, err));
     }
 done:
     gm_pieces_clear(&tmp);
@@ -109,25 +111,26 @@ done:
     return st;
 }
 
-enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n,
+enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                             struct gm_arena *a, struct gm_ner_rows **rows, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_packer *p = &t->packer;
+    const struct gm_tagger *t = s->t;
+    struct gm_packer *p = &s->net.packer;
     bool has_fine = t->fine.pairs.n > 0 && !t->fine.helper;
     size_t k = t->labels.k, kf = gm_fine_types_k(&t->fine), n_slices;
     struct gm_slice *slices;
     *rows = gm_arena_alloc(a, n, sizeof **rows);
     GM_TRY(*rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(pack_posts(t, posts, n, *rows, a, err));
-    struct scoring x = {.t = t};
+    GM_TRY(pack_posts(t, p, posts, n, *rows, a, err));
+    struct scoring x = {.t = t, .packer = p};
     x.emit = gm_arena_alloc(a, p->n_rows, k * sizeof *x.emit);
     x.fine = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine) : NULL;
     GM_TRY(x.emit && (x.fine || !has_fine) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_packer_cut(p, gm_lanes_parts(&t->net.lanes, p->n_tokens, false), a, &slices,
+    GM_TRY(gm_packer_cut(p, gm_lanes_parts(&s->net.lanes, p->n_tokens, false), a, &slices,
                          &n_slices, err));
     x.slices = slices;
-    GM_TRY(gm_lanes_run(&t->net.lanes, n_slices, score_slice, &x, err));
+    GM_TRY(gm_lanes_run(&s->net.lanes, n_slices, score_slice, &x, err));
     for (size_t i = 0; i < n; i++) {
         end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         (*rows)[i].emit = x.emit + p->posts[i] * k;

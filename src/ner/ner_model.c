@@ -223,7 +223,6 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
         t->fine = *o->fine;
     else
         gm_fine_types_init(&t->fine);
-    gm_packer_init(&t->packer);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
@@ -278,8 +277,32 @@ void gm_tagger_free(struct gm_tagger *t)
     gm_net_clear(&t->net);
     gm_ner_labels_clear(&t->labels);
     gm_fine_types_clear(&t->fine);
-    gm_packer_clear(&t->packer);
     gm_free(t);
+}
+
+enum gm_status gm_tagger_session_new(struct gm_tagger_session **out, const struct gm_tagger *t,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_tagger_session *s = gm_alloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->t = t;
+    GM_TRY(gm_net_session_init(&s->net, &t->net, err));
+    *out = s;
+    s = NULL;
+done:
+    gm_tagger_session_free(s);
+    return st;
+}
+
+void gm_tagger_session_free(struct gm_tagger_session *s)
+{
+    if (!s)
+        return;
+    gm_net_session_clear(&s->net);
+    gm_free(s);
 }
 
 enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,

@@ -3,7 +3,7 @@
 #ifndef GM_NER_NER_MODEL_H
 #define GM_NER_NER_MODEL_H
 
-#include "model/pack.h"
+#include "model/session.h"
 #include "model/words.h"
 #include "ner/calibration.h"
 #include "ner/fine_types.h"
@@ -30,7 +30,11 @@ struct gm_tagger {
     struct gm_calibration calibration;
     double candidates_min; /* 0 = none */
     bool knowledge;        /* trained with posts' knowledge, and so reads it */
-    struct gm_packer packer;
+};
+
+struct gm_tagger_session {
+    const struct gm_tagger *t;
+    struct gm_net_session net;
 };
 
 /* gm_ner_labels_build - after types and scheme are set: k and the allowed transitions. */
@@ -64,10 +68,10 @@ struct gm_ner_scores {
     float *fine, *d_fine; /* [rows, gm_fine_types_k] logits; NULL = no fine types */
 };
 
-/* gm_ner_emissions - run the encoder and the heads over a slice of t->packer; the graph was begun. */
-enum gm_status gm_ner_emissions(const struct gm_tagger *t, struct gm_graph *g,
-                                const struct gm_slice *s, struct gm_ner_scores *out,
-                                struct gm_error *err) GM_NODISCARD;
+/* gm_ner_emissions - run the encoder and the heads over a slice of `p`; the graph was begun. */
+enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packer *p,
+                                struct gm_graph *g, const struct gm_slice *s,
+                                struct gm_ner_scores *out, struct gm_error *err) GM_NODISCARD;
 
 /* One post's scores. */
 struct gm_ner_rows {
@@ -80,7 +84,7 @@ struct gm_ner_rows {
 
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
  * words. Errors: NOMEM. */
-enum gm_status gm_ner_score(struct gm_tagger *t, struct gm_post **posts, size_t n,
+enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                             struct gm_arena *a, struct gm_ner_rows **rows,
                             struct gm_error *err) GM_NODISCARD;
 

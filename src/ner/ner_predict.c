@@ -219,7 +219,7 @@ static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_
     return st;
 }
 
-enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
+enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -232,8 +232,8 @@ enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, si
     for (size_t i = 0; i < n; i++)
         if (!posts[i]->error.stage.n && !posts[i]->has_entities)
             todo[n_todo++] = posts[i];
-    GM_TRY(gm_ner_score(t, todo, n_todo, &a, &rows, err));
-    st = decode_all(t, rows, n_todo, err);
+    GM_TRY(gm_ner_score(s, todo, n_todo, &a, &rows, err));
+    st = decode_all(s->t, rows, n_todo, err);
 done:
     gm_arena_clear(&a);
     return st;

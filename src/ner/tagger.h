@@ -16,17 +16,25 @@ struct gm_tagger_opts {
 enum { GM_CANDIDATES_MAX = 5 };
 
 /* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.
- * *out is yours. Immutable afterwards. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
+ * *out is yours. Immutable afterwards: any number of sessions share it, each on a thread of its
+ * own. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
-void gm_tagger_free(struct gm_tagger *t); /* NULL-safe */
+void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
+
+/* gm_tagger_session_new - what one caller needs to run a tagger: engines and working memory for as
+ * many threads as the budget has now. *out is yours. Errors: NOMEM. Threads: yes. */
+struct gm_tagger_session;
+enum gm_status gm_tagger_session_new(struct gm_tagger_session **out, const struct gm_tagger *t,
+                                     struct gm_error *err) GM_NODISCARD;
+void gm_tagger_session_free(struct gm_tagger_session *s); /* NULL-safe */
 
 /* gm_tagger_predict - set the entities and candidates of n posts, in packed batches of similar
  * length over the thread budget; raw text is segmented, long posts are done in overlapping windows.
  * Posts' knowledge is read where the tagger was trained with some.
  * Posts with an error, and posts that already have entities, are skipped.
- * Errors: NOMEM. One call at a time on one tagger. */
-enum gm_status gm_tagger_predict(struct gm_tagger *t, struct gm_post **posts, size_t n,
+ * Errors: NOMEM. Threads: one call at a time on one session. */
+enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a

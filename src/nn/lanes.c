@@ -1,7 +1,7 @@
 /* lanes.c - a batch in parts, one a thread. In training the gradient of the batch is the sum of
  * the parts' gradients, each in its lane's own tables (added up in optim.c); in prediction parts
  * are independent. The weights are one copy that all lanes read: what they would write (packed
- * copies) is made before. Reference: the same batch in one part, tests/unit/test_nn_lanes.c. */
+ * copies) is made before, in training for each batch, otherwise once. Reference: the same batch in one part, tests/unit/test_nn_lanes.c. */
 #include "nn/lanes.h"
 
 #include "base/alloc.h"
@@ -16,7 +16,7 @@ enum {
 static const size_t MAX_COPIES = (size_t)256 << 20;
 
 struct gm_lane {
-    struct gm_params copy; /* unused in the first lane, whose parameters are the model's own */
+    struct gm_params copy; /* unused where the lane's parameters are the model's own */
     struct gm_engine *engine;
     struct gm_graph graph;
     enum gm_status st; /* of the run under way */
@@ -73,6 +73,34 @@ static void clear_copy(struct gm_params *ps)
     gm_free(ps->p);
 }
 
+/* A matrix as products read it. */
+static void pack_param(void *self, size_t thread, size_t i)
+{
+    const struct gm_lanes *l = self;
+    struct gm_lane *lane = &l->items[thread];
+    if (lane->st == GM_OK && l->params[0]->p[i].kind == GM_MATRIX)
+        lane->st = gm_op_linear_pack(&lane->graph, &l->params[0]->p[i], &lane->err);
+}
+
+static enum gm_status result(const struct gm_lanes *l, struct gm_error *err)
+{
+    for (size_t i = 0; i < l->n; i++)
+        if (l->items[i].st != GM_OK) {
+            if (err)
+                *err = l->items[i].err;
+            return l->items[i].st;
+        }
+    return GM_OK;
+}
+
+static enum gm_status pack_params(struct gm_lanes *l, struct gm_error *err)
+{
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].st = GM_OK;
+    gm_parallel_tasks(l->params[0]->n, l->n, pack_param, l);
+    return result(l, err);
+}
+
 enum gm_status gm_lanes_init(struct gm_lanes *l, struct gm_params *ps, size_t max_bytes,
                              struct gm_error *err)
 {
@@ -87,15 +115,15 @@ enum gm_status gm_lanes_init(struct gm_lanes *l, struct gm_params *ps, size_t ma
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (; l->n < n && st == GM_OK; l->n++) {
         struct gm_lane *lane = &l->items[l->n];
-        l->params[l->n] = l->n ? &lane->copy : ps;
-        if (l->n)
+        l->params[l->n] = l->n && ps->training ? &lane->copy : ps;
+        if (l->params[l->n] != ps)
             st = copy_params(&lane->copy, ps, err);
         if (st == GM_OK)
             st = gm_engine_new(&lane->engine, err);
         if (st == GM_OK)
             st = gm_graph_init(&lane->graph, lane->engine, l->params[l->n], max_bytes, err);
     }
-    return st;
+    return st == GM_OK && !ps->training ? pack_params(l, err) : st;
 }
 
 void gm_lanes_clear(struct gm_lanes *l)
@@ -137,39 +165,18 @@ static void run_part(void *self, size_t thread, size_t part)
         lane->st = r->fn(r->ctx, &lane->graph, part, &lane->err);
 }
 
-/* A matrix as products read it. */
-static void pack_param(void *self, size_t thread, size_t i)
-{
-    const struct run *r = self;
-    struct gm_lane *lane = &r->l->items[thread];
-    if (lane->st == GM_OK && r->l->params[0]->p[i].kind == GM_MATRIX)
-        lane->st = gm_op_linear_pack(&lane->graph, &r->l->params[0]->p[i], &lane->err);
-}
-
-static enum gm_status result(const struct gm_lanes *l, struct gm_error *err)
-{
-    for (size_t i = 0; i < l->n; i++)
-        if (l->items[i].st != GM_OK) {
-            if (err)
-                *err = l->items[i].err;
-            return l->items[i].st;
-        }
-    return GM_OK;
-}
-
 enum gm_status gm_lanes_run(struct gm_lanes *l, size_t n, gm_lane_fn *fn, void *ctx,
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct run r = {.l = l, .fn = fn, .ctx = ctx, .n = n, .limit = gm_limit_get()};
-    for (size_t i = 0; i < l->n; i++)
-        l->items[i].st = GM_OK;
-    if (n > 1 && l->n > 1) { /* lanes do not write what they share */
-        gm_parallel_tasks(l->params[0]->n, l->n, pack_param, &r);
-        GM_TRY(result(l, err));
+    if (l->params[0]->training && n > 1 && l->n > 1) { /* lanes do not write what they share */
+        GM_TRY(pack_params(l, err));
         for (size_t i = 1; i < l->n; i++)
             share_values(l->params[i], l->params[0]);
     }
+    for (size_t i = 0; i < l->n; i++)
+        l->items[i].st = GM_OK;
     gm_parallel_tasks(n, l->n, run_part, &r);
     st = result(l, err);
 done:

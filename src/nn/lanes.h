@@ -13,14 +13,17 @@
 struct gm_lane;
 
 struct gm_lanes {
-    struct gm_params **params; /* [n] the model's own (borrowed), then copies with own gradients */
+    struct gm_params **params; /* [n] the model's own (borrowed); in training from the second on
+                                  copies with own gradients */
     struct gm_lane *items;
     size_t n;
 };
 
 /* gm_lanes_init - as many lanes as the thread budget has threads; in training fewer where the copies
  * of the gradients would be large (more than 256 MB: one lane). A lane holds at most max_bytes of
- * activations. The parameters are ready (gm_params_ready). Errors: NOMEM, SHAPE. */
+ * activations. The parameters are ready (gm_params_ready). For prediction the first lanes of some
+ * parameters lay the matrices out as products read them; afterwards nothing writes the parameters,
+ * and any number of lanes, on threads of their own, may share them. Errors: NOMEM, SHAPE. */
 enum gm_status gm_lanes_init(struct gm_lanes *l, struct gm_params *ps, size_t max_bytes,
                              struct gm_error *err) GM_NODISCARD;
 void gm_lanes_clear(struct gm_lanes *l); /* before the parameters; a zeroed one is fine */

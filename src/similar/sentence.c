@@ -6,7 +6,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "base/json.h"
-#include "model/pack.h"
+#include "model/session.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -19,9 +19,9 @@ enum {
 };
 
 struct gm_sentence {
-    pthread_mutex_t one; /* the packer and the model's lanes serve one call at a time */
+    pthread_mutex_t one; /* the session serves one call at a time */
     struct gm_net net;
-    struct gm_packer packer;
+    struct gm_net_session session;
     struct gm_pieces pieces;
     size_t max_pieces; /* of a text, [CLS] and [SEP] with them */
 };
@@ -58,11 +58,11 @@ enum gm_status gm_sentence_load(struct gm_sentence **out, const char *model, con
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     pthread_mutex_init(&s->one, NULL);
-    gm_packer_init(&s->packer);
     gm_pieces_init(&s->pieces);
     GM_TRY(gm_net_open(&s->net, model ? model : "minilm", &no, err));
     GM_TRY(gm_net_bind(&s->net, err));
     GM_TRY(gm_net_ready(&s->net, &no, err));
+    GM_TRY(gm_net_session_init(&s->session, &s->net, err));
     GM_TRY(read_max_pieces(s, err));
     *out = s;
     s = NULL;
@@ -76,7 +76,7 @@ void gm_sentence_free(struct gm_sentence *s)
     if (!s)
         return;
     gm_pieces_clear(&s->pieces);
-    gm_packer_clear(&s->packer);
+    gm_net_session_clear(&s->session);
     gm_net_clear(&s->net);
     pthread_mutex_destroy(&s->one);
     gm_free(s);
@@ -88,7 +88,7 @@ size_t gm_sentence_dim(const struct gm_sentence *s) { return s->net.enc.config.h
 static enum gm_status pack_text(struct gm_sentence *s, struct gm_str text, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_packer *p = &s->packer;
+    struct gm_packer *p = &s->session.packer;
     size_t from = p->n_tokens;
     gm_pieces_reset(&s->pieces);
     GM_TRY(gm_tokenizer_encode(s->net.tokenizer, text, &s->pieces, err));
@@ -127,7 +127,7 @@ static enum gm_status pool_slice(void *self, struct gm_graph *g, size_t i, struc
     size_t n = slice->end_row - slice->row;
     struct gm_var *y;
     gm_graph_begin(g, false, 0);
-    enum gm_status st = gm_slice_states(slice, &x->s->packer, &x->s->net.enc, g, &y, err);
+    enum gm_status st = gm_slice_states(slice, &x->s->session.packer, &x->s->net.enc, g, &y, err);
     if (st != GM_OK)
         return st;
     g->kn->to_f32(n * dim, y->x, x->out + slice->row * dim);
@@ -145,10 +145,11 @@ static enum gm_status run_batch(struct gm_sentence *s, float *out, struct gm_err
     struct gm_arena a;
     size_t n;
     gm_arena_init(&a, 0);
-    GM_TRY(gm_packer_cut(&s->packer, gm_lanes_parts(&s->net.lanes, s->packer.n_tokens, false), &a,
+    GM_TRY(gm_packer_cut(&s->session.packer,
+                         gm_lanes_parts(&s->session.lanes, s->session.packer.n_tokens, false), &a,
                          &slices, &n, err));
     x.slices = slices;
-    st = gm_lanes_run(&s->net.lanes, n, pool_slice, &x, err);
+    st = gm_lanes_run(&s->session.lanes, n, pool_slice, &x, err);
 done:
     gm_arena_clear(&a);
     return st;
@@ -160,13 +161,13 @@ enum gm_status gm_sentence_embed(struct gm_sentence *s, const struct gm_str *tex
     enum gm_status st = GM_OK;
     size_t from = 0;
     pthread_mutex_lock(&s->one);
-    gm_packer_reset(&s->packer);
+    gm_packer_reset(&s->session.packer);
     for (size_t i = 0; i < n; i++) {
         GM_TRY(pack_text(s, texts[i], err));
-        if (s->packer.n_tokens < BATCH_TOKENS && i + 1 < n)
+        if (s->session.packer.n_tokens < BATCH_TOKENS && i + 1 < n)
             continue;
         GM_TRY(run_batch(s, out + from * gm_sentence_dim(s), err));
-        gm_packer_reset(&s->packer);
+        gm_packer_reset(&s->session.packer);
         from = i + 1;
     }
 done:

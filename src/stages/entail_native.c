@@ -18,14 +18,28 @@ static enum gm_status load_entail(void **model, const char *dir, const char *pre
 
 static void free_entail(void *model) { gm_entail_free(model); }
 
-static enum gm_status run_entail(void *model, struct gm_post **posts, size_t n,
-                                 struct gm_error *err)
+static enum gm_status new_session(void **session, const void *model, struct gm_error *err)
 {
-    return gm_entail_predict(model, posts, n, err);
+    struct gm_entail_session *s;
+    enum gm_status st = gm_entail_session_new(&s, model, err);
+    *session = s;
+    return st;
 }
 
-static const struct gm_native_kind kind = {
-    .model_key = "model", .load = load_entail, .run = run_entail, .free = free_entail};
+static void free_session(void *session) { gm_entail_session_free(session); }
+
+static enum gm_status run_entail(void *session, struct gm_post **posts, size_t n,
+                                 struct gm_error *err)
+{
+    return gm_entail_predict(session, posts, n, err);
+}
+
+static const struct gm_native_kind kind = {.model_key = "model",
+                                           .load = load_entail,
+                                           .free = free_entail,
+                                           .session_new = new_session,
+                                           .run = run_entail,
+                                           .session_free = free_session};
 
 const struct gm_backend gm_backend_entail_native = {GM_NATIVE_BACKEND, .stage = "entail",
                                                     .needs_image = true, .model = "entail-default",

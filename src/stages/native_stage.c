@@ -5,7 +5,7 @@
 
 struct native_stage {
     const struct gm_native_kind *kind;
-    void *model;
+    void *model, *session;
 };
 
 static enum gm_status model_setting(const struct gm_backend *b, const struct gm_json *settings,
@@ -40,6 +40,7 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
     }
     s->kind = b->native;
     GM_TRY(s->kind->load(&s->model, dir, precision.p, number, err));
+    GM_TRY(s->kind->session_new(&s->session, s->model, err));
     *self = s;
     s = NULL;
 done:
@@ -52,7 +53,7 @@ enum gm_status gm_native_stage_run(void *self, struct gm_post **posts, size_t n,
                                    struct gm_error *err)
 {
     struct native_stage *s = self;
-    return s->kind->run(s->model, posts, n, err);
+    return s->kind->run(s->session, posts, n, err);
 }
 
 void gm_native_stage_close(void *self)
@@ -60,6 +61,7 @@ void gm_native_stage_close(void *self)
     struct native_stage *s = self;
     if (!s)
         return;
+    s->kind->session_free(s->session);
     s->kind->free(s->model);
     gm_free(s);
 }

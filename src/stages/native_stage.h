@@ -14,8 +14,11 @@ struct gm_native_kind {
         *number_key; /* a setting of its own, a number from 0 to 1, 0 by default; NULL = none */
     enum gm_status (*load)(void **model, const char *dir, const char *precision, double number,
                            struct gm_error *err);
-    enum gm_status (*run)(void *model, struct gm_post **posts, size_t n, struct gm_error *err);
     void (*free)(void *model); /* NULL-safe */
+    /* What one caller needs to run the model, which itself is only read. */
+    enum gm_status (*session_new)(void **session, const void *model, struct gm_error *err);
+    enum gm_status (*run)(void *session, struct gm_post **posts, size_t n, struct gm_error *err);
+    void (*session_free)(void *session); /* NULL-safe */
 };
 
 #define GM_NATIVE_BACKEND                                                       \

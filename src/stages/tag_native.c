@@ -18,16 +18,28 @@ static enum gm_status load_tagger(void **model, const char *dir, const char *pre
 
 static void free_tagger(void *model) { gm_tagger_free(model); }
 
-static enum gm_status run_tag(void *model, struct gm_post **posts, size_t n, struct gm_error *err)
+static enum gm_status new_session(void **session, const void *model, struct gm_error *err)
 {
-    return gm_tagger_predict(model, posts, n, err);
+    struct gm_tagger_session *s;
+    enum gm_status st = gm_tagger_session_new(&s, model, err);
+    *session = s;
+    return st;
+}
+
+static void free_session(void *session) { gm_tagger_session_free(session); }
+
+static enum gm_status run_tag(void *session, struct gm_post **posts, size_t n, struct gm_error *err)
+{
+    return gm_tagger_predict(session, posts, n, err);
 }
 
 static const struct gm_native_kind tag = {.model_key = "model",
                                           .number_key = "candidates",
                                           .load = load_tagger,
+                                          .free = free_tagger,
+                                          .session_new = new_session,
                                           .run = run_tag,
-                                          .free = free_tagger};
+                                          .session_free = free_session};
 
 const struct gm_backend gm_backend_tag_native = {GM_NATIVE_BACKEND, .stage = "tag",
                                                  .model = "ner-default", .native = &tag};
@@ -41,7 +53,8 @@ struct before {
     bool has;
 };
 
-static enum gm_status run_retag(void *model, struct gm_post **posts, size_t n, struct gm_error *err)
+static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
+                                struct gm_error *err)
 {
     struct before *before = gm_alloc(n, sizeof *before);
     if (!before)
@@ -55,7 +68,7 @@ static enum gm_status run_retag(void *model, struct gm_post **posts, size_t n, s
         p->n_entities = 0;
         p->has_entities = false;
     }
-    enum gm_status st = gm_tagger_predict(model, posts, n, err);
+    enum gm_status st = gm_tagger_predict(session, posts, n, err);
     for (size_t i = 0; i < n; i++) {
         struct gm_post *p = posts[i];
         if (st != GM_OK) {
@@ -73,8 +86,10 @@ static enum gm_status run_retag(void *model, struct gm_post **posts, size_t n, s
 static const struct gm_native_kind retag = {.model_key = "tagger",
                                             .is_second = true,
                                             .load = load_tagger,
+                                            .free = free_tagger,
+                                            .session_new = new_session,
                                             .run = run_retag,
-                                            .free = free_tagger};
+                                            .session_free = free_session};
 
 const struct gm_backend gm_backend_retag_native = {GM_NATIVE_BACKEND, .stage = "retag",
                                                    .needs_knowledge = true, .native = &retag};

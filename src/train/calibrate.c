@@ -53,9 +53,11 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
 {
     enum gm_status st = GM_OK;
     struct gm_tagger *t = NULL;
+    struct gm_tagger_session *session = NULL;
     struct gm_posts gold = {0}, pred = {0};
     struct gm_post **posts = NULL;
     GM_TRY(gm_tagger_load(&t, dir, NULL, err));
+    GM_TRY(gm_tagger_session_new(&session, t, err));
     GM_TRY(gm_posts_read(&gold, path, err));
     GM_TRY(gm_posts_read(&pred, path, err));
     posts = gm_alloc(pred.n, sizeof *posts);
@@ -64,12 +66,13 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
         posts[i] = &pred.items[i];
         posts[i]->has_entities = false;
     }
-    GM_TRY(gm_tagger_predict(t, posts, pred.n, err));
+    GM_TRY(gm_tagger_predict(session, posts, pred.n, err));
     st = judge(s, &gold, &pred, err);
 done:
     gm_free(posts);
     gm_posts_clear(&gold);
     gm_posts_clear(&pred);
+    gm_tagger_session_free(session);
     gm_tagger_free(t);
     return st;
 }

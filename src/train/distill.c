@@ -21,6 +21,7 @@ enum gm_status gm_distill_targets(const char *dir, const char *precision,
 {
     enum gm_status st = GM_OK;
     struct gm_tagger *teacher = NULL;
+    struct gm_tagger_session *session = NULL;
     struct gm_ner_rows *rows;
     struct gm_arena all, work;
     gm_arena_init(&all, 0);
@@ -38,7 +39,8 @@ enum gm_status gm_distill_targets(const char *dir, const char *precision,
                      dir);
         goto done;
     }
-    GM_TRY(gm_ner_score(teacher, items, posts->n, &all, &rows, err));
+    GM_TRY(gm_tagger_session_new(&session, teacher, err));
+    GM_TRY(gm_ner_score(session, items, posts->n, &all, &rows, err));
     struct gm_crf crf = gm_ner_crf(teacher);
     for (size_t i = 0; i < posts->n; i++) {
         float *p = gm_arena_alloc(a, rows[i].n_words * crf.k, sizeof *p);
@@ -48,6 +50,7 @@ enum gm_status gm_distill_targets(const char *dir, const char *precision,
     }
     *out = probs;
 done:
+    gm_tagger_session_free(session);
     gm_tagger_free(teacher);
     gm_arena_clear(&all);
     gm_arena_clear(&work);

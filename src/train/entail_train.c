@@ -38,6 +38,7 @@ struct questions {
 struct entail_run {
     const struct gm_train_opts *o;
     struct gm_entail *e;
+    struct gm_entail_session *session;
     struct questions train, dev;
     const size_t *batch; /* questions of train in the packer */
 };
@@ -109,10 +110,10 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
     struct entail_run *run = self;
     struct gm_rng rng;
     gm_rng_init(&rng, seed);
-    gm_packer_reset(&run->e->packer);
+    gm_packer_reset(&run->session->net.packer);
     run->batch = items;
     for (size_t i = 0; i < n && st == GM_OK; i++)
-        st = gm_entail_add(run->e, &run->train.items[items[i]].in,
+        st = gm_entail_add(run->e, &run->session->net.packer, &run->train.items[items[i]].in,
                            gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err);
     return st;
 }
@@ -123,9 +124,9 @@ static enum gm_status part(void *self, struct gm_graph *g, size_t from, size_t t
 {
     enum gm_status st = GM_OK;
     const struct entail_run *run = self;
-    struct gm_slice s = gm_packer_slice(&run->e->packer, from, to);
+    struct gm_slice s = gm_packer_slice(&run->session->net.packer, from, to);
     float *out, *d_out;
-    GM_TRY(gm_entail_forward(run->e, g, &s, &out, &d_out, err));
+    GM_TRY(gm_entail_forward(run->e, &run->session->net.packer, g, &s, &out, &d_out, err));
     for (size_t i = 0; i < to - from; i++) {
         bool yes = run->train.items[run->batch[from + i]].visible;
         double z = gm_entail_logit(out, i), signed_z = yes ? -z : z;
@@ -148,12 +149,14 @@ static enum gm_status score_dev(struct entail_run *run, bool with_caption, doubl
     bool *labels = gm_alloc(q->n, sizeof *labels);
     GM_TRY(scores && labels ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t from = 0, to; from < q->n; from = to) {
-        gm_packer_reset(&run->e->packer);
-        for (to = from; to < q->n && run->e->packer.n_tokens < GM_ENTAIL_BATCH_TOKENS; to++) {
-            GM_TRY(gm_entail_add(run->e, &q->items[to].in, with_caption, err));
+        gm_packer_reset(&run->session->net.packer);
+        for (to = from; to < q->n && run->session->net.packer.n_tokens < GM_ENTAIL_BATCH_TOKENS;
+             to++) {
+            GM_TRY(gm_entail_add(run->e, &run->session->net.packer, &q->items[to].in, with_caption,
+                                 err));
             labels[to] = q->items[to].visible;
         }
-        GM_TRY(gm_entail_answer(run->e, scores + from, err));
+        GM_TRY(gm_entail_answer(run->session, scores + from, err));
     }
     *accuracy = gm_binary_accuracy(gm_binary_count(scores, labels, q->n, 0.5));
     st = gm_auc(scores, labels, q->n, auc, err);
@@ -202,6 +205,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     gm_arena_init(&run.train.arena, 0);
     gm_arena_init(&run.dev.arena, 0);
     GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, err));
+    GM_TRY(gm_entail_session_new(&run.session, run.e, err));
     GM_TRY(questions_read(&run, &run.train, o->train, o->captions, err));
     if (o->dev)
         GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));
@@ -209,7 +213,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
            "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)", run.train.n,
            run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
-                                               .lanes = &run.e->net.lanes,
+                                               .lanes = &run.session->net.lanes,
                                                .n_examples = run.train.n,
                                                .cost = cost,
                                                .pack = pack,
@@ -218,6 +222,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
                                                .save = save},
                         o, err);
 done:
+    gm_entail_session_free(run.session);
     gm_entail_free(run.e);
     gm_arena_clear(&run.train.arena);
     gm_arena_clear(&run.dev.arena);

@@ -24,6 +24,7 @@
 struct ner_run {
     const struct gm_train_opts *o;
     struct gm_tagger *t;
+    struct gm_tagger_session *session;
     struct gm_ner_examples train;
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
     bool scored;      /* dev has entities that could be found, so that it can choose an epoch */
@@ -55,7 +56,7 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
 {
     enum gm_status st = GM_OK;
     struct ner_run *run = self;
-    struct gm_packer *p = &run->t->packer;
+    struct gm_packer *p = &run->session->net.packer;
     size_t k = run->t->labels.k;
     gm_packer_reset(p);
     for (size_t i = 0; i < n; i++)
@@ -122,7 +123,7 @@ static enum gm_status part(void *self, struct gm_graph *g, size_t from, size_t t
 {
     enum gm_status st = GM_OK;
     const struct ner_run *run = self;
-    const struct gm_packer *p = &run->t->packer;
+    const struct gm_packer *p = &run->session->net.packer;
     struct gm_slice s = gm_packer_slice(p, from, to);
     struct gm_ner_scores x;
     void *offsets_;
@@ -132,7 +133,7 @@ static enum gm_status part(void *self, struct gm_graph *g, size_t from, size_t t
     uint32_t *offsets = offsets_;
     for (size_t i = from; i <= to; i++)
         offsets[i - from] = p->posts[i] - p->posts[from];
-    GM_TRY(gm_ner_emissions(run->t, g, &s, &x, err));
+    GM_TRY(gm_ner_emissions(run->t, p, g, &s, &x, err));
     GM_TRY(losses(run, g, &s, &x, offsets, to - from, share, loss, err));
     st = gm_graph_backward(g, err);
 done:
@@ -169,7 +170,7 @@ static enum gm_status evaluate(void *self, double *score, char *text, size_t cap
         posts[i] = &run->pred.items[i];
         posts[i]->has_entities = false;
     }
-    GM_TRY(gm_tagger_predict(run->t, posts, run->pred.n, err));
+    GM_TRY(gm_tagger_predict(run->session, posts, run->pred.n, err));
     GM_TRY(gm_eval_new(&e, &(struct gm_eval_opts){.task = GM_TASK_MNER}, err));
     for (size_t i = 0; i < run->pred.n; i++)
         GM_TRY(gm_eval_add(e, &run->gold.items[i], posts[i], err));
@@ -273,6 +274,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     if (o->dev)
         GM_TRY(read_dev(&run, err));
     GM_TRY(gm_ner_examples_read(&run.train, &run.t, o, err));
+    GM_TRY(gm_tagger_session_new(&run.session, run.t, err));
     if (o->dev)
         GM_TRY(look_at_dev(&run, err));
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
@@ -280,7 +282,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
            run.t->fine.helper ? " as helpers" : "",
            run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
-                                               .lanes = &run.t->net.lanes,
+                                               .lanes = &run.session->net.lanes,
                                                .n_examples = run.train.n,
                                                .cost = cost,
                                                .pack = pack,
@@ -293,6 +295,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);
+    gm_tagger_session_free(run.session);
     gm_tagger_free(run.t);
     gm_ner_examples_clear(&run.train);
     gm_arena_clear(&run.batch);

@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -222,6 +223,68 @@ static void context_is_attended_to_only(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* ---- several callers, one model ---- */
+
+enum { CALLERS = 3, TIMES = 4 };
+
+struct caller {
+    const struct gm_tagger *t;
+    pthread_t thread;
+    struct gm_error err;
+    enum gm_status st;
+    double score[TIMES][2];
+    size_t n[TIMES];
+};
+
+static void *tag_often(void *self)
+{
+    struct caller *c = self;
+    struct gm_tagger_session *s = NULL;
+    c->st = gm_tagger_session_new(&s, c->t, &c->err);
+    for (int i = 0; i < TIMES && c->st == GM_OK; i++) {
+        struct gm_post post, *p = &post;
+        gm_post_init(p);
+        p->text = GM_STR("Grace Hopper spoke at the Navy Yard in Boston");
+        c->st = gm_tagger_predict(s, &p, 1, &c->err);
+        c->n[i] = p->n_entities;
+        for (size_t k = 0; k < p->n_entities && k < 2; k++)
+            c->score[i][k] = p->entities[k].score;
+        gm_post_clear(p);
+    }
+    gm_tagger_session_free(s);
+    return NULL;
+}
+
+/* Sessions on threads of their own share one model, and each finds what it finds alone. */
+static void sessions_share_a_model(void **state)
+{
+    (void)state;
+    static struct caller alone, callers[CALLERS];
+    struct gm_tagger *t;
+    struct gm_error err;
+    if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
+        skip_because("no .deps/models/minilm; `make setup` gets it");
+    if (gm_tagger_load(&t, "models/ner-default", NULL, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    for (int i = 0; i < CALLERS; i++) {
+        callers[i].t = t;
+        assert_int_equal(pthread_create(&callers[i].thread, NULL, tag_often, &callers[i]), 0);
+    }
+    for (int i = 0; i < CALLERS; i++)
+        pthread_join(callers[i].thread, NULL);
+    alone.t = t;
+    tag_often(&alone);
+    assert_int_equal(alone.st, GM_OK);
+    assert_true(alone.n[0] >= 2);
+    for (int i = 0; i < CALLERS; i++) {
+        if (callers[i].st != GM_OK)
+            fail_msg("%s", callers[i].err.msg);
+        assert_memory_equal(callers[i].n, alone.n, sizeof alone.n);
+        assert_memory_equal(callers[i].score, alone.score, sizeof alone.score);
+    }
+    gm_tagger_free(t);
+}
+
 /* A question about an entity of a text longer than the encoder reads: the part around it is kept. */
 static void entailment_keeps_the_mention(void **state)
 {
@@ -229,6 +292,7 @@ static void entailment_keeps_the_mention(void **state)
     enum { N = 2000, AT = 1500 };
     static struct gm_str words[N];
     struct gm_entail *e;
+    struct gm_packer packer;
     struct gm_post post;
     struct gm_arena a;
     struct gm_pieces tmp;
@@ -238,6 +302,7 @@ static void entailment_keeps_the_mention(void **state)
         skip_because("no .deps/models/minilm; `make setup` gets it");
     gm_arena_init(&a, 0);
     gm_pieces_init(&tmp);
+    gm_packer_init(&packer);
     gm_post_init(&post);
     for (size_t i = 0; i < N; i++)
         words[i] = i == AT ? GM_STR("Berlin") : GM_STR("so");
@@ -258,19 +323,20 @@ static void entailment_keeps_the_mention(void **state)
     assert_int_equal(in->end, AT + 1);
     size_t with = gm_entail_cost(e, in, true), without = gm_entail_cost(e, in, false);
     assert_true(with <= 512 && without < with && without > GM_ENTAIL_TEXT_PIECES);
-    assert_int_equal(gm_entail_add(e, in, true, &err), GM_OK);
-    assert_int_equal(gm_entail_add(e, in, false, &err), GM_OK);
-    assert_int_equal(e->packer.n_tokens, with + without);
-    assert_int_equal(e->packer.n_rows, 4);
+    assert_int_equal(gm_entail_add(e, &packer, in, true, &err), GM_OK);
+    assert_int_equal(gm_entail_add(e, &packer, in, false, &err), GM_OK);
+    assert_int_equal(packer.n_tokens, with + without);
+    assert_int_equal(packer.n_rows, 4);
     uint32_t berlin = (uint32_t)gm_tokenizer_id(e->net.tokenizer, GM_STR("berlin"));
     for (int i = 1; i < 4; i += 2) { /* the mention's rows */
-        size_t at = e->packer.begin[i];
-        assert_int_equal(e->packer.end[i], at + 1);
-        assert_int_equal(e->packer.ids[at], berlin);
-        assert_int_equal(e->packer.extra[at], GM_N_CASES + GM_CASE_INITIAL);
-        assert_int_equal(e->packer.types[at], 0);
+        size_t at = packer.begin[i];
+        assert_int_equal(packer.end[i], at + 1);
+        assert_int_equal(packer.ids[at], berlin);
+        assert_int_equal(packer.extra[at], GM_N_CASES + GM_CASE_INITIAL);
+        assert_int_equal(packer.types[at], 0);
     }
     post.entities = NULL;
+    gm_packer_clear(&packer);
     gm_entail_free(e);
     gm_post_clear(&post);
     gm_pieces_clear(&tmp);
@@ -286,6 +352,7 @@ int main(void)
         cmocka_unit_test(every_word_gets_pieces),
         cmocka_unit_test(windows_cover_every_word_once),
         cmocka_unit_test(context_is_attended_to_only),
+        cmocka_unit_test(sessions_share_a_model),
         cmocka_unit_test(entailment_keeps_the_mention),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
