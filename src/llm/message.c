@@ -394,7 +394,7 @@ static void add_probability(const struct gm_json *entry, double p[2])
 
 double gm_llm_yes(const struct gm_json *logprobs)
 {
-    for (size_t i = 0; i < gm_json_count(logprobs); i++) {
+    for (size_t i = gm_json_count(logprobs); i-- > 0;) {
         const struct gm_json *at = gm_json_at(logprobs, i), *top = gm_json_get(at, "top_logprobs");
         struct gm_str token;
         double p[2] = {0, 0};

@@ -69,7 +69,7 @@ enum gm_status gm_llm_read_envelope(struct gm_json **out, struct gm_str body,
 enum gm_status gm_llm_read_answer(struct gm_llm_answer *out, struct gm_str body,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* gm_llm_yes - the probability of yes against no, from the first token that is one of yes, no, true
+/* gm_llm_yes - the probability of yes against no, from the last token that is one of yes, no, true
  * and false in any case; NaN when there is none or no logprobs were given. */
 double gm_llm_yes(const struct gm_json *logprobs);
 

@@ -6,24 +6,33 @@
 
 #include "llm/message.h"
 
-#include <ctype.h>
 #include <math.h>
 #include <strings.h>
 
-/* 1 yes, 0 no, -1 neither: the answer's first word. */
+/* 1 yes, 0 no, -1 neither. */
+static int word_means(struct gm_str word)
+{
+    if (word.n == 3 && strncasecmp(word.p, "yes", 3) == 0)
+        return 1;
+    return word.n == 2 && strncasecmp(word.p, "no", 2) == 0 ? 0 : -1;
+}
+
+/* What the answer comes to: its last word that is one of the two, behind whatever reasons. */
 static int yes_or_no(const struct gm_json *value)
 {
     struct gm_str s;
-    size_t n = 0;
+    int means = -1;
     if (!gm_json_str(value, &s))
         return -1;
-    while (s.n && !isalpha((unsigned char)s.p[0]))
-        s = gm_str_sub(s, 1, s.n);
-    while (n < s.n && isalpha((unsigned char)s.p[n]))
-        n++;
-    if (n == 3 && strncasecmp(s.p, "yes", 3) == 0)
-        return 1;
-    return n == 2 && strncasecmp(s.p, "no", 2) == 0 ? 0 : -1;
+    for (size_t i = 0; i < s.n;) {
+        size_t from = i;
+        while (i < s.n && gm_is_word_byte(s.p[i]))
+            i++;
+        int word = word_means(gm_str_sub(s, from, i));
+        means = word >= 0 ? word : means;
+        i += i == from;
+    }
+    return means;
 }
 
 static const char *check(void *user, const struct gm_json *value)
@@ -32,16 +41,18 @@ static const char *check(void *user, const struct gm_json *value)
     return yes_or_no(value) < 0 ? "neither yes nor no" : NULL;
 }
 
-enum { N_VALUES = 5 };
+enum { N_VALUES = 6 };
 
-static void fill_values(struct gm_prompt_value *v, const struct gm_post *p,
-                        const struct gm_entity *e)
+static void fill_values(const struct gm_llm_stage *s, struct gm_prompt_value *v,
+                        const struct gm_post *p, const struct gm_entity *e)
 {
+    struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
     v[0] = (struct gm_prompt_value){"text", p->text};
     v[1] = (struct gm_prompt_value){"caption", p->caption};
     v[2] = (struct gm_prompt_value){"entity", e->text};
-    v[3] = (struct gm_prompt_value){"type", e->fine_type.n ? e->fine_type : e->type};
+    v[3] = (struct gm_prompt_value){"type", type};
     v[4] = (struct gm_prompt_value){"expression", e->expression};
+    v[5] = (struct gm_prompt_value){"type_definition", gm_guide_definition(&s->guide, type)};
 }
 
 static enum gm_status take(struct gm_llm_stage *s, struct gm_post *p,
@@ -88,7 +99,7 @@ static enum gm_status entail_post(void *self, struct gm_post *p, struct gm_error
     if (p->error.stage.n)
         goto done;
     for (size_t i = 0; i < n; i++) {
-        fill_values(v + i * N_VALUES, p, &p->entities[i]);
+        fill_values(s, v + i * N_VALUES, p, &p->entities[i]);
         q[i] = (struct gm_llm_question){
             .values = v + i * N_VALUES, .n_values = N_VALUES, .logprobs = true, .check = check};
     }
@@ -102,7 +113,8 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text", "caption", "entity", "type", "expression", NULL};
+static const char *const values[] = {GM_LLM_VALUES, "text",       "caption",         "entity",
+                                     "type",        "expression", "type_definition", NULL};
 static const char *const known[] = {GM_LLM_SETTINGS, NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "entail",

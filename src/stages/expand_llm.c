@@ -38,6 +38,15 @@ done:
     return st;
 }
 
+static enum gm_status define_types(const struct gm_llm_stage *s, const struct asked *a,
+                                   struct gm_arena *arena, struct gm_str *out, struct gm_error *err)
+{
+    struct gm_str types[ENTITIES_MAX];
+    for (size_t i = 0; i < a->n; i++)
+        types[i] = a->e[i]->fine_type.n ? a->e[i]->fine_type : a->e[i]->type;
+    return gm_guide_definitions(&s->guide, types, a->n, arena, out, err);
+}
+
 static enum gm_status take(struct gm_llm_stage *s, struct gm_post *p, const struct asked *a,
                            const struct gm_llm_reply *r, struct gm_error *err)
 {
@@ -75,6 +84,7 @@ static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error
     struct asked asked = {.n = 0};
     struct gm_llm_reply r = {0};
     struct gm_picture picture = {.w = 0};
+    struct gm_str definitions;
     struct gm_buf list;
     gm_buf_init(&list, (size_t)4 << 20);
     for (size_t i = 0; i < p->n_entities && asked.n < ENTITIES_MAX; i++)
@@ -88,9 +98,12 @@ static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error
     if (p->error.stage.n)
         goto done;
     GM_TRY(list_entities(&asked, &p->arena, &list, err));
-    const struct gm_prompt_value v[] = {
-        {"text", p->text}, {"caption", p->caption}, {"entities", gm_buf_str(&list)}};
-    const struct gm_llm_question q = {.values = v, .n_values = 3, .check = check, .user = &asked};
+    GM_TRY(define_types(s, &asked, &p->arena, &definitions, err));
+    const struct gm_prompt_value v[] = {{"text", p->text},
+                                        {"caption", p->caption},
+                                        {"entities", gm_buf_str(&list)},
+                                        {"type_definition", definitions}};
+    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check, .user = &asked};
     GM_TRY(gm_llm_stage_ask(s, sees ? &picture : NULL, &q, 1, &r, err));
     if (!gm_llm_stage_failed(s, p, &r))
         GM_TRY(take(s, p, &asked, &r, err));
@@ -101,7 +114,8 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text", "caption", "entities", NULL};
+static const char *const values[] = {GM_LLM_VALUES,     "text", "caption", "entities",
+                                     "type_definition", NULL};
 static const char *const known[] = {GM_LLM_SETTINGS, NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "expand",

@@ -133,7 +133,7 @@ done:
     return st;
 }
 
-enum { N_OWN = 5, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+enum { N_OWN = 6, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
 static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
                             struct gm_error *err)
@@ -141,11 +141,13 @@ static enum gm_status build(const struct ground *g, const struct gm_post *p, str
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < w->n; i++) {
         const struct gm_entity *e = w->asked[i];
+        struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
         const struct gm_prompt_value own[N_OWN] = {
             {"text", p->text},
             {"caption", p->caption},
             {"entity", e->text},
-            {"type", e->fine_type.n ? e->fine_type : e->type},
+            {"type", type},
+            {"type_definition", gm_guide_definition(&g->base.guide, type)},
             {"expression", e->expression},
         };
         struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
@@ -209,7 +211,8 @@ done:
 }
 
 static const char *const values[] = {
-    "text", "caption", "entity", "type", "expression", GM_GROUND_COORDS_VALUES, NULL};
+    GM_LLM_VALUES,           "text", "caption", "entity", "type", "type_definition", "expression",
+    GM_GROUND_COORDS_VALUES, NULL};
 static const char *const known[] = {
     GM_LLM_SETTINGS, GM_GROUND_COORDS_SETTINGS, "visible", "never", "max_boxes", NULL};
 static const struct gm_llm_stage_kind kind = {

@@ -177,7 +177,7 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text", "caption", "entities", "samples", NULL};
+static const char *const values[] = {GM_LLM_VALUES, "text", "caption", "entities", "samples", NULL};
 static const char *const known[] = {GM_LLM_SETTINGS, "samples", "tagger", "precision", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "inform",

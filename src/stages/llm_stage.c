@@ -8,127 +8,7 @@
 #include "record/note.h"
 
 #include <stdio.h>
-#include <stdio.h>
 #include <string.h>
-
-/* "none" in place of a number: the parameter is not sent. */
-static enum gm_status read_temperature(struct gm_llm_stage *s, const struct gm_json *settings,
-                                       struct gm_error *err)
-{
-    struct gm_str word;
-    if (!gm_json_str(gm_json_get(settings, "temperature"), &word))
-        return gm_settings_num(settings, "temperature", 0, 2, &s->temperature, err);
-    s->temperature = -1;
-    return gm_str_eq_c(word, "none")
-               ? GM_OK
-               : GM_FAIL(err, GM_EARG,
-                         "setting \"temperature\" is \"%.*s\"; it must be a number or none",
-                         GM_STR_ARG(word));
-}
-
-/* One of the NULL-ended words, by its place; *out stays where the setting is not there. */
-static enum gm_status read_word(const struct gm_json *settings, const char *key,
-                                const char *const *words, int *out, struct gm_error *err)
-{
-    char list[100] = "";
-    struct gm_str word = gm_str(words[*out]);
-    enum gm_status st = gm_settings_str(settings, key, &word, err);
-    for (int i = 0; words[i] && st == GM_OK; i++) {
-        if (gm_str_eq_c(word, words[i])) {
-            *out = i;
-            return GM_OK;
-        }
-        size_t n = strlen(list);
-        snprintf(list + n, sizeof list - n, "%s%s", i ? ", " : "", words[i]);
-    }
-    if (st == GM_OK)
-        st = GM_FAIL(err, GM_EARG, "setting \"%s\" is \"%.*s\"; it must be one of: %s", key,
-                     GM_STR_ARG(word), list);
-    return st;
-}
-
-/* What the client writes itself is not to be said twice. */
-static enum gm_status read_extra(struct gm_llm_stage *s, const struct gm_json *settings,
-                                 struct gm_error *err)
-{
-    static const char *const ours[] = {"model", "messages", "stream", "n"};
-    const struct gm_json *extra = gm_json_get(settings, "extra");
-    if (!extra)
-        return GM_OK;
-    if (gm_json_kind(extra) != GM_JSON_OBJECT)
-        return GM_FAIL(err, GM_EARG, "setting \"extra\" must be an object, but is %s",
-                       gm_json_kind_name(gm_json_kind(extra)));
-    for (size_t i = 0; i < sizeof ours / sizeof *ours; i++)
-        if (gm_json_get(extra, ours[i]))
-            return GM_FAIL(err, GM_EARG, "setting \"extra\" cannot have \"%s\"", ours[i]);
-    s->extra = gm_json_ref(extra);
-    return GM_OK;
-}
-
-static enum gm_status read_request(struct gm_llm_stage *s, const struct gm_json *settings,
-                                   struct gm_error *err)
-{
-    static const char *const names[] = {"max_tokens", "max_completion_tokens", "none", NULL};
-    enum gm_status st = GM_OK;
-    int name = 0;
-    GM_TRY(read_temperature(s, settings, err));
-    GM_TRY(gm_settings_num(settings, "top_p", 0, 1, &s->top_p, err));
-    GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
-    GM_TRY(read_word(settings, "max_tokens_name", names, &name, err));
-    GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
-    GM_TRY(read_extra(s, settings, err));
-    s->max_name = (enum gm_llm_max_name)name;
-done:
-    return st;
-}
-
-static enum gm_status read_pictures(struct gm_llm_stage *s, const struct gm_json *settings,
-                                    struct gm_error *err)
-{
-    static const char *const words[] = {"auto", "always", "never", NULL};
-    enum gm_status st = GM_OK;
-    int images = 0;
-    GM_TRY(read_word(settings, "images", words, &images, err));
-    GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
-    GM_TRY(gm_settings_num(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
-    GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
-    s->images = (enum gm_llm_images)images;
-    if (s->images == GM_LLM_IMAGES_NEVER && s->kind->needs_picture == GM_LLM_PICTURE_NEEDED)
-        st = GM_FAIL(err, GM_EARG, "setting \"images\" is never, and %s asks about pictures",
-                     s->stage);
-done:
-    return st;
-}
-
-static enum gm_status read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
-                                    struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct gm_llm_stage_kind *kind = s->kind;
-    struct gm_str prompt = gm_str(kind->prompt), model = GM_STR("");
-    s->top_p = s->seed = -1;
-    s->max_tokens = kind->max_tokens;
-    s->image_side = 1000;
-    s->min_pixels = 512 * 512;
-    s->jpeg_quality = 90;
-    s->grid = 28;
-    GM_TRY(gm_settings_check(settings, s->stage, kind->settings, err));
-    GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(read_request(s, settings, err));
-    GM_TRY(read_pictures(s, settings, err));
-    if (model.n && !(s->model = gm_arena_str(&s->arena, model).p)) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    GM_TRY(gm_prompt_load(&s->prompt, prompt.p, kind->values, err));
-    if (s->images == GM_LLM_IMAGES_ALWAYS && !gm_prompt_has_image(s->prompt))
-        st = GM_FAIL(err, GM_EARG,
-                     "setting \"images\" is always, and the prompt %.*s has no {{image}}",
-                     GM_STR_ARG(prompt));
-done:
-    return st;
-}
 
 enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err)
@@ -143,7 +23,7 @@ enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
     s->read = b->llm->read;
     gm_arena_init(&s->arena, 0);
     sem_init(&s->decoders, 0, (unsigned)gm_threads());
-    GM_TRY(read_settings(s, settings, err));
+    GM_TRY(gm_llm_stage_read_settings(s, settings, err));
     if (s->kind->schema)
         GM_TRY(gm_schema_parse(&s->schema, gm_str(s->kind->schema), err));
     if (s->kind->open) {
@@ -167,6 +47,7 @@ void gm_llm_stage_close(void *self)
     gm_prompt_free(s->prompt);
     gm_json_free(s->schema);
     gm_json_free(s->extra);
+    gm_guide_clear(&s->guide);
     gm_arena_clear(&s->arena);
     sem_destroy(&s->decoders);
     gm_free(s);
@@ -200,10 +81,13 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
 {
     enum gm_status st = GM_OK;
     struct gm_prompt *prompt = NULL;
-    struct gm_str which = gm_str(b->llm->prompt);
+    struct gm_str which = gm_str(b->llm->prompt), guide = {NULL, 0};
     GM_TRY(gm_settings_str(settings, "prompt", &which, err));
-    GM_TRY(gm_prompt_load(&prompt, which.p, b->llm->values, err));
+    GM_TRY(gm_prompt_load(&prompt, which.p, b->llm->values, b->llm->example_values, err));
     GM_TRY(gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt)));
+    GM_TRY(gm_settings_str(settings, "guide", &guide, err));
+    if (guide.n)
+        GM_TRY(gm_fingerprint_file("guide", guide.p, out, err));
     if (b->llm->fingerprint)
         GM_TRY(b->llm->fingerprint(settings, out, err));
 done:
@@ -281,8 +165,20 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                .schema = s->schema,
                                .read = s->read,
                                .check = q->check};
-    GM_TRY(gm_prompt_render(s->prompt, &a, q->values, q->n_values, picture, &messages,
-                            &r.n_messages, err));
+    struct gm_prompt_value *values = gm_arena_alloc(&a, q->n_values + 1, sizeof *values);
+    if (!values) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    values[0] = (struct gm_prompt_value){"guide", s->guide.text};
+    for (size_t i = 0; i < q->n_values; i++)
+        values[1 + i] = q->values[i];
+    const struct gm_prompt_filling filling = {.values = values,
+                                              .n_values = q->n_values + 1,
+                                              .picture = picture,
+                                              .examples = q->examples,
+                                              .n_examples = q->n_examples};
+    GM_TRY(gm_prompt_render(s->prompt, &a, &filling, &messages, &r.n_messages, err));
     r.messages = messages;
     GM_TRY(gm_llm_submit(box, &r, id, err));
 done:

@@ -5,11 +5,13 @@
  * out before `open`), prompt (a name or a file, see llm/prompt.h), model (in place of the
  * run's), temperature (0; none = not sent), top_p, max_tokens, max_tokens_name (max_tokens,
  * max_completion_tokens, none), seed, extra (an object whose members go into the request, in place of
- * its own), and where pictures are sent images (auto, always, never), image_side (1000: the longest
+ * its own), guide (a file of what is known of the types, corpus/guide.h), and where pictures
+ * are sent images (auto, always, never), image_side (1000: the longest
  * side in pixels), min_pixels (262144: smaller ones are enlarged) and jpeg_quality (90). */
 #ifndef GM_STAGES_LLM_STAGE_H
 #define GM_STAGES_LLM_STAGE_H
 
+#include "corpus/guide.h"
 #include "llm/llm.h"
 #include "llm/picture.h"
 #include "llm/prompt.h"
@@ -21,7 +23,10 @@
 /* The keys above, to begin a backend's list of known settings with. */
 #define GM_LLM_SETTINGS                                                                     \
     "endpoint", "prompt", "model", "temperature", "top_p", "max_tokens", "max_tokens_name", \
-        "seed", "extra", "images", "image_side", "min_pixels", "jpeg_quality"
+        "seed", "extra", "guide", "images", "image_side", "min_pixels", "jpeg_quality"
+
+/* The values that every prompt has, to begin a backend's list with: the stage fills them in. */
+#define GM_LLM_VALUES "guide"
 
 /* Whether pictures go along. */
 enum gm_llm_images {
@@ -52,6 +57,7 @@ struct gm_llm_stage {
     enum gm_llm_images images;
     enum gm_llm_max_name max_name;
     struct gm_json *extra; /* NULL = none */
+    struct gm_guide guide; /* empty where there is no setting */
     atomic_bool is_blind;  /* the server has refused pictures, and the stage does without */
     uint32_t grid;         /* of the pictures' sides: 28, where the kind's open says nothing else */
     sem_t decoders;        /* pictures decoded at once, so that 64 callers don't hold 64 of them */
@@ -60,11 +66,12 @@ struct gm_llm_stage {
 
 /* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
 struct gm_llm_stage_kind {
-    const char *prompt;          /* its default */
-    const char *const *values;   /* what the prompt may use, NULL-ended */
-    const char *const *settings; /* every setting that is known, NULL-ended */
-    const char *schema;          /* JSON; NULL = plain text */
-    double max_tokens;           /* default */
+    const char *prompt;                /* its default */
+    const char *const *values;         /* what the prompt may use, NULL-ended */
+    const char *const *example_values; /* what its block of examples may; NULL = it has none */
+    const char *const *settings;       /* every setting that is known, NULL-ended */
+    const char *schema;                /* JSON; NULL = plain text */
+    double max_tokens;                 /* default */
     enum gm_llm_needs_picture needs_picture;
     /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. What `open` puts
      * into the stage's `read` goes before it. */
@@ -102,6 +109,10 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
 void gm_llm_stage_use(void *self, struct gm_llm *llm, size_t servers);
 enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err) GM_NODISCARD;
 
+/* gm_llm_stage_read_settings - into the stage, with its prompt and guide. Errors: ARG, FORMAT, IO, NOMEM. */
+enum gm_status gm_llm_stage_read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
+                                          struct gm_error *err) GM_NODISCARD;
+
 /* gm_llm_stage_sees - whether a picture goes along with what is asked about the post. */
 bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p);
 
@@ -113,8 +124,10 @@ enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
 
 /* One question of a post. */
 struct gm_llm_question {
-    const struct gm_prompt_value *values;
+    const struct gm_prompt_value *values; /* without those of GM_LLM_VALUES */
     size_t n_values;
+    const struct gm_prompt_example *examples;
+    size_t n_examples;
     bool logprobs, fresh;
     const char *(*check)(void *user, const struct gm_json *value); /* as in gm_llm_request */
     void *user;

@@ -45,7 +45,7 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text", NULL};
+static const char *const values[] = {GM_LLM_VALUES, "text", NULL};
 static const char *const known[] = {GM_LLM_SETTINGS, NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "caption",

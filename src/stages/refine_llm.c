@@ -23,7 +23,8 @@ struct refine {
     double threshold;
     struct gm_str types[TYPES_MAX];
     size_t n_types;
-    struct gm_str type_list; /* "PER, LOC" */
+    struct gm_str type_list;        /* "PER, LOC" */
+    struct gm_str type_definitions; /* a line each */
 };
 
 static enum gm_status read_types(struct refine *r, const struct gm_json *list, struct gm_error *err)
@@ -58,6 +59,8 @@ static enum gm_status open_refine(void *self, const struct gm_json *settings, st
     GM_TRY(gm_settings_str(settings, "measure", &measure, err));
     GM_TRY(gm_settings_num(settings, "threshold", 0, 1000, &r->threshold, err));
     GM_TRY(read_types(r, gm_json_get(settings, "types"), err));
+    GM_TRY(gm_guide_definitions(&r->base.guide, r->types, r->n_types, &r->base.arena,
+                                &r->type_definitions, err));
     while (r->measure < N_MEASURES && !gm_str_eq_c(measure, measures[r->measure]))
         r->measure++;
     if (r->measure == N_MEASURES)
@@ -296,8 +299,9 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     const struct gm_prompt_value v[] = {{"text", p->text},
                                         {"caption", p->caption},
                                         {"entities", gm_buf_str(&list)},
-                                        {"types", r->type_list}};
-    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check, .user = &asked};
+                                        {"types", r->type_list},
+                                        {"type_definition", r->type_definitions}};
+    const struct gm_llm_question q = {.values = v, .n_values = 5, .check = check, .user = &asked};
     GM_TRY(gm_llm_stage_ask(&r->base, sees ? &picture : NULL, &q, 1, &reply, err));
     if (!gm_llm_stage_failed(&r->base, p, &reply))
         GM_TRY(take(r, p, &asked, &reply, err));
@@ -308,8 +312,10 @@ done:
     return st;
 }
 
-static const char *const values[] = {"text", "caption", "entities", "types", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "measure", "threshold", "types", NULL};
+static const char *const values[] = {GM_LLM_VALUES,     "text", "caption", "entities", "types",
+                                     "type_definition", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "measure",         "threshold",
+                                    "types",         "type_definition", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "refine",
     .values = values,

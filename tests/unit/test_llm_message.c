@@ -89,6 +89,9 @@ static void yes_against_no(void **state)
     assert_true(fabs(yes("[{\"token\":\"\\\"\",\"logprob\":0},{\"token\":\" no.\",\"logprob\":-0.1,"
                          "\"top_logprobs\":[{\"token\":\"no\",\"logprob\":-0.1}]}]")) < 1e-12);
     assert_true(yes("[{\"token\":\"yes\",\"logprob\":-3}]") == 1);
+    /* reasons first: the last such word is the answer */
+    assert_true(yes("[{\"token\":\"no\",\"logprob\":-3},{\"token\":\"body\",\"logprob\":-3},"
+                    "{\"token\":\"Yes\",\"logprob\":-3}]") == 1);
     assert_true(isnan(yes("[{\"token\":\"perhaps\",\"logprob\":0}]")));
     assert_true(isnan(yes("[]")));
     assert_true(isnan(gm_llm_yes(NULL)));

@@ -1,0 +1,138 @@
+/* gmner guide: what annotated posts tell of their entity types, as a YAML file for prompts. */
+#include "base/file.h"
+#include "base/log.h"
+#include "base/yaml.h"
+#include "cli/cmd_data.h"
+#include "corpus/guide_count.h"
+
+struct opts {
+    struct gm_data_opts data; /* what it shares with `gmner data` */
+    const char *fine, *types, *output;
+};
+
+static enum gm_status add(void *count, struct gm_post *post, struct gm_error *err)
+{
+    return gm_guide_count_add(count, post, err);
+}
+
+static enum gm_status add_fine(void *count, struct gm_post *post, struct gm_error *err)
+{
+    return gm_guide_count_fine(count, post, err);
+}
+
+static enum gm_status read_posts(const char *path, const struct gm_data_opts *o,
+                                 enum gm_status (*fn)(void *ctx, struct gm_post *post,
+                                                      struct gm_error *err),
+                                 struct gm_guide_count *c, size_t *n_bad, struct gm_error *err)
+{
+    struct gm_data_in in = {0};
+    enum gm_status st = gm_data_in_open(&in, path, o, err);
+    if (st == GM_OK)
+        st = gm_data_in_each(&in, fn, c, n_bad, err);
+    if (st == GM_OK)
+        gm_losses_tell(&in.lost, "guide", "not read");
+    gm_data_in_close(&in);
+    return st;
+}
+
+/* The user's definitions: a mapping from a type to a text. */
+static enum gm_status load_definitions(struct gm_json **out, const char *path, struct gm_error *err)
+{
+    struct gm_str text;
+    enum gm_status st = gm_yaml_load(out, path, err);
+    if (st != GM_OK)
+        return st;
+    if (gm_json_kind(*out) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EFORMAT, "%s: lines \"TYPE: definition\" are expected", path);
+    for (void *it = gm_json_first(*out); it; it = gm_json_next(*out, it))
+        if (!gm_json_str(gm_json_value(it), &text))
+            return GM_FAIL(err, GM_EFORMAT, "%s: the definition of \"%s\" must be a text", path,
+                           gm_json_key(it).p);
+    return GM_OK;
+}
+
+/* A definition that no post can use is a misspelt type. */
+static void warn_of_unused(const struct gm_json *definitions, const struct gm_guide_count *c)
+{
+    for (void *it = gm_json_first(definitions); it; it = gm_json_next(definitions, it)) {
+        bool used = false;
+        for (uint32_t i = 0; i < c->types.n && !used; i++) {
+            struct gm_str coarse, fine;
+            (void)gm_str_cut(gm_labels_at(&c->types, i), '\t', &coarse, &fine);
+            used = gm_str_eq(gm_json_key(it), fine.n ? fine : coarse);
+        }
+        if (!used)
+            GM_LOG(GM_LOG_WARN, "guide", "no entity has the type \"%s\" of --types",
+                   gm_json_key(it).p);
+    }
+}
+
+static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
+{
+    const struct opts *o = options;
+    enum gm_status st = GM_OK;
+    struct gm_guide_count c;
+    struct gm_json *definitions = NULL;
+    struct gm_data_opts plain = {.from = "auto"};
+    struct gm_buf text;
+    size_t n_bad = 0;
+    gm_guide_count_init(&c);
+    gm_buf_init(&text, (size_t)1 << 24);
+    if (o->types)
+        GM_TRY(load_definitions(&definitions, o->types, err));
+    if (o->fine)
+        GM_TRY(read_posts(o->fine, &plain, add_fine, &c, &n_bad, err));
+    GM_TRY(read_posts(args->v[0], &o->data, add, &c, &n_bad, err));
+    if (c.n_entities == 0) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no post has an entity; a guide needs annotated posts",
+                     args->v[0]);
+        goto done;
+    }
+    warn_of_unused(definitions, &c);
+    GM_TRY(gm_guide_count_write(&c, definitions, &text, err));
+    st = o->output ? gm_file_write(o->output, gm_buf_str(&text), err)
+                   : gm_print(gm_buf_str(&text), err);
+done:
+    gm_json_free(definitions);
+    gm_guide_count_clear(&c);
+    gm_buf_clear(&text);
+    return st == GM_OK && n_bad ? GM_EXIT_SOME : gm_exit_of(st);
+}
+
+#define DATA(field) offsetof(struct opts, data.field)
+
+static const struct gm_option options[] = {
+    {"xml", 0, GM_OPT_STR, DATA(xml), NULL, 0, 0, "DIR",
+     "folder of Pascal VOC boxes that belong to the posts"},
+    {"fine", 0, GM_OPT_STR, offsetof(struct opts, fine), NULL, 0, 0, "FILE",
+     "the same posts with fine types (a third column), for what is known of those"},
+    {"types", 0, GM_OPT_STR, offsetof(struct opts, types), NULL, 0, 0, "FILE",
+     "definitions of your own: YAML lines \"TYPE: definition\"; the types of Twitter-GMNER, "
+     "Twitter-FMNERG and CCKS-2025 have built-in ones"},
+    {"from", 0, GM_OPT_CHOICE, DATA(from), "auto", 0, 0, GM_READABLE_FORMATS,
+     "format of the posts; auto looks at their content"},
+    {"text", 0, GM_OPT_STR, DATA(text), NULL, 0, 0, "FILE",
+     "file with the posts' texts, for formats without (RiVEG, CCKS entities, VOC, COCO)"},
+    {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "FILE",
+     "write the guide to FILE (default: standard output)"},
+    GM_OPTION_END,
+};
+
+const struct gm_command gm_cmd_guide = {
+    .name = "guide",
+    .summary = "draw from annotated posts what language models are told of their types",
+    .usage = "FILE [--xml DIR] [--fine FILE] [--types FILE] [-o guide.yaml]",
+    .about =
+        "Counts, for each type and fine type, how often it occurs and under which names, how many of "
+        "its entities are in the image, how large their boxes mostly are and how many have several, "
+        "and how many handles and hashtags are entities; and puts a definition beside it. Stages that "
+        "ask a language model take the file as their setting `guide` and say it in their prompts "
+        "({{guide}}, {{type_definition}}): docs/llm.md. It may be changed by hand.",
+    .examples = "gmner guide train.txt --xml xml -o guide.yaml\n"
+                "gmner guide train.jsonl --types definitions.yaml -o guide.yaml\n",
+    .options = options,
+    .opts_size = sizeof(struct opts),
+    .min_args = 1,
+    .max_args = 1,
+    .run = run,
+};
