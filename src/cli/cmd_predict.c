@@ -347,8 +347,8 @@ static const struct gm_option options[] = {
      "also write a self-contained page with the pictures, boxes and masks"},
     {"run", 0, GM_OPT_STR, offsetof(struct opts, run), NULL, 0, 0, "DIR",
      "keep every result of every stage in this folder: the same command goes on where it was, and "
-     "a changed setting repeats only what it must (default for recipes with a language model: "
-     "OUT.run)"},
+     "a changed setting repeats only what it must (default: none; for recipes with a language "
+     "model OUT.run)"},
     {"shard", 0, GM_OPT_STR, offsetof(struct opts, shard), NULL, 0, 0, "I/N",
      "work on part I of N of the posts only (every Nth one); `gmner runs merge` joins the parts"},
     GM_LLM_OPTIONS(struct opts, llm),

@@ -48,6 +48,19 @@ static void option_head(const struct gm_option *o, char *text, size_t cap)
              o->value ? o->value : "");
 }
 
+/* The sentence and the default of an option: what ends its help text, else its preset. */
+static struct gm_str split_default(const struct gm_option *o, struct gm_str *told)
+{
+    static const char mark[] = " (default: ";
+    struct gm_str help = gm_str(o->help);
+    size_t at = gm_str_find(help, gm_str(mark), 0);
+    *told = gm_str(o->preset ? o->preset : "");
+    if (at == SIZE_MAX || help.p[help.n - 1] != ')')
+        return help;
+    *told = gm_str_sub(help, at + sizeof mark - 1, help.n - 1);
+    return gm_str_sub(help, 0, at);
+}
+
 enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,
                                struct gm_error *err)
 {
@@ -55,8 +68,9 @@ enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out
     for (const struct gm_option *o = table; o->name; o++) {
         char head[128], help[512];
         option_head(o, head, sizeof head);
-        snprintf(help, sizeof help, "%s%s%s%s", o->help, o->preset ? " (default " : "",
-                 o->preset ? o->preset : "", o->preset ? ")" : "");
+        struct gm_str told, what = split_default(o, &told);
+        snprintf(help, sizeof help, "%.*s%s%.*s%s", GM_STR_ARG(what), told.n ? " (default: " : "",
+                 GM_STR_ARG(told), told.n ? ")" : "");
         if (strlen(head) <= INDENT - 4)
             GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
         else
@@ -68,11 +82,11 @@ done:
 }
 
 /* Append text with "|" escaped, as cells of a Markdown table need it. */
-static enum gm_status cell(const char *text, struct gm_buf *out, struct gm_error *err)
+static enum gm_status cell(struct gm_str text, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (; *text; text++)
-        GM_TRY(gm_buf_printf(out, err, "%s%c", *text == '|' ? "\\" : "", *text));
+    for (size_t i = 0; i < text.n; i++)
+        GM_TRY(gm_buf_printf(out, err, "%s%c", text.p[i] == '|' ? "\\" : "", text.p[i]));
 done:
     return st;
 }
@@ -88,10 +102,13 @@ enum gm_status gm_options_markdown(const struct gm_option *table, struct gm_buf 
         char head[128];
         option_head(o, head, sizeof head);
         GM_TRY(gm_buf_add_c(out, "| `", err));
-        GM_TRY(cell(head, out, err));
+        GM_TRY(cell(gm_str(head), out, err));
         GM_TRY(gm_buf_add_c(out, "` | ", err));
-        GM_TRY(cell(o->help, out, err));
-        GM_TRY(gm_buf_printf(out, err, " | %s |\n", o->preset ? o->preset : ""));
+        struct gm_str told, what = split_default(o, &told);
+        GM_TRY(cell(what, out, err));
+        GM_TRY(gm_buf_add_c(out, " | ", err));
+        GM_TRY(cell(told, out, err));
+        GM_TRY(gm_buf_add_c(out, " |\n", err));
     }
 done:
     return st;

@@ -21,8 +21,8 @@ struct gm_llm_cli {
 #define GM_LLM_OPTIONS(type, member)                                                               \
     {"endpoint", 0, GM_OPT_STR, GM_LLM_ROW(type, member, endpoint), NULL, 0, 0, "URL|FILE.gguf",   \
      "chat-completions server(s), separated by commas, such as http://127.0.0.1:8080/v1, or a "    \
-     "GGUF file that a local server is started for (default: $OPENAI_BASE_URL); the key is "       \
-     "$OPENAI_API_KEY"},                                                                           \
+     "GGUF file that a local server is started for; the key is $OPENAI_API_KEY (default: "         \
+     "$OPENAI_BASE_URL)"},                                                                         \
     {"model", 0, GM_OPT_STR, GM_LLM_ROW(type, member, model), NULL, 0, 0, "NAME",                  \
      "the model to ask for, in place of the recipe's"},                                            \
     {"key-file", 0, GM_OPT_STR, GM_LLM_ROW(type, member, key_file), NULL, 0, 0, "FILE",            \

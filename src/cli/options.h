@@ -26,7 +26,8 @@ struct gm_option {
     const char *preset; /* the default as text, read like a given value; NULL = zero bytes (NULL) */
     double min, max;    /* INT and NUM */
     const char *value;  /* what the value is called in the help: "FILE", "N"; CHOICE: "a|b|c" */
-    const char *help;   /* one sentence without the default, which the help adds */
+    const char
+        *help; /* one sentence; a default that the preset doesn't tell ends it: " (default: X)" */
 };
 
 /* clang-format off */

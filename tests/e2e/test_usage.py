@@ -31,6 +31,17 @@ def test_help_of_every_command():
         assert max(map(len, r.out.splitlines())) <= 110, command
 
 
+def test_defaults_are_told_once():
+    """In the column of defaults alone, and not by the sign that stands for "not given"."""
+    rows = [line.split(" | ") for line in gm.run("help", "--markdown").out.splitlines() if line.startswith("| `-")]
+    assert len(rows) > 50
+    for row in rows:
+        assert "(default" not in row[-2] and not row[-1].startswith(" -"), row
+    for command in commands():
+        text = " ".join(gm.run(command, "--help").out.split("Options:")[-1].split())
+        assert "(default" not in text.replace("(default: ", ""), command
+
+
 def test_every_command_refuses_unknown_options():
     for command in commands():
         gm.expect(gm.run(command, "--thraeds", "2"), 2, "--thraeds", "did you mean --threads?")
