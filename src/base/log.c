@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,7 +18,7 @@ static struct {
     enum gm_log_level level;
     void (*sink)(void *user, enum gm_log_level level, const char *line);
     void *user;
-    char status[256]; /* the live last line; empty = none */
+    char status[512]; /* the live last line; empty = none */
 } g = {.lock = PTHREAD_MUTEX_INITIALIZER, .level = GM_LOG_INFO};
 
 static const char *const level_names[] = {"error", "warning", "info", "debug"};
@@ -47,10 +48,20 @@ bool gm_log_is_terminal(void)
            strcmp(term, "dumb") != 0;
 }
 
+size_t gm_log_columns(void)
+{
+    struct winsize size = {0};
+    return ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col ? size.ws_col : 80;
+}
+
 static void draw_status(void)
 {
-    if (g.status[0])
-        fprintf(stderr, "\r\033[K%s", g.status);
+    size_t n = 0, columns = gm_log_columns();
+    for (size_t used = 0; g.status[n]; n++)
+        if ((g.status[n] & 0xc0) != 0x80 && ++used >= columns) /* the last column makes some wrap */
+            break;
+    if (n)
+        fprintf(stderr, "\r\033[K%.*s", (int)n, g.status);
 }
 
 void gm_log_status_line(const char *line)

@@ -36,9 +36,11 @@ enum gm_log_format gm_log_format(void);
 /* gm_log_sink - lines go to `fn` in place of stderr (NULL: back); for tests and the server. */
 void gm_log_sink(void (*fn)(void *user, enum gm_log_level level, const char *line), void *user);
 
-/* gm_log_status_line - show `line` as the live last line of a terminal (NULL removes it); log lines
- * are written above it. Used by progress.c only. */
+/* gm_log_status_line - show `line` as the live last line of a terminal (NULL removes it), cut where the
+ * terminal ends: a line that wraps can't be removed. Log lines are written above it. Used by progress.c
+ * only. gm_log_columns - how wide the terminal is now; 80 where it doesn't say. */
 void gm_log_status_line(const char *line);
+size_t gm_log_columns(void);
 /* gm_log_is_terminal - whether stderr is a terminal and lines are text. */
 bool gm_log_is_terminal(void);
 

@@ -19,42 +19,63 @@ void gm_progress_init(struct gm_progress *p, const char *label, size_t total, co
         .label = label, .unit = unit, .total = total, .start_s = now, .shown_s = now};
 }
 
-static void bar_text(char *out, size_t cap, size_t done, size_t total)
-{
-    enum { WIDTH = 24 };
-    char bar[WIDTH + 1];
-    size_t full = total ? (size_t)((double)WIDTH * (double)done / (double)total) : 0;
-    for (size_t i = 0; i < WIDTH; i++)
-        bar[i] = i < full ? '#' : '.';
-    bar[WIDTH] = 0;
-    snprintf(out, cap, "[%s] ", bar);
-}
-
 bool gm_progress_due(const struct gm_progress *p)
 {
     double since = gm_clock_s() - p->shown_s;
-    return since >= 5 || (since >= 0.1 && gm_log_is_terminal());
+    return since >= 5 || (since >= 0.25 && gm_log_is_terminal());
+}
+
+/* The bar, of a width that leaves room for the rest of the line; none in a narrow terminal. */
+static enum gm_status add_bar(struct gm_buf *line, size_t room, size_t done, size_t total)
+{
+    enum { LEAST = 6, MOST = 40 };
+    enum gm_status st = GM_OK;
+    size_t width = room < MOST ? room : MOST;
+    if (width < LEAST)
+        return GM_OK;
+    size_t full = (size_t)((double)width * (double)done / (double)total);
+    GM_TRY(gm_buf_add_c(line, "[", NULL));
+    for (size_t i = 0; i < width; i++)
+        GM_TRY(gm_buf_add_c(line, i < full ? "#" : ".", NULL));
+    GM_TRY(gm_buf_add_c(line, "] ", NULL));
+done:
+    return st;
+}
+
+static enum gm_status add_numbers(struct gm_buf *line, const struct gm_progress *p, size_t done,
+                                  double rate, double left)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(line, NULL, "%zu", done));
+    if (p->total)
+        GM_TRY(gm_buf_printf(line, NULL, "/%zu", p->total));
+    GM_TRY(gm_buf_printf(line, NULL, " %s  %.*f/s", p->unit, rate < 10, rate));
+    if (p->total)
+        GM_TRY(gm_buf_printf(line, NULL, "  ETA %d:%02d", (int)(left / 60), (int)left % 60));
+done:
+    return st;
 }
 
 static enum gm_status draw(const struct gm_progress *p, size_t done, double rate, double left,
                            const struct gm_log_field *extra, size_t n, struct gm_buf *line)
 {
     enum gm_status st = GM_OK;
-    char bar[64] = "";
-    if (p->total)
-        bar_text(bar, sizeof bar, done, p->total);
-    GM_TRY(gm_buf_printf(line, NULL, "%s %s%zu", p->label, bar, done));
-    if (p->total)
-        GM_TRY(gm_buf_printf(line, NULL, "/%zu", p->total));
-    GM_TRY(gm_buf_printf(line, NULL, " %s  %.*f/s", p->unit, rate < 10, rate));
-    if (p->total)
-        GM_TRY(gm_buf_printf(line, NULL, "  ETA %d:%02d", (int)(left / 60), (int)left % 60));
+    size_t columns = gm_log_columns();
+    struct gm_buf numbers;
+    gm_buf_init(&numbers, 1024);
+    GM_TRY(add_numbers(&numbers, p, done, rate, left));
     for (size_t i = 0; i < n; i++) {
-        GM_TRY(gm_buf_add_c(line, "  ", NULL));
-        GM_TRY(gm_log_add_field(line, &extra[i], false, NULL));
+        GM_TRY(gm_buf_add_c(&numbers, "  ", NULL));
+        GM_TRY(gm_log_add_field(&numbers, &extra[i], false, NULL));
     }
+    GM_TRY(gm_buf_printf(line, NULL, "%s ", p->label));
+    size_t used = line->n + numbers.n + sizeof "[] ";
+    if (p->total)
+        GM_TRY(add_bar(line, columns > used ? columns - used : 0, done, p->total));
+    GM_TRY(gm_buf_add(line, numbers.p, numbers.n, NULL));
     gm_log_status_line(line->p);
 done:
+    gm_buf_clear(&numbers);
     return st;
 }
 

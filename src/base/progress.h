@@ -16,7 +16,7 @@ double gm_clock_s(void);
 
 /* gm_progress_init - begin; label and unit must outlive the object. */
 void gm_progress_init(struct gm_progress *p, const char *label, size_t total, const char *unit);
-/* gm_progress_due - whether gm_progress_update would show something now: ten times a second on a
+/* gm_progress_due - whether gm_progress_update would show something now: four times a second on a
  * terminal, every five seconds in a log. For callers to whom `extra` costs something. */
 bool gm_progress_due(const struct gm_progress *p);
 /* gm_progress_update - `done` units are ready; the n numbers of `extra` are shown behind. A log line

@@ -79,12 +79,13 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
         bool has;
         enum gm_status st = gm_data_in_next(in, &post, &has, &e);
         if (!has) {
+            gm_troubles_end(&in->troubles, "data");
             if (st != GM_OK && err)
                 *err = e;
             return st;
         }
         if (st != GM_OK) {
-            GM_LOG(GM_LOG_ERROR, "data", "%s", e.msg);
+            gm_troubles_tell(&in->troubles, "data", NULL, e.msg);
             ++*n_bad;
             continue;
         }
@@ -155,6 +156,8 @@ static const struct gm_option options[] = {
      "split: the same seed gives the same parts"},
     {"json", 0, GM_OPT_FLAG, OPT(json), NULL, 0, 0, NULL,
      "check, stats: print one line of JSON in place of a table"},
+    {"all", 0, GM_OPT_FLAG, OPT(all), NULL, 0, 0, NULL,
+     "check: show every finding, not the first 20 of each kind (--json has all)"},
     GM_OPTION_END,
 };
 

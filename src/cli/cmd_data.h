@@ -3,6 +3,7 @@
 #define GM_CLI_CMD_DATA_H
 
 #include "cli/cmd.h"
+#include "cli/troubles.h"
 #include "formats/captions.h"
 #include "formats/named_entities.h"
 #include "formats/reader.h"
@@ -12,7 +13,7 @@ struct gm_data_opts {
     const char *parts, *out_dir, *types, *image_prefix;
     long long seed;
     double similarity;
-    bool json;
+    bool json, all;
     bool keeps_bad_boxes; /* no option: `check` sets it, to tell of them */
 };
 
@@ -22,6 +23,7 @@ struct gm_data_in {
     struct gm_texts *texts;
     struct gm_captions *captions;
     struct gm_losses lost;
+    struct gm_troubles troubles; /* of the posts that can't be read */
     const char *xml;
 };
 
@@ -32,7 +34,7 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
 enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool *has,
                                struct gm_error *err) GM_NODISCARD;
 /* gm_data_in_each - `fn` for every post that is left, which it borrows; posts that can't be read are
- * told of and counted in *n_bad. Errors: IO, FORMAT (of the file), those of fn. */
+ * told of (troubles.h) and counted in *n_bad. Errors: IO, FORMAT (of the file), those of fn. */
 enum gm_status gm_data_in_each(struct gm_data_in *in,
                                enum gm_status (*fn)(void *ctx, struct gm_post *post,
                                                     struct gm_error *err),

@@ -5,9 +5,12 @@
 
 #include <stdio.h>
 
+enum { SHOWN = 20 }; /* findings of a kind, without --all */
+
 struct report {
     struct gm_buf text;
-    bool json;
+    bool json, all;
+    size_t n_kind[GM_CHECK_KINDS];
     size_t n;
     enum gm_status st; /* of the first failure to note a finding */
     struct gm_error *err;
@@ -37,6 +40,8 @@ static void on_found(void *user, enum gm_check_kind kind, const char *file, size
     if (r->st != GM_OK)
         return;
     r->n++;
+    if (++r->n_kind[kind] > SHOWN && !r->json && !r->all)
+        return;
     r->st = r->json ? put_json(r, kind, file, line, id, message)
                     : gm_buf_printf(&r->text, r->err, "%s:%zu: %s: %s%.*s%s%s\n", file, line,
                                     gm_check_name(kind), id.n ? "post " : "", GM_STR_ARG(id),
@@ -58,9 +63,14 @@ static enum gm_status put_counts(struct report *r, const struct gm_check *c, siz
     for (enum gm_check_kind k = 0; k < GM_CHECK_KINDS; k++) {
         if (!gm_check_count(c, k))
             continue;
-        GM_TRY(gm_buf_printf(&r->text, err, r->json ? "%s\"%s\": %zu" : "%s  %-16s %zu\n",
-                             r->json && !first ? ", " : "", gm_check_name(k),
-                             gm_check_count(c, k)));
+        size_t n = gm_check_count(c, k);
+        GM_TRY(gm_buf_printf(&r->text, err, r->json ? "%s\"%s\": %zu" : "%s  %-16s %zu",
+                             r->json && !first ? ", " : "", gm_check_name(k), n));
+        if (!r->json && !r->all && n > SHOWN)
+            GM_TRY(gm_buf_printf(&r->text, err, ", the first %d shown (--all shows every one)",
+                                 SHOWN));
+        if (!r->json)
+            GM_TRY(gm_buf_add_c(&r->text, "\n", err));
         first = false;
     }
     if (r->json)
@@ -91,7 +101,7 @@ enum gm_exit gm_data_check(const struct gm_data_opts *o, const struct gm_args *a
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct report r = {.json = o->json, .err = err};
+    struct report r = {.json = o->json, .all = o->all, .err = err};
     struct gm_check *c = NULL;
     const struct gm_check_opts co = {.xml_dir = o->xml,
                                      .similarity = o->similarity,

@@ -25,6 +25,7 @@ static enum gm_status writing(const struct gm_data_opts *o, const char *path,
 struct copying {
     struct gm_writer *w;
     size_t n, n_refused;
+    struct gm_troubles troubles; /* of those */
 };
 
 static enum gm_status copy(void *ctx, struct gm_post *post, struct gm_error *err)
@@ -33,7 +34,7 @@ static enum gm_status copy(void *ctx, struct gm_post *post, struct gm_error *err
     struct gm_error e;
     enum gm_status st = gm_writer_add(c->w, post, &e);
     if (st == GM_EFORMAT) { /* this post alone */
-        GM_LOG(GM_LOG_ERROR, "data", "not written: %s", e.msg);
+        gm_troubles_tell(&c->troubles, "data", "not written", e.msg);
         c->n_refused++;
         return GM_OK;
     }
@@ -67,6 +68,7 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
         GM_LOG(GM_LOG_INFO, "data", "%s: written as %s (--to %s)", to, gm_format_title(wo.format),
                gm_format_name(wo.format));
     GM_TRY(gm_data_in_each(&in, copy, &c, &n_bad, err));
+    gm_troubles_end(&c.troubles, "data");
     lost = *gm_writer_losses(c.w);
     st = gm_writer_commit(c.w, err);
     c.w = NULL;

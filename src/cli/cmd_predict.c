@@ -9,9 +9,11 @@
 #include "cli/count_posts.h"
 #include "cli/llm_options.h"
 #include "cli/predict_out.h"
+#include "cli/troubles.h"
 #include "formats/captions.h"
 #include "pipeline/pipeline.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ struct job {
     struct gm_progress progress;
     bool shows_progress;
     size_t n_posts, n_failed, n_unreadable;
+    struct gm_troubles troubles; /* of those */
 };
 
 static enum gm_status on_prepare(void *user, struct gm_post *post, struct gm_error *err)
@@ -49,6 +52,15 @@ static enum gm_status on_prepare(void *user, struct gm_post *post, struct gm_err
     return post->caption.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
+static void tell_failed(struct job *job, const struct gm_post *post)
+{
+    char of[128], message[GM_ERROR_MAX];
+    snprintf(of, sizeof of, "post %.*s", GM_STR_ARG(post->id));
+    snprintf(message, sizeof message, "%.*s: %.*s", GM_STR_ARG(post->error.stage),
+             GM_STR_ARG(post->error.message));
+    gm_troubles_tell(&job->troubles, "predict", of, message);
+}
+
 static enum gm_status on_post(void *user, struct gm_post *post, struct gm_error *err)
 {
     struct job *job = user;
@@ -58,8 +70,7 @@ static enum gm_status on_post(void *user, struct gm_post *post, struct gm_error 
         if (job->o->strict)
             return GM_FAIL(err, GM_EFORMAT, "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
                            GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
-        GM_LOG(GM_LOG_ERROR, "predict", "post %.*s: %.*s: %.*s", GM_STR_ARG(post->id),
-               GM_STR_ARG(post->error.stage), GM_STR_ARG(post->error.message));
+        tell_failed(job, post);
     }
     return job->out ? gm_predict_out_post(job->out, post, err) : GM_OK;
 }
@@ -72,7 +83,7 @@ static enum gm_status on_unreadable(void *user, const struct gm_error *e, struct
         *err = *e;
         return e->code;
     }
-    GM_LOG(GM_LOG_ERROR, "predict", "%s", e->msg);
+    gm_troubles_tell(&job->troubles, "predict", NULL, e->msg);
     return GM_OK;
 }
 
@@ -198,11 +209,12 @@ static enum gm_exit parse_shard(const char *text, struct gm_shard *shard, struct
     return GM_EXIT_DONE;
 }
 
-static enum gm_exit finish(const struct job *job, const char *run)
+static enum gm_exit finish(struct job *job, const char *run)
 {
     size_t bad = job->n_failed + job->n_unreadable;
     if (!bad)
         return GM_EXIT_DONE;
+    gm_troubles_end(&job->troubles, "predict");
     GM_LOG(GM_LOG_INFO, "predict", "posts=%zu failed=%zu unreadable_lines=%zu%s", job->n_posts,
            job->n_failed, job->n_unreadable,
            job->n_failed && run ? "; the same command again tries those that failed" : "");
@@ -238,6 +250,7 @@ static enum gm_status work(struct job *job, const struct gm_args *args,
         GM_TRY(gm_predict_out_commit(out, err));
     *code = finish(job, gm_pipeline_run_dir(job->pipeline));
 done:
+    gm_troubles_end(&job->troubles, "predict");
     return st;
 }
 

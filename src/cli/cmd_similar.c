@@ -5,10 +5,12 @@
 #include "base/progress.h"
 #include "cli/cmd.h"
 #include "cli/count_posts.h"
+#include "cli/troubles.h"
 #include "formats/reader.h"
 #include "similar/similar.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { BATCH = 256, TEXT_MAX = 1 << 30 }; /* posts through the encoders at once; bytes of a line */
@@ -37,7 +39,8 @@ struct job {
     struct gm_similar_hit *hits; /* [posts][k] */
     size_t *n_hits;
     struct gm_progress progress;
-    size_t n_bad; /* posts and pictures that can't be read */
+    size_t n_bad;                /* posts and pictures that can't be read */
+    struct gm_troubles troubles; /* of those */
 };
 
 static const char *const PARTS[GM_SIMILAR_PARTS] = {"text", "image", "entity"};
@@ -73,8 +76,9 @@ static void on_unreadable(void *user, const struct gm_post *post, const struct g
 {
     struct job *job = user;
     job->n_bad++;
-    GM_LOG(GM_LOG_WARN, "similar", "post %.*s counts as one without an image: %s",
-           GM_STR_ARG(post->id), why->msg);
+    char of[160];
+    snprintf(of, sizeof of, "post %.*s counts as one without an image", GM_STR_ARG(post->id));
+    gm_troubles_tell(&job->troubles, "similar", of, why->msg);
 }
 
 static enum gm_status add_id(struct ids *ids, struct gm_str id, struct gm_error *err)
@@ -97,7 +101,7 @@ static enum gm_status read_batch(struct job *job, struct gm_reader *r, struct gm
         if (st == GM_OK && has) {
             ++*n;
         } else if (st != GM_OK && has) {
-            GM_LOG(GM_LOG_ERROR, "similar", "%s", why.msg);
+            gm_troubles_tell(&job->troubles, "similar", NULL, why.msg);
             job->n_bad++;
         } else if (st != GM_OK) {
             return GM_FAIL(err, st, "%s", why.msg);
@@ -307,6 +311,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     finished = out;
     out = NULL;
     GM_TRY(gm_out_commit(finished, err));
+    gm_troubles_end(&job.troubles, "similar");
     code = job.n_bad ? GM_EXIT_SOME : GM_EXIT_DONE;
 done:
     gm_out_abort(out);

@@ -5,12 +5,14 @@
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
+#include "cli/troubles.h"
 #include "formats/reader.h"
 #include "image/font.h"
 #include "report/annotate.h"
 #include "report/report.h"
 #include "report/terminal.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -27,6 +29,7 @@ struct view {
     struct gm_buf text;
     struct gm_progress progress;
     size_t n_posts, n_bad;
+    struct gm_troubles troubles; /* of those that are bad */
 };
 
 #define TEXT_MAX ((size_t)1 << 30)
@@ -73,7 +76,9 @@ static enum gm_status write_picture(struct view *v, const struct gm_post *post,
     gm_arena_init(&a, 0);
     gm_buf_reset(&v->text);
     if (gm_annotate(post, &im, &why) != GM_OK) {
-        GM_LOG(GM_LOG_ERROR, "view", "post %.*s: %s", GM_STR_ARG(post->id), why.msg);
+        char of[128];
+        snprintf(of, sizeof of, "post %.*s", GM_STR_ARG(post->id));
+        gm_troubles_tell(&v->troubles, "view", of, why.msg);
         v->n_bad++;
         goto done;
     }
@@ -115,7 +120,7 @@ static enum gm_status show_all(struct view *v, struct gm_reader *reader, struct 
         bool has;
         enum gm_status st = gm_reader_next(reader, &post, &has, &why);
         if (st != GM_OK && has) { /* one line that can't be read */
-            GM_LOG(GM_LOG_ERROR, "view", "%s", why.msg);
+            gm_troubles_tell(&v->troubles, "view", NULL, why.msg);
             v->n_bad++;
             continue;
         }
@@ -175,6 +180,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     }
 done:
     gm_progress_end(&v.progress);
+    gm_troubles_end(&v.troubles, "view");
     gm_report_abort(v.report);
     gm_out_abort(v.terminal);
     gm_buf_clear(&v.text);

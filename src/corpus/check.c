@@ -393,6 +393,14 @@ done:
     return st;
 }
 
+/* A finding's place is told before its message; the reader's errors begin with the same. */
+static const char *without_place(const struct gm_check *c, const char *message)
+{
+    char place[GM_ERROR_MAX];
+    int n = snprintf(place, sizeof place, "%s:%zu: ", c->path, c->line);
+    return n > 0 && strncmp(message, place, (size_t)n) == 0 ? message + n : message;
+}
+
 enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_losses *lost,
                              struct gm_error *err)
 {
@@ -414,7 +422,7 @@ enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_
             return st;
         }
         if (st != GM_OK)
-            found(c, GM_CHECK_UNREADABLE, c->line, GM_STR(""), "%s", e.msg);
+            found(c, GM_CHECK_UNREADABLE, c->line, GM_STR(""), "%s", without_place(c, e.msg));
         if (!has) {
             check_left_out(c, &before, GM_STR(""));
             break;

@@ -212,6 +212,30 @@ def test_order_and_fields():
         assert all(("objects" in p) == ("image" in p) for p in out)
 
 
+def test_many_errors_are_summed_up():
+    """The first ten of each kind, and how many more there are."""
+    kinds = ('{"text": "a", "entities": [{"type": "X", "start": 0, "end": %d9}]}', '{"text": %d}', '{broken')
+    with gm.Folder() as d:
+        bad = d.write("bad.jsonl", "".join((k % i if "%" in k else k) + "\n" for i in range(1, 101) for k in kinds))
+        for args in (("data", "convert", bad, d / "o.jsonl"), ("data", "stats", bad), ("view", bad),
+                     ("predict", bad, "--recipe", "tag", "-o", d / "o.jsonl")):
+            r = gm.run(*args)
+            assert r.code == 3 and len(r.errors) == 30, (args, len(r.errors), r.err[-2000:])
+            assert r.err.count("90 more errors such as: ") == 3, (args, r.err[-2000:])
+        posts = d.write("posts.jsonl", "".join(json.dumps({"id": f"p{x}", "text": "a", "image": f"no/{x}.jpg"}) + "\n"
+                                                for x in ("a", "b", 3) * 9))
+        recipe = d.write("look.yaml", "name: look\nstages:\n  - stage: look\n    backend: detector\n")
+        r = gm.run("predict", posts, "--recipe", recipe, "-o", d / "o.jsonl")
+        assert len(r.errors) == 10 and "17 more errors such as: look: " in r.err, r.err
+        with open(d / "o.jsonl", encoding="utf-8") as f:
+            assert sum("error" in json.loads(line) for line in f) == 27  # each has its own
+        r = gm.run("data", "check", bad)
+        assert len(r.out.splitlines()) == 22 and "300, the first 20 shown (--all" in r.out, r.out[-500:]
+        r = gm.run("data", "check", bad, "--all")
+        assert r.out.count(": unreadable: ") == 300 and "--all" not in r.out, r.out[-500:]
+        assert len(json.loads(gm.run("data", "check", bad, "--json").out)["findings"]) == 300
+
+
 def test_output_place():
     with gm.Folder() as d:
         posts = [{"id": "a", "text": "x"}]

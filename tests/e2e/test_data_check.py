@@ -41,7 +41,8 @@ def test_check():
         ends = gm.run("data", "check", d.write("e.txt", "a\tB-X\nb\tE-X\n\nc\tB-X\n\nd\tS-X\ne\tI-X\n\n"))
         assert ends.code == 3 and [l.split(":")[1] for l in ends.out.splitlines()[:2]] == ["4", "7"]
         broken = gm.run("data", "check", d.write("f.jsonl", '{"text": "a"}\n{"text": 5}\n'))
-        assert broken.code == 3 and "f.jsonl:2: unreadable" in broken.out
+        assert broken.out.count("f.jsonl:2:") == 1, broken.out
+        assert broken.code == 3 and "f.jsonl:2: unreadable: " in broken.out
 
 
 def findings(*args):

@@ -1,7 +1,16 @@
 """Help, usage errors, and what holds for every command."""
+import fcntl
+import json
 import os
+import pty
+import re
+import struct
+import subprocess
+import termios
+import time
 
 import gm
+import llm_server
 
 
 def commands():
@@ -59,7 +68,6 @@ def test_unknown_command():
 
 
 def test_json_log():
-    import json
     r = gm.run("models", "chek", "--log-format", "json")
     line = json.loads(r.err)
     assert r.code == 2 and line["level"] == "error" and "chek" in line["msg"], r.err
@@ -81,7 +89,6 @@ def test_full_disk():
 def test_reader_gone():
     """`gmner ... | head -0` ends by SIGPIPE like any filter, without a message."""
     import signal
-    import subprocess
     read, write = os.pipe()
     os.close(read)
     p = subprocess.run([gm.PROGRAM, "help"], stdout=write, stderr=subprocess.PIPE, check=False)
@@ -101,10 +108,50 @@ def test_predict_usage():
     gm.expect(gm.run("predict", "--text", "x", "--from", "xml"), 2, "auto|jsonl|json|conll")
 
 
+def on_terminal(columns, seconds, *args):
+    """What a run draws on standard error, a terminal whose width changes to `columns[1]` halfway."""
+    ours, theirs = pty.openpty()
+    wide = lambda n: fcntl.ioctl(ours, termios.TIOCSWINSZ, struct.pack("HHHH", 24, n, 0, 0))
+    wide(columns[0])
+    start = time.monotonic()
+    with subprocess.Popen([gm.PROGRAM, *map(str, args)], stdout=subprocess.DEVNULL, stderr=theirs,
+                          env={**os.environ, "TERM": "xterm", "GMNER_CACHE": "/dev/null/none"}) as p:
+        os.close(theirs)
+        drawn, parts = b"", []
+        while True:
+            try:
+                drawn += os.read(ours, 4096)
+            except OSError:  # the other side is closed
+                break
+            if len(parts) == 0 and time.monotonic() - start > seconds / 2:
+                parts.append(drawn)
+                drawn = b""
+                wide(columns[1])
+    os.close(ours)
+    return p.returncode, [re.split(r"\r\x1b\[K|\r\n", x.decode()) for x in (*parts, drawn)], time.monotonic() - start
+
+
+def test_progress_fits_its_terminal():
+    """Lines that don't wrap, four a second at most, also after the window has another width."""
+    def answer(_, __):
+        time.sleep(0.04)
+        return '{"phrases": [{"entity": 1, "phrase": "a woman"}]}'
+    post = {"entities": [{"start": 0, "end": 4, "type": "PER"}]}
+    with gm.Folder() as d, llm_server.Own(answer) as s:
+        posts = d.write("p.jsonl", "".join(json.dumps({"text": f"Anna {i}", **post}) + "\n" for i in range(20)))
+        recipe = d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
+        for i, columns in enumerate(((80, 40), (200, 20))):
+            code, drawn, took = on_terminal(columns, 1.8, "predict", posts, "-r", recipe, "-o", d / f"o{i}.jsonl", "--endpoint",
+                                            s.url, "--model", f"m{i}", "--in-flight", 1)
+            bars = [[x for x in lines if "/20" in x or "..." in x or "##" in x] for lines in drawn]
+            assert code == 0 and len(bars) == 2 and bars[0] and bars[1], (code, drawn)
+            assert sum(map(len, bars)) <= 4 * took + 2, (took, bars)
+            assert max(map(len, bars[0])) < columns[0] and max(map(len, bars[1][1:])) < columns[1], bars
+            assert "[" in bars[0][0], bars[0][0]
+
+
 def test_predict_on_a_terminal():
     """No post given and nobody piping one in: an error, not a program that waits."""
-    import pty
-    import subprocess
     master, slave = pty.openpty()
     p = subprocess.run([gm.PROGRAM, "predict"], stdin=slave, stdout=subprocess.PIPE,
                        stderr=subprocess.PIPE, timeout=60, check=False)
@@ -135,7 +182,6 @@ def test_models_check_finds_damage():
 def test_models_get():
     """`get` runs the fetching script for what is missing, and checks what it brought."""
     import hashlib
-    import json
     manifest = {"name": "toy", "task": "test", "summary": "a toy", "licence": "MIT",
                 "origin": {"registry": "r", "package": "p", "version": "1"},
                 "files": [{"path": "w.bin", "bytes": 5,
