@@ -166,7 +166,7 @@ static void test_help_lists_every_row(void **state)
     gm_buf_init(&b, 1 << 16);
     assert_int_equal(gm_options_help(table, &b, NULL), GM_OK);
     assert_non_null(strstr(b.p, "-c, --count N"));
-    assert_non_null(strstr(b.p, "a mode (default slow)"));
+    assert_non_null(strstr(b.p, "a mode (default: slow)"));
     assert_non_null(strstr(b.p, "--quick"));
     gm_buf_reset(&b);
     assert_int_equal(gm_options_markdown(table, &b, NULL), GM_OK);
