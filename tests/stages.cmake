@@ -1,5 +1,6 @@
 gm_test(stages_expand LINK gm_stages)
 gm_test(stages_said LINK gm_stages)
 gm_test(stages_ground LINK gm_stages)
+gm_test(stages_fusion LINK gm_stages)
 gm_test(stages_caption LINK gm_stages)
 gm_test(stages_photos LINK gm_stages LABELS needs-model threads ENVIRONMENT TBB_ENABLE_SANITIZERS=1)

@@ -123,23 +123,34 @@ static void add_stage(struct gm_pipeline *p, const struct gm_backend *b,
     p->n_stages++;
 }
 
-/* The recipe's, each with the step that it brings. */
+/* The native step that a stage brings along, where its settings ask for it. */
+static enum gm_status add_step(struct gm_pipeline *p, const struct gm_backend *step,
+                               const char *only_if, const struct gm_json *settings,
+                               struct gm_error *err)
+{
+    struct gm_str value = {NULL, 0};
+    if (!step)
+        return GM_OK;
+    enum gm_status st = gm_settings_str(settings, only_if, &value, err);
+    if (st == GM_OK && value.n)
+        add_stage(p, step, settings, true);
+    return st;
+}
+
+/* The recipe's, each with its steps. */
 static enum gm_status list_stages(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    p->stages = gm_alloc(2 * p->recipe->n_stages, sizeof *p->stages);
-    p->more = gm_alloc(2 * p->recipe->n_stages, sizeof *p->more);
+    p->stages = gm_alloc(3 * p->recipe->n_stages, sizeof *p->stages);
+    p->more = gm_alloc(3 * p->recipe->n_stages, sizeof *p->more);
     if (!p->stages || !p->more)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < p->recipe->n_stages; i++) {
         const struct gm_backend *b = p->recipe->stages[i].backend;
         const struct gm_json *settings = p->recipe->stages[i].settings;
-        struct gm_str value = {NULL, 0};
+        GM_TRY(add_step(p, b->first, b->first_if, settings, err));
         add_stage(p, b, settings, false);
-        if (b->then)
-            GM_TRY(gm_settings_str(settings, b->then_if, &value, err));
-        if (value.n)
-            add_stage(p, b->then, settings, true);
+        GM_TRY(add_step(p, b->then, b->then_if, settings, err));
     }
 done:
     return st;

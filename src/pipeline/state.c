@@ -96,6 +96,25 @@ done:
     return st;
 }
 
+static enum gm_status add_evidence(const struct gm_evidence *v, struct gm_buf *b,
+                                   struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool any = false;
+    for (size_t i = 0; i < GM_N_WITNESSES; i++) {
+        if (!v->has[i])
+            continue;
+        GM_TRY(
+            gm_buf_printf(b, err, "%s\"%s\":", any ? "," : ",\"evidence\":{", gm_witness_names[i]));
+        GM_TRY(add_num(v->by[i], b, err));
+        any = true;
+    }
+    if (any)
+        GM_TRY(gm_buf_add_c(b, "}", err));
+done:
+    return st;
+}
+
 static enum gm_status add_entity(const struct gm_post *p, const struct gm_entity *e,
                                  struct gm_buf *b, struct gm_error *err)
 {
@@ -115,6 +134,7 @@ static enum gm_status add_entity(const struct gm_post *p, const struct gm_entity
         GM_TRY(gm_buf_add_c(b, ",\"visible\":", err));
         GM_TRY(add_num(e->visible, b, err));
     }
+    GM_TRY(add_evidence(&e->evidence, b, err));
     if (field != SIZE_MAX)
         GM_TRY(gm_buf_printf(b, err, ",\"field\":%zu", field));
     for (size_t i = 0; i < e->n_regions; i++) {

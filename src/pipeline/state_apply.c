@@ -60,6 +60,14 @@ done:
     return st;
 }
 
+static void read_evidence(const struct gm_json *o, struct gm_evidence *v)
+{
+    for (size_t i = 0; i < GM_N_WITNESSES; i++) {
+        v->by[i] = get_num(gm_json_get(o, gm_witness_names[i]), (double)NAN);
+        v->has[i] = gm_json_get(o, gm_witness_names[i]) != NULL;
+    }
+}
+
 static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, struct gm_entity *e,
                                   struct gm_error *err)
 {
@@ -85,6 +93,8 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, st
                                                  get_num(gm_json_at(u, 2), (double)NAN),
                                                  get_num(gm_json_at(u, 3), (double)NAN),
                                                  get_num(gm_json_at(u, 4), (double)NAN)};
+    if (gm_json_get(o, "evidence"))
+        read_evidence(gm_json_get(o, "evidence"), &e->evidence);
     if (field && p->source)
         e->fields = gm_json_at(gm_json_get(p->source, "entities"), get_size(field));
     e->n_regions = gm_json_count(list);

@@ -75,6 +75,14 @@ static void count_region(struct gm_losses *l, const struct gm_region *r, unsigne
 
 static bool is_judged(double visible) { return visible >= 0 && visible != 0 && visible != 1; }
 
+static bool has_evidence(const struct gm_evidence *v)
+{
+    bool has = false;
+    for (size_t i = 0; i < GM_N_WITNESSES; i++)
+        has = has || v->has[i];
+    return has;
+}
+
 static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigned lacks,
                          struct gm_str id)
 {
@@ -90,6 +98,7 @@ static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigne
         {GM_HOLDS_NOTE, e->note.n > 0, "notes"},
         {GM_HOLDS_EXPRESSION, e->expression.n > 0, "expressions"},
         {GM_HOLDS_VISIBLE, is_judged(e->visible), "probabilities of being in the image"},
+        {GM_HOLDS_EVIDENCE, has_evidence(&e->evidence), "what sources say of being in the image"},
         {GM_HOLDS_UNGROUNDED, e->n_regions == 0, "entities without a box"},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)

@@ -60,7 +60,8 @@ enum gm_holds {
     GM_HOLDS_POSITION = 1 << 19,    /* where in the text an entity is */
     GM_HOLDS_UNGROUNDED = 1 << 20,  /* entities without a box */
     GM_HOLDS_NOTHING_BOX = 1 << 21, /* [0, 0, 0, 0] as a box that fits nothing (regions.h) */
-    GM_HOLDS_ALL = (1 << 22) - 1
+    GM_HOLDS_EVIDENCE = 1 << 22,
+    GM_HOLDS_ALL = (1 << 23) - 1
 };
 
 /* gm_losses_post - count all that `p` has and a format that holds `holds` has not. */

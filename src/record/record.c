@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+const char *const gm_witness_names[GM_N_WITNESSES] = {"encoder", "model", "reader"};
+
 void gm_post_init(struct gm_post *p)
 {
     *p = (struct gm_post){0};

@@ -52,6 +52,22 @@ struct gm_uncertainty {
                           both; NAN = not known, as any of these */
 };
 
+/* What sources of their own say of whether an entity is in the image, each a number of 0..1. What the
+ * detector says is in the post's objects. */
+enum gm_witness {
+    GM_WITNESS_ENCODER, /* the probability of the native classifier */
+    GM_WITNESS_MODEL,   /* a language model's yes, or the probability of it */
+    GM_WITNESS_READER,  /* the share of the name's words that stand in the picture */
+    GM_N_WITNESSES
+};
+
+struct gm_evidence {
+    bool has[GM_N_WITNESSES];
+    double by[GM_N_WITNESSES];
+};
+
+extern const char *const gm_witness_names[GM_N_WITNESSES]; /* "encoder", … */
+
 struct gm_entity {
     struct gm_str text, type, fine_type; /* fine_type empty = none */
     size_t start, end;                   /* code points of the post's text */
@@ -61,6 +77,7 @@ struct gm_entity {
     struct gm_str note;       /* "no_box:no_person; …", see note.h; empty = none */
     struct gm_str expression; /* "a man in a dark suit"; empty = none */
     double visible;           /* probability that it is in the image; < 0 = not judged */
+    struct gm_evidence evidence;
     struct gm_region *regions;
     size_t n_regions;
     const struct gm_json *fields; /* the input's object, whose unknown fields are written again;

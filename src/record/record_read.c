@@ -186,6 +186,23 @@ done:
     return st;
 }
 
+static enum gm_status read_evidence(const struct gm_json *o, struct gm_evidence *v,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *j = get(o, "evidence");
+    if (!j)
+        return GM_OK;
+    GM_TRY(check_object("\"evidence\"", j, err));
+    for (size_t i = 0; i < GM_N_WITNESSES; i++) {
+        v->by[i] = -1;
+        GM_TRY(get_probability(j, gm_witness_names[i], &v->by[i], err));
+        v->has[i] = v->by[i] >= 0;
+    }
+done:
+    return st;
+}
+
 /* Offsets, and the text that must stand there. */
 static enum gm_status read_span(const struct gm_json *o, struct gm_entity *e, struct gm_offset *at,
                                 struct gm_error *err)
@@ -229,6 +246,7 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *j, st
     GM_TRY(get_probability(j, "score", &e->score, err));
     GM_TRY(get_probability(j, "visible", &e->visible, err));
     GM_TRY(read_uncertainty(j, &e->uncertainty, err));
+    GM_TRY(read_evidence(j, &e->evidence, err));
     GM_TRY(read_regions(p, j, e, err));
 done:
     return st;

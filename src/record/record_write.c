@@ -84,9 +84,9 @@ done:
 
 static bool is_entity_field(struct gm_str key)
 {
-    static const char *const known[] = {"text", "type",       "fine_type",   "start",
-                                        "end",  "score",      "uncertainty", "source",
-                                        "note", "expression", "visible",     "regions"};
+    static const char *const known[] = {
+        "text",   "type", "fine_type",  "start",   "end",      "score",  "uncertainty",
+        "source", "note", "expression", "visible", "evidence", "regions"};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (gm_str_eq_c(key, known[i]))
             return true;
@@ -130,6 +130,27 @@ done:
     return st;
 }
 
+static enum gm_status write_evidence(const struct gm_evidence *v, struct gm_buf *out,
+                                     struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool any = false;
+    for (size_t i = 0; i < GM_N_WITNESSES; i++) {
+        if (!v->has[i])
+            continue;
+        if (!any) {
+            GM_TRY(write_key("evidence", out, err));
+            GM_TRY(gm_buf_add_c(out, "{", err));
+        }
+        any = true;
+        GM_TRY(write_score(gm_witness_names[i], v->by[i], out, err));
+    }
+    if (any)
+        GM_TRY(gm_buf_add_c(out, "}", err));
+done:
+    return st;
+}
+
 static enum gm_status write_entity(const struct gm_entity *e, struct gm_buf *out,
                                    struct gm_error *err)
 {
@@ -146,6 +167,7 @@ static enum gm_status write_entity(const struct gm_entity *e, struct gm_buf *out
     GM_TRY(write_optional("expression", e->expression, out, err));
     if (e->visible >= 0)
         GM_TRY(write_score("visible", e->visible, out, err));
+    GM_TRY(write_evidence(&e->evidence, out, err));
     GM_TRY(write_key("regions", out, err));
     GM_TRY(gm_buf_add_c(out, "[", err));
     for (size_t i = 0; i < e->n_regions; i++) {

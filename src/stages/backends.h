@@ -1,5 +1,6 @@
 /* backends.h - every backend there is, for the table in stages.c. A backend is a file
- * STAGE_NAME.c that defines one of these; `retag`, in no recipe, is the step behind inform. */
+ * STAGE_NAME.c that defines one of these; `retag` and `encode`, in no
+ * recipe, are the steps behind inform and in front of entail. */
 #ifndef GM_STAGES_BACKENDS_H
 #define GM_STAGES_BACKENDS_H
 
@@ -14,6 +15,7 @@ extern const struct gm_backend gm_backend_look_llm;
 extern const struct gm_backend gm_backend_expand_template;
 extern const struct gm_backend gm_backend_expand_llm;
 extern const struct gm_backend gm_backend_entail_native;
+extern const struct gm_backend gm_backend_encode_native; /* in entail_native.c */
 extern const struct gm_backend gm_backend_entail_llm;
 extern const struct gm_backend gm_backend_ground_objects;
 extern const struct gm_backend gm_backend_ground_llm;

@@ -18,7 +18,9 @@ static enum gm_status model_setting(const struct gm_backend *b, const struct gm_
 enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
                                     const struct gm_json *settings, struct gm_error *err)
 {
-    const char *const known[] = {b->native->model_key, "precision", b->native->number_key, NULL};
+    const struct gm_native_kind *k = b->native;
+    const char *const known[] = {k->model_key, "precision", k->number_key ? k->number_key : k->more,
+                                 k->number_key ? k->more : NULL, NULL};
     enum gm_status st = GM_OK;
     struct native_stage *s = NULL;
     struct gm_str model, precision = GM_STR("auto");
@@ -40,6 +42,8 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
     }
     s->kind = b->native;
     GM_TRY(s->kind->load(&s->model, dir, precision.p, number, err));
+    if (s->kind->read)
+        GM_TRY(s->kind->read(s->model, settings, err));
     GM_TRY(s->kind->session_new(&s->session, s->model, err));
     *self = s;
     s = NULL;

@@ -15,6 +15,9 @@ struct gm_native_kind {
     enum gm_status (*load)(void **model, const char *dir, const char *precision, double number,
                            struct gm_error *err);
     void (*free)(void *model); /* NULL-safe */
+    /* Another setting of its own, and what reads the settings for it; NULL = none. */
+    const char *more;
+    enum gm_status (*read)(void *model, const struct gm_json *settings, struct gm_error *err);
     /* What one caller needs to run the model, which itself is only read. */
     enum gm_status (*session_new)(void **session, const void *model, struct gm_error *err);
     enum gm_status (*run)(void *session, struct gm_post **posts, size_t n, struct gm_error *err);

@@ -24,6 +24,9 @@ struct gm_backend {
      * NULL: there is none. */
     const struct gm_backend *then;
     const char *then_if;
+    /* The same for a native step in front of it. */
+    const struct gm_backend *first;
+    const char *first_if;
 
     /* Load models; `b` is the backend itself, settings a JSON object (may be NULL), borrowed during
      * the call. Keys that the backend does not know, and values out of range, are ARG errors that

@@ -320,6 +320,49 @@ def test_threads_hold():
     assert in_flight < most <= threads + 1 + in_flight + in_flight // 2 + 1 + own, most
 
 
+def test_entailment_asks_where_the_encoder_is_unsure():
+    """The encoder's step in front of the model: what it is sure of is not asked, and what both say is weighed
+    by the settings file; a run that is repeated asks nothing."""
+    if not os.path.exists(os.path.join(gm.HOME, ".deps", "models", "minilm")):
+        raise gm.Skip("no base encoder; `make setup` gets it")
+    asked = []
+
+    def say(text):
+        asked.append(text)
+        return "yes"
+
+    posts = [{"id": str(i), "text": f"{name} was in Paris", "image": "p.png", "caption": caption, "entities": [
+        {"start": 0, "end": len(name), "type": "PER"}, {"start": len(name) + 8, "end": len(name) + 13, "type": "LOC"}]}
+        for i, (name, caption) in enumerate((("Ann Lee", "a woman smiles"), ("Bob Ray", "a blue car"), ("Eve", "")))]
+    with gm.Folder() as d, Gold(say) as server:
+        png(d / "p.png")
+        path = d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+        plain = gm.expect_ok(gm.run("predict", path, "-r", d.write("n.yaml", "name: n\nstages:\n  - stage: entail\n")))
+        encoder = [e["visible"] for p in plain.posts for e in p["entities"]]
+        logits = [math.log(v / (1 - v)) for v in encoder]
+        bound = sorted(map(abs, logits))[3] - 1e-3  # three of the six are unsure
+        rec = d.write("r.yaml", "name: e\nstages:\n  - stage: entail\n    backend: llm\n    encoder: entail-default\n")
+        tuned = d.write("tuned.yaml", f"entail:\n  bound: {bound}\n  fusion:\n    encoder: {{encoder: 1, bias: 0.5}}\n"
+                                      "    encoder+model: {encoder: 1, model: 0.1}\n")
+        out, env = d / "out.jsonl", {"GMNER_CACHE": d / "c.sqlite"}
+        for n_asked in (3, 3):
+            gm.expect_ok(gm.run("predict", path, "-r", rec, "--settings", tuned, "-o", out, "--endpoint", server.url,
+                                env=env))
+            assert len(asked) == n_asked, asked
+        with open(out, encoding="utf-8") as f:
+            got = [e for line in f for e in json.loads(line)["entities"]]
+    for e, p, z in zip(got, encoder, logits):
+        assert abs(e["evidence"]["encoder"] - p) < 1e-6, (e, p)
+        unsure = abs(z) < bound
+        assert ("model" in e["evidence"]) == unsure, (e, z)
+        if unsure:
+            yes = min(e["evidence"]["model"], 0.999)
+            z += 0.1 * math.log(yes / (1 - yes))
+        else:
+            z += 0.5
+        assert abs(e["visible"] - 1 / (1 + math.exp(-z))) < 1e-4, (e, z)
+
+
 def test_shipped_recipes_whole():
     """From a text and a photo to boxes and masks, with the real tagger."""
     photo = os.path.join(gm.HOME, ".deps", "photos", "astronaut.png")

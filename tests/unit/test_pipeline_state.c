@@ -37,6 +37,8 @@ static void change(struct gm_post *p)
     e->visible = 0.1;
     e->uncertainty =
         (struct gm_uncertainty){true, 2.0 / 3, (double)NAN, (double)INFINITY, 0.1, 0.3};
+    e->evidence.has[GM_WITNESS_MODEL] = e->evidence.has[GM_WITNESS_READER] = true;
+    e->evidence.by[GM_WITNESS_MODEL] = 2.0 / 3;
     e->source = GM_STR("refine");
     e->expression = GM_STR("a place");
     e->fine_type = GM_STR("city");
@@ -86,6 +88,9 @@ static void test_round_trip(void **state)
     assert_same(&now, &copy);
     assert_true(b.entities[1].regions[0].box[0] == 1.0f / 3);
     assert_true(b.entities[1].score == 1.0 / 3);
+    assert_true(b.entities[1].evidence.by[GM_WITNESS_MODEL] == 2.0 / 3);
+    assert_true(b.entities[1].evidence.has[GM_WITNESS_READER]);
+    assert_false(b.entities[1].evidence.has[GM_WITNESS_ENCODER]);
     assert_int_equal(b.entities[1].regions[1].mask.h, 7);
     /* And so is the record, with the unknown fields of the input's entity. */
     assert_int_equal(gm_post_to_json(&a, &ja, NULL), GM_OK);

@@ -163,6 +163,43 @@ static void entailment(void **state)
     gm_post_clear(&p);
 }
 
+/* Asked is only where the encoder is unsure; what it and the model say is kept and weighed. */
+static void entailment_fused(void **state)
+{
+    (void)state;
+    static const struct row rows[] = {{"Ann Lee", "PER", 0, -1, "yes"},
+                                      {"Rome", "LOC", 11, -1, "no"},
+                                      {"in", "X", 8, -1, "maybe"},
+                                      {"Lee", "PER", 4, -1, "yes"}};
+    static const double encoder[] = {0.6, 0.05, 0.4, 0.9};
+    static const char *const settings[] = {
+        "{\"encoder\": \"x\", \"bound\": 1}",
+        "{\"encoder\": \"x\", \"bound\": 1, \"fusion\": {\"encoder\": {\"bias\": 0.25, "
+        "\"encoder\": 2}, \"encoder+model\": {\"encoder\": 1, \"model\": -0.5}}}"};
+    for (size_t k = 0; k < 2; k++) {
+        struct gm_post p;
+        fill(&p, two_text, rows, 4);
+        for (size_t i = 0; i < 4; i++) {
+            p.entities[i].visible = encoder[i];
+            p.entities[i].evidence.has[GM_WITNESS_ENCODER] = true;
+            p.entities[i].evidence.by[GM_WITNESS_ENCODER] = encoder[i];
+        }
+        run("entail", &p, "{{image}}<<{{expression}}>>", settings[k]);
+        const struct gm_entity *e = p.entities;
+        double z = log(0.6 / 0.4), yes = e[0].evidence.by[GM_WITNESS_MODEL];
+        assert_true(e[0].evidence.has[GM_WITNESS_MODEL] && yes > 0.99);
+        for (size_t i = 1; i < 4; i++) /* sure, refused, sure */
+            assert_false(e[i].evidence.has[GM_WITNESS_MODEL]);
+        assert_true(is(e[2].note, "entail_rejected:not_yes_or_no"));
+        yes = fmin(yes, 0.999);
+        assert_true(fabs(e[0].visible - (k ? 1 / (1 + exp(-z + 0.5 * log(yes / (1 - yes))))
+                                           : e[0].evidence.by[GM_WITNESS_MODEL])) < 1e-9);
+        assert_true(fabs(e[3].visible - (k ? 1 / (1 + exp(-0.25 - 2 * log(9))) : 0.9)) < 1e-9);
+        assert_true(fabs(e[2].visible - (k ? 1 / (1 + exp(-0.25 + 2 * z)) : 0.4)) < 1e-9);
+        gm_post_clear(&p);
+    }
+}
+
 static void boxes(void **state)
 {
     (void)state;
@@ -423,6 +460,15 @@ static void bad_settings(void **state)
         {"entail", "{\"temperature\": \"off\"}", "a number or none"},
         {"entail", "{\"max_tokens_name\": \"limit\"}", "max_completion_tokens, none"},
         {"entail", "{\"images\": true}", "images"},
+        {"entail", "{\"bound\": 1}", "needs the setting encoder"},
+        {"entail", "{\"bound\": -1, \"encoder\": \"x\"}", "setting \"bound\" is -1"},
+        {"entail", "{\"fusion\": []}", "must be a mapping"},
+        {"entail", "{\"fusion\": {\"eye\": {}}}", "there is no source \"eye\""},
+        {"entail", "{\"fusion\": {\"\": {}}}", "weights of no source"},
+        {"entail", "{\"fusion\": {\"model+encoder\": {}, \"encoder+model\": {}}}", "here twice"},
+        {"entail", "{\"fusion\": {\"model\": 3}}", "must be a mapping of weights"},
+        {"entail", "{\"fusion\": {\"model\": {\"encoder\": 1}}}", "has no number \"encoder\""},
+        {"entail", "{\"fusion\": {\"model\": {\"bias\": \"x\"}}}", "must be a number"},
         {"refine", "{\"images\": \"often\"}", "auto, always, never"},
         {"ground", "{\"images\": \"never\"}", "asks about pictures"},
         {"expand", "{\"images\": \"always\"}", "no {{image}}"},
@@ -516,6 +562,7 @@ int main(void)
         cmocka_unit_test(expressions),
         cmocka_unit_test(expressions_that_do_not_fit),
         cmocka_unit_test(entailment),
+        cmocka_unit_test(entailment_fused),
         cmocka_unit_test(boxes),
         cmocka_unit_test(boxes_in_sent_pixels),
         cmocka_unit_test(corrections),

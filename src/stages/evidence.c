@@ -1,0 +1,168 @@
+#include "stages/evidence.h"
+
+#include "base/utf8.h"
+#include "stages/label_affinity.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+enum { X_ENCODER, X_MODEL, X_PERSON, X_PERSON_SCORE, X_PERSON_SHARE, X_PERSONS, X_THING, X_READER };
+
+const struct gm_evidence_x gm_evidence_x[GM_EVIDENCE_X] = {
+    [X_ENCODER] = {"encoder", GM_EVIDENCE_ENCODER},
+    [X_MODEL] = {"model", GM_EVIDENCE_MODEL},
+    [X_PERSON] = {"person", GM_EVIDENCE_DETECTOR},
+    [X_PERSON_SCORE] = {"person_score", GM_EVIDENCE_DETECTOR},
+    [X_PERSON_SHARE] = {"person_share", GM_EVIDENCE_DETECTOR},
+    [X_PERSONS] = {"persons", GM_EVIDENCE_DETECTOR},
+    [X_THING] = {"thing", GM_EVIDENCE_DETECTOR},
+    [X_READER] = {"reader", GM_EVIDENCE_READER},
+};
+const char *const gm_evidence_source_names[GM_EVIDENCE_SOURCES] = {"encoder", "model", "detector",
+                                                                   "reader"};
+
+double gm_evidence_logit(double p)
+{
+    const double off = 1e-3;
+    p = fmin(fmax(p, off), 1 - off);
+    return log(p / (1 - p));
+}
+
+/* ---- the detector ---- */
+
+static double area(const struct gm_object *o)
+{
+    double w = o->box[2] - o->box[0], h = o->box[3] - o->box[1];
+    return w > 0 && h > 0 ? w * h : 0;
+}
+
+/* The best person is the most prominent one, as in the stage ground: score x square root of the area. */
+static void look_for_person(const struct gm_post *p, double x[GM_EVIDENCE_X])
+{
+    const struct gm_object *best = NULL;
+    double best_value = -1, all = 0;
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_objects; i++) {
+        const struct gm_object *o = &p->objects[i];
+        double value = (double)o->score * sqrt(area(o));
+        all += area(o);
+        if (!gm_str_eq_c(o->label, "person"))
+            continue;
+        n++;
+        if (value > best_value) {
+            best_value = value;
+            best = o;
+        }
+    }
+    x[X_PERSON] = 1;
+    x[X_PERSON_SCORE] = gm_evidence_logit(best ? (double)best->score : 0.05);
+    x[X_PERSON_SHARE] = best && all > 0 ? area(best) / all : 0;
+    x[X_PERSONS] = log1p((double)n);
+}
+
+static void look_for_thing(const struct gm_post *p, const struct gm_entity *e,
+                           double x[GM_EVIDENCE_X])
+{
+    for (size_t i = 0; i < p->n_objects; i++)
+        x[X_THING] = fmax(x[X_THING], (double)p->objects[i].score *
+                                          (double)gm_label_affinity(p->objects[i].label, e));
+}
+
+/* ---- the reader ---- */
+
+/* The next run of word bytes from *at on; .n 0 at the end. */
+static struct gm_str next_word(struct gm_str s, size_t *at)
+{
+    while (*at < s.n && !gm_is_word_byte(s.p[*at]))
+        ++*at;
+    size_t from = *at;
+    while (*at < s.n && gm_is_word_byte(s.p[*at]))
+        ++*at;
+    return gm_str_sub(s, from, *at);
+}
+
+static bool has_word(struct gm_str s, struct gm_str word)
+{
+    size_t at = 0;
+    for (struct gm_str w = next_word(s, &at); w.n; w = next_word(s, &at))
+        if (w.n == word.n && strncasecmp(w.p, word.p, w.n) == 0)
+            return true;
+    return false;
+}
+
+/* What stands between the next quotation marks of the rest of s, and what is behind it. */
+static bool next_quote(struct gm_str *s, struct gm_str *quote)
+{
+    static const char *const marks[][2] = {{"\"", "\""}, {"\xe2\x80\x9c", "\xe2\x80\x9d"}};
+    size_t from = SIZE_MAX, to = SIZE_MAX, kind = 0;
+    for (size_t k = 0; k < 2; k++) {
+        size_t at = gm_str_find(*s, gm_str(marks[k][0]), 0);
+        if (at < from) {
+            from = at;
+            kind = k;
+        }
+    }
+    if (from == SIZE_MAX)
+        return false;
+    from += strlen(marks[kind][0]);
+    to = gm_str_find(*s, gm_str(marks[kind][1]), from);
+    if (to == SIZE_MAX)
+        return false;
+    *quote = gm_str_sub(*s, from, to);
+    *s = gm_str_sub(*s, to + strlen(marks[kind][1]), s->n);
+    return true;
+}
+
+static bool is_quoted(struct gm_str caption, struct gm_str word)
+{
+    struct gm_str quote;
+    while (next_quote(&caption, &quote))
+        if (has_word(quote, word))
+            return true;
+    return false;
+}
+
+static bool read_name(const struct gm_post *p, const struct gm_entity *e, double *share)
+{
+    struct gm_str rest = p->caption, quote;
+    size_t at = 0, n = 0, n_read = 0;
+    if (e->evidence.has[GM_WITNESS_READER]) {
+        *share = e->evidence.by[GM_WITNESS_READER];
+        return true;
+    }
+    if (!next_quote(&rest, &quote))
+        return false;
+    for (struct gm_str w = next_word(e->text, &at); w.n; w = next_word(e->text, &at)) {
+        n++;
+        n_read += is_quoted(p->caption, w);
+    }
+    *share = n ? (double)n_read / (double)n : 0;
+    return true;
+}
+
+unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
+                          double x[GM_EVIDENCE_X])
+{
+    const struct gm_evidence *v = &e->evidence;
+    unsigned set = 0;
+    memset(x, 0, GM_EVIDENCE_X * sizeof *x);
+    if (v->has[GM_WITNESS_ENCODER]) {
+        x[X_ENCODER] = gm_evidence_logit(v->by[GM_WITNESS_ENCODER]);
+        set |= GM_EVIDENCE_ENCODER;
+    }
+    if (v->has[GM_WITNESS_MODEL]) {
+        x[X_MODEL] = gm_evidence_logit(v->by[GM_WITNESS_MODEL]);
+        set |= GM_EVIDENCE_MODEL;
+    }
+    if (p->has_objects) {
+        if (gm_is_person(e))
+            look_for_person(p, x);
+        else
+            look_for_thing(p, e, x);
+        set |= GM_EVIDENCE_DETECTOR;
+    }
+    if (read_name(p, e, &x[X_READER]))
+        set |= GM_EVIDENCE_READER;
+    return set;
+}
