@@ -20,7 +20,7 @@ enum gm_status gm_base64_read(struct gm_str *bytes, struct gm_str text, struct g
     struct base64_decode_ctx c;
     size_t n = BASE64_DECODE_LENGTH(text.n);
     for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r')) /* nettle skips it */
+        if (gm_is_space_byte(text.p[i])) /* nettle skips it */
             return GM_FAIL(err, GM_EFORMAT, "white space within base64");
     uint8_t *p = gm_arena_alloc(a, n + 1, 1);
     if (!p)

@@ -43,15 +43,15 @@ struct gm_str gm_str_sub(struct gm_str s, size_t from, size_t to)
                            to - from}; /* of nothing too, whose p is NULL */
 }
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+bool gm_is_space_byte(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
 
 struct gm_str gm_str_trim(struct gm_str s)
 {
-    while (s.n && is_space(s.p[0])) {
+    while (s.n && gm_is_space_byte(s.p[0])) {
         s.p++;
         s.n--;
     }
-    while (s.n && is_space(s.p[s.n - 1]))
+    while (s.n && gm_is_space_byte(s.p[s.n - 1]))
         s.n--;
     return s;
 }
@@ -81,6 +81,14 @@ bool gm_str_cut(struct gm_str s, char sep, struct gm_str *head, struct gm_str *t
     return hit != NULL;
 }
 
+bool gm_str_is_one_of(struct gm_str s, const char *const *words)
+{
+    for (; *words; words++)
+        if (gm_str_eq_c(s, *words))
+            return true;
+    return false;
+}
+
 bool gm_is_word_byte(char c)
 {
     return ((unsigned char)c & 0x80) || (c >= '0' && c <= '9') ||
@@ -98,7 +106,7 @@ uint64_t gm_str_hash(struct gm_str s)
 /* A NUL-ended copy for the C library's parsers; false when it can't be a number. */
 static bool number_copy(struct gm_str s, char *buf, size_t cap)
 {
-    if (s.n == 0 || s.n >= cap || is_space(s.p[0]) || memchr(s.p, 0, s.n))
+    if (s.n == 0 || s.n >= cap || gm_is_space_byte(s.p[0]) || memchr(s.p, 0, s.n))
         return false;
     memcpy(buf, s.p, s.n);
     buf[s.n] = 0;

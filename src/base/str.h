@@ -35,6 +35,10 @@ bool gm_str_cut(struct gm_str s, char sep, struct gm_str *head, struct gm_str *t
 /* gm_is_word_byte - whether a byte of UTF-8 belongs to a word: ASCII letters and digits, and every byte
  * of the other scripts. */
 bool gm_is_word_byte(char c);
+/* gm_is_space_byte - ASCII white space: blank, tab, the ends of lines, vertical tab and form feed. */
+bool gm_is_space_byte(char c);
+/* gm_str_is_one_of - whether it is one of the words, of which the last is NULL. */
+bool gm_str_is_one_of(struct gm_str s, const char *const *words);
 /* gm_str_hash - 64-bit FNV-1a, for hash tables; stable over runs. */
 uint64_t gm_str_hash(struct gm_str s);
 

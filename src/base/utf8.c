@@ -152,3 +152,11 @@ bool gm_utf8_find_latin1(struct gm_str s, size_t *at)
     }
     return in_word;
 }
+
+bool gm_cp_is_space(uint32_t cp)
+{
+    if (cp < 0x80)
+        return gm_is_space_byte((char)cp);
+    return cp == 0x85 || cp == 0xA0 || cp == 0x1680 || (cp >= 0x2000 && cp <= 0x200A) ||
+           cp == 0x2028 || cp == 0x2029 || cp == 0x202F || cp == 0x205F || cp == 0x3000;
+}

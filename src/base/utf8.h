@@ -37,4 +37,7 @@ size_t gm_utf8_count(struct gm_str s);
 /* gm_utf8_offset - byte offset of code point number `n` of well-formed s; s.n when n is past it. */
 size_t gm_utf8_offset(struct gm_str s, size_t n);
 
+/* gm_cp_is_space - whether a code point has the Unicode property White_Space. */
+bool gm_cp_is_space(uint32_t cp);
+
 #endif

@@ -12,10 +12,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct gm_buf out;
     if (args->n) {
         c = gm_commands_find(args->v[0]);
-        const char *near = c ? NULL : gm_commands_nearest(args->v[0]);
+        const char *nearest = c ? NULL : gm_commands_nearest(args->v[0]);
         if (!c)
             return GM_USAGE(err, "no command \"%s\"%s%s; `gmner help` lists the commands",
-                            args->v[0], near ? "; did you mean " : "", near ? near : "");
+                            args->v[0], nearest ? "; did you mean " : "", nearest ? nearest : "");
     }
     gm_buf_init(&out, (size_t)1 << 22);
     st = o->markdown ? gm_help_markdown(&out, err)

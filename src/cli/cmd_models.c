@@ -251,9 +251,9 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     for (size_t i = 1; i < args->n && st == GM_OK; i++) {
         if (find_model(&s, args->v[i]))
             continue;
-        const char *near = gm_nearest(args->v[i], s.n_all, model_name, &s);
+        const char *nearest = gm_nearest(args->v[i], s.n_all, model_name, &s);
         code = GM_USAGE(err, "no model \"%s\"%s%s; `gmner models list` lists them", args->v[i],
-                        near ? "; did you mean " : "", near ? near : "");
+                        nearest ? "; did you mean " : "", nearest ? nearest : "");
         goto done;
     }
     if (st == GM_OK)

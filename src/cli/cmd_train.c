@@ -12,7 +12,7 @@
 
 struct opts {
     const char *task, *train, *dev, *xml, *captions, *dev_captions, *encoder, *out, *config;
-    const char *precision, *fine, *teacher;
+    const char *precision, *fine_file, *teacher;
     long long epochs, batch_posts, batch_tokens, seed;
     double lr, checkpoint_minutes;
     bool resume, overwrite;
@@ -29,7 +29,7 @@ static void override(struct gm_train_opts *t, const struct opts *o)
                  {o->captions, &t->captions},
                  {o->dev_captions, &t->dev_captions},
                  {o->encoder, &t->encoder},
-                 {o->fine, &t->fine},
+                 {o->fine_file, &t->fine_file},
                  {o->teacher, &t->teacher},
                  {o->precision, &t->precision}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
@@ -130,7 +130,7 @@ static const struct gm_option options[] = {
      "posts with gold entities (CoNLL, JSON Lines)"},
     {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE",
      "posts that choose the best epoch; the tagger's scores are calibrated on them"},
-    {"fine", 0, GM_OPT_STR, AT(fine), NULL, 0, 0, "FILE",
+    {"fine", 0, GM_OPT_STR, AT(fine_file), NULL, 0, 0, "FILE",
      "ner: the training posts with fine types (a third column), to learn better by; not predicted"},
     {"teacher", 0, GM_OPT_STR, AT(teacher), NULL, 0, 0, "MODEL",
      "ner: a tagger whose probabilities are learned beside the gold labels"},

@@ -101,9 +101,9 @@ static enum gm_exit dispatch(int argc, char **argv, struct gm_error *err)
     const struct gm_command *c = gm_commands_find(argv[1]);
     if (c)
         return run_command(c, argc - 2, argv + 2, err);
-    const char *near = gm_commands_nearest(argv[1]);
+    const char *nearest = gm_commands_nearest(argv[1]);
     return GM_USAGE(err, "no command \"%s\"%s%s; `gmner help` lists the commands", argv[1],
-                    near ? "; did you mean " : "", near ? near : "");
+                    nearest ? "; did you mean " : "", nearest ? nearest : "");
 }
 
 /* Without a command: the overview, as the answer to a question that was not asked. */

@@ -112,9 +112,9 @@ static enum gm_status unknown_option(struct sets sets, const char *word, size_t 
     const char *start = word + strspn(word, "-");
     size_t len = strcspn(start, "=");
     snprintf(name, sizeof name, "%.*s", (int)(len > NAME_MAX_LEN ? NAME_MAX_LEN + 1 : len), start);
-    const char *near = len > 1 ? gm_nearest(name, n_options, flat_name, &sets) : NULL;
-    if (near)
-        return GM_FAIL(err, GM_EARG, "unknown option %s; did you mean --%s?", word, near);
+    const char *nearest = len > 1 ? gm_nearest(name, n_options, flat_name, &sets) : NULL;
+    if (nearest)
+        return GM_FAIL(err, GM_EARG, "unknown option %s; did you mean --%s?", word, nearest);
     return GM_FAIL(err, GM_EARG, "unknown option %s; --help lists the options", word);
 }
 

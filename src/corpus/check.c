@@ -36,7 +36,7 @@ struct typed {
 
 struct gm_check {
     struct gm_check_opts o;
-    struct gm_near_duplicates *near;
+    struct gm_near_duplicates *near_duplicates;
     struct gm_labels ids, files;
     struct gm_buf first; /* struct where [ids.n]: where an id was last seen */
     struct gm_buf posts; /* struct where: every post with an id or a text */
@@ -98,7 +98,7 @@ enum gm_status gm_check_new(struct gm_check **out, const struct gm_check_opts *o
     gm_labels_init(&c->types, MAX_TYPES);
     gm_buf_init(&c->typed, (size_t)1 << 30);
     GM_TRY(add_known(c, opts->types, err));
-    GM_TRY(gm_near_duplicates_new(&c->near, opts->similarity, err));
+    GM_TRY(gm_near_duplicates_new(&c->near_duplicates, opts->similarity, err));
     *out = c;
     c = NULL;
 done:
@@ -110,7 +110,7 @@ void gm_check_free(struct gm_check *c)
 {
     if (!c)
         return;
-    gm_near_duplicates_free(c->near);
+    gm_near_duplicates_free(c->near_duplicates);
     gm_labels_clear(&c->ids);
     gm_labels_clear(&c->files);
     gm_buf_clear(&c->first);
@@ -335,7 +335,7 @@ static enum gm_status check_text(struct gm_check *c, const struct gm_post *p,
     enum gm_status st = GM_OK;
     struct gm_near_duplicates_match m;
     size_t n = c->posts.n / sizeof *here;
-    GM_TRY(gm_near_duplicates_add(c->near, p->text, n, &m, err));
+    GM_TRY(gm_near_duplicates_add(c->near_duplicates, p->text, n, &m, err));
     GM_TRY(gm_buf_add(&c->posts, here, sizeof *here, err));
     if (m.post == SIZE_MAX)
         return GM_OK;
@@ -435,7 +435,7 @@ enum gm_status gm_check_file(struct gm_check *c, struct gm_reader *r, struct gm_
         if (st != GM_OK)
             return st;
     }
-    GM_TRY(gm_near_duplicates_next_file(c->near, err));
+    GM_TRY(gm_near_duplicates_next_file(c->near_duplicates, err));
 done:
     return st;
 }

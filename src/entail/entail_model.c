@@ -234,9 +234,9 @@ enum gm_status gm_entail_add(const struct gm_entail *e, struct gm_packer *p,
 {
     enum gm_status st = GM_OK;
     struct fit f = fit(e, in, with_caption);
-    int32_t sep = e->net.special.sep;
+    int32_t sep = e->net.special_ids.sep;
     size_t start = p->n_tokens, mention_at = start + 1 + f.mention_from - f.text_from;
-    GM_TRY(gm_packer_token(p, e->net.special.cls, 0, GM_CASE_NONE, err));
+    GM_TRY(gm_packer_token(p, e->net.special_ids.cls, 0, GM_CASE_NONE, err));
     GM_TRY(add_pieces(p, &in->text, f.text_from, f.text_to, 0, f.mention_from, f.mention_to, err));
     GM_TRY(gm_packer_token(p, sep, 0, GM_CASE_NONE, err));
     GM_TRY(add_pieces(p, &in->text, f.mention_from, f.mention_to, 1, f.mention_from, f.mention_to,

@@ -3,19 +3,12 @@
 
 #include "base/utf8.h"
 
-static bool is_space(uint32_t c)
-{
-    return c == ' ' || (c >= 9 && c <= 13) || c == 0x85 || c == 0xA0 || c == 0x1680 ||
-           (c >= 0x2000 && c <= 0x200A) || c == 0x2028 || c == 0x2029 || c == 0x202F ||
-           c == 0x205F || c == 0x3000;
-}
-
 /* The next character that is no white space; false at the end. */
 static bool next_solid(struct gm_str s, size_t *pos, uint32_t *c)
 {
     while (*pos < s.n) {
         *c = gm_utf8_next(s, pos);
-        if (!is_space(*c))
+        if (!gm_cp_is_space(*c))
             return true;
     }
     return false;
@@ -39,7 +32,7 @@ size_t gm_solid_before(struct gm_solid *s, size_t cp)
     if (cp < s->cp)
         s->byte = s->cp = s->solid = 0;
     for (; s->cp < cp && s->byte < s->text.n; s->cp++)
-        s->solid += !is_space(gm_utf8_next(s->text, &s->byte));
+        s->solid += !gm_cp_is_space(gm_utf8_next(s->text, &s->byte));
     return s->solid;
 }
 

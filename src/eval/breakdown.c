@@ -37,7 +37,7 @@ static size_t words_group(struct gm_str text)
     size_t n = 0;
     bool in_word = false;
     for (size_t i = 0; i < text.n; i++) {
-        bool space = text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r');
+        bool space = gm_is_space_byte(text.p[i]);
         n += !space && !in_word;
         in_word = !space;
     }

@@ -66,14 +66,14 @@ done:
     return st;
 }
 
-static enum gm_status load(struct gm_captions *c, struct gm_text_lines *feed, struct gm_error *err)
+static enum gm_status load(struct gm_captions *c, struct gm_text_lines *lines, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     uint32_t id = GM_LABEL_NONE;
     for (;;) {
         struct gm_str line;
         bool has;
-        st = gm_text_lines_next(feed, &line, &has, err);
+        st = gm_text_lines_next(lines, &line, &has, err);
         if (st != GM_OK || !has)
             return st;
         if (gm_str_starts(line, GM_STR("imgid:")))
@@ -86,7 +86,7 @@ static enum gm_status load(struct gm_captions *c, struct gm_text_lines *feed, st
             p->n = c->text.n - p->from;
         }
         if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(feed), gm_text_lines_number(feed));
+            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(lines), gm_text_lines_number(lines));
             return st;
         }
     }
@@ -95,7 +95,7 @@ static enum gm_status load(struct gm_captions *c, struct gm_text_lines *feed, st
 enum gm_status gm_captions_load(struct gm_captions **out, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_text_lines feed = {0};
+    struct gm_text_lines lines = {0};
     *out = NULL;
     struct gm_captions *c = gm_alloc(1, sizeof *c);
     if (!c)
@@ -103,12 +103,12 @@ enum gm_status gm_captions_load(struct gm_captions **out, const char *path, stru
     gm_labels_init(&c->ids, MAX_IDS);
     gm_buf_init(&c->text, MAX_TEXT);
     gm_buf_init(&c->places, MAX_IDS * sizeof(struct place));
-    GM_TRY(gm_text_lines_open(&feed, path, err));
-    GM_TRY(load(c, &feed, err));
+    GM_TRY(gm_text_lines_open(&lines, path, err));
+    GM_TRY(load(c, &lines, err));
     *out = c;
     c = NULL;
 done:
-    gm_text_lines_close(&feed);
+    gm_text_lines_close(&lines);
     gm_captions_free(c);
     return st;
 }

@@ -48,17 +48,17 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o,
                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_named_entity named = {.visible = 0};
+    struct gm_named_entity entity = {.visible = 0};
     const struct gm_json *bnd = gm_json_get(o, "bnd");
     size_t k = apart ? *n : 0;
-    GM_TRY(copy(&p->arena, o, "name", &named.name, err));
-    GM_TRY(copy(&p->arena, o, "label", &named.type, err));
-    if (memchr(named.type.p, 0, named.type.n))
+    GM_TRY(copy(&p->arena, o, "name", &entity.name, err));
+    GM_TRY(copy(&p->arena, o, "label", &entity.type, err));
+    if (memchr(entity.type.p, 0, entity.type.n))
         return GM_FAIL(err, GM_EFORMAT, "\"label\": a NUL character");
-    while (k < *n && !(gm_str_eq(v[k].name, named.name) && gm_str_eq(v[k].type, named.type)))
+    while (k < *n && !(gm_str_eq(v[k].name, entity.name) && gm_str_eq(v[k].type, entity.type)))
         k++;
     if (k == *n)
-        v[(*n)++] = named;
+        v[(*n)++] = entity;
     if (gm_json_kind(bnd) == GM_JSON_NONE || gm_json_kind(bnd) == GM_JSON_NULL)
         return GM_OK;
     GM_TRY(GM_ARENA_GROW(&p->arena, v[k].regions, v[k].n_regions, caps[k], err));
@@ -279,7 +279,7 @@ static enum gm_fit fit(const struct gm_head *h)
         return GM_FIT_VALUE;
     if (is_list)
         i = i < s.n && s.p[i] == '{' ? gm_scan_space(s, i + 1) : s.n;
-    bool fits = gm_scan_key(s, &i, &key) && gm_head_is_one_of(key, is_list ? entity : text);
+    bool fits = gm_scan_key(s, &i, &key) && gm_str_is_one_of(key, is_list ? entity : text);
     return fits ? GM_FIT_VALUE : GM_FIT_NOT;
 }
 

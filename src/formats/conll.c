@@ -7,14 +7,14 @@
 
 enum { MAX_COLUMNS = 3, MAX_TYPES = 65535, MAX_TEXT = 256 << 20 };
 
-void gm_conll_init(struct gm_conll *c, struct gm_text_lines *feed, const char *images_dir,
+void gm_conll_init(struct gm_conll *c, struct gm_text_lines *lines, const char *images_dir,
                    enum gm_tag_scheme scheme, enum gm_tag_repair repair)
 {
     *c = (struct gm_conll){
-        .feed = feed, .images_dir = images_dir, .scheme = scheme, .repair = repair};
+        .lines = lines, .images_dir = images_dir, .scheme = scheme, .repair = repair};
     gm_labels_init(&c->types, MAX_TYPES);
     gm_labels_init(&c->fine_types, MAX_TYPES);
-    gm_buf_init(&c->id, GM_FEED_MAX_LINE);
+    gm_buf_init(&c->id, GM_TEXT_LINE_MAX);
     gm_buf_init(&c->text, MAX_TEXT);
     gm_buf_init(&c->context, MAX_TEXT);
     gm_buf_init(&c->tokens, GM_POST_MAX_WORDS * sizeof(struct gm_token));
@@ -106,7 +106,7 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
                        n, c->n_columns ? "" : "; --from text reads plain text, a post a line");
     if (c->n_columns == 0) {
         c->n_columns = n;
-        c->columns_line = gm_text_lines_number(c->feed);
+        c->columns_line = gm_text_lines_number(c->lines);
     }
     if (n != c->n_columns)
         return GM_FAIL(err, GM_EFORMAT,
@@ -131,7 +131,7 @@ static enum gm_status add_tag(struct gm_conll *c, struct gm_str text, struct gm_
             err, GM_EFORMAT,
             "\"%.*s\" is not a tag: expected O, or B-, I-, E- or S- and a type (B-PER)%s",
             (int)(text.n < 60 ? text.n : 60), text.p,
-            gm_text_lines_number(c->feed) == c->columns_line && text.n &&
+            gm_text_lines_number(c->lines) == c->columns_line && text.n &&
                     !memchr(text.p, '-', text.n)
                 ? "; --from text reads plain text, a post a line"
                 : "");
@@ -165,7 +165,7 @@ static enum gm_status add_word(struct gm_conll *c, struct gm_str line, struct gm
     struct gm_str cols[MAX_COLUMNS];
     GM_TRY(columns_check(c, line, cols, err));
     if (c->n_words == 0)
-        c->words_line = gm_text_lines_number(c->feed);
+        c->words_line = gm_text_lines_number(c->lines);
     if (++c->n_words > GM_POST_MAX_WORDS)
         return GM_FAIL(err, GM_EFORMAT, "a post of over %zu words; posts end with an empty line",
                        GM_POST_MAX_WORDS);
@@ -194,9 +194,9 @@ done:
 static enum gm_status set_fine_types(const struct gm_conll *c, struct gm_post *post,
                                      const struct gm_span *spans, struct gm_error *err)
 {
-    const struct gm_tag *fine = (const void *)c->fine_tags.p;
+    const struct gm_tag *fine_tags = (const void *)c->fine_tags.p;
     for (size_t i = 0; i < post->n_entities; i++) {
-        struct gm_tag tag = fine[spans[i].first];
+        struct gm_tag tag = fine_tags[spans[i].first];
         if (tag.prefix == 'O')
             continue;
         struct gm_str name = gm_arena_str(&post->arena, gm_labels_at(&c->fine_types, tag.type));
@@ -300,7 +300,7 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
     reset(c);
     for (;;) {
         struct gm_str line, id;
-        enum gm_status st = gm_text_lines_next(c->feed, &line, has, first);
+        enum gm_status st = gm_text_lines_next(c->lines, &line, has, first);
         if (!*has && st != GM_OK) {
             if (err && first != err)
                 *err = e;
@@ -310,7 +310,7 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
             break;
         bool begun = c->line != 0, is_id = st == GM_OK && is_id_line(line, &id);
         if (begun && is_id) {
-            gm_text_lines_unread(c->feed);
+            gm_text_lines_unread(c->lines);
             break;
         }
         if (st == GM_OK && is_blank(line)) {
@@ -319,12 +319,12 @@ enum gm_status gm_conll_next(struct gm_conll *c, struct gm_post *post, bool *has
             continue; /* an id with no word yet: words may follow, or the next id */
         }
         if (!begun)
-            c->line = gm_text_lines_number(c->feed);
+            c->line = gm_text_lines_number(c->lines);
         if (st == GM_OK && bad == GM_OK) {
             st = add_line(c, line, err);
             if (st != GM_OK)
-                gm_error_prefix(err, "%s:%zu", gm_text_lines_path(c->feed),
-                                gm_text_lines_number(c->feed));
+                gm_error_prefix(err, "%s:%zu", gm_text_lines_path(c->lines),
+                                gm_text_lines_number(c->lines));
         }
         if (st != GM_OK) {
             bad = bad == GM_OK ? st : bad;

@@ -11,9 +11,9 @@
 #include "record/tags.h"
 
 struct gm_conll {
-    struct gm_text_lines *feed; /* borrowed */
-    const char *images_dir;     /* borrowed; NULL = posts have no image */
-    enum gm_tag_scheme scheme;  /* AUTO becomes BIOES when an E- or S- tag is seen */
+    struct gm_text_lines *lines; /* borrowed */
+    const char *images_dir;      /* borrowed; NULL = posts have no image */
+    enum gm_tag_scheme scheme;   /* AUTO becomes BIOES when an E- or S- tag is seen */
     enum gm_tag_repair repair;
     struct gm_tag_signs signs; /* of all posts so far */
 
@@ -32,7 +32,7 @@ struct gm_conll {
 };
 
 /* gm_conll_init - allocates nothing; gm_conll_clear frees. */
-void gm_conll_init(struct gm_conll *c, struct gm_text_lines *feed, const char *images_dir,
+void gm_conll_init(struct gm_conll *c, struct gm_text_lines *lines, const char *images_dir,
                    enum gm_tag_scheme scheme, enum gm_tag_repair repair);
 void gm_conll_clear(struct gm_conll *c);
 

@@ -14,7 +14,7 @@ enum { MAX_TYPES = 65535 };
 struct conll_out {
     struct gm_text_out base;
     enum gm_tag_scheme scheme;
-    bool fine;
+    bool has_fine_tags;
     char separator;
 };
 
@@ -25,15 +25,15 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
     if (st != GM_OK)
         return st;
     o->scheme = to->opts.scheme == GM_TAGS_BIOES ? GM_TAGS_BIOES : GM_TAGS_BIO;
-    o->fine = to->opts.format == GM_FORMAT_FMNERG;
+    o->has_fine_tags = to->opts.format == GM_FORMAT_FMNERG;
     o->separator = to->opts.spaced ? ' ' : '\t';
     return GM_OK;
 }
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/* The words of raw text: pieces between white space, cut again at the entities' edges (`cuts`, a
- * byte a byte of the text). */
+/* The words of raw text: pieces between white space, cut again at the edges of entities. cuts[i] says
+ * that one begins or ends before byte i of the text. */
 static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_error *err)
 {
     struct gm_token *tokens = gm_arena_alloc(&p->arena, p->text.n + 1, sizeof *tokens);
@@ -201,7 +201,7 @@ static enum gm_status put_words(struct conll_out *o, const struct gm_post *p,
         GM_TRY(put(o, gm_post_word(p, i), false, p->id, err));
         GM_TRY(put_tag(o, tag, tag.prefix == 'O' ? GM_STR("") : gm_labels_at(&t->types, tag.type),
                        p->id, err));
-        if (o->fine) {
+        if (o->has_fine_tags) {
             if (tag.prefix == 'B' || tag.prefix == 'S')
                 e = entity_of(p, t, &t->spans[next++], &at);
             if (tag.prefix == 'O' || !e || !e->fine_type.n)
@@ -223,8 +223,9 @@ static enum gm_status put_context(struct conll_out *o, const struct gm_post *p,
         return GM_OK;
     GM_TRY(gm_buf_add_c(&o->base.text, "<EOS>", err));
     for (bool more = true; more; rest = gm_str_trim(rest)) {
-        GM_TRY(o->fine ? gm_buf_printf(&o->base.text, err, "%cX%cX\n", o->separator, o->separator)
-                       : gm_buf_printf(&o->base.text, err, "%cX\n", o->separator));
+        GM_TRY(o->has_fine_tags
+                   ? gm_buf_printf(&o->base.text, err, "%cX%cX\n", o->separator, o->separator)
+                   : gm_buf_printf(&o->base.text, err, "%cX\n", o->separator));
         size_t n = 0;
         while (n < rest.n && !is_space(rest.p[n]))
             n++;

@@ -13,7 +13,7 @@
 enum { MAX_COLUMNS = 1000, MAX_NAME = 40 };
 
 struct csv {
-    struct gm_text_lines feed;
+    struct gm_text_lines lines;
     struct gm_source from;
     struct gm_arena arena; /* the names */
     struct gm_str names[MAX_COLUMNS];
@@ -86,7 +86,7 @@ static void close_table(void *state)
     struct csv *c = state;
     if (!c)
         return;
-    gm_text_lines_close(&c->feed);
+    gm_text_lines_close(&c->lines);
     gm_arena_clear(&c->arena);
     gm_buf_clear(&c->cell);
     gm_free(c);
@@ -110,7 +110,7 @@ static enum gm_status read_header(struct csv *c, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct gm_str line, rest;
     bool has, more = true, has_text = false;
-    GM_TRY(gm_text_lines_next(&c->feed, &line, &has, err));
+    GM_TRY(gm_text_lines_next(&c->lines, &line, &has, err));
     if (!has)
         return GM_OK;
     rest = line;
@@ -140,11 +140,11 @@ static enum gm_status open_table(void **state, const struct gm_source *from, str
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     c->from = *from;
     gm_arena_init(&c->arena, 0);
-    gm_buf_init(&c->cell, GM_FEED_MAX_LINE);
-    GM_TRY(gm_text_lines_of(&c->feed, from->in, err));
+    gm_buf_init(&c->cell, GM_TEXT_LINE_MAX);
+    GM_TRY(gm_text_lines_of(&c->lines, from->in, err));
     st = read_header(c, err);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s:1", gm_text_lines_path(&c->feed));
+        gm_error_prefix(err, "%s:1", gm_text_lines_path(&c->lines));
     else
         *state = c;
 done:
@@ -175,7 +175,7 @@ static enum gm_status next_cell(struct csv *c, struct gm_str *line, size_t *at,
     for (;;) {
         if (*at == line->n && quoted && c->separator != '\t') {
             GM_TRY(gm_buf_add(&c->cell, "\n", 1, err));
-            GM_TRY(gm_text_lines_next(&c->feed, line, &has, err));
+            GM_TRY(gm_text_lines_next(&c->lines, line, &has, err));
             if (!has)
                 return GM_FAIL(err, GM_EFORMAT, "a quoted cell is not closed");
             *at = 0;
@@ -244,8 +244,8 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     struct csv *c = state;
     struct gm_str s;
     do {
-        enum gm_status st = gm_text_lines_next(&c->feed, &s, has, err);
-        *line = gm_text_lines_number(&c->feed);
+        enum gm_status st = gm_text_lines_next(&c->lines, &s, has, err);
+        *line = gm_text_lines_number(&c->lines);
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
@@ -256,7 +256,7 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     else
         gm_json_free(json);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&c->feed), *line);
+        gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&c->lines), *line);
     return st;
 }
 

@@ -37,21 +37,13 @@ bool gm_head_key(const struct gm_head *h, size_t *at, struct gm_str *key)
     return true;
 }
 
-bool gm_head_is_one_of(struct gm_str key, const char *const *names)
-{
-    for (; *names; names++)
-        if (gm_str_eq_c(key, *names))
-            return true;
-    return false;
-}
-
 size_t gm_head_keys(const struct gm_head *h, const char *const *names, const char *signs)
 {
     size_t n = 0, at = 0;
     struct gm_str key;
     while (gm_head_key(h, &at, &key)) {
         char sign = at < h->text.n ? h->text.p[at] : 0;
-        n += gm_head_is_one_of(key, names) && (!signs || (sign && strchr(signs, sign)));
+        n += gm_str_is_one_of(key, names) && (!signs || (sign && strchr(signs, sign)));
     }
     return n;
 }

@@ -46,7 +46,4 @@ bool gm_head_is_post(const struct gm_head *h);
  * a broken line, the next one begins a record of its own. */
 bool gm_head_spans_lines(const struct gm_head *h);
 
-/* gm_head_is_one_of - whether a key is one of the names, which end with NULL. */
-bool gm_head_is_one_of(struct gm_str key, const char *const *names);
-
 #endif

@@ -12,7 +12,7 @@
 #include <string.h>
 
 struct json_posts {
-    struct gm_text_lines feed;
+    struct gm_text_lines lines;
     struct gm_source from;
     struct gm_str line; /* in hand; unread from byte `at` on */
     size_t at;
@@ -27,7 +27,7 @@ static void close_posts(void *state)
     struct json_posts *j = state;
     if (!j)
         return;
-    gm_text_lines_close(&j->feed);
+    gm_text_lines_close(&j->lines);
     gm_buf_clear(&j->record);
     gm_free(j);
 }
@@ -38,8 +38,8 @@ static enum gm_status open_posts(void **state, const struct gm_source *from, str
     if (!j)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     j->from = *from;
-    gm_buf_init(&j->record, GM_FEED_MAX_LINE);
-    enum gm_status st = gm_text_lines_of(&j->feed, from->in, err);
+    gm_buf_init(&j->record, GM_TEXT_LINE_MAX);
+    enum gm_status st = gm_text_lines_of(&j->lines, from->in, err);
     if (st != GM_OK) {
         close_posts(j);
         *state = NULL;
@@ -49,8 +49,8 @@ static enum gm_status open_posts(void **state, const struct gm_source *from, str
 
 static enum gm_status fail(const struct json_posts *j, const char *what, struct gm_error *err)
 {
-    return GM_FAIL(err, GM_EFORMAT, "%s:%zu: not valid JSON: %s", gm_text_lines_path(&j->feed),
-                   gm_text_lines_number(&j->feed), what);
+    return GM_FAIL(err, GM_EFORMAT, "%s:%zu: not valid JSON: %s", gm_text_lines_path(&j->lines),
+                   gm_text_lines_number(&j->lines), what);
 }
 
 /* A line more of the record in hand, or of what is between two; false: there is none, or *st is a
@@ -58,7 +58,7 @@ static enum gm_status fail(const struct json_posts *j, const char *what, struct 
 static bool more(struct json_posts *j, bool *has, enum gm_status *st, struct gm_error *err)
 {
     j->at = 0;
-    *st = gm_text_lines_next(&j->feed, &j->line, has, err);
+    *st = gm_text_lines_next(&j->lines, &j->line, has, err);
     if (*st != GM_OK || !*has) {
         j->line = GM_STR("");
         j->is_lost = *has;
@@ -146,8 +146,8 @@ static enum gm_status take_record(struct json_posts *j, bool *has, struct gm_err
         if (st == GM_OK)
             st = gm_buf_add(&j->record, "\n", 1, err);
         if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&j->feed),
-                            gm_text_lines_number(&j->feed));
+            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&j->lines),
+                            gm_text_lines_number(&j->lines));
             break;
         }
         j->at = end;
@@ -173,18 +173,18 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     struct json_posts *j = state;
     struct gm_json *json = NULL;
     enum gm_status st = find_record(j, has, err);
-    *line = gm_text_lines_number(&j->feed);
+    *line = gm_text_lines_number(&j->lines);
     if (st != GM_OK || !*has)
         return st;
     st = take_record(j, has, err);
     if (st == GM_OK)
-        st = gm_document_parse_at(&json, gm_buf_str(&j->record), gm_text_lines_path(&j->feed),
+        st = gm_document_parse_at(&json, gm_buf_str(&j->record), gm_text_lines_path(&j->lines),
                                   *line, err);
     if (st != GM_OK)
         return st;
     st = gm_post_from_json(post, json, j->from.base_dir, err);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&j->feed), *line);
+        gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&j->lines), *line);
     return st;
 }
 

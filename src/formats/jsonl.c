@@ -4,25 +4,25 @@
 #include "formats/text_out.h"
 #include "record/image_path.h"
 
-enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, struct gm_post *post,
-                             size_t *line, bool *has, struct gm_error *err)
+enum gm_status gm_jsonl_next(struct gm_text_lines *lines, const char *base_dir,
+                             struct gm_post *post, size_t *line, bool *has, struct gm_error *err)
 {
     struct gm_str s;
     struct gm_json *json = NULL;
     do {
-        enum gm_status st = gm_text_lines_next(feed, &s, has, err);
-        *line = gm_text_lines_number(feed);
+        enum gm_status st = gm_text_lines_next(lines, &s, has, err);
+        *line = gm_text_lines_number(lines);
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
-    enum gm_status st = gm_document_parse_at(&json, s, gm_text_lines_path(feed), *line, err);
+    enum gm_status st = gm_document_parse_at(&json, s, gm_text_lines_path(lines), *line, err);
     if (st != GM_OK)
         return st;
     gm_post_init(post);
     st = gm_post_from_json(post, json, base_dir, err);
     if (st == GM_OK)
         return GM_OK;
-    gm_error_prefix(err, "%s:%zu", gm_text_lines_path(feed), *line);
+    gm_error_prefix(err, "%s:%zu", gm_text_lines_path(lines), *line);
     gm_post_clear(post);
     return st;
 }

@@ -7,7 +7,8 @@
 
 /* gm_jsonl_next - as gm_reader_next; a record without an id stays without one. *line is the number
  * of its line. base_dir: what relative image paths start from (NULL: the working directory). */
-enum gm_status gm_jsonl_next(struct gm_text_lines *feed, const char *base_dir, struct gm_post *post,
-                             size_t *line, bool *has, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_jsonl_next(struct gm_text_lines *lines, const char *base_dir,
+                             struct gm_post *post, size_t *line, bool *has,
+                             struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -74,7 +74,7 @@ static enum gm_status set_id(struct gm_post *p, const struct gm_json *task, stru
 }
 
 /* The results that count; NULL = the task has none. */
-static const struct gm_json *results_of(const struct gm_json *task, struct gm_task *t)
+static const struct gm_json *results_of(const struct gm_json *task, struct gm_labelstudio_task *t)
 {
     const struct gm_json *from = NULL, *list = gm_json_get(task, "annotations");
     if (!list) /* before 1.0 */
@@ -106,14 +106,14 @@ enum kind {
     N_KINDS
 };
 
-static enum kind kind_of(const struct gm_task *t, const struct gm_json *result)
+static enum kind kind_of(const struct gm_labelstudio_task *t, const struct gm_json *result)
 {
-    struct gm_str type = gm_task_str(result, "type");
-    enum gm_task_whose whose = gm_task_whose(t, result);
-    if (whose != GM_TASK_MINE)
-        return whose == GM_TASK_OTHER_TEXT ? OTHER_TEXT : OTHER_PICTURE;
+    struct gm_str type = gm_labelstudio_str(result, "type");
+    enum gm_labelstudio_whose whose = gm_labelstudio_whose(t, result);
+    if (whose != GM_LABELSTUDIO_MINE)
+        return whose == GM_LABELSTUDIO_OTHER_TEXT ? OTHER_TEXT : OTHER_PICTURE;
     if (gm_str_eq_c(type, "labels"))
-        return gm_task_is_text_label(result) ? TEXT_LABEL : IMAGE_LABEL;
+        return gm_labelstudio_is_text_label(result) ? TEXT_LABEL : IMAGE_LABEL;
     if (gm_str_eq_c(type, "rectanglelabels") || gm_str_eq_c(type, "rectangle"))
         return RECTANGLE;
     if (gm_str_eq_c(type, "brushlabels") || gm_str_eq_c(type, "brush"))
@@ -121,15 +121,15 @@ static enum kind kind_of(const struct gm_task *t, const struct gm_json *result)
     return gm_str_eq_c(type, "relation") ? RELATION : OTHER_KIND;
 }
 
-static enum gm_status read_result(struct gm_task *t, enum kind kind, const struct gm_json *result,
-                                  struct gm_error *err)
+static enum gm_status read_result(struct gm_labelstudio_task *t, enum kind kind,
+                                  const struct gm_json *result, struct gm_error *err)
 {
     switch (kind) {
-    case TEXT_LABEL: return gm_task_entity(t, result, err);
-    case RECTANGLE: return gm_task_rectangle(t, result, "rectanglelabels", err);
-    case BRUSH: return gm_task_brush(t, result, err);
-    case IMAGE_LABEL: return gm_task_region_label(t, result, err);
-    case RELATION: gm_task_relation(t, result); return GM_OK;
+    case TEXT_LABEL: return gm_labelstudio_entity(t, result, err);
+    case RECTANGLE: return gm_labelstudio_rectangle(t, result, "rectanglelabels", err);
+    case BRUSH: return gm_labelstudio_brush(t, result, err);
+    case IMAGE_LABEL: return gm_labelstudio_region_label(t, result, err);
+    case RELATION: gm_labelstudio_relation(t, result); return GM_OK;
     case OTHER_KIND:
         gm_losses_add(t->lost, "results that are no labels, rectangles, brushes or relations",
                       t->post->id);
@@ -145,10 +145,10 @@ static enum gm_status read_result(struct gm_task *t, enum kind kind, const struc
     return GM_OK;
 }
 
-static enum gm_status read_results(struct gm_task *t, const struct gm_json *results,
+static enum gm_status read_results(struct gm_labelstudio_task *t, const struct gm_json *results,
                                    struct gm_error *err)
 {
-    t->units = gm_task_units(t, results);
+    t->units = gm_labelstudio_units(t, results);
     for (enum kind kind = TEXT_LABEL; kind < N_KINDS; kind++)
         for (size_t i = 0; i < gm_json_count(results); i++) {
             const struct gm_json *r = gm_json_at(results, i);
@@ -157,16 +157,16 @@ static enum gm_status read_results(struct gm_task *t, const struct gm_json *resu
             enum gm_status st = read_result(t, kind, r, err);
             if (st != GM_OK) {
                 gm_error_prefix(err, "result %zu (%.*s)", i + 1,
-                                GM_STR_ARG(gm_task_str(r, "type")));
+                                GM_STR_ARG(gm_labelstudio_str(r, "type")));
                 return st;
             }
         }
-    return gm_task_settle(t, err);
+    return gm_labelstudio_settle(t, err);
 }
 
 static void drop_json(void *p) { gm_json_free(p); }
 
-static enum gm_status read_task(struct gm_task *t, const struct gm_source *from,
+static enum gm_status read_task(struct gm_labelstudio_task *t, const struct gm_source *from,
                                 const struct gm_json *task, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -176,8 +176,8 @@ static enum gm_status read_task(struct gm_task *t, const struct gm_source *from,
         return GM_FAIL(err, GM_EFORMAT, "expected a task: {\"data\": {\"text\", \"image\"}, …}");
     GM_TRY(set_id(p, task, err));
     const struct gm_json *results = results_of(task, t);
-    gm_task_find_data(t, data, results);
-    p->caption = gm_task_str(data, "caption");
+    gm_labelstudio_find_data(t, data, results);
+    p->caption = gm_labelstudio_str(data, "caption");
     GM_TRY(set_image(p, from, t->image, err));
     size_t n = gm_json_count(results);
     if (n > MAX_RESULTS)
@@ -198,7 +198,7 @@ static enum gm_status in_next(void *state, struct gm_post *post, size_t *line, b
 {
     enum gm_status st = GM_OK;
     struct gm_document_source *in = state;
-    struct gm_task t = {.post = post, .lost = in->from.lost};
+    struct gm_labelstudio_task t = {.post = post, .lost = in->from.lost};
     struct gm_str key, value;
     struct gm_json *j;
     GM_TRY(gm_document_next(&in->doc, &key, &value, has, err));

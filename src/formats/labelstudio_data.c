@@ -21,8 +21,8 @@ static struct gm_str tag_of(const struct gm_json *results, bool of_picture)
 {
     for (size_t i = 0; i < gm_json_count(results); i++) {
         const struct gm_json *r = gm_json_at(results, i);
-        struct gm_str tag = gm_task_str(r, "to_name");
-        if (tag.n && (of_picture ? is_of_picture(r) : gm_task_is_text_label(r)))
+        struct gm_str tag = gm_labelstudio_str(r, "to_name");
+        if (tag.n && (of_picture ? is_of_picture(r) : gm_labelstudio_is_text_label(r)))
             return tag;
     }
     return GM_STR("");
@@ -47,23 +47,16 @@ static bool has_blank(struct gm_str s)
 /* Without white space, and with a slash: what a text that people wrote hardly is. */
 static bool is_address(struct gm_str s) { return s.n && memchr(s.p, '/', s.n) && !has_blank(s); }
 
-static bool is_one_of(struct gm_str key, const char *const *names)
-{
-    for (; *names; names++)
-        if (gm_str_eq_c(key, *names))
-            return true;
-    return false;
-}
-
 /* What may be the text or the picture: not what the writer gives a meaning of its own. */
 static bool is_candidate(struct gm_str key)
 {
     static const char *const own[] = {"id", "caption", NULL};
-    return !is_one_of(key, own);
+    return !gm_str_is_one_of(key, own);
 }
 
 /* How well a datum fits as the picture, whose tag is `tag` (empty: no regions): 0 = not at all. */
-static int as_image(const struct gm_task *t, struct gm_str key, struct gm_str s, struct gm_str tag)
+static int as_image(const struct gm_labelstudio_task *t, struct gm_str key, struct gm_str s,
+                    struct gm_str tag)
 {
     static const char *const names[] = {"image",   "images",    "img", "photo",
                                         "picture", "image_url", NULL};
@@ -73,7 +66,7 @@ static int as_image(const struct gm_task *t, struct gm_str key, struct gm_str s,
         return 5;
     if (gm_str_eq(key, tag))
         return 4;
-    if (is_one_of(key, names) && !has_blank(s))
+    if (gm_str_is_one_of(key, names) && !has_blank(s))
         return 3;
     if (gm_image_has_ending(s))
         return 2;
@@ -101,7 +94,7 @@ static int as_text(struct gm_str key, const struct gm_json *value, struct gm_str
 }
 
 /* Count the pictures that are not the post's; those with a key of their own are noted. */
-static void count_further(struct gm_task *t)
+static void count_further(struct gm_labelstudio_task *t)
 {
     for (void *it = gm_json_first(t->data); it; it = gm_json_next(t->data, it)) {
         const struct gm_json *value = gm_json_value(it);
@@ -119,14 +112,15 @@ static void count_further(struct gm_task *t)
 static bool has_two_tags(const struct gm_json *results, struct gm_str first)
 {
     for (size_t i = 0; i < gm_json_count(results); i++) {
-        struct gm_str tag = gm_task_str(gm_json_at(results, i), "to_name");
+        struct gm_str tag = gm_labelstudio_str(gm_json_at(results, i), "to_name");
         if (is_of_picture(gm_json_at(results, i)) && tag.n && !gm_str_eq(tag, first))
             return true;
     }
     return false;
 }
 
-void gm_task_find_data(struct gm_task *t, const struct gm_json *data, const struct gm_json *results)
+void gm_labelstudio_find_data(struct gm_labelstudio_task *t, const struct gm_json *data,
+                              const struct gm_json *results)
 {
     struct gm_str text_tag = tag_of(results, false), image_tag = tag_of(results, true);
     int best_text = 0, best_image = 0;
@@ -152,21 +146,22 @@ void gm_task_find_data(struct gm_task *t, const struct gm_json *data, const stru
     t->has_two_tags = has_two_tags(results, image_tag);
 }
 
-enum gm_task_whose gm_task_whose(const struct gm_task *t, const struct gm_json *result)
+enum gm_labelstudio_whose gm_labelstudio_whose(const struct gm_labelstudio_task *t,
+                                               const struct gm_json *result)
 {
-    struct gm_str tag = gm_task_str(result, "to_name");
+    struct gm_str tag = gm_labelstudio_str(result, "to_name");
     bool of_picture = is_of_picture(result), is_key = false;
     long long item = 0;
     if (gm_json_int(gm_json_get(result, "item_index"), &item) && item > 0)
-        return GM_TASK_OTHER_PICTURE;
-    if (!of_picture && !gm_task_is_text_label(result))
-        return GM_TASK_MINE;
+        return GM_LABELSTUDIO_OTHER_PICTURE;
+    if (!of_picture && !gm_labelstudio_is_text_label(result))
+        return GM_LABELSTUDIO_MINE;
     if (tag.n == 0 || gm_str_eq(tag, of_picture ? t->image_key : t->text_key))
-        return GM_TASK_MINE;
+        return GM_LABELSTUDIO_MINE;
     for (void *it = gm_json_first(t->data); it && !is_key; it = gm_json_next(t->data, it))
         is_key = gm_str_eq(gm_json_key(it), tag) && value_of(gm_json_value(it)).n;
     if (!of_picture)
-        return is_key ? GM_TASK_OTHER_TEXT : GM_TASK_MINE;
-    return is_key || (t->has_other_picture && t->has_two_tags) ? GM_TASK_OTHER_PICTURE
-                                                               : GM_TASK_MINE;
+        return is_key ? GM_LABELSTUDIO_OTHER_TEXT : GM_LABELSTUDIO_MINE;
+    return is_key || (t->has_other_picture && t->has_two_tags) ? GM_LABELSTUDIO_OTHER_PICTURE
+                                                               : GM_LABELSTUDIO_MINE;
 }

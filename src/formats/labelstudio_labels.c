@@ -39,16 +39,14 @@ static bool text_at(struct gm_str text, long long start, long long end, struct g
     return true;
 }
 
-static bool is_space(char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
-
 /* Equal but for white space, which Label Studio collapses or leaves out in a label's own text. */
 static bool same_words(struct gm_str a, struct gm_str b)
 {
     size_t i = 0, k = 0;
     for (;;) {
-        while (i < a.n && is_space(a.p[i]))
+        while (i < a.n && gm_is_space_byte(a.p[i]))
             i++;
-        while (k < b.n && is_space(b.p[k]))
+        while (k < b.n && gm_is_space_byte(b.p[k]))
             k++;
         if (i == a.n || k == b.n)
             return i == a.n && k == b.n;
@@ -73,15 +71,15 @@ static bool place_of(struct gm_str text, const struct gm_json *value, unsigned h
 }
 
 /* All labels of one annotation count alike: as most of their own texts prove, code points first. */
-unsigned gm_task_units(const struct gm_task *t, const struct gm_json *results)
+unsigned gm_labelstudio_units(const struct gm_labelstudio_task *t, const struct gm_json *results)
 {
     size_t proofs[N_UNITS] = {0};
     unsigned best = 0;
     for (size_t i = 0; i < gm_json_count(results); i++) {
         const struct gm_json *r = gm_json_at(results, i), *value = gm_json_get(r, "value");
-        struct gm_str said = gm_task_str(value, "text");
+        struct gm_str said = gm_labelstudio_str(value, "text");
         struct span s;
-        for (unsigned how = 0; said.n && gm_task_is_text_label(r) && how < N_UNITS; how++)
+        for (unsigned how = 0; said.n && gm_labelstudio_is_text_label(r) && how < N_UNITS; how++)
             proofs[how] += place_of(t->post->text, value, how, &s) && same_words(s.text, said);
     }
     for (unsigned how = 1; how < N_UNITS; how++)
@@ -106,11 +104,11 @@ static bool only_place(struct gm_str text, struct gm_str said, struct span *s)
 
 /* Where a label is: at its offsets if its own text is there, else where that text stands once.
  * found false: at a place that is known to be wrong. */
-static enum gm_status read_span(struct gm_task *t, const struct gm_json *value, struct gm_entity *e,
-                                bool *found, struct gm_error *err)
+static enum gm_status read_span(struct gm_labelstudio_task *t, const struct gm_json *value,
+                                struct gm_entity *e, bool *found, struct gm_error *err)
 {
     long long start, end;
-    struct gm_str said = gm_task_str(value, "text");
+    struct gm_str said = gm_labelstudio_str(value, "text");
     struct span s = {0};
     *found = true;
     if (!gm_json_int(gm_json_get(value, "start"), &start) ||
@@ -136,27 +134,29 @@ static void read_meta(const struct gm_json *result, struct gm_entity *e)
 {
     const struct gm_json *meta = gm_json_get(result, "meta");
     double x;
-    e->fine_type = gm_task_str(meta, "fine_type");
-    e->expression = gm_task_str(meta, "expression");
+    e->fine_type = gm_labelstudio_str(meta, "fine_type");
+    e->expression = gm_labelstudio_str(meta, "expression");
     if (gm_json_num(gm_json_get(meta, "visible"), &x) && x >= 0 && x <= 1)
         e->visible = x;
 }
 
-enum gm_status gm_task_entity(struct gm_task *t, const struct gm_json *result, struct gm_error *err)
+enum gm_status gm_labelstudio_entity(struct gm_labelstudio_task *t, const struct gm_json *result,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *value = gm_json_get(result, "value");
     struct gm_post *p = t->post;
-    struct gm_entity e = {.score = gm_task_score(result), .visible = -1, .source = GM_STR("input")};
+    struct gm_entity e = {
+        .score = gm_labelstudio_score(result), .visible = -1, .source = GM_STR("input")};
     bool found;
     GM_TRY(read_span(t, value, &e, &found, err));
     if (!found)
         return GM_OK;
-    e.type = gm_task_label(t, value, "labels");
+    e.type = gm_labelstudio_label(t, value, "labels");
     if (e.type.n == 0 || memchr(e.type.p, 0, e.type.n))
         return GM_FAIL(err, GM_EFORMAT, "\"labels\": expected [\"TYPE\"]");
     read_meta(result, &e);
-    t->ids[p->n_entities] = gm_task_str(result, "id");
+    t->ids[p->n_entities] = gm_labelstudio_str(result, "id");
     p->entities[p->n_entities++] = e;
 done:
     return st;

@@ -45,8 +45,8 @@ static void turned_box(const double v[4], double degrees, double box[GM_BOX_XYXY
 }
 
 /* A rectangle whose labels, if it has any, are value[kind]. */
-enum gm_status gm_task_rectangle(struct gm_task *t, const struct gm_json *result, const char *kind,
-                                 struct gm_error *err)
+enum gm_status gm_labelstudio_rectangle(struct gm_labelstudio_task *t, const struct gm_json *result,
+                                        const char *kind, struct gm_error *err)
 {
     static const char *const names[] = {"x", "y", "width", "height"};
     enum gm_status st = GM_OK;
@@ -62,11 +62,11 @@ enum gm_status gm_task_rectangle(struct gm_task *t, const struct gm_json *result
         return GM_FAIL(err, GM_EFORMAT, "\"rotation\": expected a number of degrees");
     if (fmod(turn, 90) != 0)
         gm_losses_add(t->lost, "rotations of rectangles (now the box around each)", t->post->id);
-    struct gm_task_region *l = &t->regions[t->n_regions++];
-    *l = (struct gm_task_region){
-        .id = gm_task_str(result, "id"),
-        .entity = SIZE_MAX,
-        .region = {.score = (float)gm_task_score(result), .label = gm_task_label(t, value, kind)}};
+    struct gm_labelstudio_region *l = &t->regions[t->n_regions++];
+    *l = (struct gm_labelstudio_region){.id = gm_labelstudio_str(result, "id"),
+                                        .entity = SIZE_MAX,
+                                        .region = {.score = (float)gm_labelstudio_score(result),
+                                                   .label = gm_labelstudio_label(t, value, kind)}};
     if (v[2] > 0 && v[3] > 0)
         turned_box(v, turn, l->region.box);
     else /* turning must not give it an area */
@@ -83,18 +83,18 @@ done:
 }
 
 /* <Labels> on the picture: the label of the rectangle or brush of the same id, else one by itself. */
-enum gm_status gm_task_region_label(struct gm_task *t, const struct gm_json *result,
-                                    struct gm_error *err)
+enum gm_status gm_labelstudio_region_label(struct gm_labelstudio_task *t,
+                                           const struct gm_json *result, struct gm_error *err)
 {
-    struct gm_str id = gm_task_str(result, "id");
+    struct gm_str id = gm_labelstudio_str(result, "id");
     const struct gm_json *value = gm_json_get(result, "value");
     for (size_t i = 0; i < t->n_regions && id.n; i++)
         if (gm_str_eq(t->regions[i].id, id)) {
-            t->regions[i].region.label = gm_task_label(t, value, "labels");
+            t->regions[i].region.label = gm_labelstudio_label(t, value, "labels");
             return GM_OK;
         }
     if (gm_json_get(value, "x"))
-        return gm_task_rectangle(t, result, "labels", err);
+        return gm_labelstudio_rectangle(t, result, "labels", err);
     gm_losses_fault(t->lost, "labels of regions that are not there", t->post->id);
     return GM_OK;
 }
@@ -121,20 +121,22 @@ static enum gm_status brush_bytes(const struct gm_json *rle, uint8_t **out, stru
 }
 
 /* The rectangle that the brush is a child of, else a new region. */
-static struct gm_task_region *home_of(struct gm_task *t, const struct gm_json *result)
+static struct gm_labelstudio_region *home_of(struct gm_labelstudio_task *t,
+                                             const struct gm_json *result)
 {
-    struct gm_str parent = gm_task_str(result, "parentID");
+    struct gm_str parent = gm_labelstudio_str(result, "parentID");
     for (size_t i = 0; i < t->n_regions && parent.n; i++)
         if (gm_str_eq(t->regions[i].id, parent))
             return &t->regions[i];
-    struct gm_task_region *l = &t->regions[t->n_regions++];
-    *l = (struct gm_task_region){.id = gm_task_str(result, "id"),
-                                 .entity = SIZE_MAX,
-                                 .region = {.score = (float)gm_task_score(result)}};
+    struct gm_labelstudio_region *l = &t->regions[t->n_regions++];
+    *l = (struct gm_labelstudio_region){.id = gm_labelstudio_str(result, "id"),
+                                        .entity = SIZE_MAX,
+                                        .region = {.score = (float)gm_labelstudio_score(result)}};
     return l;
 }
 
-enum gm_status gm_task_brush(struct gm_task *t, const struct gm_json *result, struct gm_error *err)
+enum gm_status gm_labelstudio_brush(struct gm_labelstudio_task *t, const struct gm_json *result,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *value = gm_json_get(result, "value");
@@ -151,9 +153,9 @@ enum gm_status gm_task_brush(struct gm_task *t, const struct gm_json *result, st
     }
     GM_TRY(gm_brush_mask_decode(bytes, gm_json_count(rle), h, w, mask, err));
     size_t n_before = t->n_regions;
-    struct gm_task_region *l = home_of(t, result);
+    struct gm_labelstudio_region *l = home_of(t, result);
     if (t->n_regions > n_before)
-        l->region.label = gm_task_label(t, value, "brushlabels");
+        l->region.label = gm_labelstudio_label(t, value, "brushlabels");
     GM_TRY(
         gm_region_set_mask(&l->region, &t->post->arena, mask, h, w, t->n_regions == n_before, err));
 done:
@@ -162,7 +164,7 @@ done:
     return st;
 }
 
-static size_t entity_of(const struct gm_task *t, struct gm_str id)
+static size_t entity_of(const struct gm_labelstudio_task *t, struct gm_str id)
 {
     for (size_t i = 0; i < t->post->n_entities && id.n; i++)
         if (gm_str_eq(t->ids[i], id))
@@ -171,9 +173,10 @@ static size_t entity_of(const struct gm_task *t, struct gm_str id)
 }
 
 /* A relation between a label and a region, either way round. */
-void gm_task_relation(struct gm_task *t, const struct gm_json *result)
+void gm_labelstudio_relation(struct gm_labelstudio_task *t, const struct gm_json *result)
 {
-    struct gm_str from = gm_task_str(result, "from_id"), to = gm_task_str(result, "to_id");
+    struct gm_str from = gm_labelstudio_str(result, "from_id"),
+                  to = gm_labelstudio_str(result, "to_id");
     size_t e = entity_of(t, from);
     struct gm_str other = to;
     if (e == SIZE_MAX) {
@@ -189,7 +192,7 @@ void gm_task_relation(struct gm_task *t, const struct gm_json *result)
 }
 
 /* Regions to their entities, the rest to the objects. */
-enum gm_status gm_task_settle(struct gm_task *t, struct gm_error *err)
+enum gm_status gm_labelstudio_settle(struct gm_labelstudio_task *t, struct gm_error *err)
 {
     struct gm_post *p = t->post;
     for (size_t i = 0; i < t->n_regions; i++)
@@ -206,7 +209,7 @@ enum gm_status gm_task_settle(struct gm_task *t, struct gm_error *err)
     if (!p->objects)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < t->n_regions; i++) {
-        const struct gm_task_region *l = &t->regions[i];
+        const struct gm_labelstudio_region *l = &t->regions[i];
         if (l->entity != SIZE_MAX) {
             struct gm_entity *e = &p->entities[l->entity];
             e->regions[e->n_regions] = l->region;

@@ -17,7 +17,7 @@ struct task_out {
     struct gm_losses *lost;
     const char *dir;
     struct gm_writer_opts opts;
-    struct gm_buf text, brush;
+    struct gm_buf text, brush_mask;
     size_t n_tasks, n_results;
     uint32_t w, h; /* of the post's picture; 0 = not known */
 };
@@ -29,7 +29,7 @@ void gm_labelstudio_abort(void *state)
         return;
     gm_out_abort(o->out);
     gm_buf_clear(&o->text);
-    gm_buf_clear(&o->brush);
+    gm_buf_clear(&o->brush_mask);
     gm_free(o);
 }
 
@@ -43,7 +43,7 @@ enum gm_status gm_labelstudio_create(void **state, const struct gm_target *to, s
     o->dir = to->dir;
     o->opts = to->opts;
     gm_buf_init(&o->text, (size_t)1 << 30);
-    gm_buf_init(&o->brush, (size_t)1 << 28);
+    gm_buf_init(&o->brush_mask, (size_t)1 << 28);
     enum gm_status st = gm_out_open(&o->out, to->path, err);
     if (st != GM_OK) {
         gm_labelstudio_abort(o);
@@ -138,17 +138,18 @@ static enum gm_status put_brush(struct task_out *o, const struct gm_region *r, s
     char id[80];
     uint8_t *mask = NULL;
     snprintf(id, sizeof id, "%sm", parent);
-    gm_buf_reset(&o->brush);
+    gm_buf_reset(&o->brush_mask);
     GM_TRY(gm_mask_pixels(&r->mask, &mask, err));
-    GM_TRY(gm_brush_mask_encode(mask, r->mask.h, r->mask.w, &o->brush, err));
+    GM_TRY(gm_brush_mask_encode(mask, r->mask.h, r->mask.w, &o->brush_mask, err));
     GM_TRY(begin(o, id, "brush", "image", "brushlabels", 1, err));
     GM_TRY(gm_buf_printf(b, err,
                          ", \"parentID\": \"%s\", \"value\": {\"format\": \"rle\", "
                          "\"rle\": [",
                          parent));
-    for (size_t i = 0; i < o->brush.n; i++) {
+    for (size_t i = 0; i < o->brush_mask.n; i++) {
         char number[8];
-        int n = snprintf(number, sizeof number, i ? ",%u" : "%u", (unsigned char)o->brush.p[i]);
+        int n =
+            snprintf(number, sizeof number, i ? ",%u" : "%u", (unsigned char)o->brush_mask.p[i]);
         GM_TRY(gm_buf_add(b, number, (size_t)n, err));
     }
     GM_TRY(gm_buf_add_c(b, "], \"brushlabels\": [", err));

@@ -1,5 +1,5 @@
 /* The reader: opens a file in its format, and hands out its posts. The formats of lines that go
- * through the whole pipeline (JSON Lines, CoNLL) are read here from one feed; the others bring their
+ * through the whole pipeline (JSON Lines, CoNLL) are read here from one stream of lines; the others bring their
  * own functions (formats.c). */
 #include "formats/reader.h"
 
@@ -18,7 +18,7 @@
 #include <string.h>
 
 struct gm_reader {
-    struct gm_text_lines feed; /* JSON Lines and CoNLL */
+    struct gm_text_lines lines; /* JSON Lines and CoNLL */
     struct gm_conll conll;
     struct gm_arena arena; /* the names below */
     enum gm_format format;
@@ -40,12 +40,12 @@ static enum gm_status guess_by_line(struct gm_reader *r, struct gm_error *err)
     bool has;
     r->format = GM_FORMAT_CONLL;
     do {
-        GM_TRY(gm_text_lines_next(&r->feed, &line, &has, err));
+        GM_TRY(gm_text_lines_next(&r->lines, &line, &has, err));
     } while (has && gm_str_trim(line).n == 0);
     if (has) {
-        GM_TRY(gm_format_guess_line(line, gm_text_lines_path(&r->feed),
-                                    gm_text_lines_number(&r->feed), &r->format, err));
-        gm_text_lines_unread(&r->feed);
+        GM_TRY(gm_format_guess_line(line, gm_text_lines_path(&r->lines),
+                                    gm_text_lines_number(&r->lines), &r->format, err));
+        gm_text_lines_unread(&r->lines);
     }
 done:
     return st;
@@ -98,8 +98,8 @@ static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_op
     if (r->format == GM_FORMAT_AUTO)
         GM_TRY(gm_format_guess(r->from.in, &r->format, err));
     if (r->format == GM_FORMAT_AUTO || !gm_format_row(r->format)->open) {
-        GM_TRY(gm_text_lines_of(&r->feed, r->from.in, err));
-        gm_conll_init(&r->conll, &r->feed, r->from.images_dir, o->scheme, o->repair);
+        GM_TRY(gm_text_lines_of(&r->lines, r->from.in, err));
+        gm_conll_init(&r->conll, &r->lines, r->from.images_dir, o->scheme, o->repair);
         if (r->format == GM_FORMAT_AUTO)
             GM_TRY(guess_by_line(r, err));
         return GM_OK;
@@ -143,7 +143,7 @@ void gm_reader_free(struct gm_reader *r)
     if (r->row)
         r->row->close(r->state);
     gm_conll_clear(&r->conll);
-    gm_text_lines_close(&r->feed);
+    gm_text_lines_close(&r->lines);
     gm_input_close(r->from.in);
     gm_arena_clear(&r->arena);
     gm_free(r);
@@ -179,7 +179,7 @@ enum gm_status gm_reader_next(struct gm_reader *r, struct gm_post *post, bool *h
     if (r->row) {
         st = next_of_row(r, post, has, err);
     } else if (r->format == GM_FORMAT_JSONL) {
-        st = gm_jsonl_next(&r->feed, r->from.base_dir, post, &r->line, has, err);
+        st = gm_jsonl_next(&r->lines, r->from.base_dir, post, &r->line, has, err);
     } else {
         st = gm_conll_next(&r->conll, post, has, err);
         r->line = r->conll.line;

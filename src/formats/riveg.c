@@ -102,7 +102,7 @@ static const char *take_apart(struct gm_str s, struct line *l)
 }
 
 struct riveg {
-    struct gm_text_lines feed;
+    struct gm_text_lines lines;
     struct gm_source from;
     struct gm_buf name; /* the post's id, to know its lines by */
 };
@@ -112,7 +112,7 @@ static void riveg_close(void *state)
     struct riveg *r = state;
     if (!r)
         return;
-    gm_text_lines_close(&r->feed);
+    gm_text_lines_close(&r->lines);
     gm_buf_clear(&r->name);
     gm_free(r);
 }
@@ -124,8 +124,8 @@ static enum gm_status riveg_open(void **state, const struct gm_source *from, str
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     r->from = *from;
-    gm_buf_init(&r->name, GM_FEED_MAX_LINE);
-    enum gm_status st = gm_text_lines_of(&r->feed, from->in, err);
+    gm_buf_init(&r->name, GM_TEXT_LINE_MAX);
+    enum gm_status st = gm_text_lines_of(&r->lines, from->in, err);
     if (st != GM_OK) {
         riveg_close(r);
         *state = NULL;
@@ -194,7 +194,7 @@ static enum gm_status next_line(struct riveg *r, struct line *l, bool *take, str
     bool has;
     *take = false;
     do {
-        enum gm_status st = gm_text_lines_next(&r->feed, &s, &has, err);
+        enum gm_status st = gm_text_lines_next(&r->lines, &s, &has, err);
         if (st != GM_OK || !has) {
             *take = has;
             return st;
@@ -204,10 +204,10 @@ static enum gm_status next_line(struct riveg *r, struct line *l, bool *take, str
     const char *why = take_apart(s, l);
     *take = why ? !begun : !begun || gm_str_eq(gm_buf_str(&r->name), l->id);
     if (why && !begun)
-        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: %s", gm_text_lines_path(&r->feed),
-                       gm_text_lines_number(&r->feed), why);
+        return GM_FAIL(err, GM_EFORMAT, "%s:%zu: %s", gm_text_lines_path(&r->lines),
+                       gm_text_lines_number(&r->lines), why);
     if (!*take)
-        gm_text_lines_unread(&r->feed);
+        gm_text_lines_unread(&r->lines);
     else if (!begun)
         return gm_buf_add_str(&r->name, l->id, err);
     return GM_OK;
@@ -228,7 +228,7 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
 {
     enum gm_status st = GM_OK;
     struct riveg *r = state;
-    struct gm_named_entity *v = NULL, named;
+    struct gm_named_entity *v = NULL, entity;
     struct line l;
     size_t n = 0, cap = 0;
     bool take;
@@ -238,7 +238,7 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
         st = next_line(r, &l, &take, err);
         if (take && n == 0) {
             *has = true;
-            *line = gm_text_lines_number(&r->feed);
+            *line = gm_text_lines_number(&r->lines);
         }
         GM_TRY(st);
         if (!take)
@@ -247,15 +247,16 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
             GM_TRY(begin_post(r, post, err));
         if (n == MAX_LINES)
             return GM_FAIL(err, GM_EFORMAT, "%s:%zu: over %d lines of one image",
-                           gm_text_lines_path(&r->feed), gm_text_lines_number(&r->feed), MAX_LINES);
-        st = copy_line(post, &l, &named, err);
+                           gm_text_lines_path(&r->lines), gm_text_lines_number(&r->lines),
+                           MAX_LINES);
+        st = copy_line(post, &l, &entity, err);
         if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&r->feed),
-                            gm_text_lines_number(&r->feed));
+            gm_error_prefix(err, "%s:%zu", gm_text_lines_path(&r->lines),
+                            gm_text_lines_number(&r->lines));
             return st;
         }
         GM_TRY(GM_ARENA_GROW(&post->arena, v, n, cap, err));
-        v[n++] = named;
+        v[n++] = entity;
     }
     if (n)
         GM_TRY(gm_post_set_named(post, v, n, r->from.texts, r->from.lost, err));

@@ -36,19 +36,19 @@ bool gm_tell_latin1(struct gm_str text, const char *path, size_t line)
 static void init(struct gm_text_lines *f)
 {
     *f = (struct gm_text_lines){0};
-    gm_buf_init(&f->repaired, 3 * GM_FEED_MAX_LINE);
+    gm_buf_init(&f->repaired, 3 * GM_TEXT_LINE_MAX);
 }
 
 enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path, struct gm_error *err)
 {
     init(f);
-    return gm_lines_open(&f->lines, path, GM_FEED_MAX_LINE, err);
+    return gm_lines_open(&f->lines, path, GM_TEXT_LINE_MAX, err);
 }
 
 enum gm_status gm_text_lines_of(struct gm_text_lines *f, struct gm_input *in, struct gm_error *err)
 {
     init(f);
-    return gm_lines_of(&f->lines, in, GM_FEED_MAX_LINE, err);
+    return gm_lines_of(&f->lines, in, GM_TEXT_LINE_MAX, err);
 }
 
 void gm_text_lines_close(struct gm_text_lines *f)

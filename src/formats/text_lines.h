@@ -14,7 +14,7 @@ struct gm_text_lines {
 };
 
 /* The longest line read, in bytes: a post of GM_POST_MAX_WORDS usual words as JSON. */
-#define GM_FEED_MAX_LINE ((size_t)32 << 20)
+#define GM_TEXT_LINE_MAX ((size_t)32 << 20)
 
 /* gm_text_lines_open - path "-" = standard input. Errors: IO, NOMEM. Cleared by gm_text_lines_close. */
 enum gm_status gm_text_lines_open(struct gm_text_lines *f, const char *path,

@@ -5,7 +5,7 @@
 #include "formats/text_lines.h"
 
 struct text_posts {
-    struct gm_text_lines feed;
+    struct gm_text_lines lines;
     struct gm_source from;
 };
 
@@ -14,7 +14,7 @@ static void close_posts(void *state)
     struct text_posts *t = state;
     if (!t)
         return;
-    gm_text_lines_close(&t->feed);
+    gm_text_lines_close(&t->lines);
     gm_free(t);
 }
 
@@ -24,7 +24,7 @@ static enum gm_status open_posts(void **state, const struct gm_source *from, str
     if (!t)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     t->from = *from;
-    enum gm_status st = gm_text_lines_of(&t->feed, from->in, err);
+    enum gm_status st = gm_text_lines_of(&t->lines, from->in, err);
     if (st != GM_OK) {
         close_posts(t);
         *state = NULL;
@@ -38,8 +38,8 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     struct text_posts *t = state;
     struct gm_str s;
     do {
-        enum gm_status st = gm_text_lines_next(&t->feed, &s, has, err);
-        *line = gm_text_lines_number(&t->feed);
+        enum gm_status st = gm_text_lines_next(&t->lines, &s, has, err);
+        *line = gm_text_lines_number(&t->lines);
         if (st != GM_OK || !*has)
             return st;
     } while (gm_str_trim(s).n == 0);
@@ -47,7 +47,7 @@ static enum gm_status next_post(void *state, struct gm_post *post, size_t *line,
     post->id = gm_arena_printf(&post->arena, "%zu", *line);
     post->has_id = true;
     if (!post->text.p || !post->id.p)
-        return GM_FAIL(err, GM_ENOMEM, "%s:%zu: out of memory", gm_text_lines_path(&t->feed),
+        return GM_FAIL(err, GM_ENOMEM, "%s:%zu: out of memory", gm_text_lines_path(&t->lines),
                        *line);
     return gm_post_id_image(post, t->from.images_dir, err);
 }

@@ -134,11 +134,11 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
                        GM_STR_ARG(p->id), MAX_OBJECTS);
     p->image_w = voc.w;
     p->image_h = voc.h;
-    struct gm_named_entity *named = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *named);
-    if (!named)
+    struct gm_named_entity *found = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *found);
+    if (!found)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(group(p, &voc, named, &n, err));
-    GM_TRY(gm_post_set_named(p, named, n, v->from.texts, v->from.lost, err));
+    GM_TRY(group(p, &voc, found, &n, err));
+    GM_TRY(gm_post_set_named(p, found, n, v->from.texts, v->from.lost, err));
 done:
     return st;
 }
@@ -287,10 +287,10 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
                        GM_STR_ARG(p->id));
     GM_TRY(put_head(o, p, err));
     for (size_t i = 0; i < p->n_entities; i++) {
-        bool named = is_name(p->entities[i].text);
-        if (!named)
+        bool is_named = is_name(p->entities[i].text);
+        if (!is_named)
             gm_losses_add(o->lost, "entities of nothing that XML can hold", p->id);
-        for (size_t k = 0; k < p->entities[i].n_regions && named; k++)
+        for (size_t k = 0; k < p->entities[i].n_regions && is_named; k++)
             GM_TRY(put_object(o, p, &p->entities[i], &p->entities[i].regions[k], err));
     }
     GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));

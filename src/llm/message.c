@@ -78,16 +78,16 @@ static unsigned replaced(const struct gm_json *extra)
     static const struct {
         unsigned p;
         const char *name;
-    } named[] = {{GM_LLM_P_SCHEMA, "response_format"},
-                 {GM_LLM_P_LOGPROBS, "logprobs"},
-                 {GM_LLM_P_TEMPERATURE, "temperature"},
-                 {GM_LLM_P_TOP_P, "top_p"},
-                 {GM_LLM_P_SEED, "seed"},
-                 {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_tokens"},
-                 {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_completion_tokens"}};
+    } params[] = {{GM_LLM_P_SCHEMA, "response_format"},
+                  {GM_LLM_P_LOGPROBS, "logprobs"},
+                  {GM_LLM_P_TEMPERATURE, "temperature"},
+                  {GM_LLM_P_TOP_P, "top_p"},
+                  {GM_LLM_P_SEED, "seed"},
+                  {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_tokens"},
+                  {GM_LLM_P_MAX_TOKENS | GM_LLM_P_MAX_COMPLETION, "max_completion_tokens"}};
     unsigned p = 0;
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        p |= gm_json_get(extra, named[i].name) ? named[i].p : 0;
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+        p |= gm_json_get(extra, params[i].name) ? params[i].p : 0;
     return p;
 }
 

@@ -211,21 +211,21 @@ unsigned gm_server_error_param(const struct gm_server_error *e, unsigned sent)
     static const struct {
         unsigned p;
         const char *name;
-    } named[] = {{GM_LLM_P_LOGPROBS, "top_logprobs"},
-                 {GM_LLM_P_LOGPROBS, "logprobs"},
-                 {GM_LLM_P_MAX_TOKENS, "max_tokens"},
-                 {GM_LLM_P_MAX_COMPLETION, "max_completion_tokens"},
-                 {GM_LLM_P_TEMPERATURE, "temperature"},
-                 {GM_LLM_P_TOP_P, "top_p"},
-                 {GM_LLM_P_SEED, "seed"}};
+    } params[] = {{GM_LLM_P_LOGPROBS, "top_logprobs"},
+                  {GM_LLM_P_LOGPROBS, "logprobs"},
+                  {GM_LLM_P_MAX_TOKENS, "max_tokens"},
+                  {GM_LLM_P_MAX_COMPLETION, "max_completion_tokens"},
+                  {GM_LLM_P_TEMPERATURE, "temperature"},
+                  {GM_LLM_P_TOP_P, "top_p"},
+                  {GM_LLM_P_SEED, "seed"}};
     if (e->status < 400 || e->status == 401 || e->status == 402 || e->status == 403 ||
         e->status == 429)
         return 0;
-    for (size_t i = 0; i < sizeof named / sizeof *named; i++)
-        if ((sent & named[i].p) &&
-            (names(e->param, named[i].name) || names(e->text, named[i].name)) &&
-            (named[i].p == GM_LLM_P_LOGPROBS || is_refusal(e)))
-            return named[i].p;
+    for (size_t i = 0; i < sizeof params / sizeof *params; i++)
+        if ((sent & params[i].p) &&
+            (names(e->param, params[i].name) || names(e->text, params[i].name)) &&
+            (params[i].p == GM_LLM_P_LOGPROBS || is_refusal(e)))
+            return params[i].p;
     /* Last, as its words are the least certain ones. */
     if ((sent & GM_LLM_P_SCHEMA) && (has_any(e->text, schema) || has_any(e->param, schema)))
         return GM_LLM_P_SCHEMA;

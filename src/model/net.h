@@ -25,7 +25,7 @@ struct gm_net {
     const char *dir;
     const char *base_name; /* packaged model that frozen embeddings come from; NULL = none */
     struct gm_tokenizer *tokenizer;
-    struct gm_special_tokens_ids special;
+    struct gm_special_tokens_ids special_ids;
     struct gm_encoder enc;
     struct gm_params params;
     struct gm_safetensors *weights, *base_weights;

@@ -24,7 +24,7 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
         size_t k = tmp->n < most ? tmp->n : most;
         for (size_t i = 0; i < (k ? k : 1); i++) {
             GM_TRY(GM_ARENA_GROW(a, ids, n_ids, cap_ids, err));
-            ids[n_ids++] = (uint32_t)(k ? tmp->items[i].id : net->special.unk);
+            ids[n_ids++] = (uint32_t)(k ? tmp->items[i].id : net->special_ids.unk);
         }
     }
     first[n] = (uint32_t)n_ids;
@@ -183,13 +183,13 @@ static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
 {
     enum gm_status st = GM_OK;
     uint32_t behind = net->enc.config.types > 1 ? 1 : 0;
-    GM_TRY(gm_packer_token(p, net->special.cls, 0, GM_CASE_NONE, err));
+    GM_TRY(gm_packer_token(p, net->special_ids.cls, 0, GM_CASE_NONE, err));
     size_t at = p->n_tokens - t->first[w0]; /* piece i is token at + i */
     GM_TRY(add_pieces(p, t, w0, w1, SIZE_MAX - t->first[w0], 0, err));
-    GM_TRY(gm_packer_token(p, net->special.sep, 0, GM_CASE_NONE, err));
+    GM_TRY(gm_packer_token(p, net->special_ids.sep, 0, GM_CASE_NONE, err));
     if (n_context) {
         GM_TRY(add_pieces(p, context, 0, context->n_words, n_context, behind, err));
-        GM_TRY(gm_packer_token(p, net->special.sep, behind, GM_CASE_NONE, err));
+        GM_TRY(gm_packer_token(p, net->special_ids.sep, behind, GM_CASE_NONE, err));
     }
     GM_TRY(gm_packer_end_sequence(p, err));
     for (size_t w = own0; w < own1; w++)

@@ -23,8 +23,9 @@ enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packe
     *out = (struct gm_ner_scores){0};
     GM_TRY(gm_slice_states(s, p, &t->net.enc, g, &x, err));
     GM_TRY(gm_op_head(g, x, n, t->head_w, t->head_b, &out->emit, &out->d_emit, err));
-    if (t->fine.pairs.n)
-        st = gm_op_head(g, x, n, t->fine.w, t->fine.b, &out->fine, &out->d_fine, err);
+    if (t->fine_types.pairs.n)
+        st = gm_op_head(g, x, n, t->fine_types.w, t->fine_types.b, &out->fine_logits,
+                        &out->d_fine_logits, err);
 done:
     return st;
 }
@@ -33,7 +34,7 @@ struct scoring {
     const struct gm_tagger *t;
     const struct gm_packer *packer;
     const struct gm_slice *slices;
-    float *emit, *fine; /* [n_rows, k], [n_rows, kf] of all posts; fine NULL = none */
+    float *emit, *fine_logits; /* [n_rows, k], [n_rows, kf] of all posts; fine_logits NULL = none */
 };
 
 static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, struct gm_error *err)
@@ -41,14 +42,14 @@ static enum gm_status score_slice(void *self, struct gm_graph *g, size_t i, stru
     const struct scoring *x = self;
     const struct gm_slice *s = &x->slices[i];
     struct gm_ner_scores out;
-    size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_types_k(&x->t->fine);
+    size_t n = s->end_row - s->row, k = x->t->labels.k, kf = gm_fine_types_k(&x->t->fine_types);
     gm_graph_begin(g, false, 0);
     enum gm_status st = gm_ner_emissions(x->t, x->packer, g, s, &out, err);
     if (st != GM_OK)
         return st;
     memcpy(x->emit + s->row * k, out.emit, n * k * sizeof *out.emit);
-    if (x->fine)
-        memcpy(x->fine + s->row * kf, out.fine, n * kf * sizeof *out.fine);
+    if (x->fine_logits)
+        memcpy(x->fine_logits + s->row * kf, out.fine_logits, n * kf * sizeof *out.fine_logits);
     return GM_OK;
 }
 
@@ -117,16 +118,17 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
     enum gm_status st = GM_OK;
     const struct gm_tagger *t = s->t;
     struct gm_packer *p = &s->net.packer;
-    bool has_fine = t->fine.pairs.n > 0 && !t->fine.helper;
-    size_t k = t->labels.k, kf = gm_fine_types_k(&t->fine), n_slices;
+    bool has_fine = t->fine_types.pairs.n > 0 && !t->fine_types.helper;
+    size_t k = t->labels.k, kf = gm_fine_types_k(&t->fine_types), n_slices;
     struct gm_slice *slices;
     *rows = gm_arena_alloc(a, n, sizeof **rows);
     GM_TRY(*rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(pack_posts(t, p, posts, n, *rows, a, err));
     struct scoring x = {.t = t, .packer = p};
     x.emit = gm_arena_alloc(a, p->n_rows, k * sizeof *x.emit);
-    x.fine = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine) : NULL;
-    GM_TRY(x.emit && (x.fine || !has_fine) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    x.fine_logits = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine_logits) : NULL;
+    GM_TRY(x.emit && (x.fine_logits || !has_fine) ? GM_OK
+                                                  : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_packer_cut(p, gm_lanes_parts(&s->net.lanes, p->n_tokens, false), a, &slices,
                          &n_slices, err));
     x.slices = slices;
@@ -134,7 +136,7 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
     for (size_t i = 0; i < n; i++) {
         end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         (*rows)[i].emit = x.emit + p->posts[i] * k;
-        (*rows)[i].fine = has_fine ? x.fine + p->posts[i] * kf : NULL;
+        (*rows)[i].fine_logits = has_fine ? x.fine_logits + p->posts[i] * kf : NULL;
     }
 done:
     return st;

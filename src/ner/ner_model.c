@@ -120,12 +120,12 @@ static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *e
 static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err)
 {
     struct gm_fine_types have;
-    const struct gm_labels *want = &t->fine.pairs;
+    const struct gm_labels *want = &t->fine_types.pairs;
     gm_fine_types_init(&have);
     enum gm_status st =
         gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
-    bool same = st == GM_OK && (t->fine.helper || have.pairs.n == want->n);
-    for (uint32_t i = 0; same && !t->fine.helper && i < want->n; i++)
+    bool same = st == GM_OK && (t->fine_types.helper || have.pairs.n == want->n);
+    for (uint32_t i = 0; same && !t->fine_types.helper && i < want->n; i++)
         same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
     if (st == GM_OK && !same)
         st = GM_FAIL(err, GM_EMODEL,
@@ -159,15 +159,15 @@ static enum gm_status add_fine(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_params *ps = &t->net.params;
-    size_t k = gm_fine_types_k(&t->fine);
-    if (t->fine.pairs.n == 0)
+    size_t k = gm_fine_types_k(&t->fine_types);
+    if (t->fine_types.pairs.n == 0)
         return GM_OK;
-    GM_TRY(
-        gm_params_add(ps, &t->fine.w, GM_VECTOR, k, t->net.enc.config.hidden, err, "fine.weight"));
-    GM_TRY(gm_params_add(ps, &t->fine.b, GM_VECTOR, k, 0, err, "fine.bias"));
-    ps->p[t->fine.w].group = ps->p[t->fine.b].group = 1;
-    ps->p[t->fine.w].helper = ps->p[t->fine.b].helper = t->fine.helper;
-    ps->p[t->fine.w].decay = true;
+    GM_TRY(gm_params_add(ps, &t->fine_types.w, GM_VECTOR, k, t->net.enc.config.hidden, err,
+                         "fine.weight"));
+    GM_TRY(gm_params_add(ps, &t->fine_types.b, GM_VECTOR, k, 0, err, "fine.bias"));
+    ps->p[t->fine_types.w].group = ps->p[t->fine_types.b].group = 1;
+    ps->p[t->fine_types.w].helper = ps->p[t->fine_types.b].helper = t->fine_types.helper;
+    ps->p[t->fine_types.w].decay = true;
 done:
     return st;
 }
@@ -175,11 +175,11 @@ done:
 static enum gm_status init_fine(struct gm_tagger *t, struct gm_error *err)
 {
     struct gm_rng rng;
-    if (t->fine.pairs.n == 0)
+    if (t->fine_types.pairs.n == 0)
         return GM_OK;
     gm_rng_init(&rng, gm_hash64(GM_HEAD_SEED));
-    enum gm_status st = gm_params_init_normal(&t->net.params, t->fine.w, 0.02, &rng, err);
-    return st == GM_OK ? gm_params_init_const(&t->net.params, t->fine.b, 0, err) : st;
+    enum gm_status st = gm_params_init_normal(&t->net.params, t->fine_types.w, 0.02, &rng, err);
+    return st == GM_OK ? gm_params_init_const(&t->net.params, t->fine_types.b, 0, err) : st;
 }
 
 /* New values for what a plain encoder does not have. */
@@ -213,16 +213,16 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     if (!t) {
         if (o->labels)
             gm_ner_labels_clear(o->labels);
-        if (o->fine)
-            gm_fine_types_clear(o->fine);
+        if (o->fine_types)
+            gm_fine_types_clear(o->fine_types);
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (o->labels)
         t->labels = *o->labels;
-    if (o->fine)
-        t->fine = *o->fine;
+    if (o->fine_types)
+        t->fine_types = *o->fine_types;
     else
-        gm_fine_types_init(&t->fine);
+        gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
@@ -230,15 +230,15 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)
         GM_TRY(check_labels(t, err));
-    if (!o->fine)
-        GM_TRY(gm_fine_types_read(&t->fine, gm_json_get(t->net.settings, "fine_types"), t->net.dir,
-                                  err));
+    if (!o->fine_types)
+        GM_TRY(gm_fine_types_read(&t->fine_types, gm_json_get(t->net.settings, "fine_types"),
+                                  t->net.dir, err));
     else if (t->net.settings)
         GM_TRY(check_fine(t, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
     if (t->net.settings) {
         GM_TRY(add_head(t, err));
-        if (!t->fine.helper)
+        if (!t->fine_types.helper)
             GM_TRY(add_fine(t, err));
     }
     GM_TRY(gm_net_bind(&t->net, err));
@@ -246,9 +246,9 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
         GM_TRY(add_head(t, err));
         GM_TRY(init_head(t, err));
     }
-    if (t->fine.helper || !t->net.settings)
+    if (t->fine_types.helper || !t->net.settings)
         GM_TRY(add_fine(t, err));
-    if (t->fine.helper || !t->net.settings)
+    if (t->fine_types.helper || !t->net.settings)
         GM_TRY(init_fine(t, err));
     if (o->tuning)
         GM_TRY(gm_net_tune(&t->net, o->tuning, err));
@@ -276,7 +276,7 @@ void gm_tagger_free(struct gm_tagger *t)
         return;
     gm_net_clear(&t->net);
     gm_ner_labels_clear(&t->labels);
-    gm_fine_types_clear(&t->fine);
+    gm_fine_types_clear(&t->fine_types);
     gm_free(t);
 }
 
@@ -324,8 +324,8 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
         ok = gm_json_set(s, "types", types) && ok;
         types = NULL;
     }
-    if (ok && t->fine.pairs.n && !t->fine.helper)
-        ok = gm_json_set(s, "fine_types", gm_fine_types_json(&t->fine));
+    if (ok && t->fine_types.pairs.n && !t->fine_types.helper)
+        ok = gm_json_set(s, "fine_types", gm_fine_types_json(&t->fine_types));
     enum gm_status st =
         ok ? gm_net_save(&t->net, dir, s, true, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_json_free(types);

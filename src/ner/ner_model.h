@@ -26,7 +26,7 @@ struct gm_tagger {
     struct gm_net net;
     struct gm_ner_labels labels;
     size_t head_w, head_b, trans, start, end; /* parameters */
-    struct gm_fine_types fine;
+    struct gm_fine_types fine_types;
     struct gm_calibration calibration;
     double candidates_min; /* 0 = none */
     bool knowledge;        /* trained with posts' knowledge, and so reads it */
@@ -53,7 +53,7 @@ struct gm_ner_open {
     const char *dir, *precision;
     const struct gm_net_tuning *tuning;
     struct gm_ner_labels *labels;
-    struct gm_fine_types *fine;
+    struct gm_fine_types *fine_types;
 };
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                            struct gm_error *err) GM_NODISCARD;
@@ -64,8 +64,8 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
 
 /* Scores of a slice's words, in the graph's memory. Gradients are zeroed, and NULL when not training. */
 struct gm_ner_scores {
-    float *emit, *d_emit; /* [rows, k] */
-    float *fine, *d_fine; /* [rows, gm_fine_types_k] logits; NULL = no fine types */
+    float *emit, *d_emit;               /* [rows, k] */
+    float *fine_logits, *d_fine_logits; /* [rows, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_emissions - run the encoder and the heads over a slice of `p`; the graph was begun. */
@@ -78,8 +78,8 @@ struct gm_ner_rows {
     struct gm_post *post;
     struct gm_word *words; /* [n_words] bytes of the post's text */
     size_t n_words;
-    const float *emit; /* [n_words, k] */
-    const float *fine; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
+    const float *emit;        /* [n_words, k] */
+    const float *fine_logits; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into

@@ -96,11 +96,11 @@ static enum gm_status add_entities(const struct gm_tagger *t, const struct gm_ne
         GM_TRY(make_entity(t, r, s, &at, e, err));
         e->uncertainty = uncertainty(d, s, inside);
         e->score = gm_calibrated(&t->calibration, e->uncertainty.marginal);
-        if (r->fine) {
-            struct gm_str fine = gm_fine_types_pick(&t->fine, e->type,
-                                                    r->fine + s->first * gm_fine_types_k(&t->fine),
-                                                    s->end - s->first);
-            e->fine_type = gm_arena_str(&p->arena, fine);
+        if (r->fine_logits) {
+            struct gm_str fine_type = gm_fine_types_pick(
+                &t->fine_types, e->type,
+                r->fine_logits + s->first * gm_fine_types_k(&t->fine_types), s->end - s->first);
+            e->fine_type = gm_arena_str(&p->arena, fine_type);
             if (!e->fine_type.p)
                 return GM_FAIL(err, GM_ENOMEM, "out of memory");
         }

@@ -215,7 +215,7 @@ static bool has_more_runs(struct gm_str text, size_t max)
     size_t n = 0;
     bool in_run = false;
     for (size_t i = 0; i < text.n && n <= max; i++) {
-        bool space = text.p[i] == ' ' || (text.p[i] >= '\t' && text.p[i] <= '\r');
+        bool space = gm_is_space_byte(text.p[i]);
         n += !space && !in_run;
         in_run = !space;
     }

@@ -93,10 +93,10 @@ static enum gm_status pack_text(struct gm_sentence *s, struct gm_str text, struc
     gm_pieces_reset(&s->pieces);
     GM_TRY(gm_tokenizer_encode(s->net.tokenizer, text, &s->pieces, err));
     size_t n = s->pieces.n < s->max_pieces - 2 ? s->pieces.n : s->max_pieces - 2;
-    GM_TRY(gm_packer_token(p, s->net.special.cls, 0, 0, err));
+    GM_TRY(gm_packer_token(p, s->net.special_ids.cls, 0, 0, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_packer_token(p, s->pieces.items[i].id, 0, 0, err));
-    GM_TRY(gm_packer_token(p, s->net.special.sep, 0, 0, err));
+    GM_TRY(gm_packer_token(p, s->net.special_ids.sep, 0, 0, err));
     GM_TRY(gm_packer_end_sequence(p, err));
     GM_TRY(gm_packer_row(p, from, p->n_tokens, err));
     st = gm_packer_end_post(p, err);

@@ -195,12 +195,12 @@ static enum gm_status ground_one_person(const struct rule *r, struct gm_post *p,
                                         const struct gm_object **boxes, size_t n,
                                         struct gm_error *err)
 {
-    size_t near = 1; /* the best itself */
+    size_t n_near = 1; /* the best itself */
     for (size_t i = 1; i < n; i++)
         if ((double)boxes[i]->score >= r->near_score * (double)boxes[0]->score &&
             area_of(boxes[i]) >= r->near_area * area_of(boxes[0]))
-            boxes[near++] = boxes[i];
-    return give(r, p, person, boxes, near, err);
+            boxes[n_near++] = boxes[i];
+    return give(r, p, person, boxes, n_near, err);
 }
 
 /* Drop the persons least probably visible (of equals the last mentioned) until `most` are left. */

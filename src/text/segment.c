@@ -26,7 +26,7 @@ static enum char_kind ascii_kind(char c)
         return WORD;
     if (c == '-')
         return JOINER;
-    return c == ' ' || (c >= '\t' && c <= '\r') ? SPACE : SINGLE;
+    return gm_is_space_byte(c) ? SPACE : SINGLE;
 }
 
 static enum char_kind kind_of(uint32_t cp)

@@ -7,8 +7,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* gm_cp_is_space - Unicode property White_Space. */
-bool gm_cp_is_space(uint32_t cp);
 /* gm_cp_is_upper, gm_cp_is_lower, gm_cp_is_alnum - general categories Lu and Lt; Ll; L* and N*. */
 bool gm_cp_is_upper(uint32_t cp);
 bool gm_cp_is_lower(uint32_t cp);
@@ -24,7 +22,7 @@ bool gm_cp_hf_is_control(uint32_t cp);
 bool gm_cp_hf_is_punct(uint32_t cp);
 bool gm_cp_hf_is_mark(uint32_t cp);
 
-/* As its regular expressions see code points: \p{L}, \p{N}, \w (\s is gm_cp_is_space), and as its
+/* As its regular expressions see code points: \p{L}, \p{N}, \w (\s is gm_cp_is_space of base/utf8.h), and as its
  * normaliser StripAccents sees them: combining marks (M*). */
 bool gm_cp_hf_is_letter(uint32_t cp);
 bool gm_cp_hf_is_number(uint32_t cp);

@@ -203,7 +203,7 @@ static bool before(struct job a, struct job b)
 static void push(struct word *w, uint32_t left)
 {
     const struct symbol *a = &w->symbols[left];
-    const struct gm_merge *m = gm_merges_find(&w->bpe->merges, a->id, w->symbols[a->next].id);
+    const struct gm_token_merge *m = gm_merges_find(&w->bpe->merges, a->id, w->symbols[a->next].id);
     if (!m)
         return;
     struct job job = {m->rank, left, m->id};
@@ -238,7 +238,7 @@ static void merge_all(struct word *w)
         if (a->len == 0 || a->next == UINT32_MAX)
             continue;
         struct symbol *b = &w->symbols[a->next];
-        const struct gm_merge *m = gm_merges_find(&w->bpe->merges, a->id, b->id);
+        const struct gm_token_merge *m = gm_merges_find(&w->bpe->merges, a->id, b->id);
         if (!m || m->id != job.id) /* the pair has changed since */
             continue;
         a->id = job.id;

@@ -9,7 +9,7 @@ void gm_merges_clear(struct gm_merges *m)
     *m = (struct gm_merges){0};
 }
 
-static void put(struct gm_merges *m, struct gm_merge merge)
+static void put(struct gm_merges *m, struct gm_token_merge merge)
 {
     uint64_t h = ((uint64_t)(uint32_t)merge.a << 32 | (uint32_t)merge.b) * 0x9E3779B97F4A7C15u;
     size_t i = (size_t)(h >> 32) & (m->n_slots - 1);
@@ -53,8 +53,8 @@ enum gm_status gm_merges_read(struct gm_merges *m, const struct gm_json *list,
         gm_buf_reset(&joined);
         GM_TRY(gm_buf_add_str(&joined, a, err));
         GM_TRY(gm_buf_add_str(&joined, gm_str_sub(b, prefix_bytes, b.n), err));
-        struct gm_merge merge = {gm_vocab_find(v, a), gm_vocab_find(v, b),
-                                 gm_vocab_find(v, gm_buf_str(&joined)), (uint32_t)i};
+        struct gm_token_merge merge = {gm_vocab_find(v, a), gm_vocab_find(v, b),
+                                       gm_vocab_find(v, gm_buf_str(&joined)), (uint32_t)i};
         if (merge.a < 0 || merge.b < 0 || merge.id < 0) {
             st = GM_FAIL(err, GM_EMODEL,
                          "%s: model.merges[%zu]: \"%.*s\", \"%.*s\" or what they join to is not in "

@@ -78,23 +78,27 @@ uint32_t gm_byte_level_char(unsigned char b)
     return b == 0xAD ? 0x143 : b;
 }
 
-enum class { SPACE, LETTER, NUMBER, OTHER };
+enum char_class { SPACE, LETTER, NUMBER, OTHER };
 
-static enum class class_at(struct gm_str s, size_t *at) {
-    unsigned char c = (unsigned char)s.p[*at];
-    if (c < 0x80){++*at; return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? LETTER
-                                : c >= '0' && c <= '9'                 ? NUMBER
-                                : c == ' ' || (c >= '\t' && c <= '\r') ? SPACE
-                                                                       : OTHER;}
-uint32_t cp = gm_utf8_next(s, at);
-return gm_cp_is_space(cp)       ? SPACE
-       : gm_cp_hf_is_letter(cp) ? LETTER
-       : gm_cp_hf_is_number(cp) ? NUMBER
-                                : OTHER;
+static enum char_class class_at(struct gm_str s, size_t *at)
+{
+    char c = s.p[*at];
+    if ((unsigned char)c < 0x80) {
+        ++*at;
+        return (c | 0x20) >= 'a' && (c | 0x20) <= 'z' ? LETTER
+               : c >= '0' && c <= '9'                 ? NUMBER
+               : gm_is_space_byte(c)                  ? SPACE
+                                                      : OTHER;
+    }
+    uint32_t cp = gm_utf8_next(s, at);
+    return gm_cp_is_space(cp)       ? SPACE
+           : gm_cp_hf_is_letter(cp) ? LETTER
+           : gm_cp_hf_is_number(cp) ? NUMBER
+                                    : OTHER;
 }
 
 /* The end of a run of one class that starts at `at`. */
-static size_t run_end(struct gm_str s, size_t at, enum class class)
+static size_t run_end(struct gm_str s, size_t at, enum char_class class)
 {
     for (size_t next = at; next < s.n && class_at(s, &next) == class;)
         at = next;
@@ -118,7 +122,7 @@ static size_t gpt2_end(struct gm_str s, size_t at)
     size_t next = at, end;
     if (s.p[at] == '\'' && (end = contraction(s, at)) != at)
         return end;
-    enum class class = class_at(s, &next);
+    enum char_class class = class_at(s, &next);
     if (class != SPACE)
         return run_end(s, next, class);
     if (s.p[at] == ' ' && next < s.n) {

@@ -21,8 +21,8 @@ struct gm_tokenizer {
     const struct gm_token_model *kind;
     struct gm_tokens *model; /* of `kind` */
     struct gm_steps normaliser, pretokeniser;
-    struct gm_added_tokens raw;    /* added tokens looked for in the text as it is */
-    struct gm_added_tokens normal; /* and in its normalised form */
+    struct gm_added_tokens raw;        /* added tokens looked for in the text as it is */
+    struct gm_added_tokens normalised; /* and in its normalised form */
     struct gm_post_processing post;
     int32_t unk;
     struct spaces *spaces; /* [n_ids] of the vocabulary's tokens; NULL: no trimming */
@@ -36,7 +36,7 @@ struct spaces {
 };
 
 struct gm_pieces_scratch {
-    struct gm_aligned_text normal, spare;
+    struct gm_aligned_text normalised, spare;
     struct gm_pretokens words;
     struct gm_cuts cuts;
     struct spaces *spaces; /* [cap_spaces] of this call's pieces, when offsets are trimmed */
@@ -48,7 +48,7 @@ void gm_pieces_init(struct gm_pieces *p) { *p = (struct gm_pieces){0}; }
 void gm_pieces_clear(struct gm_pieces *p)
 {
     if (p->scratch) {
-        gm_aligned_text_clear(&p->scratch->normal);
+        gm_aligned_text_clear(&p->scratch->normalised);
         gm_aligned_text_clear(&p->scratch->spare);
         gm_pretokens_clear(&p->scratch->words);
         gm_cuts_clear(&p->scratch->cuts);
@@ -89,7 +89,7 @@ static bool flag(const struct gm_json *json, const char *key)
 }
 
 static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_json *json,
-                                       struct gm_aligned_text normal[2], const char *path,
+                                       struct gm_aligned_text normalised[2], const char *path,
                                        struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -111,9 +111,9 @@ static enum gm_status load_added_token(struct gm_tokenizer *t, const struct gm_j
         st = gm_added_tokens_put(&t->raw, &t->arena, token, err);
         goto done;
     }
-    GM_TRY(gm_normalise(&t->normaliser, token.text, 0, &normal[0], &normal[1], err));
-    token.text = gm_aligned_text_str(&normal[0]);
-    st = gm_added_tokens_put(&t->normal, &t->arena, token, err);
+    GM_TRY(gm_normalise(&t->normaliser, token.text, 0, &normalised[0], &normalised[1], err));
+    token.text = gm_aligned_text_str(&normalised[0]);
+    st = gm_added_tokens_put(&t->normalised, &t->arena, token, err);
 done:
     return st;
 }
@@ -122,14 +122,14 @@ static enum gm_status load_added(struct gm_tokenizer *t, const struct gm_json *l
                                  const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_aligned_text normal[2] = {{0}};
+    struct gm_aligned_text normalised[2] = {{0}};
     for (size_t i = 0; i < gm_json_count(list); i++)
-        GM_TRY(load_added_token(t, gm_json_at(list, i), normal, path, err));
+        GM_TRY(load_added_token(t, gm_json_at(list, i), normalised, path, err));
     gm_added_tokens_seal(&t->raw);
-    gm_added_tokens_seal(&t->normal);
+    gm_added_tokens_seal(&t->normalised);
 done:
-    gm_aligned_text_clear(&normal[0]);
-    gm_aligned_text_clear(&normal[1]);
+    gm_aligned_text_clear(&normalised[0]);
+    gm_aligned_text_clear(&normalised[1]);
     return st;
 }
 
@@ -285,7 +285,7 @@ static enum gm_status encode_words(struct encoder *e, size_t from, size_t to)
     struct gm_pieces_scratch *s = e->out->scratch;
     if (from == to)
         return GM_OK;
-    GM_TRY(gm_pretokenise(&e->t->pretokeniser, &s->normal, from, to, &s->words, e->err));
+    GM_TRY(gm_pretokenise(&e->t->pretokeniser, &s->normalised, from, to, &s->words, e->err));
     const struct gm_aligned_text *text = &s->words.text;
     for (size_t w = 0; w < s->words.n; w++) {
         struct gm_stretch x = s->words.items[w];
@@ -312,11 +312,11 @@ static enum gm_status encode_stretch(struct encoder *e, struct gm_str s, uint32_
     size_t at = 0, start, end;
     if (s.n == 0)
         return GM_OK;
-    GM_TRY(gm_normalise(&e->t->normaliser, s, first, &work->normal, &work->spare, e->err));
-    const struct gm_str all = gm_aligned_text_str(&work->normal);
-    const uint32_t *src = work->normal.src;
+    GM_TRY(gm_normalise(&e->t->normaliser, s, first, &work->normalised, &work->spare, e->err));
+    const struct gm_str all = gm_aligned_text_str(&work->normalised);
+    const uint32_t *src = work->normalised.src;
     const struct gm_added_token *found;
-    while ((found = gm_added_tokens_next(&e->t->normal, all, at, &start, &end)) != NULL) {
+    while ((found = gm_added_tokens_next(&e->t->normalised, all, at, &start, &end)) != NULL) {
         GM_TRY(encode_words(e, at, start));
         GM_TRY(put(e, (struct gm_piece){found->id, src[start], src[end - 1] + 1},
                    gm_str_sub(all, start, end)));

@@ -61,18 +61,18 @@ done:
 static enum gm_status collect_fine(struct gm_fine_types *f, struct maker *m, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_posts *from = m->o->fine ? &m->helpers : &m->posts;
-    f->helper = m->o->fine != NULL;
+    const struct gm_posts *from = m->o->fine_file ? &m->helpers : &m->posts;
+    f->helper = m->o->fine_file != NULL;
     if (m->o->fine_weight <= 0)
         return GM_OK;
     if (f->helper) {
-        GM_TRY(gm_posts_read(&m->helpers, m->o->fine, err));
+        GM_TRY(gm_posts_read(&m->helpers, m->o->fine_file, err));
         GM_TRY(gm_posts_index_init(&m->by_text, &m->helpers, err));
     }
     for (size_t i = 0; i < from->n; i++)
         GM_TRY(gm_fine_types_collect(f, &from->items[i], err));
     if (f->helper && f->pairs.n == 0)
-        st = GM_FAIL(err, GM_EFORMAT, "%s: no fine types (a third column)", m->o->fine);
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no fine types (a third column)", m->o->fine_file);
 done:
     return st;
 }
@@ -80,14 +80,14 @@ done:
 static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
 {
     struct gm_ner_labels labels;
-    struct gm_fine_types fine;
-    gm_fine_types_init(&fine);
+    struct gm_fine_types fine_types;
+    gm_fine_types_init(&fine_types);
     enum gm_status st = collect_types(&labels, m, err);
     if (st == GM_OK)
-        st = collect_fine(&fine, m, err);
+        st = collect_fine(&fine_types, m, err);
     if (st != GM_OK) {
         gm_ner_labels_clear(&labels);
-        gm_fine_types_clear(&fine);
+        gm_fine_types_clear(&fine_types);
         return st;
     }
     st = gm_ner_open(&m->t,
@@ -95,7 +95,7 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
                                            .precision = m->o->precision,
                                            .tuning = &m->o->net,
                                            .labels = &labels,
-                                           .fine = &fine},
+                                           .fine_types = &fine_types},
                      err);
     if (st == GM_OK)
         m->t->knowledge = false; /* until a post has some */
@@ -133,12 +133,12 @@ static enum gm_status add_part(struct maker *m, const struct gm_ner_example *who
     for (size_t w = 0; w <= n; w++)
         first[w] = t->first[from + w] - t->first[from];
     close_part(&m->t->labels, whole->gold + from, n);
-    x->items[x->n++] =
-        (struct gm_ner_example){.text = {n, t->ids + t->first[from], first, t->cases + from},
-                                .context = whole->context,
-                                .gold = whole->gold + from,
-                                .fine = whole->fine ? whole->fine + from : NULL,
-                                .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
+    x->items[x->n++] = (struct gm_ner_example){
+        .text = {n, t->ids + t->first[from], first, t->cases + from},
+        .context = whole->context,
+        .gold = whole->gold + from,
+        .fine_classes = whole->fine_classes ? whole->fine_classes + from : NULL,
+        .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
 done:
     return st;
 }
@@ -199,7 +199,7 @@ done:
 static enum gm_status fine_classes(struct maker *m, const struct gm_post *p, uint16_t **out,
                                    struct gm_error *err)
 {
-    struct gm_fine_types *f = &m->t->fine;
+    struct gm_fine_types *f = &m->t->fine_types;
     *out = NULL;
     if (f->pairs.n == 0)
         return GM_OK;
@@ -232,7 +232,7 @@ static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *e
                              &whole.context, err));
     m->t->knowledge |= whole.context.n_words > 0;
     GM_TRY(gold_labels(m, p, &whole.gold, err));
-    GM_TRY(fine_classes(m, p, &whole.fine, err));
+    GM_TRY(fine_classes(m, p, &whole.fine_classes, err));
     st = add_post(m, &whole, err);
 done:
     return st;
@@ -240,9 +240,9 @@ done:
 
 static void say_what_is_missing(const struct maker *m)
 {
-    if (m->t->fine.helper && m->n_helped < m->posts.n)
+    if (m->t->fine_types.helper && m->n_helped < m->posts.n)
         GM_LOG(GM_LOG_WARN, "train", "%zu of %zu posts have no post of the same words in %s",
-               m->posts.n - m->n_helped, m->posts.n, m->o->fine);
+               m->posts.n - m->n_helped, m->posts.n, m->o->fine_file);
     if (m->n_skipped)
         GM_LOG(GM_LOG_WARN, "train", "%zu gold entities overlap or split words and were left out",
                m->n_skipped);

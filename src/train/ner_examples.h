@@ -10,7 +10,8 @@
 struct gm_ner_example {
     struct gm_pieced text, context; /* context: the post's knowledge */
     uint16_t *gold;                 /* [n_words] labels */
-    uint16_t *fine;    /* [n_words] classes of the tagger's gm_fine_types; NULL = no fine types */
+    uint16_t
+        *fine_classes; /* [n_words] classes of the tagger's gm_fine_types; NULL = no fine types */
     const float *soft; /* [n_words, k] a teacher's probabilities; NULL = no teacher */
 };
 
@@ -20,7 +21,7 @@ struct gm_ner_examples {
     size_t n, cap;
 };
 
-/* gm_ner_examples_read - the posts of o->train (with o->fine's fine types and o->teacher's
+/* gm_ner_examples_read - the posts of o->train (with o->fine_file's fine types and o->teacher's
  * probabilities), and a tagger of their types on o->encoder, ready for training: *t is yours.
  * Errors: IO, FORMAT, MODEL, ARG, NOMEM. gm_ner_examples_clear - also after an error. */
 enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger **t,

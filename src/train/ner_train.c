@@ -29,9 +29,9 @@ struct ner_run {
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
     bool scored;      /* dev has entities that could be found, so that it can choose an epoch */
     bool fine_scored; /* the same of fine types, which then are what chooses */
-    struct gm_arena batch;   /* a batch's targets: */
-    uint16_t *labels, *fine; /* [n_rows] */
-    float *soft;             /* [n_rows, k] */
+    struct gm_arena batch;           /* a batch's targets: */
+    uint16_t *labels, *fine_classes; /* [n_rows] */
+    float *soft;                     /* [n_rows, k] */
 };
 
 static size_t cost(void *self, size_t i)
@@ -45,9 +45,9 @@ static void drop_words(struct gm_packer *p, const struct gm_net *net, double sha
     struct gm_rng rng;
     gm_rng_init(&rng, seed);
     for (size_t i = 0; i < p->n_tokens; i++)
-        if (p->ids[i] != (uint32_t)net->special.cls && p->ids[i] != (uint32_t)net->special.sep &&
-            gm_rng_uniform(&rng) < share)
-            p->ids[i] = (uint32_t)net->special.unk;
+        if (p->ids[i] != (uint32_t)net->special_ids.cls &&
+            p->ids[i] != (uint32_t)net->special_ids.sep && gm_rng_uniform(&rng) < share)
+            p->ids[i] = (uint32_t)net->special_ids.unk;
 }
 
 /* The batch in the packer, and what its words should be. */
@@ -66,16 +66,17 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
         drop_words(p, &run->t->net, run->o->word_dropout, seed);
     gm_arena_reset(&run->batch);
     run->labels = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->labels);
-    run->fine = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine);
+    run->fine_classes = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine_classes);
     run->soft = gm_arena_alloc(&run->batch, run->o->teacher ? p->n_rows * k : 0, sizeof *run->soft);
-    GM_TRY(run->labels && run->fine && run->soft ? GM_OK
-                                                 : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(run->labels && run->fine_classes && run->soft
+               ? GM_OK
+               : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++) {
         const struct gm_ner_example *e = &run->train.items[items[i]];
         size_t at = p->posts[i], rows = e->text.n_words;
         memcpy(run->labels + at, e->gold, rows * sizeof *e->gold);
-        if (e->fine)
-            memcpy(run->fine + at, e->fine, rows * sizeof *e->fine);
+        if (e->fine_classes)
+            memcpy(run->fine_classes + at, e->fine_classes, rows * sizeof *e->fine_classes);
         if (e->soft)
             memcpy(run->soft + at * k, e->soft, rows * k * sizeof *e->soft);
     }
@@ -107,9 +108,10 @@ static enum gm_status losses(const struct ner_run *run, struct gm_graph *g,
     if (soft > 0)
         GM_TRY(gm_crf_soft(&crf, x->emit, offsets, n, run->soft + s->row * k, soft * share,
                            x->d_emit, &grad, loss, &work, err));
-    if (t->fine.pairs.n)
-        gm_fine_types_loss(&t->fine, x->fine, run->fine + s->row, s->end_row - s->row,
-                           run->o->fine_weight * share, x->d_fine, loss);
+    if (t->fine_types.pairs.n)
+        gm_fine_types_loss(&t->fine_types, x->fine_logits, run->fine_classes + s->row,
+                           s->end_row - s->row, run->o->fine_weight * share, x->d_fine_logits,
+                           loss);
     gm_params_add_grad(&p[t->trans], grad.trans);
     gm_params_add_grad(&p[t->start], grad.start);
     gm_params_add_grad(&p[t->end], grad.end);
@@ -229,7 +231,7 @@ static enum gm_status look_at_dev(struct ner_run *run, struct gm_error *err)
                 GM_TRY(gm_labels_add(&unknown, e->type, &id, err));
         }
     run->scored = n_known > 0;
-    run->fine_scored = n_fine > 0 && run->t->fine.pairs.n > 0 && !run->t->fine.helper;
+    run->fine_scored = n_fine > 0 && run->t->fine_types.pairs.n > 0 && !run->t->fine_types.helper;
     for (uint32_t i = 0; i < unknown.n; i++)
         GM_LOG(GM_LOG_WARN, "train", "%s: type %.*s is not in %s and can't be found", run->o->dev,
                GM_STR_ARG(gm_labels_at(&unknown, i)), run->o->train);
@@ -238,7 +240,7 @@ static enum gm_status look_at_dev(struct ner_run *run, struct gm_error *err)
                "%s: no entities of the types of %s: it can't choose an epoch nor "
                "calibrate scores; the last epoch is kept",
                run->o->dev, run->o->train);
-    else if (!run->fine_scored && run->t->fine.pairs.n && !run->t->fine.helper)
+    else if (!run->fine_scored && run->t->fine_types.pairs.n && !run->t->fine_types.helper)
         GM_LOG(GM_LOG_WARN, "train", "%s: no fine types: epochs are chosen by coarse types",
                run->o->dev);
 done:
@@ -278,8 +280,8 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     if (o->dev)
         GM_TRY(look_at_dev(&run, err));
     GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
-           run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine.pairs.n,
-           run.t->fine.helper ? " as helpers" : "",
+           run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine_types.pairs.n,
+           run.t->fine_types.helper ? " as helpers" : "",
            run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
                                                .lanes = &run.session->net.lanes,

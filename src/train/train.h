@@ -20,7 +20,7 @@ struct gm_train_opts {
     const char *dev_captions;
     const char *precision; /* auto, f32, bf16 */
     const char *scheme;    /* ner: bio, bioes */
-    const char *fine;      /* ner: the training posts with fine types, as helper; NULL = none */
+    const char *fine_file; /* ner: the training posts with fine types, as helper; NULL = none */
     double fine_weight;    /* ner: of the fine types' loss; 0 = fine types are not looked at */
     const char *teacher;   /* ner: model directory of a tagger to learn from; NULL = none */
     double teacher_weight; /* ner: its share of the loss */

@@ -35,7 +35,7 @@ static const struct setting {
     {"encoder", TEXT, AT(encoder), 0, 0, NULL},
     {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16"},
     {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes"},
-    {"fine", INPUT, AT(fine), 0, 0, NULL},
+    {"fine", INPUT, AT(fine_file), 0, 0, NULL},
     {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL},
     {"teacher", PLACE, AT(teacher), 0, 0, NULL},
     {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL},

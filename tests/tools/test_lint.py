@@ -81,6 +81,18 @@ class Lint(unittest.TestCase):
         circle["src/mid/z.c"] = "/* gm_x() */ struct gm_x;\nint gm_z(struct gm_x *x)\n{\n    return !x;\n}\n"
         self.assertEqual(lint(circle, "circles")[0], 0)
 
+    def test_one_name_two_things(self):
+        body = "{\n    int n = 0;\n    while (n < a)\n        n += a;\n    return n;\n}\n"
+        code, out = lint({"src/mid/box.h": "struct gm_box {\n    int x;\n};\n", "src/top/box.h": "struct gm_box;\n",
+                          "src/top/m.h": "int x;\nstruct gm_box {\n    int y;\n};\n",
+                          "src/mid/m.c": "static int of(int a)\n" + body, "src/top/m.c": "int gm_of(int a)\n" + body},
+                         "names")
+        self.assertEqual(code, 1)
+        self.assertIn("src/top/box.h:1: names: src/mid/box.h has this name, too", out)
+        self.assertIn("src/top/m.h:2: names: struct gm_box is defined in src/mid/box.h, too", out)
+        self.assertIn("src/top/m.c:1: names: gm_of stands in src/mid/m.c, too", out)
+        self.assertIn("3 findings", out)
+
     def test_sizes(self):
         self.finds("src/mid/m.c", "int x;\n" * 501, "sizes: 501 lines, 500 allowed")
         self.finds("src/mid/m.c", "int f(int a)\n{\n" + "    a++;\n" * 60 + "    return a;\n}\n",

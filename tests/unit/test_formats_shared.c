@@ -8,7 +8,7 @@
 #define DATA "../shared/data/"
 
 struct counts {
-    size_t posts, entities, fine, context, words;
+    size_t posts, entities, fine_types, context, words;
 };
 
 static struct counts count(const char *path)
@@ -28,7 +28,7 @@ static struct counts count(const char *path)
         c.context += p.knowledge.n > 0;
         c.entities += p.n_entities;
         for (size_t i = 0; i < p.n_entities; i++)
-            c.fine += p.entities[i].fine_type.n > 0;
+            c.fine_types += p.entities[i].fine_type.n > 0;
         assert_true(p.has_entities);
         gm_post_clear(&p);
     }
@@ -41,7 +41,7 @@ static void check(const char *path, struct counts want)
     struct counts got = count(path);
     assert_int_equal(got.posts, want.posts);
     assert_int_equal(got.entities, want.entities);
-    assert_int_equal(got.fine, want.fine);
+    assert_int_equal(got.fine_types, want.fine_types);
     assert_int_equal(got.context, want.context);
     assert_int_equal(got.words, want.words);
 }

@@ -128,7 +128,7 @@ static void every_word_gets_pieces(void **state)
     struct gm_pieced p = pieces_of(&net, words, 4, &a);
     assert_true(p.first[1] - p.first[0] > 1);
     assert_int_equal(p.first[2] - p.first[1], 1); /* a lone variation selector: unknown */
-    assert_int_equal(p.ids[p.first[1]], net.special.unk);
+    assert_int_equal(p.ids[p.first[1]], net.special_ids.unk);
     assert_int_equal(p.first[3] - p.first[2], GM_WORD_MAX_PIECES);
     assert_int_equal(p.first[4] - p.first[3], 1);
     gm_net_clear(&net);
@@ -162,8 +162,8 @@ static void windows_cover_every_word_once(void **state)
     assert_true(p.n_seqs > 3000 / 510);
     for (size_t s = 0; s < p.n_seqs; s++) {
         assert_true(p.offsets[s + 1] - p.offsets[s] <= net.enc.config.positions);
-        assert_int_equal(p.ids[p.offsets[s]], net.special.cls);
-        assert_int_equal(p.ids[p.offsets[s + 1] - 1], net.special.sep);
+        assert_int_equal(p.ids[p.offsets[s]], net.special_ids.cls);
+        assert_int_equal(p.ids[p.offsets[s + 1] - 1], net.special_ids.sep);
         assert_int_equal(p.positions[p.offsets[s + 1] - 1], p.offsets[s + 1] - p.offsets[s] - 1);
     }
     size_t s = 0;
@@ -205,7 +205,7 @@ static void context_is_attended_to_only(void **state)
     assert_int_equal(p.n_rows, 2);
     assert_int_equal(p.types[3], 0);
     assert_int_equal(p.types[4], 1);
-    assert_int_equal(p.ids[6], net.special.sep);
+    assert_int_equal(p.ids[6], net.special_ids.sep);
     assert_int_equal(gm_packer_add(&p, &net, &many, &many, NULL), GM_OK);
     assert_int_equal(p.n_rows, 2 + N);
     assert_int_equal(p.n_tokens, 7 + gm_packer_cost(&net, &many, &many));

@@ -148,7 +148,7 @@ INLINE vf gelu_slope(vf x)
 }
 #else
 /* Phi(x) and, through *pdf, the density of the normal distribution: they share one exponential. */
-INLINE vf normal(vf x, vf *pdf)
+INLINE vf normal_cdf_and_pdf(vf x, vf *pdf)
 {
     vf z = (vf)((vi)x & 0x7FFFFFFF) * 0.70710678f;
     vf e = exp_f(-z * z);
@@ -166,12 +166,12 @@ INLINE vf normal(vf x, vf *pdf)
 INLINE vf normal_cdf(vf x)
 {
     vf pdf;
-    return normal(x, &pdf);
+    return normal_cdf_and_pdf(x, &pdf);
 }
 
 INLINE vf gelu_slope(vf x)
 {
-    vf pdf, cdf = normal(x, &pdf);
+    vf pdf, cdf = normal_cdf_and_pdf(x, &pdf);
     return cdf + x * pdf;
 }
 #endif
