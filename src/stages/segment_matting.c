@@ -9,7 +9,7 @@
 #include "base/stop.h"
 #include "image/mask.h"
 #include "vision/matting.h"
-#include "vision/session.h"
+#include "vision/vision_session.h"
 
 #include <string.h>
 

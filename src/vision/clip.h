@@ -22,7 +22,7 @@ enum gm_status gm_clip_load(struct gm_clip **out, const char *path,
 void gm_clip_free(struct gm_clip *c); /* NULL-safe */
 
 /* gm_clip_dim - numbers a vector has. gm_clip_lanes - how many pictures may be looked at at once
- * (vision/session.h). */
+ * (vision/vision_session.h). */
 size_t gm_clip_dim(const struct gm_clip *c);
 size_t gm_clip_lanes(const struct gm_clip *c);
 

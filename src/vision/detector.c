@@ -1,7 +1,7 @@
 #include "vision/detector.h"
 
 #include "base/alloc.h"
-#include "vision/session.h"
+#include "vision/vision_session.h"
 
 #include <math.h>
 #include <stdbool.h>

@@ -28,7 +28,7 @@ enum gm_status gm_detector_load(struct gm_detector **out, const char *path,
                                 struct gm_error *err) GM_NODISCARD;
 void gm_detector_free(struct gm_detector *d); /* NULL-safe */
 
-/* gm_detector_lanes - how many pictures may be looked at at once (vision/session.h). */
+/* gm_detector_lanes - how many pictures may be looked at at once (vision/vision_session.h). */
 size_t gm_detector_lanes(const struct gm_detector *d);
 
 /* gm_detector_run - objects of one picture, best first, clipped to it.

@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "base/str.h"
 #include "image/mask.h"
-#include "vision/session.h"
+#include "vision/vision_session.h"
 
 #include <math.h>
 #include <string.h>

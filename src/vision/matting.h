@@ -37,7 +37,7 @@ enum gm_status gm_matting_load(struct gm_matting **out, enum gm_matting_kind kin
                                struct gm_error *err) GM_NODISCARD;
 void gm_matting_free(struct gm_matting *m); /* NULL-safe */
 
-/* gm_matting_lanes - how many boxes may be looked at at once (vision/session.h). */
+/* gm_matting_lanes - how many boxes may be looked at at once (vision/vision_session.h). */
 size_t gm_matting_lanes(const struct gm_matting *m);
 
 /* gm_matting_run - the person of one box.

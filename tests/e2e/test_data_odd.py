@@ -185,4 +185,15 @@ def test_broken_masks_of_records():
             assert [x.get("mask") for x in regions] == [None, MASKS[0]], (to, regions)
 
 
+def test_every_format_is_here_and_in_the_docs():
+    names = {option: set(re.search(rf"--{option} auto\|(\S+)", gm.run("help", "data").out).group(1).split("|"))
+             for option in ("from", "to")}
+    assert {to for to, _ in WRITTEN} == names["to"]
+    assert {back for _, back in WRITTEN} <= names["from"]
+    with open(os.path.join(gm.HOME, "docs", "formats.md"), encoding="utf-8") as f:
+        table = f.read().split("\n\n| name |")[1].split("\n\n")[0].split("\n")
+        rows = {name for line in table if line.startswith("| `") for name in re.findall(r"`([\w-]+)`", line.split("|")[1])}
+    assert rows == names["from"] | names["to"], rows ^ (names["from"] | names["to"])
+
+
 gm.main(globals())

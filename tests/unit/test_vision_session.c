@@ -2,7 +2,7 @@
 #include "vision_files.h"
 
 #include "base/parallel.h"
-#include "vision/session.h"
+#include "vision/vision_session.h"
 
 #include <unistd.h>
 

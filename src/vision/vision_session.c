@@ -1,4 +1,4 @@
-#include "vision/session.h"
+#include "vision/vision_session.h"
 
 #include "base/alloc.h"
 #include "base/file.h"

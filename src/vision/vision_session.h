@@ -1,4 +1,4 @@
-/* session.h - one loaded vision model and how to run it. session.c is the only user of OpenVINO;
+/* vision_session.h - one loaded vision model and how to run it. vision_session.c is the only user of OpenVINO;
  * its library is opened when the first session is loaded, so that text-only work never pays for it.
  *
  * Tensors are f32. Inside, the numbers are f32 too, or bf16 where the caller allows it and the CPU
@@ -8,8 +8,8 @@
  * GM_SESSION_LANES_MAX. A lane is an inference of its own on its share of the threads, so that with
  * a picture a lane (gm_parallel_tasks) one is decoded while another is looked at, and no thread
  * waits for the others inside of the model. */
-#ifndef GM_VISION_SESSION_H
-#define GM_VISION_SESSION_H
+#ifndef GM_VISION_VISION_SESSION_H
+#define GM_VISION_VISION_SESSION_H
 
 #include "base/status.h"
 
