@@ -12,17 +12,24 @@ static const double iou_min = 0.6;
 
 static void apply(const struct gm_ground_coords *c, struct gm_llm_stage *s)
 {
-    s->read = c->order == GM_ORDER_YXYX ? gm_said_boxes_yx : gm_said_boxes;
+    bool y_first = c->order == GM_ORDER_YXYX;
+    if (c->by_post)
+        s->read = y_first ? gm_said_grounds_yx : gm_said_grounds;
+    else
+        s->read = y_first ? gm_said_ground_yx : gm_said_ground;
     s->grid = gm_coords_grid(c->coords);
 }
 
 enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_stage *s,
-                                     const struct gm_json *settings, struct gm_error *err)
+                                     const struct gm_json *settings, bool by_post,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str coords = GM_STR("auto"), order = GM_STR("xyxy");
-    *c = (struct gm_ground_coords){
-        .coords = GM_COORDS_1000, .max_pixels = 16384 * 28 * 28, .is_said = true};
+    *c = (struct gm_ground_coords){.coords = GM_COORDS_1000,
+                                   .max_pixels = 16384 * 28 * 28,
+                                   .is_said = true,
+                                   .by_post = by_post};
     GM_TRY(gm_settings_str(settings, "coords", &coords, err));
     GM_TRY(gm_settings_str(settings, "order", &order, err));
     GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &c->max_pixels, err));
@@ -85,9 +92,120 @@ enum gm_status gm_ground_coords_values(const struct gm_ground_coords *c,
     return GM_OK;
 }
 
+enum gm_status gm_ground_coords_put(const struct gm_ground_coords *c,
+                                    const struct gm_picture *picture, const double box[4],
+                                    struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_frame f = gm_ground_coords_frame(c, picture);
+    double x = f.w / picture->full_w, y = f.h / picture->full_h;
+    double said[4] = {box[0] * x, box[1] * y, box[2] * x, box[3] * y};
+    for (size_t i = 0; i < 4; i++) {
+        double side = said[c->order == GM_ORDER_YXYX ? i ^ 1 : i];
+        GM_TRY(gm_buf_add_c(out, i ? ", " : "[", err));
+        GM_TRY(gm_buf_add_number(out, side, c->coords == GM_COORDS_1 ? 3 : 0, err));
+    }
+    st = gm_buf_add_c(out, "]", err);
+done:
+    return st;
+}
+
 /* ---- learning ---- */
 
-enum { N_VALUES = 4 + GM_GROUND_COORDS_N_VALUES };
+enum { N_OWN = 5, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+
+/* One generated picture and what is asked about its shapes. */
+struct probing {
+    size_t number;
+    struct gm_picture picture;
+    struct gm_prompt_value values[GM_PROBE_SHAPES][N_VALUES];
+    struct gm_llm_question q[GM_PROBE_SHAPES];
+    struct gm_llm_reply replies[GM_PROBE_SHAPES];
+    size_t n; /* questions: one a shape, or one for all */
+};
+
+/* "1. red circle (shape)", a line each. */
+static struct gm_str list_shapes(size_t number, struct gm_arena *a)
+{
+    struct gm_str list = GM_STR("");
+    for (size_t i = 0; i < GM_PROBE_SHAPES && list.p; i++)
+        list = gm_arena_printf(a, "%.*s%s%zu. %s (shape)", GM_STR_ARG(list), i ? "\n" : "", i + 1,
+                               gm_probe_shape(number, i)->name);
+    return list;
+}
+
+static enum gm_status fill_questions(const struct gm_ground_coords *c, struct probing *w,
+                                     struct gm_arena *a, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str list = list_shapes(w->number, a);
+    if (!list.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    w->n = c->by_post ? 1 : GM_PROBE_SHAPES;
+    for (size_t i = 0; i < w->n; i++) {
+        const struct gm_probe_shape *shape = gm_probe_shape(w->number, i);
+        struct gm_prompt_value *v = w->values[i];
+        v[0] = (struct gm_prompt_value){"text", gm_str(shape->caption)};
+        v[1] = (struct gm_prompt_value){"caption", gm_str(shape->caption)};
+        v[2] = (struct gm_prompt_value){"entity", gm_str(shape->name)};
+        v[3] = (struct gm_prompt_value){"type", GM_STR("shape")};
+        v[4] = (struct gm_prompt_value){"entities", list};
+        GM_TRY(gm_ground_coords_values(c, &w->picture, a, v + N_OWN, err));
+        w->q[i] = (struct gm_llm_question){.values = v, .n_values = N_VALUES, .fresh = true};
+    }
+done:
+    return st;
+}
+
+/* Of an answer about all shapes the part on one, as text; empty where it has none. */
+static enum gm_status part_on(struct gm_str text, size_t shape, struct gm_buf *out,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *said = NULL;
+    struct gm_error why;
+    if (gm_said_grounds(&said, text, &why) == GM_OK)
+        for (size_t i = 0; i < gm_json_count(gm_json_get(said, "entities")) && !out->n; i++) {
+            const struct gm_json *one = gm_json_at(gm_json_get(said, "entities"), i);
+            long long n = 0;
+            if (gm_json_int(gm_json_get(one, "entity"), &n) && n == (long long)shape + 1)
+                GM_TRY(gm_json_write(gm_json_get(one, "boxes"), false, out, err));
+        }
+done:
+    gm_json_free(said);
+    return st;
+}
+
+static enum gm_status count_replies(const struct gm_ground_coords *c, const struct gm_llm_stage *s,
+                                    const struct probing *w, struct gm_probe *probe,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf part;
+    gm_buf_init(&part, (size_t)1 << 20);
+    for (size_t i = 0; i < GM_PROBE_SHAPES; i++) {
+        const struct gm_llm_reply *r = &w->replies[c->by_post ? 0 : i];
+        struct gm_str text = gm_buf_str(&r->text);
+        if (r->st == GM_ECANCEL && gm_llm_is_dry(s->llm))
+            continue; /* counted */
+        if (r->st != GM_OK && r->st != GM_EFORMAT) {
+            st = r->st;
+            if (err)
+                *err = r->err;
+            goto done;
+        }
+        gm_buf_reset(&part);
+        if (c->by_post) {
+            GM_TRY(part_on(text, i, &part, err));
+            text = gm_buf_str(&part);
+        }
+        GM_TRY(gm_probe_add(probe, text, gm_probe_shape(w->number, i)->box, &w->picture,
+                            c->max_pixels, err));
+    }
+done:
+    gm_buf_clear(&part);
+    return st;
+}
 
 /* Ask for the shapes of one picture and count how the answers fit. */
 static enum gm_status ask_picture(const struct gm_ground_coords *c, struct gm_llm_stage *s,
@@ -96,41 +214,18 @@ static enum gm_status ask_picture(const struct gm_ground_coords *c, struct gm_ll
     enum gm_status st = GM_OK;
     const struct gm_picture_rule rule = {(uint32_t)s->image_side, s->grid, (uint32_t)s->min_pixels};
     struct gm_image *im = NULL;
-    struct gm_picture picture = {.w = 0};
-    struct gm_prompt_value v[GM_PROBE_SHAPES][N_VALUES];
-    struct gm_llm_question q[GM_PROBE_SHAPES] = {{.fresh = true}};
-    struct gm_llm_reply replies[GM_PROBE_SHAPES];
+    struct probing w = {.number = number};
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    memset(replies, 0, sizeof replies);
     GM_TRY(gm_probe_picture(&im, number, err));
-    GM_TRY(gm_picture_make(&picture, im, &rule, (int)s->jpeg_quality, err));
-    for (size_t i = 0; i < GM_PROBE_SHAPES; i++) {
-        const struct gm_probe_shape *shape = gm_probe_shape(number, i);
-        v[i][0] = (struct gm_prompt_value){"text", gm_str(shape->caption)};
-        v[i][1] = (struct gm_prompt_value){"caption", gm_str(shape->caption)};
-        v[i][2] = (struct gm_prompt_value){"entity", gm_str(shape->name)};
-        v[i][3] = (struct gm_prompt_value){"type", GM_STR("shape")};
-        GM_TRY(gm_ground_coords_values(c, &picture, &a, v[i] + 4, err));
-        q[i] = (struct gm_llm_question){.values = v[i], .n_values = N_VALUES, .fresh = true};
-    }
-    GM_TRY(gm_llm_stage_ask(s, &picture, q, GM_PROBE_SHAPES, replies, err));
-    for (size_t i = 0; i < GM_PROBE_SHAPES; i++) {
-        if (replies[i].st == GM_ECANCEL && gm_llm_is_dry(s->llm))
-            continue; /* counted */
-        if (replies[i].st != GM_OK && replies[i].st != GM_EFORMAT) {
-            st = replies[i].st;
-            if (err)
-                *err = replies[i].err;
-            goto done;
-        }
-        GM_TRY(gm_probe_add(probe, gm_buf_str(&replies[i].text), gm_probe_shape(number, i)->box,
-                            &picture, c->max_pixels, err));
-    }
+    GM_TRY(gm_picture_make(&w.picture, im, &rule, (int)s->jpeg_quality, err));
+    GM_TRY(fill_questions(c, &w, &a, err));
+    GM_TRY(gm_llm_stage_ask(s, &w.picture, w.q, w.n, w.replies, err));
+    GM_TRY(count_replies(c, s, &w, probe, err));
 done:
-    for (size_t i = 0; i < GM_PROBE_SHAPES; i++)
-        gm_llm_reply_clear(&replies[i]);
-    gm_picture_clear(&picture);
+    for (size_t i = 0; i < w.n; i++)
+        gm_llm_reply_clear(&w.replies[i]);
+    gm_picture_clear(&w.picture);
     gm_image_free(im);
     gm_arena_clear(&a);
     return st;

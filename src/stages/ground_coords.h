@@ -18,13 +18,15 @@ struct gm_ground_coords {
     bool is_auto;      /* to be learned */
     bool has_order;    /* the order is the setting's */
     bool is_said;      /* the prompt says which numbers are meant; else the model's own are */
+    bool by_post;      /* one question about all of a post's entities; else one an entity */
 };
 
-/* gm_ground_coords_open - read the settings; those of `s` that depend on them are set. With "auto",
- * the default, boxes are asked for and read as 0..1000 until gm_ground_coords_learn has been called.
+/* gm_ground_coords_open - read the settings; those of `s` that depend on them are set, and how its answers
+ * are read. by_post: as in the struct; the prompt then has the value "entities", lines "1. NAME (TYPE)",
+ * in place of "entity" and "type". With "auto", the default, boxes are asked for and read as 0..1000 until gm_ground_coords_learn has been called.
  * Errors: ARG. */
 enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_stage *s,
-                                     const struct gm_json *settings,
+                                     const struct gm_json *settings, bool by_post,
                                      struct gm_error *err) GM_NODISCARD;
 
 /* gm_ground_coords_values - what the prompt says of the numbers, for a picture as it is sent; all but
@@ -37,6 +39,12 @@ enum gm_status gm_ground_coords_values(const struct gm_ground_coords *c,
 /* gm_ground_coords_frame - the frame of a picture as it is sent. */
 struct gm_frame gm_ground_coords_frame(const struct gm_ground_coords *c,
                                        const struct gm_picture *picture);
+
+/* gm_ground_coords_put - append a box of pixels of the original as the model would say it of the picture as it
+ * was sent: "[12, 34, 56, 78]". Errors: NOMEM. */
+enum gm_status gm_ground_coords_put(const struct gm_ground_coords *c,
+                                    const struct gm_picture *picture, const double box[4],
+                                    struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 
 /* gm_ground_coords_learn - with "auto": the pair that is kept in the cache for this server, model,
  * prompt and settings, or the one that fits the model's answers to the stage's own prompt about three

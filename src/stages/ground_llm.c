@@ -1,22 +1,23 @@
 /* ground, by a multimodal LLM: the boxes of each entity, none, one or several, in the model's own
  * numbers, which the recipe names or the model shows (ground_coords.h), scaled back to the original picture.
+ * One question an entity, or (batch: post) one about all of a post's, each name once; with examples of
+ * annotated posts before it (examples.h).
  * Source: the grounding steps of ReFineG (arXiv 2509.10975) and RiVEG (arXiv 2406.07268).
  * The model says only where: which entities there are is not its to change. */
 #include "stages/backends.h"
-#include "stages/ground_coords.h"
+#include "stages/ground_questions.h"
 #include "stages/label_affinity.h"
 #include "stages/llm_stage.h"
 #include "stages/said.h"
 
 #include "record/note.h"
 
-#include <string.h>
-
-enum { NEVER_MAX = 64 };
+enum { NEVER_MAX = 64, TARGETS_MAX = GM_LLM_NUMBERED_MAX };
 
 struct ground {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
     struct gm_ground_coords coords;
+    struct gm_examples *examples; /* NULL = none */
     double visible_min, max_boxes;
     const char *never[NEVER_MAX]; /* types that have no place in a picture */
     size_t n_never;
@@ -38,18 +39,36 @@ static enum gm_status read_never(struct ground *g, const struct gm_json *list, s
                    (int)NEVER_MAX);
 }
 
+static bool is_by_post(const struct gm_json *settings)
+{
+    struct gm_str batch;
+    return gm_json_str(gm_json_get(settings, "batch"), &batch) && gm_str_eq_c(batch, "post");
+}
+
 static enum gm_status open_ground(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
+    struct gm_str batch = GM_STR("entity");
     g->visible_min = GM_VISIBLE_MIN;
     g->max_boxes = 10;
-    GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, err));
+    GM_TRY(gm_settings_str(settings, "batch", &batch, err));
+    if (!is_by_post(settings) && !gm_str_eq_c(batch, "entity"))
+        return GM_FAIL(err, GM_EARG, "setting \"batch\" is \"%.*s\"; it must be entity or post",
+                       GM_STR_ARG(batch));
+    GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, is_by_post(settings), err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
     GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
     GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
+    GM_TRY(gm_examples_open(&g->examples, &g->base, settings, err));
 done:
     return st;
+}
+
+static void close_ground(void *self)
+{
+    struct ground *g = self;
+    gm_examples_free(g->examples);
 }
 
 static enum gm_status learn_coords(void *self, struct gm_error *err)
@@ -57,16 +76,6 @@ static enum gm_status learn_coords(void *self, struct gm_error *err)
     struct ground *g = self;
     return gm_ground_coords_learn(&g->coords, &g->base, err);
 }
-
-/* One post's questions while they are out. */
-struct work {
-    struct gm_arena arena;
-    struct gm_picture picture;
-    struct gm_entity **asked;
-    struct gm_llm_question *q;
-    struct gm_llm_reply *replies;
-    size_t n;
-};
 
 static bool is_never(const struct ground *g, const struct gm_entity *e)
 {
@@ -76,9 +85,24 @@ static bool is_never(const struct ground *g, const struct gm_entity *e)
     return false;
 }
 
+/* The target of an entity, a new one where its name was not there before. */
+static bool find_target(const struct ground *g, struct gm_ground_work *w, const struct gm_entity *e,
+                        size_t *at)
+{
+    *at = g->coords.by_post ? 0 : w->n_targets;
+    while (*at < w->n_targets && !(gm_str_eq(w->targets[*at].first->text, e->text) &&
+                                   gm_str_eq(w->targets[*at].first->type, e->type)))
+        ++*at;
+    if (*at == w->n_targets && g->coords.by_post && w->n_targets == TARGETS_MAX)
+        return false;
+    if (*at == w->n_targets)
+        w->targets[w->n_targets++].first = e;
+    return true;
+}
+
 /* Those asked about: probably visible, of a type that can be seen, and without boxes that came with
  * the post. The others are told why they get none; what an earlier run said of any goes. */
-static enum gm_status choose(const struct ground *g, struct gm_post *p, struct work *w,
+static enum gm_status choose(const struct ground *g, struct gm_post *p, struct gm_ground_work *w,
                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -92,6 +116,8 @@ static enum gm_status choose(const struct ground *g, struct gm_post *p, struct w
             GM_TRY(gm_note_set(p, e, "no_box", "type_never_shown", err));
         else if (e->visible >= 0 && e->visible < g->visible_min)
             GM_TRY(gm_note_below(p, e, "no_box", "below_threshold", g->visible_min, err));
+        else if (!find_target(g, w, e, &w->of[w->n]))
+            GM_TRY(gm_note_set(p, e, "no_box", "too_many_entities", err));
         else
             w->asked[w->n++] = e;
     }
@@ -133,48 +159,39 @@ done:
     return st;
 }
 
-enum { N_OWN = 6, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+/* ---- a post ---- */
 
-static enum gm_status build(const struct ground *g, const struct gm_post *p, struct work *w,
-                            struct gm_error *err)
+/* Each target's boxes from the replies. */
+static void sort_replies(const struct ground *g, struct gm_ground_work *w)
 {
-    enum gm_status st = GM_OK;
-    for (size_t i = 0; i < w->n; i++) {
-        const struct gm_entity *e = w->asked[i];
-        struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
-        const struct gm_prompt_value own[N_OWN] = {
-            {"text", p->text},
-            {"caption", p->caption},
-            {"entity", e->text},
-            {"type", type},
-            {"type_definition", gm_guide_definition(&g->base.guide, type)},
-            {"expression", e->expression},
-        };
-        struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
-        if (!v)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        memcpy(v, own, sizeof own);
-        GM_TRY(gm_ground_coords_values(&g->coords, &w->picture, &w->arena, v + N_OWN, err));
-        w->q[i] = (struct gm_llm_question){.values = v, .n_values = N_VALUES};
+    for (size_t i = 0; i < w->n_q; i++) {
+        const struct gm_llm_reply *r = &w->replies[i];
+        const struct gm_json *list = gm_json_get(r->value, "entities");
+        if (r->st == GM_OK && !g->coords.by_post)
+            w->targets[i].boxes = gm_json_get(r->value, "boxes");
+        for (size_t k = 0; r->st == GM_OK && k < gm_json_count(list); k++) {
+            long long number = 1;
+            (void)gm_json_int(gm_json_get(gm_json_at(list, k), "entity"), &number);
+            w->targets[number - 1].boxes = gm_json_get(gm_json_at(list, k), "boxes");
+        }
     }
-done:
-    return st;
 }
 
-static enum gm_status take(struct ground *g, struct gm_post *p, const struct work *w,
+static enum gm_status take(struct ground *g, struct gm_post *p, struct gm_ground_work *w,
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_frame f = gm_ground_coords_frame(&g->coords, &w->picture);
-    for (size_t i = 0; i < w->n; i++)
+    for (size_t i = 0; i < w->n_q; i++)
         if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
             return GM_OK;
+    sort_replies(g, w);
     for (size_t i = 0; i < w->n; i++) {
-        if (w->replies[i].st == GM_EFORMAT)
-            GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
+        const struct gm_json *boxes = w->targets[w->of[i]].boxes;
+        if (boxes)
+            GM_TRY(take_boxes(g, p, w->asked[i], boxes, f, err));
         else
-            GM_TRY(
-                take_boxes(g, p, w->asked[i], gm_json_get(w->replies[i].value, "boxes"), f, err));
+            GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
     }
 done:
     return st;
@@ -184,51 +201,72 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
-    struct work w = {.n = 0};
-    gm_arena_init(&w.arena, 0);
-    w.asked = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.asked);
-    w.q = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.q);
-    w.replies = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.replies);
-    if (!w.asked || !w.q || !w.replies) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
+    struct gm_ground_work w = {.n = 0};
+    GM_TRY(gm_ground_work_init(&w, p->n_entities, err));
     GM_TRY(choose(g, p, &w, err));
     if (w.n == 0 || !p->image.n)
         goto done;
     GM_TRY(gm_llm_stage_picture(&g->base, p, &w.picture, err));
     if (p->error.stage.n)
         goto done;
-    GM_TRY(build(g, p, &w, err));
-    GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n, w.replies, err));
+    GM_TRY(gm_ground_questions(&g->coords, &g->base, g->examples, p, &w, err));
+    GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n_q, w.replies, err));
     GM_TRY(take(g, p, &w, err));
 done:
-    for (size_t i = 0; i < w.n; i++)
-        gm_llm_reply_clear(&w.replies[i]);
-    gm_picture_clear(&w.picture);
-    gm_arena_clear(&w.arena);
+    gm_ground_work_clear(&w);
     return st;
 }
 
-static const char *const values[] = {
-    GM_LLM_VALUES,           "text", "caption", "entity", "type", "type_definition", "expression",
-    GM_GROUND_COORDS_VALUES, NULL};
-static const char *const known[] = {
-    GM_LLM_SETTINGS, GM_GROUND_COORDS_SETTINGS, "visible", "never", "max_boxes", NULL};
+static const char *const values[] = {GM_LLM_VALUES, GM_GROUND_EACH_VALUES, GM_GROUND_COORDS_VALUES,
+                                     NULL};
+static const char *const values_of_all[] = {GM_LLM_VALUES, GM_GROUND_ALL_VALUES,
+                                            GM_GROUND_COORDS_VALUES, NULL};
+static const char *const example_values[] = {GM_EXAMPLES_VALUES, GM_GROUND_EXAMPLE_VALUES, NULL};
+static const char *const known[] = {GM_LLM_SETTINGS,
+                                    GM_GROUND_COORDS_SETTINGS,
+                                    GM_EXAMPLES_SETTINGS,
+                                    "batch",
+                                    "visible",
+                                    "never",
+                                    "max_boxes",
+                                    NULL};
+
+#define BOXES                                                                                 \
+    "\"boxes\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"array\",\"items\":" \
+    "{\"type\":\"number\"},\"minItems\":4,\"maxItems\":4}}"
+
+#define KIND                                                                                       \
+    .settings = known, .example_values = example_values, .needs_picture = GM_LLM_PICTURE_NEEDED,   \
+    .one = ground_post, .learn = learn_coords, .size = sizeof(struct ground), .open = open_ground, \
+    .close = close_ground, .fingerprint = gm_examples_fingerprint
+
+static const struct gm_llm_stage_kind kind_of_all = {
+    KIND,
+    .prompt = "ground_post",
+    .values = values_of_all,
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":200,"
+        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
+        "\"reason\":{\"type\":\"string\"},\"visible\":{\"type\":\"boolean\"}," BOXES "},"
+        "\"required\":[\"entity\",\"reason\",\"visible\",\"boxes\"],"
+        "\"additionalProperties\":false}}},"
+        "\"required\":[\"entities\"],\"additionalProperties\":false}",
+    .max_tokens = 2000,
+};
+
+static const struct gm_llm_stage_kind *pick(const struct gm_json *settings)
+{
+    return is_by_post(settings) ? &kind_of_all : NULL;
+}
+
 static const struct gm_llm_stage_kind kind = {
+    KIND,
+    .pick = pick,
     .prompt = "ground",
     .values = values,
-    .settings = known,
-    .schema = "{\"type\":\"object\",\"properties\":{\"boxes\":{\"type\":\"array\",\"maxItems\":100,"
-              "\"items\":{\"type\":\"array\",\"items\":{\"type\":\"number\"},\"minItems\":4,"
-              "\"maxItems\":4}}},\"required\":[\"boxes\"],\"additionalProperties\":false}",
+    .schema = "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}," BOXES "},"
+              "\"required\":[\"reason\",\"boxes\"],\"additionalProperties\":false}",
     .max_tokens = 400,
-    .needs_picture = GM_LLM_PICTURE_NEEDED,
-    .read = gm_said_boxes,
-    .one = ground_post,
-    .learn = learn_coords,
-    .size = sizeof(struct ground),
-    .open = open_ground,
 };
 
 const struct gm_backend gm_backend_ground_llm = {GM_LLM_BACKEND, .stage = "ground",

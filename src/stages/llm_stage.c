@@ -10,6 +10,13 @@
 #include <stdio.h>
 #include <string.h>
 
+static const struct gm_llm_stage_kind *kind_of(const struct gm_backend *b,
+                                               const struct gm_json *settings)
+{
+    const struct gm_llm_stage_kind *other = b->llm->pick ? b->llm->pick(settings) : NULL;
+    return other ? other : b->llm;
+}
+
 enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err)
 {
@@ -19,8 +26,8 @@ enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->stage = b->stage;
-    s->kind = b->llm;
-    s->read = b->llm->read;
+    s->kind = kind_of(b, settings);
+    s->read = s->kind->read;
     gm_arena_init(&s->arena, 0);
     sem_init(&s->decoders, 0, (unsigned)gm_threads());
     GM_TRY(gm_llm_stage_read_settings(s, settings, err));
@@ -80,64 +87,95 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
                                         struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_llm_stage_kind *kind = kind_of(b, settings);
     struct gm_prompt *prompt = NULL;
-    struct gm_str which = gm_str(b->llm->prompt), guide = {NULL, 0};
+    struct gm_str which = gm_str(kind->prompt), guide = {NULL, 0};
     GM_TRY(gm_settings_str(settings, "prompt", &which, err));
-    GM_TRY(gm_prompt_load(&prompt, which.p, b->llm->values, b->llm->example_values, err));
+    GM_TRY(gm_prompt_load(&prompt, which.p, kind->values, kind->example_values, err));
     GM_TRY(gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt)));
     GM_TRY(gm_settings_str(settings, "guide", &guide, err));
     if (guide.n)
         GM_TRY(gm_fingerprint_file("guide", guide.p, out, err));
-    if (b->llm->fingerprint)
-        GM_TRY(b->llm->fingerprint(settings, out, err));
+    if (kind->fingerprint)
+        GM_TRY(kind->fingerprint(settings, out, err));
 done:
     gm_prompt_free(prompt);
     return st;
 }
 
-/* Into *out, or a failure of the post. */
 bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p)
 {
     return p->image.n && s->images != GM_LLM_IMAGES_NEVER && !atomic_load(&s->is_blind) &&
            gm_prompt_has_image(s->prompt);
 }
 
-static void make_picture(struct gm_llm_stage *s, struct gm_post *p, struct gm_picture *out)
+/* The picture at `path`, or the one that is decoded already. */
+static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str path,
+                                   const struct gm_image *decoded, struct gm_picture *out,
+                                   struct gm_error *err)
 {
     struct gm_image *im = NULL;
-    struct gm_error err = {0};
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    struct gm_str path = gm_arena_str(&a, p->image); /* ended by NUL */
-    enum gm_status st = path.p ? GM_OK : GM_FAIL(&err, GM_ENOMEM, "out of memory");
-    if (st == GM_OK && !p->pixels)
-        st = gm_image_load(&im, path.p, &err);
-    const struct gm_image *full = p->pixels ? p->pixels : im;
+    struct gm_str ended = gm_arena_str(&a, path); /* by NUL */
+    enum gm_status st = ended.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK && !decoded)
+        st = gm_image_load(&im, ended.p, err);
     const struct gm_picture_rule rule = {(uint32_t)s->image_side, s->grid, (uint32_t)s->min_pixels};
     if (st == GM_OK)
-        st = gm_picture_make(out, full, &rule, (int)s->jpeg_quality, &err);
-    if (st == GM_OK) {
-        p->image_w = full->w;
-        p->image_h = full->h;
-    } else {
-        gm_post_fail(p, s->stage, &err);
-    }
+        st = gm_picture_make(out, decoded ? decoded : im, &rule, (int)s->jpeg_quality, err);
     gm_image_free(im);
     gm_arena_clear(&a);
+    return st;
 }
 
-enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
-                                    struct gm_picture *out, struct gm_error *err)
+/* *stopped: the work is to end, and the status is not the picture's. */
+static enum gm_status make_in_turn(struct gm_llm_stage *s, struct gm_str path,
+                                   const struct gm_image *decoded, struct gm_picture *out,
+                                   bool *stopped, struct gm_error *err)
 {
     const struct gm_limit limit = gm_limit_get();
     gm_buf_init(&out->jpeg, 0);
     while (sem_wait(&s->decoders) != 0) {
     } /* only a signal interrupts it */
     enum gm_status st = gm_limit_check(&limit, err);
+    *stopped = st != GM_OK;
     if (st == GM_OK)
-        make_picture(s, p, out);
+        st = make_picture(s, path, decoded, out, err);
     sem_post(&s->decoders);
     return st;
+}
+
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err)
+{
+    struct gm_error why = {0};
+    bool stopped;
+    enum gm_status st = make_in_turn(s, p->image, p->pixels, out, &stopped, &why);
+    if (stopped && err)
+        *err = why;
+    if (stopped)
+        return st;
+    if (st == GM_OK) {
+        p->image_w = out->full_w;
+        p->image_h = out->full_h;
+    } else {
+        gm_post_fail(p, s->stage, &why);
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_llm_stage_picture_of(struct gm_llm_stage *s, struct gm_str path,
+                                       struct gm_picture *out, struct gm_error *err)
+{
+    bool stopped;
+    return make_in_turn(s, path, NULL, out, &stopped, err);
+}
+
+struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)
+{
+    return (struct gm_llm_part){
+        .kind = GM_LLM_JPEG, .bytes = gm_buf_str(&picture->jpeg), .w = picture->w, .h = picture->h};
 }
 
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
@@ -228,11 +266,8 @@ static enum gm_status ask_all(const struct gm_llm_stage *s, const struct gm_pict
     struct gm_arena a;
     struct gm_llm_part part = {.kind = GM_LLM_JPEG};
     gm_arena_init(&a, 0);
-    if (picture) {
-        part.bytes = gm_buf_str(&picture->jpeg);
-        part.w = picture->w;
-        part.h = picture->h;
-    }
+    if (picture)
+        part = gm_llm_stage_part(picture);
     uint64_t *ids = gm_arena_alloc(&a, n, sizeof *ids);
     if (!ids) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");

@@ -81,6 +81,10 @@ struct gm_llm_stage_kind {
      * (gm_post_fail) and counts as OK. */
     enum gm_status (*one)(void *self, struct gm_post *p, struct gm_error *err);
 
+    /* Another kind of the same stage that the settings ask for: another prompt, schema, way of asking.
+     * NULL, or NULL returned: this one. */
+    const struct gm_llm_stage_kind *(*pick)(const struct gm_json *settings);
+
     /* `learn` of struct gm_backend; NULL = nothing to learn. */
     enum gm_status (*learn)(void *self, struct gm_error *err);
 
@@ -121,6 +125,13 @@ bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p);
  * post has failed (p->error). Another status: a stop, or the post's time is over. Threads: yes. */
 enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_stage_picture_of - the same for a picture that is not the post's own, as an example's. Errors:
+ * those of gm_image_load, gm_picture_make; a stop. gm_llm_stage_part - what of it goes into a
+ * message; borrows its bytes. */
+enum gm_status gm_llm_stage_picture_of(struct gm_llm_stage *s, struct gm_str path,
+                                       struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
+struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture);
 
 /* One question of a post. */
 struct gm_llm_question {

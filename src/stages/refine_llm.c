@@ -5,7 +5,7 @@
  * of a post's answers come to together is refine_merge.c's. Where one is refused the tagger's
  * prediction stays, and its note says why. */
 #include "stages/backends.h"
-#include "stages/llm_stage.h"
+#include "stages/examples.h"
 #include "stages/refine_merge.h"
 #include "stages/said.h"
 
@@ -25,6 +25,7 @@ struct refine {
     size_t n_types;
     struct gm_str type_list;        /* "PER, LOC" */
     struct gm_str type_definitions; /* a line each */
+    struct gm_examples *examples;   /* NULL = none */
 };
 
 static enum gm_status read_types(struct refine *r, const struct gm_json *list, struct gm_error *err)
@@ -68,8 +69,16 @@ static enum gm_status open_refine(void *self, const struct gm_json *settings, st
                      "setting \"measure\" is \"%.*s\"; it must be score, marginal, entropy or "
                      "margin",
                      GM_STR_ARG(measure));
+    if (st == GM_OK)
+        st = gm_examples_open(&r->examples, &r->base, settings, err);
 done:
     return st;
+}
+
+static void close_refine(void *self)
+{
+    struct refine *r = self;
+    gm_examples_free(r->examples);
 }
 
 /* Over the threshold. An entity without the figure is not uncertain: one that came with the post
@@ -283,6 +292,7 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     struct asked asked = {.n = 0};
     struct gm_llm_reply reply = {0};
     struct gm_picture picture = {.w = 0};
+    struct gm_example_set examples = {.n = 0};
     struct gm_buf list;
     for (size_t i = 0; i < p->n_entities && asked.n < ASKED_MAX; i++)
         if (is_uncertain(r, &p->entities[i]))
@@ -295,18 +305,25 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
         GM_TRY(gm_llm_stage_picture(&r->base, p, &picture, err));
     if (p->error.stage.n)
         goto done;
+    GM_TRY(gm_examples_find(r->examples, &r->base, p, sees, 0, &p->arena, &examples, err));
     GM_TRY(list_entities(p, &asked, &list, err));
     const struct gm_prompt_value v[] = {{"text", p->text},
                                         {"caption", p->caption},
                                         {"entities", gm_buf_str(&list)},
                                         {"types", r->type_list},
                                         {"type_definition", r->type_definitions}};
-    const struct gm_llm_question q = {.values = v, .n_values = 5, .check = check, .user = &asked};
+    const struct gm_llm_question q = {.values = v,
+                                      .n_values = 5,
+                                      .examples = examples.each,
+                                      .n_examples = examples.n,
+                                      .check = check,
+                                      .user = &asked};
     GM_TRY(gm_llm_stage_ask(&r->base, sees ? &picture : NULL, &q, 1, &reply, err));
     if (!gm_llm_stage_failed(&r->base, p, &reply))
         GM_TRY(take(r, p, &asked, &reply, err));
 done:
     gm_llm_reply_clear(&reply);
+    gm_example_set_clear(&examples);
     gm_picture_clear(&picture);
     gm_buf_clear(&list);
     return st;
@@ -314,11 +331,13 @@ done:
 
 static const char *const values[] = {GM_LLM_VALUES,     "text", "caption", "entities", "types",
                                      "type_definition", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "measure",         "threshold",
-                                    "types",         "type_definition", NULL};
+static const char *const example_values[] = {GM_EXAMPLES_VALUES, NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, GM_EXAMPLES_SETTINGS, "measure", "threshold",
+                                    "types",         "type_definition",    NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "refine",
     .values = values,
+    .example_values = example_values,
     .settings = known,
     .schema =
         "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":100,"
@@ -332,6 +351,8 @@ static const struct gm_llm_stage_kind kind = {
     .one = refine_post,
     .size = sizeof(struct refine),
     .open = open_refine,
+    .close = close_refine,
+    .fingerprint = gm_examples_fingerprint,
 };
 
 const struct gm_backend gm_backend_refine_llm = {GM_LLM_BACKEND, .stage = "refine", .llm = &kind};

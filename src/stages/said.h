@@ -19,6 +19,25 @@ enum gm_status gm_said_boxes(struct gm_json **out, struct gm_str text,
 enum gm_status gm_said_boxes_yx(struct gm_json **out, struct gm_str text,
                                 struct gm_error *err) GM_NODISCARD;
 
+/* gm_said_boxes_in - the list of boxes, in those forms, in a JSON value; also as text within it. Empty for
+ * an object that has no member for boxes. */
+enum gm_status gm_said_boxes_in(struct gm_json **out, const struct gm_json *said, bool y_first,
+                                struct gm_error *err) GM_NODISCARD;
+
+/* gm_said_ground, gm_said_ground_yx - as gm_said_boxes, with the "reason" before "boxes"; empty where none
+ * was given.
+ * gm_said_grounds, gm_said_grounds_yx - {"entities": [{"entity": n, "reason", "visible", "boxes"}, …]}, boxes
+ * in all forms of gm_said_boxes; also from the list alone, and from an answer about one entity. An entity
+ * that is said several times has the boxes of all; one that isn't visible has none. */
+enum gm_status gm_said_ground(struct gm_json **out, struct gm_str text,
+                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_ground_yx(struct gm_json **out, struct gm_str text,
+                                 struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_grounds(struct gm_json **out, struct gm_str text,
+                               struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_grounds_yx(struct gm_json **out, struct gm_str text,
+                                  struct gm_error *err) GM_NODISCARD;
+
 /* gm_said_entities, gm_said_phrases - {"entities": […]}, {"phrases": […]}, also from the list alone;
  * the numbers of entities may be text. */
 enum gm_status gm_said_entities(struct gm_json **out, struct gm_str text,

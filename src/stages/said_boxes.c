@@ -46,6 +46,12 @@ static enum gm_status add_four(struct boxes *b, const double c[4], struct gm_err
     return add_box(b, b->y_first ? turned : c, err);
 }
 
+static bool is_none(struct gm_str text)
+{
+    text = gm_str_trim(text);
+    return gm_str_eq_c(text, "null") || gm_str_eq_c(text, "None") || gm_str_eq_c(text, "none");
+}
+
 /* ---- JSON ---- */
 
 /* Four numbers in a list, or two corners of two. */
@@ -94,13 +100,23 @@ static const struct gm_json *box_member(const struct gm_json *j)
     return NULL;
 }
 
+static enum gm_status read_text(struct boxes *b, struct gm_str text, struct gm_error *err);
+
 static enum gm_status collect(const struct gm_json *j, int depth, struct boxes *b,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     double c[4];
+    struct gm_str text;
+    size_t n = b->n;
     if (gm_json_kind(j) == GM_JSON_NULL)
         return GM_OK;
+    if (gm_json_str(j, &text)) {
+        st = read_text(b, text, err);
+        return st != GM_OK || b->n > n || !gm_str_trim(text).n || is_none(text)
+                   ? st
+                   : GM_FAIL(err, GM_EFORMAT, "what stands for a box is a text without one");
+    }
     if (named_box(j, c))
         return add_box(b, c, err);
     if (flat_box(j, c))
@@ -222,12 +238,6 @@ static enum gm_status read_tokens(struct boxes *b, struct gm_str s, struct gm_er
 
 /* ---- all of them ---- */
 
-static bool is_none(struct gm_str text)
-{
-    text = gm_str_trim(text);
-    return gm_str_eq_c(text, "null") || gm_str_eq_c(text, "None") || gm_str_eq_c(text, "none");
-}
-
 /* "(12,34),(56,78)": servers leave marks out that are special tokens. */
 static bool is_bare(struct gm_str text)
 {
@@ -246,6 +256,20 @@ static enum gm_status read_json(struct boxes *b, struct gm_str text, struct gm_e
     return st;
 }
 
+/* Boxes that are no JSON. */
+static enum gm_status read_text(struct boxes *b, struct gm_str text, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = b->n;
+    GM_TRY(read_marks(b, text, err));
+    if (b->n == n)
+        GM_TRY(read_tokens(b, text, err));
+    if (b->n == n && is_bare(text))
+        st = add_numbers(b, text, 1, err);
+done:
+    return st;
+}
+
 static enum gm_status said_boxes(struct gm_json **out, struct gm_str text, bool y_first,
                                  struct gm_error *err)
 {
@@ -254,11 +278,7 @@ static enum gm_status said_boxes(struct gm_json **out, struct gm_str text, bool 
     *out = NULL;
     if (!b.list)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(read_marks(&b, text, err));
-    if (!b.n)
-        GM_TRY(read_tokens(&b, text, err));
-    if (!b.n && is_bare(text))
-        GM_TRY(add_numbers(&b, text, 1, err));
+    GM_TRY(read_text(&b, text, err));
     if (!b.n && !is_none(text))
         GM_TRY(read_json(&b, text, err));
     struct gm_json *list = b.list;
@@ -266,6 +286,24 @@ static enum gm_status said_boxes(struct gm_json **out, struct gm_str text, bool 
     st = gm_said_wrap(out, "boxes", list, err);
 done:
     gm_json_free(b.list);
+    return st;
+}
+
+enum gm_status gm_said_boxes_in(struct gm_json **out, const struct gm_json *said, bool y_first,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct boxes b = {.list = gm_json_new_array(), .y_first = y_first};
+    double c[4];
+    *out = NULL;
+    if (!b.list)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (gm_json_kind(said) != GM_JSON_OBJECT || box_member(said) || named_box(said, c))
+        st = collect(said, 0, &b, err);
+    if (st == GM_OK)
+        *out = b.list;
+    else
+        gm_json_free(b.list);
     return st;
 }
 

@@ -21,6 +21,20 @@ def shape(text):
     return m and m.group(1)
 
 
+def shapes(text):
+    """{number: shape} of a prompt that asks for several; empty = it asks for something else."""
+    return {int(n): s for n, s in re.findall(r"(?m)^(\d+)\. ([a-z]+ (?:circle|square|rectangle)) \(shape\)$", text)}
+
+
+def of_shapes(text):
+    """What a model that says 0..1000 answers to a prompt about shapes, one or several; None = it asks for
+    something else."""
+    one, several = shape(text), shapes(text)
+    if one:
+        return json.dumps({"boxes": [scaled(part(one), 1000, 1000)]})
+    return several and in_list("qwen3-vl", {n: part(s) for n, s in several.items()}, 1000, 1000) or None
+
+
 def part(name):
     """Where a shape lies, as fractions of its picture."""
     w, h, box = SHAPES[name]
@@ -59,3 +73,17 @@ FAMILIES = {
     "deepseek-vl2": lambda b, w, h: "<|ref|>it<|/ref|><|det|>[%s]<|/det|>" % scaled(b, 999, 999),
     "fractions": lambda b, w, h: json.dumps({"boxes": [[round(x, 4) for x in b]]}),
 }
+
+
+def in_list(name, of, w, h):
+    """A family's answer about several: {number: part of the picture}. What is no JSON goes in as text."""
+    out = []
+    for n, b in of.items():
+        said = FAMILIES[name](b, w, h)
+        try:
+            said = json.loads(said.strip("`").removeprefix("json\n"))
+            one = said[0] if isinstance(said, list) else said
+        except ValueError:
+            one = {"boxes": said}
+        out.append({"entity": n, **one})
+    return json.dumps(out)

@@ -10,6 +10,7 @@ import sys
 import time
 
 import gm
+import tiny_model
 
 sys.path.insert(0, os.path.join(gm.HOME, "tests", "tools"))
 import tiny_gguf  # noqa: E402
@@ -87,9 +88,11 @@ def test_small_model():
 def test_pictures():
     """Each picture goes through the server's image decoder and the projector into the prompt."""
     need_server()
-    recipe = "name: pictures\nstages:\n  - stage: look\n    backend: llm\n    max_tokens: 24\n"
+    recipe = "name: pictures\nstages:\n  - stage: look\n    backend: llm\n    max_tokens: 24\n    prompt: "
     with gm.Folder() as d:
         tiny_gguf.main(d.path)
+        # short: noise looks at what is near
+        recipe += d.write("own.txt", "--- user\n{{image}}\nDescribe this photo.") + "\n"
         server = f"{SERVER} --mmproj {d / 'mmproj.gguf'}"
         d.write("posts.jsonl", "".join(json.dumps({"id": n, "text": "x", "image": os.path.join(
             gm.HOME, "tests", "golden", "image", n)}) + "\n" for n in PICTURES))
@@ -125,6 +128,26 @@ def test_a_model_that_cannot_ground_is_refused():
         assert counts(r)["requests"] == 1, r.err
         assert posts(d)[0]["entities"][0].get("note", "").startswith("ground_rejected:") or \
             "regions" in posts(d)[0]["entities"][0], posts(d)
+        assert not servers(d)
+
+
+def test_several_pictures():
+    """An example's picture and the post's in one question about two entities; what noise says is rejected."""
+    need_server()
+    image = lambda i: os.path.join(gm.HOME, "tests", "golden", "image", PICTURES[i])  # noqa: E731
+    with gm.Folder() as d:
+        tiny_gguf.main(d.path)
+        tiny_model.write(d / "encoder")
+        both = [{"text": "Anna", "start": 0, "end": 4, "type": "PER"}, {"text": "Rome", "start": 8, "end": 12, "type": "LOC"}]
+        d.write("pool.jsonl", json.dumps({"id": "2", "text": "Bert visits Paris", "image": image(1)}) + "\n")
+        d.write("posts.jsonl", json.dumps({"id": "1", "text": "Anna in Rome", "image": image(0), "entities": both}) + "\n")
+        recipe = ("name: boxes\nstages:\n  - stage: ground\n    backend: llm\n    max_tokens: 30\n    batch: post\n"
+                  f"    coords: \"1000\"\n    examples: {{pool: {d / 'pool.jsonl'}, encoder: {d / 'encoder'}}}\n")
+        server = f"{SERVER} --mmproj {d / 'mmproj.gguf'}"
+        r = gm.expect_ok(predict(d, recipe, d / "text.gguf", server))
+        n = counts(r)
+        assert n["requests"] == 1 and n["retries"] == 0, r.err
+        assert all(e["note"] == "ground_rejected:schema" for e in posts(d)[0]["entities"]), posts(d)
         assert not servers(d)
 
 

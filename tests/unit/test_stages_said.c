@@ -74,6 +74,48 @@ static void other_numbers_of_boxes(void **state)
         assert_string_equal(read_as(gm_said_boxes, bad[i]), "(none)");
 }
 
+/* Answers about the entities of a post: each form as the first. */
+static void grounds(void **state)
+{
+    (void)state;
+    static const char *const forms[] = {
+        "{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"visible\": true, \"boxes\": [[1, 2, 3, 4]]}, "
+        "{\"entity\": 2, \"reason\": \"\", \"visible\": false, \"boxes\": []}]}",
+        "[{\"entity\": 1, \"bbox_2d\": [1, 2, 3, 4]}, {\"entity\": \"2\", \"bbox_2d\": null}]",
+        "```json\n[{\"id\": 1, \"visible\": \"yes\", \"box\": [3, 4, 1, 2]}, {\"id\": 2, \"visible\": \"No\", "
+        "\"box\": [9, 9, 10, 10]}]\n```",
+        "{\"answers\": [{\"number\": 1, \"boxes\": \"<box>(1,2),(3,4)</box>\"}, {\"number\": 2, \"boxes\": "
+        "\"none\"}]}",
+        "[{\"entity\": 1, \"xmin\": 1, \"ymin\": 2, \"xmax\": 3, \"ymax\": 4}, {\"entity\": 2}]",
+    };
+    char want[400];
+    snprintf(want, sizeof want, "%s", read_as(gm_said_grounds, forms[0]));
+    assert_non_null(strstr(want, "[[1.0, 2.0, 3.0, 4.0]]"));
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++)
+        assert_string_equal(read_as(gm_said_grounds, forms[i]), want);
+    /* an entity of two boxes said twice; an answer about the one entity without its number */
+    assert_non_null(strstr(read_as(gm_said_grounds, "[{\"entity\": 1, \"bbox\": [1, 2, 3, 4]}, "
+                                                    "{\"entity\": 1, \"bbox\": [5, 6, 7, 8]}]"),
+                           "\"boxes\": [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0, 7.0, 8.0]]"));
+    static const char *const alone[] = {"[{\"bbox_2d\": [1, 2, 3, 4], \"label\": \"Ann\"}]",
+                                        "[[1, 2, 3, 4]]", "<box>[[1, 2, 3, 4]]</box>",
+                                        "{\"boxes\": [[1, 2, 3, 4]]}"};
+    snprintf(want, sizeof want, "%s", read_as(gm_said_grounds, alone[0]));
+    assert_non_null(strstr(want, "\"entity\": 1,"));
+    for (size_t i = 0; i < sizeof alone / sizeof *alone; i++)
+        assert_string_equal(read_as(gm_said_grounds, alone[i]), want);
+    assert_non_null(
+        strstr(read_as(gm_said_grounds_yx, "[{\"entity\": 1, \"box_2d\": [1, 2, 3, 4]}]"),
+               "[[2.0, 1.0, 4.0, 3.0]]"));
+    assert_string_equal(read_as(gm_said_grounds, "[{\"entity\": 1, \"boxes\": \"in the middle\"}]"),
+                        "(none)");
+    assert_string_equal(read_as(gm_said_grounds, "nobody"), "(none)");
+    /* reasons come first */
+    assert_non_null(
+        strstr(read_as(gm_said_ground, "{\"reason\": \"a hat\", \"boxes\": []}"), "\"a hat\""));
+    assert_non_null(strstr(read_as(gm_said_ground, "[]"), "\"reason\": \"\""));
+}
+
 static void lists(void **state)
 {
     (void)state;
@@ -91,6 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(one_box, no_leak),
         cmocka_unit_test_teardown(other_numbers_of_boxes, no_leak),
+        cmocka_unit_test_teardown(grounds, no_leak),
         cmocka_unit_test_teardown(lists, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,225 @@
+#include "stages/ground_questions.h"
+
+#include <string.h>
+
+/* Who asks. */
+struct asking {
+    const struct gm_ground_coords *coords;
+    struct gm_llm_stage *base;
+    struct gm_examples *examples;
+};
+
+enum gm_status gm_ground_work_init(struct gm_ground_work *w, size_t n, struct gm_error *err)
+{
+    gm_arena_init(&w->arena, 0);
+    w->asked = gm_arena_alloc(&w->arena, n, sizeof *w->asked);
+    w->of = gm_arena_alloc(&w->arena, n, sizeof *w->of);
+    w->targets = gm_arena_alloc(&w->arena, n, sizeof *w->targets);
+    w->q = gm_arena_alloc(&w->arena, n, sizeof *w->q);
+    w->replies = gm_arena_alloc(&w->arena, n, sizeof *w->replies);
+    return w->asked && w->of && w->targets && w->q && w->replies
+               ? GM_OK
+               : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+void gm_ground_work_clear(struct gm_ground_work *w)
+{
+    for (size_t i = 0; i < w->n_q; i++)
+        gm_llm_reply_clear(&w->replies[i]);
+    gm_example_set_clear(&w->examples);
+    gm_picture_clear(&w->picture);
+    gm_arena_clear(&w->arena);
+}
+
+/* ---- questions ---- */
+
+static struct gm_str type_of(const struct gm_entity *e)
+{
+    return e->fine_type.n ? e->fine_type : e->type;
+}
+
+enum { N_OWN = 6, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+
+static enum gm_status ask_each(const struct asking *g, const struct gm_post *p,
+                               struct gm_ground_work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < w->n_targets; i++) {
+        const struct gm_entity *e = w->targets[i].first;
+        const struct gm_prompt_value own[N_OWN] = {
+            {"text", p->text},
+            {"caption", p->caption},
+            {"entity", e->text},
+            {"type", type_of(e)},
+            {"type_definition", gm_guide_definition(&g->base->guide, type_of(e))},
+            {"expression", e->expression},
+        };
+        struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
+        if (!v)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        memcpy(v, own, sizeof own);
+        GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OWN, err));
+        w->q[w->n_q++] = (struct gm_llm_question){.values = v,
+                                                  .n_values = N_VALUES,
+                                                  .examples = w->examples.each,
+                                                  .n_examples = w->examples.n};
+    }
+done:
+    return st;
+}
+
+/* "1. NAME (TYPE): expression", a line a target. */
+static enum gm_status list_targets(const struct gm_ground_work *w, struct gm_arena *a,
+                                   struct gm_str *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, (size_t)4 << 20);
+    for (size_t i = 0; i < w->n_targets; i++) {
+        const struct gm_entity *e = w->targets[i].first;
+        struct gm_str name = gm_llm_one_line(a, e->text), looks = gm_llm_one_line(a, e->expression);
+        if (!name.p || !looks.p) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+            goto done;
+        }
+        GM_TRY(gm_buf_printf(&b, err, "%s%zu. %.*s (%.*s)%s%.*s", i ? "\n" : "", i + 1,
+                             GM_STR_ARG(name), GM_STR_ARG(type_of(e)), looks.n ? ": " : "",
+                             GM_STR_ARG(looks)));
+    }
+    *out = gm_arena_str(a, gm_buf_str(&b));
+    if (!out->p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+static const char *check_all(void *user, const struct gm_json *value)
+{
+    const struct gm_ground_work *w = user;
+    return gm_llm_is_numbered(gm_json_get(value, "entities"), w->n_targets)
+               ? NULL
+               : "not one answer an entity";
+}
+
+enum { N_OF_ALL = 4, N_VALUES_OF_ALL = N_OF_ALL + GM_GROUND_COORDS_N_VALUES };
+
+static enum gm_status ask_all(const struct asking *g, const struct gm_post *p,
+                              struct gm_ground_work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str list, definitions;
+    struct gm_str *types = gm_arena_alloc(&w->arena, w->n_targets, sizeof *types);
+    struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES_OF_ALL, sizeof *v);
+    if (!types || !v)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < w->n_targets; i++)
+        types[i] = type_of(w->targets[i].first);
+    GM_TRY(
+        gm_guide_definitions(&g->base->guide, types, w->n_targets, &w->arena, &definitions, err));
+    GM_TRY(list_targets(w, &w->arena, &list, err));
+    v[0] = (struct gm_prompt_value){"text", p->text};
+    v[1] = (struct gm_prompt_value){"caption", p->caption};
+    v[2] = (struct gm_prompt_value){"entities", list};
+    v[3] = (struct gm_prompt_value){"type_definition", definitions};
+    GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OF_ALL, err));
+    w->q[w->n_q++] = (struct gm_llm_question){.values = v,
+                                              .n_values = N_VALUES_OF_ALL,
+                                              .examples = w->examples.each,
+                                              .n_examples = w->examples.n,
+                                              .check = check_all,
+                                              .user = w};
+done:
+    return st;
+}
+
+/* ---- examples ---- */
+
+enum { N_OF_EXAMPLE = 3 };
+
+static enum gm_status put_boxes(const struct asking *g, const struct gm_entity *e,
+                                const struct gm_picture *picture, struct gm_buf *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, "\"boxes\": [", err));
+    for (size_t i = 0; i < e->n_regions; i++) {
+        GM_TRY(gm_buf_add_c(out, i ? ", " : "", err));
+        GM_TRY(gm_ground_coords_put(g->coords, picture, e->regions[i].box, out, err));
+    }
+    st = gm_buf_add_c(out, "]", err);
+done:
+    return st;
+}
+
+/* The answer that the sample's annotation is to the stage's question: about all its entities, or one. */
+static enum gm_status put_answer(const struct asking *g, const struct gm_post *sample,
+                                 const struct gm_entity *one, const struct gm_picture *picture,
+                                 struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, g->coords->by_post ? "{\"entities\": [" : "{", err));
+    for (size_t i = 0; i < sample->n_entities && g->coords->by_post; i++) {
+        const struct gm_entity *e = &sample->entities[i];
+        GM_TRY(gm_buf_printf(out, err, "%s{\"entity\": %zu, \"visible\": %s, ", i ? ", " : "",
+                             i + 1, e->n_regions ? "true" : "false"));
+        GM_TRY(put_boxes(g, e, picture, out, err));
+        GM_TRY(gm_buf_add_c(out, "}", err));
+    }
+    if (!g->coords->by_post && one)
+        GM_TRY(put_boxes(g, one, picture, out, err));
+    st = gm_buf_add_c(out, g->coords->by_post ? "]}" : "}", err);
+done:
+    return st;
+}
+
+/* What stands for the sample where a question is about one entity: its first of the first target's type. */
+static const struct gm_entity *first_like(const struct gm_post *sample,
+                                          const struct gm_ground_work *w)
+{
+    for (size_t i = 0; i < sample->n_entities; i++)
+        if (gm_str_eq(sample->entities[i].type, w->targets[0].first->type))
+            return &sample->entities[i];
+    return sample->n_entities ? &sample->entities[0] : NULL;
+}
+
+static enum gm_status fill_examples(const struct asking *g, struct gm_post *p,
+                                    struct gm_ground_work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, (size_t)1 << 20);
+    GM_TRY(gm_examples_find(g->examples, g->base, p, true, N_OF_EXAMPLE, &w->arena, &w->examples,
+                            err));
+    for (size_t i = 0; i < w->examples.n; i++) {
+        const struct gm_post *sample = w->examples.posts[i];
+        const struct gm_entity *one = first_like(sample, w);
+        struct gm_prompt_value *v = w->examples.more[i];
+        gm_buf_reset(&b);
+        if (w->examples.pictures[i].w)
+            GM_TRY(put_answer(g, sample, one, &w->examples.pictures[i], &b, err));
+        struct gm_str answer = gm_arena_str(&w->arena, gm_buf_str(&b));
+        if (!answer.p) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+            goto done;
+        }
+        v[0] = (struct gm_prompt_value){"entity", one ? one->text : GM_STR("")};
+        v[1] = (struct gm_prompt_value){"type", one ? type_of(one) : GM_STR("")};
+        v[2] = (struct gm_prompt_value){"answer", answer};
+    }
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+enum gm_status gm_ground_questions(const struct gm_ground_coords *c, struct gm_llm_stage *s,
+                                   struct gm_examples *examples, struct gm_post *p,
+                                   struct gm_ground_work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct asking g = {c, s, examples};
+    GM_TRY(fill_examples(&g, p, w, err));
+    st = c->by_post ? ask_all(&g, p, w, err) : ask_each(&g, p, w, err);
+done:
+    return st;
+}

@@ -1,0 +1,48 @@
+/* ground_questions.h - what a language model is asked about the entities of one post: one question an entity,
+ * or one about all, with examples before it. */
+#ifndef GM_STAGES_GROUND_QUESTIONS_H
+#define GM_STAGES_GROUND_QUESTIONS_H
+
+#include "stages/examples.h"
+#include "stages/ground_coords.h"
+
+/* The values of their prompts beside those of GM_LLM_VALUES and GM_GROUND_COORDS_VALUES; of examples, beside
+ * those of GM_EXAMPLES_VALUES. */
+#define GM_GROUND_EACH_VALUES "text", "caption", "entity", "type", "type_definition", "expression"
+#define GM_GROUND_ALL_VALUES "text", "caption", "entities", "type_definition"
+#define GM_GROUND_EXAMPLE_VALUES "entity", "type", "answer"
+
+/* What is asked for: an entity, and with it (batch: post) the later mentions of its name. */
+struct gm_ground_target {
+    const struct gm_entity *first;
+    const struct gm_json *boxes; /* of the answer; NULL = there is none that fits */
+};
+
+/* One post's questions while they are out. */
+struct gm_ground_work {
+    struct gm_arena arena;
+    struct gm_picture picture;
+    struct gm_example_set examples;
+    struct gm_entity **asked; /* [n] */
+    size_t *of;               /* [n] its target */
+    size_t n;
+    struct gm_ground_target *targets;
+    size_t n_targets;
+    struct gm_llm_question *q;
+    struct gm_llm_reply *replies;
+    size_t n_q;
+};
+
+/* gm_ground_work_init - for a post of n entities; nothing is asked. gm_ground_work_clear frees, also after
+ * a failed init. Errors: NOMEM. */
+enum gm_status gm_ground_work_init(struct gm_ground_work *w, size_t n,
+                                   struct gm_error *err) GM_NODISCARD;
+void gm_ground_work_clear(struct gm_ground_work *w);
+
+/* gm_ground_questions - from w's targets (at least one) and picture to its questions. examples NULL = none
+ * are shown. Errors: NOMEM, those of gm_examples_find. */
+enum gm_status gm_ground_questions(const struct gm_ground_coords *c, struct gm_llm_stage *s,
+                                   struct gm_examples *examples, struct gm_post *p,
+                                   struct gm_ground_work *w, struct gm_error *err) GM_NODISCARD;
+
+#endif

@@ -1,0 +1,331 @@
+"""ground by a language model: one question a post, and examples of annotated posts before it. What is asserted
+is what the server was sent, and the boxes that come out."""
+import json
+import os
+import re
+import signal
+import subprocess
+import threading
+import time
+
+import families
+import gm
+import llm_server
+import tiny_model
+from annotations import png
+
+GOLD = (0.131, 0.242, 0.713, 0.888)  # of every entity's picture
+TEXT = "Ann Lee and Bob of NASA wave at Ann Lee in Bonn"
+ENTITIES = [("Ann Lee", "PER", 0, {}), ("Bob", "PER", 12, {"expression": "a man\nwith a hat"}),
+            ("NASA", "ORG", 19, {"visible": 0.9}), ("Ann Lee", "PER", 32, {}), ("Bonn", "LOC", 43, {"visible": 0.1})]
+
+
+def entity(name, kind, start, more):
+    return {"text": name, "type": kind, "start": start, "end": start + len(name), **more}
+
+
+def write_posts(d, sizes=((331, 207),), text=TEXT, entities=ENTITIES):
+    lines = []
+    for i, (w, h) in enumerate(sizes):
+        d.write(f"{w}x{h}.png", png(w, h))
+        lines.append(json.dumps({"id": str(i), "text": text, "image": d / f"{w}x{h}.png",
+                                 "entities": [entity(*e) for e in entities]}) + "\n")
+    return d.write("in.jsonl", "".join(lines))
+
+
+class Server(llm_server.Own):
+    """Keeps what it was sent; the shapes of `coords: auto` apart."""
+
+    def __init__(self, say, shapes=None):
+        self.requests, self.probes = [], []
+
+        def answer(text, request):
+            if "(shape)" in text:
+                self.probes.append(request)
+                return shapes(text, request)
+            self.requests.append((text, request))
+            return say(text, request)
+
+        super().__init__(answer)
+
+
+def predict(d, server, *settings, stage="ground", args=(), out="out.jsonl"):
+    d.write("r.yaml", f"name: r\nstages:\n  - stage: {stage}\n    backend: llm\n" +
+            "".join(f"    {s}\n" for s in settings))
+    return gm.run("predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / out, "--endpoint", server.url, "--model", "m",
+                  *args, env={"GMNER_CACHE": d / "cache.sqlite"})
+
+
+def read(d, out="out.jsonl"):
+    with open(d / out, encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def pictures(request):
+    """Width and height of every picture of the request, in order."""
+    sizes = []
+    for p in request["messages"][-1]["content"]:
+        if p["type"] == "image_url":
+            one = {"messages": [{"content": [p]}]}
+            sizes.append(families.sent_size(one))
+    return sizes
+
+
+def answers(*of):
+    return json.dumps({"entities": [{"entity": n, "reason": "seen", "visible": bool(b), "boxes": b} for n, b in of]})
+
+
+POST = ("batch: post", 'coords: "1000"')
+
+
+def test_one_question_a_post():
+    said = answers((1, [[100, 200, 500, 600]]), (2, []), (3, [[0, 0, 50, 50], [900, 900, 1000, 1000]]))
+    with gm.Folder() as d, Server(lambda *_: said) as server:
+        write_posts(d)
+        gm.expect_ok(predict(d, server, *POST))
+        (text, request), = server.requests
+        # each name once, numbered, with what it looks like on one line; not what is probably not visible
+        assert "\n1. Ann Lee (PER)\n2. Bob (PER): a man with a hat\n3. NASA (ORG)\n" in text and "Bonn (LOC)" not in text
+        assert text.count("\nPER: A person named in the text") == 1 and "\nORG: A company" in text and "LOC:" not in text
+        assert "[xmin, ymin, xmax, ymax] in numbers from 0 to 1000" in text
+        schema = request["response_format"]["json_schema"]["schema"]["properties"]["entities"]["items"]
+        assert schema["required"] == ["entity", "reason", "visible", "boxes"] == list(schema["properties"])
+        assert len(pictures(request)) == 1
+        e = read(d)[0]["entities"]
+        assert [len(x.get("regions", [])) for x in e] == [1, 0, 2, 1, 0], e
+        assert e[0]["regions"] == e[3]["regions"]  # both mentions
+        assert e[1]["note"] == "no_box:not_found" and e[4]["note"] == "no_box:below_threshold:0.5"
+
+
+def test_answers_that_leave_some_out():
+    """They are asked for again, the whole post; in the end all are rejected."""
+    said = iter([answers((1, []), (2, [])), answers((1, []), (2, []), (3, []), (4, [])),
+                 answers((1, []), (2, []), (3, []))])
+    with gm.Folder() as d, Server(lambda *_: next(said)) as server:
+        write_posts(d)
+        gm.expect_ok(predict(d, server, *POST))
+        assert len(server.requests) == 3 and read(d)[0]["entities"][0]["note"] == "no_box:not_found"
+    with gm.Folder() as d, Server(lambda *_: answers((2, []))) as server:
+        write_posts(d)
+        gm.expect_ok(predict(d, server, *POST))
+        assert len(server.requests) == 3
+        assert [x.get("note") for x in read(d)[0]["entities"]] == ["ground_rejected:schema"] * 4 + ["no_box:below_threshold:0.5"]
+
+
+def test_every_family():
+    """Their numbers are learned by the question that will be asked, two shapes at once."""
+    sizes = ((331, 207), (998, 1303), (1600, 401))
+    for name in families.FAMILIES:
+        def shapes(text, request):
+            found = {n: families.part(s) for n, s in families.shapes(text).items()}
+            assert len(found) == 2, text
+            return families.in_list(name, found, *families.sent_size(request))
+
+        def say(_, request):
+            return families.in_list(name, {n: GOLD for n in (1, 2, 3)}, *families.sent_size(request))
+
+        with gm.Folder() as d, Server(say, shapes) as server:
+            write_posts(d, sizes)
+            r = gm.expect_ok(predict(d, server, "batch: post"))
+            assert (len(server.probes), len(server.requests)) == (3, 3), (name, r.err)
+            for (w, h), p in zip(sizes, read(d)):
+                for e in p["entities"][:4]:
+                    for k, got in enumerate(e["regions"][0]["box"]):
+                        side = h if k % 2 else w
+                        assert abs(got - GOLD[k] * side) <= max(1, 0.51 * side / 999), (name, e, w, h)
+
+
+def test_refused():
+    with gm.Folder() as d, Server(lambda *_: "", lambda *_: answers((1, [[1, 2, 3, 4]]), (2, []))) as server:
+        write_posts(d)
+        gm.expect(predict(d, server, "batch: post"), 1, "fit no coordinates")
+        assert len(server.probes) == 6 and not server.requests
+        gm.expect(predict(d, server, "batch: all"), 1, '"batch" is "all"; it must be entity or post')
+
+
+# ---- examples ----
+
+POOL = [  # id, size of the picture, text, entities, boxes by entity
+    ("near", (100, 50), "Ann and Bob wave at Bonn", [("Ann", "PER", 0), ("Bob", "PER", 8), ("Bonn", "LOC", 20)],
+     {"Ann": [[10, 10, 60, 40]], "Bob": [[0, 0, 50, 50], [50, 0, 100, 50]]}),
+    ("far", (60, 120), "the big red moon today", [("moon", "OTHER", 12)], {"moon": [[0, 60, 60, 120]]}),
+    ("blind", None, "Ann and Bob wave at Ann in Bonn", [("Ann", "PER", 0)], {}),
+    ("none", (64, 64), "it lives in a tree", [], {}),
+]
+
+
+def write_pool(d, pool=POOL):
+    lines = []
+    for name, size, text, entities, boxes in pool:
+        post = {"id": name, "text": text, "entities": [
+            dict(entity(*e, {}), regions=[{"box": b, "score": 1} for b in boxes.get(e[0], [])]) for e in entities]}
+        if size:
+            post["image"] = d.write(f"{name}.png", png(*size))
+        lines.append(json.dumps(post) + "\n")
+    tiny_model.write(d / "encoder")
+    return d.write("pool.jsonl", "".join(lines))
+
+
+def with_pool(d, more=""):
+    return "examples: {pool: %s, encoder: %s/%s}" % (d / "pool.jsonl", d / "encoder", more)
+
+
+def blocks(text):
+    """The turns of the block of examples, by their numbers."""
+    return re.findall(r"Example (\d)\n(.*?)Answer: ([^\n]*)\n", text, re.S)
+
+
+NEAR = {'"1000"': ([100, 200, 600, 800], [[0, 0, 500, 1000], [500, 0, 1000, 1000]]),
+        '"1"': ([0.1, 0.2, 0.6, 0.8], [[0, 0, 0.5, 1], [0.5, 0, 1, 1]])}
+
+
+def test_examples():
+    said = answers((1, []), (2, []), (3, []))
+    for coords, (ann, bob) in NEAR.items():
+        for order in ("xyxy", "yxyx"):
+            turn = families.turned if order == "yxyx" else list
+            with gm.Folder() as d, Server(lambda *_: said) as server:
+                write_posts(d)
+                write_pool(d)
+                gm.expect_ok(predict(d, server, "batch: post", "coords: " + coords, "order: " + order, with_pool(d)))
+                (text, request), = server.requests
+                found = blocks(text)
+                assert [n for n, _, _ in found] == ["1", "2", "3"]  # "blind" has no picture
+                near = next(x for x in found if "Ann and Bob wave at Bonn" in x[1])
+                assert "1. Ann (PER)\n2. Bob (PER)\n3. Bonn (LOC)\n" in near[1]
+                assert json.loads(near[2]) == {"entities": [
+                    {"entity": 1, "visible": True, "boxes": [turn(ann)]},
+                    {"entity": 2, "visible": True, "boxes": [turn(b) for b in bob]},
+                    {"entity": 3, "visible": False, "boxes": []}]}
+                # as many pictures, in the order of the examples, and the post's own last; resized alike
+                ratios = {"Ann and Bob": 2, "the big red": 0.5, "it lives in": 1}
+                want = [next(r for t, r in ratios.items() if t in x[1]) for x in found] + [331 / 207]
+                sizes = pictures(request)
+                assert len(sizes) == 4 and all(w % 28 == 0 and h % 28 == 0 for w, h in sizes), sizes
+                assert all(abs(w / h / r - 1) < 0.05 for (w, h), r in zip(sizes, want)), (sizes, want)
+                assert all(w * h >= 0.9 * 512 * 512 for w, h in sizes)
+                parts = request["messages"][-1]["content"]
+                assert [p["type"] for p in parts] == ["text", "image_url"] * 4 + ["text"]
+                assert "Example 2" in parts[2]["text"] and TEXT in parts[-1]["text"] and TEXT not in parts[-3]["text"]
+
+
+def test_examples_in_pixels():
+    """Pixels of the example's own picture as it is sent, which is not the post's."""
+    with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
+        write_posts(d)
+        write_pool(d, POOL[:1])
+        gm.expect_ok(predict(d, server, "batch: post", "coords: sent", with_pool(d)))
+        (text, request), = server.requests
+        (w, h), _ = pictures(request)
+        box = json.loads(blocks(text)[0][2])["entities"][0]["boxes"][0]
+        assert box == [round(x * s) for x, s in zip((0.1, 0.2, 0.6, 0.8), (w, h, w, h))], (box, w, h)
+
+
+def test_examples_of_one_entity():
+    with gm.Folder() as d, Server(lambda *_: '{"boxes": []}') as server:
+        write_posts(d, entities=[ENTITIES[4][:3] + ({},)])
+        write_pool(d, POOL[:1])
+        gm.expect_ok(predict(d, server, 'coords: "1000"', with_pool(d, ", k: 1")))
+        (text, request), = server.requests
+        assert 'The entity is "Bonn" (LOC).\nAnswer: {"boxes": []}\n' in text and len(pictures(request)) == 2
+        assert request["response_format"]["json_schema"]["schema"]["required"] == ["reason", "boxes"]
+
+
+def test_examples_of_refine():
+    """Shown with their right entities, "blind" too; its picture is the only one that does not go along."""
+    said = '{"entities": [{"entity": 1, "action": "keep", "text": "Bob", "type": "PER"}]}'
+    with gm.Folder() as d, Server(lambda *_: said) as server:
+        write_posts(d, entities=[("Bob", "PER", 12, {"score": 0.2})])
+        write_pool(d, POOL[:1] + POOL[2:3])
+        gm.expect_ok(predict(d, server, with_pool(d), stage="refine"))
+        (text, request), = server.requests
+        near, blind = text.index("1. Ann (PER)\n2. Bob (PER)\n3. Bonn (LOC)\n"), text.index("\"Ann and Bob wave at Ann in")
+        assert max(near, blind) < text.index(TEXT) and text.count("with its right entities") == 2
+        assert len(pictures(request)) == 2
+        gm.expect_ok(predict(d, server, with_pool(d), "images: never", stage="refine", out="second.jsonl"))
+        assert isinstance(server.requests[1][1]["messages"][-1]["content"], str) and "Example 2" in server.requests[1][0]
+
+
+def test_the_pool_is_part_of_what_results_depend_on():
+    with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
+        write_posts(d)
+        write_pool(d)
+        run = ("--run", d / "run")
+        gm.expect_ok(predict(d, server, *POST, with_pool(d), args=run))
+        gm.expect_ok(predict(d, server, *POST, with_pool(d), args=run))
+        assert len(server.requests) == 1
+        write_pool(d, POOL[:2])
+        gm.expect_ok(predict(d, server, *POST, with_pool(d), args=run))
+        assert len(server.requests) == 2 and len(blocks(server.requests[1][0])) == 2
+        write_pool(d, [("self", (331, 207), TEXT, [], {}), *POOL[:1]])  # a near-duplicate is no example
+        gm.expect_ok(predict(d, server, *POST, with_pool(d), args=run))
+        assert "Ann and Bob wave" in server.requests[2][0] and len(blocks(server.requests[2][0])) == 1
+
+
+def test_bad_settings():
+    with gm.Folder() as d, Server(lambda *_: "") as server:
+        write_posts(d)
+        write_pool(d)
+        for setting, *parts in (
+                ("examples: pool.jsonl", "must be as {pool: FILE"), ("examples: {k: 3}", 'needs "pool"'),
+                (with_pool(d, ", k: 9"), '"k"', "8"), (with_pool(d, ", entity: all"), "sum or best"),
+                (with_pool(d, ", weights: {words: 1}"), '"words"'), (with_pool(d, ", from: xls"), '"from" is "xls"'),
+                ("examples: {pool: %s}" % (d / "missing.jsonl"), "missing.jsonl")):
+            gm.expect(predict(d, server, *POST, setting), 1, *parts)
+        own = d.write("own.txt", "--- user\n{{image}}{{entities}}")
+        gm.expect(predict(d, server, *POST, with_pool(d), "prompt: " + own), 1, "the prompt has no {{#examples}}")
+        write_pool(d, POOL[2:3])
+        gm.expect(predict(d, server, *POST, with_pool(d)), 1, "pool.jsonl has no post with a picture")
+        assert not server.requests
+
+
+def test_an_example_without_its_picture_is_left_out():
+    with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
+        write_posts(d)
+        write_pool(d)
+        os.remove(d / "near.png")
+        r = gm.expect_ok(predict(d, server, *POST, with_pool(d)))
+        assert len(blocks(server.requests[0][0])) == 2 and len(pictures(server.requests[0][1])) == 3
+        assert r.err.count("without its picture") == 1 and "near.png" in r.err
+
+
+# ---- resuming ----
+
+def test_killed_and_resumed():
+    """kill -9 among the questions: the same command goes on, and what had come is not asked for again."""
+    n, go = 24, threading.Event()
+    said = answers((1, [[100, 200, 500, 600]]), (2, []), (3, []))
+
+    def say(*_):
+        if len(server.requests) > n // 2:
+            go.wait(30)
+        return said
+
+    with gm.Folder() as d, Server(say) as server:
+        write_pool(d)
+        write_posts(d, ((331, 207),) * n)
+        with open(d / "in.jsonl", encoding="utf-8") as f:
+            lines = [json.loads(line) for line in f]
+        for i, p in enumerate(lines):
+            p["text"] += f" {i}"
+        d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in lines))
+        d.write("r.yaml", "name: r\nstages:\n  - stage: ground\n    backend: llm\n" +
+                "".join(f"    {s}\n" for s in (*POST, with_pool(d, ", k: 1"))))
+        words = [gm.PROGRAM, "predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
+                 server.url, "--model", "m", "--run", d / "run", "--in-flight", "4"]
+        env = {**os.environ, "GMNER_CACHE": d / "cache.sqlite"}
+        p = subprocess.Popen(words, env=env, stderr=subprocess.DEVNULL)
+        while len(server.requests) < n // 2 + 4 and p.poll() is None:
+            time.sleep(0.02)
+        time.sleep(0.3)  # what has been answered is on its way to the store
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        go.set()
+        before = len(server.requests)
+        r = subprocess.run(words, env=env, capture_output=True, check=False)
+        assert r.returncode == 0, r.stderr
+        assert len(server.requests) - before <= n - (before - 4), (before, len(server.requests))
+        assert [len(x["entities"][0]["regions"]) for x in read(d)] == [1] * n
+
+
+gm.main(globals())
