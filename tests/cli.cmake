@@ -20,3 +20,12 @@ gm_e2e(paper_settings LABELS long)
 gm_e2e(default LABELS needs-model)
 gm_e2e(readme LABELS needs-model)
 gm_e2e(resources LABELS needs-model)
+# Calls that fail, one at a time: a few of each kind, and every one. The library is no part of the program and so
+# without its options: no sanitizer, no counters.
+add_library(failing MODULE e2e/failing.c)
+target_compile_options(failing PRIVATE -Wall -Wextra -O1 -fno-builtin -fno-omit-frame-pointer)
+target_link_libraries(failing PRIVATE ${CMAKE_DL_LIBS})
+gm_e2e(failing LABELS fast)
+gm_e2e(failing_all SCRIPT failing LABELS long)
+set_property(TEST e2e/failing e2e/failing_all APPEND PROPERTY ENVIRONMENT GM_FAILING_LIBRARY=$<TARGET_FILE:failing>)
+set_property(TEST e2e/failing_all APPEND PROPERTY ENVIRONMENT GM_EVERY=1)

@@ -2,8 +2,10 @@
 
 #include "base/alloc.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -99,6 +101,59 @@ void gm_map_close(struct gm_map *m)
         munmap((void *)(uintptr_t)m->p, m->n);
     if (m)
         *m = (struct gm_map){0};
+}
+
+bool gm_pwrite_all(int fd, struct gm_str bytes, off_t at)
+{
+    for (size_t done = 0; done < bytes.n;) {
+        ssize_t n = pwrite(fd, bytes.p + done, bytes.n - done, at + (off_t)done);
+        if (n < 0 && errno != EINTR)
+            return false;
+        done += n > 0 ? (size_t)n : 0;
+    }
+    return true;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+enum gm_status gm_dir_list(struct gm_arena *a, const char *dir, size_t max, const char ***out,
+                           size_t *n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t cap = 0;
+    *out = NULL;
+    *n = 0;
+    DIR *d = opendir(dir);
+    if (!d)
+        return GM_FAIL(err, GM_EIO, "%s: cannot read the folder: %s", dir, strerror(errno));
+    for (;;) {
+        errno = 0; /* the one way to tell an error from the end */
+        const struct dirent *e = readdir(d);
+        if (!e && errno != 0)
+            st = GM_FAIL(err, GM_EIO, "%s: cannot read the folder: %s", dir, strerror(errno));
+        if (!e)
+            goto done;
+        if (e->d_name[0] == '.')
+            continue;
+        if (*n == max) {
+            st = GM_FAIL(err, GM_EFORMAT, "%s: over %zu files in the folder", dir, max);
+            goto done;
+        }
+        GM_TRY(GM_ARENA_GROW(a, *out, *n, cap, err));
+        (*out)[*n] = gm_arena_str(a, gm_str(e->d_name)).p;
+        if (!(*out)[(*n)++]) {
+            st = GM_FAIL(err, GM_ENOMEM, "out of memory for file names");
+            goto done;
+        }
+    }
+done:
+    closedir(d);
+    if (st == GM_OK && *n)
+        qsort(*out, *n, sizeof **out, by_name);
+    return st;
 }
 
 enum gm_status gm_mkdirs(const char *path, struct gm_error *err)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 /* gm_file_read - append the whole regular file (path "-" = standard input) to `out`.
  * Errors: IO (missing, a directory, unreadable), NOMEM (over out->max). */
@@ -49,6 +50,14 @@ void gm_out_sweep(const char *dir);
 /* gm_file_write - all of `data` to `path` by the same temporary-file way. */
 enum gm_status gm_file_write(const char *path, struct gm_str data,
                              struct gm_error *err) GM_NODISCARD;
+
+/* gm_pwrite_all - all bytes to place `at` of an open file, however often that takes; false with errno. */
+bool gm_pwrite_all(int fd, struct gm_str bytes, off_t at) GM_NODISCARD;
+
+/* gm_dir_list - the names in a folder but for hidden ones, in order; *out and they live in the arena.
+ * Errors: IO (it can't be read), FORMAT (over max names), NOMEM. O(n log n). */
+enum gm_status gm_dir_list(struct gm_arena *a, const char *dir, size_t max, const char ***out,
+                           size_t *n, struct gm_error *err) GM_NODISCARD;
 
 /* gm_mkdirs - create a directory and its parents; fine when it is there. */
 enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;

@@ -6,6 +6,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,15 +14,42 @@
 static json_t *in(const struct gm_json *j) { return (json_t *)(uintptr_t)j; }
 static struct gm_json *out_of(json_t *j) { return (struct gm_json *)j; }
 
+/* jansson leaves out what it finds no room for (a character of a number or name, 2.14), or speaks of an
+ * invalid token. So its allocations are watched: whatever it says after one failed is memory's fault. */
+static json_malloc_t plain_malloc;
+static _Thread_local bool memory_ran_out;
+
+static void *watched_malloc(size_t n)
+{
+    void *p = plain_malloc(n);
+    if (!p)
+        memory_ran_out = true;
+    return p;
+}
+
+/* On top of the functions that a program around this library may have set. */
+static void watch(void)
+{
+    json_free_t plain_free;
+    json_get_alloc_funcs(&plain_malloc, &plain_free);
+    json_set_alloc_funcs(watched_malloc, plain_free);
+}
+
 enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     json_error_t je;
+    *out = NULL;
+    pthread_once(&once, watch);
+    memory_ran_out = false;
     json_t *j = json_loadb(text.p, text.n, JSON_DECODE_ANY | JSON_ALLOW_NUL, &je);
+    if (memory_ran_out) {
+        json_decref(j);
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
     *out = out_of(j);
     if (j)
         return GM_OK;
-    if (json_error_code(&je) == json_error_out_of_memory)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     return GM_FAIL(err, GM_EFORMAT, "%d:%d: not valid JSON: %s", je.line, je.column, je.text);
 }
 

@@ -130,15 +130,33 @@ done:
     return st;
 }
 
+/* What is left of a line for which there is no memory; under the lock. */
+static const char *without_memory(const struct event *e)
+{
+    static char line[2200];
+    const char *level = level_names[e->level];
+    if (g.format == GM_LOG_TEXT) {
+        snprintf(line, sizeof line, "gmner: %s: %s", e->level <= GM_LOG_WARN ? level : e->module,
+                 e->msg);
+        return line;
+    }
+    int n = snprintf(line, sizeof line, "{\"level\":\"%s\",\"module\":\"%s\",\"msg\":\"", level,
+                     e->module);
+    char *p = line + n, *end = line + sizeof line - 3;
+    for (const char *m = e->msg; *m && p < end; m++)
+        *p++ = *m == '"' || *m == '\\' ? '\'' : *m;
+    snprintf(p, 3, "\"}");
+    return line;
+}
+
 static void write_event(const struct event *e)
 {
     struct gm_buf b;
     pthread_mutex_lock(&g.lock);
     if (e->level <= g.level) {
         gm_buf_init(&b, 1 << 16);
-        /* A line that can't be built is lost but for its text: nowhere is left to report it. */
         bool ok = (g.format == GM_LOG_JSON ? format_json(e, &b) : format_text(e, &b)) == GM_OK;
-        const char *line = ok ? b.p : e->msg;
+        const char *line = ok ? b.p : without_memory(e);
         if (g.sink)
             g.sink(g.user, e->level, line);
         else

@@ -5,13 +5,12 @@
 #include "base/json.h"
 #include "base/sha256.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MANIFEST_MAX_BYTES = 1 << 20 };
+enum { MANIFEST_MAX_BYTES = 1 << 20, MANIFESTS_MAX = 4096 };
 
 /* ---- manifests ---- */
 
@@ -103,19 +102,20 @@ enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t 
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t cap = 0;
+    size_t cap = 0, n_names;
+    const char *dir, **names;
     *out = NULL;
     *n = 0;
-    const char *dir = gm_home_path(a, "models");
-    DIR *d = dir ? opendir(dir) : NULL;
-    if (!d)
+    GM_TRY(gm_home_path(a, "models", &dir, err));
+    if (!dir)
         return GM_FAIL(err, GM_EIO,
                        "no folder \"models\" beside the program; set GMNER_HOME to the "
                        "folder that has it");
-    for (struct dirent *e; (e = readdir(d));) {
-        if (!gm_str_ends(gm_str(e->d_name), GM_STR(".json")) || e->d_name[0] == '.')
+    GM_TRY(gm_dir_list(a, dir, MANIFESTS_MAX, &names, &n_names, err));
+    for (size_t i = 0; i < n_names; i++) {
+        if (!gm_str_ends(gm_str(names[i]), GM_STR(".json")))
             continue;
-        const char *path = gm_path_join(a, dir, e->d_name);
+        const char *path = gm_path_join(a, dir, names[i]);
         if (!path) {
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
             goto done;
@@ -127,36 +127,46 @@ enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t 
     if (*n)
         qsort(*out, *n, sizeof **out, by_name);
 done:
-    closedir(d);
     return st;
 }
 
 /* ---- places ---- */
 
-/* Places where a model's folder may be, best first; NULL when place i does not exist. */
-static const char *place(struct gm_arena *a, int i)
+/* Places where a model's folder may be, best first; *dir is NULL when place i does not exist. */
+static enum gm_status place(struct gm_arena *a, int i, const char **dir, struct gm_error *err)
 {
-    if (i == 0)
-        return getenv("GMNER_MODELS");
-    return gm_home_path(a, i == 1 ? ".deps/models" : "models");
+    if (i > 0)
+        return gm_home_path(a, i == 1 ? ".deps/models" : "models", dir, err);
+    *dir = getenv("GMNER_MODELS");
+    if (*dir && !(*dir)[0])
+        *dir = NULL;
+    return GM_OK;
 }
 
 enum { N_PLACES = 3 };
 
-/* The first of the places that has NAME (and FILE in it, unless NULL); NULL = none, or no memory.
- */
-static const char *find(struct gm_arena *a, const char *name, const char *file)
+/* The first of the places that has NAME (and FILE in it, unless NULL); *found is NULL when none has. */
+static enum gm_status find(struct gm_arena *a, const char *name, const char *file,
+                           const char **found, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct stat sb;
-    for (int i = 0; i < N_PLACES; i++) {
-        const char *dir = place(a, i);
-        const char *path = dir && dir[0] ? gm_path_join(a, dir, name) : NULL;
+    *found = NULL;
+    for (int i = 0; i < N_PLACES && !*found; i++) {
+        const char *dir;
+        GM_TRY(place(a, i, &dir, err));
+        if (!dir)
+            continue;
+        const char *path = gm_path_join(a, dir, name);
         if (path && file)
             path = gm_path_join(a, path, file);
-        if (path && stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))
-            return path;
+        if (!path)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        if (stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))
+            *found = path;
     }
-    return NULL;
+done:
+    return st;
 }
 
 /* Why a model isn't there and what to do about it. */
@@ -192,8 +202,8 @@ enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **d
 {
     *dir = NULL;
     if (!strchr(name, '/')) {
-        *dir = find(a, name, NULL);
-        return *dir ? GM_OK : missing(name, NULL, err);
+        enum gm_status st = find(a, name, NULL, dir, err);
+        return st != GM_OK || *dir ? st : missing(name, NULL, err);
     }
     if (!gm_is_dir(name))
         return GM_FAIL(err, GM_EMODEL, "%s: no such model folder", name);
@@ -220,8 +230,8 @@ enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *f
 {
     *path = NULL;
     if (!strchr(name, '/')) {
-        *path = find(a, name, file);
-        return *path ? GM_OK : missing(name, file, err);
+        enum gm_status st = find(a, name, file, path, err);
+        return st != GM_OK || *path ? st : missing(name, file, err);
     }
     *path = gm_path_join(a, name, file);
     if (!*path)

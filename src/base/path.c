@@ -48,28 +48,41 @@ struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path)
     return gm_path_below(a, cwd, path);
 }
 
-char *gm_home_path(struct gm_arena *a, const char *name)
+/* *path = NAME in `dir` where it is there, else NULL. */
+static enum gm_status is_in(struct gm_arena *a, const char *dir, const char *name,
+                            const char **path, struct gm_error *err)
 {
+    *path = dir ? gm_path_join(a, dir, name) : NULL;
+    if (!*path)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (access(*path, F_OK) != 0)
+        *path = NULL;
+    return GM_OK;
+}
+
+enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **path,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
     const char *home = getenv("GMNER_HOME");
     char exe[PATH_MAX];
-    char *path = home ? gm_path_join(a, home, name) : NULL;
-    if (path && access(path, F_OK) == 0)
-        return path;
-    ssize_t n = readlink("/proc/self/exe", exe, sizeof exe - 1);
+    *path = NULL;
+    if (home)
+        GM_TRY(is_in(a, home, name, path, err));
+    ssize_t n = *path ? 0 : readlink("/proc/self/exe", exe, sizeof exe - 1);
     if (n <= 0)
-        return NULL;
+        return GM_OK;
     exe[n] = 0;
     /* Looked for upwards, as build trees nest (build/gmner, build/sanitize/gmner, build/x/tests/t). */
-    char *dir = gm_path_dir(a, exe);
-    for (int up = 0; dir && up < 4; up++) {
-        dir = gm_path_dir(a, dir);
-        path = dir ? gm_path_join(a, dir, name) : NULL;
-        if (path && access(path, F_OK) == 0)
-            return path;
-        char *share = dir ? gm_path_join(a, dir, "share/gmner") : NULL;
-        path = share ? gm_path_join(a, share, name) : NULL;
-        if (path && access(path, F_OK) == 0)
-            return path;
+    const char *dir = gm_path_dir(a, exe);
+    for (int up = 0; !*path && up < 4; up++) {
+        dir = dir ? gm_path_dir(a, dir) : NULL;
+        GM_TRY(is_in(a, dir, name, path, err));
+        if (!*path)
+            GM_TRY(is_in(a, gm_path_join(a, dir, "share/gmner"), name, path, err));
     }
-    return NULL;
+done:
+    if (st != GM_OK)
+        *path = NULL;
+    return st;
 }

@@ -27,8 +27,11 @@ static enum gm_status failed(const struct gm_store *s, int rc, struct gm_error *
     case SQLITE_NOMEM: return GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path);
     case SQLITE_NOTADB:
     case SQLITE_CORRUPT:
-        return GM_FAIL(err, GM_EFORMAT, "%s: %s; if it holds nothing of worth, remove it", s->path,
-                       why);
+        /* So it also calls what the disk fails to give (SQLITE_IOERR_CORRUPTFS). */
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%s: %s, or could not be read from the disk; if it holds nothing of worth, "
+                       "remove it",
+                       s->path, why);
     case SQLITE_FULL: return GM_FAIL(err, GM_EIO, "%s: cannot write: %s", s->path, why);
     default: return GM_FAIL(err, GM_EIO, "%s: %s", s->path, why);
     }

@@ -29,6 +29,8 @@ static enum gm_status next(struct reader *r, yaml_event_t *e)
 {
     if (yaml_parser_parse(&r->parser, e))
         return GM_OK;
+    if (r->parser.error == YAML_MEMORY_ERROR)
+        return GM_FAIL(r->err, GM_ENOMEM, "%s: out of memory", r->path);
     return bad(r, r->parser.problem_mark, r->parser.problem ? r->parser.problem : "not valid YAML");
 }
 

@@ -119,9 +119,6 @@ done:
     return st;
 }
 
-/* The fetching program of the set-up; it needs pip or npm, so it is a script and not part of us. */
-static const char *fetcher(struct gm_arena *a) { return gm_home_path(a, "tools/get_models.sh"); }
-
 /* Run argv (NULL-ended) and wait; its output goes to standard error, since ours holds results. */
 static enum gm_status run_child(char *const *argv, struct gm_error *err)
 {
@@ -148,10 +145,12 @@ static enum gm_status get_models(struct gm_arena *a, const struct selection *s,
 {
     enum gm_status st = GM_OK;
     size_t n = 0;
-    const char *program = fetcher(a);
+    const char *program;
     const char **argv = gm_arena_alloc(a, s->n_all + 2, sizeof *argv);
     if (!argv)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    /* The set-up's program; it needs pip or npm, so it is a script and not part of us. */
+    GM_TRY(gm_home_path(a, "tools/get_models.sh", &program, err));
     if (!program)
         return GM_FAIL(err, GM_EIO,
                        "tools/get_models.sh is not beside the program; set GMNER_HOME "

@@ -8,6 +8,7 @@
 #include "cli/cmd.h"
 #include "image/image.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -167,7 +168,7 @@ int main(int argc, char **argv)
     if (code == GM_EXIT_FAILED || code == GM_EXIT_USAGE)
         report(&err);
     if (fclose(stdout) != 0 && code != GM_EXIT_FAILED) {
-        GM_LOG(GM_LOG_ERROR, "cli", "standard output: cannot write");
+        GM_LOG(GM_LOG_ERROR, "cli", "standard output: cannot write: %s", strerror(errno));
         code = GM_EXIT_FAILED;
     }
     if (code == GM_EXIT_FAILED && err.code == GM_ECANCEL && gm_stop_signal())

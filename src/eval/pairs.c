@@ -116,16 +116,9 @@ static enum gm_status spill(struct gm_pairs *p, const struct gm_post *post, stru
                        "%s",
                        strerror(errno));
     *w = (struct waiting){.at = p->spill_end, .n = (uint32_t)p->blob.n, .next = GM_LABEL_NONE};
-    for (size_t done = 0; done < p->blob.n;) {
-        ssize_t k = pwrite(fileno(p->spill), p->blob.p + done, p->blob.n - done,
-                           (off_t)(p->spill_end + done));
-        if (k < 0 && errno != EINTR)
-            return GM_FAIL(err, GM_EIO,
-                           "temporary file for predictions in another order than "
-                           "gold: %s",
-                           strerror(errno));
-        done += k > 0 ? (size_t)k : 0;
-    }
+    if (!gm_pwrite_all(fileno(p->spill), gm_buf_str(&p->blob), (off_t)p->spill_end))
+        return GM_FAIL(err, GM_EIO, "temporary file for predictions in another order than gold: %s",
+                       strerror(errno));
     p->spill_end += p->blob.n;
 done:
     return st;

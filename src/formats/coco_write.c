@@ -240,7 +240,7 @@ enum gm_status gm_coco_add(void *state, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct coco_out *o = state;
-    gm_post_image_size(p);
+    GM_TRY(gm_post_image_size(p, err));
     GM_TRY(gm_post_place_image(p, o->dir, err));
     GM_TRY(put_image(o, p, err));
     for (size_t i = 0; i < p->n_entities; i++)

@@ -69,7 +69,7 @@ enum gm_status gm_post_id_image(struct gm_post *p, const char *images_dir,
                                 struct gm_error *err) GM_NODISCARD;
 
 /* gm_post_image_size - the size of the post's picture into image_w, image_h, from its masks or the
- * file; stays 0 where neither can tell. Decodes the picture. */
-void gm_post_image_size(struct gm_post *p);
+ * file; stays 0 where neither can tell. Decodes the picture. Errors: NOMEM. */
+enum gm_status gm_post_image_size(struct gm_post *p, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -85,7 +85,7 @@ enum gm_status gm_post_id_image(struct gm_post *p, const char *images_dir, struc
                   : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
-void gm_post_image_size(struct gm_post *p)
+enum gm_status gm_post_image_size(struct gm_post *p, struct gm_error *err)
 {
     struct gm_image *im = NULL;
     for (size_t i = 0; i < p->n_entities && !p->image_w; i++)
@@ -95,11 +95,15 @@ void gm_post_image_size(struct gm_post *p)
                 p->image_h = p->entities[i].regions[k].mask.h;
             }
     if (p->image_w || !p->image.n)
-        return;
+        return GM_OK;
     struct gm_str path = gm_arena_str(&p->arena, p->image);
-    if (path.p && gm_image_load(&im, path.p, NULL) == GM_OK) {
+    if (!path.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_image_load(&im, path.p, err);
+    if (st == GM_OK) {
         p->image_w = im->w;
         p->image_h = im->h;
     }
     gm_image_free(im);
+    return st == GM_ENOMEM ? st : GM_OK;
 }

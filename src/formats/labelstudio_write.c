@@ -251,7 +251,7 @@ enum gm_status gm_labelstudio_add(void *state, struct gm_post *p, struct gm_erro
     struct task_out *o = state;
     struct gm_buf *b = &o->text;
     gm_buf_reset(b);
-    gm_post_image_size(p);
+    GM_TRY(gm_post_image_size(p, err));
     o->w = p->image_w;
     o->h = p->image_h;
     struct gm_str given = p->image;

@@ -7,8 +7,6 @@
 #include "base/alloc.h"
 #include "base/file.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,17 +33,16 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-static enum gm_status list(struct voc_in *v, DIR *dir, struct gm_error *err)
+/* The names of the .xml files become ids. */
+static enum gm_status list(struct voc_in *v, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t cap = 0;
-    for (struct dirent *e; (e = readdir(dir));) {
-        struct gm_str name = gm_str(e->d_name);
-        if (!gm_str_ends(name, GM_STR(".xml")) || name.n == 4)
+    size_t n;
+    GM_TRY(gm_dir_list(&v->arena, v->from.path, MAX_FILES, &v->ids, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        struct gm_str name = gm_str(v->ids[i]);
+        if (!gm_str_ends(name, GM_STR(".xml")))
             continue;
-        if (v->n == MAX_FILES)
-            return GM_FAIL(err, GM_EFORMAT, "%s: over %d files", v->from.path, MAX_FILES);
-        GM_TRY(GM_ARENA_GROW(&v->arena, v->ids, v->n, cap, err));
         v->ids[v->n] = gm_arena_str(&v->arena, gm_str_sub(name, 0, name.n - 4)).p;
         if (!v->ids[v->n++])
             return GM_FAIL(err, GM_ENOMEM, "out of memory for file names");
@@ -55,7 +52,8 @@ static enum gm_status list(struct voc_in *v, DIR *dir, struct gm_error *err)
                        "%s: is a directory without .xml files; expected a file, or a "
                        "folder of Pascal VOC annotations",
                        v->from.path);
-    qsort(v->ids, v->n, sizeof *v->ids, by_name);
+    if (v->n > 1)
+        qsort(v->ids, v->n, sizeof *v->ids, by_name);
 done:
     return st;
 }
@@ -63,25 +61,16 @@ done:
 static enum gm_status voc_open(void **state, const struct gm_source *from, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    DIR *dir = NULL;
     struct voc_in *v = gm_alloc(1, sizeof *v);
     *state = NULL;
     if (!v)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     v->from = *from;
     gm_arena_init(&v->arena, 0);
-    dir = opendir(from->path);
-    if (!dir) {
-        st = GM_FAIL(err, GM_EIO, "%s: cannot open as a folder of XML annotations: %s", from->path,
-                     strerror(errno));
-        goto done;
-    }
-    GM_TRY(list(v, dir, err));
+    GM_TRY(list(v, err));
     *state = v;
     v = NULL;
 done:
-    if (dir)
-        closedir(dir);
     voc_close(v);
     return st;
 }
@@ -258,7 +247,7 @@ static enum gm_status put_head(struct voc_out *o, struct gm_post *p, struct gm_e
     GM_TRY(gm_buf_add_c(&o->xml, "<annotation>\n\t<filename>", err));
     GM_TRY(put(o, p->id, p->id, err));
     GM_TRY(gm_buf_add_c(&o->xml, ".jpg</filename>\n", err));
-    gm_post_image_size(p);
+    GM_TRY(gm_post_image_size(p, err));
     if (p->image_w)
         GM_TRY(gm_buf_printf(&o->xml, err,
                              "\t<size>\n\t\t<width>%u</width>\n"

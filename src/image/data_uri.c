@@ -18,7 +18,8 @@ static enum gm_status unescape(struct gm_buf *out, struct gm_str s, bool is_base
     for (size_t i = 0; i < s.n && st == GM_OK; i++) {
         bool is_escape =
             s.p[i] == '%' && i + 2 < s.n && hex(s.p[i + 1]) >= 0 && hex(s.p[i + 2]) >= 0;
-        char c = is_escape ? (char)(hex(s.p[i + 1]) << 4 | hex(s.p[i + 2])) : s.p[i];
+        int code = is_escape ? hex(s.p[i + 1]) << 4 | hex(s.p[i + 2]) : s.p[i];
+        char c = (char)code;
         i += is_escape ? 2 : 0;
         if (!is_base64 || (c != ' ' && (c < '\t' || c > '\r')))
             st = gm_buf_add(out, &c, 1, err);

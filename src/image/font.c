@@ -51,38 +51,77 @@ struct gm_font {
     struct gm_map file[MAX_FACES]; /* of each face */
     size_t n_faces;
     uint32_t size_px;
-    bool lacks_memory; /* a file was there, but not the memory for it */
 };
 
-/* The file is mapped by us: FreeType doesn't tell a file that is no font from memory that is out. */
-static bool add_face(struct gm_font *f, const char *path)
+/* Adds the font in `path`; *used is false where there is none, or it is no font. The file is mapped by
+ * us: FreeType doesn't tell one that is no font from memory that is out. Errors: IO, NOMEM. */
+static enum gm_status add_face(struct gm_font *f, const char *path, bool *used,
+                               struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     FT_Face face;
     struct gm_map *map = &f->file[f->n_faces];
-    enum gm_status st = gm_is_file(path) ? gm_map_open(map, path, NULL) : GM_EIO;
-    FT_Error rc =
-        st == GM_OK ? FT_New_Memory_Face(f->library, map->p, (FT_Long)map->n, 0, &face) : -1;
-    f->lacks_memory = f->lacks_memory || st == GM_ENOMEM || rc == FT_Err_Out_Of_Memory;
-    if (rc == 0 && FT_Set_Pixel_Sizes(face, 0, f->size_px) != 0) {
+    *used = false;
+    if (!gm_is_file(path))
+        return GM_OK;
+    st = gm_map_open(map, path, err);
+    if (st != GM_OK)
+        return st == GM_EFORMAT ? GM_OK : st;
+    FT_Error why = FT_New_Memory_Face(f->library, map->p, (FT_Long)map->n, 0, &face);
+    if (why == 0 && (why = FT_Set_Pixel_Sizes(face, 0, f->size_px)) != 0)
         FT_Done_Face(face);
-        rc = -1;
+    hb_font_t *shaper = why == 0 ? hb_ft_font_create(face, NULL) : NULL;
+    if (why == 0 && shaper == hb_font_get_empty()) { /* which has no letters */
+        FT_Done_Face(face);
+        why = FT_Err_Out_Of_Memory;
     }
-    if (rc != 0) {
+    if (why != 0) {
         gm_map_close(map);
-        return false;
+        return why == FT_Err_Out_Of_Memory
+                   ? GM_FAIL(err, GM_ENOMEM, "%s: out of memory for a font", path)
+                   : GM_OK;
     }
     /* Glyphs are drawn as hinted, so their advances are asked for that way: whole pixels. */
-    hb_font_t *shaper = hb_ft_font_create(face, NULL);
     hb_ft_font_set_load_flags(shaper, FT_LOAD_DEFAULT);
     f->shaper[f->n_faces] = shaper;
     f->face[f->n_faces++] = face;
-    return true;
+    *used = true;
+    return GM_OK;
+}
+
+/* The font that most letters come from. */
+static enum gm_status add_base(struct gm_font *f, bool bold, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *wanted = getenv("GMNER_FONT");
+    bool used = false;
+    if (wanted) {
+        GM_TRY(add_face(f, wanted, &used, err));
+        if (!used)
+            st = GM_FAIL(err, GM_EIO, "%s: cannot be used as a font (GMNER_FONT)", wanted);
+        goto done;
+    }
+    for (size_t i = 0; i < N_BASE && !used; i++)
+        GM_TRY(add_face(f, base_paths[bold][i], &used, err));
+    if (!used)
+        st = GM_FAIL(err, GM_EIO,
+                     "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
+                     "name a font file");
+done:
+    return st;
+}
+
+/* One that adds letters, where it can be read. */
+static enum gm_status add_more(struct gm_font *f, const char *path, struct gm_error *err)
+{
+    bool used;
+    enum gm_status st = add_face(f, path, &used, err);
+    return st == GM_EIO ? GM_OK : st;
 }
 
 enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *wanted = getenv("GMNER_FONT");
     struct gm_font *f = gm_alloc(1, sizeof *f);
     *out = NULL;
     if (!f || FT_Init_FreeType(&f->library) != 0) {
@@ -90,28 +129,13 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold, s
         goto done;
     }
     f->size_px = size_px;
-    if (wanted && !add_face(f, wanted) && !f->lacks_memory) {
-        st = GM_FAIL(err, GM_EIO, "%s: cannot be used as a font (GMNER_FONT)", wanted);
-        goto done;
-    }
-    for (size_t i = 0; i < N_BASE && f->n_faces == 0; i++)
-        add_face(f, base_paths[bold][i]);
-    if (f->n_faces == 0 && f->lacks_memory) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a font");
-        goto done;
-    }
-    if (f->n_faces == 0) {
-        st = GM_FAIL(err, GM_EIO,
-                     "no font for labels: install fonts-dejavu-core, or let GMNER_FONT "
-                     "name a font file");
-        goto done;
-    }
+    GM_TRY(add_base(f, bold, err));
     for (size_t i = 0; i < N_MORE; i++)
-        add_face(f, more_paths[i]);
+        GM_TRY(add_more(f, more_paths[i], err));
     for (size_t i = 0; i < N_SCRIPTS; i++) {
         char path[128];
         snprintf(path, sizeof path, script_path, scripts[i], bold ? "Bold" : "Regular");
-        add_face(f, path);
+        GM_TRY(add_more(f, path, err));
     }
     *out = f;
     f = NULL;
@@ -188,12 +212,11 @@ enum gm_status gm_font_shape(struct gm_font *f, size_t face, const uint32_t *tex
     hb_buffer_set_direction(b, rtl ? HB_DIRECTION_RTL : HB_DIRECTION_LTR);
     hb_buffer_add_codepoints(b, text, (int)n, (unsigned)from, (int)(to - from));
     hb_buffer_guess_segment_properties(b);
-    if (hb_buffer_allocation_successful(b)) {
-        hb_shape(f->shaper[face], b, NULL, 0);
+    if (hb_buffer_allocation_successful(b) && hb_shape_full(f->shaper[face], b, NULL, 0, NULL) &&
+        hb_buffer_allocation_successful(b))
         st = add_glyphs(b, out, err);
-    } else {
+    else
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a text of %zu letters", n);
-    }
     hb_buffer_destroy(b);
     return st;
 }

@@ -115,9 +115,9 @@ enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
         !(code = spng_encode_image(ctx, im->rgb, (size_t)im->w * im->h * 3, SPNG_FMT_PNG,
                                    SPNG_ENCODE_FINALIZE)))
         png = spng_get_png_buffer(ctx, &n, &code);
-    enum gm_status st =
-        png ? gm_buf_add(out, png, n, err)
-            : GM_FAIL(err, GM_ENOMEM, "cannot encode as PNG (%s)", spng_strerror(code));
+    enum gm_status st = png ? gm_buf_add(out, png, n, err)
+                            : GM_FAIL(err, GM_ENOMEM, "out of memory to encode a PNG picture (%s)",
+                                      spng_strerror(code));
     gm_free(png);
     spng_ctx_free(ctx);
     return st;

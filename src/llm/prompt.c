@@ -212,10 +212,13 @@ static enum gm_status find_prompt(struct gm_arena *a, const char *which, const c
     if (!file.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     *path = own && *own ? gm_path_join(a, own, file.p + strlen("prompts/")) : NULL;
+    if (own && *own && !*path)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = GM_OK;
     if (!*path || !gm_is_file(*path))
-        *path = gm_home_path(a, file.p);
-    if (*path)
-        return GM_OK;
+        st = gm_home_path(a, file.p, path, err);
+    if (st != GM_OK || *path)
+        return st;
     return GM_FAIL(err, GM_EARG, "no prompt \"%s\"; a file of your own is given as ./%s.txt", which,
                    which);
 }

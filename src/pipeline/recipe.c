@@ -5,7 +5,6 @@
 #include "base/path.h"
 #include "base/yaml.h"
 
-#include <dirent.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -187,34 +186,40 @@ done:
     return st;
 }
 
-/* "embedded, tag": the recipes that come with the program. */
-static void list_recipes(struct gm_arena *a, char *text, size_t cap)
+/* "embedded, tag": the recipes that come with the program; "" when there are none. */
+static enum gm_status list_recipes(struct gm_arena *a, char *text, size_t cap, struct gm_error *err)
 {
-    size_t used = 0;
-    const char *dir = gm_home_path(a, "recipes");
-    DIR *d = dir ? opendir(dir) : NULL;
+    enum gm_status st = GM_OK;
+    size_t used = 0, n = 0;
+    const char *dir, **names;
     text[0] = 0;
-    for (struct dirent *e; d && (e = readdir(d)) && used < cap;)
-        if (gm_str_ends(gm_str(e->d_name), GM_STR(".yaml")) && e->d_name[0] != '.')
+    GM_TRY(gm_home_path(a, "recipes", &dir, err));
+    if (dir)
+        GM_TRY(gm_dir_list(a, dir, 4096, &names, &n, err));
+    for (size_t i = 0; i < n && used < cap; i++)
+        if (gm_str_ends(gm_str(names[i]), GM_STR(".yaml")))
             used += (size_t)snprintf(text + used, cap - used, "%s%.*s", used ? ", " : "",
-                                     (int)strlen(e->d_name) - 5, e->d_name);
-    if (d)
-        closedir(d);
+                                     (int)strlen(names[i]) - 5, names[i]);
+done:
+    return st;
 }
 
 static enum gm_status find_recipe(struct gm_arena *a, const char *which, const char **path,
                                   struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     char known[512];
     struct gm_str w = gm_str(which);
     *path = which;
     if (strchr(which, '/') || gm_str_ends(w, GM_STR(".yaml")) || gm_str_ends(w, GM_STR(".yml")))
         return GM_OK;
     struct gm_str file = gm_arena_printf(a, "recipes/%s.yaml", which);
-    *path = file.p ? gm_home_path(a, file.p) : NULL;
+    if (!file.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(gm_home_path(a, file.p, path, err));
     if (*path)
         return GM_OK;
-    list_recipes(a, known, sizeof known);
+    GM_TRY(list_recipes(a, known, sizeof known, err));
     if (!known[0])
         return GM_FAIL(err, GM_EIO,
                        "no folder \"recipes\" beside the program; set GMNER_HOME to the "
@@ -223,6 +228,8 @@ static enum gm_status find_recipe(struct gm_arena *a, const char *which, const c
                    "no recipe \"%s\"; there are: %s (a file of your own is given as "
                    "./%s.yaml)",
                    which, known, which);
+done:
+    return st;
 }
 
 enum gm_status gm_recipe_load(struct gm_recipe **out, const char *which, struct gm_error *err)

@@ -65,8 +65,8 @@ static enum gm_status lock_folder(struct gm_run *r, const char *dir, struct gm_e
                        "with --run",
                        dir, who);
     }
-    int n = snprintf(who, sizeof who, "%ld\n", (long)getpid());
-    if (ftruncate(r->lock_fd, 0) != 0 || pwrite(r->lock_fd, who, (size_t)n, 0) != n)
+    snprintf(who, sizeof who, "%ld\n", (long)getpid());
+    if (ftruncate(r->lock_fd, 0) != 0 || !gm_pwrite_all(r->lock_fd, gm_str(who), 0))
         return GM_FAIL(err, GM_EIO, "%s: cannot write: %s", path, strerror(errno));
     return GM_OK;
 }

@@ -8,7 +8,6 @@
 #include "base/models.h"
 #include "base/sha256.h"
 
-#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,50 +21,21 @@ enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_
     return st == GM_OK ? gm_buf_printf(out, err, "%s=%s\n", key, hex) : st;
 }
 
-static int by_name(const void *a, const void *b)
-{
-    return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-/* The files of a model's folder in order of name. A model card is not part of what it computes. */
-static enum gm_status list_files(struct gm_arena *a, const char *dir, const char **names, size_t *n,
-                                 struct gm_error *err)
-{
-    DIR *d = opendir(dir);
-    *n = 0;
-    if (!d)
-        return GM_FAIL(err, GM_EIO, "%s: cannot read the folder", dir);
-    enum gm_status st = GM_OK;
-    for (struct dirent *e; st == GM_OK && (e = readdir(d));) {
-        const char *path = gm_path_join(a, dir, e->d_name);
-        if (!path)
-            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        else if (*n == FILES_MAX)
-            st = GM_FAIL(err, GM_EMODEL, "%s: more than %d files; is it a model?", dir, FILES_MAX);
-        else if (e->d_name[0] != '.' && gm_is_file(path) &&
-                 !gm_str_ends(gm_str(e->d_name), GM_STR(".md")))
-            names[(*n)++] = gm_arena_str(a, gm_str(e->d_name)).p;
-        if (st == GM_OK && *n && !names[*n - 1])
-            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-    }
-    closedir(d);
-    if (st == GM_OK)
-        qsort(names, *n, sizeof *names, by_name);
-    return st;
-}
-
 enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *dir, *names[FILES_MAX];
+    const char *dir, **names;
     size_t n;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     GM_TRY(gm_model_dir(&a, model, &dir, err));
-    GM_TRY(list_files(&a, dir, names, &n, err));
+    GM_TRY(gm_dir_list(&a, dir, FILES_MAX, &names, &n, err));
     for (size_t i = 0; i < n; i++) {
         const char *path = gm_path_join(&a, dir, names[i]);
         const char *key = gm_path_join(&a, model, names[i]);
+        /* A model card is not part of what it computes. */
+        if (gm_str_ends(gm_str(names[i]), GM_STR(".md")) || (path && !gm_is_file(path)))
+            continue;
         if (!path || !key) {
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
             goto done;

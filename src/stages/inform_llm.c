@@ -26,7 +26,9 @@ static enum gm_status samples_path(struct gm_arena *a, const struct gm_json *set
 {
     struct gm_str own = {NULL, 0};
     enum gm_status st = gm_settings_str(settings, "samples", &own, err);
-    *path = own.n ? own.p : gm_home_path(a, "prompts/inform_samples.jsonl");
+    *path = own.p;
+    if (st == GM_OK && !own.n)
+        st = gm_home_path(a, "prompts/inform_samples.jsonl", path, err);
     if (st == GM_OK && !*path)
         st = GM_FAIL(err, GM_EIO, "no file prompts/inform_samples.jsonl beside the program");
     return st;

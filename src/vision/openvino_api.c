@@ -13,12 +13,15 @@ static const char SYSTEM_LIB[] = "libopenvino_c.so";
 
 /* The path that is used, without trying another one when it does not work: a broken installation
  * should be seen, not hidden by an older one. */
-static const char *library_path(struct gm_arena *a)
+static enum gm_status library_path(struct gm_arena *a, const char **path, struct gm_error *err)
 {
-    const char *path = getenv("GMNER_OPENVINO");
-    if (!path || !path[0])
-        path = gm_home_path(a, HOME_LIB);
-    return path ? path : SYSTEM_LIB;
+    enum gm_status st = GM_OK;
+    *path = getenv("GMNER_OPENVINO");
+    if (!*path || !(*path)[0])
+        st = gm_home_path(a, HOME_LIB, path, err);
+    if (!*path)
+        *path = SYSTEM_LIB;
+    return st;
 }
 
 bool gm_openvino_lacks_memory(const char *words)
@@ -37,7 +40,8 @@ enum gm_status gm_openvino_open(struct gm_openvino_api *api, struct gm_error *er
     enum gm_status st = GM_OK;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    const char *path = library_path(&a);
+    const char *path;
+    GM_TRY(library_path(&a, &path, err));
     void *lib = dlopen(path, RTLD_NOW | RTLD_LOCAL);
     if (!lib) {
         const char *why = dlerror();

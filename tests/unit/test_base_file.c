@@ -303,9 +303,38 @@ static void folders(void **state)
     rmdir(in_dir("a"));
 }
 
+/* In order, without hidden names; too many, and no folder, are errors. */
+static void names_in_a_folder(void **state)
+{
+    struct gm_arena a;
+    struct gm_error err;
+    const char **names;
+    size_t n;
+    (void)state;
+    gm_arena_init(&a, 0);
+    assert_int_equal(gm_mkdirs(in_dir("names/b"), &err), GM_OK);
+    put("names/c", GM_STR(""));
+    put("names/a", GM_STR(""));
+    put("names/.hidden", GM_STR(""));
+    assert_int_equal(gm_dir_list(&a, in_dir("names"), 3, &names, &n, &err), GM_OK);
+    assert_int_equal(n, 3);
+    assert_true(*names[0] == 'a' && *names[1] == 'b' && *names[2] == 'c');
+    assert_int_equal(gm_dir_list(&a, in_dir("names"), 2, &names, &n, &err), GM_EFORMAT);
+    assert_non_null(strstr(err.msg, "names: over 2 files"));
+    assert_int_equal(gm_dir_list(&a, in_dir("names/a"), 2, &names, &n, &err), GM_EIO);
+    assert_non_null(strstr(err.msg, "names/a: cannot read the folder"));
+    unlink(in_dir("names/c"));
+    unlink(in_dir("names/a"));
+    unlink(in_dir("names/.hidden"));
+    rmdir(in_dir("names/b"));
+    rmdir(in_dir("names"));
+    gm_arena_clear(&a);
+}
+
 static void paths(void **state)
 {
     struct gm_arena a;
+    const char *found;
     (void)state;
     gm_arena_init(&a, 0);
     assert_string_equal(gm_path_join(&a, "d", "f"), "d/f");
@@ -327,10 +356,13 @@ static void paths(void **state)
     assert_true(here.p[0] == '/' && gm_str_ends(here, GM_STR("/f")) && here.n > 2);
     put("here", GM_STR("x"));
     setenv("GMNER_HOME", dir, 1);
-    assert_string_equal(gm_home_path(&a, "here"), in_dir("here"));
-    assert_null(gm_home_path(&a, "no such file anywhere"));
+    assert_int_equal(gm_home_path(&a, "here", &found, NULL), GM_OK);
+    assert_string_equal(found, in_dir("here"));
+    assert_int_equal(gm_home_path(&a, "no such file anywhere", &found, NULL), GM_OK);
+    assert_null(found);
     unsetenv("GMNER_HOME");
-    assert_null(gm_home_path(&a, "no such file anywhere"));
+    assert_int_equal(gm_home_path(&a, "no such file anywhere", &found, NULL), GM_OK);
+    assert_null(found);
     unlink(in_dir("here"));
     gm_arena_clear(&a);
 }
@@ -383,6 +415,7 @@ int main(void)
         cmocka_unit_test(full_disk),
         cmocka_unit_test(output_to_a_pipe),
         cmocka_unit_test(folders),
+        cmocka_unit_test(names_in_a_folder),
         cmocka_unit_test(paths),
         cmocka_unit_test(torture),
     };
