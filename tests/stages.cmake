@@ -1,3 +1,4 @@
+gm_test(stages_refine LINK gm_stages)
 gm_test(stages_expand LINK gm_stages)
 gm_test(stages_said LINK gm_stages)
 gm_test(stages_ground LINK gm_stages)

@@ -17,7 +17,7 @@ static const char *check(void *user, const struct gm_json *value)
 {
     const struct asked *a = user;
     const struct gm_json *list = gm_json_get(value, "phrases");
-    return gm_llm_is_numbered(list, a->n) ? NULL : "not one phrase an entity";
+    return gm_llm_is_numbered(list, a->n, a->n, false) ? NULL : "not one phrase an entity";
 }
 
 static enum gm_status list_entities(const struct asked *a, struct gm_arena *arena,

@@ -97,7 +97,7 @@ done:
 static const char *check_all(void *user, const struct gm_json *value)
 {
     const struct gm_ground_work *w = user;
-    return gm_llm_is_numbered(gm_json_get(value, "entities"), w->n_targets)
+    return gm_llm_is_numbered(gm_json_get(value, "entities"), w->n_targets, w->n_targets, false)
                ? NULL
                : "not one answer an entity";
 }

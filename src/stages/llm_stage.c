@@ -211,12 +211,22 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
     values[0] = (struct gm_prompt_value){"guide", s->guide.text};
     for (size_t i = 0; i < q->n_values; i++)
         values[1 + i] = q->values[i];
+    const struct gm_prompt *prompt = s->prompt;
+    if (q->asking) {
+        prompt = q->asking->prompt;
+        r.schema = q->asking->schema;
+        r.read = q->asking->read;
+    }
+    if (q->sample) {
+        r.temperature = q->asking->temperature;
+        r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + (long long)q->sample;
+    }
     const struct gm_prompt_filling filling = {.values = values,
                                               .n_values = q->n_values + 1,
                                               .picture = picture,
                                               .examples = q->examples,
                                               .n_examples = q->n_examples};
-    GM_TRY(gm_prompt_render(s->prompt, &a, &filling, &messages, &r.n_messages, err));
+    GM_TRY(gm_prompt_render(prompt, &a, &filling, &messages, &r.n_messages, err));
     r.messages = messages;
     GM_TRY(gm_llm_submit(box, &r, id, err));
 done:
@@ -350,17 +360,17 @@ struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s)
     return (struct gm_str){out, n};
 }
 
-bool gm_llm_is_numbered(const struct gm_json *list, size_t n)
+bool gm_llm_is_numbered(const struct gm_json *list, size_t n_needed, size_t n, bool may_repeat)
 {
     bool seen[GM_LLM_NUMBERED_MAX] = {false};
-    if (gm_json_count(list) != n)
-        return false;
-    for (size_t i = 0; i < n; i++) {
+    size_t n_seen = 0; /* of those that are needed */
+    for (size_t i = 0; i < gm_json_count(list); i++) {
         long long number = 0;
         (void)gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &number);
-        if (number < 1 || number > (long long)n || seen[number - 1])
+        if (number < 1 || number > (long long)n || (seen[number - 1] && !may_repeat))
             return false;
+        n_seen += !seen[number - 1] && (size_t)number <= n_needed;
         seen[number - 1] = true;
     }
-    return true;
+    return n_seen == n_needed;
 }

@@ -64,6 +64,14 @@ struct gm_llm_stage {
     bool is_open;          /* kind->open was called */
 };
 
+/* Another question of a stage that has several: what takes the place of the stage's own. */
+struct gm_llm_asking {
+    const struct gm_prompt *prompt;
+    const struct gm_json *schema;
+    enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
+    double temperature; /* of samples */
+};
+
 /* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
 struct gm_llm_stage_kind {
     const char *prompt;                /* its default */
@@ -139,6 +147,10 @@ struct gm_llm_question {
     size_t n_values;
     const struct gm_prompt_example *examples;
     size_t n_examples;
+    const struct gm_llm_asking *asking; /* NULL = the stage's own */
+    size_t
+        sample; /* of several answers to one question the number, from 1 on, each with a seed of its own and
+                      the temperature of `asking`; 0 = no sample */
     bool logprobs, fresh;
     const char *(*check)(void *user, const struct gm_json *value); /* as in gm_llm_request */
     void *user;
@@ -169,9 +181,9 @@ enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post
  * characters dropped; .p NULL when memory is out. */
 struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s);
 
-/* gm_llm_is_numbered - whether `list` has n objects whose "entity" are the numbers 1 to n, in any
- * order; n <= GM_LLM_NUMBERED_MAX. */
+/* gm_llm_is_numbered - whether `list` has objects whose "entity" are numbers of 1 to n, in any order, those of 1
+ * to n_needed all, and unless may_repeat none twice; n_needed <= n <= GM_LLM_NUMBERED_MAX. */
 enum { GM_LLM_NUMBERED_MAX = 200 };
-bool gm_llm_is_numbered(const struct gm_json *list, size_t n);
+bool gm_llm_is_numbered(const struct gm_json *list, size_t n_needed, size_t n, bool may_repeat);
 
 #endif

@@ -21,6 +21,8 @@ static bool covers(struct span a, struct span b) { return a.start <= b.start && 
 /* Whether a refused change would have taken entity i in: then its removal was half of that change. */
 static bool was_half(const struct gm_merge *m, size_t n, size_t i)
 {
+    if (m[i].is_new)
+        return false; /* nothing is lost with it */
     for (size_t k = 0; k < n; k++) {
         if (k == i || !m[k].why)
             continue;
@@ -35,15 +37,16 @@ static bool was_half(const struct gm_merge *m, size_t n, size_t i)
 
 static bool is_there(const struct gm_merge *m, size_t n, size_t i)
 {
-    return !m[i].removed || was_half(m, n, i);
+    return m[i].is_new ? !m[i].removed && !m[i].why : !m[i].removed || was_half(m, n, i);
 }
 
-/* Whether accepted change k takes in entity i; of two changes to one place, the first. */
+/* Whether accepted change k takes in entity i; of two changes to one place, the first, and nothing new in
+ * the place of what is there. */
 static bool absorbs(const struct gm_merge *m, size_t k, size_t i)
 {
     struct span a = target(&m[k]), b = target(&m[i]);
     bool same = a.start == b.start && a.end == b.end;
-    return m[i].asked && covers(a, b) && !(same && is_accepted(&m[i]) && i < k);
+    return m[i].asked && covers(a, b) && !(same && i < k && (is_accepted(&m[i]) || m[k].is_new));
 }
 
 /* Whether change k can't be, because of entity i. */
@@ -76,8 +79,7 @@ void gm_refine_merge(struct gm_merge *m, size_t n)
     while (refuse_one(m, n)) {
     } /* each refusal puts an entity back, which others may run into */
     for (size_t i = 0; i < n; i++)
-        if (m[i].removed && was_half(m, n, i))
-            m[i].removed = false;
+        m[i].removed = !is_there(m, n, i);
     for (size_t k = 0; k < n; k++)
         for (size_t i = 0; i < n && is_accepted(&m[k]) && !m[k].removed; i++)
             if (i != k && !m[i].removed && absorbs(m, k, i))

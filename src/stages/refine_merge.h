@@ -8,18 +8,21 @@
 
 #include <stdbool.h>
 
-/* One entity of the post. Spans are in code points, half-open. */
+/* One entity of the post, or one that is new. Spans are in code points, half-open. */
 struct gm_merge {
     size_t start, end; /* where it is */
     struct gm_str text;
-    bool asked;   /* the model was asked about it; the others are never touched */
+    bool asked; /* the model was asked about it; the others are never touched */
+    bool
+        is_new; /* the model adds it, at [to_start, to_end) (changed is set); where that can't be it goes.
+                     New ones stand behind all others, and so are the later ones */
     bool removed; /* in: the model removes it. out: it goes, for that or as absorbed */
     bool changed; /* the model moves it to [to_start, to_end), which overlaps the old span */
     size_t to_start, to_end;
     struct gm_str
         words;       /* of a change whose words are not in the text: changed is false, why set */
     const char *why; /* in and out: why the change is refused; it stays where it is then */
-    bool merged;     /* out: its change was accepted and covers another asked entity */
+    bool merged; /* out: its change was accepted and covers another asked entity, or a new one */
 };
 
 /* gm_refine_merge - decide over all n together:

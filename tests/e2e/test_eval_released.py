@@ -129,8 +129,8 @@ def test_from_posts_to_the_submission():
         if "boxes" in text:
             return json.dumps([{"entity": int(n), "visible": True, "boxes": [[100.3, 200, 500.7, 601]]}
                                for n in re.findall(r"(?m)^(\d+)\. ", text)])
-        return json.dumps({"entities": [{"entity": int(n), "action": "keep", "text": t, "type": k}
-                                        for n, t, k in re.findall(r"^(\d+)\. (.*) \((.*)\)$", text, re.M)]})
+        return json.dumps({"entities": [{"entity": int(n), **({"type": k} if "the types of" in text else {"names": [t]})}
+                                        for n, t, k in re.findall(r"^(\d+)\. (.*?) \((.*?)\)", text, re.M)]})
 
     image = os.path.join(gm.HOME, "tests", "golden", "image", "baseline.jpg")
     with gm.Folder() as d, llm_server.Own(say) as server:

@@ -231,19 +231,28 @@ def test_examples_of_one_entity():
         assert request["response_format"]["json_schema"]["schema"]["required"] == ["reason", "boxes"]
 
 
+def check_examples_of_refine(text, request):
+    near, blind = text.index("1. Ann (PER)\n2. Bob (PER)\n3. Bonn (LOC)\n"), text.index("\"Ann and Bob wave at Ann in")
+    assert max(near, blind) < text.index(TEXT) and text.count("with its right entities") == 2
+    assert len(pictures(request)) == 2
+
+
 def test_examples_of_refine():
     """Shown with their right entities, "blind" too; its picture is the only one that does not go along."""
-    said = '{"entities": [{"entity": 1, "action": "keep", "text": "Bob", "type": "PER"}]}'
-    with gm.Folder() as d, Server(lambda *_: said) as server:
+    def say(text, _):
+        return '{"entities": [{"entity": 1, %s}]}' % ('"type": "PER"' if "the types of" in text else '"names": ["Bob"]')
+
+    with gm.Folder() as d, Server(say) as server:
         write_posts(d, entities=[("Bob", "PER", 12, {"score": 0.2})])
         write_pool(d, POOL[:1] + POOL[2:3])
         gm.expect_ok(predict(d, server, with_pool(d), stage="refine"))
-        (text, request), = server.requests
-        near, blind = text.index("1. Ann (PER)\n2. Bob (PER)\n3. Bonn (LOC)\n"), text.index("\"Ann and Bob wave at Ann in")
-        assert max(near, blind) < text.index(TEXT) and text.count("with its right entities") == 2
-        assert len(pictures(request)) == 2
+        assert len(server.requests) == 2  # words, then types
+        for text, request in server.requests:
+            check_examples_of_refine(text, request)
         gm.expect_ok(predict(d, server, with_pool(d), "images: never", stage="refine", out="second.jsonl"))
-        assert isinstance(server.requests[1][1]["messages"][-1]["content"], str) and "Example 2" in server.requests[1][0]
+        for text, request in server.requests[2:]:
+            assert isinstance(request["messages"][-1]["content"], str) and "Example 2" in text
+        assert len(server.requests) == 4
 
 
 def test_the_pool_is_part_of_what_results_depend_on():

@@ -113,11 +113,12 @@ def answer(text):
 
 
 def answer_refine(text):
-    """The right type for three of four, a word that isn't there for the others."""
+    """The right type for three of four, a word and a type that are none for the others."""
     out = []
     for n, i in re.findall(r"^(\d+)\. E(\d+)x", text, re.M):
-        words = "Nobody" if int(i) % 4 == 2 else name(int(i))
-        out.append({"entity": int(n), "action": "change", "text": words, "type": "LOC"})
+        bad = int(i) % 4 == 2
+        out.append({"entity": int(n), "type": "CITY" if bad else "LOC"} if "the types of" in text else
+                   {"entity": int(n), "names": ["Nobody" if bad else name(int(i))]})
     return json.dumps({"entities": out})
 
 
@@ -394,8 +395,8 @@ def test_shipped_recipes_whole():
             return known
         if "isn't sure" in text:
             return json.dumps({"entities": [
-                {"entity": int(n), "action": "keep", "text": w, "type": t}
-                for n, w, t in re.findall(r"^(\d+)\. (.*) \((.*)\)$", text, re.M)]})
+                {"entity": int(n), "type": t} if "the types of" in text else {"entity": int(n), "names": [w]}
+                for n, w, t in re.findall(r"^(\d+)\. (.*?) \((.*?)\)", text, re.M)]})
         return answer(text)
 
     for shipped in ("riveg", "refineg"):

@@ -268,7 +268,7 @@ static void refine_first(struct gm_post *p, const char *action, const char *text
              "{{image}}{{entities}}<<{\"entities\": [{\"entity\": 1, \"action\": \"%s\", \"text\": "
              "\"%s\", \"type\": \"%s\"}]}>>",
              action, text, type);
-    run("refine", p, user, "{\"threshold\": 0.5}");
+    run("refine", p, user, "{\"combined\": true, \"threshold\": 0.5}");
     /* the confident one is as it was */
     const struct gm_entity *rome = &p->entities[p->n_entities - 1];
     assert_true(is(rome->text, "Rome") && is(rome->source, "tag") && rome->note.n == 0);
@@ -330,7 +330,7 @@ static const char *merged(const char *answers)
     struct gm_post p;
     fill(&p, "I love New York City a lot", rows, 4);
     snprintf(user, sizeof user, "{{image}}<<{\"entities\": [%s]}>>", answers);
-    run("refine", &p, user, "{\"threshold\": 0.5}");
+    run("refine", &p, user, "{\"combined\": true, \"threshold\": 0.5}");
     out[0] = 0;
     for (size_t i = 0; i < p.n_entities; i++) {
         const struct gm_entity *e = &p.entities[i];
@@ -399,7 +399,7 @@ static void confident_posts_are_not_sent(void **state)
     struct gm_llm_stats before, after;
     gm_llm_stats(llm, &before);
     fill(&p, two_text, two, 2);
-    run("refine", &p, "<<{}>>", "{\"threshold\": 0.95}");
+    run("refine", &p, "<<{}>>", "{\"combined\": true, \"threshold\": 0.95}");
     gm_llm_stats(llm, &after);
     assert_int_equal(before.submitted, after.submitted);
     gm_post_clear(&p);
@@ -414,16 +414,16 @@ static void measures(void **state)
         const char *settings;
         bool has_uncertainty, asked;
     } cases[] = {
-        {"{\"threshold\": 0.3}", true, true},
-        {"{\"threshold\": 0.5}", true, false},
-        {"{\"threshold\": 0.3}", false, true},
-        {"{\"measure\": \"marginal\", \"threshold\": 0.3}", true, false},
-        {"{\"measure\": \"marginal\", \"threshold\": 0.1}", true, true},
-        {"{\"measure\": \"marginal\", \"threshold\": 0.1}", false, false},
-        {"{\"measure\": \"entropy\", \"threshold\": 0.9}", true, true},
-        {"{\"measure\": \"entropy\", \"threshold\": 1.1}", true, false},
-        {"{\"measure\": \"margin\", \"threshold\": 1.1}", true, true},
-        {"{\"measure\": \"margin\", \"threshold\": 0.9}", true, false},
+        {"{\"combined\": true, \"threshold\": 0.3}", true, true},
+        {"{\"combined\": true, \"threshold\": 0.5}", true, false},
+        {"{\"combined\": true, \"threshold\": 0.3}", false, true},
+        {"{\"combined\": true, \"measure\": \"marginal\", \"threshold\": 0.3}", true, false},
+        {"{\"combined\": true, \"measure\": \"marginal\", \"threshold\": 0.1}", true, true},
+        {"{\"combined\": true, \"measure\": \"marginal\", \"threshold\": 0.1}", false, false},
+        {"{\"combined\": true, \"measure\": \"entropy\", \"threshold\": 0.9}", true, true},
+        {"{\"combined\": true, \"measure\": \"entropy\", \"threshold\": 1.1}", true, false},
+        {"{\"combined\": true, \"measure\": \"margin\", \"threshold\": 1.1}", true, true},
+        {"{\"combined\": true, \"measure\": \"margin\", \"threshold\": 0.9}", true, false},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_post p;
@@ -452,7 +452,10 @@ static void bad_settings(void **state)
         {"ground", "{\"coords\": \"2\"}", "coords"},
         {"ground", "{\"order\": \"xywh\"}", "order"},
         {"ground", "{\"never\": 1}", "never"},
-        {"refine", "{\"measure\": \"x\"}", "measure"},
+        {"refine", "{\"combined\": true, \"measure\": \"x\"}", "it must be score, marginal"},
+        {"refine", "{\"measure\": \"score\"}", "combined: true"},
+        {"refine", "{\"combined\": true, \"span\": 1}", "two steps"},
+        {"refine", "{\"combined\": 1}", "true or false"},
         {"refine", "{\"types\": []}", "types"},
         {"look", "{\"nonsense\": 1}", "nonsense"},
         {"expand", "{\"prompt\": \"nope\"}", "nope"},
