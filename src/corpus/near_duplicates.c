@@ -110,21 +110,38 @@ static void look(const struct gm_near_duplicates *n, uint64_t key, const struct 
     }
 }
 
+/* The words of a text are put behind those of the others. */
+static enum gm_status read_text(struct gm_near_duplicates *n, struct gm_str text, struct text *t,
+                                struct gm_near_duplicates_match *match, struct gm_error *err)
+{
+    *match = (struct gm_near_duplicates_match){.post = SIZE_MAX};
+    t->words = n->words.n / sizeof(uint64_t);
+    enum gm_status st = gm_word_set_read(text, &n->words, &t->n_words, &t->exact, err);
+    if (st != GM_OK || t->n_words == 0)
+        return st;
+    sign(n, t);
+    for (size_t band = 0; band < N_BANDS; band++)
+        look(n, t->bands[band], t, match);
+    return GM_OK;
+}
+
 enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_str text, size_t post,
                                       struct gm_near_duplicates_match *match, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     struct text t = {.post = post};
-    *match = (struct gm_near_duplicates_match){.post = SIZE_MAX};
-    t.words = n->words.n / sizeof(uint64_t);
-    GM_TRY(gm_word_set_read(text, &n->words, &t.n_words, &t.exact, err));
-    if (t.n_words == 0)
-        return GM_OK;
-    sign(n, &t);
-    for (size_t band = 0; band < N_BANDS; band++)
-        look(n, t.bands[band], &t, match);
-    GM_TRY(gm_buf_add(&n->texts, &t, sizeof t, err));
-done:
+    enum gm_status st = read_text(n, text, &t, match, err);
+    if (st == GM_OK && t.n_words)
+        st = gm_buf_add(&n->texts, &t, sizeof t, err);
+    return st;
+}
+
+enum gm_status gm_near_duplicates_find(struct gm_near_duplicates *n, struct gm_str text,
+                                       struct gm_near_duplicates_match *match, struct gm_error *err)
+{
+    struct text t = {.post = SIZE_MAX};
+    size_t before = n->words.n;
+    enum gm_status st = read_text(n, text, &t, match, err);
+    n->words.n = before;
     return st;
 }
 

@@ -31,6 +31,11 @@ enum gm_status gm_near_duplicates_add(struct gm_near_duplicates *n, struct gm_st
                                       struct gm_near_duplicates_match *match,
                                       struct gm_error *err) GM_NODISCARD;
 
+/* gm_near_duplicates_find - the same look, and the text is not remembered. Errors: NOMEM. */
+enum gm_status gm_near_duplicates_find(struct gm_near_duplicates *n, struct gm_str text,
+                                       struct gm_near_duplicates_match *match,
+                                       struct gm_error *err) GM_NODISCARD;
+
 /* gm_near_duplicates_next_file - the texts so far can be found from now on. Errors: NOMEM. */
 enum gm_status gm_near_duplicates_next_file(struct gm_near_duplicates *n,
                                             struct gm_error *err) GM_NODISCARD;

@@ -39,7 +39,7 @@ static enum gm_status take_regions(struct gm_match *m, struct gm_error *err)
     return gm_match_split_boxes(m, err);
 }
 
-/* One step a statement, so that no compiler joins two roundings into one. */
+/* Compiled so that each operation is rounded (CMakeLists.txt). */
 static float single_iou(const double a[4], const double b[4])
 {
     float low[2], high[2], area[2] = {1, 1}, common = 1;

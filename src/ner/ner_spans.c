@@ -27,14 +27,20 @@ static size_t goes_on(const struct gm_ner_labels *l, uint32_t type)
     return l->scheme == GM_TAGS_BIO ? gm_ner_label(l, (struct gm_tag){'I', type}) : l->k;
 }
 
+double gm_ner_span_probability(const struct gm_ner_lattice *x, size_t first, size_t end,
+                               uint32_t type, uint16_t *work)
+{
+    fill_labels(x->labels, type, end - first, false, work);
+    return gm_crf_span(x->lattice, first, end, work, goes_on(x->labels, type));
+}
+
 struct gm_span_odds gm_ner_span_odds(const struct gm_ner_lattice *x, size_t first, size_t end,
                                      uint16_t *work)
 {
     const struct gm_ner_labels *labels = x->labels;
     struct gm_span_odds o = {.any = 0};
     for (uint32_t z = 0; z < labels->types.n; z++) {
-        fill_labels(labels, z, end - first, false, work);
-        double p = gm_crf_span(x->lattice, first, end, work, goes_on(labels, z));
+        double p = gm_ner_span_probability(x, first, end, z, work);
         o.any += p;
         if (p > o.best) {
             o.best = p;

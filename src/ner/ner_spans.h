@@ -19,6 +19,10 @@ struct gm_span_odds {
     uint32_t type; /* the likeliest one */
 };
 
+/* gm_ner_span_probability - that words [first, end) are exactly an entity of that type; work as below. */
+double gm_ner_span_probability(const struct gm_ner_lattice *x, size_t first, size_t end,
+                               uint32_t type, uint16_t *work);
+
 /* gm_ner_span_odds - of words [first, end), first < end; work [n words] is overwritten.
  * Cost O(types * words of the span). */
 struct gm_span_odds gm_ner_span_odds(const struct gm_ner_lattice *x, size_t first, size_t end,

@@ -37,6 +37,14 @@ void gm_tagger_session_free(struct gm_tagger_session *s); /* NULL-safe */
 enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_tagger_judge - what the tagger thinks of labels that n posts have from somewhere else: the score of
+ * each entity becomes the probability that exactly its words are an entity of its type (0 where they are
+ * no whole words, or the tagger has no such type), and outside[i] of post i that of the likeliest entity
+ * on the tagger's best path that shares no word with the post's own; 0 = none. Not calibrated. Errors and
+ * threads: as gm_tagger_predict. */
+enum gm_status gm_tagger_judge(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
+                               double *outside, struct gm_error *err) GM_NODISCARD;
+
 /* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
  * file, and write it into the model directory's gmner.json, with calibration errors before and after;
  * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a

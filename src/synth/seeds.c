@@ -1,0 +1,163 @@
+#include "synth/seeds.h"
+
+#include "base/buf.h"
+#include "base/yaml.h"
+#include "corpus/type_definitions.h"
+#include "formats/reader.h"
+#include "stages/llm_stage.h"
+
+enum { MAX_TYPES = 1000, MAX_DEFINITIONS = 1 << 20 };
+
+/* What the user says of a type, else what is known of its name. */
+static enum gm_status add_definitions(struct gm_synth_seeds *s, const struct gm_str *own,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    enum gm_type_family family = gm_type_family(s->types.names, s->types.n);
+    struct gm_buf b;
+    gm_buf_init(&b, MAX_DEFINITIONS);
+    for (uint32_t i = 0; i < s->types.n; i++) {
+        struct gm_str type = gm_labels_at(&s->types, i);
+        struct gm_str text = own && own[i].n ? own[i] : gm_type_definition(type, family);
+        GM_TRY(gm_buf_printf(&b, err, "%s- %.*s%s%.*s", i ? "\n" : "", GM_STR_ARG(type),
+                             text.n ? ": " : "", GM_STR_ARG(text)));
+    }
+    s->definitions = gm_arena_str(&s->arena, gm_buf_str(&b));
+    if (!s->definitions.p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+/* *own: the definitions, in the order of the types, in the arena. */
+static enum gm_status read_types(struct gm_synth_seeds *s, const char *path,
+                                 const struct gm_str **own, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *j = NULL;
+    GM_TRY(gm_yaml_load(&j, path, err));
+    if (gm_json_kind(j) != GM_JSON_OBJECT || gm_json_count(j) == 0) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s: expected lines \"TYPE: definition\"", path);
+        goto done;
+    }
+    struct gm_str *texts = gm_arena_alloc(&s->arena, gm_json_count(j), sizeof *texts);
+    GM_TRY(texts ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (void *it = gm_json_first(j); it; it = gm_json_next(j, it)) {
+        struct gm_str text = GM_STR("");
+        uint32_t id;
+        if (gm_json_kind(gm_json_value(it)) != GM_JSON_NULL &&
+            !gm_json_str(gm_json_value(it), &text)) {
+            st = GM_FAIL(err, GM_EFORMAT, "%s: \"%.*s\": the definition must be a text", path,
+                         GM_STR_ARG(gm_json_key(it)));
+            goto done;
+        }
+        GM_TRY(gm_labels_add(&s->types, gm_json_key(it), &id, err));
+        texts[id] = gm_llm_one_line(&s->arena, text);
+        GM_TRY(texts[id].p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    }
+    *own = texts;
+done:
+    gm_json_free(j);
+    return st;
+}
+
+static enum gm_status add_names(struct gm_synth_seeds *s, struct gm_synth_seed *seed,
+                                const struct gm_post *p, bool is_open, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_synth_name *names = gm_arena_alloc(&s->arena, p->n_entities, sizeof *names);
+    if (!names)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    seed->names = names;
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_synth_name x = {gm_llm_one_line(&s->arena, p->entities[i].text),
+                                  gm_labels_find(&s->types, p->entities[i].type)};
+        size_t k = 0;
+        if (!x.text.p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        if (x.type == GM_LABEL_NONE && is_open)
+            GM_TRY(gm_labels_add(&s->types, p->entities[i].type, &x.type, err));
+        if (x.type == GM_LABEL_NONE)
+            return GM_FAIL(err, GM_EFORMAT,
+                           "the entity \"%.*s\" has the type %.*s, which the file of types hasn't",
+                           GM_STR_ARG(x.text), GM_STR_ARG(p->entities[i].type));
+        while (k < seed->n_names && !(names[k].type == x.type && gm_str_eq(names[k].text, x.text)))
+            k++;
+        if (k == seed->n_names && x.text.n)
+            names[seed->n_names++] = x;
+    }
+done:
+    return st;
+}
+
+static enum gm_status add_seed(struct gm_synth_seeds *s, const struct gm_post *p, bool is_open,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_synth_seed seed = {gm_arena_str(&s->arena, p->id),
+                                 gm_llm_one_line(&s->arena, p->text), NULL, 0};
+    if (!seed.id.p || !seed.text.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (p->names_only)
+        return GM_FAIL(err, GM_EFORMAT,
+                       "the file has names without texts; convert it first: gmner "
+                       "data convert FILE seeds.jsonl --text TEXTS");
+    if (!p->has_entities)
+        return GM_FAIL(err, GM_EFORMAT, "the post has no entities or tags: it is not annotated");
+    GM_TRY(add_names(s, &seed, p, is_open, err));
+    GM_TRY(gm_letters_add(&s->letters, seed.text, err));
+    GM_TRY(GM_ARENA_GROW(&s->arena, s->items, s->n, s->cap, err));
+    s->items[s->n++] = seed;
+done:
+    return st;
+}
+
+static enum gm_status read_posts(struct gm_synth_seeds *s, const char *path, bool is_open,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_reader *r = NULL;
+    GM_TRY(gm_reader_open(&r, path, NULL, err));
+    for (;;) {
+        struct gm_post p;
+        bool has;
+        GM_TRY(gm_reader_next(r, &p, &has, err));
+        if (!has)
+            break;
+        st = add_seed(s, &p, is_open, err);
+        gm_post_clear(&p);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", gm_reader_path(r), gm_reader_line(r));
+            goto done;
+        }
+    }
+    if (s->n == 0)
+        st = GM_FAIL(err, GM_EFORMAT, "%s: no posts", gm_reader_path(r));
+done:
+    gm_reader_free(r);
+    return st;
+}
+
+enum gm_status gm_synth_seeds_load(struct gm_synth_seeds *s, const char *path,
+                                   const char *types_path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_str *own = NULL;
+    *s = (struct gm_synth_seeds){.n = 0};
+    gm_arena_init(&s->arena, 0);
+    gm_labels_init(&s->types, MAX_TYPES);
+    if (types_path)
+        GM_TRY(read_types(s, types_path, &own, err));
+    GM_TRY(read_posts(s, path, !types_path, err));
+    st = add_definitions(s, own, err);
+done:
+    return st;
+}
+
+void gm_synth_seeds_clear(struct gm_synth_seeds *s)
+{
+    gm_letters_clear(&s->letters);
+    gm_labels_clear(&s->types);
+    gm_arena_clear(&s->arena);
+}

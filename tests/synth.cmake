@@ -1,0 +1,1 @@
+gm_e2e(synth)
