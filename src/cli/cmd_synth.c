@@ -313,14 +313,10 @@ const struct gm_command gm_cmd_synth = {
         "conflicts with what the seeds teach. Where some were refused the model is asked once more for as "
         "many; all that was refused is kept with its reason. Answers are kept in the reply cache: the "
         "same command goes on where a run ended. docs/synth.md.",
-    .examples =
-        "gmner synth --seeds seeds.jsonl --types types.yaml --dev dev.jsonl -o more.conll --endpoint "
-        "http://127.0.0.1:8000/v1 --model NAME\n"
-        "gmner synth --seeds seeds.txt --tagger seed-tagger -o more.jsonl --quota 2000 --endpoint "
-        "http://127.0.0.1:8000/v1 --model NAME --price 0.5,1.5\n"
-        "gmner synth --seeds seeds.txt --pool more.jsonl --seed 2 -o still-more.jsonl --endpoint "
-        "http://127.0.0.1:8000/v1 --model NAME\n"
-        "gmner synth --seeds seeds.jsonl --dry-run\n",
+    .examples = "gmner synth --seeds seeds.jsonl --types types.yaml --dev dev.jsonl -o more.conll\n"
+                "gmner synth --seeds seeds.txt --tagger seed-tagger -o more.jsonl --quota 2000\n"
+                "gmner synth --seeds seeds.txt --pool more.jsonl --seed 2 -o still-more.jsonl\n"
+                "gmner synth --seeds seeds.jsonl --dry-run --price 0.5,1.5\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 0,
