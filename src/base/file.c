@@ -180,6 +180,14 @@ enum gm_status gm_mkdirs(const char *path, struct gm_error *err)
     return st;
 }
 
+enum gm_status gm_path_reach(const char *path, struct gm_error *err)
+{
+    struct stat sb;
+    if (stat(path, &sb) == 0 || errno == ENOENT || errno == ENOTDIR)
+        return GM_OK;
+    return GM_FAIL(err, GM_EIO, "%s: %s", path, strerror(errno));
+}
+
 bool gm_is_file(const char *path)
 {
     struct stat sb;

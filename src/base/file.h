@@ -61,6 +61,9 @@ enum gm_status gm_dir_list(struct gm_arena *a, const char *dir, size_t max, cons
 
 /* gm_mkdirs - create a directory and its parents; fine when it is there. */
 enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;
+/* gm_path_reach - OK where the system says whether `path` is there, and IO with its reason where it doesn't:
+ * a folder that may not be entered. What isn't found goes through it before an error says "not there". */
+enum gm_status gm_path_reach(const char *path, struct gm_error *err) GM_NODISCARD;
 bool gm_is_file(const char *path);
 bool gm_is_dir(const char *path);
 

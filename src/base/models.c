@@ -145,7 +145,22 @@ static enum gm_status place(struct gm_arena *a, int i, const char **dir, struct 
 
 enum { N_PLACES = 3 };
 
-/* The first of the places that has NAME (and FILE in it, unless NULL); *found is NULL when none has. */
+/* Where place i would have NAME (and FILE in it, unless NULL); *path is NULL when there is no such place. */
+static enum gm_status place_of(struct gm_arena *a, int i, const char *name, const char *file,
+                               const char **path, struct gm_error *err)
+{
+    const char *dir;
+    *path = NULL;
+    enum gm_status st = place(a, i, &dir, err);
+    if (st != GM_OK || !dir)
+        return st;
+    *path = gm_path_join(a, dir, name);
+    if (*path && file)
+        *path = gm_path_join(a, *path, file);
+    return *path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+/* The first of the places that has it; *found is NULL when none has. */
 static enum gm_status find(struct gm_arena *a, const char *name, const char *file,
                            const char **found, struct gm_error *err)
 {
@@ -153,17 +168,48 @@ static enum gm_status find(struct gm_arena *a, const char *name, const char *fil
     struct stat sb;
     *found = NULL;
     for (int i = 0; i < N_PLACES && !*found; i++) {
-        const char *dir;
-        GM_TRY(place(a, i, &dir, err));
-        if (!dir)
-            continue;
-        const char *path = gm_path_join(a, dir, name);
-        if (path && file)
-            path = gm_path_join(a, path, file);
-        if (!path)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        if (stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))
+        const char *path;
+        GM_TRY(place_of(a, i, name, file, &path, err));
+        if (path && stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))
             *found = path;
+    }
+done:
+    return st;
+}
+
+static bool lists_file(const struct gm_model *m, const char *file)
+{
+    for (size_t i = 0; i < m->n_files; i++)
+        if (strcmp(m->files[i].path, file) == 0)
+            return true;
+    return false;
+}
+
+/* Why a known model has no such file, or isn't there at all (file NULL). */
+static enum gm_status incomplete(const struct gm_model *m, const char *file, struct gm_error *err)
+{
+    if (file && !lists_file(m, file))
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "model %s is none for this: it has no %s (%s); `gmner models list` lists others",
+            m->name, file, m->summary);
+    return GM_FAIL(err, GM_EMODEL, "model %s: %s%sis not there; %s%s", m->name, file ? file : "",
+                   file ? " " : "",
+                   m->registry ? "get it with: gmner models get "
+                               : "it comes with the program: restore the folder models/",
+                   m->name);
+}
+
+/* Places that can't be looked at are told before what is not found there. */
+static enum gm_status reach_places(struct gm_arena *a, const char *name, const char *file,
+                                   struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (int i = 0; i < N_PLACES; i++) {
+        const char *path;
+        GM_TRY(place_of(a, i, name, file, &path, err));
+        if (path)
+            GM_TRY(gm_path_reach(path, err));
     }
 done:
     return st;
@@ -177,14 +223,12 @@ static enum gm_status missing(const char *name, const char *file, struct gm_erro
     size_t n = 0, used = 0;
     char known[512] = "";
     gm_arena_init(&a, 0);
-    enum gm_status st = gm_models_load(&a, &m, &n, err);
+    enum gm_status st = reach_places(&a, name, file, err);
+    if (st == GM_OK)
+        st = gm_models_load(&a, &m, &n, err);
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         if (strcmp(m[i].name, name) == 0)
-            st = GM_FAIL(err, GM_EMODEL, "model %s: %s%sis not there; %s%s", name, file ? file : "",
-                         file ? " " : "",
-                         m[i].registry ? "get it with: gmner models get "
-                                       : "it comes with the program: restore the folder models/",
-                         name);
+            st = incomplete(&m[i], file, err);
         else if (used < sizeof known)
             used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "",
                                      m[i].name);
@@ -205,8 +249,10 @@ enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **d
         enum gm_status st = find(a, name, NULL, dir, err);
         return st != GM_OK || *dir ? st : missing(name, NULL, err);
     }
-    if (!gm_is_dir(name))
-        return GM_FAIL(err, GM_EMODEL, "%s: no such model folder", name);
+    if (!gm_is_dir(name)) {
+        enum gm_status st = gm_path_reach(name, err);
+        return st != GM_OK ? st : GM_FAIL(err, GM_EMODEL, "%s: no such model folder", name);
+    }
     *dir = gm_arena_str(a, gm_str(name)).p;
     return *dir ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
@@ -236,8 +282,10 @@ enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *f
     *path = gm_path_join(a, name, file);
     if (!*path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    return gm_is_file(*path) ? GM_OK
-                             : GM_FAIL(err, GM_EMODEL, "%s: the model file is not there", *path);
+    enum gm_status st = gm_path_reach(*path, err);
+    if (st == GM_OK && !gm_is_file(*path))
+        st = GM_FAIL(err, GM_EMODEL, "%s: the model file is not there", *path);
+    return st;
 }
 
 /* ---- checking ---- */

@@ -266,7 +266,10 @@ static void check_image(struct gm_check *c, struct gm_post *p)
         return;
     struct gm_str path = gm_arena_str(&p->arena, p->image);
     if (!path.p || (!is_held && !gm_is_file(path.p))) {
-        found(c, GM_CHECK_IMAGE_MISSING, c->line, p->id, "no file %.*s", GM_STR_ARG(p->image));
+        if (path.p && gm_path_reach(path.p, &e) != GM_OK)
+            found(c, GM_CHECK_IMAGE_UNREADABLE, c->line, p->id, "%s", e.msg);
+        else
+            found(c, GM_CHECK_IMAGE_MISSING, c->line, p->id, "no file %.*s", GM_STR_ARG(p->image));
     } else if (gm_image_load(&im, path.p, &e) != GM_OK) {
         found(c, GM_CHECK_IMAGE_UNREADABLE, c->line, p->id, "%s", e.msg);
     } else {

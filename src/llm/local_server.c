@@ -183,6 +183,8 @@ enum gm_status gm_local_server_start(struct gm_local_server **out, const char *c
 {
     enum gm_status st = GM_OK;
     *out = NULL;
+    if ((st = gm_path_reach(gguf, err)) != GM_OK)
+        return st;
     if (!gm_is_file(gguf))
         return GM_FAIL(err, GM_EIO, "%s: no such file", gguf);
     struct gm_local_server *s = gm_alloc(1, sizeof *s);

@@ -44,6 +44,7 @@ static enum gm_status read_settings(struct gm_net *net, const char *task, struct
     struct gm_str have = {0};
     long long format = 0;
     GM_TRY(path_in(net, "gmner.json", &path, err));
+    GM_TRY(gm_path_reach(path, err));
     if (!gm_is_file(path))
         return GM_OK;
     GM_TRY(gm_json_load(&net->settings, path, MAX_JSON, err));

@@ -15,6 +15,7 @@
  * ones). */
 #include "nn/encoder.h"
 
+#include "base/file.h"
 #include "base/json.h"
 
 #include <stdio.h>
@@ -122,6 +123,9 @@ enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char 
     struct gm_json *j = NULL;
     struct gm_encoder_config c = {.types = 2};
     size_t family;
+    GM_TRY(gm_path_reach(path, err));
+    if (!gm_is_file(path))
+        return GM_FAIL(err, GM_EMODEL, "%s: no such file; a model directory needs it", path);
     GM_TRY(gm_json_load(&j, path, MAX_CONFIG_BYTES, err));
     GM_TRY(check_kind(j, path, &family, err));
     GM_TRY(number(j, path, "vocab_size", true, 1, 1 << 24, &c.vocab, err));

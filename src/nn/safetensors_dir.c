@@ -29,6 +29,7 @@ static enum gm_status open_shard(struct shards *s, const char *name, struct gm_e
     const char *path = gm_path_join(s->a, s->dir, name);
     if (!path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(gm_path_reach(path, err));
     if (!gm_is_file(path))
         return GM_FAIL(err, GM_EMODEL, "%s: no such file, but %s needs it", path, s->path);
     GM_TRY(gm_safetensors_open(&s->files[s->n], path, err));
@@ -97,6 +98,8 @@ enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *
     const char *pickle = gm_path_join(&a, dir, "pytorch_model.bin");
     if (!single || !index || !pickle)
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    else if ((st = gm_path_reach(single, err)) != GM_OK)
+        goto done;
     else if (gm_is_file(single))
         st = gm_safetensors_open(out, single, err);
     else if (gm_is_file(index))
@@ -109,6 +112,7 @@ enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *
                      pickle, dir, dir);
     else
         st = GM_FAIL(err, GM_EMODEL, "%s: no such file; a model directory needs it", single);
+done:
     gm_arena_clear(&a);
     return st;
 }

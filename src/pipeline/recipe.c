@@ -6,6 +6,7 @@
 #include "base/yaml.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* "native, llm": the backends of a stage, for messages. */
@@ -173,7 +174,12 @@ static enum gm_status read_recipe(struct gm_recipe *r, const struct source *from
 {
     enum gm_status st = GM_OK;
     GM_TRY(check_keys(from, j, err));
-    st = gm_json_text(&r->name, j, "name", true, &r->arena, err);
+    struct gm_str stem = gm_path_file(gm_str(from->path));
+    size_t dot = gm_str_find(stem, GM_STR(".y"), 0);
+    r->name = gm_arena_str(&r->arena, gm_str_sub(stem, 0, dot == SIZE_MAX ? stem.n : dot)).p;
+    GM_TRY(r->name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (gm_json_get(j, "name"))
+        st = gm_json_text(&r->name, j, "name", true, &r->arena, err);
     if (st == GM_OK)
         st = gm_json_text(&r->description, j, "description", false, &r->arena, err);
     if (st != GM_OK) {

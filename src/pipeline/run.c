@@ -36,9 +36,9 @@ enum gm_status gm_run_read(struct gm_store **out, const char *dir, struct gm_err
     const char *path = gm_run_path(&a, dir);
     if (!path)
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-    else if (!gm_is_file(path))
+    else if ((st = gm_path_reach(path, err)) == GM_OK && !gm_is_file(path))
         st = GM_FAIL(err, GM_EIO, "%s: no run folder; `gmner predict --run DIR` makes one", dir);
-    else
+    else if (st == GM_OK)
         st = gm_store_open(out, path, GM_RUN_SCHEMA, GM_RUN_VERSION, err);
     gm_arena_clear(&a);
     return st;

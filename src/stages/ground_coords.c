@@ -30,7 +30,11 @@ enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_s
                                    .max_pixels = 16384 * 28 * 28,
                                    .is_said = true,
                                    .by_post = by_post};
-    GM_TRY(gm_settings_str(settings, "coords", &coords, err));
+    long long number; /* YAML's numbers in place of texts */
+    if (gm_json_int(gm_json_get(settings, "coords"), &number) && (number == 1 || number == 1000))
+        coords = number == 1 ? GM_STR("1") : GM_STR("1000");
+    else
+        GM_TRY(gm_settings_str(settings, "coords", &coords, err));
     GM_TRY(gm_settings_str(settings, "order", &order, err));
     GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &c->max_pixels, err));
     c->is_auto = gm_str_eq_c(coords, "auto");
@@ -38,7 +42,7 @@ enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_s
     if (!c->is_auto && !gm_coords_parse(coords, &c->coords))
         st = GM_FAIL(err, GM_EARG,
                      "setting \"coords\" is \"%.*s\"; it must be auto, sent, grid28, grid32, "
-                     "\"1000\" or \"1\", the last two in quotes",
+                     "1000 or 1",
                      GM_STR_ARG(coords));
     else if (!gm_order_parse(order, &c->order))
         st = GM_FAIL(err, GM_EARG, "setting \"order\" is \"%.*s\"; it must be xyxy or yxyx",

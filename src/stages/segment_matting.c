@@ -63,9 +63,8 @@ static enum gm_status open_segment(void **self, const struct gm_backend *b,
     opts.threshold = (float)threshold;
     opts.min_share = (float)min_share;
     if (!gm_matting_kind_parse(model.p, &kind)) {
-        st =
-            GM_FAIL(err, GM_EARG, "stage segment: unknown model \"%.*s\"; it knows selfie and pose",
-                    GM_STR_ARG(model));
+        st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\"; it knows selfie and pose",
+                     GM_STR_ARG(model));
         goto done;
     }
     if (!(s = gm_alloc(1, sizeof *s))) {

@@ -30,6 +30,8 @@ static enum gm_status has(const char *dir, const char *name, struct gm_arena *a,
 {
     const char *path;
     enum gm_status st = join(dir, name, a, &path, err);
+    if (st == GM_OK)
+        st = gm_path_reach(path, err);
     *yes = st == GM_OK && gm_is_file(path);
     return st;
 }

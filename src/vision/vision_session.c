@@ -57,8 +57,9 @@ static enum gm_status fail(const struct gm_session *s, enum gm_status code, ov_s
 static enum gm_status check_file(const char *path, const struct gm_session_opts *opts,
                                  struct gm_error *err)
 {
-    if (gm_is_file(path))
-        return GM_OK;
+    enum gm_status st = gm_path_reach(path, err);
+    if (st != GM_OK || gm_is_file(path))
+        return st;
     if (opts && opts->model)
         return GM_FAIL(err, GM_EMODEL, "%s: no such model file; `gmner models get %s` gets it",
                        path, opts->model);

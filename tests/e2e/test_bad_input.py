@@ -328,4 +328,43 @@ def test_missing_model():
                   "get it with: gmner models get nanodet")
 
 
+def test_models_of_another_kind():
+    with gm.Folder() as d:
+        photo = d.write("good.png", good_png())
+        recipe = d.write("r.yaml", "stages:\n  - stage: look\n    model: selfie\n")
+        r = gm.expect(gm.run("predict", "-r", recipe, "--text", "x", "--image", photo), 1,
+                      "stage look: model selfie is none for this: it has no nanodet.onnx")
+        assert "models get" not in r.err, r.err
+        for model, part in (("entail-default", 'a model for task "entail" where one for "ner" is needed'),
+                            ("selfie", "config.json: no such file; a model directory needs it")):
+            gm.expect(gm.run("predict", "-r", "tag", "--tagger", model, "--text", "x"), 1, part)
+
+
+def test_what_may_not_be_looked_at_is_not_called_missing():
+    with gm.Folder() as d:
+        program = program_without_rights(d)
+        data, locked = d.write("t.txt", "IMGID:1\nAnn\tB-PER\n"), d / "locked"
+        posts = d.write("p.jsonl", json.dumps({"text": "Ann", "image": "locked/in/a.png"}) + "\n")
+        d.write("locked/in/x", "")
+        os.chmod(locked, 0)
+        for args, code in (((*"predict --text x -r tag --tagger".split(), locked + "/in"), 1),
+                           (("train", "--train", data, "-o", d / "m", "--encoder", locked + "/in"), 1),
+                           (("train", "--resume", "-o", locked + "/in"), 1), (("runs", "show", locked + "/in"), 1),
+                           (("models", "quantise", locked + "/in", "-o", d / "q"), 1),
+                           (("data", "convert", locked + "/in", d / "o.jsonl", "--from", "voc"), 1),
+                           (("data", "check", posts), 3), (("data", "check", data, "--xml", locked + "/in"), 3)):
+            r = gm.run(*args, program=program)
+            assert r.code == code and "Permission denied" in r.err + r.out, (args, r.code, r.err, r.out)
+            for wrong in ("no such", "no run", "not there", "image-missing", "no file"):
+                assert wrong not in r.err + r.out, (args, r.err, r.out)
+
+
+def test_recipes_without_a_name():
+    """The file's name is theirs; a name that no recipe has is answered with those that there are."""
+    with gm.Folder() as d:
+        recipe = d.write("mine.yaml", "stages:\n  - stage: expand\n")
+        gm.expect(gm.run("predict", "-r", recipe, "--text", "x", "--tagger", "ner-default"), 2, "recipe mine has no tag stage")
+        gm.expect(gm.run("predict", "-r", "mine", "--text", "x"), 2, 'no recipe "mine"; there are: embedded, ', "./mine.yaml")
+
+
 gm.main(globals())

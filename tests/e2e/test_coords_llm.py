@@ -141,7 +141,7 @@ def test_a_model_without_a_name_is_asked_each_time():
 def test_explicit_settings_ask_nothing():
     with gm.Folder() as d, Model(family("gemini")) as server:
         write_posts(d)
-        gm.expect_ok(ground(d, server, "    coords: \"1000\"\n    order: yxyx\n"))
+        gm.expect_ok(ground(d, server, "    coords: 1000\n    order: yxyx\n"))
         assert not server.shapes
         check_boxes(d)
         assert all("[ymin, xmin, ymax, xmax] in numbers from 0 to 1000" in t for t in server.entities)

@@ -59,8 +59,6 @@ static void test_refused(void **state)
     (void)state;
     expect_error("name: x\nstages: []\n", GM_EFORMAT, "\"stages\" must be a list");
     expect_error("name: x\n", GM_EFORMAT, "\"stages\" must be a list");
-    expect_error("stages:\n  - stage: expand\n", GM_EFORMAT,
-                 "\"name\" must be a text, but is missing");
     expect_error("name: x\nsteps: []\n", GM_EFORMAT, "unknown key \"steps\"");
     expect_error("[1, 2]\n", GM_EFORMAT, "a recipe is a mapping");
     expect_error("name: x\nstages:\n  - stage: dance\n", GM_EFORMAT,
