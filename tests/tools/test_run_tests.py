@@ -1,5 +1,7 @@
-"""tools/run_tests.py lists each skipped test with its reason, and passes on ctest's status and arguments."""
+"""tools/run_tests.py lists each skipped test with its reason, passes on ctest's status and arguments, and sees what
+the tests did to the sources."""
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -72,6 +74,25 @@ class RunTests(unittest.TestCase):
         self.assertTrue(first.startswith("ctest --test-dir build") and first.endswith("-L x"), first)
         self.assertEqual(rest, ["Skipped, with the reason:", "  e2e/some test_a: root reads everything",
                                 "  ref/whole: no <PyTorch>", "  unit/some/alone: no model"])
+
+
+    def test_the_sources_stay_as_they_are(self):
+        with tempfile.TemporaryDirectory(prefix="gm-run-tests-") as d:
+            for name in ("tools", "build", "bin"):
+                os.mkdir(os.path.join(d, name))
+            tool = shutil.copy(os.path.join(ROOT, "tools", "run_tests.py"), os.path.join(d, "tools"))
+            ctest = os.path.join(d, "bin", "ctest")
+            for deeds, told in (("echo x >>a; touch build/b $HOME/c", None), ("chmod 600 a", "a: mode changed"),
+                                ("touch tools/new", "tools/new: made"), ("rm a", "a: removed"),
+                                ("touch $TMPDIR/x", "$TMPDIR/x: left behind")):
+                for path, text in ((os.path.join(d, "a"), ""), (ctest, f"#!/bin/sh\n{deeds}\n")):
+                    with open(path, "w", encoding="utf-8") as f:
+                        f.write(text)
+                    os.chmod(path, 0o755)
+                p = subprocess.run([sys.executable, "-B", tool, "build"], cwd=d, stdout=subprocess.PIPE, text=True, check=False,
+                                   env={**os.environ, "PATH": os.path.dirname(ctest) + ":" + os.environ["PATH"]})
+                self.assertEqual(p.returncode, 1 if told else 0, (deeds, p.stdout))
+                self.assertEqual([line.strip() for line in p.stdout.splitlines()[2:]], [told] if told else [], deeds)
 
 
 if __name__ == "__main__":
