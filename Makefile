@@ -3,6 +3,13 @@
 JOBS := $(shell nproc 2>/dev/null || echo 1)
 CMAKE_FLAGS ?=
 
+# A build folder that came with a copied or moved tree knows the old one's paths, and would build that: it is
+# begun anew.
+MOVED := $(shell for c in build/CMakeCache.txt build/*/CMakeCache.txt; do \
+    if [ -f $$c ] && ! [ "$$(sed -n 's/^CMAKE_HOME_DIRECTORY:INTERNAL=//p' $$c)" -ef . ]; then \
+        echo "$${c%/*}/ is of another tree: removed"; rm -rf "$${c%/*}"; fi; done)
+$(if $(MOVED),$(info $(MOVED)))
+
 .PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize tsan fuzz lint format clean distclean help
 
 build: setup build/release.ok

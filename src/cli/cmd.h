@@ -56,10 +56,11 @@ const struct gm_command *gm_commands_find(const char *name);
 /* gm_commands_nearest - the command name nearest to a mistyped one; NULL = none is near. */
 const char *gm_commands_nearest(const char *word);
 
-/* gm_help_overview, gm_help_command, gm_help_markdown - append the help texts. */
+/* gm_help_overview, gm_help_command, gm_help_environment, gm_help_markdown - append the help texts. */
 enum gm_status gm_help_overview(struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_help_command(const struct gm_command *c, struct gm_buf *out,
                                struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_help_environment(struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_help_markdown(struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 
 extern const struct gm_command gm_cmd_predict;

@@ -1,5 +1,7 @@
 #include "cli/cmd.h"
 
+#include <string.h>
+
 struct opts {
     bool markdown;
 };
@@ -10,7 +12,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     const struct gm_command *c = NULL;
     enum gm_status st;
     struct gm_buf out;
-    if (args->n) {
+    bool environment = args->n && strcmp(args->v[0], "environment") == 0;
+    if (args->n && !environment) {
         c = gm_commands_find(args->v[0]);
         const char *nearest = c ? NULL : gm_commands_nearest(args->v[0]);
         if (!c)
@@ -18,9 +21,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
                             args->v[0], nearest ? "; did you mean " : "", nearest ? nearest : "");
     }
     gm_buf_init(&out, (size_t)1 << 22);
-    st = o->markdown ? gm_help_markdown(&out, err)
-         : c         ? gm_help_command(c, &out, err)
-                     : gm_help_overview(&out, err);
+    st = o->markdown   ? gm_help_markdown(&out, err)
+         : environment ? gm_help_environment(&out, err)
+         : c           ? gm_help_command(c, &out, err)
+                       : gm_help_overview(&out, err);
     if (st == GM_OK)
         st = gm_print(gm_buf_str(&out), err);
     gm_buf_clear(&out);
@@ -36,8 +40,9 @@ static const struct gm_option options[] = {
 const struct gm_command gm_cmd_help = {
     .name = "help",
     .summary = "explain a command",
-    .usage = "[COMMAND]",
-    .examples = "gmner help predict\n",
+    .usage = "[COMMAND|environment]",
+    .examples = "gmner help predict\n"
+                "gmner help environment\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 1,

@@ -114,6 +114,55 @@ done:
     return st;
 }
 
+/* Every variable that the program reads. */
+static const struct {
+    const char *name, *what;
+} variables[] = {
+    {"GMNER_HOME",
+     "folder that has recipes/, prompts/, models/ and .deps/: needed where the program lies "
+     "elsewhere (default: the folder above the program's, or ../share/gmner beside that)"},
+    {"GMNER_MODELS", "folder of models, NAME/FILE, that count before those of GMNER_HOME"},
+    {"GMNER_PROMPTS", "folder of prompts that count before those of GMNER_HOME (docs/llm.md)"},
+    {"GMNER_CACHE",
+     "file of the language models' replies (default: $XDG_CACHE_HOME/gmner/replies.sqlite, "
+     "else $HOME/.cache/gmner/replies.sqlite)"},
+    {"GMNER_FONT", "font file of annotated pictures (default: DejaVu Sans)"},
+    {"GMNER_OPENVINO",
+     "path of libopenvino_c.so (default: .deps/openvino of GMNER_HOME, else the system's)"},
+    {"OPENAI_BASE_URL", "what --endpoint is where it is not given"},
+    {"OPENAI_API_KEY", "the key for language model servers"},
+    {"SSL_CERT_FILE", "certificates of the authorities to trust (default: the system's)"},
+    {"OMP_NUM_THREADS", "what --threads is where it is not given"},
+    {"OMP_WAIT_POLICY, GOMP_SPINCOUNT",
+     "how threads wait for each other (default: briefly, then asleep)"},
+    {"ONEDNN_MAX_CPU_ISA",
+     "the widest instructions to use, such as AVX2 (default: all that there are)"},
+    {"NO_COLOR, TERM",
+     "no colours where NO_COLOR is set or TERM is dumb; no progress bar for the latter"},
+};
+enum { N_VARIABLES = sizeof variables / sizeof *variables };
+
+enum gm_status gm_help_environment(struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < N_VARIABLES; i++) {
+        GM_TRY(gm_buf_printf(out, err, "  %s\n%*s", variables[i].name, INDENT, ""));
+        GM_TRY(wrap(variables[i].what, INDENT, INDENT, out, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status markdown_environment(struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, "\n## Environment\n\n| variable | what it says |\n|---|---|\n", err));
+    for (size_t i = 0; i < N_VARIABLES; i++)
+        GM_TRY(gm_buf_printf(out, err, "| %s | %s |\n", variables[i].name, variables[i].what));
+done:
+    return st;
+}
+
 enum gm_status gm_help_overview(struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -125,11 +174,12 @@ enum gm_status gm_help_overview(struct gm_buf *out, struct gm_error *err)
     for (size_t i = 0; gm_commands_at(i); i++)
         GM_TRY(gm_buf_printf(out, err, "  %-10s%s\n", gm_commands_at(i)->name,
                              gm_commands_at(i)->summary));
-    GM_TRY(gm_buf_add_c(out,
-                        "\n`gmner COMMAND --help` explains a command; `gmner --version` tells the"
-                        " version.\nExit status: 0 done, 1 failed, 2 wrong usage, 3 done but some"
-                        " posts failed.\n",
-                        err));
+    GM_TRY(gm_buf_add_c(
+        out,
+        "\n`gmner COMMAND --help` explains a command, `gmner help environment` the"
+        " variables that count;\n`gmner --version` tells the version.\nExit status: 0 done, 1 failed, 2 wrong usage, 3 done but some"
+        " posts failed.\n",
+        err));
 done:
     return st;
 }
@@ -205,6 +255,7 @@ enum gm_status gm_help_markdown(struct gm_buf *out, struct gm_error *err)
     GM_TRY(gm_options_markdown(gm_common_options, out, err));
     for (size_t i = 0; gm_commands_at(i); i++)
         GM_TRY(markdown_command(gm_commands_at(i), out, err));
+    st = markdown_environment(out, err);
 done:
     return st;
 }

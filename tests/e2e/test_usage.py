@@ -80,6 +80,18 @@ def test_docs_are_current():
     assert committed == now, "docs/cli.md lags: gmner help --markdown > docs/cli.md"
 
 
+def test_variables_are_documented():
+    """Each variable that the sources read is told of."""
+    told = gm.expect_ok(gm.run("help", "environment")).out
+    read = set()
+    for folder, _, files in os.walk(os.path.join(gm.HOME, "src")):
+        for name in files:
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                read |= set(re.findall(r'getenv\("(\w+)"\)', f.read()))
+    assert "GMNER_HOME" in read and all(name in told for name in read), [x for x in read if x not in told]
+    assert max(map(len, told.splitlines())) <= 110
+
+
 def test_full_disk():
     with open("/dev/full", "wb") as full:
         for args in (["--help"], ["--version"], ["help", "--markdown"], ["models", "list"]):

@@ -130,6 +130,19 @@ class SetUp(unittest.TestCase):
         plan = subprocess.run(["make", "-n", "-C", root, "test"], stdout=subprocess.PIPE, text=True, check=True).stdout
         self.assertLess(plan.index("tools/setup.sh tests"), plan.index("tools/run_tests.py"))
 
+    def test_a_build_folder_of_another_tree_is_removed(self):
+        """As a copied or moved tree has one; its own stays, also where a link leads to it."""
+        root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+        for folder in ("build", "build/tsan"):
+            for home, stays in ((self.root.name, True), ("/nowhere/else", False)):
+                cache = os.path.join(self.root.name, folder, "CMakeCache.txt")
+                os.makedirs(os.path.dirname(cache), exist_ok=True)
+                with open(cache, "w", encoding="utf-8") as f:
+                    f.write(f"X:STRING=1\nCMAKE_HOME_DIRECTORY:INTERNAL={home}\n")
+                subprocess.run(["make", "-n", "-f", os.path.join(root, "Makefile"), "help"], cwd=self.root.name, check=True,
+                               stdout=subprocess.PIPE)
+                self.assertEqual(os.path.exists(cache), stays, (folder, home))
+
     def test_an_archive_that_is_here_is_not_downloaded_again(self):
         os.makedirs(self.deps("archives"))
         with open(self.deps("archives", "p-1.whl"), "wb") as f:
