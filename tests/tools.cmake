@@ -9,4 +9,6 @@ add_test(NAME tools/run_tests COMMAND ${GM_PYTHON} -B tools/test_run_tests.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
 add_test(NAME tools/discover COMMAND ${GM_PYTHON} -B tools/test_discover.py
          WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
-set_tests_properties(tools/discover tools/lint tools/packages tools/run_tests tools/tfjs_to_onnx PROPERTIES TIMEOUT 120 LABELS fast)
+add_test(NAME tools/docs COMMAND ${GM_PYTHON} -B tools/test_docs.py
+         WORKING_DIRECTORY ${CMAKE_CURRENT_SOURCE_DIR})
+set_tests_properties(tools/discover tools/docs tools/lint tools/packages tools/run_tests tools/tfjs_to_onnx PROPERTIES TIMEOUT 120 LABELS fast)

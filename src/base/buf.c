@@ -37,6 +37,7 @@ enum gm_status gm_buf_reserve(struct gm_buf *b, size_t more, struct gm_error *er
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu bytes", cap);
     b->p = p;
     b->cap = cap;
+    b->p[b->n] = 0; /* also where nothing is added then */
     return GM_OK;
 }
 

@@ -7,17 +7,19 @@
 #include "base/str.h"
 
 struct gm_buf {
-    char *p;       /* owned; NULL while empty */
+    char *p;       /* owned; NULL until something was added or reserved */
     size_t n, cap; /* bytes used, bytes allocated */
     size_t max;    /* bytes it may hold */
 };
 
-/* gm_buf_init - empty buffer of at most `max` bytes; allocates nothing; cleared by gm_buf_clear. */
+/* gm_buf_init - empty buffer of at most `max` < SIZE_MAX bytes; allocates nothing; cleared by
+ * gm_buf_clear. */
 void gm_buf_init(struct gm_buf *b, size_t max);
 void gm_buf_clear(struct gm_buf *b); /* free the memory; usable again */
 void gm_buf_reset(struct gm_buf *b); /* empty, keep the memory */
 
-/* All below: GM_ENOMEM when memory or the maximum is out; the buffer then keeps its content. */
+/* All below: GM_ENOMEM when memory or the maximum is out (gm_buf_printf also GM_EARG, for what the C
+ * library cannot format); the buffer then keeps its content. */
 enum gm_status gm_buf_reserve(struct gm_buf *b, size_t more, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_buf_add(struct gm_buf *b, const void *p, size_t n,
                           struct gm_error *err) GM_NODISCARD;

@@ -48,7 +48,6 @@ enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_erro
         if (want > out->max - out->n)
             want = out->max - out->n;
         GM_TRY(gm_buf_reserve(out, want, err));
-        out->p[out->n] = 0; /* also when nothing comes */
         ssize_t got = full ? read(fd, &beyond, 1) : read(fd, out->p + out->n, want);
         if (got < 0 && errno == EINTR)
             continue;
@@ -64,6 +63,7 @@ enum gm_status gm_file_read(const char *path, struct gm_buf *out, struct gm_erro
             goto done;
         }
         out->n += (size_t)got;
+        out->p[out->n] = 0;
     }
 done:
     if (!is_stdin)

@@ -1,4 +1,4 @@
-/* file.h - files: whole, mapped, line by line, and written so that a reader never sees half. */
+/* file.h - files: whole, mapped, and written so that a reader never sees half. Line by line: lines.h. */
 #ifndef GM_BASE_FILE_H
 #define GM_BASE_FILE_H
 
@@ -22,6 +22,8 @@ struct gm_map {
     const unsigned char *p;
     size_t n; /* bytes */
 };
+/* gm_map_open - Errors: IO (missing, a directory, unreadable), FORMAT (empty: nothing can be mapped),
+ * NOMEM (no address space for it). *out is then empty. */
 enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error *err) GM_NODISCARD;
 void gm_map_close(struct gm_map *m); /* NULL-safe, may be called twice */
 
@@ -32,7 +34,7 @@ void gm_map_close(struct gm_map *m); /* NULL-safe, may be called twice */
 struct gm_out;
 /* gm_out_open - path NULL or "-" = standard output. Temporary files for this path that dead processes
  * left are removed. Errors: IO (the folder is missing or not
- * writable, the target is a directory). */
+ * writable, the target is a directory), NOMEM. */
 enum gm_status gm_out_open(struct gm_out **out, const char *path,
                            struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_out_write(struct gm_out *o, struct gm_str s, struct gm_error *err) GM_NODISCARD;
@@ -40,7 +42,8 @@ enum gm_status gm_out_flush(struct gm_out *o, struct gm_error *err) GM_NODISCARD
 /* gm_out_commit - flush, fsync, rename over the target; the object is freed whatever the result,
  * and on failure the temporary file is removed. */
 enum gm_status gm_out_commit(struct gm_out *o, struct gm_error *err) GM_NODISCARD;
-/* gm_out_abort - drop what was written and free; NULL-safe. */
+/* gm_out_abort - drop what was written and free; what went to standard output or is written through stays
+ * there. NULL-safe. */
 void gm_out_abort(struct gm_out *o);
 
 /* gm_out_sweep - remove the temporary files that processes which no longer live left in a folder: what

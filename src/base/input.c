@@ -291,6 +291,8 @@ enum gm_status gm_input_peek(struct gm_input *in, size_t max, struct gm_str *hea
         st = read_on(in, in->head.p + in->head.n, CHUNK, &got, err);
     *at_end = in->head.n <= max && got == 0;
     in->head.n += got;
+    if (got)
+        in->head.p[in->head.n] = 0;
     *head = gm_buf_str(&in->head);
     return st;
 }
@@ -310,14 +312,18 @@ enum gm_status gm_input_all(struct gm_input *in, struct gm_map *map, struct gm_b
         } /* some file systems can't map: read it */
     }
     for (size_t got = 1; got > 0;) {
-        if (CHUNK > copy->max - copy->n)
-            return GM_FAIL(err, GM_ENOMEM, "%s: over the limit of %zu bytes", in->path, copy->max);
-        st = gm_buf_reserve(copy, CHUNK, err);
+        char beyond; /* where the byte goes that shows a full buffer to be too small */
+        size_t room = copy->max - copy->n;
+        st = gm_buf_reserve(copy, room < CHUNK ? room : CHUNK, err);
         if (st == GM_OK)
-            st = gm_input_read(in, copy->p + copy->n, CHUNK, &got, err);
+            st = room ? gm_input_read(in, copy->p + copy->n, room < CHUNK ? room : CHUNK, &got, err)
+                      : gm_input_read(in, &beyond, 1, &got, err);
         if (st != GM_OK)
             return st;
+        if (got > room)
+            return GM_FAIL(err, GM_ENOMEM, "%s: over the limit of %zu bytes", in->path, copy->max);
         copy->n += got;
+        copy->p[copy->n] = 0;
     }
     *text = gm_buf_str(copy);
     return GM_OK;

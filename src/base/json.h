@@ -29,7 +29,7 @@ enum gm_json_kind {
 };
 
 /* gm_json_parse - one value and nothing behind it. `text` must be valid UTF-8 (see gm_utf8_repair).
- * Errors: FORMAT with "line:column: reason"; nesting is limited to 2048 levels. */
+ * Errors: FORMAT with "line:column: reason"; nesting is limited to 2048 levels; NOMEM. */
 enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text,
                              struct gm_error *err) GM_NODISCARD;
 /* gm_json_parse_lenient - the same for data that other programs wrote: half a surrogate pair becomes
@@ -37,7 +37,8 @@ enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text,
  * that they are kept where nobody reads them and named as wrong where a number is wanted. */
 enum gm_status gm_json_parse_lenient(struct gm_json **out, struct gm_str text,
                                      struct gm_error *err) GM_NODISCARD;
-/* gm_json_load - the same from a file of at most max_bytes; messages start with the path. */
+/* gm_json_load - gm_json_parse of a file of at most max_bytes; messages start with the path. Errors: IO,
+ * FORMAT, NOMEM (out of memory, or a larger file). */
 enum gm_status gm_json_load(struct gm_json **out, const char *path, size_t max_bytes,
                             struct gm_error *err) GM_NODISCARD;
 /* gm_json_save - write to a file of at most max_bytes, indented and with a line end, whole or not at

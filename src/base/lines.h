@@ -12,8 +12,8 @@ enum gm_status gm_lines_open(struct gm_lines **out, const char *path, size_t max
 enum gm_status gm_lines_of(struct gm_lines **out, struct gm_input *in, size_t max_line,
                            struct gm_error *err) GM_NODISCARD;
 /* gm_lines_next - the next line without "\n" or "\r\n" (a leading byte order mark is dropped);
- * *has is false at the end. The view is valid until the next call. An over-long line is skipped
- * whole, so that the caller may report it and go on. */
+ * *has is false at the end. The view is valid until the next call. Errors: FORMAT (an over-long line,
+ * which is skipped whole, so that the caller may report it and go on), those of gm_input_read. */
 enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
                              struct gm_error *err) GM_NODISCARD;
 size_t gm_lines_number(const struct gm_lines *l);    /* 1-based number of the line last returned */

@@ -32,7 +32,8 @@ enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t 
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_model_dir - the folder of model `name`; a name with a "/" is a folder itself. It need not have
- * all its files. Errors: MODEL (no such folder; the message says how to get it), NOMEM. */
+ * all its files. Errors: MODEL (no such folder; the message says how to get it), those of
+ * gm_models_load where the manifests, which tell how, can't be read. */
 enum gm_status gm_model_dir(struct gm_arena *a, const char *name, const char **dir,
                             struct gm_error *err) GM_NODISCARD;
 
@@ -43,7 +44,7 @@ enum gm_status gm_model_find(struct gm_arena *a, const char *model, const char *
                              const char **name, struct gm_error *err) GM_NODISCARD;
 
 /* gm_model_path - the path of one file of model `name` ("nanodet", "nanodet.onnx").
- * Errors: MODEL when it isn't there, naming the command that gets it; NOMEM. */
+ * Errors: MODEL when it isn't there, naming the command that gets it; else as gm_model_dir. */
 enum gm_status gm_model_path(struct gm_arena *a, const char *name, const char *file,
                              const char **path, struct gm_error *err) GM_NODISCARD;
 

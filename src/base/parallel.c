@@ -12,8 +12,8 @@ enum { MOST_THREADS = 1024 };
 
 void gm_threads_set(size_t n)
 {
-    if (n > 0)
-        omp_set_num_threads(n > MOST_THREADS ? MOST_THREADS : (int)n);
+    n = n ? n : gm_threads(); /* which the environment may set to any number */
+    omp_set_num_threads(n > MOST_THREADS ? MOST_THREADS : (int)n);
 }
 
 size_t gm_threads(void) { return (size_t)omp_get_max_threads(); }
@@ -56,6 +56,7 @@ static size_t startable(size_t n, int *why)
 void gm_threads_begin(void)
 {
     int why;
+    gm_threads_set(0);
     size_t n = gm_threads(), most = startable(n - 1, &why) + 1;
     if (most < n) {
         GM_LOG(GM_LOG_WARN, "threads", "%zu of %zu threads are used: cannot start more: %s", most,

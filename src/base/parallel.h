@@ -8,8 +8,9 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* gm_threads_set - the calling thread's budget; 0 = OMP_NUM_THREADS, else all cores the process may
- * use. Called once by the program, before work starts. gm_threads - the calling thread's budget. */
+/* gm_threads_set - the calling thread's budget, at most 1,024; 0 = leave it as it is: OMP_NUM_THREADS, else
+ * all cores the process may use. Called once by the program, before work starts. gm_threads - the calling
+ * thread's budget. */
 void gm_threads_set(size_t n);
 size_t gm_threads(void);
 

@@ -24,8 +24,9 @@ struct gm_str gm_path_file(struct gm_str path);
 struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path);
 
 /* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
- * "models"): under $GMNER_HOME, the folder above the executable's, or ../share/gmner beside it,
- * whichever has it first. *path is NULL when none has. Errors: NOMEM. */
+ * "models"): under $GMNER_HOME, else under the folder above the executable's or share/gmner in that, else
+ * the same one, two and three folders further up; whichever has it first. *path is NULL when none has.
+ * Errors: NOMEM. */
 enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **path,
                             struct gm_error *err) GM_NODISCARD;
 

@@ -20,8 +20,8 @@ void gm_progress_init(struct gm_progress *p, const char *label, size_t total, co
  * terminal, every five seconds in a log. For callers to whom `extra` costs something. */
 bool gm_progress_due(const struct gm_progress *p);
 /* gm_progress_update - `done` units are ready; the n numbers of `extra` are shown behind. A log line
- * has the fields UNIT, total and eta_s (where the total is known), per_s, and those. Cheap when
- * nothing is due. */
+ * has the fields UNIT, total and eta_s (where the total is known), per_s, and the first 12 of those.
+ * Cheap when nothing is due. */
 void gm_progress_update(struct gm_progress *p, size_t done, const struct gm_log_field *extra,
                         size_t n);
 /* gm_progress_end - remove the bar. */

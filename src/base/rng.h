@@ -1,5 +1,6 @@
 /* rng.h - reproducible random numbers: xoshiro256** seeded by splitmix64 (Blackman, Vigna 2018).
- * The same seed gives the same numbers on every machine. One thread an object. */
+ * The same seed gives the same numbers on every machine (gm_rng_normal: up to the last bits of the C
+ * library's log and cos). One thread an object. */
 #ifndef GM_BASE_RNG_H
 #define GM_BASE_RNG_H
 

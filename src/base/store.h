@@ -18,7 +18,7 @@ struct gm_stmt;
 
 /* gm_store_open - open the file at `path`; one that is missing is made with the statements of
  * `schema`. `version` (> 0) numbers the schema: a file of another version is a FORMAT error.
- * Errors: IO (can't be made or written), FORMAT (no such store), NOMEM; all name the path. */
+ * Errors: IO (can't be made or written), FORMAT (no such store), NOMEM; the first two name the path. */
 enum gm_status gm_store_open(struct gm_store **out, const char *path, const char *schema,
                              int version, struct gm_error *err) GM_NODISCARD;
 void gm_store_close(struct gm_store *s); /* NULL-safe; statements are freed before */
@@ -45,7 +45,7 @@ void gm_stmt_free(struct gm_stmt *q); /* NULL-safe */
 
 /* gm_stmt_run - begin anew with n arguments for ?1..?n (texts are copied) and go to the first row;
  * *has is false when there is none (NULL allowed for statements without rows).
- * gm_stmt_next - go to the next row. Errors: IO naming the file. */
+ * gm_stmt_next - go to the next row. Errors: IO, FORMAT (the file is damaged), NOMEM; all name the file. */
 enum gm_status gm_stmt_run(struct gm_stmt *q, const struct gm_value *args, size_t n, bool *has,
                            struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_stmt_next(struct gm_stmt *q, bool *has, struct gm_error *err) GM_NODISCARD;

@@ -42,7 +42,8 @@ bool gm_str_is_one_of(struct gm_str s, const char *const *words);
 /* gm_str_hash - 64-bit FNV-1a, for hash tables; stable over runs. */
 uint64_t gm_str_hash(struct gm_str s);
 
-/* Strict numbers: the whole string or false; no white space, range checked, no locale. */
+/* Strict numbers in decimal digits: the whole string or false (*out is then anything); no white space, range
+ * checked, no locale, never NaN or infinity. A longer text than 31 (int) or 63 bytes (double) is none. */
 bool gm_str_to_int(struct gm_str s, long long *out);
 bool gm_str_to_double(struct gm_str s, double *out);
 

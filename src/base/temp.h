@@ -1,5 +1,5 @@
 /* temp.h - temporary files that no end of the process leaves behind: those of a process that a signal
- * ends are removed by its handler, those of one that was killed by the next run on the same name.
+ * ends are removed by its handler (64 at most), all others by the next run on the same name.
  * Safe from any thread. */
 #ifndef GM_BASE_TEMP_H
 #define GM_BASE_TEMP_H

@@ -34,6 +34,17 @@ static enum gm_status next(struct reader *r, yaml_event_t *e)
     return bad(r, r->parser.problem_mark, r->parser.problem ? r->parser.problem : "not valid YAML");
 }
 
+static bool has_anchor_or_tag(const yaml_event_t *e)
+{
+    switch (e->type) {
+    case YAML_SCALAR_EVENT: return e->data.scalar.anchor || e->data.scalar.tag;
+    case YAML_MAPPING_START_EVENT: return e->data.mapping_start.anchor || e->data.mapping_start.tag;
+    case YAML_SEQUENCE_START_EVENT:
+        return e->data.sequence_start.anchor || e->data.sequence_start.tag;
+    default: return false;
+    }
+}
+
 static struct gm_json *scalar(const yaml_event_t *e)
 {
     struct gm_str s = {(const char *)e->data.scalar.value, e->data.scalar.length};
@@ -81,7 +92,7 @@ static enum gm_status members(struct reader *r, bool mapping, int depth, struct 
         if (first->type == end)
             break;
         if (mapping) {
-            if (key.type != YAML_SCALAR_EVENT) {
+            if (key.type != YAML_SCALAR_EVENT || has_anchor_or_tag(&key)) {
                 st = bad(r, key.start_mark, "a key must be a plain word");
                 goto done;
             }
@@ -116,12 +127,10 @@ static enum gm_status value(struct reader *r, yaml_event_t *e, int depth, struct
     *out = NULL;
     if (depth > MAX_DEPTH)
         return bad(r, e->start_mark, "nested too deeply");
+    if (has_anchor_or_tag(e))
+        return bad(r, e->start_mark, "anchors and tags are not supported");
     switch (e->type) {
-    case YAML_SCALAR_EVENT:
-        if (e->data.scalar.anchor || e->data.scalar.tag)
-            return bad(r, e->start_mark, "anchors and tags are not supported");
-        j = scalar(e);
-        break;
+    case YAML_SCALAR_EVENT: j = scalar(e); break;
     case YAML_MAPPING_START_EVENT: j = gm_json_new_object(); break;
     case YAML_SEQUENCE_START_EVENT: j = gm_json_new_array(); break;
     default:

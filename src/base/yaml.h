@@ -1,7 +1,7 @@
 /* yaml.h - YAML files (recipes, training settings) as JSON values; yaml.c is the only user of
  * libyaml. The subset that configuration needs: one document of mappings, sequences and scalars;
- * plain scalars follow the core schema of YAML 1.2 (null, true/false, integers, reals, else
- * strings). Anchors, aliases, tags and duplicate keys are refused. */
+ * plain scalars are null (also ~ and nothing), true/false, decimal integers and reals as YAML 1.2's core
+ * schema has them, else strings (True, 0x10 and .inf too). Anchors, aliases, tags and duplicate keys are refused. */
 #ifndef GM_BASE_YAML_H
 #define GM_BASE_YAML_H
 

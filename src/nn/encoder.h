@@ -53,7 +53,8 @@ struct gm_batch {
 };
 
 /* gm_encoder_forward - *hidden = last layer's states [gm_rows_bucket(n_tokens), hidden].
- * Errors: NOMEM, ARG (an id out of range). Without training the layers' memory is reused. */
+ * Errors: NOMEM, SHAPE, ARG (an id, position or type out of range; `extra` is the caller's to check), MODEL
+ * (as gm_op_embed). Without training the layers' memory is reused. */
 enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph *g,
                                   const struct gm_batch *b, struct gm_var **hidden,
                                   struct gm_error *err) GM_NODISCARD;

@@ -46,8 +46,9 @@ enum gm_status gm_graph_alloc(struct gm_graph *g, void **out, size_t n, size_t s
                               struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows, size_t cols,
                             struct gm_error *err) GM_NODISCARD;
-/* gm_graph_grad - make sure v->d is there (not zeroed unless v->has_d was set by a writer); in memory
- * of a gradient that is no longer needed where there is some of this size: it is in the cache. */
+/* gm_graph_grad - make sure that v->d is there. What it holds counts where v->has_d says that somebody wrote
+ * it; else it is anything, and the caller writes all of it. Its memory is that of a gradient of the same size
+ * that is no longer needed, where there is one: it is still in the cache. Errors: NOMEM. */
 enum gm_status gm_graph_grad(struct gm_graph *g, struct gm_var *v,
                              struct gm_error *err) GM_NODISCARD;
 

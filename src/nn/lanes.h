@@ -23,7 +23,8 @@ struct gm_lanes {
  * of the gradients would be large (more than 256 MB: one lane). A lane holds at most max_bytes of
  * activations. The parameters are ready (gm_params_ready). For prediction the first lanes of some
  * parameters lay the matrices out as products read them; afterwards nothing writes the parameters,
- * and any number of lanes, on threads of their own, may share them. Errors: NOMEM, SHAPE. */
+ * and any number of lanes, on threads of their own, may share them. Errors: NOMEM, SHAPE; what was made by
+ * then is cleared by gm_lanes_clear. */
 enum gm_status gm_lanes_init(struct gm_lanes *l, struct gm_params *ps, size_t max_bytes,
                              struct gm_error *err) GM_NODISCARD;
 void gm_lanes_clear(struct gm_lanes *l); /* before the parameters; a zeroed one is fine */

@@ -1,5 +1,6 @@
 /* ops.h - the operations that models are made of; each records its gradient on the graph's tape.
- * All: *y is a new variable of the graph; errors are NOMEM (activations) and SHAPE. */
+ * All: *y is a new variable of the graph, with as many rows as x where nothing else is said; errors are NOMEM
+ * (activations) and SHAPE. */
 #ifndef GM_NN_OPS_H
 #define GM_NN_OPS_H
 
@@ -27,30 +28,35 @@ enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t we
 
 /* gm_op_linear_pack - bring a linear layer's weights into the layout that products read, where they
  * changed since. Products of many rows do it themselves; before threads share the weights it has to
- * be done. Errors: NOMEM. */
+ * be done. Errors: NOMEM, SHAPE. */
 enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w,
                                  struct gm_error *err) GM_NODISCARD;
 
-/* gm_op_layernorm - y = LN(dropout_p(x) + residual) * gamma + beta; residual NULL = none. */
+/* gm_op_layernorm - y = LN(dropout_p(x) + residual) * gamma + beta; residual NULL = none. At most
+ * GM_HIDDEN_MAX columns. */
 enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
                                double drop_p, size_t gamma, size_t beta, double eps,
                                struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
+/* gm_op_gelu - y = x Phi(x); how exact: kernels.h. */
 enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **y,
                           struct gm_error *err) GM_NODISCARD;
 
+/* gm_op_dropout - y = x with each element 0 with probability p, else divided by 1 - p. When not training, or
+ * for p 0, *y is x itself. */
 enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_attention - multi-head self-attention within each sequence; qkv [rows, 3*width] holds q, k
- * and v of all heads. offsets [n_seqs+1]: sequence s is rows offsets[s] .. offsets[s+1]; must live
- * until backward has run. Cost O(sum of squared lengths). */
+ * and v of all heads. y is [rows, width], zero in the rows behind the last sequence. offsets [n_seqs+1]:
+ * sequence s is rows offsets[s] .. offsets[s+1]; must live until backward has run. Cost O(sum of squared lengths). */
 enum gm_status gm_op_attention(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
                                size_t n_seqs, size_t heads, double drop_p, struct gm_var **y,
                                struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_mean_rows - y[i] = mean of rows begin[i] .. end[i] of x (at least one each): picks the
- * first piece of a word (end = begin+1), or pools a span. Ranges must live until backward has run. */
+ * first piece of a word (end = begin+1), or pools a span. y has gm_rows_bucket(n) rows; padding rows are
+ * zero. Ranges must live until backward has run. */
 enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint32_t *begin,
                                const uint32_t *end, size_t n, struct gm_var **y,
                                struct gm_error *err) GM_NODISCARD;
@@ -58,7 +64,7 @@ enum gm_status gm_op_mean_rows(struct gm_graph *g, struct gm_var *x, const uint3
 /* gm_op_head - the last layer, in f32 whatever T is: out[i] = W x[i] + b for the first n rows of x.
  * W [out,in] and b [out] are f32 parameters (GM_VECTOR kind). *out is [n, out] f32; the caller writes
  * the loss's gradient to *d_out (same shape, zeroed here; NULL when not training) before
- * gm_graph_backward. */
+ * gm_graph_backward. Both lie in the graph's memory of this step. */
 enum gm_status gm_op_head(struct gm_graph *g, struct gm_var *x, size_t n, size_t weight,
                           size_t bias, float **out, float **d_out,
                           struct gm_error *err) GM_NODISCARD;

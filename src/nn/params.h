@@ -63,7 +63,7 @@ void gm_params_init(struct gm_params *ps, enum gm_dtype dtype, bool training);
 void gm_params_clear(struct gm_params *ps);
 
 /* gm_params_add - a new row named `name`; its index in *index (pointers move as rows are added).
- * cols 0 = a vector of `rows`. Errors: NOMEM. */
+ * cols 0 = a vector of `rows`. Errors: NOMEM, SHAPE (more elements than can be counted). */
 enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
                              size_t rows, size_t cols, struct gm_error *err, const char *name_fmt,
                              ...) GM_PRINTF(7, 8) GM_NODISCARD;
@@ -73,12 +73,13 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
- * may carry the prefix "bert." there). The file must outlive the parameters. Matrices may be int8
+ * may carry the prefix "bert." or "roberta." there, and LayerNorm.gamma and .beta are its .weight and
+ * .bias). The file must outlive the parameters. Matrices may be int8
  * (int8.h). Errors: NOMEM, MODEL (a shape or type that is not what the model needs, missing or
  * senseless scales, naming file and tensor). */
 enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
                               struct gm_error *err) GM_NODISCARD;
-/* gm_param_bind - the same for one parameter, values or not. */
+/* gm_param_bind - the same for one parameter, which may have values: it then takes those of `f`, where there. */
 enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
                              struct gm_error *err) GM_NODISCARD;
 /* gm_params_is_matrix - whether tensor `name` of a file is a matrix of the table, or part of one. */
@@ -122,7 +123,7 @@ void gm_params_add_grad(struct gm_param *p, const float *d);
 void gm_params_zero_grad(struct gm_params *ps);
 
 /* gm_params_save - write all parameters (but helpers, and frozen embeddings when `skip_frozen`) as
- * safetensors of `dtype`: matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
+ * safetensors of `dtype` (F32 or BF16): matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
 enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
                               bool skip_frozen, const char *const *metadata,
                               struct gm_error *err) GM_NODISCARD;

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/input.h"
 #include "base/path.h"
 #include "base/lines.h"
 
@@ -188,6 +189,33 @@ static void lines_of_nothing(void **state)
 }
 
 /* ---- writing ---- */
+
+/* All of a pipe: the copy may be as large as its maximum and no larger. */
+static void input_at_its_limit(void **state)
+{
+    enum { N = 60000 }; /* fits a pipe */
+    static char content[N];
+    (void)state;
+    memset(content, 'x', N);
+    for (size_t max = N - 1; max <= N + 1; max++) {
+        struct gm_map map = {0};
+        struct gm_buf copy;
+        struct gm_str text;
+        struct gm_input *in;
+        const char *path = in_dir("pipe");
+        assert_int_equal(mkfifo(path, 0600), 0);
+        int fd = open(path, O_RDWR);
+        assert_int_equal(write(fd, content, N), N);
+        gm_buf_init(&copy, max);
+        assert_int_equal(gm_input_open(&in, path, NULL), GM_OK);
+        close(fd);
+        assert_int_equal(gm_input_all(in, &map, &copy, &text, NULL), max < N ? GM_ENOMEM : GM_OK);
+        assert_int_equal(strlen(copy.p), max < N ? max : N); /* it is ended */
+        gm_input_close(in);
+        gm_buf_clear(&copy);
+        unlink(path);
+    }
+}
 
 static void output_replaces_on_commit(void **state)
 {
@@ -409,6 +437,7 @@ int main(void)
         cmocka_unit_test(lines),
         cmocka_unit_test(long_lines),
         cmocka_unit_test(lines_of_nothing),
+        cmocka_unit_test(input_at_its_limit),
         cmocka_unit_test(output_replaces_on_commit),
         cmocka_unit_test(output_is_dropped_on_abort),
         cmocka_unit_test(output_that_cannot_be_written),

@@ -314,6 +314,8 @@ static void buffer_grows_to_its_maximum(void **state)
     assert_int_equal(gm_buf_add_c(&b, "x", &err), GM_ENOMEM);
     gm_alloc_fail_at(0);
     assert_null(b.p);
+    assert_int_equal(gm_buf_reserve(&b, 4, NULL), GM_OK);
+    assert_string_equal(b.p, ""); /* ended, though nothing was added */
     gm_buf_clear(&b);
 }
 

@@ -12,6 +12,7 @@
 #include "base/utf8.h"
 
 #include <math.h>
+#include <omp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -321,7 +322,13 @@ static void parallel_for(void **state)
     for (size_t i = 1; i < N; i++)
         assert_int_equal(done[i], 1);
     gm_threads_set(0); /* leaves the default or what was set */
-    assert_true(gm_threads() >= 1);
+    assert_int_equal(gm_threads(), 3);
+    gm_threads_set(5000);
+    assert_int_equal(gm_threads(), 1024);
+    omp_set_num_threads(5000); /* as OMP_NUM_THREADS may say */
+    gm_threads_set(0);
+    assert_int_equal(gm_threads(), 1024);
+    gm_threads_set(3);
 }
 
 /* ---- a thread of our own ---- */

@@ -17,8 +17,8 @@ struct gm_dropout {
 
 /* One head of one sequence; qkv rows hold q, k, v side by side. */
 struct gm_attention {
-    size_t len;             /* T: rows of the sequence */
-    size_t dim;             /* d: columns of the head */
+    size_t len;             /* rows of the sequence */
+    size_t dim;             /* d, columns of the head */
     size_t qkv_stride;      /* elements between rows of qkv and d_qkv */
     size_t k_at, v_at;      /* columns from the head's q to its k and v */
     size_t out_stride;      /* elements between rows of out and d_out */
