@@ -92,11 +92,12 @@ static bool add_header(struct gm_http_target *t, const char *line)
     return more != NULL;
 }
 
-static enum gm_status add_key(struct gm_http_target *t, const char *key, struct gm_error *err)
+static enum gm_status add_secret(struct gm_http_target *t, const char *head, const char *key,
+                                 struct gm_error *err)
 {
     struct gm_buf line;
     gm_buf_init(&line, 1 << 16);
-    enum gm_status st = gm_buf_printf(&line, err, "Authorization: Bearer %s", key);
+    enum gm_status st = gm_buf_printf(&line, err, "%s%s", head, key);
     if (st == GM_OK && !add_header(t, line.p))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_wipe(line.p, line.n);
@@ -127,7 +128,9 @@ enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, 
         goto done;
     }
     if (key)
-        GM_TRY(add_key(t, key, err));
+        GM_TRY(add_secret(t, "Authorization: Bearer ", key, err));
+    if (key && strstr(t->url, "api-version=")) /* Azure's deployments know a key by this name */
+        GM_TRY(add_secret(t, "api-key: ", key, err));
     *out = t;
     t = NULL;
 done:

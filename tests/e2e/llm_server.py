@@ -56,6 +56,7 @@ class Own:
                 parts = request["messages"][-1]["content"]
                 text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
                 request["authorization"] = self.headers.get("Authorization")
+                request["api_key"] = self.headers.get("api-key")
                 request["path"] = self.path
                 said = answer(text, request)
                 if not isinstance(said, Reply):

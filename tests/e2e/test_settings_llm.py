@@ -146,12 +146,16 @@ def test_keys_go_to_their_servers_alone():
         assert (a.requests[0]["authorization"], b.requests[0]["authorization"]) == ("Bearer sk-of-the-run", None)
         # the same server under another path is the run's own
         gm.expect_ok(two_stages(d, a.url, a.url + "/", settings=("seed: 1",)))
-        assert a.requests[-1]["authorization"] == "Bearer sk-of-the-run"
+        assert a.requests[-1]["authorization"] == "Bearer sk-of-the-run" and a.requests[-1]["api_key"] is None
         keys = d.write("keys", f"sk-first\n{b.url} sk-second\n")
         os.chmod(keys, 0o600)
         gm.expect_ok(two_stages(d, a.url, b.url, "--key-file", keys, "--model", "other", settings=("seed: 2",)))
         assert a.requests[-1]["authorization"] == "Bearer sk-first"
         assert b.requests[-1]["authorization"] == "Bearer sk-second"
+        # Azure's servers know it by another header too
+        gm.expect_ok(two_stages(d, a.url + "?api-version=1", b.url, settings=("seed: 4",)))
+        assert (a.requests[-1]["authorization"], a.requests[-1]["api_key"]) == ("Bearer sk-of-the-run", "sk-of-the-run")
+        assert b.requests[-1]["api_key"] is None
         with Server(lambda t, q: llm_server.Reply(401, {"error": {"message": "no key"}})) as closed:
             r = two_stages(d, a.url, closed.url, "--model", "third", settings=("seed: 3",))
             gm.expect(r, 1, "no key", "--key-file")
