@@ -2,6 +2,7 @@
  * to standard output. `embed RECIPE`; run by tests/e2e/test_embed.py. */
 #include <gmner/gmner.h>
 
+#include <locale.h>
 #include <stdio.h>
 
 int main(int argc, char **argv)
@@ -10,6 +11,7 @@ int main(int argc, char **argv)
     const char *record;
     char line[65536], why[512];
     int failed = 0;
+    setlocale(LC_ALL, ""); /* as programs with windows do: numbers may have a comma then */
     if (gm_predictor_open(&p, argc > 1 ? argv[1] : NULL, why, sizeof why) != 0) {
         fprintf(stderr, "%s\n", why);
         return 2;
