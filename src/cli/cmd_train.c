@@ -127,7 +127,7 @@ static const struct gm_option options[] = {
     {"task", 0, GM_OPT_CHOICE, AT(task), NULL, 0, 0, "ner|entail",
      "ner: the tagger; entail: whether an entity is in the image (default: ner)"},
     {"train", 0, GM_OPT_STR, AT(train), NULL, 0, 0, "FILE",
-     "posts with gold entities (CoNLL, JSON Lines)"},
+     "posts with gold entities, in any format that gmner reads"},
     {"dev", 0, GM_OPT_STR, AT(dev), NULL, 0, 0, "FILE",
      "posts that choose the best epoch; the tagger's scores are calibrated on them"},
     {"fine", 0, GM_OPT_STR, AT(fine_file), NULL, 0, 0, "FILE",
@@ -170,7 +170,7 @@ const struct gm_command gm_cmd_train = {
     .summary = "fit a tagger or an entailment classifier",
     .usage = "--train FILE [--dev FILE] -o MODEL [options]",
     .about =
-        "Reads CoNLL (IMGID: lines, tab or space, BIO or BIOES) or JSON Lines. Each epoch reports\n"
+        "Reads posts with gold entities in any format of docs/formats.md. Each epoch reports\n"
         "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
         "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
         "config.json, tokenizer.json, gmner.json, metrics.jsonl and config.yaml (the settings; `--config`\n"
