@@ -1,6 +1,7 @@
 #include "train/train_folder.h"
 
 #include "base/file.h"
+#include "base/log.h"
 #include "base/path.h"
 
 #include <errno.h>
@@ -118,6 +119,7 @@ enum gm_status gm_train_folder_finish(const char *dir, const char *model, struct
     for (size_t i = 0; i < N_FILES; i++)
         GM_TRY(move(files[i], dir, model, &a, err));
     rmdir(dir); /* stays where something else is in it */
+    GM_LOG(GM_LOG_INFO, "train", "moved %s to %s, in place of the old model", dir, model);
 done:
     gm_arena_clear(&a);
     return st;

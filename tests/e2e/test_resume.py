@@ -161,7 +161,8 @@ def test_a_model_is_not_lost():
             p.send_signal(signal.SIGKILL)
         assert os.path.isdir(aside) and same()
         gm.expect(gm.run(*command(d, "model")), 1, "there is a run that is not finished already")
-        gm.expect_ok(gm.run("train", "--resume", "-o", d / "model", "--threads", "1"))
+        r = gm.expect_ok(gm.run("train", "--resume", "-o", d / "model", "--threads", "1"))
+        assert f"moved {aside} to {d / 'model'}, in place of the old model" in r.err, r.err
         gm.expect_ok(gm.run(*command(d, "whole", "--seed", "7")))
         assert not os.path.exists(aside)
         os.unlink(d / "model/notes.md")
