@@ -31,7 +31,7 @@ static enum gm_status find_backend(const char *stage, const char *name,
     if (gm_stage_order(stage) < 0)
         return GM_FAIL(err, GM_EFORMAT,
                        "there is no stage \"%s\"; the stages are tag, inform, refine, "
-                       "look, expand, entail, ground, segment",
+                       "look, expand, entail, ground, check, segment",
                        stage);
     if (name && known[0])
         return GM_FAIL(err, GM_EFORMAT, "stage %s has no backend \"%s\"; it has: %s", stage, name,
@@ -82,7 +82,7 @@ static enum gm_status read_stage(struct gm_recipe *r, const struct source *from,
     if (r->n_stages && gm_stage_order(stage) <= gm_stage_order(s[-1].backend->stage))
         return GM_FAIL(err, GM_EFORMAT,
                        "stage %s cannot come after %s; the order is tag, inform, "
-                       "refine, look, expand, entail, ground, segment",
+                       "refine, look, expand, entail, ground, check, segment",
                        stage, s[-1].backend->stage);
     r->n_stages++; /* from here on gm_recipe_free sees it */
     GM_TRY(copy_settings(r, from, item, s, err));

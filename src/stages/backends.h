@@ -19,6 +19,7 @@ extern const struct gm_backend gm_backend_encode_native; /* in entail_native.c *
 extern const struct gm_backend gm_backend_entail_llm;
 extern const struct gm_backend gm_backend_ground_objects;
 extern const struct gm_backend gm_backend_ground_llm;
+extern const struct gm_backend gm_backend_check_llm;
 extern const struct gm_backend gm_backend_segment_matting;
 
 /* gm_ground_pass_by, gm_segment_pass_by - `pass_by` of the stages ground and segment: an entity that

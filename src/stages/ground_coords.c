@@ -13,22 +13,28 @@ static const double iou_min = 0.6;
 static void apply(const struct gm_ground_coords *c, struct gm_llm_stage *s)
 {
     bool y_first = c->order == GM_ORDER_YXYX;
+    enum gm_status (*read)(struct gm_json * *out, struct gm_str text, struct gm_error * err);
     if (c->by_post)
-        s->read = y_first ? gm_said_grounds_yx : gm_said_grounds;
+        read = y_first ? gm_said_grounds_yx : gm_said_grounds;
     else
-        s->read = y_first ? gm_said_ground_yx : gm_said_ground;
+        read = y_first ? gm_said_ground_yx : gm_said_ground;
+    if (c->asking)
+        c->asking->read = read;
+    else
+        s->read = read;
     s->grid = gm_coords_grid(c->coords);
 }
 
 enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_stage *s,
                                      const struct gm_json *settings, bool by_post,
-                                     struct gm_error *err)
+                                     struct gm_llm_asking *asking, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str coords = GM_STR("auto"), order = GM_STR("xyxy");
     *c = (struct gm_ground_coords){.coords = GM_COORDS_1000,
                                    .max_pixels = 16384 * 28 * 28,
                                    .is_said = true,
+                                   .asking = asking,
                                    .by_post = by_post};
     long long number; /* YAML's numbers in place of texts */
     if (gm_json_int(gm_json_get(settings, "coords"), &number) && (number == 1 || number == 1000))
@@ -155,7 +161,8 @@ static enum gm_status fill_questions(const struct gm_ground_coords *c, struct pr
         v[3] = (struct gm_prompt_value){"type", GM_STR("shape")};
         v[4] = (struct gm_prompt_value){"entities", list};
         GM_TRY(gm_ground_coords_values(c, &w->picture, a, v + N_OWN, err));
-        w->q[i] = (struct gm_llm_question){.values = v, .n_values = N_VALUES, .fresh = true};
+        w->q[i] = (struct gm_llm_question){
+            .values = v, .n_values = N_VALUES, .asking = c->asking, .fresh = true};
     }
 done:
     return st;
@@ -239,8 +246,9 @@ done:
 static enum gm_status fact_name(const struct gm_ground_coords *c, const struct gm_llm_stage *s,
                                 struct gm_buf *out, struct gm_error *err)
 {
-    return gm_buf_printf(out, err, "coords of %s %s side=%g min=%g max=%g order=%s", s->stage,
-                         gm_prompt_version(s->prompt), s->image_side, s->min_pixels, c->max_pixels,
+    return gm_buf_printf(out, err, "coords of ground %s side=%g min=%g max=%g order=%s",
+                         gm_prompt_version(c->asking ? c->asking->prompt : s->prompt),
+                         s->image_side, s->min_pixels, c->max_pixels,
                          c->has_order ? gm_order_name(c->order) : "any");
 }
 

@@ -18,15 +18,19 @@ struct gm_ground_coords {
     bool is_auto;      /* to be learned */
     bool has_order;    /* the order is the setting's */
     bool is_said;      /* the prompt says which numbers are meant; else the model's own are */
-    bool by_post;      /* one question about all of a post's entities; else one an entity */
+    struct gm_llm_asking
+        *asking;  /* the question that the numbers are learned by, where it isn't the stage's own */
+    bool by_post; /* one question about all of a post's entities; else one an entity */
 };
 
 /* gm_ground_coords_open - read the settings; those of `s` that depend on them are set, and how its answers
  * are read. by_post: as in the struct; the prompt then has the value "entities", lines "1. NAME (TYPE)",
- * in place of "entity" and "type". With "auto", the default, boxes are asked for and read as 0..1000 until gm_ground_coords_learn has been called.
+ * in place of "entity" and "type". asking: as in the struct; NULL = the stage's own, whose `read` is set, else
+ * that of `asking`. With "auto", the default, boxes are asked for and read as 0..1000 until gm_ground_coords_learn has been called.
  * Errors: ARG. */
 enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_stage *s,
                                      const struct gm_json *settings, bool by_post,
+                                     struct gm_llm_asking *asking,
                                      struct gm_error *err) GM_NODISCARD;
 
 /* gm_ground_coords_values - what the prompt says of the numbers, for a picture as it is sent; all but

@@ -5,12 +5,13 @@
  * Source: the grounding steps of ReFineG (arXiv 2509.10975) and RiVEG (arXiv 2406.07268).
  * The model says only where: which entities there are is not its to change. */
 #include "stages/backends.h"
-#include "stages/ground_questions.h"
-#include "stages/label_affinity.h"
+#include "stages/ground_samples.h"
 #include "stages/llm_stage.h"
 #include "stages/said.h"
 
 #include "record/note.h"
+
+#include <math.h>
 
 enum { NEVER_MAX = 64, TARGETS_MAX = GM_LLM_NUMBERED_MAX };
 
@@ -19,7 +20,8 @@ struct ground {
     struct gm_ground_coords coords;
     struct gm_examples *examples; /* NULL = none */
     double visible_min, max_boxes;
-    const char *never[NEVER_MAX]; /* types that have no place in a picture */
+    double samples, sample_temperature; /* answers that the boxes' scores come from; 0 = none */
+    const char *never[NEVER_MAX];       /* types that have no place in a picture */
     size_t n_never;
 };
 
@@ -45,6 +47,20 @@ static bool is_by_post(const struct gm_json *settings)
     return gm_json_str(gm_json_get(settings, "batch"), &batch) && gm_str_eq_c(batch, "post");
 }
 
+static enum gm_status read_samples(struct ground *g, const struct gm_json *settings,
+                                   struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    g->sample_temperature = 0.7;
+    GM_TRY(gm_settings_num(settings, "samples", 0, GM_GROUND_SAMPLES_MAX, &g->samples, err));
+    GM_TRY(gm_settings_num(settings, "sample_temperature", 0, 2, &g->sample_temperature, err));
+    if (g->samples != floor(g->samples) || g->samples == 1)
+        st = GM_FAIL(err, GM_EARG, "setting \"samples\" is %g; it must be 0, or 2 to %d",
+                     g->samples, (int)GM_GROUND_SAMPLES_MAX);
+done:
+    return st;
+}
+
 static enum gm_status open_ground(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     struct ground *g = self;
@@ -56,9 +72,10 @@ static enum gm_status open_ground(void *self, const struct gm_json *settings, st
     if (!is_by_post(settings) && !gm_str_eq_c(batch, "entity"))
         return GM_FAIL(err, GM_EARG, "setting \"batch\" is \"%.*s\"; it must be entity or post",
                        GM_STR_ARG(batch));
-    GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, is_by_post(settings), err));
+    GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, is_by_post(settings), NULL, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
     GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
+    GM_TRY(read_samples(g, settings, err));
     GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
     GM_TRY(gm_examples_open(&g->examples, &g->base, settings, err));
 done:
@@ -125,57 +142,7 @@ done:
     return st;
 }
 
-/* The boxes of one answer; each that can't be one is left out and counted. */
-static enum gm_status take_boxes(struct ground *g, struct gm_post *p, struct gm_entity *e,
-                                 const struct gm_json *boxes, struct gm_frame frame,
-                                 struct gm_error *err)
-{
-    size_t n = gm_json_count(boxes), most = (size_t)g->max_boxes;
-    enum gm_status st = GM_OK;
-    struct gm_region *regions = gm_arena_alloc(&p->arena, n, sizeof *regions);
-    if (!regions)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    size_t n_good = 0;
-    for (size_t i = 0; i < n; i++) {
-        double box[4] = {0};
-        for (size_t k = 0; k < 4; k++)
-            (void)gm_json_num(gm_json_at(gm_json_at(boxes, i), k), &box[k]);
-        const char *why =
-            n_good == most ? "too_many_boxes"
-                           : gm_coords_box(box, frame, p->image_w, p->image_h, regions[n_good].box);
-        if (why) {
-            GM_TRY(gm_llm_reject_entity(&g->base, p, e, why, err));
-            continue;
-        }
-        if (gm_is_person(e))
-            regions[n_good].label = GM_STR("person"); /* what segment cuts out */
-        regions[n_good++].score = e->visible >= 0 ? (float)e->visible : 1;
-    }
-    if (n == 0)
-        GM_TRY(gm_note_set(p, e, "no_box", "not_found", err));
-    e->regions = n_good ? regions : NULL;
-    e->n_regions = n_good;
-done:
-    return st;
-}
-
 /* ---- a post ---- */
-
-/* Each target's boxes from the replies. */
-static void sort_replies(const struct ground *g, struct gm_ground_work *w)
-{
-    for (size_t i = 0; i < w->n_q; i++) {
-        const struct gm_llm_reply *r = &w->replies[i];
-        const struct gm_json *list = gm_json_get(r->value, "entities");
-        if (r->st == GM_OK && !g->coords.by_post)
-            w->targets[i].boxes = gm_json_get(r->value, "boxes");
-        for (size_t k = 0; r->st == GM_OK && k < gm_json_count(list); k++) {
-            long long number = 1;
-            (void)gm_json_int(gm_json_get(gm_json_at(list, k), "entity"), &number);
-            w->targets[number - 1].boxes = gm_json_get(gm_json_at(list, k), "boxes");
-        }
-    }
-}
 
 static enum gm_status take(struct ground *g, struct gm_post *p, struct gm_ground_work *w,
                            struct gm_error *err)
@@ -185,16 +152,24 @@ static enum gm_status take(struct ground *g, struct gm_post *p, struct gm_ground
     for (size_t i = 0; i < w->n_q; i++)
         if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
             return GM_OK;
-    sort_replies(g, w);
     for (size_t i = 0; i < w->n; i++) {
-        const struct gm_json *boxes = w->targets[w->of[i]].boxes;
+        const struct gm_json *boxes = gm_ground_boxes_of(&g->coords, w->replies, w->of[i]);
         if (boxes)
-            GM_TRY(take_boxes(g, p, w->asked[i], boxes, f, err));
+            GM_TRY(gm_ground_take_boxes(&g->base, p, w->asked[i], boxes, f, (size_t)g->max_boxes,
+                                        err));
         else
             GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
     }
 done:
     return st;
+}
+
+static bool has_boxes(const struct gm_ground_work *w)
+{
+    size_t i = 0;
+    while (i < w->n && !w->asked[i]->n_regions)
+        i++;
+    return i < w->n;
 }
 
 static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error *err)
@@ -212,6 +187,9 @@ static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error
     GM_TRY(gm_ground_questions(&g->coords, &g->base, g->examples, p, &w, err));
     GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n_q, w.replies, err));
     GM_TRY(take(g, p, &w, err));
+    if (g->samples > 0 && has_boxes(&w) && !p->error.stage.n)
+        GM_TRY(gm_ground_samples(&g->coords, &g->base, p, &w, (size_t)g->samples,
+                                 g->sample_temperature, err));
 done:
     gm_ground_work_clear(&w);
     return st;
@@ -219,9 +197,6 @@ done:
 
 static const char *const values[] = {GM_LLM_VALUES, GM_GROUND_EACH_VALUES, GM_GROUND_COORDS_VALUES,
                                      NULL};
-static const char *const values_of_all[] = {GM_LLM_VALUES, GM_GROUND_ALL_VALUES,
-                                            GM_GROUND_COORDS_VALUES, NULL};
-static const char *const example_values[] = {GM_EXAMPLES_VALUES, GM_GROUND_EXAMPLE_VALUES, NULL};
 static const char *const known[] = {GM_LLM_SETTINGS,
                                     GM_GROUND_COORDS_SETTINGS,
                                     GM_EXAMPLES_SETTINGS,
@@ -229,28 +204,21 @@ static const char *const known[] = {GM_LLM_SETTINGS,
                                     "visible",
                                     "never",
                                     "max_boxes",
+                                    "samples",
+                                    "sample_temperature",
                                     NULL};
 
-#define BOXES                                                                                 \
-    "\"boxes\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"array\",\"items\":" \
-    "{\"type\":\"number\"},\"minItems\":4,\"maxItems\":4}}"
-
-#define KIND                                                                                       \
-    .settings = known, .example_values = example_values, .needs_picture = GM_LLM_PICTURE_NEEDED,   \
-    .one = ground_post, .learn = learn_coords, .size = sizeof(struct ground), .open = open_ground, \
-    .close = close_ground, .fingerprint = gm_examples_fingerprint
+#define KIND                                                                           \
+    .settings = known, .example_values = gm_ground_example_values,                     \
+    .needs_picture = GM_LLM_PICTURE_NEEDED, .one = ground_post, .learn = learn_coords, \
+    .size = sizeof(struct ground), .open = open_ground, .close = close_ground,         \
+    .fingerprint = gm_examples_fingerprint
 
 static const struct gm_llm_stage_kind kind_of_all = {
     KIND,
     .prompt = "ground_post",
-    .values = values_of_all,
-    .schema =
-        "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":200,"
-        "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"
-        "\"reason\":{\"type\":\"string\"},\"visible\":{\"type\":\"boolean\"}," BOXES "},"
-        "\"required\":[\"entity\",\"reason\",\"visible\",\"boxes\"],"
-        "\"additionalProperties\":false}}},"
-        "\"required\":[\"entities\"],\"additionalProperties\":false}",
+    .values = gm_ground_values_of_all,
+    .schema = GM_GROUND_SCHEMA_OF_ALL("\"visible\":{\"type\":\"boolean\"}", "visible"),
     .max_tokens = 2000,
 };
 
@@ -264,8 +232,10 @@ static const struct gm_llm_stage_kind kind = {
     .pick = pick,
     .prompt = "ground",
     .values = values,
-    .schema = "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}," BOXES "},"
-              "\"required\":[\"reason\",\"boxes\"],\"additionalProperties\":false}",
+    .schema =
+        "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}," GM_GROUND_SCHEMA_OF_BOXES
+        "},"
+        "\"required\":[\"reason\",\"boxes\"],\"additionalProperties\":false}",
     .max_tokens = 400,
 };
 

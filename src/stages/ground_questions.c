@@ -2,6 +2,10 @@
 
 #include <string.h>
 
+const char *const gm_ground_values_of_all[] = {GM_LLM_VALUES, GM_GROUND_ALL_VALUES,
+                                               GM_GROUND_COORDS_VALUES, NULL};
+const char *const gm_ground_example_values[] = {GM_EXAMPLES_VALUES, GM_GROUND_EXAMPLE_VALUES, NULL};
+
 /* Who asks. */
 struct asking {
     const struct gm_ground_coords *coords;

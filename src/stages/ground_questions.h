@@ -12,10 +12,24 @@
 #define GM_GROUND_ALL_VALUES "text", "caption", "entities", "type_definition"
 #define GM_GROUND_EXAMPLE_VALUES "entity", "type", "answer"
 
+extern const char *const gm_ground_values_of_all[]; /* NULL-ended */
+extern const char *const gm_ground_example_values[];
+
+/* The schema of an answer about several entities: `member`, named `name`, says whether each is there. */
+#define GM_GROUND_SCHEMA_OF_BOXES                                                             \
+    "\"boxes\":{\"type\":\"array\",\"maxItems\":100,\"items\":{\"type\":\"array\",\"items\":" \
+    "{\"type\":\"number\"},\"minItems\":4,\"maxItems\":4}}"
+#define GM_GROUND_SCHEMA_OF_ALL(member, name)                                                 \
+    "{\"type\":\"object\",\"properties\":{\"entities\":{\"type\":\"array\",\"maxItems\":200," \
+    "\"items\":{\"type\":\"object\",\"properties\":{\"entity\":{\"type\":\"integer\"},"       \
+    "\"reason\":{\"type\":\"string\"}," member "," GM_GROUND_SCHEMA_OF_BOXES "},"             \
+    "\"required\":[\"entity\",\"reason\",\"" name                                             \
+    "\",\"boxes\"],\"additionalProperties\":false}}},"                                        \
+    "\"required\":[\"entities\"],\"additionalProperties\":false}"
+
 /* What is asked for: an entity, and with it (batch: post) the later mentions of its name. */
 struct gm_ground_target {
     const struct gm_entity *first;
-    const struct gm_json *boxes; /* of the answer; NULL = there is none that fits */
 };
 
 /* One post's questions while they are out. */

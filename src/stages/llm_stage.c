@@ -178,6 +178,9 @@ struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)
         .kind = GM_LLM_JPEG, .bytes = gm_buf_str(&picture->jpeg), .w = picture->w, .h = picture->h};
 }
 
+/* Of samples, so that one that is asked for again does not become the next one. */
+static const long long seeds_apart = 100;
+
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                              const struct gm_llm_part *picture, const struct gm_llm_question *q,
                              uint64_t *id, struct gm_error *err)
@@ -218,8 +221,8 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
         r.read = q->asking->read;
     }
     if (q->sample) {
-        r.temperature = q->asking->temperature;
-        r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + (long long)q->sample;
+        r.temperature = q->temperature;
+        r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + seeds_apart * (long long)q->sample;
     }
     const struct gm_prompt_filling filling = {.values = values,
                                               .n_values = q->n_values + 1,

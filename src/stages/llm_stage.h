@@ -69,7 +69,6 @@ struct gm_llm_asking {
     const struct gm_prompt *prompt;
     const struct gm_json *schema;
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
-    double temperature; /* of samples */
 };
 
 /* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
@@ -149,8 +148,9 @@ struct gm_llm_question {
     size_t n_examples;
     const struct gm_llm_asking *asking; /* NULL = the stage's own */
     size_t
-        sample; /* of several answers to one question the number, from 1 on, each with a seed of its own and
-                      the temperature of `asking`; 0 = no sample */
+        sample; /* which of several answers to one question, from 1 on, each with a seed of its own and at
+                      `temperature`; 0 = the only one, as the stage's settings say */
+    double temperature;
     bool logprobs, fresh;
     const char *(*check)(void *user, const struct gm_json *value); /* as in gm_llm_request */
     void *user;

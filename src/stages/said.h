@@ -38,6 +38,14 @@ enum gm_status gm_said_grounds(struct gm_json **out, struct gm_str text,
 enum gm_status gm_said_grounds_yx(struct gm_json **out, struct gm_str text,
                                   struct gm_error *err) GM_NODISCARD;
 
+/* gm_said_checks, gm_said_checks_yx - {"entities": [{"entity": n, "reason", "answer": "keep|change|none",
+ * "boxes"}, …]}, from the same forms as gm_said_grounds. Where there is no answer, boxes mean "change", and
+ * visible: false "none". */
+enum gm_status gm_said_checks(struct gm_json **out, struct gm_str text,
+                              struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_checks_yx(struct gm_json **out, struct gm_str text,
+                                 struct gm_error *err) GM_NODISCARD;
+
 /* gm_said_entities, gm_said_phrases - {"entities": […]}, {"phrases": […]}, also from the list alone;
  * the numbers of entities may be text. */
 enum gm_status gm_said_entities(struct gm_json **out, struct gm_str text,

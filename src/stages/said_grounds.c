@@ -43,25 +43,47 @@ static struct gm_json *find(const struct gm_json *list, long long number)
     return NULL;
 }
 
+/* How answers are read. */
+struct reading {
+    bool y_first;
+    bool is_check; /* there is a box already: "answer" in place of "visible" */
+};
+
 /* Some models say an entity once for each of its boxes. */
-static bool add_boxes(struct gm_json *answer, const struct gm_json *boxes)
+static bool add_boxes(struct gm_json *answer, const struct gm_json *boxes, bool is_check)
 {
     struct gm_json *into = gm_json_get(answer, "boxes");
     bool ok = true;
     for (size_t i = 0; i < gm_json_count(boxes) && ok; i++)
         ok = gm_json_add(into, gm_json_ref(gm_json_at(boxes, i)));
-    if (ok && gm_json_count(boxes))
+    if (ok && gm_json_count(boxes) && !is_check)
         ok = gm_json_set(answer, "visible", gm_json_new_bool(true));
     return ok;
 }
 
+/* What is to become of the box that was found; a word that is none of the three is left as it is. */
+static struct gm_str verdict_of(const struct gm_json *said, size_t n_boxes)
+{
+    static const char *const words[] = {"keep", "change", "none"};
+    struct gm_str s = GM_STR("");
+    if (!gm_json_str(gm_json_get(said, "answer"), &s))
+        return n_boxes                                                      ? GM_STR("change")
+               : gm_json_get(said, "visible") && !is_visible(said, n_boxes) ? GM_STR("none")
+                                                                            : s;
+    s = gm_str_trim(s);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (s.n == gm_str(words[i]).n && strncasecmp(s.p, words[i], s.n) == 0)
+            return gm_str(words[i]);
+    return s;
+}
+
 /* What `said` says of entity `number` goes into the list. */
 static enum gm_status add_answer(struct gm_json *list, long long number, const struct gm_json *said,
-                                 bool y_first, struct gm_error *err)
+                                 struct reading how, struct gm_error *err)
 {
     struct gm_json *boxes = NULL, *one = find(list, number), *fresh = NULL;
     struct gm_str reason = GM_STR("");
-    enum gm_status st = gm_said_boxes_in(&boxes, said, y_first, err);
+    enum gm_status st = gm_said_boxes_in(&boxes, said, how.y_first, err);
     if (st != GM_OK)
         return st;
     bool visible = is_visible(said, gm_json_count(boxes)), ok = true;
@@ -70,11 +92,13 @@ static enum gm_status add_answer(struct gm_json *list, long long number, const s
         one = fresh = gm_json_new_object();
         ok = fresh && gm_json_set(fresh, "entity", gm_json_new_int(number)) &&
              gm_json_set(fresh, "reason", gm_json_new_str(reason)) &&
-             gm_json_set(fresh, "visible", gm_json_new_bool(visible)) &&
+             (how.is_check ? gm_json_set(fresh, "answer",
+                                         gm_json_new_str(verdict_of(said, gm_json_count(boxes))))
+                           : gm_json_set(fresh, "visible", gm_json_new_bool(visible))) &&
              gm_json_set(fresh, "boxes", gm_json_new_array());
     }
-    if (ok && visible)
-        ok = add_boxes(one, boxes);
+    if (ok && (visible || how.is_check))
+        ok = add_boxes(one, boxes, how.is_check);
     gm_json_free(boxes);
     if (fresh && ok)
         ok = gm_json_add(list, fresh);
@@ -96,7 +120,7 @@ static const struct gm_json *answers_in(const struct gm_json *said)
 }
 
 /* Answers that have no number are about the one entity that there is, if no other has one. */
-static enum gm_status add_all(struct gm_json *list, const struct gm_json *said, bool y_first,
+static enum gm_status add_all(struct gm_json *list, const struct gm_json *said, struct reading how,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -105,19 +129,19 @@ static enum gm_status add_all(struct gm_json *list, const struct gm_json *said, 
     bool has_numbers = false;
     if (!answers) {
         (void)number_of(said, &number);
-        return add_answer(list, number, said, y_first, err);
+        return add_answer(list, number, said, how, err);
     }
     for (size_t i = 0; i < gm_json_count(answers); i++)
         has_numbers |= number_of(gm_json_at(answers, i), &number);
     for (size_t i = 0; i < gm_json_count(answers) && st == GM_OK; i++) {
         number = 1;
         if (number_of(gm_json_at(answers, i), &number) || !has_numbers)
-            st = add_answer(list, number, gm_json_at(answers, i), y_first, err);
+            st = add_answer(list, number, gm_json_at(answers, i), how, err);
     }
     return st;
 }
 
-static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, bool y_first,
+static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, struct reading how,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -129,9 +153,9 @@ static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, boo
     if (gm_str_find(text, GM_STR("{"), 0) != SIZE_MAX)
         st = gm_json_read_tolerant(&said, text, &care, err);
     else /* boxes alone, by marks and tokens too */
-        st = y_first ? gm_said_boxes_yx(&said, text, err) : gm_said_boxes(&said, text, err);
+        st = how.y_first ? gm_said_boxes_yx(&said, text, err) : gm_said_boxes(&said, text, err);
     if (st == GM_OK)
-        st = add_all(list, said, y_first, err);
+        st = add_all(list, said, how, err);
     if (st == GM_OK) {
         st = gm_said_wrap(out, "entities", list, err);
         list = NULL;
@@ -175,10 +199,20 @@ enum gm_status gm_said_ground_yx(struct gm_json **out, struct gm_str text, struc
 
 enum gm_status gm_said_grounds(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, false, err);
+    return said_grounds(out, text, (struct reading){false, false}, err);
 }
 
 enum gm_status gm_said_grounds_yx(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, true, err);
+    return said_grounds(out, text, (struct reading){true, false}, err);
+}
+
+enum gm_status gm_said_checks(struct gm_json **out, struct gm_str text, struct gm_error *err)
+{
+    return said_grounds(out, text, (struct reading){false, true}, err);
+}
+
+enum gm_status gm_said_checks_yx(struct gm_json **out, struct gm_str text, struct gm_error *err)
+{
+    return said_grounds(out, text, (struct reading){true, true}, err);
 }

@@ -116,6 +116,31 @@ static void grounds(void **state)
     assert_non_null(strstr(read_as(gm_said_ground, "[]"), "\"reason\": \"\""));
 }
 
+/* Of boxes that were found already: what the answer says, whatever boxes go along. */
+static void checks(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *said, *part;
+    } cases[] = {
+        {"{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"answer\": \"keep\", \"boxes\": []}]}",
+         "\"keep\""},
+        {"[{\"entity\": \"1\", \"answer\": \" Keep\", \"bbox_2d\": [1, 2, 3, 4]}]", "\"keep\""},
+        {"[{\"entity\": 1, \"answer\": \"NONE\"}]", "\"none\""},
+        {"[{\"entity\": 1, \"bbox_2d\": [1, 2, 3, 4]}]", "\"change\""},
+        {"[{\"entity\": 1, \"visible\": false}]", "\"none\""},
+        {"[{\"entity\": 1, \"answer\": \"perhaps\"}]",
+         "\"perhaps\""}, /* for the schema to refuse */
+        {"[{\"entity\": 1}]", "\"answer\": \"\""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (!strstr(read_as(gm_said_checks, cases[i].said), cases[i].part))
+            fail_msg("%s: %s", cases[i].said, read_as(gm_said_checks, cases[i].said));
+    assert_null(strstr(read_as(gm_said_checks, cases[0].said), "visible"));
+    assert_non_null(
+        strstr(read_as(gm_said_checks_yx, cases[3].said), "\"boxes\": [[2.0, 1.0, 4.0, 3.0]]"));
+}
+
 static void lists(void **state)
 {
     (void)state;
@@ -134,6 +159,7 @@ int main(void)
         cmocka_unit_test_teardown(one_box, no_leak),
         cmocka_unit_test_teardown(other_numbers_of_boxes, no_leak),
         cmocka_unit_test_teardown(grounds, no_leak),
+        cmocka_unit_test_teardown(checks, no_leak),
         cmocka_unit_test_teardown(lists, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
