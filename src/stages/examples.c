@@ -9,12 +9,19 @@
 
 #include <pthread.h>
 
+/* Pictures of samples that were sent once are kept up to so many bytes: a few samples are examples of many
+ * posts, and encoding a picture takes as long as everything else. */
+enum { KEPT_MAX = 64 << 20 };
+
 struct gm_examples {
     struct gm_arena arena; /* holds the settings' texts */
     struct gm_similar_pool *pool;
     struct gm_post **posts; /* [n] owned */
     size_t n, cap;
     size_t k;
+    pthread_mutex_t lock;    /* of what is below */
+    struct gm_picture *kept; /* [n] .w == 0: not there */
+    size_t kept_bytes;
     atomic_bool warned; /* of a picture that can't be read */
 };
 
@@ -161,6 +168,8 @@ static enum gm_status fill(struct gm_examples *e, const struct setting *x, bool 
     if (e->n == 0)
         return GM_FAIL(err, GM_EFORMAT, "examples: %.*s has no post%s", GM_STR_ARG(x->pool),
                        need_pictures ? " with a picture; \"images\" names their folder" : "");
+    if (!(e->kept = gm_arena_alloc(&e->arena, e->n, sizeof *e->kept)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", e->n,
            GM_STR_ARG(x->pool));
     GM_TRY(gm_similar_pool_load(&e->pool, e->posts, e->n, &x->opts, err));
@@ -181,6 +190,7 @@ enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_st
     if (!e)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&e->arena, 0);
+    pthread_mutex_init(&e->lock, NULL);
     GM_TRY(read_setting(&x, j, err));
     e->k = (size_t)x.k;
     if (!gm_prompt_has_examples(s->prompt)) {
@@ -201,9 +211,12 @@ void gm_examples_free(struct gm_examples *e)
         return;
     gm_similar_pool_free(e->pool);
     for (size_t i = 0; i < e->n; i++) {
+        if (e->kept)
+            gm_picture_clear(&e->kept[i]);
         gm_post_clear(e->posts[i]);
         gm_free(e->posts[i]);
     }
+    pthread_mutex_destroy(&e->lock);
     gm_arena_clear(&e->arena);
     gm_free(e);
 }
@@ -260,23 +273,57 @@ done:
     return st;
 }
 
-static enum gm_status take_picture(struct gm_examples *e, struct gm_llm_stage *s, size_t i,
-                                   struct gm_example_set *set, struct gm_error *err)
+/* The kept picture of a sample; *part borrows it, *out has its sizes alone. */
+static bool get_kept(struct gm_examples *e, size_t sample, struct gm_picture *out,
+                     struct gm_llm_part *part)
+{
+    pthread_mutex_lock(&e->lock);
+    const struct gm_picture *kept = &e->kept[sample];
+    bool is_kept = kept->w > 0;
+    if (is_kept) {
+        *part = gm_llm_stage_part(kept);
+        *out = *kept;
+        gm_buf_init(&out->jpeg, 0);
+    }
+    pthread_mutex_unlock(&e->lock);
+    return is_kept;
+}
+
+/* The sample takes the picture over where there is room, and no other thread was faster. */
+static void keep(struct gm_examples *e, size_t sample, struct gm_picture *picture)
+{
+    pthread_mutex_lock(&e->lock);
+    if (!e->kept[sample].w && e->kept_bytes + picture->jpeg.cap <= KEPT_MAX) {
+        e->kept[sample] = *picture;
+        e->kept_bytes += picture->jpeg.cap;
+        gm_buf_init(&picture->jpeg, 0);
+    }
+    pthread_mutex_unlock(&e->lock);
+}
+
+static enum gm_status take_picture(struct gm_examples *e, struct gm_llm_stage *s, size_t sample,
+                                   size_t i, struct gm_example_set *set, struct gm_error *err)
 {
     struct gm_picture *picture = &set->pictures[i];
     struct gm_error why;
-    enum gm_status st = gm_llm_stage_picture_of(s, set->posts[i]->image, picture, &why);
-    if (st == GM_OK) {
-        set->parts[i] = gm_llm_stage_part(picture);
-        set->each[i].picture = &set->parts[i];
-    } else if (st == GM_EIO || st == GM_EFORMAT) {
-        gm_picture_clear(picture);
-        picture->w = 0;
-        if (!atomic_exchange(&e->warned, true))
-            GM_LOG(GM_LOG_WARN, "llm", "an example is shown without its picture: %s", why.msg);
-    } else {
-        return GM_FAIL(err, st, "%s", why.msg);
+    enum gm_status st = GM_OK;
+    if (!get_kept(e, sample, picture, &set->parts[i])) {
+        st = gm_llm_stage_picture_of(s, set->posts[i]->image, picture, &why);
+        if (st == GM_OK) {
+            set->parts[i] = gm_llm_stage_part(picture); /* the bytes stay where they are */
+            keep(e, sample, picture);
+        }
     }
+    if (st == GM_OK) {
+        set->each[i].picture = &set->parts[i];
+        return GM_OK;
+    }
+    gm_picture_clear(picture);
+    picture->w = 0;
+    if (st != GM_EIO && st != GM_EFORMAT)
+        return GM_FAIL(err, st, "%s", why.msg);
+    if (!atomic_exchange(&e->warned, true))
+        GM_LOG(GM_LOG_WARN, "llm", "an example is shown without its picture: %s", why.msg);
     return GM_OK;
 }
 
@@ -317,7 +364,7 @@ enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, s
         set->posts[at] = e->posts[hits[i].post];
         set->each[at] = (struct gm_prompt_example){.picture = NULL};
         if (with_pictures && set->posts[at]->image.n)
-            GM_TRY(take_picture(e, s, at, set, err));
+            GM_TRY(take_picture(e, s, hits[i].post, at, set, err));
         if (!set->each[at].picture && s->kind->needs_picture == GM_LLM_PICTURE_NEEDED)
             continue;
         set->n++;

@@ -209,6 +209,18 @@ def test_examples():
                 assert "Example 2" in parts[2]["text"] and TEXT in parts[-1]["text"] and TEXT not in parts[-3]["text"]
 
 
+def test_an_example_of_many_posts():
+    """Its picture is the same in every question, though it is encoded for the first alone."""
+    with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
+        write_posts(d, ((331, 207), (207, 331), (300, 300)))
+        write_pool(d, POOL[:1])
+        gm.expect_ok(predict(d, server, *POST, with_pool(d)))
+        sent = [[p["image_url"]["url"] for p in request["messages"][-1]["content"] if p["type"] == "image_url"]
+                for _, request in server.requests]
+        assert len(sent) == 3 and {len(x) for x in sent} == {2}
+        assert len({x[0] for x in sent}) == 1 and len({x[1] for x in sent}) == 3
+
+
 def test_examples_in_pixels():
     """Pixels of the example's own picture as it is sent, which is not the post's."""
     with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
