@@ -110,6 +110,12 @@ def ask(d, server, stage, *settings):
                   "--run", d / "run", env={"GMNER_CACHE": d / "cache.sqlite"})
 
 
+def whole(request):
+    """The text of all messages."""
+    contents = [m["content"] for m in request["messages"]]
+    return "\n".join(c if isinstance(c, str) else "".join(p.get("text", "") for p in c) for c in contents)
+
+
 SAYS = {"refine": '{"entities": [{"entity": 1, "action": "keep", "text": "Anna", "type": "PER"}]}', "entail": "yes",
         "expand": '{"phrases": [{"entity": 1, "phrase": "a woman"}]}', "ground": '{"boxes": []}', "look": "A wall.",
         "inform": "Named entities: none."}
@@ -118,17 +124,17 @@ SAYS = {"refine": '{"entities": [{"entity": 1, "action": "keep", "text": "Anna",
 def test_prompts_say_it():
     for stage, said in SAYS.items():
         asked = []
-        with gm.Folder() as d, llm_server.Own(lambda t, q: asked.append(t) or said) as server:
+        with gm.Folder() as d, llm_server.Own(lambda t, q: asked.append(whole(q)) or said) as server:
             d.write("in.jsonl", json.dumps({"id": "1", "text": "Anna waves", "image": IMAGE, "entities": [
                 {"start": 0, "end": 4, "type": "PER", "score": 0.3}]}) + "\n")
             write(d)
             gm.expect_ok(gm.run("guide", d / "train.txt", "--xml", d / "xml", "-o", d / "guide.yaml"))
-            coords = ['coords: "1000"'] if stage == "ground" else []
-            gm.expect_ok(ask(d, server, stage, *coords))
+            own = {"ground": ['coords: "1000"'], "refine": ["combined: true"]}.get(stage, [])
+            gm.expect_ok(ask(d, server, stage, *own))
             has_type = stage in ("refine", "entail", "expand", "ground")
             assert len(asked) == 1 and ("also a character of fiction" in asked[0]) == has_type, (stage, asked)
             assert "What is known of such posts" not in asked[0]
-            gm.expect_ok(ask(d, server, stage, "guide: " + d / "guide.yaml", *coords))  # of the run: asked anew
+            gm.expect_ok(ask(d, server, stage, "guide: " + d / "guide.yaml", *own))  # of the run: asked anew
             if stage == "look":  # says what is seen, whatever the types
                 assert len(asked) == 1 or asked[1] == asked[0]
                 continue
@@ -158,5 +164,4 @@ def test_a_guide_changed_by_hand():
             gm.expect(ask(d, server, "entail", "guide: " + d / "g.yaml"), 1, "g.yaml", part)
 
 
-if __name__ == "__main__":
-    gm.main(globals())
+gm.main(globals())
