@@ -6,7 +6,7 @@
 #include "cli/cmd.h"
 #include "model_tools/average.h"
 #include "model_tools/quantise.h"
-#include "ner/tagger.h"
+#include "train/train.h"
 
 #include <errno.h>
 #include <spawn.h>

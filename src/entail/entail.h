@@ -13,7 +13,8 @@ struct gm_entail_opts {
 };
 
 /* gm_entail_load - open a model directory that `gmner train --task entail` wrote. *out is yours.
- * Immutable afterwards: any number of sessions share it, each on a thread of its own. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
+ * Immutable afterwards: any number of sessions share it, each on a thread of its own. Errors: as
+ * gm_tagger_load. */
 enum gm_status gm_entail_load(struct gm_entail **out, const char *dir,
                               const struct gm_entail_opts *opts, struct gm_error *err) GM_NODISCARD;
 void gm_entail_free(struct gm_entail *e); /* after its sessions; NULL-safe */
@@ -24,8 +25,8 @@ enum gm_status gm_entail_session_new(struct gm_entail_session **out, const struc
                                      struct gm_error *err) GM_NODISCARD;
 void gm_entail_session_free(struct gm_entail_session *s); /* NULL-safe */
 
-/* gm_entail_predict - set `visible` of every entity of n posts, in packed batches. Posts with an
- * error or without an image are skipped. Errors: NOMEM. Threads: one call at a time on one session. */
+/* gm_entail_predict - set `visible` of every entity of n posts, in packed batches; 0 for one that covers no
+ * word. Posts with an error or without an image are skipped. Errors: as gm_tagger_predict. Threads: one call at a time on one session. */
 enum gm_status gm_entail_predict(struct gm_entail_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 

@@ -1,9 +1,9 @@
-/* entail_model.h - the entailment classifier's model and input. Private to src/entail.
+/* entail_model.h - the entailment classifier's model and input. For src/entail and src/train.
  *
  *   [CLS] text [SEP] entity type [SEP] caption [SEP]
  *
  * Token types are 0 for the text, 1 behind it. The input embedding `extra` holds a row for each case
- * class, and again for the words of the entity in the text. The logit is the sum of two linear
+ * class, and again for the entity's words, both in the text and behind it. The logit is the sum of two linear
  * layers, one over [CLS], one over the mean state of the entity's pieces in the text. */
 #ifndef GM_ENTAIL_ENTAIL_MODEL_H
 #define GM_ENTAIL_ENTAIL_MODEL_H
@@ -64,7 +64,8 @@ enum gm_status gm_entail_forward(const struct gm_entail *e, const struct gm_pack
                                  float **d_out, struct gm_error *err) GM_NODISCARD;
 double gm_entail_logit(const float *out, size_t i);
 
-/* gm_entail_answer - the probability of yes to each question in the session's packer: p [n]. Errors: NOMEM. */
+/* gm_entail_answer - the probability of yes to each question in the session's packer: p [n]. Errors: as
+ * gm_tagger_predict. */
 enum gm_status gm_entail_answer(struct gm_entail_session *s, double *p,
                                 struct gm_error *err) GM_NODISCARD;
 

@@ -32,7 +32,7 @@ struct gm_match_item {
     uint32_t place;
     uint32_t entity;         /* index in the post */
     uint8_t depth;           /* steps of the decomposition passed, for eval.c */
-    bool is_copy;            /* dropped: an equal item came before it (rules of sets) */
+    bool is_copy;            /* dropped: an equal item came before it (rules of sets, refineg) */
     struct gm_shape *shapes; /* [n_shapes]; none: not in the image */
     size_t n_shapes;
 };
@@ -44,7 +44,7 @@ struct gm_match {
     const struct gm_eval_opts *opts;
     struct gm_arena arena;        /* of the post in hand */
     struct gm_buf gold, pred;     /* struct gm_match_item, in file order */
-    struct gm_buf sorted;         /* struct gm_match_item *, scratch of the places */
+    struct gm_buf sorted;         /* scratch of the places, and of a rule */
     struct gm_buf order, first;   /* uint32_t: gold items by place, in file order; where each place
                                      begins there, [n_places + 1] */
     struct gm_buf all, boxed;     /* uint32_t: predictions that are no copies; those in the image */
@@ -117,7 +117,8 @@ double gm_shape_iou(const struct gm_shape *a, const struct gm_shape *b, enum gm_
 bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,
              const struct gm_match_item *gold, const struct gm_need *need);
 
-/* gm_match_best - as many pairs as possible, one to one (matching.c): for all rules but riveg. */
+/* gm_match_best - as many pairs as possible, one to one (matching.c): for all rules but riveg; for refineg
+ * where no overlap is asked for. Errors: NOMEM. */
 enum gm_status gm_match_best(struct gm_match *m, const struct gm_need *need,
                              struct gm_error *err) GM_NODISCARD;
 

@@ -109,9 +109,10 @@ done:
     p->arena = arena;
     p->source = NULL;
     p->tokens = NULL;
+    p->candidates = NULL;
     p->objects = NULL;
-    p->n_tokens = p->n_objects = 0;
-    p->has_tokens = p->has_objects = false;
+    p->n_tokens = p->n_candidates = p->n_objects = 0;
+    p->has_tokens = p->has_candidates = p->has_objects = false;
     p->pixels = NULL;
     if (st != GM_OK)
         gm_post_clear(p);

@@ -51,19 +51,23 @@ struct gm_net_opts {
 
 /* gm_net_open - step 1: read everything but the head. `dir` is a model directory that we wrote, or a
  * Hugging Face directory, or the name of a packaged model ("minilm"). Then the caller adds its head's
- * parameters to net->params and calls gm_net_bind. Errors: IO, MODEL, FORMAT, NOMEM. */
+ * parameters to net->params and calls gm_net_bind. Errors: IO, MODEL, FORMAT, ARG (a precision that there is
+ * not, or not here), NOMEM; gm_net_clear is called after them, too, here and below. */
 enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
                            struct gm_error *err) GM_NODISCARD;
 /* gm_net_bind - step 2: take all values from the files. Afterwards the caller initialises what a
- * plain encoder does not have (gm_params_missing), then calls gm_net_ready. */
+ * plain encoder does not have (gm_params_missing), then calls gm_net_ready. Errors: MODEL (a tensor is
+ * missing or of another shape, or the base model is not the one of the fingerprint), IO, FORMAT, NOMEM. */
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
 /* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type. For prediction
- * the weights are laid out as products read them, and nothing changes afterwards. */
+ * the weights are laid out as products read them, and nothing changes afterwards. Errors: MODEL (missing,
+ * or damaged: finite.h), NOMEM, SHAPE. */
 enum gm_status gm_net_ready(struct gm_net *net, const struct gm_net_opts *opts,
                             struct gm_error *err) GM_NODISCARD;
 void gm_net_clear(struct gm_net *net);
 
-/* gm_net_copy_file - copy a file of a model directory into another one. Errors: IO, NOMEM. */
+/* gm_net_copy_file - copy a file of a model directory into another one. Errors: IO, NOMEM (over
+ * 128 MiB, too). */
 enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
                                 struct gm_error *err) GM_NODISCARD;
 
@@ -73,7 +77,8 @@ enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
- * frozen embeddings are left out). Matrices as bf16 when `bf16`, else f32. */
+ * frozen embeddings are left out). Matrices and embeddings as bf16 when `bf16`, else f32. The files are
+ * replaced one after the other, gmner.json last. Errors: IO, MODEL, NOMEM. */
 enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
                            bool bf16, struct gm_error *err) GM_NODISCARD;
 

@@ -1,3 +1,7 @@
+/* pack.c - the pieces of many texts end to end. With P positions and c pieces of context (0: none), a window
+ * shows at most R = P - 2 - (c > 0) - c pieces of the text, and begins R / 4 pieces before the last one ended;
+ * of the words that two windows show, the first half are the earlier one's. Windows begin and end between
+ * words. Tests: windows in tests/unit/test_ner_tagger.c. */
 #include "model/pack.h"
 
 #include "model/features.h"
@@ -56,7 +60,11 @@ void gm_packer_init(struct gm_packer *p)
     gm_arena_init(&p->arena, 0);
 }
 
-void gm_packer_clear(struct gm_packer *p) { gm_arena_clear(&p->arena); }
+void gm_packer_clear(struct gm_packer *p)
+{
+    gm_arena_clear(&p->arena);
+    gm_packer_init(p);
+}
 
 void gm_packer_reset(struct gm_packer *p)
 {

@@ -15,11 +15,12 @@ struct gm_pieced {
     const uint8_t *cases; /* [n_words] enum gm_case */
 };
 
-/* A word of more pieces than this keeps the first ones. */
+/* A word of more pieces than this, or than half of what a small encoder reads at once, keeps the first
+ * ones. */
 enum { GM_WORD_MAX_PIECES = 64 };
 
 /* gm_pieces_of_words - cut words [n] (well-formed UTF-8) into pieces, in the arena. A word in which
- * the tokenizer finds nothing becomes the unknown piece. `tmp` is working storage. */
+ * the tokenizer finds nothing becomes the unknown piece. `tmp` is working storage. Errors: NOMEM. */
 enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                   struct gm_error *err) GM_NODISCARD;
@@ -69,8 +70,9 @@ enum gm_status gm_packer_cut(const struct gm_packer *p, size_t n, struct gm_aren
 /* gm_packer_slice - posts [from, to). */
 struct gm_slice gm_packer_slice(const struct gm_packer *p, size_t from, size_t to);
 
-/* gm_slice_states - the encoder's states of a slice's rows, *y [rows, hidden], after dropout when
- * training. The graph was begun. Errors: NOMEM, ARG (as gm_encoder_forward). */
+/* gm_slice_states - the encoder's states of a slice's rows, each the mean over the row's tokens: *y
+ * [gm_rows_bucket(rows), hidden], after dropout when training. The graph was begun. Errors: as
+ * gm_encoder_forward. */
 enum gm_status gm_slice_states(const struct gm_slice *s, const struct gm_packer *p,
                                const struct gm_encoder *enc, struct gm_graph *g, struct gm_var **y,
                                struct gm_error *err) GM_NODISCARD;

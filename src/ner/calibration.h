@@ -4,7 +4,7 @@
  *
  * keeps the order of the marginals m. a = b = 1, c = 0 is no change, a = b = 1/T, c = 0 a
  * temperature. Source: Kull, Silva Filho, Flach, AISTATS 2017 (beta calibration).
- * Private to src/ner. */
+ * For src/ner and src/train, which fits it. */
 #ifndef GM_NER_CALIBRATION_H
 #define GM_NER_CALIBRATION_H
 

@@ -1,7 +1,7 @@
 /* fine_types.h - fine types below the coarse ones (Twitter-FMNERG: person > athlete). A second head on the
  * words' states says each word's fine type; the CRF decides spans and coarse types, and a span's fine
  * type is the best one below its coarse type, so that the two never contradict each other.
- * As a helper the head is there in training only. Private to src/ner. */
+ * As a helper the head is there in training only. For src/ner and src/train. */
 #ifndef GM_NER_FINE_TYPES_H
 #define GM_NER_FINE_TYPES_H
 

@@ -1,5 +1,5 @@
 /* ner_model.h - the tagger's model: encoder + linear layer + CRF, and what its labels mean.
- * Private to src/ner; the public interface is tagger.h. */
+ * For src/ner and src/train; the public interface is tagger.h. */
 #ifndef GM_NER_NER_MODEL_H
 #define GM_NER_NER_MODEL_H
 
@@ -48,7 +48,7 @@ bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_label
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
  * settings; set = a new head for a plain encoder directory, or what a trained one must have. The
  * tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
- * training. */
+ * training. Errors: as gm_tagger_load. */
 struct gm_ner_open {
     const char *dir, *precision;
     const struct gm_net_tuning *tuning;
@@ -68,7 +68,8 @@ struct gm_ner_scores {
     float *fine_logits, *d_fine_logits; /* [rows, gm_fine_types_k] logits; NULL = no fine types */
 };
 
-/* gm_ner_emissions - run the encoder and the heads over a slice of `p`; the graph was begun. */
+/* gm_ner_emissions - run the encoder and the heads over a slice of `p`; the graph was begun. Errors: as
+ * gm_encoder_forward. */
 enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packer *p,
                                 struct gm_graph *g, const struct gm_slice *s,
                                 struct gm_ner_scores *out, struct gm_error *err) GM_NODISCARD;
@@ -78,12 +79,12 @@ struct gm_ner_rows {
     struct gm_post *post;
     struct gm_word *words; /* [n_words] bytes of the post's text */
     size_t n_words;
-    const float *emit;        /* [n_words, k] */
+    const float *emit; /* [n_words, k]; -INFINITY where an entity would go on over a line's end */
     const float *fine_logits; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
 
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
- * words. Errors: NOMEM. */
+ * words. Errors: as gm_tagger_predict. */
 enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                             struct gm_arena *a, struct gm_ner_rows **rows,
                             struct gm_error *err) GM_NODISCARD;

@@ -17,13 +17,13 @@ enum { GM_CANDIDATES_MAX = 5 };
 
 /* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.
  * *out is yours. Immutable afterwards: any number of sessions share it, each on a thread of its
- * own. Errors: MODEL (missing or wrong files, naming them), NOMEM. */
+ * own. Errors: MODEL, FORMAT, IO (missing, wrong or damaged files, naming them), ARG (precision), NOMEM. */
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
 void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
 
 /* gm_tagger_session_new - what one caller needs to run a tagger: engines and working memory for as
- * many threads as the budget has now. *out is yours. Errors: NOMEM. Threads: yes. */
+ * many threads as the budget has now. *out is yours. Errors: NOMEM, SHAPE. Threads: yes. */
 struct gm_tagger_session;
 enum gm_status gm_tagger_session_new(struct gm_tagger_session **out, const struct gm_tagger *t,
                                      struct gm_error *err) GM_NODISCARD;
@@ -33,7 +33,8 @@ void gm_tagger_session_free(struct gm_tagger_session *s); /* NULL-safe */
  * length over the thread budget; raw text is segmented, long posts are done in overlapping windows.
  * Posts' knowledge is read where the tagger was trained with some.
  * Posts with an error, and posts that already have entities, are skipped.
- * Errors: NOMEM. Threads: one call at a time on one session. */
+ * Errors: NOMEM; ARG and MODEL (tokenizer and encoder do not belong together; damaged weights); CANCEL and
+ * AGAIN (the calling thread's limit, base/stop.h). Threads: one call at a time on one session. */
 enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
@@ -44,12 +45,5 @@ enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **p
  * threads: as gm_tagger_predict. */
 enum gm_status gm_tagger_judge(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                double *outside, struct gm_error *err) GM_NODISCARD;
-
-/* gm_tagger_calibrate - fit what turns marginal probabilities into scores on the gold entities of a
- * file, and write it into the model directory's gmner.json, with calibration errors before and after;
- * they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
- * warning, where the tagger finds no entity. Errors: as gm_tagger_load; of reading (path:line). */
-enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
-                                   struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -18,8 +18,9 @@ enum { GM_POST_WORDS = 20000 };
 struct gm_pipeline_opts {
     const char *recipe; /* name or path; NULL = "embedded" */
     const char *tagger; /* the tag stage's model, folder or name, in place of the recipe's; NULL */
-    const char *precision; /* "auto", "f32", "bf16" for the native stages and the detector; NULL =
-                            * the recipe's */
+    const char
+        *precision; /* "auto", "f32", "bf16", "int8" (the detector takes it for auto) of the native
+                            * stages and the detector; NULL = the recipe's */
     const char *settings; /* a settings file, whose values count before the recipe's; NULL = none */
     const char *run;      /* run folder that gm_pipeline_stream works in; NULL = none */
     const char *run_if_llm; /* the run folder, when `run` is NULL and a stage asks an LLM */

@@ -1,3 +1,10 @@
+/* similar.c - posts into vectors (sentence.c, clip.c) and pools to search in. What is computed of them is in
+ * search.h; here the weights are settled. Without a picture encoder w_I = 0 and
+ *
+ *   w_T' = w_T / (w_T + w_E),   w_E' = w_E / (w_T + w_E)
+ *
+ * and a pool that is asked post by post has the extremes of N from itself beside itself. Reference:
+ * tests/unit/test_similar_pool.c. */
 #include "similar/similar.h"
 
 #include "base/alloc.h"

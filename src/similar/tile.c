@@ -1,3 +1,14 @@
+/* tile.c - blocks of the values of tile.h, for posts q (rows, scaled by f beforehand) and samples p
+ * (columns), row-major f32 [posts][samples]:
+ *
+ *   text, image, names   X_q X_p' with X [n][dim]
+ *   kinds                C_q C_p' with C [n][n_types + 1]: counts of the types, then 1 where there is a
+ *                        picture; the rows are scaled by f_E 0.8 and, the last column, by -f_I min_I
+ *   E by the best        f_E / n_q sum over q's entities a of max over p's entities b of
+ *                        (name_a . name_b + 0.8 [type_a = type_b]), 0 where p has none
+ *
+ * The last takes the products of all names of a group of rows and samples. Naive reference: all pairs, one by
+ * one, in tests/unit/test_similar_search.c. */
 #include "similar/tile.h"
 
 #include "base/alloc.h"

@@ -1,3 +1,6 @@
+/* vectors.c - the arrays of vectors.h, row i of dim numbers at i dim. The sum of a post's entities' vectors is
+ * kept, as the sum over all pairs of cosines is the product of two such sums. Near-duplicates: for sets of words
+ * A and B, |A and B| / |A or B| >= least (corpus/word_set.c). */
 #include "similar/vectors.h"
 
 #include <string.h>

@@ -1,3 +1,15 @@
+/* coords.c - a box in a model's numbers (x, y) of a frame F_w x F_h, in pixels of the W x H original:
+ *
+ *   X = x W / F_w,   Y = y H / F_h, clipped to [0, W] x [0, H]
+ *
+ * where the frame of a picture that is sent as w x h pixels is w x h, 1000 x 1000, 1 x 1, or with a grid of
+ * g = 28 or 32, r(a) = g round(a / g):
+ *
+ *   r(w) x r(h)                                      between min and max pixels
+ *   g floor(w / (s g)) x g floor(h / (s g)),         s = sqrt(w h / max), where that is over max pixels
+ *   g ceil(w s / g) x g ceil(h s / g),               s = sqrt(min / (w h)), where it is under min pixels
+ *
+ * Source: coords.h. Reference: sizes worked out by hand from the published source, tests/unit/test_stages_coords.c. */
 #include "stages/coords.h"
 
 #include <math.h>

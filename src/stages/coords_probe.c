@@ -1,3 +1,10 @@
+/* coords_probe.c - for each reading r (frame, order of the axes) of the answers to n questions, whose shapes
+ * have the boxes t_i, and with B_i(r) the boxes that answer i says when it is read so:
+ *
+ *   fit(r) = 1/n sum over i of max { IoU(b, t_i) : b in B_i(r) }, 0 where there is none
+ *
+ * The shapes are drawn so that no reading but the right one can fit well. IoU: image/overlap.c. Tests:
+ * tests/unit/test_stages_probe.c. */
 #include "stages/coords_probe.h"
 
 #include "image/draw.h"

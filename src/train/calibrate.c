@@ -1,7 +1,7 @@
 /* calibrate.c - fitting a trained tagger's calibration on annotated posts: the posts are tagged,
  * each entity is judged right or wrong by the exact match of eval.c, and the pairs (marginal,
  * right) go to calibration_fit.c, which has the formula. */
-#include "train/calibration_fit.h"
+#include "train/train.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "eval/eval.h"
 #include "ner/tagger.h"
+#include "train/calibration_fit.h"
 #include "train/posts.h"
 
 enum { MAX_SETTINGS = 64 << 20 };

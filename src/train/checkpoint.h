@@ -1,4 +1,5 @@
-/* checkpoint.h - the whole state of a training run in one file, MODEL/checkpoint.safetensors, so that
+/* checkpoint.h - the whole state of a training run in one file, checkpoint.safetensors of the folder that
+ * the run works in (train_folder.h), so that
  * a run that was killed goes on as if nothing had happened. Weights, Adam's moments and averaged
  * weights are its tensors (f32), the rest is JSON in its metadata. Random numbers come from the seed
  * and the step's number alone, so that they have no state. Private to src/train. */
@@ -28,8 +29,8 @@ enum gm_status gm_checkpoint_write(const struct gm_train_opts *o, const struct g
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_checkpoint_read - the reverse; *found is false, and nothing changed, where there is none.
- * Errors: IO, FORMAT, MODEL (not of this model), ARG (a setting or a file of the run is not what it
- * was, named). */
+ * Errors: IO, NOMEM, FORMAT, MODEL (not of this model), ARG (a setting or a file of the run is not what it
+ * was, named); state and weights are then of no use. */
 enum gm_status gm_checkpoint_read(const struct gm_train_opts *o, struct gm_params *ps,
                                   struct gm_ema *average, struct gm_train_state *s, bool *found,
                                   struct gm_error *err) GM_NODISCARD;

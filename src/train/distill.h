@@ -9,7 +9,8 @@
 /* gm_distill_targets - load the tagger in `dir` and let it read the posts, with their
  * knowledge if it was trained with some; out [posts->n] of [n_tokens, k]: the marginals of the
  * labels `l`, in `a`.
- * Errors: MODEL (no tagger, or one of other types or scheme), NOMEM. */
+ * Errors: MODEL (no tagger, or one of other types or scheme), those of gm_tagger_load and
+ * gm_tagger_predict. */
 enum gm_status gm_distill_targets(const char *dir, const char *precision,
                                   const struct gm_posts *posts, const struct gm_ner_labels *l,
                                   struct gm_arena *a, const float ***out,

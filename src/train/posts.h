@@ -12,7 +12,8 @@ struct gm_posts {
 
 /* gm_posts_read - append all posts of a file; raw text gets the words it would be cut into when
  * predicted. A post that can't be read or has no gold entities is an error with path:line, as
- * nothing should be left out of a training run unseen. */
+ * nothing should be left out of a training run unseen. The format is told by the file's content, or a folder's
+ * (formats/reader.h). Errors: IO, FORMAT, ARG, NOMEM; what was read before stays in `out`. */
 enum gm_status gm_posts_read(struct gm_posts *out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 void gm_posts_clear(struct gm_posts *p);

@@ -11,7 +11,7 @@
 struct gm_train_opts {
     const char *task; /* "ner", "entail" */
     const char *train,
-        *dev;             /* CoNLL or JSON Lines; dev NULL = no evaluation, the last epoch wins */
+        *dev; /* files of posts (posts.h); dev NULL = no evaluation, the last epoch wins */
     const char *encoder;  /* directory, or name of a packaged model ("minilm") */
     const char *out;      /* directory that the run writes its files to (train_folder.h) */
     const char *model;    /* where the model will be in the end, for messages */
@@ -50,8 +50,8 @@ struct gm_train_opts gm_train_opts_entail(void);
 enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j,
                                   const char *path, struct gm_error *err) GM_NODISCARD;
 
-/* gm_train_opts_json - the settings that shaped the weights, without files and folders, as written in
- * gmner.json. NULL when memory is out. */
+/* gm_train_opts_json - the settings that shaped the weights, as written in gmner.json: without files and
+ * folders, but for the encoder as it was given. NULL when memory is out. */
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);
 
 /* gm_train_opts_identity - the same with the SHA-256 of each file that is read, and the folders as they
@@ -65,12 +65,21 @@ enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_j
 enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *out,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* gm_train_ner, gm_train_entail - train and write the model directory of the best epoch (by dev F1;
- * accuracy). Deterministic for a seed on one kind of machine, precision and thread count.
+/* gm_train_ner, gm_train_entail - train and write the model directory of the best epoch (by dev F1, of
+ * fine types where dev has some; accuracy). Deterministic for a seed on one kind of machine, precision and thread count.
  * Progress and one line an epoch go to the log, and as JSON to OUT/metrics.jsonl; OUT/config.yaml has
  * the resolved settings, and OUT/checkpoint.safetensors the state of a run that is not finished.
- * Errors: IO, FORMAT, MODEL, ARG, NOMEM; ESHAPE when the loss is no longer finite. */
+ * Errors: IO, FORMAT, MODEL, ARG, NOMEM; SHAPE when the loss is no longer finite; CANCEL when a stop was
+ * asked for (base/stop.h), with a checkpoint written. */
 enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
+
+/* gm_tagger_calibrate - fit what turns marginal probabilities into scores (ner/calibration.h) on the gold
+ * entities of a file, and write it into the model directory's gmner.json, with calibration errors before and
+ * after; they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
+ * warning, where the tagger or the file has no entity. Errors: as gm_tagger_load and gm_tagger_predict; of
+ * reading (path:line); IO. */
+enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
+                                   struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -35,7 +35,8 @@ enum gm_status gm_train_batch(const struct gm_trainable *t, const size_t *items,
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_trainer_run - train for o->epochs, or until o->patience of them brought nothing better; the
- * weights (averaged ones with o->average) of the best epoch are saved each time one is found. */
+ * weights (averaged ones with o->average) of the best epoch are saved each time one is found. Errors: as
+ * gm_train_ner, and the task's. */
 enum gm_status gm_trainer_run(const struct gm_trainable *t, const struct gm_train_opts *o,
                               struct gm_error *err) GM_NODISCARD;
 

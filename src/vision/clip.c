@@ -1,3 +1,10 @@
+/* clip.c - for a picture of w x h pixels and the model's side S (224), with m = min(w, h):
+ *
+ *   resize to floor(S w / m) x floor(S h / m) (bicubic), keep the S x S pixels in the middle
+ *   x [3][S][S], x[k][i] = (value[i][k] / 255 - MEAN[k]) / DEVIATION[k]       k: red, green, blue
+ *   v = model(x),   out = v / |v|                                            [dim]; the norm is f64
+ *
+ * Only what the square shows is resized. Source: clip.h. Tests: tests/unit/test_vision_clip.c. */
 #include "vision/clip.h"
 
 #include "base/alloc.h"

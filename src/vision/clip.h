@@ -16,7 +16,8 @@ struct gm_clip;
 /* gm_clip_load - a model file of the user. It has one input [N,3,H,W]; where H and W are fixed, they
  * take the place of 224. Of its outputs "image_embeds" is taken, else "pooler_output", else the first
  * of rank 2, else the first; it must be one vector a picture. *out is yours.
- * Errors: MODEL (no such file, not such a model: says what it has), SHAPE, NOMEM. Costs one run. */
+ * Errors: MODEL (no such file, not such a model: says what it has), those of gm_session_load and
+ * gm_session_run. Costs one run. */
 enum gm_status gm_clip_load(struct gm_clip **out, const char *path,
                             struct gm_error *err) GM_NODISCARD;
 void gm_clip_free(struct gm_clip *c); /* NULL-safe */
@@ -28,7 +29,7 @@ size_t gm_clip_lanes(const struct gm_clip *c);
 
 /* gm_clip_run - the vector of one picture.
  *   lane  in [0, gm_clip_lanes)
- *   out   [dim] out  of length 1
+ *   out   [dim] out  of length 1; zeros where the model gives nothing else
  * Errors: NOMEM, MODEL, SHAPE. Threads: one at a time for a lane. */
 enum gm_status gm_clip_run(struct gm_clip *c, size_t lane, const struct gm_image *im, float *out,
                            struct gm_error *err) GM_NODISCARD;

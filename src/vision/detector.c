@@ -1,3 +1,11 @@
+/* detector.c - a picture through NanoDet-g. With S = 416 pixels a side:
+ *
+ *   x [3][S][S], x[c][i] = (value[i][c] - mean[c]) / deviation[c]      c: blue, green, red
+ *   of the model's six outputs: boxes with scores (nanodet.c), the best of those that overlap (gm_nms)
+ *   a box's x times w / S, its y times h / S, clipped to [0, w] x [0, h]; under one pixel it is dropped
+ *
+ * The picture is squeezed to the square, as NanoDet is trained, so that both sides have a factor of their own.
+ * Source: nanodet.h. Tests: tests/unit/test_vision_nanodet.c, test_vision_photos.c. */
 #include "vision/detector.h"
 
 #include "base/alloc.h"

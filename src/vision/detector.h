@@ -17,12 +17,13 @@ struct gm_detector_opts {
     bool bf16;       /* compute in bf16 where the CPU multiplies it */
 };
 
+/* gm_detector_opts_default - score_min 0.35, iou_max 0.5, f32. */
 struct gm_detector_opts gm_detector_opts_default(void);
 
 struct gm_detector;
 
 /* gm_detector_load - path: nanodet.onnx as tools/tfjs_to_onnx.py makes it. opts NULL = default.
- * *out is yours. Errors: MODEL, NOMEM. */
+ * *out is yours. Errors: as gm_session_load. */
 enum gm_status gm_detector_load(struct gm_detector **out, const char *path,
                                 const struct gm_detector_opts *opts,
                                 struct gm_error *err) GM_NODISCARD;

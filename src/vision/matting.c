@@ -1,3 +1,13 @@
+/* matting.c - the mask of the person in a box. The model sees a view of the picture, a rectangle [x0,x1) x
+ * [y0,y1), as [S][S] pixels, S = 256, and gives probabilities p [S][S] (the pose model logits z, p = 1 / (1 +
+ * e^-z)). Of the picture's pixel (x, y) of the box, on each axis alike:
+ *
+ *   u = (x - x0 + 1/2) (u1 - u0) / (x1 - x0) - 1/2 + u0        where the view lies in [u0,u1) of the input
+ *   inside = p(u, v) > threshold, p between the four cells around it in proportion (bilinear)
+ *
+ * Pieces (of 8 neighbours) smaller than min_share of the largest are dropped; a mask of under 5% of the box
+ * means that nobody is seen. Sources: the model cards of MediaPipe's selfie segmentation and pose
+ * landmarks. Tests: tests/unit/test_vision_photos.c. */
 #include "vision/matting.h"
 
 #include "base/alloc.h"

@@ -24,6 +24,7 @@ struct gm_matting_opts {
     float min_share; /* pieces smaller than this share of the largest are dropped; [0,1] */
 };
 
+/* gm_matting_opts_default - threshold 0.5, min_share 0.25. */
 struct gm_matting_opts gm_matting_opts_default(void);
 
 struct gm_matting;
@@ -31,7 +32,8 @@ struct gm_matting;
 /* gm_matting_kind_parse - "selfie", "pose". */
 bool gm_matting_kind_parse(const char *name, enum gm_matting_kind *out);
 
-/* gm_matting_load - opts NULL = default. *out is yours. Errors: MODEL, NOMEM. */
+/* gm_matting_load - path: the model file of that kind; opts NULL = default. *out is yours. Errors: as
+ * gm_session_load. */
 enum gm_status gm_matting_load(struct gm_matting **out, enum gm_matting_kind kind, const char *path,
                                const struct gm_matting_opts *opts,
                                struct gm_error *err) GM_NODISCARD;

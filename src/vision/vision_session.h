@@ -38,7 +38,8 @@ struct gm_session_opts {
 /* gm_session_load - read and compile an ONNX, TFLite or OpenVINO IR (.xml) file for the CPU.
  *   opts  may be NULL
  * *out is yours (gm_session_free). Errors: MODEL, naming the command that mends it (no runtime, no
- * such file, not a model), SHAPE (inputs that the model can't be fixed to), NOMEM.
+ * such file, not a model), IO (the file can't be opened), SHAPE (inputs that the model can't be fixed to),
+ * NOMEM (too few addresses for the runtime, too).
  * Costs 0.1 to 0.5 s. */
 enum gm_status gm_session_load(struct gm_session **out, const char *path,
                                const struct gm_session_opts *opts,
@@ -64,7 +65,7 @@ size_t gm_session_lanes(const struct gm_session *s);
  *   in   [n_in]   every input of the model: name, data, dims
  *   out  [n_out]  name given by the caller; data, dims and rank filled in
  * Errors: SHAPE (dims the model does not take, an output that is not f32), MODEL (no such name, the
- * runtime failed). Threads: one at a time for a lane. */
+ * runtime failed), ARG (over 16 outputs), NOMEM. Threads: one at a time for a lane. */
 enum gm_status gm_session_run(struct gm_session *s, size_t lane, const struct gm_session_tensor *in,
                               size_t n_in, struct gm_session_tensor *out, size_t n_out,
                               struct gm_error *err) GM_NODISCARD;

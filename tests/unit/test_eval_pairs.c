@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "eval/eval.h"
 #include "eval/pairs.h"
+#include "eval/post_blob.h"
 
 /* Evaluate the two texts; the status of the first failure. */
 static enum gm_status evaluate(const char *gold_text, const char *pred_text, enum gm_task task,
@@ -60,6 +61,30 @@ static void expect_error(const char *gold, const char *pred, const char *part)
 
 static const char *const three = "IMGID:1\nAnn B-PER\nruns O\n\nIMGID:2\nOslo B-LOC\n\n"
                                  "IMGID:3\nhi O\n\n";
+
+/* What a post leaves behind when it waits is gone, and not pointed to. */
+static void test_waiting_post(void **state)
+{
+    struct gm_post p, q;
+    struct gm_entity candidate = {.text = GM_STR("Oslo")};
+    struct gm_buf b;
+    (void)state;
+    gm_buf_init(&b, 1 << 16);
+    gm_post_init(&p);
+    p.text = GM_STR("in Oslo");
+    p.candidates = &candidate;
+    p.n_candidates = 1;
+    p.has_candidates = true;
+    assert_int_equal(gm_post_put(&p, &b, NULL), GM_OK);
+    assert_int_equal(gm_post_take(&q, b.p, NULL), GM_OK);
+    assert_true(gm_str_eq(q.text, p.text));
+    assert_null(q.candidates);
+    assert_int_equal(q.n_candidates, 0);
+    assert_false(q.has_candidates);
+    gm_post_clear(&q);
+    gm_post_clear(&p);
+    gm_buf_clear(&b);
+}
 
 static void test_same_order(void **state)
 {
@@ -240,7 +265,8 @@ static void test_torture(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {leak_checked(test_same_order),
+    const struct CMUnitTest tests[] = {leak_checked(test_waiting_post),
+                                       leak_checked(test_same_order),
                                        leak_checked(test_any_order_and_format),
                                        leak_checked(test_repeated_ids),
                                        leak_checked(test_no_ids),
