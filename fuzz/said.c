@@ -8,8 +8,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static enum gm_status (*const readers[])(struct gm_json **, struct gm_str,
                                              struct gm_error *) = {
-        gm_said_boxes,      gm_said_boxes_yx, gm_said_ground, gm_said_grounds,
-        gm_said_grounds_yx, gm_said_entities, gm_said_phrases};
+        gm_said_boxes,  gm_said_boxes_yx,  gm_said_ground,   gm_said_grounds, gm_said_grounds_yx,
+        gm_said_checks, gm_said_checks_yx, gm_said_entities, gm_said_phrases};
     const struct gm_str text = {(const char *)data, size};
     for (size_t i = 0; i < sizeof readers / sizeof *readers && gm_utf8_is_valid(text); i++) {
         struct gm_json *j;

@@ -85,6 +85,29 @@ def test_small_model():
         assert not servers(d)
 
 
+def test_correction_by_steps():
+    """Both questions of refine through the real server: their schemas are grammars that it takes, and what a small
+    model makes of them leaves the confident entity as it is."""
+    need_server()
+    recipe = "name: refine\nstages:\n  - stage: refine\n    backend: llm\n    max_tokens: 150\n"
+    with gm.Folder() as d:
+        model = d / "small.gguf"
+        os.symlink(SMOL, model)
+        unsure = {"marginal": 0.5, "entropy": 1, "margin": 1, "span_score": 0.5, "type_score": 0.5}
+        d.write("posts.jsonl", json.dumps({"id": "1", "text": "Anna Lee plays a concert in Paris with Bert", "entities": [
+            {"text": "Anna", "start": 0, "end": 4, "type": "LOC", "score": 0.25, "uncertainty": unsure},
+            {"text": "Paris", "start": 28, "end": 33, "type": "LOC"}], "entity_candidates": [
+                {"text": "Bert", "start": 39, "end": 43, "type": "PER", "score": 0.3}]}) + "\n")
+        n = counts(gm.expect_ok(predict(d, recipe, model, SERVER, "--in-flight", "1")))
+        assert n["requests"] == 2 and n["retries"] == 0 and n["answered"] + n["failed"] == 2, n
+        (post,) = posts(d)
+        paris = [e for e in post["entities"] if e["text"] == "Paris"]
+        assert len(paris) == 1 and paris[0]["source"] == "input" and "note" not in paris[0], post
+        assert all(post["text"][e["start"]:e["end"]] == e["text"] for e in post["entities"]), post
+        assert all(e["type"] in ("PER", "LOC", "ORG", "OTHER") for e in post["entities"]), post
+        assert not servers(d)
+
+
 def test_pictures():
     """Each picture goes through the server's image decoder and the projector into the prompt."""
     need_server()

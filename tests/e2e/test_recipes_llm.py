@@ -63,10 +63,12 @@ class Gold(llm_server.Own):
     def __init__(self, answer):
         self.asked = []
 
-        def say(text, _):
+        def say(text, request):
             shapes = families.of_shapes(text)
             if shapes:  # coords: auto
                 return shapes
+            if request.get("temperature") == 0.7 and "boxes" in text:  # ground: samples
+                return answer_ground(text, request["seed"] // 100)
             self.asked.append(text)
             said = answer(text)
             if isinstance(said, str):
@@ -86,15 +88,32 @@ def said_box(i):
     return [1000 * x0 / W, 1000 * y0 / H, 1000 * x1 / W, 1000 * y1 / H]
 
 
-def answer_ground(text):
-    """About one entity, or (batch: post) about all of a post."""
+def mends_box(i):
+    return i % 10 == 1
+
+
+def answer_check(text):
+    """About the boxes that are wrong, and no others: some are mended, the others taken for nothing."""
+    out = []
+    for n, i in re.findall(r"(?m)^(\d+)\. E(\d+)x .*found at", text):
+        x0, y0, x1, y1 = box(int(i))
+        right = [[1000 * x0 / W, 1000 * y0 / H, 1000 * x1 / W, 1000 * y1 / H]]
+        out.append({"entity": int(n), "reason": "", "answer": "change" if mends_box(int(i)) else "none",
+                    "boxes": right if mends_box(int(i)) else []})
+    return json.dumps({"entities": out})
+
+
+def answer_ground(text, sample=0):
+    """About one entity, or (batch: post) about all of a post; samples of wrong boxes are all over the picture."""
     one = NAME.search(text)
     of = [int(one.group(1)[1:-1])] if one else [int(i) for i in re.findall(r"(?m)^\d+\. E(\d+)x", text)]
     if any(map(says_nonsense, of)):
         return "I see it in the middle."
     if one:
         return json.dumps({"boxes": [said_box(of[0])]})
-    return json.dumps([{"entity": n + 1, "visible": True, "boxes": [said_box(i)]} for n, i in enumerate(of)])
+    return json.dumps([{"entity": n + 1, "visible": True, "boxes": [
+        [150 * sample, 0, 150 * sample + 100, 300] if sample and says_wrong_box(i) else said_box(i)]}
+                       for n, i in enumerate(of)])
 
 
 def answer(text):
@@ -104,6 +123,8 @@ def answer(text):
     if "Answer with one word" in text:
         i = int(NAME.search(text).group(1)[1:-1])
         return ("yes", 0.9) if says_visible(i) else ("no", 0.2)
+    if "found at" in text:
+        return answer_check(text)
     if "boxes" in text:
         return answer_ground(text)
     if "isn't sure" in text:
@@ -169,10 +190,12 @@ def scores(folder, shipped):
 
 def right_box(i, visible, by_post=False):
     """Whether the prediction about the image of entity i equals gold under the noise. by_post: nonsense about
-    one entity of a post loses the answer about both."""
+    one entity of a post loses the answer about both; boxes are checked then."""
     asked = visible(i)
     if not asked or says_nonsense(i) or (by_post and says_nonsense(i ^ 1)):
         return not has_box(i)
+    if by_post and says_wrong_box(i):
+        return has_box(i) == mends_box(i)
     return has_box(i) and not says_wrong_box(i)
 
 
@@ -199,7 +222,8 @@ def test_riveg():
 
 
 def test_refineg():
-    """Every third entity has a wrong type and is uncertain; three of four corrections are right."""
+    """Every third entity has a wrong type and is uncertain; three of four corrections are right. The boxes that are
+    wrong are uncertain, too."""
     def entity(i, span):
         wrong = i % 3 == 0
         return dict(span, type="PER" if wrong else "LOC", score=0.4 if wrong else 0.95,
@@ -210,7 +234,9 @@ def test_refineg():
         with open(os.path.join(folder, "in.jsonl"), encoding="utf-8") as f:
             given = [json.loads(line) for line in f]
         out, asked, got = scores(folder, "refineg")
-    boxes = [t for t in asked if "boxes" in t]
+    boxes = [t for t in asked if "boxes" in t and "found at" not in t]
+    checked = {int(i) for t in asked for i in re.findall(r"(?m)^\d+\. E(\d+)x .*found at", t)}
+    assert checked == {i for i in range(N) if says_wrong_box(i) and not (says_nonsense(i) or says_nonsense(i ^ 1))}
     assert len(set(boxes)) == N // 2  # one question a post; nonsense is asked for again
     refused = {i for i in range(0, N, 3) if i % 4 == 2}
     tp = sum(i not in refused and right_box(i, lambda _: True, by_post=True) for i in range(N))
