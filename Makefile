@@ -10,7 +10,7 @@ MOVED := $(shell for c in build/CMakeCache.txt build/*/CMakeCache.txt; do \
         echo "$${c%/*}/ is of another tree: removed"; rm -rf "$${c%/*}"; fi; done)
 $(if $(MOVED),$(info $(MOVED)))
 
-.PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize tsan fuzz lint format clean distclean help
+.PHONY: build all setup setup-tests demo test test-fast test-long bench bench-llm sanitize tsan coverage fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -69,6 +69,13 @@ tsan: setup-tests
 		OMP_NUM_THREADS=4 tools/run_tests.py build/tsan -j $(JOBS) -L threads || { cat build/tsan/race.*; exit 1; }
 	@! cat build/tsan/race.* 2>/dev/null
 
+# Which lines of src/ the tests run, but for the long ones; tools/coverage.py tells of folders and files.
+coverage: setup-tests
+	cmake --preset coverage $(CMAKE_FLAGS)
+	@cmake --build build/coverage -j $(JOBS)
+	@find build/coverage -name '*.gcda' -delete
+	@tools/run_tests.py build/coverage -j $(JOBS) -LE long; s=$$?; tools/coverage.py build/coverage && exit $$s
+
 # Every reader for a minute each under libFuzzer, with clang (tools/setup.sh clang installs it).
 FUZZ_SECONDS ?= 60
 fuzz: setup
@@ -101,6 +108,7 @@ help:
 	@echo "make test-fast  the fast ones only, under a minute;  make test-long: the long ones only"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
 	@echo "make tsan       run the tests that use threads under ThreadSanitizer (installs clang)"
+	@echo "make coverage   count the lines of src/ that the tests run (build/coverage)"
 	@echo "make fuzz       fuzz every reader for a minute each (installs clang)"
 	@echo "make lint       check the sources: banned calls, include direction, sizes, headers"
 	@echo "make format     lay out the sources by .clang-format"
