@@ -6,9 +6,11 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include <ft2build.h>
 #include FT_FREETYPE_H
+#include FT_MODULE_H
 #include <hb-ft.h>
 #include <hb.h>
 
@@ -41,10 +43,15 @@ enum {
     N_BASE = sizeof base_paths[0] / sizeof *base_paths[0],
     N_MORE = sizeof more_paths / sizeof *more_paths,
     N_SCRIPTS = sizeof scripts / sizeof *scripts,
+    RESERVE_BYTES = 1 << 20,
     MAX_FACES = 1 + N_MORE + N_SCRIPTS
 };
 
 struct gm_font {
+    struct FT_MemoryRec_ memory; /* FreeType's heap is ours */
+    unsigned char *reserve;      /* what it gets where there is none */
+    size_t reserve_used;
+    bool lacks_memory; /* it got some of that */
     FT_Library library;
     FT_Face face[MAX_FACES]; /* the base font first */
     hb_font_t *shaper[MAX_FACES];
@@ -53,33 +60,86 @@ struct gm_font {
     uint32_t size_px;
 };
 
+/* FreeType (2.12) ends the process by a wild pointer when the memory for hinting runs out, and HarfBuzz
+ * passes over what it can't load. So what the heap doesn't give comes from a reserve, and whoever called
+ * them says afterwards that memory is out. */
+static bool is_reserve(const struct gm_font *f, const void *p)
+{
+    return (uintptr_t)p - (uintptr_t)f->reserve < RESERVE_BYTES;
+}
+
+static void heap_free(FT_Memory m, void *p)
+{
+    if (!is_reserve(m->user, p))
+        gm_free(p);
+}
+
+static void *heap_realloc(FT_Memory m, long had, long n, void *p)
+{
+    struct gm_font *f = m->user;
+    void *q = n < 0 || is_reserve(f, p) ? NULL : gm_realloc(p, (size_t)n, 1);
+    if (q)
+        return q;
+    f->lacks_memory = true;
+    if (n < 0 || (size_t)n > RESERVE_BYTES - f->reserve_used)
+        return NULL;
+    q = f->reserve + f->reserve_used;
+    f->reserve_used += ((size_t)n + 15) & ~(size_t)15;
+    if (p)
+        memcpy(q, p, (size_t)(had < n ? had : n));
+    heap_free(m, p);
+    return q;
+}
+
+static void *heap_alloc(FT_Memory m, long n) { return heap_realloc(m, 0, n, NULL); }
+
+static FT_Error start(struct gm_font *f)
+{
+    f->reserve = gm_alloc(RESERVE_BYTES, 1);
+    if (!f->reserve)
+        return FT_Err_Out_Of_Memory;
+    f->memory = (struct FT_MemoryRec_){f, heap_alloc, heap_free, heap_realloc};
+    FT_Error why = FT_New_Library(&f->memory, &f->library);
+    if (why == 0)
+        FT_Add_Default_Modules(f->library);
+    return f->lacks_memory ? FT_Err_Out_Of_Memory : why;
+}
+
+/* A face of our size; NULL: no font, or no memory. */
+static FT_Face new_face(struct gm_font *f, const struct gm_map *map)
+{
+    FT_Face face;
+    if (FT_New_Memory_Face(f->library, map->p, (FT_Long)map->n, 0, &face) != 0)
+        return NULL;
+    if (FT_Set_Pixel_Sizes(face, 0, f->size_px) == 0)
+        return face;
+    FT_Done_Face(face);
+    return NULL;
+}
+
 /* Adds the font in `path`; *used is false where there is none, or it is no font. The file is mapped by
  * us: FreeType doesn't tell one that is no font from memory that is out. Errors: IO, NOMEM. */
 static enum gm_status add_face(struct gm_font *f, const char *path, bool *used,
                                struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    FT_Face face;
     struct gm_map *map = &f->file[f->n_faces];
     *used = false;
     if (!gm_is_file(path))
         return GM_OK;
-    st = gm_map_open(map, path, err);
+    enum gm_status st = gm_map_open(map, path, err);
     if (st != GM_OK)
         return st == GM_EFORMAT ? GM_OK : st;
-    FT_Error why = FT_New_Memory_Face(f->library, map->p, (FT_Long)map->n, 0, &face);
-    if (why == 0 && (why = FT_Set_Pixel_Sizes(face, 0, f->size_px)) != 0)
-        FT_Done_Face(face);
-    hb_font_t *shaper = why == 0 ? hb_ft_font_create(face, NULL) : NULL;
-    if (why == 0 && shaper == hb_font_get_empty()) { /* which has no letters */
-        FT_Done_Face(face);
-        why = FT_Err_Out_Of_Memory;
-    }
-    if (why != 0) {
+    FT_Face face = new_face(f, map);
+    hb_font_t *shaper = face ? hb_ft_font_create(face, NULL) : NULL;
+    if (shaper == hb_font_get_empty()) /* which has no letters */
+        f->lacks_memory = true;
+    if (!face || f->lacks_memory) {
+        hb_font_destroy(shaper);
+        if (face)
+            FT_Done_Face(face);
         gm_map_close(map);
-        return why == FT_Err_Out_Of_Memory
-                   ? GM_FAIL(err, GM_ENOMEM, "%s: out of memory for a font", path)
-                   : GM_OK;
+        return f->lacks_memory ? GM_FAIL(err, GM_ENOMEM, "%s: out of memory for a font", path)
+                               : GM_OK;
     }
     /* Glyphs are drawn as hinted, so their advances are asked for that way: whole pixels. */
     hb_ft_font_set_load_flags(shaper, FT_LOAD_DEFAULT);
@@ -124,7 +184,7 @@ enum gm_status gm_font_open(struct gm_font **out, uint32_t size_px, bool bold, s
     enum gm_status st = GM_OK;
     struct gm_font *f = gm_alloc(1, sizeof *f);
     *out = NULL;
-    if (!f || FT_Init_FreeType(&f->library) != 0) {
+    if (!f || start(f) != 0) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a font");
         goto done;
     }
@@ -154,7 +214,8 @@ void gm_font_free(struct gm_font *f)
         gm_map_close(&f->file[i]);
     }
     if (f->library)
-        FT_Done_FreeType(f->library);
+        FT_Done_Library(f->library);
+    gm_free(f->reserve);
     gm_free(f);
 }
 
@@ -213,7 +274,7 @@ enum gm_status gm_font_shape(struct gm_font *f, size_t face, const uint32_t *tex
     hb_buffer_add_codepoints(b, text, (int)n, (unsigned)from, (int)(to - from));
     hb_buffer_guess_segment_properties(b);
     if (hb_buffer_allocation_successful(b) && hb_shape_full(f->shaper[face], b, NULL, 0, NULL) &&
-        hb_buffer_allocation_successful(b))
+        hb_buffer_allocation_successful(b) && !f->lacks_memory)
         st = add_glyphs(b, out, err);
     else
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a text of %zu letters", n);
@@ -256,9 +317,14 @@ static void draw_glyph(FT_GlyphSlot g, struct gm_image *im, int x0, int y0, stru
         }
 }
 
-void gm_font_draw_glyph(struct gm_font *f, size_t face, uint32_t index, struct gm_image *im, int x,
-                        int y, struct gm_color color)
+enum gm_status gm_font_draw_glyph(struct gm_font *f, size_t face, uint32_t index,
+                                  struct gm_image *im, int x, int y, struct gm_color color,
+                                  struct gm_error *err)
 {
-    if (FT_Load_Glyph(f->face[face], index, FT_LOAD_RENDER) == 0)
+    FT_Error why = FT_Load_Glyph(f->face[face], index, FT_LOAD_RENDER);
+    if (f->lacks_memory)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a letter");
+    if (why == 0)
         draw_glyph(f->face[face]->glyph, im, x, y, color);
+    return GM_OK;
 }

@@ -55,8 +55,9 @@ enum gm_status gm_font_shape(struct gm_font *f, size_t face, const uint32_t *tex
                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_font_draw_glyph - one glyph with its origin at pixel (x, y); what is outside of the picture is
- * cut off. */
-void gm_font_draw_glyph(struct gm_font *f, size_t face, uint32_t index, struct gm_image *im, int x,
-                        int y, struct gm_color color);
+ * cut off, and one that the font can't draw left out. Errors: NOMEM. */
+enum gm_status gm_font_draw_glyph(struct gm_font *f, size_t face, uint32_t index,
+                                  struct gm_image *im, int x, int y, struct gm_color color,
+                                  struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -175,12 +175,14 @@ static void put_in_order(const struct run **v, size_t n)
         }
 }
 
-/* What of a run is in [from,to), at x in 1/64 pixels; gives where the next one begins. */
-static int64_t draw_run(const struct gm_paragraph *p, const struct run *r, struct gm_image *im,
-                        int64_t x, int y, size_t from, size_t to)
+/* What of a run is in [from,to), at *at in 1/64 pixels, which becomes where the next one begins. */
+static enum gm_status draw_run(const struct gm_paragraph *p, const struct run *r,
+                               struct gm_image *im, int64_t *at, int y, size_t from, size_t to,
+                               struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     const struct gm_style *s = &p->styles[r->style];
-    int64_t end = x;
+    int64_t x = *at, end = x;
     from = from > r->from ? from : r->from;
     to = to < r->to ? to : r->to;
     for (size_t i = from; i < to; i++)
@@ -195,11 +197,13 @@ static int64_t draw_run(const struct gm_paragraph *p, const struct run *r, struc
         const struct gm_glyph *g = &p->glyphs.v[i];
         if (g->at < from || g->at >= to)
             continue;
-        gm_font_draw_glyph(s->font, r->face, g->index, im, (int)((x + g->dx + 32) / 64),
-                           y - (g->dy + 32) / 64, s->ink);
+        GM_TRY(gm_font_draw_glyph(s->font, r->face, g->index, im, (int)((x + g->dx + 32) / 64),
+                                  y - (g->dy + 32) / 64, s->ink, err));
         x += g->advance;
     }
-    return end;
+    *at = end;
+done:
+    return st;
 }
 
 enum gm_status gm_paragraph_draw(const struct gm_paragraph *p, struct gm_image *im, int x, int y,
@@ -217,8 +221,9 @@ enum gm_status gm_paragraph_draw(const struct gm_paragraph *p, struct gm_image *
         line[i] = &p->runs[first + i];
     put_in_order(line, n);
     int64_t at = (int64_t)x * 64;
-    for (size_t i = 0; i < n; i++)
-        at = draw_run(p, line[i], im, at, y, from, to);
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        st = draw_run(p, line[i], im, &at, y, from, to, err);
     gm_free((void *)line);
-    return GM_OK;
+    return st;
 }

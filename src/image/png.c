@@ -8,19 +8,30 @@
 /* Ancillary chunks (text, profiles, EXIF) of more than this are a fault or an attack. */
 enum { MAX_CHUNK_BYTES = 16 << 20, MAX_CHUNKS_BYTES = 64 << 20 };
 
-static void *spng_malloc(size_t n) { return gm_alloc(n, 1); }
-static void *spng_realloc(void *p, size_t n) { return gm_realloc(p, n, 1); }
-static void *spng_calloc(size_t n, size_t size) { return gm_alloc(n, size); }
+/* Whether an allocation failed since this thread's picture was begun: libspng and zlib have several
+ * names for it, "IDAT stream error" is one. */
+static _Thread_local bool memory_ran_out;
+
+static void *noted(void *p)
+{
+    memory_ran_out = memory_ran_out || !p;
+    return p;
+}
+
+static void *spng_malloc(size_t n) { return noted(gm_alloc(n, 1)); }
+static void *spng_realloc(void *p, size_t n) { return noted(gm_realloc(p, n, 1)); }
+static void *spng_calloc(size_t n, size_t size) { return noted(gm_alloc(n, size)); }
 
 static spng_ctx *ctx_new(int flags)
 {
     struct spng_alloc heap = {spng_malloc, spng_realloc, spng_calloc, gm_free};
+    memory_ran_out = false;
     return spng_ctx_new2(&heap, flags);
 }
 
 static enum gm_status png_fail(int code, struct gm_error *err)
 {
-    if (code == SPNG_EMEM || code == SPNG_EZLIB_INIT) /* zlib starts unless memory is out */
+    if (code == SPNG_EMEM || memory_ran_out)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a PNG picture");
     bool cut = code == SPNG_IO_EOF || code == SPNG_EIDAT_TOO_SHORT;
     return GM_FAIL(err, GM_EFORMAT, "%s PNG picture (%s)", cut ? "truncated" : "damaged",

@@ -30,6 +30,8 @@
 #include <unistd.h>
 #include <unwind.h>
 
+enum { ERROR_SEEN = 0x20 }; /* what ferror of the GNU C library looks at */
+
 enum kind { ALLOC, OPEN, READ, WRITE, FSYNC, RENAME, KINDS };
 static const struct {
     const char *name;
@@ -109,7 +111,7 @@ static _Unwind_Reason_Code add_frame(struct _Unwind_Context *c, void *data)
 {
     struct stack *s = data;
     s->hash = (s->hash ^ _Unwind_GetIP(c)) * 1099511628211u;
-    return ++s->depth < 16 ? _URC_NO_REASON : _URC_END_OF_STACK;
+    return ++s->depth < 12 ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
 /* By system calls, as everything else would be counted. */
@@ -318,7 +320,10 @@ ssize_t pread64(int fd, void *to, size_t n, off64_t at)
 size_t fread(void *to, size_t size, size_t n, FILE *f)
 {
     NEXT(size_t, fread, void *, size_t, size_t, FILE *);
-    return FAILS(READ) ? 0 : real(to, size, n, f);
+    if (!FAILS(READ))
+        return real(to, size, n, f);
+    f->_flags |= ERROR_SEEN;
+    return 0;
 }
 
 struct dirent *readdir(DIR *d)
@@ -361,7 +366,10 @@ ssize_t pwrite64(int fd, const void *from, size_t n, off64_t at)
 size_t fwrite(const void *from, size_t size, size_t n, FILE *f)
 {
     NEXT(size_t, fwrite, const void *, size_t, size_t, FILE *);
-    return f != stderr && FAILS(WRITE) ? 0 : real(from, size, n, f);
+    if (f == stderr || !FAILS(WRITE))
+        return real(from, size, n, f);
+    f->_flags |= ERROR_SEEN;
+    return 0;
 }
 
 int fputs(const char *text, FILE *f)
