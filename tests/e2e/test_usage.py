@@ -92,6 +92,32 @@ def test_variables_are_documented():
     assert max(map(len, told.splitlines())) <= 110
 
 
+def literals():
+    """The text of each string in the sources, those that the compiler joins as one."""
+    for folder, _, files in os.walk(os.path.join(gm.HOME, "src")):
+        for name in files:
+            with open(os.path.join(folder, name), encoding="utf-8") as f:
+                code = re.sub(r"/\*.*?\*/", "", f.read(), flags=re.S)
+            for joined in re.findall(r'"(?:[^"\\\n]|\\.)*"(?:\s*(?:\\\n)?\s*"(?:[^"\\\n]|\\.)*")*', code):
+                yield name, re.sub(r'"\s*(?:\\\n)?\s*"', "", joined)
+
+
+def test_remedies_exist():
+    """Commands and options that messages name are there."""
+    told = gm.run("help", "--markdown").out
+    options = set(re.findall(r"--[a-z][a-z-]+", told)) | {"--version"}
+    foreign = {"local_server.c": {"--host", "--port"}, "html_figure.c": {"--box"}}  # llama-server's; CSS
+    known, n = commands() + ["COMMAND", "tune"], 0  # tune is about to come
+    for name, text in literals():
+        for word in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
+            n += 1
+            assert word in options | foreign.get(name, set()), (name, word, text)
+        for word in re.findall(r"(?:`|with: |run: )gmner (\w+)", text):
+            n += 1
+            assert word in known, (name, word, text)
+    assert n > 150, n
+
+
 def test_full_disk():
     with open("/dev/full", "wb") as full:
         for args in (["--help"], ["--version"], ["help", "--markdown"], ["models", "list"]):
