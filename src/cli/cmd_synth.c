@@ -95,7 +95,7 @@ static void tell(const struct gm_synth_counts *c)
 static enum gm_status commit(struct job *job, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_losses lost = *gm_writer_losses(job->writer);
+    bool is_whole = gm_writer_losses(job->writer)->n == 0;
     struct gm_writer *writer = job->writer;
     struct gm_out *rejects = job->rejects;
     job->writer = NULL;
@@ -103,7 +103,9 @@ static enum gm_status commit(struct job *job, struct gm_error *err)
     if (st != GM_OK)
         return st;
     job->rejects = NULL;
-    gm_losses_tell(&lost, "synth", "not held by the output");
+    if (!is_whole)
+        GM_LOG(GM_LOG_INFO, "synth", "the output holds words and labels alone; a name that ends in "
+                                     ".jsonl would also keep where each sentence comes from");
     return gm_out_commit(rejects, err);
 }
 

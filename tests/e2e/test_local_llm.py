@@ -195,4 +195,25 @@ def test_server_ends_with_a_killed_run():
             time.sleep(0.1)
     
 
+def test_sentences():
+    """gmner synth: whatever the small model writes is accepted or refused for a reason, and is counted."""
+    need_server()
+    with gm.Folder() as d:
+        model = d / "small.gguf"
+        os.symlink(SMOL, model)
+        d.write("seeds.jsonl", json.dumps({"id": "1", "text": "Anna plays a concert in Paris", "entities": [
+            {"start": 0, "end": 4, "type": "PER"}, {"start": 24, "end": 29, "type": "LOC"}]}) + "\n")
+        r = gm.expect_ok(gm.run("synth", "--seeds", d / "seeds.jsonl", "-o", d / "out.jsonl", "--endpoint", model,
+                                "--llama-server", SERVER, "--in-flight", "2", "--keep", "1", "--vary", "1", "--min-words",
+                                "3", "--max-words", "12", env=env(d)))
+        line = next(x for x in r.err.splitlines() if "asked_again=" in x)
+        n = {k: int(v) for k, v in re.findall(r"(\w+)=(\d+)", line)}
+        with open(d / "out.jsonl", encoding="utf-8") as f, open(d / "out.jsonl.refused.jsonl", encoding="utf-8") as g:
+            out, refused = [json.loads(x) for x in f], [json.loads(x) for x in g]
+        assert len(out) == n["sentences"] and len(refused) == n["refused"] and out + refused and n["failed"] == 0, r.err
+        assert n["requests"] == 2 + n["asked_again"], r.err
+        for p in out:
+            assert all(p["text"][e["start"]:e["end"]] == e["text"] for e in p["entities"]) and p["entities"], p
+
+
 gm.main(globals())
