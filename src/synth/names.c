@@ -16,7 +16,7 @@ static const struct {
     [GM_SYNTH_LOST] = {"lost_entity", "one of the given entities is not in it"},
     [GM_SYNTH_NO_ENTITY] = {"no_entity", "it has no entity"},
     [GM_SYNTH_SAME] = {"same_entity", "it has one of the given entities"},
-    [GM_SYNTH_OTHER_TYPE] = {"other_type", "an entity has a type that no given entity has"},
+    [GM_SYNTH_OTHER_TYPE] = {"other_type", "no entity has the type of a given one"},
     [GM_SYNTH_NOT_NEGATIVE] = {"not_negative", "it has an entity"},
     [GM_SYNTH_SHORT] = {"too_short", "it is too short"},
     [GM_SYNTH_LONG] = {"too_long", "it is too long"},

@@ -30,7 +30,7 @@ enum gm_synth_reason {
     GM_SYNTH_LOST,         /* kept entities: one of them is not there */
     GM_SYNTH_NO_ENTITY,    /* other entities: none */
     GM_SYNTH_SAME,         /* other entities: one of the post's own */
-    GM_SYNTH_OTHER_TYPE,   /* other entities: of a type that the post has none of */
+    GM_SYNTH_OTHER_TYPE,   /* other entities: none of a type that the post has */
     GM_SYNTH_NOT_NEGATIVE, /* no entities: there is one */
     GM_SYNTH_SHORT,
     GM_SYNTH_LONG,

@@ -135,17 +135,14 @@ static bool has_name(const struct names *names, const struct gm_synth_name *x)
 
 static enum gm_synth_reason check_vary(const struct gm_synth_seed *seed, const struct names *names)
 {
-    for (size_t i = 0; i < names->n; i++) {
-        bool has_type = false;
+    bool has_type = false;
+    for (size_t i = 0; i < names->n; i++)
         for (size_t k = 0; k < seed->n_names; k++) {
             if (gm_str_eq(seed->names[k].text, names->items[i].text))
                 return GM_SYNTH_SAME;
             has_type = has_type || seed->names[k].type == names->items[i].type;
         }
-        if (!has_type)
-            return GM_SYNTH_OTHER_TYPE;
-    }
-    return names->n ? GM_SYNTH_FITS : GM_SYNTH_NO_ENTITY;
+    return has_type ? GM_SYNTH_FITS : names->n ? GM_SYNTH_OTHER_TYPE : GM_SYNTH_NO_ENTITY;
 }
 
 static enum gm_synth_reason check_kind(const struct gm_synth_seed *seed, enum gm_synth_kind kind,

@@ -219,7 +219,7 @@ def test_kinds():
     answers = {
         "keep": [sentence(1, ("Eurofighter", "Aircraft"))],  # a type by another case
         "vary": [sentence(2, ("Eurofighter", "aircraft")), sentence(3, ("Berlin", "location")), sentence(4),
-                 sentence(5, ("Rafale", "aircraft"))],
+                 sentence(5, ("Rafale", "aircraft"), ("Ulm", "location"))],
         "none": [sentence(6, ("Rafale", "aircraft")), sentence(7, words=12)],
     }
     with gm.Folder() as d, llm_server.Own(lambda t, _: json.dumps({"sentences": answers[kind_of(t)]})) as server:
@@ -228,7 +228,7 @@ def test_kinds():
         assert {k: v for k, v in refused(r).items() if not k.startswith(("dup", "sur"))} == {
             "same_entity": 2, "other_type": 2, "no_entity": 2, "not_negative": 2}, r.err  # twice each: asked again
         assert [(p["synth"]["kind"], [e["type"] for e in p["entities"]]) for p in lines(d / "out.jsonl")] == [
-            ("keep", ["aircraft"]), ("vary", ["aircraft"]), ("none", [])]
+            ("keep", ["aircraft"]), ("vary", ["aircraft", "location"]), ("none", [])]
 
 
 def test_known_definitions():
