@@ -104,8 +104,9 @@ static enum gm_status commit(struct job *job, struct gm_error *err)
         return st;
     job->rejects = NULL;
     if (!is_whole)
-        GM_LOG(GM_LOG_INFO, "synth", "the output holds words and labels alone; a name that ends in "
-                                     ".jsonl would also keep where each sentence comes from");
+        GM_LOG(GM_LOG_INFO, "synth",
+               "the output holds words and labels alone; a name that ends in "
+               ".jsonl would also keep where each sentence comes from");
     return gm_out_commit(rejects, err);
 }
 
