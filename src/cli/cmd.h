@@ -68,6 +68,7 @@ extern const struct gm_command gm_cmd_train;
 extern const struct gm_command gm_cmd_eval;
 extern const struct gm_command gm_cmd_view;
 extern const struct gm_command gm_cmd_similar;
+extern const struct gm_command gm_cmd_tune;
 extern const struct gm_command gm_cmd_guide;
 extern const struct gm_command gm_cmd_synth;
 extern const struct gm_command gm_cmd_runs;

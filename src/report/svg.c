@@ -3,8 +3,10 @@
 
 #include "report/html.h"
 
+#include <stdio.h>
+
 static const char style[] =
-    "<style>text{font:13px system-ui,sans-serif;fill:#222}.h{font-weight:600}"
+    "<style>.axis{stroke:#888;fill:none}text{font:13px system-ui,sans-serif;fill:#222}.h{font-weight:600}"
     ".t{font-size:17px;font-weight:600}.all{fill:#b9c9e8}.in{fill:#3a66b0}"
     "@media(prefers-color-scheme:dark){text{fill:#ddd}.bg{fill:#16181d}.all{fill:#3b4a66}"
     ".in{fill:#7fa5e8}}</style>\n";
@@ -25,6 +27,33 @@ enum gm_status gm_svg_text(struct gm_buf *out, double x, double y, const char *a
     GM_TRY(gm_buf_printf(out, err, "<text x=\"%.1f\" y=\"%.1f\"%s>", x, y, attributes));
     GM_TRY(gm_html_text(out, text, err));
     GM_TRY(gm_buf_add_c(out, "</text>\n", err));
+done:
+    return st;
+}
+
+enum gm_status gm_svg_axes(struct gm_buf *out, const struct gm_svg_plot *p, const char *title,
+                           const char *note, const char *x_name, struct gm_error *err)
+{
+    enum { TICKS = 5 };
+    enum gm_status st = GM_OK;
+    char label[16];
+    GM_TRY(gm_svg_text(out, p->x, p->y - 28, " class=\"h\"", gm_str(title), err));
+    GM_TRY(gm_svg_text(out, p->x, p->y - 10, "", gm_str(note), err));
+    GM_TRY(gm_buf_printf(out, err,
+                         "<rect class=\"axis\" x=\"%.1f\" y=\"%.1f\" width=\"%d\" "
+                         "height=\"%d\"/>\n",
+                         p->x, p->y, GM_SVG_SIDE, GM_SVG_SIDE));
+    for (int i = 0; i <= TICKS; i++) {
+        double at = (double)GM_SVG_SIDE * i / TICKS;
+        snprintf(label, sizeof label, "%.1f", (double)i / TICKS);
+        GM_TRY(gm_svg_text(out, p->x + at, p->y + GM_SVG_SIDE + 18, " text-anchor=\"middle\"",
+                           gm_str(label), err));
+        snprintf(label, sizeof label, "%.2g", p->low + (p->top - p->low) * i / TICKS);
+        GM_TRY(gm_svg_text(out, p->x - 6, p->y + GM_SVG_SIDE - at + 5, " text-anchor=\"end\"",
+                           gm_str(label), err));
+    }
+    GM_TRY(gm_svg_text(out, p->x + GM_SVG_SIDE / 2, p->y + GM_SVG_SIDE + 40,
+                       " text-anchor=\"middle\"", gm_str(x_name), err));
 done:
     return st;
 }

@@ -17,4 +17,15 @@ enum gm_status gm_svg_begin(struct gm_buf *out, double width, double height,
 enum gm_status gm_svg_text(struct gm_buf *out, double x, double y, const char *attributes,
                            struct gm_str text, struct gm_error *err) GM_NODISCARD;
 
+/* A square plot, GM_SVG_SIDE pixels wide: its place, and what bottom and top of its y axis mean; the x axis
+ * goes from 0 to 1. */
+enum { GM_SVG_SIDE = 270 };
+struct gm_svg_plot {
+    double x, y, low, top;
+};
+
+/* gm_svg_axes - frame, ticks, a title and a line below it, and what the x axis is. */
+enum gm_status gm_svg_axes(struct gm_buf *out, const struct gm_svg_plot *p, const char *title,
+                           const char *note, const char *x_name, struct gm_error *err) GM_NODISCARD;
+
 #endif
