@@ -70,6 +70,9 @@ CASES = {
     "runs-show": Case("runs show {w}/run"),
     "runs-merge": Case("runs merge {w}/run -o {d}/out.jsonl", ["out.jsonl"]),
     "similar": Case("similar {w}/dev.conll --pool {w}/train.conll --encoder {w}/encoder -o {d}/out.jsonl", ["out.jsonl"]),
+    "tune": Case("tune --stage refine --gold {w}/dev.conll --pred {w}/pred.jsonl -o {d}/tuned.yaml --svg {d}/curve.svg",
+                 ["tuned.yaml", "curve.svg"]),
+    "tune-entail": Case("tune --stage entail --gold {w}/seen.jsonl --pred {w}/judged.jsonl {w}/asked.jsonl --json"),
 }
 
 
@@ -99,6 +102,12 @@ def prepare():
     box = {"text": "Anna", "type": "PER", "regions": [{"box": [1, 2, 20, 25], "score": 0.9}], "start": 0, "end": 4}
     put("boxes.jsonl", "".join(json.dumps({"id": str(i), "text": "Anna in Rome", "image": "photo.png", "entities": [box]})
                                + "\n" for i in range(2)))
+    for name, yes in (("seen", None), ("judged", 0.7), ("asked", 0.6)):  # right in 4 of 5, and in 3 of 4
+        put(name + ".jsonl", "".join(json.dumps({"id": str(i), "text": "Anna in Rome", "entities": [
+            {"text": "Anna", "type": "PER", "start": 0, "end": 4, **(
+                {"regions": box["regions"] if i % 2 else []} if yes is None else
+                {"visible": yes if (i % 2) == (i % (5 if yes > 0.6 else 4) > 0) else round(1 - yes, 6)})}]}) + "\n"
+            for i in range(60)))
     data = b"weights of a model"
     put("home/models/tiny/a.bin", data)
     put("home/models/tiny.json", json.dumps({
