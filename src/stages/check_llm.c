@@ -12,7 +12,8 @@
 
 #include <math.h>
 
-enum { N_OWN = 4, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+enum { SURE_MAX = 4000 }; /* bytes of the list of certain boxes, about */
+enum { N_OWN = 5, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
 struct check {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
@@ -107,21 +108,52 @@ static double score_of(const struct gm_entity *e)
     return least;
 }
 
-/* "1. NAME (TYPE), found at [12, 34, 56, 78], 40% sure", a line each. */
+static bool is_uncertain(const struct check *c, const struct gm_entity *e)
+{
+    return e->n_regions && 1 - score_of(e) > c->region;
+}
+
+/* "NAME (TYPE), found at [12, 34, 56, 78]" */
+static enum gm_status add_found(const struct check *c, const struct work *w,
+                                const struct gm_entity *e, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
+    GM_TRY(
+        gm_buf_printf(out, err, "%.*s (%.*s), found at ", GM_STR_ARG(e->text), GM_STR_ARG(type)));
+    for (size_t k = 0; k < e->n_regions; k++) {
+        GM_TRY(gm_buf_add_c(out, k ? " and " : "", err));
+        GM_TRY(gm_ground_coords_put(&c->coords, &w->picture, e->regions[k].box, out, err));
+    }
+done:
+    return st;
+}
+
+/* "1. …, 40% sure", a line each. */
 static enum gm_status list_asked(const struct check *c, const struct work *w, struct gm_buf *out,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < w->n; i++) {
-        const struct gm_entity *e = w->asked[i];
-        struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
-        GM_TRY(gm_buf_printf(out, err, "%s%zu. %.*s (%.*s), found at ", i ? "\n" : "", i + 1,
-                             GM_STR_ARG(e->text), GM_STR_ARG(type)));
-        for (size_t k = 0; k < e->n_regions; k++) {
-            GM_TRY(gm_buf_add_c(out, k ? " and " : "", err));
-            GM_TRY(gm_ground_coords_put(&c->coords, &w->picture, e->regions[k].box, out, err));
-        }
-        GM_TRY(gm_buf_printf(out, err, ", %ld%% sure", lround(100 * score_of(e))));
+        GM_TRY(gm_buf_printf(out, err, "%s%zu. ", i ? "\n" : "", i + 1));
+        GM_TRY(add_found(c, w, w->asked[i], out, err));
+        GM_TRY(gm_buf_printf(out, err, ", %ld%% sure", lround(100 * score_of(w->asked[i]))));
+    }
+done:
+    return st;
+}
+
+/* The entities whose boxes are certain, a line each. */
+static enum gm_status list_sure(const struct check *c, const struct work *w, struct gm_buf *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < w->post->n_entities && out->n < SURE_MAX; i++) {
+        const struct gm_entity *e = &w->post->entities[i];
+        if (!e->n_regions || is_uncertain(c, e))
+            continue;
+        GM_TRY(gm_buf_add_c(out, out->n ? "\n" : "", err));
+        GM_TRY(add_found(c, w, e, out, err));
     }
 done:
     return st;
@@ -140,24 +172,28 @@ static enum gm_status ask(struct check *c, struct work *w, struct gm_llm_reply *
 {
     enum gm_status st = GM_OK;
     struct gm_prompt_value v[N_VALUES];
-    struct gm_buf list;
+    struct gm_buf list, sure;
     struct gm_str definitions, *types = gm_arena_alloc(&w->arena, w->n, sizeof *types);
     gm_buf_init(&list, (size_t)4 << 20);
+    gm_buf_init(&sure, (size_t)4 << 20);
     GM_TRY(types ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < w->n; i++)
         types[i] = w->asked[i]->fine_type.n ? w->asked[i]->fine_type : w->asked[i]->type;
     GM_TRY(gm_guide_definitions(&c->base.guide, types, w->n, &w->arena, &definitions, err));
     GM_TRY(list_asked(c, w, &list, err));
+    GM_TRY(list_sure(c, w, &sure, err));
     v[0] = (struct gm_prompt_value){"text", w->post->text};
     v[1] = (struct gm_prompt_value){"caption", w->post->caption};
     v[2] = (struct gm_prompt_value){"entities", gm_buf_str(&list)};
     v[3] = (struct gm_prompt_value){"type_definition", definitions};
+    v[4] = (struct gm_prompt_value){"sure", gm_buf_str(&sure)};
     GM_TRY(gm_ground_coords_values(&c->coords, &w->picture, &w->arena, v + N_OWN, err));
     const struct gm_llm_question q = {
         .values = v, .n_values = N_VALUES, .check = check_numbers, .user = w};
     GM_TRY(gm_llm_stage_ask(&c->base, &w->picture, &q, 1, reply, err));
 done:
     gm_buf_clear(&list);
+    gm_buf_clear(&sure);
     return st;
 }
 
@@ -214,7 +250,7 @@ static enum gm_status check_post(void *self, struct gm_post *p, struct gm_error 
     w.asked = gm_arena_alloc(&w.arena, p->n_entities, sizeof *w.asked);
     GM_TRY(w.asked ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < p->n_entities && w.n < GM_LLM_NUMBERED_MAX; i++)
-        if (p->entities[i].n_regions && 1 - score_of(&p->entities[i]) > c->region)
+        if (is_uncertain(c, &p->entities[i]))
             w.asked[w.n++] = &p->entities[i];
     if (w.n == 0)
         goto done;
@@ -231,11 +267,13 @@ done:
     return st;
 }
 
+static const char *const values[] = {GM_LLM_VALUES, GM_GROUND_ALL_VALUES, "sure",
+                                     GM_GROUND_COORDS_VALUES, NULL};
 static const char *const known[] = {
     GM_LLM_SETTINGS, GM_GROUND_COORDS_SETTINGS, "region", "ground_prompt", "max_boxes", NULL};
 static const struct gm_llm_stage_kind kind = {
     .prompt = "check",
-    .values = gm_ground_values_of_all,
+    .values = values,
     .settings = known,
     .schema = GM_GROUND_SCHEMA_OF_ALL(
         "\"answer\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"none\"]}", "answer"),

@@ -158,6 +158,7 @@ def test_the_unsure_are_asked_about():
         ("1", "Ann", 40), ("2", "Bob", 30), ("3", "NASA", 10), ("4", "Dan", 20)], text
     assert lines[0][3] == str(thousandths(ONE)), (lines, thousandths(ONE))
     assert lines[1][3] == f"{thousandths(ONE)} and {thousandths(TWO)}"
+    assert text.index("It is sure of these:\nCid (PER), found at %s\n" % thousandths(TWO)) < text.index("It isn't sure")
     assert families.sent_size(request) and "from 0 to 1000" in text and "\nPER: A person" in text
     schema = request["response_format"]["json_schema"]["schema"]["properties"]["entities"]["items"]
     assert schema["required"] == ["entity", "reason", "answer", "boxes"]
