@@ -40,6 +40,15 @@ static double doubt(const struct gm_entity *e, double of_step)
     return 1 - (e->uncertainty.has && isfinite(of_step) ? of_step : e->score);
 }
 
+/* The least score of its regions, as the stage check has it. One without a region is not asked about. */
+static double region_doubt(const struct gm_entity *e)
+{
+    double most = (double)-INFINITY;
+    for (size_t i = 0; i < e->n_regions; i++)
+        most = fmax(most, 1 - (double)e->regions[i].score);
+    return most;
+}
+
 static double span_doubt(const struct gm_entity *e) { return doubt(e, e->uncertainty.span_score); }
 
 /* ---- spans ---- */
@@ -163,8 +172,7 @@ static enum gm_status add_entities(struct refine *w, struct gm_tune_post *p, str
         const struct gm_entity *e = &before->entities[i];
         size_t k = w->has_after ? same_place(then, after->n_entities, at[i]) : SIZE_MAX;
         GM_TRY(add_entity(w, p, TYPE, i, k, doubt(e, e->uncertainty.type_score), err));
-        double u = e->n_regions ? 1 - (double)e->regions[0].score : (double)-INFINITY;
-        GM_TRY(add_entity(w, p, REGION, i, k, u, err));
+        GM_TRY(add_entity(w, p, REGION, i, k, region_doubt(e), err));
         w->n_regions += e->n_regions;
         w->n_unscored += e->score >= 1 && !e->uncertainty.has;
     }

@@ -120,6 +120,28 @@ def test_refine():
         assert few["chosen"]["calls"] == 30 and few["chosen"]["share"] == 0.5, few["chosen"]
 
 
+def test_regions():
+    """The step check: of an entity's regions the one of the least score decides; one without is not asked about."""
+    with gm.Folder() as d:
+        def post(i, *regions):
+            return {"id": str(i), "text": TEXT, "entities": [
+                entity(TEXT, "Ann Lee", score=0.9, regions=[{"box": b, "score": s} for b, s in regions]),
+                entity(TEXT, "Bob", score=0.9)]}
+        gold = write(d, "g.jsonl", [post(i, (BOX, 1)) for i in range(20)])
+        # wrong and unsure, right and sure, right with another that is unsure
+        pred = write(d, "p.jsonl", [post(i, (OTHER_BOX, 0.3)) if i % 2 else post(i, (BOX, 0.9)) if i % 4 else
+                                    post(i, (BOX, 0.9), (OTHER_BOX, 0.6)) for i in range(20)])
+        asked = write(d, "a.jsonl", [post(i, (BOX, 0.9)) if i % 4 else post(i) for i in range(20)])
+        out = tune("refine", gold, pred, asked, "-o", d / "t.yaml")
+        region = step(out, "region")
+        assert (region["stage"], region["chosen"]["asked"], region["chosen"]["calls"]) == ("check", 10, 10), region
+        # 20 of Bob and 10 of Ann; then the 10 that were wrong; then 5 that the model takes away
+        assert [(p["asked"], p["score"]["tp"]) for p in region["curve"]] == [(0, 30), (10, 40), (15, 35), (20, 35)], region
+        with open(d / "t.yaml", encoding="utf-8") as f:
+            text = f.read()
+        assert re.search(r"^check:\n  region: 0\.[4-6]", text, re.M), text
+
+
 def test_refine_by_an_oracle():
     with gm.Folder() as d:
         gold, pred, _ = refine_files(d)
