@@ -144,9 +144,9 @@ def test_from_posts_to_the_submission():
         for i in texts:
             os.symlink(image, d / f"images/{i}.jpg")
         d.write("text.json", json.dumps({i: {"text": t} for i, t in texts.items()}))
-        gm.expect_ok(gm.run("predict", d / "text.json", "--images", d / "images", "-r", "refineg-ccks", "--tagger",
-                            d / "tagger", "--endpoint", server.url, "--model", "m", "-o", d / "out.jsonl",
-                            env={"GMNER_CACHE": d / "cache.sqlite"}))
+        predict = ["predict", d / "text.json", "--images", d / "images", "-r", "refineg-ccks", "--tagger", d / "tagger",
+                   "--endpoint", server.url, "--model", "m"]
+        gm.expect_ok(gm.run(*predict, "-o", d / "out.jsonl", env={"GMNER_CACHE": d / "cache.sqlite"}))
         gm.expect_ok(gm.run("data", "convert", d / "out.jsonl", d / "submission.json", "--to", "ccks"))
         with open(d / "submission.json", encoding="utf-8") as f:
             out = json.load(f)
@@ -157,10 +157,18 @@ def test_from_posts_to_the_submission():
                                                          {"name": place, "label": "location", "bnd": None})
             assert all(isinstance(x, int) for x in car["bnd"].values()), car
         boxes = [t for t in asked if "boxes" in t]
-        assert len(boxes) == 2 and not any("(location)" in t for t in boxes), boxes
-        assert "\n1. Bert (vehicle)\nvehicle: A military or transport vehicle on land" in boxes[0] + boxes[1]
+        assert len(boxes) == 2 * (1 + 4) and not any("(location)" in t for t in boxes), boxes
+        assert "\n1. Bert (vehicle)\nvehicle: A military or transport vehicle on land" in "".join(boxes)
         gold = d.write("gold.json", json.dumps(out))
         assert counts(score(gold, d / "submission.json", "ccks")) == (4, 4, 4)
+        # the question about types has all six, with what they mean; asked about everything here
+        asked.clear()
+        gm.expect_ok(gm.run(*predict, "-o", d / "all.jsonl", "--settings",
+                            d.write("all.yaml", "refine:\n  span: 0\n  type: 0\n"), env={"GMNER_CACHE": d / "c2.sqlite"}))
+        about = [t for t in asked if "the types of" in t]
+        assert len(about) == 2, asked
+        for name in ref.SHARED_TASK:
+            assert re.search(rf"^{name}: \w.{{20,}}$", about[0], re.M), (name, about[0])
 
 
 gm.main(globals())
