@@ -15,7 +15,8 @@ enum gm_status gm_texts_load(struct gm_texts **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 void gm_texts_free(struct gm_texts *t); /* NULL-safe */
 
-/* gm_texts_new - none yet; *out is yours. gm_texts_add - the text of one post; the first of an id stays.
+/* gm_texts_new - none yet; *out is yours. gm_texts_add - the text of one post; the first of an id stays,
+ * and one of names only (gm_post.names_only) is passed over.
  * Errors: NOMEM. gm_texts_count - how many there are. */
 enum gm_status gm_texts_new(struct gm_texts **out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_texts_add(struct gm_texts *t, const struct gm_post *p,
@@ -31,7 +32,7 @@ struct gm_named_entity {
 
 /* gm_post_set_named - set a post's text and entities from names, which stay where they are (in the
  * post's arena). With texts (NULL: none) that know the post's id, the text, words and caption are
- * theirs, and each name is looked for in it: the first place, for a repeated name the next one; a
+ * theirs, as is the image of a post that has none, and each name is looked for in it: the first place, for a repeated name the next one; a
  * name that is not there is counted in `lost` and left out. Without, the text is made of the names.
  * Errors: NOMEM, FORMAT (over 10,000 names). Cost: names x (text + names). */
 enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity *v, size_t n,

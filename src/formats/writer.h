@@ -30,8 +30,8 @@ struct gm_writer;
 enum gm_status gm_writer_open(struct gm_writer **out, const char *path,
                               const struct gm_writer_opts *opts, struct gm_error *err) GM_NODISCARD;
 
-/* gm_writer_add - write one post. What the format can't hold is counted. The post's image path is
- * made relative to the output's folder. Errors: IO, NOMEM, FORMAT (an id that can't be a file's name, or that
+/* gm_writer_add - write one post. What the format can't hold is counted, and may be taken out of the post. The
+ * post's image path is made relative to the output's folder. Errors: IO, NOMEM, FORMAT (an id that can't be a file's name, or that
  * an earlier post has, in a format whose posts are known by it); after it others can be added. */
 enum gm_status gm_writer_add(struct gm_writer *w, struct gm_post *post,
                              struct gm_error *err) GM_NODISCARD;

@@ -21,7 +21,7 @@
  *      ANSWERED, until its answer is in the cache's file --- gm_ask_deliver -> DONE, in its box
  *
  * gm_ask_fail (an error of its own) and gm_ask_stopped (the client has stopped) end it from any of
- * these but DONE. Without a cache there is no ANSWERED. One whose caller has gone is freed where it
+ * these but DONE. Without a cache, and of a fresh request, there is no ANSWERED. One whose caller has gone is freed where it
  * would be delivered. */
 #include "base/alloc.h"
 #include "llm/llm_internal.h"

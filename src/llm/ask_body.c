@@ -14,6 +14,8 @@ static enum gm_status get_tail(struct gm_llm *llm, const struct gm_llm_tail *t, 
     if (!same) {
         gm_buf_reset(&llm->tail_text);
         st = gm_llm_write_tail(t, &llm->tail_text, err);
+        if (st != GM_OK) /* half of it is nobody's */
+            gm_buf_reset(&llm->tail_text);
         gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
         gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
         llm->tail = *t;

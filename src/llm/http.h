@@ -46,7 +46,8 @@ struct gm_http_done {
     char what[256];       /* why it failed, for messages */
 };
 
-/* gm_http_new - *out is yours; keeps at most max_connections open. Errors: NOMEM, NET. */
+/* gm_http_new - *out is yours; keeps about max_connections (4,096 at most) open when they are idle. Errors:
+ * NOMEM, NET (libcurl does not start), IO (no more files can be opened). */
 enum gm_status gm_http_new(struct gm_http **out, size_t max_connections,
                            struct gm_error *err) GM_NODISCARD;
 /* gm_http_free - NULL-safe; requests under way are dropped. */
@@ -54,7 +55,7 @@ void gm_http_free(struct gm_http *h);
 
 /* gm_http_target_new - url is http:// or https:// without user:password; `path` is appended to its
  * path unless that ends with it already, and its query stays; key (NULL = none) is sent as a bearer
- * token. Errors: ARG, NOMEM. The key is wiped when the target is freed. */
+ * token. Errors: ARG, NOMEM, NET (libcurl does not start). The key is wiped when the target is freed. */
 enum gm_status gm_http_target_new(struct gm_http_target **out, const char *url, const char *path,
                                   const char *key, struct gm_error *err) GM_NODISCARD;
 /* gm_http_target_address - what is asked, without the query, in which keys may stand. */

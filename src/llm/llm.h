@@ -13,7 +13,8 @@
  * endpoint cool down for everybody; an endpoint that only fails rests and is probed; when all are
  * dead, the key is refused or the budget is spent, the client stops: what waits gets a reply with
  * status NET, ARG or CANCEL and `stopped` set, and the work can go on later.
- * An answer that doesn't fit its schema is asked for again, the same messages at another seed. */
+ * An answer that doesn't fit its schema is asked for again, the same messages at another seed and, where one
+ * is sent, a temperature of at least 0.4. */
 #ifndef GM_LLM_LLM_H
 #define GM_LLM_LLM_H
 
@@ -61,7 +62,7 @@ struct gm_llm_opts {
     const char *model;        /* NULL = "default" */
     const char *key_file;     /* as in secret.h; NULL = $OPENAI_API_KEY, which may be unset */
     const char *llama_server; /* command for a GGUF file; NULL = "llama-server" */
-    size_t in_flight;         /* requests at once, over all endpoints */
+    size_t in_flight;         /* requests at once, over all endpoints; 1 to 4096 */
     double timeout_s;         /* of one try */
     double deadline_s;        /* of one request with all its tries, from its first try */
     size_t max_tries;         /* tries of one request that may fail */
@@ -99,7 +100,7 @@ struct gm_llm_request {
     const struct gm_llm_message *messages;
     size_t n_messages;
     double temperature, top_p; /* < 0 = the server's default */
-    long max_tokens;
+    long max_tokens;           /* of the answer; 0 = 512 */
     enum gm_llm_max_name max_name;
     long long seed;              /* < 0 = none */
     const struct gm_json *extra; /* an object whose members go into the request in place of its own,
@@ -122,12 +123,12 @@ struct gm_llm_reply {
     uint64_t id;
     void *user;
     enum gm_status st; /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
-                            ARG: the server refuses this request; CANCEL: not asked */
+                            ARG: the server or the model refuses this request; CANCEL: not asked; NOMEM */
     struct gm_error err;
     bool no_pictures;   /* st ARG: the server takes no pictures */
     bool stopped;       /* the client has stopped: this request was not answered, ask again later */
     struct gm_buf text; /* the answer's text */
-    struct gm_json *value;    /* with a schema and st OK: the answer */
+    struct gm_json *value;    /* with st OK: the answer; without a schema its text, trimmed */
     struct gm_json *logprobs; /* array of tokens, NULL where the server gave none */
     struct gm_llm_usage usage;
     size_t n_asks; /* answers it took; 0 when it came from the cache */
@@ -146,7 +147,8 @@ struct gm_llm_stats {
 };
 
 /* gm_llm_new - *out is yours. Starts local servers for GGUF files and waits until they are healthy.
- * Errors: ARG (no endpoint, bad URL, key file that others can read), IO, NET, NOMEM. */
+ * Errors: ARG (no endpoint, bad URL, key file that others can read, options out of range), IO, NET, NOMEM,
+ * CANCEL (a stop while a local server starts). */
 enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts,
                           struct gm_error *err) GM_NODISCARD;
 /* gm_llm_free - NULL-safe; drops what is in flight, stops local servers. All boxes must be freed.
@@ -160,8 +162,8 @@ enum gm_status gm_llm_mailbox_new(struct gm_llm_mailbox **out, struct gm_llm *ll
  * counted, and then dropped. */
 void gm_llm_mailbox_free(struct gm_llm_mailbox *box);
 
-/* gm_llm_submit - ask. Everything but req->schema and req->user is copied. Errors: NOMEM, FORMAT
- * (text that is not UTF-8); there is no reply then. */
+/* gm_llm_submit - ask. Everything but req->schema, req->extra and what req->user points to is copied. Errors:
+ * NOMEM, FORMAT (text that is not UTF-8); there is no reply then. */
 enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_request *req,
                              uint64_t *id, struct gm_error *err) GM_NODISCARD;
 /* gm_llm_poll - wait up to timeout_ms for a reply of this box; false when none came. *out is yours:

@@ -1,7 +1,8 @@
 /* llm_internal.h - the client's insides. llm.c opens and closes it, mailbox.c is what callers use to ask,
  * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back,
  * ask.c moves each request from place to place, ask_body.c writes it. Calls among them go one way.
- * Everything in struct gm_llm but `http` is guarded by `lock`. */
+ * What changes of struct gm_llm is guarded by `lock`, but for drain_at (atomic) and `http`, which is the
+ * client's thread's own. */
 #ifndef GM_LLM_LLM_INTERNAL_H
 #define GM_LLM_LLM_INTERNAL_H
 

@@ -14,7 +14,7 @@ enum gm_status gm_schema_parse(struct gm_json **out, struct gm_str text,
                                struct gm_error *err) GM_NODISCARD;
 
 /* gm_schema_check - whether `value` fits. Errors: FORMAT with the place and the reason
- * ("boxes[2].label: is missing"). Any thread. */
+ * ("$.boxes[2].label: is missing"). Any thread. */
 enum gm_status gm_schema_check(const struct gm_json *schema, const struct gm_json *value,
                                struct gm_error *err) GM_NODISCARD;
 

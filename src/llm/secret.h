@@ -9,8 +9,8 @@
 /* gm_secret_read - the key for an origin ("https://host:8000"; NULL = the servers of --endpoint): from
  * the file, whose lines are a key, or "URL KEY" for the servers of that URL's origin; path NULL =
  * $OPENAI_API_KEY, which is for --endpoint's alone. *out is NULL when there is none, else yours:
- * gm_secret_free. Errors: ARG (the file is readable or writable by group or others, or a line is none of
- * the two, in printable ASCII; no line is for --endpoint and none has a URL), IO, NOMEM. No message ever
+ * gm_secret_free. Errors: ARG (the file is open to group or others; a line is none of the two, in printable
+ * ASCII; several keys have no URL; no line holds anything), IO, NOMEM. No message ever
  * holds the key. */
 enum gm_status gm_secret_read(char **out, const char *path, const struct gm_str *origin,
                               struct gm_error *err) GM_NODISCARD;

@@ -7,12 +7,16 @@
 #include <string.h>
 #include <strings.h>
 
-/* Overwrite every occurrence of the key. */
+/* Overwrite every occurrence of the key, and the beginning of one that the text's end cuts. */
 static void hide_key(char *s, const char *key)
 {
     size_t n = key ? strlen(key) : 0;
     for (char *at = n >= 4 ? strstr(s, key) : NULL; at; at = strstr(at + n, key))
         memset(at, '*', n);
+    size_t len = strlen(s);
+    for (size_t piece = n > 4 ? n - 1 : 0; piece >= 4; piece--)
+        if (piece <= len && memcmp(s + len - piece, key, piece) == 0)
+            memset(s + len - piece, '*', piece);
 }
 
 static void add(char *out, size_t cap, const char *between, struct gm_str s)

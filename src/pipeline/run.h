@@ -26,11 +26,12 @@ struct gm_shard {
  * Errors: AGAIN (another process works on it), ARG (it is another shard's), IO, FORMAT, NOMEM. */
 enum gm_status gm_run_open(struct gm_run **out, const char *dir, const char *recipe,
                            struct gm_shard shard, struct gm_error *err) GM_NODISCARD;
-/* gm_run_close - NULL-safe; a session that was not ended is shown as one that stopped. */
+/* gm_run_close - NULL-safe; a session that was not ended is shown as killed. */
 void gm_run_close(struct gm_run *r);
 
 /* gm_run_config - the number of a stage's configuration: `text` is its backend, settings and
- * fingerprint, one "name=value" a line. The session is noted to use it. */
+ * fingerprint, one "name=value" a line. The session is noted to use it, for the stage at place `order` of the
+ * pipeline. Errors: ARG (over 16 stages), IO, NOMEM; those of the functions below IO and NOMEM. */
 enum gm_status gm_run_config(struct gm_run *r, size_t order, const char *stage, struct gm_str text,
                              long long *config, struct gm_error *err) GM_NODISCARD;
 
@@ -73,7 +74,7 @@ enum gm_status gm_run_end(struct gm_run *r, const char *how, size_t n_input,
                           struct gm_error *err) GM_NODISCARD;
 
 /* gm_run_show - append a text for people: what the folder holds, which stages ran in the last
- * sessions and why. Takes no lock. Errors: IO (no run folder), FORMAT. */
+ * sessions and why. Holds the lock for no longer than it takes to see whether it is free. Errors: IO (no run folder), FORMAT. */
 enum gm_status gm_run_show(const char *dir, struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 
 #endif

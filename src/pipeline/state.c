@@ -67,7 +67,7 @@ static enum gm_status add_region(const struct gm_region *r, struct gm_buf *b, st
         GM_TRY(gm_buf_printf(b, err, ",\"h\":%u,\"w\":%u", r->mask.h, r->mask.w));
     GM_TRY(add_text("counts", r->mask.counts, b, err));
     GM_TRY(add_text("note", r->note, b, err));
-    GM_TRY(gm_buf_add_c(b, "}", err));
+    GM_TRY(gm_buf_add_c(b, r->is_crowd ? ",\"crowd\":true}" : "}", err));
 done:
     return st;
 }

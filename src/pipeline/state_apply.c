@@ -56,6 +56,7 @@ static enum gm_status read_region(struct gm_post *p, const struct gm_json *o, st
     GM_TRY(get_text(p, o, "note", &r->note, err));
     r->mask.h = (uint32_t)get_size(gm_json_get(o, "h"));
     r->mask.w = (uint32_t)get_size(gm_json_get(o, "w"));
+    (void)gm_json_bool(gm_json_get(o, "crowd"), &r->is_crowd);
 done:
     return st;
 }

@@ -13,9 +13,10 @@ enum gm_status gm_post_set_image(struct gm_post *post, const char *base_dir, str
 
 /* gm_post_read_image - set p->image from the post's source: the first field of image, image_path,
  * img_path, image_file, img, image_url and images that names a picture, as a path, a list of them (the
- * first counts) or an object with a path or url; a file: address becomes a path. The source then has it as
+ * first counts) or an object with a path, url or file_name; a file: address becomes a path. The source then has it as
  * "image" (what else an "image" that is no string held goes to "images"), so that records are written
- * alike whatever the input's name was. Errors: those of gm_post_set_image; FORMAT ("image" is a number). */
+ * alike whatever the input's name was. Errors: those of gm_post_set_image; FORMAT ("image" is a
+ * number or a boolean, or an object or list that names none). */
 enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir,
                                   struct gm_error *err) GM_NODISCARD;
 
@@ -24,8 +25,8 @@ enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir,
 struct gm_str gm_post_other_picture(const struct gm_post *post);
 
 /* gm_post_place_image - make the post's image path, which is right from the current folder, right in
- * a file of folder `dir`: unchanged where input and output are in one folder, absolute where the
- * image is not inside `dir`. Errors: NOMEM. */
+ * a file of folder `dir`: unchanged where input and output are in one folder, or the input gave an absolute
+ * path; absolute where the image is not inside `dir`. Errors: NOMEM. */
 enum gm_status gm_post_place_image(struct gm_post *post, const char *dir,
                                    struct gm_error *err) GM_NODISCARD;
 

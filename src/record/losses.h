@@ -48,8 +48,8 @@ enum gm_holds {
     GM_HOLDS_FIELDS = 1 << 7, /* the input's own fields */
     GM_HOLDS_TYPE = 1 << 8,
     GM_HOLDS_FINE = 1 << 9,
-    GM_HOLDS_SCORE = 1 << 10, /* of an entity, other than 1 */
-    GM_HOLDS_UNCERTAINTY = 1 << 11,
+    GM_HOLDS_SCORE = 1 << 10,       /* of an entity, other than 1 */
+    GM_HOLDS_UNCERTAINTY = 1 << 11, /* and what the tagger may have missed */
     GM_HOLDS_NOTE = 1 << 12,
     GM_HOLDS_EXPRESSION = 1 << 13,
     GM_HOLDS_VISIBLE = 1 << 14, /* as a probability */

@@ -44,7 +44,7 @@ struct gm_example_set {
 /* gm_examples_find - for a post with the entities that it has by now; with_pictures: the samples' pictures
  * go along (as the post's own does). e NULL = none are found. Then each example has its picture and the
  * values of GM_EXAMPLES_VALUES, and room for n_more of the caller's. *set is yours (gm_example_set_clear), whatever comes back. A sample whose picture
- * can't be read is shown without (left out where the stage's kind needs one), and told of once. Errors: those of gm_similar_find. Threads: yes. */
+ * can't be read is shown without (left out where the stage's kind needs one), and told of once. Errors: those of gm_similar_find; a stop. Threads: yes. */
 enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, struct gm_post *post,
                                 bool with_pictures, size_t n_more, struct gm_arena *a,
                                 struct gm_example_set *set, struct gm_error *err) GM_NODISCARD;

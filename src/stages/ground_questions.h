@@ -47,7 +47,7 @@ struct gm_ground_work {
     size_t n_q;
 };
 
-/* gm_ground_work_init - for a post of n entities; nothing is asked. gm_ground_work_clear frees, also after
+/* gm_ground_work_init - for a post of n entities; *w is zeroed, nothing is asked. gm_ground_work_clear frees, also after
  * a failed init. Errors: NOMEM. */
 enum gm_status gm_ground_work_init(struct gm_ground_work *w, size_t n,
                                    struct gm_error *err) GM_NODISCARD;

@@ -109,21 +109,20 @@ bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p)
            gm_prompt_has_image(s->prompt);
 }
 
-/* The picture at `path`, or the one that is decoded already. */
+/* From the whole picture: what a post has decoded may be a copy of fewer pixels (stages/pixels.h). */
 static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str path,
-                                   const struct gm_image *decoded, struct gm_picture *out,
-                                   struct gm_error *err)
+                                   struct gm_picture *out, struct gm_error *err)
 {
     struct gm_image *im = NULL;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     struct gm_str ended = gm_arena_str(&a, path); /* by NUL */
     enum gm_status st = ended.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (st == GM_OK && !decoded)
+    if (st == GM_OK)
         st = gm_image_load(&im, ended.p, err);
     const struct gm_picture_rule rule = {(uint32_t)s->image_side, s->grid, (uint32_t)s->min_pixels};
     if (st == GM_OK)
-        st = gm_picture_make(out, decoded ? decoded : im, &rule, (int)s->jpeg_quality, err);
+        st = gm_picture_make(out, im, &rule, (int)s->jpeg_quality, err);
     gm_image_free(im);
     gm_arena_clear(&a);
     return st;
@@ -131,8 +130,7 @@ static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str p
 
 /* *stopped: the work is to end, and the status is not the picture's. */
 static enum gm_status make_in_turn(struct gm_llm_stage *s, struct gm_str path,
-                                   const struct gm_image *decoded, struct gm_picture *out,
-                                   bool *stopped, struct gm_error *err)
+                                   struct gm_picture *out, bool *stopped, struct gm_error *err)
 {
     const struct gm_limit limit = gm_limit_get();
     gm_buf_init(&out->jpeg, 0);
@@ -141,7 +139,7 @@ static enum gm_status make_in_turn(struct gm_llm_stage *s, struct gm_str path,
     enum gm_status st = gm_limit_check(&limit, err);
     *stopped = st != GM_OK;
     if (st == GM_OK)
-        st = make_picture(s, path, decoded, out, err);
+        st = make_picture(s, path, out, err);
     sem_post(&s->decoders);
     return st;
 }
@@ -151,7 +149,7 @@ enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
 {
     struct gm_error why = {0};
     bool stopped;
-    enum gm_status st = make_in_turn(s, p->image, p->pixels, out, &stopped, &why);
+    enum gm_status st = make_in_turn(s, p->image, out, &stopped, &why);
     if (stopped && err)
         *err = why;
     if (stopped)
@@ -169,7 +167,7 @@ enum gm_status gm_llm_stage_picture_of(struct gm_llm_stage *s, struct gm_str pat
                                        struct gm_picture *out, struct gm_error *err)
 {
     bool stopped;
-    return make_in_turn(s, path, NULL, out, &stopped, err);
+    return make_in_turn(s, path, out, &stopped, err);
 }
 
 struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)

@@ -160,8 +160,8 @@ struct gm_llm_question {
  * Where the server takes no pictures and the stage can do without (images: auto), all are asked again
  * without, and no later post's picture is sent; that is said once. replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
  * OK: each has been answered, or has an error of its own: FORMAT (no answer that fits), NET or ARG
- * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped; the post is
- * to stay as it is. Threads: yes. */
+ * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped, the post's time is over
+ * (EAGAIN), NOMEM, ARG (there is no client); the post is to stay as it is. Threads: yes. */
 enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture *picture,
                                 const struct gm_llm_question *questions, size_t n,
                                 struct gm_llm_reply *replies, struct gm_error *err) GM_NODISCARD;

@@ -3,12 +3,20 @@
 /* The hook holds the picture and not the post, which its owner may move. */
 static void free_pixels(void *p) { gm_image_free(p); }
 
+/* Whether what is decoded is a copy of fewer pixels a side than asked for. */
+static bool is_small(const struct gm_post *p, uint32_t side_min)
+{
+    const struct gm_image *im = p->pixels;
+    uint32_t side = im->w < im->h ? im->w : im->h;
+    return im->w != p->image_w && (side_min == 0 || side < side_min);
+}
+
 enum gm_status gm_post_pixels(struct gm_post *p, uint32_t side_min, const struct gm_image **out,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     *out = NULL;
-    if (p->pixels && side_min == 0 && p->pixels->w != p->image_w)
+    if (p->pixels && is_small(p, side_min))
         gm_post_drop_pixels(p);
     if (!p->pixels) {
         struct gm_image *im = NULL;

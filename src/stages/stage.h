@@ -36,7 +36,7 @@ struct gm_backend {
 
     /* Work on a batch; n >= 1. A post that fails gets gm_post_fail and the others go on; posts that
      * have an error are skipped. A status other than OK means that no post can be done (and the run
-     * stops). Called from one thread at a time; uses the thread budget inside. */
+     * stops), or, EAGAIN, that the time for a post (base/stop.h) is over: each is then tried alone. Called from one thread at a time; uses the thread budget inside. */
     enum gm_status (*run)(void *self, struct gm_post **posts, size_t n, struct gm_error *err);
 
     void (*close)(void *self); /* NULL-safe */
@@ -88,7 +88,8 @@ const struct gm_backend *gm_backend_at(size_t i);
 int gm_stage_order(const char *stage);
 
 /* gm_settings_check - ARG error naming the first key of `settings` that is not in the NULL-ended
- * list `known`. gm_settings_num/str - read one with a default and a range. */
+ * list `known`. gm_settings_num/str - read one; *value, the default, stays where the key is not there. A
+ * number is to be in min..max; a text is borrowed from the settings and ended by NUL. Errors: ARG. */
 enum gm_status gm_settings_check(const struct gm_json *settings, const char *stage,
                                  const char *const *known, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_settings_num(const struct gm_json *settings, const char *key, double min,

@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "llm/endpoint.h"
+#include "llm/llm_internal.h"
 #include "llm/message.h"
 #include "llm/schema.h"
 #include "llm/secret.h"
@@ -35,6 +36,22 @@ static void body(void **state)
              "{\"type\": \"object\"}}}}");
     gm_buf_clear(&b);
     gm_json_free(schema);
+}
+
+/* A tail that memory was out for is written anew for the next request. */
+static void half_a_tail_is_not_kept(void **state)
+{
+    (void)state;
+    struct gm_llm llm = {.model = NULL};
+    struct gm_ask a = {.tail = {0.5, -1, 9, 3, false, NULL, NULL, 0}};
+    gm_buf_init(&a.body, 1000);
+    gm_buf_init(&llm.tail_text, 20);
+    assert_int_equal(gm_ask_finish_body(&llm, &a, NULL), GM_ENOMEM);
+    llm.tail_text.max = 1000;
+    assert_int_equal(gm_ask_finish_body(&llm, &a, NULL), GM_OK);
+    assert_string_equal(a.body.p, ",\"max_tokens\":9,\"temperature\":0.5,\"seed\":3}");
+    gm_buf_clear(&a.body);
+    gm_buf_clear(&llm.tail_text);
 }
 
 static void pictures_are_data_urls(void **state)
@@ -220,7 +237,7 @@ static void messages_without_keys(void **state)
     /* the key lies across the place where the message is cut */
     memset(longer, 'x', sizeof longer);
     memcpy(longer + 994, "sk-abc123", 10);
-    assert_null(strstr(words_of(longer, "sk-abc123"), "sk-abc"));
+    assert_null(strstr(words_of(longer, "sk-abc123"), "sk-a"));
 }
 
 static void what_errors_mean(void **state)
@@ -493,6 +510,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(body, no_leak),
+        cmocka_unit_test_teardown(half_a_tail_is_not_kept, no_leak),
         cmocka_unit_test_teardown(pictures_are_data_urls, no_leak),
         cmocka_unit_test_teardown(replies, no_leak),
         cmocka_unit_test_teardown(yes_against_no, no_leak),

@@ -30,8 +30,8 @@ static void change(struct gm_post *p)
                                     .score = 0.1f,
                                     .label = GM_STR("person"),
                                     .note = GM_STR("a \"note\"")};
-    regions[1] =
-        (struct gm_region){.box = {0, 0, 5, 5}, .score = 1, .mask = {7, 9, GM_STR("02;<\\x")}};
+    regions[1] = (struct gm_region){
+        .box = {0, 0, 5, 5}, .score = 1, .mask = {7, 9, GM_STR("02;<\\x")}, .is_crowd = true};
     objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}};
     e->score = 1.0 / 3;
     e->visible = 0.1;
@@ -92,6 +92,8 @@ static void test_round_trip(void **state)
     assert_true(b.entities[1].evidence.has[GM_WITNESS_READER]);
     assert_false(b.entities[1].evidence.has[GM_WITNESS_ENCODER]);
     assert_int_equal(b.entities[1].regions[1].mask.h, 7);
+    assert_true(b.entities[1].regions[1].is_crowd);
+    assert_false(b.entities[1].regions[0].is_crowd);
     /* And so is the record, with the unknown fields of the input's entity. */
     assert_int_equal(gm_post_to_json(&a, &ja, NULL), GM_OK);
     assert_int_equal(gm_post_to_json(&b, &jb, NULL), GM_OK);

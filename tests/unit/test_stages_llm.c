@@ -8,6 +8,7 @@
 #include "image/image.h"
 #include "llm/llm.h"
 #include "llm_server/server_process.h"
+#include "stages/pixels.h"
 #include "stages/stage.h"
 
 static struct server_process server;
@@ -103,6 +104,25 @@ static void caption(void **state)
     p.image = GM_STR("/no/such.jpg");
     run("look", &p, "{{image}} <<Another>>", "{}");
     assert_true(is(p.error.stage, "look"));
+    gm_post_clear(&p);
+}
+
+/* A smaller copy that another stage left is neither what is sent nor the picture's size. */
+static void pictures_are_whole(void **state)
+{
+    (void)state;
+    struct gm_post p;
+    const struct gm_image *im;
+    fill(&p, "x", NULL, 0);
+    assert_int_equal(gm_post_pixels(&p, 300, &im, NULL), GM_OK);
+    assert_int_equal(im->w, 1001);
+    run("look", &p, "{{image}} <<A hall.>>", "{}");
+    assert_int_equal(p.image_w, 2001);
+    assert_int_equal(gm_post_pixels(&p, 400, &im, NULL), GM_OK);
+    assert_int_equal(im->w, 1001);
+    assert_int_equal(gm_post_pixels(&p, 800, &im, NULL), GM_OK);
+    assert_int_equal(im->w, 2001);
+    assert_int_equal(p.image_w, 2001);
     gm_post_clear(&p);
 }
 
@@ -561,19 +581,13 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(caption),
-        cmocka_unit_test(expressions),
-        cmocka_unit_test(expressions_that_do_not_fit),
-        cmocka_unit_test(entailment),
-        cmocka_unit_test(entailment_fused),
-        cmocka_unit_test(boxes),
-        cmocka_unit_test(boxes_in_sent_pixels),
-        cmocka_unit_test(corrections),
-        cmocka_unit_test(corrections_that_are_refused),
-        cmocka_unit_test(merges),
-        cmocka_unit_test(confident_posts_are_not_sent),
-        cmocka_unit_test(measures),
-        cmocka_unit_test(knowledge),
+        cmocka_unit_test(caption),      cmocka_unit_test(pictures_are_whole),
+        cmocka_unit_test(expressions),  cmocka_unit_test(expressions_that_do_not_fit),
+        cmocka_unit_test(entailment),   cmocka_unit_test(entailment_fused),
+        cmocka_unit_test(boxes),        cmocka_unit_test(boxes_in_sent_pixels),
+        cmocka_unit_test(corrections),  cmocka_unit_test(corrections_that_are_refused),
+        cmocka_unit_test(merges),       cmocka_unit_test(confident_posts_are_not_sent),
+        cmocka_unit_test(measures),     cmocka_unit_test(knowledge),
         cmocka_unit_test(bad_settings),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
