@@ -2,7 +2,8 @@
  * splits, in time linear in the number of posts.
  *
  * A text is its set of lower-case words, web addresses left out. 64 minimal hashes stand for the set;
- * texts that agree in all 4 of any of 16 bands are compared by the Jaccard similarity of the sets.
+ * texts that agree in all 4 of any of 16 bands are compared by the Jaccard similarity of the sets: of each
+ * band the 32 that were added last, so that a text which thousands repeat costs no more.
  * Source: Broder, On the resemblance and containment of documents, 1997; Leskovec, Rajaraman, Ullman,
  * Mining of Massive Datasets, chapter 3. */
 #ifndef GM_CORPUS_NEAR_DUPLICATES_H
@@ -20,7 +21,7 @@ struct gm_near_duplicates_match {
 };
 
 /* gm_near_duplicates_new - matches are told from `similarity` on. Texts of fewer than 4 distinct words match
- * only exactly. Errors: NOMEM. */
+ * only exactly, those without words never. Errors: NOMEM. */
 enum gm_status gm_near_duplicates_new(struct gm_near_duplicates **out, double similarity,
                                       struct gm_error *err) GM_NODISCARD;
 void gm_near_duplicates_free(struct gm_near_duplicates *n); /* NULL-safe */

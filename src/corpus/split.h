@@ -11,8 +11,8 @@ struct gm_split;
 enum gm_status gm_split_new(struct gm_split **out, struct gm_error *err) GM_NODISCARD;
 void gm_split_free(struct gm_split *s);
 
-/* gm_split_add - the next post. A stratum is the post's set of entity types, whether any is in the
- * image, and its number of entities (0, 1, 2, 3, more). Errors: NOMEM. */
+/* gm_split_add - the next post. A stratum is the post's set of entity types, whether any has a
+ * box, and its number of entities (0, 1, 2, 3, more). Errors: NOMEM. */
 enum gm_status gm_split_add(struct gm_split *s, const struct gm_post *p,
                             struct gm_error *err) GM_NODISCARD;
 

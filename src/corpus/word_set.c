@@ -25,17 +25,19 @@ static uint64_t lower_hash(struct gm_str word)
     return h;
 }
 
-/* "https://t.co/abc", whole or cut into words: what follows the scheme up to the code of a t.co. */
+/* What follows the scheme of "https://t.co/abc", whole or cut into words, up to its code; of another address,
+ * which is known only where it is whole, all up to white space or a letter that is not ASCII. */
 static void skip_address(struct gm_str s, size_t *pos)
 {
-    static const char *const parts[] = {"t", "co"};
-    for (size_t i = 0; i < 2; i++) {
-        size_t at = *pos;
-        if (!gm_str_eq_c(next_word(s, &at), parts[i]))
-            return;
+    size_t at = *pos;
+    bool is_whole = gm_str_starts(gm_str_sub(s, at, s.n), GM_STR("://"));
+    if (gm_str_eq_c(next_word(s, &at), "t") && gm_str_eq_c(next_word(s, &at), "co")) {
+        (void)next_word(s, &at);
         *pos = at;
+    } else {
+        while (is_whole && *pos < s.n && s.p[*pos] > ' ' && s.p[*pos] < 0x7f)
+            ++*pos;
     }
-    (void)next_word(s, pos);
 }
 
 static int by_value(const void *a, const void *b)

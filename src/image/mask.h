@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* gm_rle_encode - [h][w] row-major bytes (0 = outside) to COCO's compressed counts in the arena. */
+/* gm_rle_encode - [h][w] row-major bytes (0 = outside) to COCO's compressed counts in the arena.
+ * Errors: ARG (a side of 0), NOMEM. */
 enum gm_status gm_rle_encode(struct gm_arena *a, const uint8_t *mask, uint32_t h, uint32_t w,
                              struct gm_str *counts, struct gm_error *err) GM_NODISCARD;
 
@@ -37,7 +38,7 @@ enum gm_status gm_rle_to_runs(struct gm_arena *a, struct gm_str counts, uint32_t
 /* gm_mask_polygon - set the pixels inside a closed polygon of n corners xy [n][2] (pixels) in mask
  * [h][w], as pycocotools' frPyObjects does; what is inside by even-odd only. Others stay, so that
  * several polygons unite. Errors: FORMAT (fewer than 3 corners, a corner farther than 100,000
- * pixels away), NOMEM. Source: rleFrPoly of the COCO API. */
+ * pixels away, an outline over 20 million long), NOMEM. Source: rleFrPoly of the COCO API. */
 enum gm_status gm_mask_polygon(uint8_t *mask, uint32_t h, uint32_t w, const double *xy, size_t n,
                                struct gm_error *err) GM_NODISCARD;
 

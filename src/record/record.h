@@ -122,8 +122,9 @@ struct gm_post {
     size_t n_objects;
     bool has_objects;          /* the image was looked at */
     uint32_t image_w, image_h; /* pixels after EXIF rotation; 0 = not read */
-    struct gm_image *pixels;   /* decoded by the first stage that needs it (stages/pixels.h); freed
-                                through the arena; never written out */
+    struct gm_image *pixels; /* decoded by the first stage that needs it (stages/pixels.h), perhaps
+                                as a copy of fewer pixels than image_w x image_h; freed through the arena;
+                                never written out */
     struct {
         struct gm_str stage, code, message;
     } error; /* stage.n == 0: none */

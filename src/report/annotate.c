@@ -268,9 +268,13 @@ done:
     return st;
 }
 
+/* One of the whole picture's size, whatever the size of `im` is. */
 static enum gm_status copy_of(struct gm_image **out, const struct gm_image *im,
-                              struct gm_error *err)
+                              const uint32_t size[2], struct gm_error *err)
 {
+    const float all[4] = {0, 0, (float)im->w, (float)im->h};
+    if (im->w != size[0] || im->h != size[1])
+        return gm_image_resize(out, im, all, size[0], size[1], err);
     enum gm_status st = gm_image_new(out, im->w, im->h, err);
     if (st == GM_OK)
         memcpy((*out)->rgb, im->rgb, (size_t)im->w * im->h * 3);
@@ -283,15 +287,16 @@ enum gm_status gm_annotate(const struct gm_post *post, struct gm_image **out, st
     const struct gm_image *im;
     struct gm_image *owned = NULL, *drawn = NULL;
     struct gm_font *font[3] = {NULL}; /* regular, bold, small bold */
+    uint32_t whole[2];
     *out = NULL;
-    GM_TRY(gm_post_picture(post, &im, &owned, err));
+    GM_TRY(gm_post_picture(post, &im, &owned, whole, err));
     if (!im)
         goto done;
-    uint32_t size = (im->w > im->h ? im->w : im->h) / 34;
+    uint32_t size = (whole[0] > whole[1] ? whole[0] : whole[1]) / 34;
     size = size < MIN_FONT ? MIN_FONT : size > MAX_FONT ? MAX_FONT : size;
     for (int i = 0; i < 3; i++)
         GM_TRY(gm_font_open(&font[i], i < 2 ? size : size * 2 / 3, i > 0, err));
-    GM_TRY(copy_of(&drawn, im, err));
+    GM_TRY(copy_of(&drawn, im, whole, err));
     GM_TRY(draw_entities(drawn, post, font[1], size / 7 + 1, err));
     GM_TRY(add_strip(out, drawn, post, font, err));
 done:

@@ -217,16 +217,17 @@ enum gm_status gm_html_figure(struct gm_buf *out, const struct gm_post *post, st
     const struct gm_image *im;
     struct gm_image *owned = NULL;
     struct gm_error why;
-    st = gm_post_picture(post, &im, &owned, &why);
+    uint32_t size[2];
+    st = gm_post_picture(post, &im, &owned, size, &why);
     if (st == GM_ENOMEM)
         return GM_FAIL(err, st, "%s", why.msg);
     if (st != GM_OK) /* a failed post says why itself */
         return add_missing(out, post->error.stage.n ? "" : why.msg, err);
     if (!im)
         return GM_OK;
-    struct figure f = {out, post, im->w, im->h};
-    GM_TRY(gm_buf_printf(out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", im->w,
-                         im->h));
+    struct figure f = {out, post, size[0], size[1]};
+    GM_TRY(
+        gm_buf_printf(out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", f.w, f.h));
     GM_TRY(add_picture(&f, im, err));
     GM_TRY(add_overlay(&f, err));
     GM_TRY(add_labels(&f, err));

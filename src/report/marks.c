@@ -89,9 +89,10 @@ done:
 }
 
 enum gm_status gm_post_picture(const struct gm_post *post, const struct gm_image **im,
-                               struct gm_image **owned, struct gm_error *err)
+                               struct gm_image **owned, uint32_t size[2], struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    bool is_known = post->pixels && post->image_w && post->image_h;
     *owned = NULL;
     *im = post->pixels;
     if (!post->pixels && post->image.n) {
@@ -103,6 +104,10 @@ enum gm_status gm_post_picture(const struct gm_post *post, const struct gm_image
         st = gm_image_load(owned, path, err);
         *im = *owned;
         gm_free(path);
+    }
+    if (*im) {
+        size[0] = is_known ? post->image_w : (*im)->w;
+        size[1] = is_known ? post->image_h : (*im)->h;
     }
     return st;
 }

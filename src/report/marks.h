@@ -23,9 +23,12 @@ enum gm_status gm_region_mask(const struct gm_region *region, uint32_t w, uint32
                               struct gm_error *err) GM_NODISCARD;
 
 /* gm_post_picture - the post's picture: *im is borrowed from the post where it has been decoded,
- * else loaded into *owned, which is yours. Both are NULL for a post without one. Errors: those of
- * gm_image_load. */
+ * else loaded into *owned, which is yours. Both are NULL for a post without one. What is borrowed may be a
+ * copy of fewer pixels (gm_post.pixels), of the same view.
+ *   size [2] out  width and height of the whole picture, in whose pixels boxes are; untouched without one
+ * Errors: those of gm_image_load. */
 enum gm_status gm_post_picture(const struct gm_post *post, const struct gm_image **im,
-                               struct gm_image **owned, struct gm_error *err) GM_NODISCARD;
+                               struct gm_image **owned, uint32_t size[2],
+                               struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -7,7 +7,7 @@
 /* gm_label_affinity - 0 (nothing in common) to 1.
  *   1.0  the label, or its plural, stands in the entity's expression or text ("a dog", "Hot Dogs")
  *   0.8  a word of the table stands there that means such an object ("MacBook" - laptop)
- *   0.6  the fine type names the label's kind ("animal" - cat, dog, …)
+ *   0.6  the fine type, or the type, names the label's kind ("animal" - cat, dog, …)
  * The text counts only for things: a place or an organisation is called "Chicago Bears", "Orange
  * County" or "Apple" without any such object in the picture. Whole words, ASCII case ignored.
  * Source: hand-written table; docs/grounding.md says what it can't know. Pure. */

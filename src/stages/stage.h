@@ -36,7 +36,8 @@ struct gm_backend {
 
     /* Work on a batch; n >= 1. A post that fails gets gm_post_fail and the others go on; posts that
      * have an error are skipped. A status other than OK means that no post can be done (and the run
-     * stops), or, EAGAIN, that the time for a post (base/stop.h) is over: each is then tried alone. Called from one thread at a time; uses the thread budget inside. */
+     * stops), or, EAGAIN, that the time for a post (base/stop.h) is over: each is then tried alone.
+     * Called from one thread at a time; uses the thread budget inside. */
     enum gm_status (*run)(void *self, struct gm_post **posts, size_t n, struct gm_error *err);
 
     void (*close)(void *self); /* NULL-safe */

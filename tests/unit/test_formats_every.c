@@ -151,6 +151,37 @@ static void test_near(void **state)
     assert_true(found >= N / 3 * 99 / 100); /* LSH misses 1 - (1 - 0.846^4)^16: 3 in 100,000 */
 }
 
+/* Whatever its address, whole or of t.co also cut into words. */
+static void test_addresses_aside(void **state)
+{
+    (void)state;
+    static const char *const same[] = {
+        "look at this https://t.co/abc today",
+        "Look at this, https : / / t . co / xyz today",
+        "look at this http://example.org/a?b=1#c today",
+        "look at this https://a.b-c.org:80/ today",
+        "look at this today",
+    };
+    static const char *const others[] = {"look at t.co today",
+                                         "look at this https://a.org/\u4eca today"};
+    struct gm_near_duplicates *near;
+    struct gm_near_duplicates_match m;
+    struct gm_error err;
+    assert_status(gm_near_duplicates_new(&near, 0.99, &err), GM_OK, &err);
+    assert_status(gm_near_duplicates_add(near, gm_str(same[0]), 0, &m, &err), GM_OK, &err);
+    assert_status(gm_near_duplicates_next_file(near, &err), GM_OK, &err);
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        assert_status(gm_near_duplicates_find(near, gm_str(same[i]), &m, &err), GM_OK, &err);
+        if (!m.is_exact)
+            fail_msg("%s", same[i]);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        assert_status(gm_near_duplicates_find(near, gm_str(others[i]), &m, &err), GM_OK, &err);
+        assert_int_equal(m.post, SIZE_MAX);
+    }
+    gm_near_duplicates_free(near);
+}
+
 /* Two files of n posts each; returns the seconds it takes. */
 static double crowded(size_t n)
 {
@@ -217,8 +248,11 @@ static void test_rows_are_whole(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {leak_checked(test_torture), leak_checked(test_brush),
-                                       leak_checked(test_near), leak_checked(test_near_in_a_crowd),
+    const struct CMUnitTest tests[] = {leak_checked(test_torture),
+                                       leak_checked(test_brush),
+                                       leak_checked(test_near),
+                                       leak_checked(test_addresses_aside),
+                                       leak_checked(test_near_in_a_crowd),
                                        leak_checked(test_rows_are_whole)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -74,6 +74,34 @@ static void shows_all_of_a_post(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* Boxes are in the whole picture's pixels, also where a stage has decoded a smaller copy. */
+static void boxes_on_a_small_copy(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_report *r;
+    struct gm_post post;
+    struct gm_buf page;
+    must(gm_report_open(&r, page_path, "t", &err), &err);
+    post_of(&post, POST_WITH_IMAGE);
+    must(gm_image_new(&post.pixels, 87, 49, &err), &err);
+    post.image_w = 173;
+    post.image_h = 97;
+    must(gm_report_add(r, &post, 0, &err), &err);
+    gm_image_free(post.pixels);
+    gm_post_clear(&post);
+    must(gm_report_commit(r, &err), &err);
+    gm_buf_init(&page, 1 << 24);
+    must(gm_file_read(page_path, &page, &err), &err);
+    expect(&page, "style=\"--w:173;--h:97\"", 1);
+    expect(&page, "viewBox=\"0 0 173 97\"", 1);
+    expect(&page, "<img width=\"87\" height=\"49\"", 1);
+    expect(&page, "<rect x=\"40.0\" y=\"30.0\" width=\"40.0\" height=\"60.0\"/>", 1);
+    expect(&page, "<path d=\"M60 0L60 97L40 97L40 0Z\"/>", 1);
+    gm_buf_clear(&page);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* Every text field with markup, quotes and control characters in it. */
 #define EVIL "<script>alert(1)</script>\\\"'><img src=x onerror=alert(1)>&amp;\\u0001"
 
@@ -263,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(shows_all_of_a_post),
+        cmocka_unit_test(boxes_on_a_small_copy),
         cmocka_unit_test(nothing_becomes_markup),
         cmocka_unit_test(loads_nothing),
         cmocka_unit_test(found_ones_and_columns_are_told),

@@ -165,6 +165,17 @@ static void pictures_are_annotated(void **state)
     gm_image_free(before);
     gm_post_clear(&post);
 
+    post_of(&post, POST_WITH_IMAGE); /* of a smaller copy: as large, the box where it was */
+    must(gm_image_new(&post.pixels, 87, 49, &err), &err);
+    post.image_w = 173;
+    post.image_h = 97;
+    must(gm_annotate(&post, &im, &err), &err);
+    assert_int_equal(im->w, 480);
+    assert_true(near_color(im, left + 40, 60, 0, 114, 178));
+    gm_image_free(im);
+    gm_image_free(post.pixels);
+    gm_post_clear(&post);
+
     post_of(&post, "{\"id\": \"p\", \"text\": \"no image\"}");
     must(gm_annotate(&post, &im, &err), &err);
     assert_null(im);
