@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 /* gm_brush_mask_encode - append the bytes of a mask [h][w] (0 = outside, which becomes four zeros; inside
- * becomes four times 255). Errors: ARG (h*w*4 over 2^32 - 1), NOMEM. */
+ * becomes four times 255). Errors: ARG (no pixels, h*w*4 over 2^32 - 1), NOMEM. */
 enum gm_status gm_brush_mask_encode(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
                                     struct gm_error *err) GM_NODISCARD;
 

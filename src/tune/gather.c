@@ -38,7 +38,7 @@ static void clear_post(struct gm_tune_post *p, size_t n_runs)
 }
 
 /* The next gold post with its predictions: each run brings its own copy of gold, of which the first is
- * kept. *n_has: how many runs have a post; those have been filled. */
+ * kept. *has: whether there is one. */
 static enum gm_status next_post(struct gm_pairs **pairs, size_t n_runs, struct gm_tune_post *p,
                                 bool *has, struct gm_error *err)
 {

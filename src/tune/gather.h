@@ -12,7 +12,7 @@ struct gm_tune_post {
 };
 
 /* gm_tune_each - call `each` for every post; it may change the posts, which live as long as the call.
- * Counts posts and failed ones into *r. Errors: those of reading, and of `each`. */
+ * Counts posts, and those that failed in the first run, into *r. Errors: those of reading, and of `each`. */
 enum gm_status gm_tune_each(const struct gm_tune_opts *o, struct gm_tune_result *r,
                             enum gm_status (*each)(void *user, struct gm_tune_post *p,
                                                    struct gm_error *err),
@@ -38,12 +38,12 @@ enum gm_status gm_tune_units_add(struct gm_tune_units *u, const struct gm_tune_u
                                  struct gm_error *err) GM_NODISCARD;
 
 /* gm_tune_finish - curve, choice and cross-fitted figures of a step whose rule and names are set; the
- * units' gold is counted. crossed: unless `is_crossed`, when the caller has them. Errors: NOMEM. */
+ * units' gold is counted. Errors: NOMEM. */
 enum gm_status gm_tune_finish(const struct gm_tune_opts *o, const struct gm_tune_target *target,
                               struct gm_tune_step *s, struct gm_tune_units *u, struct gm_arena *a,
                               struct gm_error *err) GM_NODISCARD;
 
-/* gm_tune_warn - note what the user should know; the text outlives the result. */
+/* gm_tune_warn - note what the user should know, four at most; the text outlives the result. */
 void gm_tune_warn(struct gm_tune_result *r, const char *text);
 
 /* The stages. */

@@ -19,8 +19,9 @@ struct gm_logistic {
 };
 
 /* gm_logistic_fit - n examples of d numbers, x [n, d], y [n]. Needs an example of each answer (else there
- * is no minimum: ARG). The minimum is one, as L is convex, and is found to 1e-10 of its gradient. Cost
- * O(n d^2) a step, some ten steps. Errors: ARG (also: numbers that are not finite). Pure. */
+ * is no minimum: ARG). The minimum is one, as L is convex, and is found to a
+ * gradient of 1e-10 (1 + c n), or as near as doubles tell. Cost O(n d^2) a step, some ten steps, 100 at most.
+ * Errors: ARG (also: numbers that are not finite, d over GM_LOGISTIC_MAX). Pure. */
 enum gm_status gm_logistic_fit(struct gm_logistic *out, const double *x, const bool *y, size_t n,
                                size_t d, double c, struct gm_error *err) GM_NODISCARD;
 

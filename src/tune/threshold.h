@@ -60,12 +60,12 @@ struct gm_tune_point {
 /* gm_tune_point_score - the score that the rule is judged by. */
 struct gm_score gm_tune_point_score(const struct gm_tune_rule *r, const struct gm_tune_point *p);
 
-/* gm_tune_at - the point of threshold t. Cost O(n). */
+/* gm_tune_at - the point of threshold t; the units of a post stand together. Cost O(n). */
 struct gm_tune_point gm_tune_at(const struct gm_tune_unit *units, size_t n, size_t n_gold,
                                 const struct gm_tune_rule *r, double t);
 
 /* gm_tune_curve - the points of all thresholds that differ in who is asked, from nobody (t = hi) to all
- * (t = lo); between two values of u, t is in the middle, with six digits where they tell the two
+ * (t = lo); between two values of u, t is in the middle, with as few of 3, 6 or 9 digits as tell the two
  * apart. At least one point. Units are sorted in place. In the arena. Errors: NOMEM. Cost O(n log n). */
 enum gm_status gm_tune_curve(struct gm_tune_unit *units, size_t n, size_t n_gold,
                              const struct gm_tune_rule *r, struct gm_arena *a,

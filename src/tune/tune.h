@@ -79,8 +79,9 @@ void gm_tune_clear(struct gm_tune_result *r);
 /* gm_tune_setting - what the step's threshold t is as a setting. */
 double gm_tune_setting(const struct gm_tune_step *s, double t);
 
-/* gm_tune_table, gm_tune_json, gm_tune_settings - append what was found as a table for people, as one JSON
- * object (docs/tune.md), as a settings file in YAML with the figures as comments. Errors: NOMEM. */
+/* gm_tune_table, gm_tune_settings - append what was found as a table for people, as a settings file in YAML
+ * with the figures as comments. gm_tune_json - the same as one JSON object (docs/tune.md); *out is yours.
+ * Errors: NOMEM. */
 enum gm_status gm_tune_table(const struct gm_tune_opts *o, const struct gm_tune_result *r,
                              struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_tune_json(const struct gm_tune_opts *o, const struct gm_tune_result *r,

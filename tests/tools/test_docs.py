@@ -11,7 +11,6 @@ MAPS = ("docs/architecture.md", "docs/conventions.md")
 TOP = ("src/", "docs/", "tests/", "tools/", "prompts/", "recipes/", "models/", "bench/", "fuzz/", "include/", "cmake/")
 NAME = re.compile(r"[\w./*-]+\.(?:c|h|py|md|css|js|txt|yaml|json|cmake|lock|sh)(?![\w.])")
 OPTION = re.compile(r"(?<![\w-])--[a-z][a-z0-9-]*")
-SOON = {"--stage"} # of `gmner tune`, which is not there yet
 MADE = ("config.json", "gmner.json", "tokenizer.json") # what models have: not of the tree
 PLACEHOLDER = re.compile(r"[A-Z]{4}")                  # as in cmd_NAME.c
 
@@ -97,7 +96,7 @@ class Docs(unittest.TestCase):
             self.assertLessEqual(links_of(name) & set(there), set(listed[at + 1:]), f"src/{name} includes upwards")
 
     def test_options_named_exist(self):
-        known = set(OPTION.findall(read("docs/cli.md"))) | {"--version"} | SOON
+        known = set(OPTION.findall(read("docs/cli.md"))) | {"--version"}
         others = options_of_scripts()
         for page in pages():
             for code in re.findall(r"`([^`\n]+)`", prose(read(page))):
