@@ -3,7 +3,7 @@
 #define GM_CLI_CMD_DATA_H
 
 #include "cli/cmd.h"
-#include "cli/troubles.h"
+#include "base/troubles.h"
 #include "formats/captions.h"
 #include "formats/named_entities.h"
 #include "formats/reader.h"

@@ -9,7 +9,7 @@
 #include "cli/count_posts.h"
 #include "cli/llm_options.h"
 #include "cli/predict_out.h"
-#include "cli/troubles.h"
+#include "base/troubles.h"
 #include "formats/captions.h"
 #include "pipeline/pipeline.h"
 

@@ -1,11 +1,10 @@
 /* gmner similar: for every post the most similar annotated posts of a pool, as JSON Lines. */
 #include "base/alloc.h"
 #include "base/file.h"
-#include "base/log.h"
 #include "base/progress.h"
 #include "cli/cmd.h"
 #include "cli/count_posts.h"
-#include "cli/troubles.h"
+#include "base/troubles.h"
 #include "formats/reader.h"
 #include "similar/similar.h"
 

@@ -1,11 +1,10 @@
 /* gmner view: posts with their entities as a page, as annotated pictures, or on the terminal. */
 #include "base/file.h"
-#include "base/log.h"
 #include "base/path.h"
 #include "base/progress.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
-#include "cli/troubles.h"
+#include "base/troubles.h"
 #include "formats/reader.h"
 #include "image/font.h"
 #include "report/annotate.h"

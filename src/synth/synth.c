@@ -3,7 +3,7 @@
 #include "synth/synth.h"
 
 #include "base/alloc.h"
-#include "base/log.h"
+#include "base/troubles.h"
 #include "ner/tagger.h"
 #include "synth/ask.h"
 #include "synth/judge.h"
@@ -41,6 +41,7 @@ struct gm_synth {
     struct slot *slots;
     size_t n_slots;
     bool is_stopping;
+    struct gm_troubles troubles; /* requests without an answer */
 };
 
 /* ---- what there is to do ---- */
@@ -324,8 +325,10 @@ static enum gm_status take_failure(struct gm_synth *s, const struct gm_synth_tas
         return write_reject(s, task, GM_SYNTH_NO_ANSWER, r->err.msg, NULL, err);
     }
     s->counts.n_failed++;
-    GM_LOG(GM_LOG_WARN, "synth", "post %.*s (%s): no answer: %s",
-           GM_STR_ARG(s->seeds.items[task->seed].id), gm_synth_kind(task->kind), r->err.msg);
+    char of[128];
+    snprintf(of, sizeof of, "post %.*s (%s): no answer", GM_STR_ARG(s->seeds.items[task->seed].id),
+             gm_synth_kind(task->kind));
+    gm_troubles_tell(&s->troubles, "synth", of, r->err.msg);
     return GM_OK;
 }
 
@@ -438,6 +441,7 @@ enum gm_status gm_synth_run(struct gm_synth *s, struct gm_llm *llm,
     s->n_to_do += n_again;
     st = run_tasks(s, list, n_again, err);
 done:
+    gm_troubles_end(&s->troubles, "synth");
     gm_llm_mailbox_free(s->box);
     for (size_t i = 0; s->slots && i < s->n_slots; i++)
         slot_clear(&s->slots[i]);

@@ -1,7 +1,7 @@
 /* troubles.h - the errors of many posts: the first of each kind are told as they come, the others are counted,
  * so that a file of 10,000 bad lines tells what is wrong with it in a few. */
-#ifndef GM_CLI_TROUBLES_H
-#define GM_CLI_TROUBLES_H
+#ifndef GM_BASE_TROUBLES_H
+#define GM_BASE_TROUBLES_H
 
 #include <stddef.h>
 

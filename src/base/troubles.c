@@ -1,4 +1,4 @@
-#include "cli/troubles.h"
+#include "base/troubles.h"
 
 #include "base/log.h"
 
