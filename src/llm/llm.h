@@ -125,7 +125,8 @@ struct gm_llm_reply {
     enum gm_status st; /* OK; FORMAT: no answer fit (err says why of the last one); NET: gave up;
                             ARG: the server or the model refuses this request; CANCEL: not asked; NOMEM */
     struct gm_error err;
-    bool no_pictures;   /* st ARG: the server takes no pictures */
+    bool no_pictures;     /* st ARG: the server takes no pictures */
+    size_t most_pictures; /* st ARG: it takes so many a request, and these are more; 0 = not that */
     bool stopped;       /* the client has stopped: this request was not answered, ask again later */
     struct gm_buf text; /* the answer's text */
     struct gm_json *value;    /* with st OK: the answer; without a schema its text, trimmed */

@@ -171,6 +171,8 @@ static void on_error(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *e
     } else if (a->can_do_without_pictures && gm_server_error_is_pictures(e)) {
         a->reply.no_pictures = true;
         gm_ask_fail(llm, a, GM_EARG, text);
+    } else if ((a->reply.most_pictures = gm_server_error_most_pictures(e))) {
+        gm_ask_fail(llm, a, GM_EARG, text);
     } else if (goes_without(llm, a, ep, e)) {
         return;
     } else if (e->status == 429 || (is_retried(e) && retry_after_s > 0)) {

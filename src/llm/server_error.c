@@ -4,6 +4,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -178,6 +179,36 @@ bool gm_server_error_is_pictures(const struct gm_server_error *e)
         "expected `text`", "not enabled", NULL};
     return e->status >= 400 && e->status != 401 && e->status != 403 && e->status != 429 &&
            has_any(e->text, pictures) && has_any(e->text, none);
+}
+
+/* The number behind `lead`, with `then` behind it; 0 = there is none. */
+static size_t number_behind(const char *s, const char *lead, const char *then)
+{
+    size_t n = strlen(lead);
+    for (; *s; s++) {
+        char *end;
+        if (strncasecmp(s, lead, n) != 0 || !isdigit((unsigned char)s[n]))
+            continue;
+        unsigned long most = strtoul(s + n, &end, 10);
+        if (most <= 10000 && strncasecmp(end, then, strlen(then)) == 0)
+            return most;
+    }
+    return 0;
+}
+
+size_t gm_server_error_most_pictures(const struct gm_server_error *e)
+{
+    static const char *const ways[][2] = {{"at most ", " image"},
+                                          {"maximum of ", " image"},
+                                          {"up to ", " image"},
+                                          {"image=", " (or defaulted"},
+                                          {"too many images in request. max is ", ""}};
+    size_t most = 0;
+    if (e->status < 400 || e->status == 401 || e->status == 403 || e->status == 429)
+        return 0;
+    for (size_t i = 0; i < sizeof ways / sizeof *ways && most == 0; i++)
+        most = number_behind(e->text, ways[i][0], ways[i][1]);
+    return most;
 }
 
 /* Whether the words hold this name, not as a part of a longer one. */

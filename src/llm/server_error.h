@@ -30,6 +30,10 @@ bool gm_server_error_is_model(const struct gm_server_error *e);
 /* gm_server_error_is_pictures - the server or its model takes no pictures. */
 bool gm_server_error_is_pictures(const struct gm_server_error *e);
 
+/* gm_server_error_most_pictures - how many pictures a request may have, where the server says that it has too
+ * many; 0 = it says nothing of the kind. */
+size_t gm_server_error_most_pictures(const struct gm_server_error *e);
+
 /* gm_server_error_param - the one of the parameters `sent` (GM_LLM_P_…) that the server refuses and
  * that a request can go without; 0 = none. */
 unsigned gm_server_error_param(const struct gm_server_error *e, unsigned sent);

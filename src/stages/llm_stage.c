@@ -179,6 +179,18 @@ struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)
 /* Of samples, so that one that is asked for again does not become the next one. */
 static const long long seeds_apart = 100;
 
+/* The examples whose pictures the server takes beside the post's own. */
+static size_t shown_examples(const struct gm_llm_stage *s, const struct gm_llm_question *q,
+                             const struct gm_llm_part *picture)
+{
+    size_t most = atomic_load(&s->most_pictures), n = 0, n_pictures = 1;
+    if (!picture || most == 0)
+        return q->n_examples;
+    while (n < q->n_examples && (!q->examples[n].picture || n_pictures < most))
+        n_pictures += q->examples[n++].picture != NULL;
+    return n;
+}
+
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
                              const struct gm_llm_part *picture, const struct gm_llm_question *q,
                              uint64_t *id, struct gm_error *err)
@@ -226,7 +238,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                               .n_values = q->n_values + 1,
                                               .picture = picture,
                                               .examples = q->examples,
-                                              .n_examples = q->n_examples};
+                                              .n_examples = shown_examples(s, q, picture)};
     GM_TRY(gm_prompt_render(prompt, &a, &filling, &messages, &r.n_messages, err));
     r.messages = messages;
     GM_TRY(gm_llm_submit(box, &r, id, err));
@@ -294,13 +306,41 @@ done:
     return st;
 }
 
-/* The first reply of a server that takes no pictures; n = there is none. */
-static size_t without_pictures(const struct gm_llm_reply *replies, size_t n)
+/* The first reply of a server that takes no pictures, or fewer than it was sent; n = there is none. */
+static size_t first_refusal(const struct gm_llm_reply *replies, size_t n)
 {
     size_t i = 0;
-    while (i < n && !replies[i].no_pictures)
+    while (i < n && !replies[i].no_pictures && !replies[i].most_pictures)
         i++;
     return i;
+}
+
+static bool has_more_pictures(const struct gm_llm_question *q, size_t most)
+{
+    size_t n = 1;
+    for (size_t i = 0; i < q->n_examples; i++)
+        n += q->examples[i].picture != NULL;
+    return n > most;
+}
+
+/* Do with fewer pictures, or with none, what the reply of a server asks for; false = nothing helps. */
+static bool does_with_fewer(struct gm_llm_stage *s, const struct gm_llm_question *q,
+                            const struct gm_llm_reply *r)
+{
+    size_t most = r->most_pictures;
+    if (most == 0) {
+        if (!atomic_exchange(&s->is_blind, true))
+            GM_LOG(GM_LOG_WARN, "llm", "%s does without pictures: %s", s->stage, r->err.msg);
+        return true;
+    }
+    if (!has_more_pictures(q, most))
+        return false;
+    if (atomic_exchange(&s->most_pictures, most) != most)
+        GM_LOG(GM_LOG_WARN, "llm",
+               "%s shows at most %zu example%s, as the server takes no more pictures (vLLM: "
+               "--limit-mm-per-prompt): %s",
+               s->stage, most - 1, most == 2 ? "" : "s", r->err.msg);
+    return true;
 }
 
 enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture *picture,
@@ -312,16 +352,15 @@ enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture 
         return GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give --endpoint URL",
                        s->stage);
     enum gm_status st = ask_all(s, picture, questions, n, replies, err);
-    size_t refused = without_pictures(replies, n);
-    if (st != GM_OK || refused == n)
+    size_t refused = first_refusal(replies, n);
+    if (st != GM_OK || refused == n || !does_with_fewer(s, &questions[refused], &replies[refused]))
         return st;
-    if (!atomic_exchange(&s->is_blind, true))
-        GM_LOG(GM_LOG_WARN, "llm", "%s does without pictures: %s", s->stage,
-               replies[refused].err.msg);
+    if (replies[refused].no_pictures)
+        picture = NULL;
     for (size_t i = 0; i < n; i++)
         gm_llm_reply_clear(&replies[i]);
     memset(replies, 0, n * sizeof *replies);
-    return ask_all(s, NULL, questions, n, replies, err);
+    return ask_all(s, picture, questions, n, replies, err);
 }
 
 bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,

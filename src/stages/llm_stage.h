@@ -56,12 +56,13 @@ struct gm_llm_stage {
     double temperature, top_p, max_tokens, seed, image_side, min_pixels, jpeg_quality;
     enum gm_llm_images images;
     enum gm_llm_max_name max_name;
-    struct gm_json *extra; /* NULL = none */
-    struct gm_guide guide; /* empty where there is no setting */
-    atomic_bool is_blind;  /* the server has refused pictures, and the stage does without */
-    uint32_t grid;         /* of the pictures' sides: 28, where the kind's open says nothing else */
-    sem_t decoders;        /* pictures decoded at once, so that 64 callers don't hold 64 of them */
-    bool is_open;          /* kind->open was called */
+    struct gm_json *extra;       /* NULL = none */
+    struct gm_guide guide;       /* empty where there is no setting */
+    atomic_size_t most_pictures; /* of a request, as the server has said; 0 = nothing is known */
+    atomic_bool is_blind;        /* the server has refused pictures, and the stage does without */
+    uint32_t grid;  /* of the pictures' sides: 28, where the kind's open says nothing else */
+    sem_t decoders; /* pictures decoded at once, so that 64 callers don't hold 64 of them */
+    bool is_open;   /* kind->open was called */
 };
 
 /* Another question of a stage that has several: what takes the place of the stage's own. */
@@ -157,7 +158,8 @@ struct gm_llm_question {
 };
 
 /* gm_llm_stage_ask - ask n questions at once and wait for all answers; picture NULL = none.
- * Where the server takes no pictures and the stage can do without (images: auto), all are asked again
+ * Where the server takes fewer pictures than a question has, it is asked again with fewer examples, and so is every
+ * later one; that is said once. Where the server takes no pictures and the stage can do without (images: auto), all are asked again
  * without, and no later post's picture is sent; that is said once. replies [n] are the caller's to clear (gm_llm_reply_clear), whatever is returned.
  * OK: each has been answered, or has an error of its own: FORMAT (no answer that fits), NET or ARG
  * (no answer at all), or CANCEL in a dry run. Another status: the client has stopped, the post's time is over

@@ -267,6 +267,41 @@ def test_examples_of_refine():
         assert len(server.requests) == 4
 
 
+def test_a_server_that_takes_few_pictures():
+    """Fewer examples are shown then, and none where it takes one picture; that is said once."""
+    for most in (2, 1):
+        def say(_, request):
+            if len(pictures(request)) > most:
+                return llm_server.Reply(400, {"object": "error", "code": 400, "message":
+                                              f"At most {most} image(s) may be provided in one request."})
+            return answers((1, []), (2, []), (3, []))
+
+        with gm.Folder() as d, Server(say) as server:
+            write_posts(d, ((331, 207), (207, 331), (300, 300)))
+            write_pool(d)
+            r = gm.expect_ok(predict(d, server, *POST, with_pool(d), args=("--in-flight", "1")))
+            shown = [len(blocks(t)) for t, _ in server.requests]
+            assert max(shown) == 3 and shown[-1] == most - 1 and shown.count(most - 1) == 3, shown
+            assert r.err.count("--limit-mm-per-prompt") == 1 and "ground" in r.err, r.err
+            assert all(p["entities"][0]["note"] == "no_box:not_found" for p in read(d))
+
+
+def test_more_names_than_a_question_takes():
+    names = [f"N{i}x" for i in range(203)]
+    text, spans = " ".join(names), []
+    for name in names:
+        spans.append((name, "PER", (spans[-1][2] + len(spans[-1][0]) + 1) if spans else 0, {}))
+    with gm.Folder() as d, Server(lambda *_: answers(*((n, []) for n in range(1, 201)))) as server:
+        write_posts(d, text=text, entities=spans)
+        dry = gm.expect_ok(predict(d, server, *POST, args=("--dry-run",)))
+        assert "requests 1" in dry.out and not server.requests, dry.out
+        gm.expect_ok(predict(d, server, *POST))
+        (asked, _), = server.requests
+        assert "\n200. N199x (PER)\n" in asked and "N200x (" not in asked
+        notes = [e["note"] for e in read(d)[0]["entities"]]
+        assert notes == ["no_box:not_found"] * 200 + ["no_box:too_many_entities"] * 3
+
+
 def test_the_pool_is_part_of_what_results_depend_on():
     with gm.Folder() as d, Server(lambda *_: answers((1, []), (2, []), (3, []))) as server:
         write_posts(d)

@@ -355,6 +355,37 @@ static void extra_members(void **state)
     gm_json_free(extra);
 }
 
+/* Servers' ways to say how many pictures a request may have, and errors with other numbers. */
+static void too_many_pictures(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        size_t most;
+    } cases[] = {
+        {"At most 1 image(s) may be provided in one request.", 1},
+        {"At most 2 image(s) may be provided in one prompt.", 2},
+        {"You set image=3 (or defaulted to 1) in `--limit-mm-per-prompt`, but passed 4 image items in the same "
+         "prompt.",
+         3},
+        {"Too many images in request. Max is 10.", 10},
+        {"Too many images in request: 11 images provided, but the model supports a maximum of 10 images.",
+         10},
+        {"At most 0 image(s) may be provided in one prompt.", 0},
+        {"Images may have up to 20 MB", 0},
+        {"maximum context length is 4096 tokens, of which 3000 are images", 0},
+        {"max_tokens is too large: at most 8192", 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_server_error e = {.status = 400};
+        snprintf(e.text, sizeof e.text, "%s", cases[i].text);
+        if (gm_server_error_most_pictures(&e) != cases[i].most)
+            fail_msg("%s", cases[i].text);
+        e.status = 429;
+        assert_int_equal(gm_server_error_most_pictures(&e), 0);
+    }
+}
+
 /* Servers' ways to say that they have no eyes, and errors that speak of pictures for another reason. */
 static void no_pictures(void **state)
 {
@@ -523,6 +554,7 @@ int main(void)
         cmocka_unit_test_teardown(tails_without, no_leak),
         cmocka_unit_test_teardown(extra_members, no_leak),
         cmocka_unit_test_teardown(no_pictures, no_leak),
+        cmocka_unit_test_teardown(too_many_pictures, no_leak),
         cmocka_unit_test_teardown(estimates, no_leak),
         cmocka_unit_test_teardown(endpoint_health, no_leak),
         cmocka_unit_test_teardown(cool_down_is_shared, no_leak),
