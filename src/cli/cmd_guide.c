@@ -4,14 +4,36 @@
 #include "base/yaml.h"
 #include "cli/cmd_data.h"
 #include "corpus/guide_count.h"
+#include "image/image.h"
 
 struct opts {
     struct gm_data_opts data; /* what it shares with `gmner data` */
     const char *fine, *types, *output;
 };
 
+/* Records do not say how large their pictures are, which a box's share is of; without it nothing is said of
+ * those boxes. */
+static void read_size(struct gm_post *post)
+{
+    struct gm_image *im = NULL;
+    struct gm_error why;
+    size_t n_regions = 0;
+    uint32_t size[2];
+    for (size_t i = 0; i < post->n_entities; i++)
+        n_regions += post->entities[i].n_regions;
+    if (post->image_w || !post->image.n || n_regions == 0)
+        return;
+    struct gm_str path = gm_arena_str(&post->arena, post->image); /* ended by NUL */
+    if (path.p && gm_image_load_small(&im, path.p, 1, size, &why) == GM_OK) {
+        post->image_w = size[0];
+        post->image_h = size[1];
+    }
+    gm_image_free(im);
+}
+
 static enum gm_status add(void *count, struct gm_post *post, struct gm_error *err)
 {
+    read_size(post);
     return gm_guide_count_add(count, post, err);
 }
 
@@ -109,6 +131,8 @@ static const struct gm_option options[] = {
     {"types", 0, GM_OPT_STR, offsetof(struct opts, types), NULL, 0, 0, "FILE",
      "definitions of your own: YAML lines \"TYPE: definition\"; the types of Twitter-GMNER, "
      "Twitter-FMNERG and CCKS-2025 have built-in ones"},
+    {"images", 0, GM_OPT_STR, DATA(images), NULL, 0, 0, "DIR",
+     "folder of the images, which are read where nothing else tells how large they are"},
     {"from", 0, GM_OPT_CHOICE, DATA(from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the posts; auto looks at their content"},
     {"text", 0, GM_OPT_STR, DATA(text), NULL, 0, 0, "FILE",

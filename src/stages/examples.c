@@ -2,10 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/sha256.h"
-#include "formats/reader.h"
-#include "formats/voc_xml.h"
-#include "similar/similar.h"
+#include "stages/examples_pool.h"
 
 #include <pthread.h>
 
@@ -14,175 +11,22 @@
 enum { KEPT_MAX = 64 << 20 };
 
 struct gm_examples {
-    struct gm_arena arena; /* holds the settings' texts */
-    struct gm_similar_pool *pool;
-    struct gm_post **posts; /* [n] owned */
-    size_t n, cap;
+    struct gm_arena arena;
+    struct gm_examples_pool *pool;
     size_t k;
+    bool need_pictures;      /* of samples */
     pthread_mutex_t lock;    /* of what is below */
-    struct gm_picture *kept; /* [n] .w == 0: not there */
+    struct gm_picture *kept; /* [pool->n] .w == 0: not there */
     size_t kept_bytes;
     atomic_bool warned; /* of a picture that can't be read */
 };
-
-/* ---- the setting ---- */
-
-struct setting {
-    struct gm_str pool, from, images, xml, encoder, precision, clip, entity;
-    double k;
-    struct gm_similar_opts opts;
-};
-
-static enum gm_status read_weights(const struct gm_json *w, double weight[GM_SIMILAR_PARTS],
-                                   struct gm_error *err)
-{
-    static const char *const parts[] = {"text", "image", "entity", NULL};
-    enum gm_status st = GM_OK;
-    if (!w)
-        return GM_OK;
-    if (gm_json_kind(w) != GM_JSON_OBJECT)
-        return GM_FAIL(err, GM_EARG,
-                       "setting \"weights\" must be as {text: 0.4, image: 0.2, entity: 0.6}");
-    GM_TRY(gm_settings_check(w, "examples", parts, err));
-    for (size_t i = 0; i < GM_SIMILAR_PARTS; i++) {
-        weight[i] = 0;
-        GM_TRY(gm_settings_num(w, parts[i], 0, 1e6, &weight[i], err));
-    }
-done:
-    return st;
-}
-
-static enum gm_status read_texts(struct setting *x, const struct gm_json *j, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    const struct {
-        const char *key;
-        struct gm_str *to;
-    } texts[] = {{"pool", &x->pool}, {"from", &x->from},       {"images", &x->images},
-                 {"xml", &x->xml},   {"encoder", &x->encoder}, {"precision", &x->precision},
-                 {"clip", &x->clip}, {"entity", &x->entity}};
-    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
-        GM_TRY(gm_settings_str(j, texts[i].key, texts[i].to, err));
-    x->opts.encoder = x->encoder.p;
-    x->opts.precision = x->precision.p;
-    x->opts.clip = x->clip.p;
-done:
-    return st;
-}
-
-static enum gm_status read_setting(struct setting *x, const struct gm_json *j, struct gm_error *err)
-{
-    static const char *const known[] = {"pool",   "k",         "from",      "images",
-                                        "xml",    "encoder",   "precision", "clip",
-                                        "entity", "duplicate", "weights",   NULL};
-    enum gm_status st = GM_OK;
-    enum gm_format format;
-    *x = (struct setting){
-        .from = GM_STR("auto"), .entity = GM_STR("sum"), .k = 3, .opts = gm_similar_opts_default()};
-    if (gm_json_kind(j) != GM_JSON_OBJECT)
-        return GM_FAIL(err, GM_EARG, "setting \"examples\" must be as {pool: FILE, k: 3}");
-    GM_TRY(gm_settings_check(j, "examples", known, err));
-    GM_TRY(read_texts(x, j, err));
-    GM_TRY(gm_settings_num(j, "k", 1, GM_PROMPT_EXAMPLES_MAX, &x->k, err));
-    GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.rule.duplicate, err));
-    GM_TRY(read_weights(gm_json_get(j, "weights"), x->opts.rule.weight, err));
-    x->opts.rule.best = gm_str_eq_c(x->entity, "best");
-    if (!x->pool.n)
-        st =
-            GM_FAIL(err, GM_EARG, "setting \"examples\" needs \"pool\", a file of annotated posts");
-    else if (!x->opts.rule.best && !gm_str_eq_c(x->entity, "sum"))
-        st = GM_FAIL(err, GM_EARG, "setting \"entity\" is \"%.*s\"; it must be sum or best",
-                     GM_STR_ARG(x->entity));
-    else if (!gm_format_parse(x->from.p, &format))
-        st = GM_FAIL(err, GM_EARG, "setting \"from\" is \"%.*s\"; it must be one of %s",
-                     GM_STR_ARG(x->from), GM_READABLE_FORMATS);
-done:
-    if (st != GM_OK)
-        gm_error_prefix(err, "examples");
-    return st;
-}
-
-/* ---- the pool ---- */
-
-/* `fn` for every annotated post of the pool, which it may take over (*taken). */
-static enum gm_status each_sample(const struct setting *x,
-                                  enum gm_status (*fn)(void *user, struct gm_post *p, bool *taken,
-                                                       struct gm_error *err),
-                                  void *user, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    struct gm_reader_opts ro = {.images_dir = x->images.p};
-    (void)gm_format_parse(x->from.p, &ro.format); /* read_setting has looked at it */
-    GM_TRY(gm_reader_open(&r, x->pool.p, &ro, err));
-    for (;;) {
-        struct gm_post p;
-        bool has, taken = false;
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        if (x->xml.n)
-            st = gm_post_add_boxes(&p, x->xml.p, NULL, err);
-        if (st == GM_OK)
-            st = fn(user, &p, &taken, err);
-        if (!taken)
-            gm_post_clear(&p);
-        GM_TRY(st);
-    }
-done:
-    gm_reader_free(r);
-    if (st != GM_OK)
-        gm_error_prefix(err, "examples");
-    return st;
-}
-
-struct filling {
-    struct gm_examples *e;
-    bool need_pictures;
-};
-
-static enum gm_status take_sample(void *user, struct gm_post *p, bool *taken, struct gm_error *err)
-{
-    const struct filling *f = user;
-    struct gm_examples *e = f->e;
-    enum gm_status st = GM_OK;
-    if (f->need_pictures && !p->image.n)
-        return GM_OK;
-    GM_TRY(GM_ARENA_GROW(&e->arena, e->posts, e->n, e->cap, err));
-    struct gm_post *own = gm_alloc(1, sizeof *own);
-    if (!own)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    *own = *p;
-    e->posts[e->n++] = own;
-    *taken = true;
-done:
-    return st;
-}
-
-static enum gm_status fill(struct gm_examples *e, const struct setting *x, bool need_pictures,
-                           struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct filling f = {e, need_pictures};
-    GM_TRY(each_sample(x, take_sample, &f, err));
-    if (e->n == 0)
-        return GM_FAIL(err, GM_EFORMAT, "examples: %.*s has no post%s", GM_STR_ARG(x->pool),
-                       need_pictures ? " with a picture; \"images\" names their folder" : "");
-    if (!(e->kept = gm_arena_alloc(&e->arena, e->n, sizeof *e->kept)))
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", e->n,
-           GM_STR_ARG(x->pool));
-    GM_TRY(gm_similar_pool_load(&e->pool, e->posts, e->n, &x->opts, err));
-done:
-    return st;
-}
 
 enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_stage *s,
                                 const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *j = gm_json_get(settings, GM_EXAMPLES_SETTINGS);
-    struct setting x;
+    struct gm_examples_setting x;
     *out = NULL;
     if (!j)
         return GM_OK;
@@ -191,15 +35,24 @@ enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_st
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&e->arena, 0);
     pthread_mutex_init(&e->lock, NULL);
-    GM_TRY(read_setting(&x, j, err));
+    GM_TRY(gm_examples_setting_read(&x, j, err));
     e->k = (size_t)x.k;
+    e->need_pictures = s->kind->needs_picture == GM_LLM_PICTURE_NEEDED;
     if (!gm_prompt_has_examples(s->prompt)) {
         st = GM_FAIL(err, GM_EARG, "setting \"examples\": the prompt has no {{#examples}}");
         goto done;
     }
-    GM_TRY(fill(e, &x, s->kind->needs_picture == GM_LLM_PICTURE_NEEDED, err));
-    *out = e;
-    e = NULL;
+    GM_TRY(gm_examples_pool_get(&e->pool, &x, err));
+    if (e->need_pictures && e->pool->n_with_picture == 0)
+        st = GM_FAIL(err, GM_EFORMAT,
+                     "examples: %.*s has no post with a picture; \"images\" names their folder",
+                     GM_STR_ARG(x.pool));
+    else if (!(e->kept = gm_arena_alloc(&e->arena, e->pool->n, sizeof *e->kept)))
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK) {
+        *out = e;
+        e = NULL;
+    }
 done:
     gm_examples_free(e);
     return st;
@@ -209,47 +62,23 @@ void gm_examples_free(struct gm_examples *e)
 {
     if (!e)
         return;
-    gm_similar_pool_free(e->pool);
-    for (size_t i = 0; i < e->n; i++) {
-        if (e->kept)
-            gm_picture_clear(&e->kept[i]);
-        gm_post_clear(e->posts[i]);
-        gm_free(e->posts[i]);
-    }
+    for (size_t i = 0; e->kept && i < e->pool->n; i++)
+        gm_picture_clear(&e->kept[i]);
+    gm_examples_pool_put(e->pool);
     pthread_mutex_destroy(&e->lock);
     gm_arena_clear(&e->arena);
     gm_free(e);
 }
 
-/* ---- what they depend on ---- */
-
-static enum gm_status hash_sample(void *user, struct gm_post *p, bool *taken, struct gm_error *err)
-{
-    (void)taken;
-    return gm_post_to_json(p, user, err);
-}
-
 enum gm_status gm_examples_fingerprint(const struct gm_json *settings, struct gm_buf *out,
                                        struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     const struct gm_json *j = gm_json_get(settings, GM_EXAMPLES_SETTINGS);
-    char hex[GM_SHA256_HEX];
-    struct setting x;
-    struct gm_buf all;
+    struct gm_examples_setting x;
     if (!j)
         return GM_OK;
-    gm_buf_init(&all, SIZE_MAX / 2);
-    GM_TRY(read_setting(&x, j, err));
-    GM_TRY(each_sample(&x, hash_sample, &all, err));
-    gm_sha256(gm_buf_str(&all), hex);
-    GM_TRY(gm_buf_printf(out, err, "examples=%s\n", hex));
-    GM_TRY(gm_fingerprint_model(x.encoder.n ? x.encoder.p : "minilm", out, err));
-    if (x.clip.n)
-        st = gm_fingerprint_file("clip", x.clip.p, out, err);
-done:
-    gm_buf_clear(&all);
-    return st;
+    enum gm_status st = gm_examples_setting_read(&x, j, err);
+    return st == GM_OK ? gm_examples_pool_fingerprint(&x, out, err) : st;
 }
 
 /* ---- for one post ---- */
@@ -348,24 +177,41 @@ static enum gm_status fill_example(size_t i, size_t n_more, struct gm_arena *a,
     return GM_OK;
 }
 
+/* The samples most like the post, one of them at a time; where each needs a picture, without the others. */
+static enum gm_status most_similar(const struct gm_examples *e, struct gm_post *post,
+                                   struct gm_arena *a, size_t out[GM_PROMPT_EXAMPLES_MAX],
+                                   size_t *n, struct gm_error *err)
+{
+    size_t without = e->need_pictures ? e->pool->n - e->pool->n_with_picture : 0;
+    size_t most = e->k + without < GM_SIMILAR_MAX_K ? e->k + without : GM_SIMILAR_MAX_K, n_hits = 0;
+    struct gm_similar_hit *hits = gm_arena_alloc(a, most, sizeof *hits);
+    *n = 0;
+    if (!hits)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_similar_find(e->pool->similar, &post, 1, most, hits, &n_hits, err);
+    for (size_t i = 0; st == GM_OK && i < n_hits && *n < e->k; i++)
+        if (!e->need_pictures || e->pool->posts[hits[i].post]->image.n)
+            out[(*n)++] = hits[i].post;
+    return st;
+}
+
 enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, struct gm_post *post,
                                 bool with_pictures, size_t n_more, struct gm_arena *a,
                                 struct gm_example_set *set, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_similar_hit hits[GM_PROMPT_EXAMPLES_MAX];
-    size_t n = 0;
+    size_t found[GM_PROMPT_EXAMPLES_MAX], n = 0;
     *set = (struct gm_example_set){.n = 0};
     if (!e)
         return GM_OK;
-    GM_TRY(gm_similar_find(e->pool, &post, 1, e->k, hits, &n, err));
+    GM_TRY(most_similar(e, post, a, found, &n, err));
     for (size_t i = 0; i < n; i++) {
         size_t at = set->n;
-        set->posts[at] = e->posts[hits[i].post];
+        set->posts[at] = e->pool->posts[found[i]];
         set->each[at] = (struct gm_prompt_example){.picture = NULL};
         if (with_pictures && set->posts[at]->image.n)
-            GM_TRY(take_picture(e, s, hits[i].post, at, set, err));
-        if (!set->each[at].picture && s->kind->needs_picture == GM_LLM_PICTURE_NEEDED)
+            GM_TRY(take_picture(e, s, found[i], at, set, err));
+        if (!set->each[at].picture && e->need_pictures)
             continue;
         set->n++;
         GM_TRY(fill_example(at, n_more, a, set, err));

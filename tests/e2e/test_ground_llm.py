@@ -318,6 +318,26 @@ def test_the_pool_is_part_of_what_results_depend_on():
         assert "Ann and Bob wave" in server.requests[2][0] and len(blocks(server.requests[2][0])) == 1
 
 
+def test_two_stages_share_the_index():
+    """A settings file gives both the same pool: it is indexed once. Each shows what it can: ground no sample
+    without a picture, though refine does."""
+    def say(text, _):
+        return answers((1, [])) if "boxes" in text else \
+            '{"entities": [{"entity": 1, "action": "keep", "text": "Bob", "type": "PER"}]}'
+
+    with gm.Folder() as d, Server(say) as server:
+        write_posts(d, entities=[("Bob", "PER", 12, {"score": 0.2})])
+        write_pool(d)
+        d.write("both.yaml", f"refine:\n  combined: true\n  {with_pool(d, ', k: 4')}\nground:\n  {with_pool(d, ', k: 4')}\n")
+        d.write("r.yaml", "name: r\nsettings: both.yaml\nstages:\n  - stage: refine\n    backend: llm\n  - stage: ground\n"
+                          "    backend: llm\n    batch: post\n    coords: \"1000\"\n")
+        r = gm.expect_ok(gm.run("predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
+                                server.url, "--model", "m", env={"GMNER_CACHE": d / "cache.sqlite"}))
+        assert r.err.count("are indexed for examples") == 1, r.err
+        refine, ground = (text for text, _ in server.requests)
+        assert refine.count("Example ") == 4 and ground.count("Example ") == 3
+
+
 def test_bad_settings():
     with gm.Folder() as d, Server(lambda *_: "") as server:
         write_posts(d)

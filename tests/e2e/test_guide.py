@@ -4,6 +4,7 @@ import os
 
 import gm
 import llm_server
+from annotations import png
 
 IMAGE = os.path.join(gm.HOME, "tests", "golden", "image", "baseline.jpg")
 
@@ -78,6 +79,17 @@ def test_counts():
         assert "in_image: 0\n" in place and "box:" not in place and '"city":' in place
         # without boxes nothing is said of images
         assert "image:" not in gm.expect_ok(gm.run("guide", d / "train.txt")).out
+
+
+def test_sizes_of_pictures():
+    """Records don't say them: pictures are read."""
+    with gm.Folder() as d:
+        d.write("p.png", png(200, 100))
+        d.write("in.jsonl", "".join(json.dumps({"id": i, "text": "Ann", "image": image, "entities": [
+            {"start": 0, "end": 3, "type": "PER", "regions": [{"box": [0, 0, 50, 40], "score": 1}]}]}) + "\n"
+            for i, image in (("1", "p.png"), ("2", "missing.png"))))
+        out = gm.expect_ok(gm.run("guide", d / "in.jsonl")).out
+        assert "    in_image: 1\n    box: 0.1\n" in out, out
 
 
 def test_own_definitions_and_bad_input():
