@@ -337,8 +337,8 @@ static bool does_with_fewer(struct gm_llm_stage *s, const struct gm_llm_question
         return false;
     if (atomic_exchange(&s->most_pictures, most) != most)
         GM_LOG(GM_LOG_WARN, "llm",
-               "%s shows at most %zu example%s, as the server takes no more pictures (vLLM: "
-               "--limit-mm-per-prompt): %s",
+               "%s shows at most %zu example%s, as the server takes no more pictures (in vLLM "
+               "limit-mm-per-prompt): %s",
                s->stage, most - 1, most == 2 ? "" : "s", r->err.msg);
     return true;
 }

@@ -282,7 +282,7 @@ def test_a_server_that_takes_few_pictures():
             r = gm.expect_ok(predict(d, server, *POST, with_pool(d), args=("--in-flight", "1")))
             shown = [len(blocks(t)) for t, _ in server.requests]
             assert max(shown) == 3 and shown[-1] == most - 1 and shown.count(most - 1) == 3, shown
-            assert r.err.count("--limit-mm-per-prompt") == 1 and "ground" in r.err, r.err
+            assert r.err.count("limit-mm-per-prompt") == 1 and "ground" in r.err, r.err
             assert all(p["entities"][0]["note"] == "no_box:not_found" for p in read(d))
 
 
