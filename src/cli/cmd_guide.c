@@ -11,46 +11,67 @@ struct opts {
     const char *fine, *types, *output;
 };
 
-/* Records do not say how large their pictures are, which a box's share is of; without it nothing is said of
- * those boxes. */
-static void read_size(struct gm_post *post)
+/* Records do not say how large their pictures are, which a box's share is of. One that can't be read is told of,
+ * and nothing is said of its boxes. */
+static enum gm_status read_size(struct gm_post *post, bool *is_read, struct gm_error *err)
 {
     struct gm_image *im = NULL;
     struct gm_error why;
     size_t n_regions = 0;
-    uint32_t size[2];
+    uint32_t size[2] = {0, 0};
+    *is_read = true;
     for (size_t i = 0; i < post->n_entities; i++)
         n_regions += post->entities[i].n_regions;
     if (post->image_w || !post->image.n || n_regions == 0)
-        return;
+        return GM_OK;
     struct gm_str path = gm_arena_str(&post->arena, post->image); /* ended by NUL */
-    if (path.p && gm_image_load_small(&im, path.p, 1, size, &why) == GM_OK) {
+    if (!path.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = gm_image_load_small(&im, path.p, 1, size, &why);
+    gm_image_free(im);
+    if (st != GM_OK && st != GM_EIO && st != GM_EFORMAT)
+        return GM_FAIL(err, st, "%s", why.msg);
+    *is_read = st == GM_OK;
+    if (st == GM_OK) {
         post->image_w = size[0];
         post->image_h = size[1];
+    } else {
+        GM_LOG(GM_LOG_WARN, "guide", "post %.*s: how large its boxes are is not known: %s",
+               GM_STR_ARG(post->id), why.msg);
     }
-    gm_image_free(im);
+    return GM_OK;
 }
 
-static enum gm_status add(void *count, struct gm_post *post, struct gm_error *err)
+/* Posts on their way into the counts. */
+struct counting {
+    struct gm_guide_count *c;
+    size_t n_bad; /* posts and pictures that can't be read */
+};
+
+static enum gm_status add(void *ctx, struct gm_post *post, struct gm_error *err)
 {
-    read_size(post);
-    return gm_guide_count_add(count, post, err);
+    struct counting *w = ctx;
+    bool is_read;
+    enum gm_status st = read_size(post, &is_read, err);
+    w->n_bad += st == GM_OK && !is_read;
+    return st == GM_OK ? gm_guide_count_add(w->c, post, err) : st;
 }
 
-static enum gm_status add_fine(void *count, struct gm_post *post, struct gm_error *err)
+static enum gm_status add_fine(void *ctx, struct gm_post *post, struct gm_error *err)
 {
-    return gm_guide_count_fine(count, post, err);
+    const struct counting *w = ctx;
+    return gm_guide_count_fine(w->c, post, err);
 }
 
 static enum gm_status read_posts(const char *path, const struct gm_data_opts *o,
                                  enum gm_status (*fn)(void *ctx, struct gm_post *post,
                                                       struct gm_error *err),
-                                 struct gm_guide_count *c, size_t *n_bad, struct gm_error *err)
+                                 struct counting *w, struct gm_error *err)
 {
     struct gm_data_in in = {0};
     enum gm_status st = gm_data_in_open(&in, path, o, err);
     if (st == GM_OK)
-        st = gm_data_in_each(&in, fn, c, n_bad, err);
+        st = gm_data_in_each(&in, fn, w, &w->n_bad, err);
     if (st == GM_OK)
         gm_losses_tell(&in.lost, "guide", "not read");
     gm_data_in_close(&in);
@@ -97,14 +118,14 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct gm_json *definitions = NULL;
     struct gm_data_opts plain = {.from = "auto"};
     struct gm_buf text;
-    size_t n_bad = 0;
+    struct counting w = {.c = &c};
     gm_guide_count_init(&c);
     gm_buf_init(&text, (size_t)1 << 24);
     if (o->types)
         GM_TRY(load_definitions(&definitions, o->types, err));
     if (o->fine)
-        GM_TRY(read_posts(o->fine, &plain, add_fine, &c, &n_bad, err));
-    GM_TRY(read_posts(args->v[0], &o->data, add, &c, &n_bad, err));
+        GM_TRY(read_posts(o->fine, &plain, add_fine, &w, err));
+    GM_TRY(read_posts(args->v[0], &o->data, add, &w, err));
     if (c.n_entities == 0) {
         st = GM_FAIL(err, GM_EFORMAT, "%s: no post has an entity; a guide needs annotated posts",
                      args->v[0]);
@@ -118,7 +139,7 @@ done:
     gm_json_free(definitions);
     gm_guide_count_clear(&c);
     gm_buf_clear(&text);
-    return st == GM_OK && n_bad ? GM_EXIT_SOME : gm_exit_of(st);
+    return st == GM_OK && w.n_bad ? GM_EXIT_SOME : gm_exit_of(st);
 }
 
 #define DATA(field) offsetof(struct opts, data.field)

@@ -24,7 +24,7 @@ static struct gm_guide_type *type_at(const struct gm_guide_count *c, uint32_t i)
 
 void gm_guide_count_clear(struct gm_guide_count *c)
 {
-    for (uint32_t i = 0; i < c->types.n; i++) {
+    for (uint32_t i = 0; i < c->by_type.n / sizeof(struct gm_guide_type); i++) {
         struct gm_guide_type *t = type_at(c, i);
         gm_buf_clear(&t->area.values);
         gm_labels_clear(&t->names);

@@ -70,6 +70,7 @@ CASES = {
     "runs-show": Case("runs show {w}/run"),
     "runs-merge": Case("runs merge {w}/run -o {d}/out.jsonl", ["out.jsonl"]),
     "similar": Case("similar {w}/dev.conll --pool {w}/train.conll --encoder {w}/encoder -o {d}/out.jsonl", ["out.jsonl"]),
+    "guide": Case("guide {w}/boxes.jsonl --fine {w}/boxes.jsonl --types {w}/types.yaml -o {d}/guide.yaml", ["guide.yaml"]),
     "tune": Case("tune --stage refine --gold {w}/dev.conll --pred {w}/pred.jsonl -o {d}/tuned.yaml --svg {d}/curve.svg",
                  ["tuned.yaml", "curve.svg"]),
     "tune-entail": Case("tune --stage entail --gold {w}/seen.jsonl --pred {w}/judged.jsonl {w}/asked.jsonl --json"),
@@ -99,6 +100,7 @@ def prepare():
     train, dev = put("train.conll", posts_data.conll()), put("dev.conll", posts_data.conll(n=6))
     put("posts.txt", "Anna lives in Rome .\nBert visits Paris .\n")
     put("photo.png", png(40, 30))
+    put("types.yaml", "PER: A person.\n")
     box = {"text": "Anna", "type": "PER", "regions": [{"box": [1, 2, 20, 25], "score": 0.9}], "start": 0, "end": 4}
     put("boxes.jsonl", "".join(json.dumps({"id": str(i), "text": "Anna in Rome", "image": "photo.png", "entities": [box]})
                                + "\n" for i in range(2)))

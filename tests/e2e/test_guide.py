@@ -88,8 +88,9 @@ def test_sizes_of_pictures():
         d.write("in.jsonl", "".join(json.dumps({"id": i, "text": "Ann", "image": image, "entities": [
             {"start": 0, "end": 3, "type": "PER", "regions": [{"box": [0, 0, 50, 40], "score": 1}]}]}) + "\n"
             for i, image in (("1", "p.png"), ("2", "missing.png"))))
-        out = gm.expect_ok(gm.run("guide", d / "in.jsonl")).out
-        assert "    in_image: 1\n    box: 0.1\n" in out, out
+        r = gm.run("guide", d / "in.jsonl")
+        assert r.code == 3 and "    in_image: 1\n    box: 0.1\n" in r.out, r.out
+        assert "post 2: how large its boxes are is not known" in r.err and "missing.png" in r.err, r.err
 
 
 def test_own_definitions_and_bad_input():
