@@ -50,6 +50,8 @@ def sent(stages, images=(IMAGE,), say=None):
 
 
 def stage(name, *settings):
+    if name == "refine":
+        settings += ("combined: true",)  # one question about all
     return f"  - stage: {name}\n    backend: llm\n" + "".join(f"    {s}\n" for s in settings)
 
 
