@@ -226,6 +226,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct job job = {.llm_opts = &llm};
     const struct gm_synth_opts so = opts_of(o);
     enum gm_exit code = check(o, &format, err);
+    bool has_begun = false;
     (void)args;
     if (code != GM_EXIT_DONE)
         return code;
@@ -243,9 +244,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (gm_synth_counts(synth)->n_failed)
         code = GM_EXIT_SOME;
 done:
-    if (job.llm && !llm.dry_run)
+    has_begun = job.llm != NULL;
+    if (has_begun && !llm.dry_run)
         gm_llm_cli_summary(job.llm, &llm);
-    if (st != GM_OK && llm.cache.get && job.llm)
+    if (st != GM_OK && llm.cache.get && has_begun)
         GM_LOG(GM_LOG_INFO, "synth",
                "answers that came are kept; the same command goes on with them");
     gm_writer_abort(job.writer);
@@ -254,7 +256,7 @@ done:
     gm_cache_close(cache);
     gm_synth_free(synth);
     gm_arena_clear(&a);
-    return st == GM_OK ? code : st == GM_EARG ? GM_EXIT_USAGE : GM_EXIT_FAILED;
+    return st == GM_OK ? code : st == GM_EARG && !has_begun ? GM_EXIT_USAGE : GM_EXIT_FAILED;
 }
 
 #define OPT(field) offsetof(struct opts, field)

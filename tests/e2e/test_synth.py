@@ -267,6 +267,46 @@ def test_answers_that_are_none():
         assert line["kind"] == "vary" and "JSON" in line["detail"], line
 
 
+def test_servers_that_fail():
+    """A key that is refused ends the run; a request that is refused leaves the others, and status 3 says so."""
+    count, refusal = Counter(), {"error": {"message": "too long"}}
+    with gm.Folder() as d:
+        write_seeds(d, SEEDS[:1])
+        with llm_server.Own(lambda *_: llm_server.Reply(401, {"error": {"message": "no such key"}})) as server:
+            gm.expect(synth(d, server.url), 1, "no such key")
+            assert not os.path.exists(d / "out.jsonl")
+        mixed = lambda t, _: llm_server.Reply(413, refusal) if kind_of(t) == "vary" else good_answer(t, count)  # noqa: E731
+        with llm_server.Own(mixed) as server:
+            r = synth(d, server.url, "--keep", "2", "--vary", "2")
+            assert r.code == 3 and re.search(r"post 1 \(vary\): no answer: .*too long", r.err), r.err
+            assert (numbers(r)["failed"], numbers(r)["sentences"], len(lines(d / "out.jsonl"))) == (1, 2, 2), r.err
+
+
+def test_stopped_and_taken_up():
+    """SIGTERM ends it within moments, and says how to go on."""
+    asked, count = [], Counter()
+
+    def slow(text, _):
+        asked.append(text)
+        time.sleep(0.05)
+        return good_answer(text, count)
+
+    with gm.Folder() as d, llm_server.Own(slow) as server:
+        write_seeds(d, [dict(SEEDS[1], id=str(i), text=f"A Eurofighter lands on strip {i} .") for i in range(200)])
+        p = subprocess.Popen([gm.PROGRAM, "synth", "--seeds", d / "seeds.jsonl", "-o", d / "out.jsonl", "--endpoint", server.url,
+                              "--in-flight", "2", "--any-letters"], env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"},
+                             stderr=subprocess.PIPE)
+        while len(asked) < 6:
+            time.sleep(0.01)
+        p.send_signal(signal.SIGTERM)
+        begun = time.monotonic()
+        err = p.stderr.read().decode()
+        assert p.wait() == -signal.SIGTERM and time.monotonic() - begun < 5, err
+        p.stderr.close()
+        assert "the same command goes on" in err and "stopped on request" in err, err
+        assert not os.path.exists(d / "out.jsonl")
+
+
 def test_quotas():
     count = Counter()
     with gm.Folder() as d, llm_server.Own(lambda t, _: good_answer(t, count)) as server:
