@@ -196,7 +196,7 @@ class Run:
         said = self.err + ("".join([self.out, *texts]) if self.code in (3, good.code) else "")
         if not re.search(CAUSES[kind] + OWN_WORDS, said):
             return f"status {self.code}, and the cause ({CAUSES[kind]}) is not told: {self.err[-500:]}"
-        if self.code == 0 and not all(t.endswith(("}\n", "</html>\n")) for t in texts):
+        if self.code == 0 and not all(t.endswith(("}\n", "]\n", "</html>\n")) for t in texts):
             return f"status 0, and a file is half written: {self.err[-500:]}"
         if self.code == 1 and not re.search("^gmner: error: ", self.err, re.M):
             return f"no line of error: {self.err[-800:]}"
