@@ -249,6 +249,22 @@ static void put_back(struct gm_refine_work *w)
     p->n_entities = w->n;
 }
 
+/* What a post points to lives in its arena: the stage's types go before the posts. */
+static enum gm_status keep_types(const struct gm_refine *r, struct gm_refine_work *w,
+                                 struct gm_error *err)
+{
+    for (size_t i = 0; i < w->n; i++) {
+        struct gm_str *type = &w->entities[i].type;
+        size_t t = gm_refine_find_type(r, *type);
+        if (t == r->n_types || r->types[t].p != type->p)
+            continue;
+        *type = gm_arena_str(&w->post->arena, *type);
+        if (!type->p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    }
+    return GM_OK;
+}
+
 static enum gm_status begin(struct gm_refine_work *w, struct gm_post *p, struct gm_error *err)
 {
     *w = (struct gm_refine_work){.post = p, .n = p->n_entities};
@@ -272,8 +288,10 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     GM_TRY(ask_first(r, &w, &left, err));
     if (!left && !r->combined)
         GM_TRY(gm_refine_types(r, &w, &left, err));
-    if (!left)
+    if (!left) {
+        GM_TRY(keep_types(r, &w, err));
         put_back(&w);
+    }
 done:
     gm_example_set_clear(&w.examples);
     gm_picture_clear(&w.picture);
