@@ -62,12 +62,14 @@ class Gold(llm_server.Own):
 
     def __init__(self, answer):
         self.asked = []
+        self.samples = 0
 
         def say(text, request):
             shapes = families.of_shapes(text)
             if shapes:  # coords: auto
                 return shapes
             if request.get("temperature") == 0.7 and "boxes" in text:  # ground: samples
+                self.samples += 1
                 return answer_ground(text, request["seed"] // 100)
             self.asked.append(text)
             said = answer(text)
@@ -172,20 +174,20 @@ def recipe(folder, shipped):
     return path
 
 
-def scores(folder, shipped):
-    """Run it; the output posts, what was asked, and `gmner eval --task gmner`."""
+def scores(folder, shipped, *more):
+    """Run it, with more options; the output posts, the server, and `gmner eval --task gmner`."""
     at = lambda n: os.path.join(folder, n)  # noqa: E731
     png(at("p.png"))
     with Gold(answer) as server:
         r = gm.run("predict", at("in.jsonl"), "-r", recipe(folder, shipped), "-o", at("out.jsonl"),
-                   "--endpoint", server.url, "--in-flight", "8",
+                   "--endpoint", server.url, "--in-flight", "8", *more,
                    env={"GMNER_CACHE": at("cache.sqlite")})
     assert r.code == 0, r.err
     with open(at("out.jsonl"), encoding="utf-8") as f:
         out = [json.loads(line) for line in f]
     r = gm.run("eval", "--task", "gmner", "--gold", at("gold.jsonl"), "--pred", at("out.jsonl"), "--json")
     assert r.code == 0, r.err
-    return out, server.asked, json.loads(r.out)
+    return out, server, json.loads(r.out)
 
 
 def right_box(i, visible, by_post=False):
@@ -207,7 +209,7 @@ def check_f1(got, tp):
 def test_riveg():
     with tempfile.TemporaryDirectory() as folder:
         posts(folder, lambda i, s: s)
-        out, asked, got = scores(folder, "riveg")
+        out, server, got = scores(folder, "riveg")
     tp = sum(right_box(i, says_visible) for i in range(N))
     assert 0 < tp < N
     check_f1(got, tp)
@@ -218,12 +220,12 @@ def test_riveg():
         assert e["expression"].startswith("thing ")
         nonsense = says_visible(i) and says_nonsense(i)
         assert (e.get("note") == "ground_rejected:schema") == nonsense, e
-    assert sum(t.startswith("Post:") for t in asked) == N // 2  # expand: all entities of a post at once
+    assert sum(t.startswith("Post:") for t in server.asked) == N // 2  # expand: all entities of a post at once
 
 
 def test_refineg():
     """Every third entity has a wrong type and is uncertain; three of four corrections are right. The boxes that are
-    wrong are uncertain, too."""
+    wrong are uncertain, too: asked for, samples tell it; the recipe as it is asks at most once for a post's boxes."""
     def entity(i, span):
         wrong = i % 3 == 0
         return dict(span, type="PER" if wrong else "LOC", score=0.4 if wrong else 0.95,
@@ -233,11 +235,16 @@ def test_refineg():
         posts(folder, entity)
         with open(os.path.join(folder, "in.jsonl"), encoding="utf-8") as f:
             given = [json.loads(line) for line in f]
-        out, asked, got = scores(folder, "refineg")
-    boxes = [t for t in asked if "boxes" in t and "found at" not in t]
-    checked = {int(i) for t in asked for i in re.findall(r"(?m)^\d+\. E(\d+)x .*found at", t)}
+        _, server, _ = scores(folder, "refineg")
+        boxes = [t for t in server.asked if "boxes" in t]
+        assert server.samples == 0 and not any("found at" in t for t in boxes)
+        assert len(set(boxes)) == N // 2  # one question a post; nonsense is asked for again
+        settings = os.path.join(folder, "samples.yaml")
+        with open(settings, "w", encoding="utf-8") as f:
+            f.write("ground:\n  samples: 4\n")
+        out, server, got = scores(folder, "refineg", "--settings", settings)
+    checked = {int(i) for t in server.asked for i in re.findall(r"(?m)^\d+\. E(\d+)x .*found at", t)}
     assert checked == {i for i in range(N) if says_wrong_box(i) and not (says_nonsense(i) or says_nonsense(i ^ 1))}
-    assert len(set(boxes)) == N // 2  # one question a post; nonsense is asked for again
     refused = {i for i in range(0, N, 3) if i % 4 == 2}
     tp = sum(i not in refused and right_box(i, lambda _: True, by_post=True) for i in range(N))
     assert refused and 0 < tp < N
