@@ -55,11 +55,6 @@ def stage(name, *settings):
     return f"  - stage: {name}\n    backend: llm\n" + "".join(f"    {s}\n" for s in settings)
 
 
-def refine_at_once(*settings):
-    """One question a post."""
-    return stage("refine", "combined: true", *settings)
-
-
 def test_extra_and_temperature():
     (q,), _, _ = sent(stage("expand", "temperature: none", "seed: 3",
                             "extra: {seed: null, top_k: 20, chat_template_kwargs: {enable_thinking: false}}"))
@@ -83,11 +78,11 @@ def test_names_of_the_limit():
 
 def test_images():
     both = (IMAGE, None)
-    requests, _, _ = sent(refine_at_once(), both)
+    requests, _, _ = sent(stage("refine"), both)
     assert sorted(map(has_picture, requests)) == [False, True]
-    requests, _, _ = sent(refine_at_once("images: always"), both)
+    requests, _, _ = sent(stage("refine", "images: always"), both)
     assert list(map(has_picture, requests)) == [True]
-    requests, _, _ = sent(refine_at_once("images: never"), both)
+    requests, _, _ = sent(stage("refine", "images: never"), both)
     assert list(map(has_picture, requests)) == [False, False]
     requests, out, _ = sent(stage("entail", "images: never"), both)  # by the caption alone
     assert list(map(has_picture, requests)) == [False] and out[0]["entities"][0]["visible"] == 1
@@ -100,10 +95,10 @@ def test_a_server_without_eyes():
             return llm_server.Reply(500, {"error": {"message": "image input is not supported"}})
         return answer(text)
 
-    requests, out, r = sent(refine_at_once(), (IMAGE,) * 6, blind)
+    requests, out, r = sent(stage("refine"), (IMAGE,) * 6, blind)
     assert 7 <= len(requests) <= 12 and r.err.count("does without pictures") == 1, r.err
     assert all("note" not in p["entities"][0] and "error" not in p for p in out), out
-    for stages in (refine_at_once("images: always"), stage("entail")):
+    for stages in (stage("refine", "images: always"), stage("entail")):
         with gm.Folder() as d, llm_server.Own(blind) as server:
             posts(d, IMAGE)
             gm.expect(predict(d, server.url, stages), 1, "image input is not supported")
@@ -113,7 +108,7 @@ def test_a_server_without_eyes():
 
 def two_stages(d, first, second, *args, env=None, settings=()):
     """refine at the run's endpoint (None: at its own), expand at one of its own."""
-    stages = refine_at_once(*settings) + stage("expand", "endpoint: " + second, *settings)
+    stages = stage("refine", *settings) + stage("expand", "endpoint: " + second, *settings)
     r = d.write("r.yaml", "name: r\nstages:\n" + stages)
     base = ("--endpoint", first) if first else ()
     return gm.run("predict", d / "in.jsonl", "-r", r, "-o", d / "out.jsonl", "--run", d / "run", *base, *args,
