@@ -111,8 +111,9 @@ done:
     p->tokens = NULL;
     p->candidates = NULL;
     p->objects = NULL;
-    p->n_tokens = p->n_candidates = p->n_objects = 0;
-    p->has_tokens = p->has_candidates = p->has_objects = false;
+    p->texts = NULL;
+    p->n_tokens = p->n_candidates = p->n_objects = p->n_texts = 0;
+    p->has_tokens = p->has_candidates = p->has_objects = p->has_texts = false;
     p->pixels = NULL;
     if (st != GM_OK)
         gm_post_clear(p);

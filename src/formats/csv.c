@@ -24,7 +24,7 @@ struct csv {
 
 /* What a post has, by the record's names, and what columns with images and texts are called besides. */
 static const char *const record_names[] = {"id",        "text",     "tokens",  "image", "caption",
-                                           "knowledge", "entities", "objects", NULL};
+                                           "knowledge", "entities", "objects", "texts", NULL};
 static const char *const other_names[] = {"image_path", "img",    "image_url", "image_id",
                                           "imageid",    "img_id", "sentence",  "tweet",
                                           "content",    "label",  NULL};
@@ -201,7 +201,7 @@ done:
 static enum gm_status set_field(struct csv *c, struct gm_json *post, size_t column,
                                 struct gm_error *err)
 {
-    static const char *const lists[] = {"tokens", "entities", "objects", NULL};
+    static const char *const lists[] = {"tokens", "entities", "objects", "texts", NULL};
     struct gm_str name = c->names[column], cell = gm_buf_str(&c->cell);
     struct gm_json *value = NULL;
     if (name.n == 0 || (cell.n == 0 && !gm_str_eq_c(name, "text")))

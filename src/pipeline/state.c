@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const part_names[GM_N_PARTS] = {"caption",    "knowledge", "entities",
-                                                   "candidates", "objects",   "size"};
+static const char *const part_names[GM_N_PARTS] = {"caption", "knowledge", "entities", "candidates",
+                                                   "objects", "texts",     "size"};
 
 void gm_state_init(struct gm_state *s)
 {
@@ -176,6 +176,21 @@ done:
     return st;
 }
 
+static enum gm_status add_texts(const struct gm_post *p, struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b, "[", err));
+    for (size_t i = 0; i < p->n_texts; i++) {
+        GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
+        GM_TRY(add_score_box((double)p->texts[i].score, p->texts[i].box, b, err));
+        GM_TRY(add_text("text", p->texts[i].text, b, err));
+        GM_TRY(gm_buf_add_c(b, "}", err));
+    }
+    GM_TRY(gm_buf_add_c(b, "]", err));
+done:
+    return st;
+}
+
 static enum gm_status take_part(enum gm_part part, const struct gm_post *p, struct gm_buf *b,
                                 struct gm_error *err)
 {
@@ -187,6 +202,7 @@ static enum gm_status take_part(enum gm_part part, const struct gm_post *p, stru
     case GM_PART_CANDIDATES:
         return p->has_candidates ? add_entities(p, p->candidates, p->n_candidates, b, err) : GM_OK;
     case GM_PART_OBJECTS: return p->has_objects ? add_objects(p, b, err) : GM_OK;
+    case GM_PART_TEXTS: return p->has_texts ? add_texts(p, b, err) : GM_OK;
     case GM_PART_SIZE:
         return p->image_w ? gm_buf_printf(b, err, "[%u,%u]", p->image_w, p->image_h) : GM_OK;
     case GM_N_PARTS: break;

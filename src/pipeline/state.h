@@ -13,6 +13,7 @@ enum gm_part {
     GM_PART_ENTITIES,
     GM_PART_CANDIDATES,
     GM_PART_OBJECTS,
+    GM_PART_TEXTS,
     GM_PART_SIZE,
     GM_N_PARTS
 };

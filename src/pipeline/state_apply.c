@@ -145,6 +145,25 @@ done:
     return st;
 }
 
+static enum gm_status read_texts(struct gm_post *p, const struct gm_json *list,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t n = gm_json_count(list);
+    struct gm_written *t = gm_arena_alloc(&p->arena, n, sizeof *t);
+    if (!t)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) {
+        GM_TRY(get_score_box(gm_json_at(list, i), &t[i].score, t[i].box, err));
+        GM_TRY(get_text(p, gm_json_at(list, i), "text", &t[i].text, err));
+    }
+    p->texts = t;
+    p->n_texts = n;
+    p->has_texts = gm_json_kind(list) == GM_JSON_ARRAY;
+done:
+    return st;
+}
+
 enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -167,6 +186,8 @@ enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct g
                              err));
     if ((j = gm_json_get(o, "objects")))
         GM_TRY(read_objects(post, j, err));
+    if ((j = gm_json_get(o, "texts")))
+        GM_TRY(read_texts(post, j, err));
     if ((j = gm_json_get(o, "size"))) {
         post->image_w = (uint32_t)get_size(gm_json_at(j, 0));
         post->image_h = (uint32_t)get_size(gm_json_at(j, 1));

@@ -113,7 +113,7 @@ static bool has_own_fields(const struct gm_post *p)
 {
     static const char *const known[] = {"id",      "text",      "tokens",   "image",
                                         "caption", "knowledge", "entities", "entity_candidates",
-                                        "objects", "error"};
+                                        "objects", "texts",     "error"};
     for (void *it = p->source ? gm_json_first(p->source) : NULL; it;
          it = gm_json_next(p->source, it)) {
         size_t i = 0;
@@ -140,6 +140,7 @@ void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds
         {GM_HOLDS_KNOWLEDGE, p->knowledge.n > 0, "knowledge"},
         {GM_HOLDS_UNCERTAINTY, p->n_candidates > 0, "candidates"},
         {GM_HOLDS_OBJECTS, p->n_objects > 0, "objects"},
+        {GM_HOLDS_TEXTS, p->n_texts > 0, "texts in the image"},
         {GM_HOLDS_ERROR, p->error.stage.n > 0, "errors"},
         {GM_HOLDS_FIELDS, has_own_fields(p), "fields of the input's own"},
         {GM_HOLDS_POSITION, !p->names_only && p->n_entities > 0,

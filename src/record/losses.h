@@ -61,7 +61,8 @@ enum gm_holds {
     GM_HOLDS_UNGROUNDED = 1 << 20,  /* entities without a box */
     GM_HOLDS_NOTHING_BOX = 1 << 21, /* [0, 0, 0, 0] as a box that fits nothing (regions.h) */
     GM_HOLDS_EVIDENCE = 1 << 22,
-    GM_HOLDS_ALL = (1 << 23) - 1
+    GM_HOLDS_TEXTS = 1 << 23, /* what is written in the image */
+    GM_HOLDS_ALL = (1 << 24) - 1
 };
 
 /* gm_losses_post - count all that `p` has and a format that holds `holds` has not. */

@@ -90,6 +90,13 @@ struct gm_object {
     double box[GM_BOX_XYXY];
 };
 
+/* A line of text in the image. */
+struct gm_written {
+    struct gm_str text;
+    float score; /* 0..1 */
+    double box[GM_BOX_XYXY];
+};
+
 struct gm_token {
     size_t start, end; /* bytes of the post's text, end exclusive */
 };
@@ -120,7 +127,10 @@ struct gm_post {
     bool has_candidates; /* the tagger looked for some */
     struct gm_object *objects;
     size_t n_objects;
-    bool has_objects;          /* the image was looked at */
+    bool has_objects;         /* the image was looked at */
+    struct gm_written *texts; /* in reading order */
+    size_t n_texts;
+    bool has_texts;            /* the image was read */
     uint32_t image_w, image_h; /* pixels after EXIF rotation; 0 = not read */
     struct gm_image *pixels; /* decoded by the first stage that needs it (stages/pixels.h), perhaps
                                 as a copy of fewer pixels than image_w x image_h; freed through the arena;

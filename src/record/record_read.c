@@ -307,6 +307,34 @@ done:
     return st;
 }
 
+static enum gm_status read_texts(struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *j;
+    GM_TRY(get_array(p->source, "texts", &j, err));
+    p->has_texts = j != NULL;
+    size_t n = gm_json_count(j);
+    p->texts = n ? gm_arena_alloc(&p->arena, n, sizeof *p->texts) : NULL;
+    if (n && !p->texts)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu texts", n);
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        const struct gm_json *o = gm_json_at(j, i);
+        struct gm_written *t = &p->texts[i];
+        st = check_object("text", o, err);
+        if (st == GM_OK)
+            st = get_str(o, "text", &t->text, err);
+        if (st == GM_OK)
+            st = read_box(o, t->box, err);
+        if (st == GM_OK)
+            st = read_score(o, &t->score, err);
+        if (st != GM_OK)
+            gm_error_prefix(err, "texts[%zu]", i);
+    }
+    p->n_texts = n;
+done:
+    return st;
+}
+
 /* With "text" beside "tokens": find each token in the text, only white space between them. */
 static enum gm_status locate_tokens(struct gm_post *p, const struct gm_str *words, size_t n,
                                     struct gm_error *err)
@@ -407,6 +435,7 @@ enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const 
     GM_TRY(read_entities(p, "entity_candidates", &p->candidates, &p->n_candidates,
                          &p->has_candidates, err));
     GM_TRY(read_objects(p, err));
+    GM_TRY(read_texts(p, err));
     GM_TRY(read_error(p, err));
 done:
     return st;

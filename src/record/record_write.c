@@ -242,6 +242,22 @@ done:
     return st;
 }
 
+static enum gm_status write_texts(const struct gm_post *p, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, "[", err));
+    for (size_t i = 0; i < p->n_texts; i++) {
+        GM_TRY(gm_buf_add_c(out, i ? ", {" : "{", err));
+        GM_TRY(write_str("text", p->texts[i].text, out, err));
+        GM_TRY(write_score("score", (double)p->texts[i].score, out, err));
+        GM_TRY(write_box(p->texts[i].box, out, err));
+        GM_TRY(gm_buf_add_c(out, "}", err));
+    }
+    GM_TRY(gm_buf_add_c(out, "]", err));
+done:
+    return st;
+}
+
 static enum gm_status write_error(const struct gm_post *p, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -265,12 +281,13 @@ enum field {
     F_ENTITIES,
     F_CANDIDATES,
     F_OBJECTS,
+    F_TEXTS,
     F_ERROR,
     N_FIELDS
 };
 static const char *const field_names[N_FIELDS] = {
-    "id",      "text", "tokens", "image", "caption", "knowledge", "entities", "entity_candidates",
-    "objects", "error"};
+    "id",      "text",  "tokens", "image", "caption", "knowledge", "entities", "entity_candidates",
+    "objects", "texts", "error"};
 
 static enum field field_of(struct gm_str key)
 {
@@ -292,6 +309,7 @@ static bool is_set(const struct gm_post *p, enum field f)
     case F_ENTITIES: return p->has_entities;
     case F_CANDIDATES: return p->has_candidates;
     case F_OBJECTS: return p->has_objects;
+    case F_TEXTS: return p->has_texts;
     case F_ERROR: return p->error.stage.n > 0;
     case N_FIELDS: break;
     }
@@ -314,6 +332,7 @@ static enum gm_status write_field(const struct gm_post *p, enum field f, struct 
     case F_ENTITIES: return write_entities(p, out, err);
     case F_CANDIDATES: return write_candidates(p, out, err);
     case F_OBJECTS: return write_objects(p, out, err);
+    case F_TEXTS: return write_texts(p, out, err);
     case F_ERROR: return write_error(p, out, err);
     case N_FIELDS: break;
     }

@@ -58,6 +58,11 @@ void gm_post_settle_boxes(struct gm_post *p, struct gm_losses *lost)
         if (keeps(p->objects[i].box, lost, p->id))
             p->objects[n++] = p->objects[i];
     p->n_objects = n;
+    n = 0;
+    for (size_t i = 0; i < p->n_texts; i++)
+        if (keeps(p->texts[i].box, lost, p->id))
+            p->texts[n++] = p->texts[i];
+    p->n_texts = n;
 }
 
 void gm_post_drop_nothing(struct gm_post *p, struct gm_losses *lost)

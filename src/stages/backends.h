@@ -12,6 +12,7 @@ extern const struct gm_backend gm_backend_inform_llm;
 extern const struct gm_backend gm_backend_refine_llm;
 extern const struct gm_backend gm_backend_look_detector;
 extern const struct gm_backend gm_backend_look_llm;
+extern const struct gm_backend gm_backend_read_ppocr;
 extern const struct gm_backend gm_backend_expand_template;
 extern const struct gm_backend gm_backend_expand_llm;
 extern const struct gm_backend gm_backend_entail_native;

@@ -16,6 +16,9 @@
 
 enum { MAX_OUTPUTS = 16 }; /* of one run */
 
+/* How many operators, prepared for a shape, the runtime keeps: its own default, and with many shapes. */
+static const char KERNELS_ALL[] = "5000", KERNELS_KEPT[] = "150";
+
 struct lane {
     ov_infer_request_t *request;
     ov_tensor_t *held[MAX_OUTPUTS]; /* what the outputs of the last run point into */
@@ -116,8 +119,8 @@ done:
     return st;
 }
 
-static enum gm_status compile(struct gm_session *s, const ov_model_t *model, bool bf16,
-                              struct gm_error *err)
+static enum gm_status compile(struct gm_session *s, const ov_model_t *model,
+                              const struct gm_session_opts *opts, struct gm_error *err)
 {
     char threads[32], streams[32];
     s->n_lanes = gm_threads() < GM_SESSION_LANES_MAX ? gm_threads() : GM_SESSION_LANES_MAX;
@@ -126,8 +129,10 @@ static enum gm_status compile(struct gm_session *s, const ov_model_t *model, boo
     /* Not pinned: several of our processes on one machine would all sit on its first cores. A CPU
      * without bf16 takes that as f32. */
     ov_status_e rc = s->ov.ov_core_compile_model(
-        s->core, model, "CPU", 8, &s->compiled, "INFERENCE_NUM_THREADS", threads, "NUM_STREAMS",
-        streams, "INFERENCE_PRECISION_HINT", bf16 ? "bf16" : "f32", "ENABLE_CPU_PINNING", "NO");
+        s->core, model, "CPU", 10, &s->compiled, "INFERENCE_NUM_THREADS", threads, "NUM_STREAMS",
+        streams, "INFERENCE_PRECISION_HINT", opts && opts->bf16 ? "bf16" : "f32",
+        "ENABLE_CPU_PINNING", "NO", "CPU_RUNTIME_CACHE_CAPACITY",
+        opts && opts->many_shapes ? KERNELS_KEPT : KERNELS_ALL);
     for (size_t i = 0; rc == OK && i < s->n_lanes; i++)
         rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->lanes[i].request);
     if (rc != OK)
@@ -203,7 +208,7 @@ static enum gm_status read_and_compile(struct gm_session *s, const struct gm_ses
     }
     for (size_t i = 0; opts && i < opts->n_inputs; i++)
         GM_TRY(fix_input(s, model, &opts->inputs[i], err));
-    GM_TRY(compile(s, model, opts && opts->bf16, err));
+    GM_TRY(compile(s, model, opts, err));
     GM_TRY(read_ports(s, s->ov.ov_compiled_model_inputs_size,
                       s->ov.ov_compiled_model_input_by_index, &s->inputs, err));
     GM_TRY(read_ports(s, s->ov.ov_compiled_model_outputs_size,

@@ -33,6 +33,9 @@ struct gm_session_opts {
     const struct gm_session_tensor *inputs; /* fix these inputs to these dims (data is ignored); */
     size_t n_inputs;                        /* 0 = shapes as the file has them */
     bool bf16; /* compute in bf16 where the CPU multiplies it; else f32 everywhere */
+    /* Inputs will have ever other dims: little of what the runtime prepares for each is kept, which
+     * bounds the memory. */
+    bool many_shapes;
 };
 
 /* gm_session_load - read and compile an ONNX, TFLite or OpenVINO IR (.xml) file for the CPU.

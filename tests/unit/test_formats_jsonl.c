@@ -98,9 +98,13 @@ static void test_conll_to_json(void **state)
     p.entities[0].uncertainty.has = true;
     p.entities[0].uncertainty.margin = -HUGE_VAL;
     p.caption = GM_STR("cap");
+    struct gm_written written = {GM_STR("HULL \"CITY\""), 0.9876543f, {0, 0, 1, 1}};
     p.objects = &object;
     p.n_objects = 1;
     p.has_objects = true;
+    p.texts = &written;
+    p.n_texts = 1;
+    p.has_texts = true;
     gm_post_fail(&p, "look", &(struct gm_error){.code = GM_EIO, .msg = "first"});
     gm_post_fail(&p, "tag", &(struct gm_error){.code = GM_EARG, .msg = "second"});
     assert_status(gm_post_to_json(&p, &out, &err), GM_OK, &err);
@@ -116,6 +120,7 @@ static void test_conll_to_json(void **state)
         "\"span_score\": 0.0, \"type_score\": 0.0}, \"source\": \"input\", \"visible\": 0.0, \"regions\": [{\"box\": [1.23, 2.0, 3.0, 4.01], "
         "\"score\": 0.123457, \"label\": \"person\", \"mask\": {\"size\": [4, 5], \"counts\": "
         "\"abc\"}}]}], \"objects\": [{\"label\": \"dog\", \"score\": 0.5, \"box\": [0.0, 0.0, 1.0, "
+        "1.0]}], \"texts\": [{\"text\": \"HULL \\\"CITY\\\"\", \"score\": 0.987654, \"box\": [0.0, 0.0, 1.0, "
         "1.0]}], \"error\": {\"stage\": \"look\", \"code\": \"io\", \"message\": \"first\"}}");
     rewrite(out.p, "folder", &again, &err); /* the path is resolved in memory, not in the record */
     assert_string_equal(again.p ? again.p : err.msg, out.p);
@@ -133,13 +138,15 @@ static void test_removed(void **state)
     struct gm_error err;
     gm_buf_init(&out, 1 << 20);
     gm_post_init(&p);
-    assert_status(gm_json_parse(&j,
-                                GM_STR("{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", "
-                                       "\"start\": 0, \"end\": 3}], \"objects\": [], \"k\": 1}"),
-                                &err),
-                  GM_OK, &err);
+    assert_status(
+        gm_json_parse(
+            &j,
+            GM_STR("{\"text\": \"Ann\", \"entities\": [{\"type\": \"PER\", "
+                   "\"start\": 0, \"end\": 3}], \"objects\": [], \"texts\": [], \"k\": 1}"),
+            &err),
+        GM_OK, &err);
     assert_status(gm_post_from_json(&p, j, NULL, &err), GM_OK, &err);
-    p.has_entities = p.has_objects = false;
+    p.has_entities = p.has_objects = p.has_texts = false;
     p.n_entities = 0;
     gm_post_fail(&p, "tag", &(struct gm_error){.code = GM_ENOMEM, .msg = "m"});
     assert_status(gm_post_to_json(&p, &out, &err), GM_OK, &err);
@@ -221,6 +228,8 @@ static void test_refused(void **state)
          "entities[0]: regions[0]: \"mask\": expected {\"size\": [height, width], \"counts\": \"compressed COCO RLE\"}"},
         {"{\"text\": \"\", \"objects\": [{\"label\": \"x\", \"box\": [0, 0, 1e10, 1]}]}",
          "objects[0]: \"box\": number 3 is none, or over 1e9"},
+        {"{\"text\": \"\", \"texts\": [{\"text\": 1, \"box\": [0, 0, 1, 1]}]}",
+         "texts[0]: \"text\": expected a string, found an integer"},
         {"{\"text\": \"\", \"error\": \"x\"}", "\"error\": expected an object, found a string"}};
     struct gm_buf out;
     struct gm_error err;

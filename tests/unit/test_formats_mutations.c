@@ -12,7 +12,7 @@ static const char *const seeds[] = {
     "\"score\": 0.5, \"visible\": 0.25, \"regions\": [{\"box\": [1, 2.5, 3e2, 4], \"mask\": {\"size\": "
     "[4, 5], \"counts\": \"ab\"}}]}], \"lang\": \"en\"}\n"
     "{\"tokens\": [\"a\", \"b\\u00e9\"], \"image\": \"x.jpg\", \"objects\": [{\"label\": \"dog\", \"box\": "
-    "[0, 0, 1, 1]}], \"error\": {\"stage\": \"s\", \"code\": \"io\", \"message\": \"m\"}}\n"};
+    "[0, 0, 1, 1]}], \"texts\": [{\"text\": \"A\", \"box\": [0, 0, 1, 1]}], \"error\": {\"stage\": \"s\", \"code\": \"io\", \"message\": \"m\"}}\n"};
 
 static size_t mutate(struct gm_rng *r, char *text, size_t n, size_t cap)
 {

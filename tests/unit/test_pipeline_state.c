@@ -25,6 +25,7 @@ static void change(struct gm_post *p)
     static struct gm_region regions[2];
     static struct gm_object objects[1];
     static struct gm_entity candidates[1];
+    static struct gm_written texts[1];
     struct gm_entity *e = &p->entities[1];
     regions[0] = (struct gm_region){.box = {1.0f / 3, 2, 1e-7f, 123456.789f},
                                     .score = 0.1f,
@@ -53,6 +54,10 @@ static void change(struct gm_post *p)
     p->objects = objects;
     p->n_objects = 1;
     p->has_objects = true;
+    texts[0] = (struct gm_written){GM_STR("NO \"EXIT\""), 0.1f, {1.0 / 3, 2, 3, 4}};
+    p->texts = texts;
+    p->n_texts = 1;
+    p->has_texts = true;
     p->caption = GM_STR("a caption");
     p->knowledge = GM_STR("\xF0\x9F\x98\x80 known");
     p->image_w = 640;
@@ -105,7 +110,7 @@ static void test_round_trip(void **state)
     assert_int_equal(gm_state_apply(&b, gm_buf_str(&diff), NULL), GM_OK);
     assert_int_equal(gm_state_take(&copy, &b, NULL), GM_OK);
     assert_same(&before, &copy);
-    assert_false(b.has_objects);
+    assert_false(b.has_objects || b.has_texts);
     gm_buf_clear(&diff);
     gm_buf_clear(&ja);
     gm_buf_clear(&jb);
@@ -149,7 +154,8 @@ static void test_damaged(void **state)
                                         "3",
                                         "{\"entities\": [1]}",
                                         "{\"entities\": [{\"regions\": [{\"box\": [1]}]}]}",
-                                        "{\"objects\": [{\"label\": \"x\"}]}"};
+                                        "{\"objects\": [{\"label\": \"x\"}]}",
+                                        "{\"texts\": [{\"text\": \"x\", \"box\": 3}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct gm_post p;
         struct gm_error err = {0};

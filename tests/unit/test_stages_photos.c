@@ -183,6 +183,66 @@ static void masks_of_both_models(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* The plate on the table is read, whatever copy of the picture was looked at before; a picture without
+ * text, none, and one that is missing are each told apart. */
+static void texts_are_read(void **state)
+{
+    (void)state;
+    struct gm_post p[4], *list[4];
+    static const char *const lines[4] = {
+        "{\"id\":\"1\",\"text\":\"a\",\"image\":\".deps/photos/grace_hopper.jpg\"}",
+        "{\"id\":\"2\",\"text\":\"a\",\"image\":\".deps/photos/astronaut.png\"}",
+        "{\"id\":\"3\",\"text\":\"a\"}",
+        "{\"id\":\"4\",\"text\":\"a\",\"image\":\"nowhere/no.jpg\"}",
+    };
+    for (size_t i = 0; i < 4; i++) {
+        post_of(&p[i], lines[i]);
+        list[i] = &p[i];
+    }
+    run_stage("read", "{\"precision\": \"f32\"}", list, 4);
+    bool is_named = false;
+    for (size_t i = 0; i < p[0].n_texts; i++) {
+        const struct gm_written *t = &p[0].texts[i];
+        assert_true(t->score >= 0.5f && t->score <= 1);
+        if (gm_str_find(t->text, GM_STR("HOPPER"), 0) == SIZE_MAX)
+            continue;
+        is_named = true;
+        const double plate[4] = {105, 490, 162, 511};
+        assert_true(gm_box_iou(t->box, plate) > 0.7);
+    }
+    assert_true(is_named);
+    assert_true(p[1].has_texts && p[1].n_texts == 0);
+    assert_false(p[2].has_texts || p[2].error.stage.n || p[3].has_texts);
+    assert_true(gm_str_eq_c(p[3].error.stage, "read"));
+    for (size_t i = 0; i < 4; i++)
+        gm_post_clear(&p[i]);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* Any allocation may fail while a picture is read; of the later ones some are tried. */
+static void reading_may_run_out_of_memory(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    void *self;
+    const struct gm_backend *read = gm_backend_find("read", NULL);
+    must(read->open(&self, read, NULL, &err), &err);
+    bool failed = true;
+    for (size_t nth = 1; failed; nth += 1 + nth / 6) {
+        struct gm_post p, *list[1] = {&p};
+        assert_in_range(nth, 1, 2000);
+        post_of(&p, "{\"text\":\"a\",\"image\":\".deps/photos/grace_hopper.jpg\"}");
+        gm_alloc_fail_at(nth);
+        enum gm_status st = read->run(self, list, 1, &err);
+        gm_alloc_fail_at(0);
+        failed = st != GM_OK || p.error.stage.n;
+        assert_true(failed ? p.n_texts == 0 : p.n_texts > 0);
+        gm_post_clear(&p);
+    }
+    read->close(self);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void bad_settings(void **state)
 {
     (void)state;
@@ -191,6 +251,9 @@ static void bad_settings(void **state)
         {"look", "{\"score\": 0}", "score"},
         {"look", "{\"model\": \"yolo99\"}", "yolo99"},
         {"look", "{\"model\": \"src/\"}", "nanodet.onnx"},
+        {"read", "{\"sides\": 3}", "sides"},
+        {"read", "{\"pixels\": 1}", "pixels"},
+        {"read", "{\"model\": \"src/\"}", "PP-OCRv6_det_small.onnx"},
         {"segment", "{\"model\": \"sam\"}", "selfie and pose"},
         {"segment", "{\"threshold\": 1}", "threshold"},
         {"segment", "{\"min_share\": -1}", "min_share"},
@@ -252,6 +315,8 @@ int main(void)
         cmocka_unit_test(large_photos),
         cmocka_unit_test(bad_pictures_fail_alone),
         cmocka_unit_test(masks_of_both_models),
+        cmocka_unit_test(texts_are_read),
+        cmocka_unit_test(reading_may_run_out_of_memory),
         cmocka_unit_test(bad_settings),
         cmocka_unit_test(memory_may_run_out),
     };
