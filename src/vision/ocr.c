@@ -104,8 +104,9 @@ enum gm_status gm_ocr_prepare(struct gm_ocr *r, struct gm_error *err)
     if (r->classifier)
         return GM_OK;
     struct gm_session_opts so = {.model = "ppocr", .bf16 = r->opts.bf16, .many_shapes = true};
-    if (!r->recogniser) {
+    if (!r->recogniser)
         GM_TRY(gm_session_load(&r->recogniser, r->files.recogniser, &so, err));
+    if (!r->characters.n) {
         GM_TRY(gm_onnx_meta(&r->arena, r->files.recogniser, "character", &text, err));
         GM_TRY(gm_characters_split(&r->arena, text, &r->characters, err));
     }
