@@ -45,6 +45,7 @@ enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_s
     GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &c->max_pixels, err));
     c->is_auto = gm_str_eq_c(coords, "auto");
     c->has_order = gm_json_get(settings, "order") != NULL;
+    c->may_guess = !c->has_order && !gm_json_get(settings, "coords");
     if (!c->is_auto && !gm_coords_parse(coords, &c->coords))
         st = GM_FAIL(err, GM_EARG,
                      "setting \"coords\" is \"%.*s\"; it must be auto, sent, grid28, grid32, "
@@ -313,20 +314,30 @@ done:
     return st;
 }
 
-static enum gm_status refuse(const struct gm_probe probes[2], struct gm_error *err)
+/* No pair fits: an error, or where nobody has asked for `auto` a warning. */
+static enum gm_status refuse(struct gm_ground_coords *c, const struct gm_probe probes[2],
+                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf own, said;
+    struct gm_error why;
     gm_buf_init(&own, GM_ERROR_MAX);
     gm_buf_init(&said, GM_ERROR_MAX);
     GM_TRY(gm_probe_table(&probes[0], &own, err));
     GM_TRY(gm_probe_table(&probes[1], &said, err));
     st = GM_FAIL(
-        err, GM_EARG,
+        &why, GM_EARG,
         "the model's boxes of known shapes fit no coordinates: no pair of coords and order "
         "has a mean IoU of %g. In its own numbers (%zu of %zu answers hold boxes): %s. Asked "
         "for 0 to 1000 (%zu of %zu): %s. Use a model that finds boxes, or set coords and order",
         iou_min, probes[0].n_read, probes[0].n, own.p, probes[1].n_read, probes[1].n, said.p);
+    if (c->may_guess) {
+        GM_LOG(GM_LOG_WARN, "llm", "%s. Its boxes are asked for and read as coords=1000 now",
+               why.msg);
+        st = GM_OK;
+    } else if (err) {
+        *err = why;
+    }
 done:
     gm_buf_clear(&own);
     gm_buf_clear(&said);
@@ -354,7 +365,7 @@ enum gm_status gm_ground_coords_learn(struct gm_ground_coords *c, struct gm_llm_
         if (found)
             GM_TRY(keep(c, s, gm_buf_str(&name), iou, err));
     }
-    st = found ? GM_OK : refuse(probes, err);
+    st = found ? GM_OK : refuse(c, probes, err);
     apply(c, s);
 done:
     gm_buf_clear(&name);

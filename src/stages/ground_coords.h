@@ -16,6 +16,7 @@ struct gm_ground_coords {
     enum gm_order order;
     double max_pixels; /* of the model's own resizing */
     bool is_auto;      /* to be learned */
+    bool may_guess;    /* "auto" only for want of a setting: what can't be learned is 1000 */
     bool has_order;    /* the order is the setting's */
     bool is_said;      /* the prompt says which numbers are meant; else the model's own are */
     struct gm_llm_asking
@@ -54,8 +55,8 @@ enum gm_status gm_ground_coords_put(const struct gm_ground_coords *c,
  * prompt and settings, or the one that fits the model's answers to the stage's own prompt about three
  * generated pictures (coords_probe.h) best. First nothing is said of the numbers, so that models speak
  * the language that they were trained in; where that fits nowhere they are asked for 0..1000.
- * Errors: ARG (no pair reaches a mean IoU of 0.6: the message has the table of all), those of
- * gm_llm_stage_ask. */
+ * Errors: ARG (no pair reaches a mean IoU of 0.6: the message has the table of all; a warning and 1000
+ * where neither `coords` nor `order` is set), those of gm_llm_stage_ask. */
 enum gm_status gm_ground_coords_learn(struct gm_ground_coords *c, struct gm_llm_stage *s,
                                       struct gm_error *err) GM_NODISCARD;
 

@@ -101,12 +101,21 @@ def test_refused_with_the_table():
 
     with gm.Folder() as d, Model(say) as server:
         write_posts(d)
-        r = gm.expect(ground(d, server), 1, "stage ground", "fit no coordinates", *PAIRS)
+        r = gm.expect(ground(d, server, "    coords: auto\n"), 1, "stage ground", "fit no coordinates", *PAIRS)
         assert len(re.findall(r"\d\.\d\d\b", r.errors[0])) >= 20, r.errors  # both tables
         assert not server.entities
         with Model(lambda *_: "I can't see pictures.") as blind:
-            gm.expect(ground(d, blind, model="blind"), 1, "0 of 6 answers hold boxes")
+            gm.expect(ground(d, blind, "    coords: auto\n", model="blind"), 1, "0 of 6 answers hold boxes")
             assert not blind.entities
+
+
+def test_not_asked_for_it_is_a_warning():
+    """A recipe that says nothing of coords goes on with 0 to 1000, and tells it with the same table."""
+    with gm.Folder() as d, Model(lambda *_: json.dumps({"boxes": [[100, 10, 400, 300]]})) as server:
+        write_posts(d)
+        r = gm.expect_ok(ground(d, server))
+        assert all(w in r.err for w in ("fit no coordinates", "read as coords=1000", *PAIRS)), r.err
+        assert len(server.shapes) == 12 and server.entities
 
 
 def test_kept_by_server_and_model():
