@@ -80,6 +80,7 @@ def own_places(d):
     for name, variable in (("home", "HOME"), ("tmp", "TMPDIR")):
         env[variable] = os.path.join(d, name)
         os.mkdir(env[variable])
+    env["TORCHINDUCTOR_CACHE_DIR"] = os.path.join(d, "home", "torchinductor")  # else in TMPDIR
     return env
 
 
