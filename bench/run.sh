@@ -4,6 +4,7 @@
 # figures are still measured, and the peers' are said to be left out.
 # bench/run.sh eval: gmner eval instead, beside the field's quadratic scan; see bench/eval_speed.py.
 # bench/run.sh similar: gmner similar, beside sentence-transformers and NumPy; see bench/similar.py.
+# bench/run.sh text: the stage read beside RapidOCR; see bench/text.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
 cd "$(dirname "$0")/.."
@@ -16,6 +17,14 @@ if [ "${1:-}" = uncertainty ]; then
     shift
     cmake --build build --target gmner bench_emissions >/dev/null
     exec python3 bench/uncertainty.py "$@"
+fi
+if [ "${1:-}" = text ]; then
+    shift
+    if tools/reference_env.sh --ocr; then
+        set -- --peer-python .deps/venv/bin/python "$@"
+    fi
+    cmake --build build --target gmner >/dev/null
+    exec python3 bench/text.py "$@"
 fi
 similar=
 if [ "${1:-}" = similar ]; then

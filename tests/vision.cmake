@@ -4,3 +4,9 @@ gm_test(vision_text LINK gm_vision m)
 foreach(test vision_session vision_clip vision_photos vision_shared)
   gm_test(${test} LINK gm_vision LABELS needs-model ENVIRONMENT TBB_ENABLE_SANITIZERS=1)
 endforeach()
+# The stage read beside RapidOCR on the shared photos (a quarter of an hour); skipped without them.
+add_test(NAME ref/text_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+         COMMAND tests/ref/text_live.sh $<TARGET_FILE:gmner> .deps/models/ppocr
+                 ../shared/data/tweets-with-images/images ${CMAKE_BINARY_DIR}/ref-text)
+set_tests_properties(ref/text_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3000 LABELS "long;needs-data"
+                     RESOURCE_LOCK reference)

@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the Python environment that gmner is compared with: PyTorch (CPU build), transformers and,
-# with --bench, ONNX Runtime and OpenVINO. Only tests and benchmarks use it; gmner never does.
+# with --bench, ONNX Runtime and OpenVINO, with --ocr RapidOCR. Only tests and benchmarks use it; gmner never does.
 #
-#   tools/reference_env.sh [--bench] [DIR]      DIR: default .deps/venv
+#   tools/reference_env.sh [--bench] [--ocr] [DIR]      DIR: default .deps/venv
 #
 # Exit 0: DIR/bin/python is ready (a second call returns at once). 77: it can't be had here, with
 # the reason on stderr, so that a test may skip. 2: usage.
@@ -15,12 +15,12 @@ set -u
 torch=torch==2.13.0
 root=$(cd "$(dirname "$0")/.." && pwd)
 limit_s=${GM_REFERENCE_TIMEOUT_S:-600}
-bench=
+extras=
 dir=$root/.deps/venv
 for arg; do
     case $arg in
-    --bench) bench=$root/tests/ref/requirements-bench.txt ;;
-    -*) echo "usage: tools/reference_env.sh [--bench] [DIR]" >&2; exit 2 ;;
+    --bench | --ocr) extras="$extras ${arg#--}" ;;
+    -*) echo "usage: tools/reference_env.sh [--bench] [--ocr] [DIR]" >&2; exit 2 ;;
     *) dir=$arg ;;
     esac
 done
@@ -61,11 +61,12 @@ if [ "$(cat "$dir/stamp" 2>/dev/null)" != "$wanted" ]; then
         skip "$(tail -1 "$dir/pip.log")"
     printf '%s\n' "$wanted" >"$dir/stamp"
 fi
-[ -n "$bench" ] || exit 0
-
-wanted=$(cat "$bench")
-if [ "$(cat "$dir/stamp-bench" 2>/dev/null)" != "$wanted" ]; then
-    rm -f "$dir/stamp-bench"
-    pip --no-deps -r "$bench" || skip "pip: $(reason)"
-    printf '%s\n' "$wanted" >"$dir/stamp-bench"
-fi
+for extra in $extras; do
+    list=$root/tests/ref/requirements-$extra.txt
+    wanted=$(cat "$list")
+    if [ "$(cat "$dir/stamp-$extra" 2>/dev/null)" != "$wanted" ]; then
+        rm -f "$dir/stamp-$extra"
+        pip --no-deps -r "$list" || skip "pip: $(reason)"
+        printf '%s\n' "$wanted" >"$dir/stamp-$extra"
+    fi
+done

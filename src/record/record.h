@@ -37,7 +37,7 @@ struct gm_region {
     float score;         /* 0..1 */
     struct gm_str label; /* "person"; empty = none */
     struct gm_rle mask;  /* mask.counts.n == 0: none */
-    struct gm_str note;  /* why there is no mask: "no_mask:not_a_person"; empty = none */
+    struct gm_str note;  /* why there is no mask: "no_mask:nothing_seen"; empty = none */
     bool is_crowd; /* of many things together (COCO's iscrowd): average precision leaves it out */
 };
 

@@ -1,5 +1,5 @@
-/* segment, by person matting: one mask a box whose object is a person. Any other box stays and says
- * why it has no mask. */
+/* segment, by matting: one mask a box. Boxes of persons go to a model of persons, others to one of things,
+ * which is opened when the first comes; a box without a mask says why. */
 #include "stages/backends.h"
 #include "stages/pixels.h"
 
@@ -20,6 +20,9 @@ struct lane {
 
 struct segment {
     struct gm_matting *matting;
+    struct gm_matting *things; /* NULL until it is needed */
+    char *things_path;         /* NULL = things get no mask */
+    struct gm_matting_opts opts;
     struct lane lanes[GM_SESSION_LANES_MAX];
 };
 
@@ -27,6 +30,7 @@ struct segment {
 static const char *const FILES[] = {
     [GM_MATTING_SELFIE] = "selfie.onnx",
     [GM_MATTING_POSE] = "pose_landmark_full.tflite",
+    [GM_MATTING_THING] = "u2netp.onnx",
 };
 
 static void close_segment(void *self)
@@ -35,20 +39,44 @@ static void close_segment(void *self)
     if (!s)
         return;
     gm_matting_free(s->matting);
+    gm_matting_free(s->things);
+    gm_free(s->things_path);
     for (size_t i = 0; i < GM_SESSION_LANES_MAX; i++)
         gm_free(s->lanes[i].mask);
     gm_free(s);
 }
 
-/* Settings: model ("selfie" or "pose"), threshold (probability that makes a pixel a person's),
+/* Where the model of things is, of which "none" is none. */
+static enum gm_status find_things(struct segment *s, struct gm_str model, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *path;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    if (gm_str_eq_c(model, "none"))
+        goto done;
+    if (!gm_str_eq_c(model, "u2netp")) {
+        st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\" in \"things\"; it knows u2netp and none",
+                     GM_STR_ARG(model));
+        goto done;
+    }
+    GM_TRY(gm_model_path(&a, model.p, FILES[GM_MATTING_THING], &path, err));
+    s->things_path = gm_strdup(path);
+    st = s->things_path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* Settings: model ("selfie" or "pose"), things ("u2netp" or "none"), threshold (probability that makes a pixel a person's),
  * min_share (smaller pieces than this share of the largest are dropped). */
 static enum gm_status open_segment(void **self, const struct gm_backend *b,
                                    const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "threshold", "min_share", NULL};
+    static const char *const known[] = {"model", "things", "threshold", "min_share", NULL};
     enum gm_status st = GM_OK;
     struct segment *s = NULL;
-    struct gm_str model = gm_str(b->model);
+    struct gm_str model = gm_str(b->model), things = GM_STR("u2netp");
     enum gm_matting_kind kind;
     const char *path;
     struct gm_matting_opts opts = gm_matting_opts_default();
@@ -58,11 +86,12 @@ static enum gm_status open_segment(void **self, const struct gm_backend *b,
     *self = NULL;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
+    GM_TRY(gm_settings_str(settings, "things", &things, err));
     GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
     GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
     opts.threshold = (float)threshold;
     opts.min_share = (float)min_share;
-    if (!gm_matting_kind_parse(model.p, &kind)) {
+    if (!gm_matting_kind_parse(model.p, &kind) || kind == GM_MATTING_THING) {
         st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\"; it knows selfie and pose",
                      GM_STR_ARG(model));
         goto done;
@@ -71,6 +100,8 @@ static enum gm_status open_segment(void **self, const struct gm_backend *b,
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
+    s->opts = opts;
+    GM_TRY(find_things(s, things, err));
     GM_TRY(gm_model_path(&a, model.p, FILES[kind], &path, err));
     GM_TRY(gm_matting_load(&s->matting, kind, path, &opts, err));
     *self = s;
@@ -107,6 +138,8 @@ static const struct gm_region *seen_before(const struct gm_post *p, size_t e, si
     return NULL;
 }
 
+static bool is_of_person(const struct gm_region *r) { return gm_str_eq_c(r->label, "person"); }
+
 static enum gm_status segment_region(struct segment *s, size_t lane, struct gm_post *p,
                                      struct gm_region *r, struct gm_error *err)
 {
@@ -114,15 +147,17 @@ static enum gm_status segment_region(struct segment *s, size_t lane, struct gm_p
     struct lane *l = &s->lanes[lane];
     const struct gm_image *im;
     size_t area;
-    if (!gm_str_eq_c(r->label, "person")) {
+    bool is_person = is_of_person(r);
+    if (!is_person && !s->things) {
         r->note = GM_STR("no_mask:not_a_person");
         goto done;
     }
     GM_TRY(gm_post_pixels(p, 0, &im, err));
     GM_TRY(reserve_mask(l, im, err));
-    GM_TRY(gm_matting_run(s->matting, lane, im, r->box, l->mask, &area, err));
+    GM_TRY(
+        gm_matting_run(is_person ? s->matting : s->things, lane, im, r->box, l->mask, &area, err));
     if (area == 0) {
-        r->note = GM_STR("no_mask:nobody_seen");
+        r->note = is_person ? GM_STR("no_mask:nobody_seen") : GM_STR("no_mask:nothing_seen");
         goto done;
     }
     GM_TRY(gm_rle_encode(&p->arena, l->mask, im->h, im->w, &r->mask.counts, err));
@@ -172,12 +207,42 @@ static void segment_one(void *ctx, size_t lane, size_t i)
         gm_post_fail(p, "segment", &e);
 }
 
+static bool has_things(const struct gm_post *p)
+{
+    for (size_t e = 0; e < p->n_entities && p->image.n && !p->error.stage.n; e++)
+        for (size_t k = 0; k < p->entities[e].n_regions; k++) {
+            const struct gm_region *r = &p->entities[e].regions[k];
+            if (!r->mask.counts.n && !is_of_person(r))
+                return true;
+        }
+    return false;
+}
+
 static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
                                   struct gm_error *err)
 {
-    struct batch b = {self, posts, gm_limit_get()};
-    gm_parallel_tasks(n, gm_matting_lanes(b.segment->matting), segment_one, &b);
-    return gm_limit_check(&b.limit, err);
+    enum gm_status st = GM_OK;
+    struct segment *s = self;
+    struct batch b = {s, posts, gm_limit_get()};
+    for (size_t i = 0; i < n && s->things_path && !s->things; i++)
+        if (has_things(posts[i]))
+            GM_TRY(gm_matting_load(&s->things, GM_MATTING_THING, s->things_path, &s->opts, err));
+    gm_parallel_tasks(n, gm_matting_lanes(s->matting), segment_one, &b);
+    st = gm_limit_check(&b.limit, err);
+done:
+    return st;
+}
+
+static enum gm_status fingerprint(const struct gm_backend *b, const struct gm_json *settings,
+                                  struct gm_buf *out, struct gm_error *err)
+{
+    struct gm_str things = GM_STR("u2netp");
+    enum gm_status st = gm_fingerprint_setting(b, settings, out, err);
+    if (st == GM_OK)
+        st = gm_settings_str(settings, "things", &things, err);
+    if (st != GM_OK || gm_str_eq_c(things, "none"))
+        return st;
+    return gm_fingerprint_model(things.p, out, err);
 }
 
 const struct gm_backend gm_backend_segment_matting = {
@@ -189,5 +254,5 @@ const struct gm_backend gm_backend_segment_matting = {
     .run = run_segment,
     .close = close_segment,
     .pass_by = gm_segment_pass_by,
-    .fingerprint = gm_fingerprint_setting,
+    .fingerprint = fingerprint,
 };
