@@ -26,7 +26,9 @@ def counters(build):
 
 def read(note):
     """[(path in the sources, line, whether it ran)] of one object."""
-    p = subprocess.run(["gcov", "--json-format", "--stdout", note], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False)
+    p = subprocess.run(["gcov", "--json-format", "--stdout", note], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, check=False)
+    if "mismatch" in p.stderr or "cannot open notes" in p.stderr:
+        print(f"coverage: counters that can't be read, taken as none: {p.stderr.splitlines()[0]}", file=sys.stderr)
     found = []
     for text in p.stdout.splitlines():
         report = json.loads(text)

@@ -3,11 +3,12 @@
 #include "base/temp.h"
 
 #include <signal.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <time.h>
 
-/* A signal handler has nothing but globals to write to. */
-static volatile sig_atomic_t requested;
+/* A signal handler has nothing but globals to write to; every thread reads this one. */
+static atomic_int requested;
 
 static _Thread_local struct gm_limit limit;
 

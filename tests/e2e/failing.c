@@ -164,6 +164,15 @@ static size_t part(size_t n, bool *interrupted, const void *caller)
     return mine && n > 1 ? n / 2 : n;
 }
 
+static int (*program)(int, char **, char **);
+
+static int counted_main(int argc, char **argv, char **environment)
+{
+    int status = program(argc, argv, environment);
+    armed = false; /* what comes now, as gcc's counters of lines, is not the program's */
+    return status;
+}
+
 /* Everything before main belongs to the libraries' own beginnings. */
 int __libc_start_main(int (*)(int, char **, char **), int, char **, void (*)(void), void (*)(void),
                       void (*)(void), void *);
@@ -186,7 +195,8 @@ int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv,
     dl_iterate_phdr(add_range, NULL);
     unsetenv("LD_PRELOAD"); /* children are left alone */
     armed = what || log_path;
-    return real(main, argc, argv, init, fini, rtld_fini, stack_end);
+    program = main;
+    return real(counted_main, argc, argv, init, fini, rtld_fini, stack_end);
 }
 
 void *malloc(size_t n)
