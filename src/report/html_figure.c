@@ -114,6 +114,11 @@ static enum gm_status add_overlay(struct figure *f, struct gm_error *err)
         GM_TRY(add_rect(f, p->objects[i].box, err));
         GM_TRY(gm_buf_add_c(f->out, "</g>", err));
     }
+    for (size_t i = 0; i < p->n_texts; i++) { /* shown and hidden with the objects */
+        GM_TRY(gm_buf_add_c(f->out, "<g class=\"object\">", err));
+        GM_TRY(add_rect(f, p->texts[i].box, err));
+        GM_TRY(gm_buf_add_c(f->out, "</g>", err));
+    }
     for (size_t i = 0; i < p->n_entities; i++)
         for (size_t k = 0; k < p->entities[i].n_regions; k++) {
             GM_TRY(gm_buf_printf(f->out, err, "<g class=\"region\" data-e=\"%zu\"", i));
@@ -181,12 +186,16 @@ done:
 static enum gm_status add_labels(struct figure *f, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct places names = {.n = 0}, objects = {.n = 0};
+    static const char open_seen[] = "<span class=\"label object\" style=\"--c:90,90,90";
+    struct places names = {.n = 0}, seen = {.n = 0};
+    const struct gm_post *p = f->post;
     double b[GM_BOX_XYXY];
-    for (size_t i = 0; i < f->post->n_objects; i++)
-        if (clip(f, f->post->objects[i].box, b))
-            GM_TRY(add_label(f, "<span class=\"label object\" style=\"--c:90,90,90",
-                             f->post->objects[i].label, b, &objects, err));
+    for (size_t i = 0; i < p->n_objects; i++)
+        if (clip(f, p->objects[i].box, b))
+            GM_TRY(add_label(f, open_seen, p->objects[i].label, b, &seen, err));
+    for (size_t i = 0; i < p->n_texts; i++)
+        if (clip(f, p->texts[i].box, b))
+            GM_TRY(add_label(f, open_seen, p->texts[i].text, b, &seen, err));
     for (size_t i = 0; i < f->post->n_entities; i++) {
         const struct gm_entity *e = &f->post->entities[i];
         struct gm_color c = gm_palette_color(e->type);

@@ -50,6 +50,19 @@ def test_person_in_image():
     assert box[2] - box[0] > 300 and box[3] - box[1] > 300, box
 
 
+def test_text_in_the_image():
+    """The recipe read adds what stands in the picture, and its output is read again as it is."""
+    photo = os.path.join(PHOTOS, "grace_hopper.jpg")
+    r = gm.expect_ok(gm.run("predict", "--recipe", "read", "--text", TWEET, "--image", photo))
+    post = r.posts[0]
+    plate = [t for t in post["texts"] if "HOPPER" in t["text"]]
+    assert len(plate) == 1 and plate[0]["box"][1] > 450 and 0.5 <= plate[0]["score"] <= 1, post["texts"]
+    assert len(entity(post, "Grace Hopper")["regions"]) == 1, post
+    with gm.Folder() as d:
+        again = gm.expect_ok(gm.run("predict", "--recipe", "tag", d.write("p.jsonl", json.dumps(post) + "\n")))
+        assert again.posts[0]["texts"] == post["texts"], again.posts
+
+
 def test_what_is_missing_says_why():
     """An entity without a box, or a box without a mask, has a note, with and without a run folder; a post
     without an image has none, for nobody judged its entities."""

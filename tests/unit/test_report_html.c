@@ -130,6 +130,22 @@ static void nothing_becomes_markup(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* What was read in the picture stands with the objects, and as text. */
+static void texts_of_the_picture(void **state)
+{
+    (void)state;
+    const char *posts[] = {"{\"text\": \"a\", \"image\": \"" GOLDEN "source.png\", \"texts\": ["
+                           "{\"text\": \"<EXIT>\", \"score\": 0.9, \"box\": [10, 20, 60, 40]}]}"};
+    struct gm_buf page = page_of(posts, 1, "t");
+    expect(&page,
+           "<g class=\"object\"><rect x=\"10.0\" y=\"20.0\" width=\"50.0\" height=\"20.0\"/></g>",
+           1);
+    expect(&page, "<span class=\"label object\"", 1);
+    expect(&page, "&lt;EXIT&gt;</span>", 1);
+    gm_buf_clear(&page);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void loads_nothing(void **state)
 {
     (void)state;
@@ -293,6 +309,7 @@ int main(void)
         cmocka_unit_test(shows_all_of_a_post),
         cmocka_unit_test(boxes_on_a_small_copy),
         cmocka_unit_test(nothing_becomes_markup),
+        cmocka_unit_test(texts_of_the_picture),
         cmocka_unit_test(loads_nothing),
         cmocka_unit_test(found_ones_and_columns_are_told),
         cmocka_unit_test(marks_are_filters),
