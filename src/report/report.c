@@ -246,12 +246,12 @@ static enum gm_status add_filters(const struct gm_report *r, struct gm_buf *b, s
     }
     GM_TRY(gm_buf_add_c(b, "</fieldset>", err));
     GM_TRY(add_which(r, b, err));
-    GM_TRY(
-        gm_buf_add_c(b,
-                     "<label>Find <input id=\"words\" type=\"search\" placeholder=\"text or id\">"
-                     "</label><label><input id=\"objects\" type=\"checkbox\"> all detected objects and texts"
-                     "</label><output id=\"shown\"></output></form>\n",
-                     err));
+    GM_TRY(gm_buf_add_c(
+        b,
+        "<label>Find <input id=\"words\" type=\"search\" placeholder=\"text or id\">"
+        "</label><label><input id=\"objects\" type=\"checkbox\"> all detected objects and texts"
+        "</label><output id=\"shown\"></output></form>\n",
+        err));
 done:
     return st;
 }
