@@ -138,7 +138,7 @@ def test_every_family():
 def test_refused():
     with gm.Folder() as d, Server(lambda *_: "", lambda *_: answers((1, [[1, 2, 3, 4]]), (2, []))) as server:
         write_posts(d)
-        gm.expect(predict(d, server, "batch: post"), 1, "fit no coordinates")
+        gm.expect(predict(d, server, "batch: post", "coords: auto"), 1, "fit no coordinates")
         assert len(server.probes) == 6 and not server.requests
         gm.expect(predict(d, server, "batch: all"), 1, '"batch" is "all"; it must be entity or post')
 

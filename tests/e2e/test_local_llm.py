@@ -143,7 +143,8 @@ def test_a_model_that_cannot_ground_is_refused():
         d.write("posts.jsonl", json.dumps({"id": "1", "text": "Anna", "image": os.path.join(
             gm.HOME, "tests", "golden", "image", PICTURES[0]), "entities": [
                 {"text": "Anna", "start": 0, "end": 4, "type": "PER"}]}) + "\n")
-        r = gm.expect(predict(d, recipe, d / "text.gguf", server), 1, "fit no coordinates", "grid28 xyxy", "1 yxyx")
+        r = gm.expect(predict(d, recipe + "    coords: auto\n", d / "text.gguf", server), 1, "fit no coordinates",
+                      "grid28 xyxy", "1 yxyx")
         n = counts(r)
         assert n["requests"] == 12 and n["retries"] == 0, r.err
         # with coordinates given nothing is asked beforehand, and the run does what it can
