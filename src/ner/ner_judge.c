@@ -66,23 +66,18 @@ static enum gm_status judge(const struct gm_tagger *t, const struct gm_ner_rows 
     struct gm_crf crf = gm_ner_crf(t);
     struct gm_crf_lattice lattice;
     size_t n = r->n_words;
-    uint16_t *best = gm_arena_alloc(work, n, sizeof *best);
-    struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
-    struct gm_span *spans = gm_arena_alloc(work, n, sizeof *spans);
+    struct gm_ner_path path;
     bool *covered = gm_arena_alloc(work, n, sizeof *covered);
     *outside = 0;
-    if (!best || !tags || !spans || !covered)
+    if (!covered)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     if (n == 0)
         return GM_OK;
-    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, NULL, work, err));
-    for (size_t i = 0; i < n; i++)
-        tags[i] = gm_ner_tag(&t->labels, best[i]);
-    size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
+    GM_TRY(gm_ner_best_path(t, r, work, &path, err));
     GM_TRY(gm_crf_lattice_fill(&lattice, &crf, r->emit, n, work, err));
     const struct gm_ner_lattice x = {.labels = &t->labels, .lattice = &lattice};
-    judge_entities(r, &x, covered, best); /* the best path is in the spans now */
-    *outside = likeliest_outside(&x, spans, n_spans, covered, best);
+    judge_entities(r, &x, covered, path.best); /* only the spans are needed of it now */
+    *outside = likeliest_outside(&x, path.spans, path.n_spans, covered, path.best);
 done:
     return st;
 }

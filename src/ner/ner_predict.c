@@ -147,30 +147,26 @@ static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows
     struct gm_crf crf = gm_ner_crf(t);
     struct decoded d;
     size_t n = r->n_words;
-    uint16_t *best = gm_arena_alloc(work, n, sizeof *best);
-    struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
-    struct gm_span *spans = gm_arena_alloc(work, n, sizeof *spans);
+    struct gm_ner_path path;
     d.work = gm_arena_alloc(work, n, sizeof *d.work);
-    if (!best || !tags || !spans || !d.work)
+    if (!d.work)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
-    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, best, &d.score, work, err));
-    for (size_t i = 0; i < n; i++)
-        tags[i] = gm_ner_tag(&t->labels, best[i]);
-    size_t n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, spans);
+    GM_TRY(gm_ner_best_path(t, r, work, &path, err));
     r->post->has_entities = true;
     r->post->n_entities = r->post->n_candidates = 0;
     r->post->has_candidates = t->candidates_min > 0;
-    if (n_spans == 0 && (n == 0 || !r->post->has_candidates))
+    if (path.n_spans == 0 && (n == 0 || !r->post->has_candidates))
         return GM_OK;
     double *most = gm_arena_alloc(work, n * t->labels.k, sizeof *most);
     if (!most)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
-    d.best = best;
+    d.best = path.best;
+    d.score = path.score;
     d.max_marginal = most;
     GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, work, err));
     GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, work, err));
-    d.spans = (struct gm_ner_lattice){&t->labels, &t->calibration, &d.lattice, best};
-    GM_TRY(add_entities(t, r, &d, spans, n_spans, err));
+    d.spans = (struct gm_ner_lattice){&t->labels, &t->calibration, &d.lattice, path.best};
+    GM_TRY(add_entities(t, r, &d, path.spans, path.n_spans, err));
     if (r->post->has_candidates)
         st = add_candidates(t, r, &d, err);
 done:

@@ -10,6 +10,26 @@
  * score. Naive reference: all paths, spans_of_all_types in tests/unit/test_ner_spans.c. */
 #include "ner/ner_spans.h"
 
+enum gm_status gm_ner_best_path(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                                struct gm_arena *work, struct gm_ner_path *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_crf crf = gm_ner_crf(t);
+    size_t n = r->n_words;
+    struct gm_tag *tags = gm_arena_alloc(work, n, sizeof *tags);
+    *out = (struct gm_ner_path){.best = gm_arena_alloc(work, n, sizeof *out->best),
+                                .spans = gm_arena_alloc(work, n, sizeof *out->spans)};
+    if (!tags || !out->best || !out->spans)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
+    GM_TRY(gm_crf_viterbi(&crf, r->emit, n, out->best, &out->score, work, err));
+    for (size_t i = 0; i < n; i++)
+        tags[i] = gm_ner_tag(&t->labels, out->best[i]);
+    out->n_spans = gm_tags_to_spans(tags, n, t->labels.scheme, GM_REPAIR_STRICT, out->spans);
+done:
+    return st;
+}
+
 /* The labels of n words that are an entity of that type, or, when `open`, the first n of a longer one. */
 static void fill_labels(const struct gm_ner_labels *l, uint32_t type, size_t n, bool open,
                         uint16_t *out)

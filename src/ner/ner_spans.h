@@ -13,6 +13,19 @@ struct gm_ner_lattice {
     const uint16_t *best;
 };
 
+/* What Viterbi finds of one post, in the arena. */
+struct gm_ner_path {
+    uint16_t *best; /* [n words] labels */
+    double score;
+    struct gm_span *spans; /* [n_spans] the entities of the labels, in order */
+    size_t n_spans;
+};
+
+/* gm_ner_best_path - memory from `work`. Errors: NOMEM. */
+enum gm_status gm_ner_best_path(const struct gm_tagger *t, const struct gm_ner_rows *r,
+                                struct gm_arena *work, struct gm_ner_path *out,
+                                struct gm_error *err) GM_NODISCARD;
+
 struct gm_span_odds {
     double any;    /* probability that the words are an entity */
     double best;   /* … of `type` */
