@@ -26,15 +26,8 @@ struct check {
 
 /* ---- settings ---- */
 
-static enum gm_status load_ground_prompt(struct gm_prompt **out, const struct gm_json *settings,
-                                         struct gm_error *err)
-{
-    struct gm_str which = GM_STR("ground_post");
-    enum gm_status st = gm_settings_str(settings, "ground_prompt", &which, err);
-    return st == GM_OK ? gm_prompt_load(out, which.p, gm_ground_values_of_all,
-                                        gm_ground_example_values, err)
-                       : st;
-}
+static const struct gm_llm_prompt_setting ground_prompt = {
+    "ground_prompt", "ground_post", gm_ground_values_of_all, gm_ground_example_values};
 
 /* Once the order of a box's numbers is known. */
 static void read_in_order(struct check *c)
@@ -50,7 +43,7 @@ static enum gm_status open_check(void *self, const struct gm_json *settings, str
     c->max_boxes = 10;
     GM_TRY(gm_settings_num(settings, "region", 0, 1, &c->region, err));
     GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &c->max_boxes, err));
-    GM_TRY(load_ground_prompt(&c->ground_prompt, settings, err));
+    GM_TRY(gm_llm_prompt_load(&c->ground_prompt, &ground_prompt, settings, err));
     GM_TRY(gm_schema_parse(
         &c->ground_schema,
         GM_STR(GM_GROUND_SCHEMA_OF_ALL("\"visible\":{\"type\":\"boolean\"}", "visible")), err));
@@ -71,13 +64,7 @@ static void close_check(void *self)
 static enum gm_status fingerprint(const struct gm_json *settings, struct gm_buf *out,
                                   struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_prompt *prompt = NULL;
-    GM_TRY(load_ground_prompt(&prompt, settings, err));
-    GM_TRY(gm_buf_printf(out, err, "ground_prompt=%s\n", gm_prompt_version(prompt)));
-done:
-    gm_prompt_free(prompt);
-    return st;
+    return gm_llm_prompt_fingerprint(&ground_prompt, settings, out, err);
 }
 
 static enum gm_status learn_coords(void *self, struct gm_error *err)

@@ -93,12 +93,40 @@ done:
     return st;
 }
 
+enum gm_status gm_llm_prompt_load(struct gm_prompt **out, const struct gm_llm_prompt_setting *x,
+                                  const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_str which = gm_str(x->name);
+    enum gm_status st = gm_settings_str(settings, x->key, &which, err);
+    return st == GM_OK ? gm_prompt_load(out, which.p, x->values, x->example_values, err) : st;
+}
+
+enum gm_status gm_llm_prompt_fingerprint(const struct gm_llm_prompt_setting *x,
+                                         const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_prompt *prompt = NULL;
+    GM_TRY(gm_llm_prompt_load(&prompt, x, settings, err));
+    st = gm_buf_printf(out, err, "%s=%s\n", x->key, gm_prompt_version(prompt));
+done:
+    gm_prompt_free(prompt);
+    return st;
+}
+
+struct gm_llm_prompt_setting gm_llm_stage_prompt(const struct gm_llm_stage_kind *kind)
+{
+    return (struct gm_llm_prompt_setting){"prompt", kind->prompt, kind->values,
+                                          kind->example_values};
+}
+
 enum gm_status gm_llm_stage_read_settings(struct gm_llm_stage *s, const struct gm_json *settings,
                                           struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_llm_stage_kind *kind = s->kind;
-    struct gm_str prompt = gm_str(kind->prompt), model = GM_STR(""), guide = {NULL, 0};
+    const struct gm_llm_prompt_setting prompt = gm_llm_stage_prompt(kind);
+    struct gm_str model = GM_STR(""), guide = {NULL, 0};
     s->top_p = s->seed = -1;
     s->max_tokens = kind->max_tokens;
     s->image_side = 1000;
@@ -106,7 +134,6 @@ enum gm_status gm_llm_stage_read_settings(struct gm_llm_stage *s, const struct g
     s->jpeg_quality = 90;
     s->grid = 28;
     GM_TRY(gm_settings_check(settings, s->stage, kind->settings, err));
-    GM_TRY(gm_settings_str(settings, "prompt", &prompt, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(read_request(s, settings, err));
     GM_TRY(read_pictures(s, settings, err));
@@ -116,11 +143,14 @@ enum gm_status gm_llm_stage_read_settings(struct gm_llm_stage *s, const struct g
     }
     GM_TRY(gm_settings_str(settings, "guide", &guide, err));
     GM_TRY(gm_guide_load(&s->guide, guide.n ? guide.p : NULL, err));
-    GM_TRY(gm_prompt_load(&s->prompt, prompt.p, kind->values, kind->example_values, err));
-    if (s->images == GM_LLM_IMAGES_ALWAYS && !gm_prompt_has_image(s->prompt))
+    GM_TRY(gm_llm_prompt_load(&s->prompt, &prompt, settings, err));
+    if (s->images == GM_LLM_IMAGES_ALWAYS && !gm_prompt_has_image(s->prompt)) {
+        struct gm_str which = gm_str(prompt.name);
+        GM_TRY(gm_settings_str(settings, prompt.key, &which, err));
         st = GM_FAIL(err, GM_EARG,
                      "setting \"images\" is always, and the prompt %.*s has no {{image}}",
-                     GM_STR_ARG(prompt));
+                     GM_STR_ARG(which));
+    }
 done:
     return st;
 }

@@ -88,18 +88,15 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
 {
     enum gm_status st = GM_OK;
     const struct gm_llm_stage_kind *kind = kind_of(b, settings);
-    struct gm_prompt *prompt = NULL;
-    struct gm_str which = gm_str(kind->prompt), guide = {NULL, 0};
-    GM_TRY(gm_settings_str(settings, "prompt", &which, err));
-    GM_TRY(gm_prompt_load(&prompt, which.p, kind->values, kind->example_values, err));
-    GM_TRY(gm_buf_printf(out, err, "prompt=%s\n", gm_prompt_version(prompt)));
+    const struct gm_llm_prompt_setting prompt = gm_llm_stage_prompt(kind);
+    struct gm_str guide = {NULL, 0};
+    GM_TRY(gm_llm_prompt_fingerprint(&prompt, settings, out, err));
     GM_TRY(gm_settings_str(settings, "guide", &guide, err));
     if (guide.n)
         GM_TRY(gm_fingerprint_file("guide", guide.p, out, err));
     if (kind->fingerprint)
-        GM_TRY(kind->fingerprint(settings, out, err));
+        st = kind->fingerprint(settings, out, err);
 done:
-    gm_prompt_free(prompt);
     return st;
 }
 

@@ -72,14 +72,31 @@ struct gm_llm_asking {
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
 };
 
-/* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
-struct gm_llm_stage_kind {
-    const char *prompt;                /* its default */
+/* A setting that names a prompt. */
+struct gm_llm_prompt_setting {
+    const char *key, *name;            /* of the setting, and of its default */
     const char *const *values;         /* what the prompt may use, NULL-ended */
     const char *const *example_values; /* what its block of examples may; NULL = it has none */
-    const char *const *settings;       /* every setting that is known, NULL-ended */
-    const char *schema;                /* JSON; NULL = plain text */
-    double max_tokens;                 /* default */
+};
+
+/* gm_llm_prompt_load - the prompt that the settings name; *out is the caller's (gm_prompt_free).
+ * gm_llm_prompt_fingerprint - its version as a line of a stage's fingerprint.
+ * Errors: ARG (of the setting), those of gm_prompt_load. */
+enum gm_status gm_llm_prompt_load(struct gm_prompt **out, const struct gm_llm_prompt_setting *x,
+                                  const struct gm_json *settings,
+                                  struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_llm_prompt_fingerprint(const struct gm_llm_prompt_setting *x,
+                                         const struct gm_json *settings, struct gm_buf *out,
+                                         struct gm_error *err) GM_NODISCARD;
+
+/* What sets one of these backends apart. Their `self` is, or begins with, a struct gm_llm_stage. */
+struct gm_llm_stage_kind {
+    const char *prompt; /* its default; values, example_values: as above */
+    const char *const *values;
+    const char *const *example_values;
+    const char *const *settings; /* every setting that is known, NULL-ended */
+    const char *schema;          /* JSON; NULL = plain text */
+    double max_tokens;           /* default */
     enum gm_llm_needs_picture needs_picture;
     /* With a schema: how answers are read, as in gm_llm_request; NULL = as JSON. What `open` puts
      * into the stage's `read` goes before it. */
@@ -120,6 +137,9 @@ enum gm_status gm_llm_stage_fingerprint(const struct gm_backend *b, const struct
                                         struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 void gm_llm_stage_use(void *self, struct gm_llm *llm, size_t servers);
 enum gm_status gm_llm_stage_learn(void *self, struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_stage_prompt - the setting `prompt` of a kind. */
+struct gm_llm_prompt_setting gm_llm_stage_prompt(const struct gm_llm_stage_kind *kind);
 
 /* gm_llm_stage_read_settings - into the stage, with its prompt and guide. Errors: ARG, FORMAT, IO, NOMEM. */
 enum gm_status gm_llm_stage_read_settings(struct gm_llm_stage *s, const struct gm_json *settings,

@@ -22,15 +22,8 @@ enum { SURE_MAX = 4000 }; /* bytes of the neighbours' list, about */
 
 /* ---- settings of the steps ---- */
 
-static enum gm_status load_type_prompt(struct gm_prompt **out, const struct gm_json *settings,
-                                       struct gm_error *err)
-{
-    struct gm_str which = GM_STR("refine_type");
-    enum gm_status st = gm_settings_str(settings, "type_prompt", &which, err);
-    return st == GM_OK
-               ? gm_prompt_load(out, which.p, gm_refine_values, gm_refine_example_values, err)
-               : st;
-}
+static const struct gm_llm_prompt_setting type_prompt = {
+    "type_prompt", "refine_type", gm_refine_values, gm_refine_example_values};
 
 enum gm_status gm_refine_steps_open(struct gm_refine *r, const struct gm_json *settings,
                                     struct gm_error *err)
@@ -40,7 +33,7 @@ enum gm_status gm_refine_steps_open(struct gm_refine *r, const struct gm_json *s
     r->type = 0.3;
     GM_TRY(gm_settings_num(settings, "span", 0, 1, &r->span, err));
     GM_TRY(gm_settings_num(settings, "type", 0, 1, &r->type, err));
-    GM_TRY(load_type_prompt(&r->type_prompt, settings, err));
+    GM_TRY(gm_llm_prompt_load(&r->type_prompt, &type_prompt, settings, err));
     GM_TRY(gm_schema_parse(&r->type_schema, gm_str(type_schema), err));
 done:
     return st;
@@ -49,13 +42,7 @@ done:
 enum gm_status gm_refine_steps_fingerprint(const struct gm_json *settings, struct gm_buf *out,
                                            struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_prompt *prompt = NULL;
-    GM_TRY(load_type_prompt(&prompt, settings, err));
-    GM_TRY(gm_buf_printf(out, err, "type_prompt=%s\n", gm_prompt_version(prompt)));
-done:
-    gm_prompt_free(prompt);
-    return st;
+    return gm_llm_prompt_fingerprint(&type_prompt, settings, out, err);
 }
 
 /* ---- how sure the tagger is ---- */
