@@ -1,9 +1,9 @@
 /* gmner guide: what annotated posts tell of their entity types, as a YAML file for prompts. */
 #include "base/file.h"
 #include "base/log.h"
-#include "base/yaml.h"
 #include "cli/cmd_data.h"
 #include "corpus/guide_count.h"
+#include "corpus/type_definitions.h"
 #include "image/image.h"
 
 struct opts {
@@ -78,22 +78,6 @@ static enum gm_status read_posts(const char *path, const struct gm_data_opts *o,
     return st;
 }
 
-/* The user's definitions: a mapping from a type to a text. */
-static enum gm_status load_definitions(struct gm_json **out, const char *path, struct gm_error *err)
-{
-    struct gm_str text;
-    enum gm_status st = gm_yaml_load(out, path, err);
-    if (st != GM_OK)
-        return st;
-    if (gm_json_kind(*out) != GM_JSON_OBJECT)
-        return GM_FAIL(err, GM_EFORMAT, "%s: lines \"TYPE: definition\" are expected", path);
-    for (void *it = gm_json_first(*out); it; it = gm_json_next(*out, it))
-        if (!gm_json_str(gm_json_value(it), &text))
-            return GM_FAIL(err, GM_EFORMAT, "%s: the definition of \"%s\" must be a text", path,
-                           gm_json_key(it).p);
-    return GM_OK;
-}
-
 /* A definition that no post can use is a misspelt type. */
 static void warn_of_unused(const struct gm_json *definitions, const struct gm_guide_count *c)
 {
@@ -122,7 +106,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     gm_guide_count_init(&c);
     gm_buf_init(&text, (size_t)1 << 24);
     if (o->types)
-        GM_TRY(load_definitions(&definitions, o->types, err));
+        GM_TRY(gm_type_definitions_load(&definitions, o->types, false, err));
     if (o->fine)
         GM_TRY(read_posts(o->fine, &plain, add_fine, &w, err));
     GM_TRY(read_posts(args->v[0], &o->data, add, &w, err));

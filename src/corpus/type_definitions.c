@@ -1,5 +1,7 @@
 #include "corpus/type_definitions.h"
 
+#include "base/yaml.h"
+
 #include <strings.h>
 
 struct definition {
@@ -163,4 +165,21 @@ struct gm_str gm_type_definition(struct gm_str type, enum gm_type_family family)
     for (size_t f = 0; f < GM_N_TYPE_FAMILIES && !text && type.n; f++)
         text = find(type, (enum gm_type_family)f);
     return gm_str(text);
+}
+
+enum gm_status gm_type_definitions_load(struct gm_json **out, const char *path, bool may_lack,
+                                        struct gm_error *err)
+{
+    struct gm_str text;
+    enum gm_status st = gm_yaml_load(out, path, err);
+    if (st != GM_OK)
+        return st;
+    if (gm_json_kind(*out) != GM_JSON_OBJECT)
+        return GM_FAIL(err, GM_EFORMAT, "%s: lines \"TYPE: definition\" are expected", path);
+    for (void *it = gm_json_first(*out); it; it = gm_json_next(*out, it))
+        if (!(may_lack && gm_json_kind(gm_json_value(it)) == GM_JSON_NULL) &&
+            !gm_json_str(gm_json_value(it), &text))
+            return GM_FAIL(err, GM_EFORMAT, "%s: the definition of \"%s\" must be a text", path,
+                           gm_json_key(it).p);
+    return GM_OK;
 }

@@ -1,7 +1,6 @@
 #include "synth/seeds.h"
 
 #include "base/buf.h"
-#include "base/yaml.h"
 #include "corpus/type_definitions.h"
 #include "formats/reader.h"
 #include "stages/llm_stage.h"
@@ -36,9 +35,9 @@ static enum gm_status read_types(struct gm_synth_seeds *s, const char *path,
 {
     enum gm_status st = GM_OK;
     struct gm_json *j = NULL;
-    GM_TRY(gm_yaml_load(&j, path, err));
-    if (gm_json_kind(j) != GM_JSON_OBJECT || gm_json_count(j) == 0) {
-        st = GM_FAIL(err, GM_EFORMAT, "%s: expected lines \"TYPE: definition\"", path);
+    GM_TRY(gm_type_definitions_load(&j, path, true, err));
+    if (gm_json_count(j) == 0) {
+        st = GM_FAIL(err, GM_EFORMAT, "%s: lines \"TYPE: definition\" are expected", path);
         goto done;
     }
     struct gm_str *texts = gm_arena_alloc(&s->arena, gm_json_count(j), sizeof *texts);
@@ -46,12 +45,7 @@ static enum gm_status read_types(struct gm_synth_seeds *s, const char *path,
     for (void *it = gm_json_first(j); it; it = gm_json_next(j, it)) {
         struct gm_str text = GM_STR("");
         uint32_t id;
-        if (gm_json_kind(gm_json_value(it)) != GM_JSON_NULL &&
-            !gm_json_str(gm_json_value(it), &text)) {
-            st = GM_FAIL(err, GM_EFORMAT, "%s: \"%.*s\": the definition must be a text", path,
-                         GM_STR_ARG(gm_json_key(it)));
-            goto done;
-        }
+        (void)gm_json_str(gm_json_value(it), &text); /* else null: none of one's own */
         GM_TRY(gm_labels_add(&s->types, gm_json_key(it), &id, err));
         texts[id] = gm_llm_one_line(&s->arena, text);
         GM_TRY(texts[id].p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
