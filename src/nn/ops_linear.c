@@ -110,13 +110,13 @@ enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w, struct 
     return st;
 }
 
-/* The weights as right operand: packed when the batch repays it. In training that goes by the batch
- * alone, not by what was packed before: a resumed run has to compute the same. */
+/* The weights as right operand: in prediction packed, which the lanes have done once; in training,
+ * where weights change, packed when the batch repays it. */
 static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
                               struct gm_matmul *d, const void **b, struct gm_error *err)
 {
     const void *plain = gm_param_matrix(w, g->dtype);
-    if (plain && rows < PACK_FROM_ROWS && (g->training || w->packed_stale || !w->packed)) {
+    if (g->training && plain && rows < PACK_FROM_ROWS) {
         d->b_layout = GM_B_TRANSPOSED;
         *b = plain;
         return GM_OK;
