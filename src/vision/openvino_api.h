@@ -23,11 +23,13 @@
     X(ov_compiled_model_output_by_index)      \
     X(ov_port_get_any_name)                   \
     X(ov_port_get_partial_shape)              \
+    X(ov_port_get_element_type)               \
     X(ov_output_const_port_free)              \
     X(ov_infer_request_set_tensor)            \
     X(ov_infer_request_get_tensor)            \
     X(ov_infer_request_infer)                 \
     X(ov_infer_request_free)                  \
+    X(ov_tensor_create)                       \
     X(ov_tensor_create_from_host_ptr)         \
     X(ov_tensor_get_shape)                    \
     X(ov_tensor_get_element_type)             \

@@ -27,6 +27,7 @@ struct lane {
 
 struct ports {
     struct gm_session_port *items;
+    ov_element_type_e *types;
     size_t n;
 };
 
@@ -124,6 +125,8 @@ static enum gm_status compile(struct gm_session *s, const ov_model_t *model,
 {
     char threads[32], streams[32];
     s->n_lanes = gm_threads() < GM_SESSION_LANES_MAX ? gm_threads() : GM_SESSION_LANES_MAX;
+    if (opts && opts->one_lane)
+        s->n_lanes = 1;
     snprintf(threads, sizeof threads, "%zu", gm_threads());
     snprintf(streams, sizeof streams, "%zu", s->n_lanes);
     /* Not pinned: several of our processes on one machine would all sit on its first cores. A CPU
@@ -175,13 +178,17 @@ static enum gm_status read_ports(struct gm_session *s, count_fn *count, port_fn 
     size_t n = 0;
     ov_status_e rc = count(s->compiled, &n);
     out->items = gm_alloc(n, sizeof *out->items);
-    GM_TRY(out->items ? GM_OK : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
+    out->types = gm_alloc(n, sizeof *out->types);
+    GM_TRY(out->items && out->types ? GM_OK
+                                    : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
     for (; rc == OK && out->n < n; out->n++) {
         ov_output_const_port_t *port = NULL;
         rc = get(s->compiled, out->n, &port);
         if (rc != OK)
             break;
         st = read_port(s, port, &out->items[out->n], err);
+        if (s->ov.ov_port_get_element_type(port, &out->types[out->n]) != OK)
+            out->types[out->n] = DYNAMIC;
         s->ov.ov_output_const_port_free(port);
         GM_TRY(st);
     }
@@ -253,6 +260,7 @@ static void ports_clear(struct ports *p)
     for (size_t i = 0; i < p->n; i++)
         gm_free(p->items[i].name);
     gm_free(p->items);
+    gm_free(p->types);
 }
 
 void gm_session_free(struct gm_session *s)
@@ -274,6 +282,39 @@ void gm_session_free(struct gm_session *s)
     gm_free(s);
 }
 
+static ov_element_type_e type_of_input(const struct gm_session *s, const char *name)
+{
+    for (size_t i = 0; i < s->inputs.n; i++)
+        if (strcmp(s->inputs.items[i].name, name) == 0)
+            return s->inputs.types[i];
+    return F32; /* the runtime tells that there is no such input */
+}
+
+/* The tensor's numbers as the model has them: f32 are shared, whole numbers and truth values copied. */
+static ov_status_e to_tensor(const struct gm_session *s, const struct gm_session_tensor *t,
+                             ov_element_type_e type, ov_shape_t shape, ov_tensor_t **out)
+{
+    void *data = NULL;
+    size_t n = 1;
+    for (size_t i = 0; i < t->rank; i++)
+        n *= t->dims[i];
+    if (type != I64 && type != I32 &&
+        type != BOOLEAN) /* the runtime only reads; its C has no const */
+        return s->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, out);
+    ov_status_e rc = s->ov.ov_tensor_create(type, shape, out);
+    if (rc == OK)
+        rc = s->ov.ov_tensor_data(*out, &data);
+    for (size_t i = 0; i < n && rc == OK; i++) {
+        if (type == I64)
+            ((int64_t *)data)[i] = (int64_t)t->data[i];
+        else if (type == I32)
+            ((int32_t *)data)[i] = (int32_t)t->data[i];
+        else
+            ((uint8_t *)data)[i] = t->data[i] != 0;
+    }
+    return rc;
+}
+
 static enum gm_status set_input(struct gm_session *s, struct lane *l,
                                 const struct gm_session_tensor *t, struct gm_error *err)
 {
@@ -283,9 +324,8 @@ static enum gm_status set_input(struct gm_session *s, struct lane *l,
     ov_tensor_t *tensor = NULL;
     GM_TRY(to_dims(t, dims, err));
     ov_status_e rc = s->ov.ov_shape_create((int64_t)t->rank, dims, &shape);
-    /* The runtime only reads inputs; its C interface has no const. */
     if (rc == OK)
-        rc = s->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, &tensor);
+        rc = to_tensor(s, t, type_of_input(s, t->name), shape, &tensor);
     if (rc == OK)
         rc = s->ov.ov_infer_request_set_tensor(l->request, t->name, tensor);
     if (rc != OK) {

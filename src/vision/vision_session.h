@@ -1,11 +1,12 @@
 /* vision_session.h - one loaded vision model and how to run it. vision_session.c is the only user of OpenVINO;
  * its library is opened when the first session is loaded, so that text-only work never pays for it.
  *
- * Tensors are f32. Inside, the numbers are f32 too, or bf16 where the caller allows it and the CPU
+ * Tensors are f32; what a model takes as whole numbers (labels, token ids, sizes) or truth values is given as
+ * f32 that hold them. Inside, the numbers are f32 too, or bf16 where the caller allows it and the CPU
  * multiplies it.
  *
  * Threads: a session has lanes, one a thread of the budget (base/parallel.h), at most
- * GM_SESSION_LANES_MAX. A lane is an inference of its own on its share of the threads, so that with
+ * GM_SESSION_LANES_MAX (or one with all threads, where the caller wants that). A lane is an inference of its own on its share of the threads, so that with
  * a picture a lane (gm_parallel_tasks) one is decoded while another is looked at, and no thread
  * waits for the others inside of the model. */
 #ifndef GM_VISION_VISION_SESSION_H
@@ -36,6 +37,8 @@ struct gm_session_opts {
     /* Inputs will have ever other dims: little of what the runtime prepares for each is kept, which
      * bounds the memory. */
     bool many_shapes;
+    /* One lane with all threads, for models that are too large to have one a thread. */
+    bool one_lane;
 };
 
 /* gm_session_load - read and compile an ONNX, TFLite or OpenVINO IR (.xml) file for the CPU.

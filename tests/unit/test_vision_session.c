@@ -154,6 +154,45 @@ static void ports_are_told(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* y = x as f32, where x [?,3] is of another type. */
+static const char CONVERT[] =
+    "<?xml version=\"1.0\"?><net name=\"m\" version=\"11\"><layers>"
+    "<layer id=\"0\" name=\"x\" type=\"Parameter\" version=\"opset1\">"
+    "<data shape=\"?,3\" element_type=\"%s\"/><output><port id=\"0\" precision=\"%s\" "
+    "names=\"x\"><dim>-1</dim><dim>3</dim></port></output></layer>"
+    "<layer id=\"1\" name=\"y\" type=\"Convert\" version=\"opset1\"><data "
+    "destination_type=\"f32\"/><input><port id=\"0\" precision=\"%s\"><dim>-1</dim><dim>3</dim>"
+    "</port></input><output><port id=\"1\" precision=\"FP32\" names=\"y\"><dim>-1</dim><dim>3</dim>"
+    "</port></output></layer>"
+    "<layer id=\"2\" name=\"r\" type=\"Result\" version=\"opset1\"><input><port id=\"0\" "
+    "precision=\"FP32\"><dim>-1</dim><dim>3</dim></port></input></layer></layers><edges>"
+    "<edge from-layer=\"0\" from-port=\"0\" to-layer=\"1\" to-port=\"0\"/>"
+    "<edge from-layer=\"1\" from-port=\"1\" to-layer=\"2\" to-port=\"0\"/></edges></net>";
+
+/* Whole numbers and truth values are given as f32, by one lane. */
+static void whole_numbers_go_in(void **state)
+{
+    (void)state;
+    static const char *const types[][2] = {{"i64", "I64"}, {"i32", "I32"}, {"boolean", "BOOL"}};
+    const float x[6] = {0, -10, 101, 7, 16777216, 1};
+    for (size_t k = 0; k < 3; k++) {
+        struct gm_error err;
+        struct gm_session *s;
+        struct gm_session_opts opts = {.one_lane = true};
+        char xml[2048];
+        snprintf(xml, sizeof xml, CONVERT, types[k][0], types[k][1], types[k][1]);
+        write_file("relu.bin", GM_STR(""));
+        must(gm_session_load(&s, write_file("relu.xml", gm_str(xml)), &opts, &err), &err);
+        assert_int_equal(gm_session_lanes(s), 1);
+        struct gm_session_tensor in = {"x", x, {2, 3}, 2}, out = {.name = "y"};
+        must(gm_session_run(s, 0, &in, 1, &out, 1, &err), &err);
+        for (size_t i = 0; i < 6; i++)
+            assert_float_equal(out.data[i], k < 2 ? x[i] : x[i] != 0, 0);
+        gm_session_free(s);
+    }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void wrong_names_and_shapes(void **state)
 {
     (void)state;
@@ -224,6 +263,7 @@ int main(void)
         cmocka_unit_test(runs_any_first_dimension),
         cmocka_unit_test(fixed_shape_is_kept),
         cmocka_unit_test(ports_are_told),
+        cmocka_unit_test(whole_numbers_go_in),
         cmocka_unit_test(wrong_names_and_shapes),
         cmocka_unit_test(broken_files),
         cmocka_unit_test(memory_may_run_out),
