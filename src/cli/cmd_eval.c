@@ -13,8 +13,11 @@ static enum gm_exit check_images(const struct gm_eval_args *o, bool image, bool 
     const struct {
         const char *name;
         bool given;
-    } only[] = {
-        {"rule", o->rule}, {"iou", o->iou > 0}, {"iou-strict", o->iou_strict}, {"ap", o->ap}};
+    } only[] = {{"rule", o->rule},
+                {"box", o->box},
+                {"iou", o->iou > 0},
+                {"iou-strict", o->iou_strict},
+                {"ap", o->ap}};
     for (size_t i = 0; i < sizeof only / sizeof *only && !image; i++)
         if (only[i].given)
             return GM_USAGE(err, "eval: --%s is for tasks with boxes; --task %s has none",
@@ -51,6 +54,12 @@ static enum gm_exit check(struct gm_eval_work *w, struct gm_error *err)
     w->counting = gm_eval_opts_default(task);
     if (o->rule)
         (void)gm_rule_parse(o->rule, &w->counting.rule);
+    if (o->box && !gm_rule_picks_box(w->counting.rule))
+        return GM_USAGE(
+            err, "eval: --box is for the rules riveg, set and optimal; by %s each box counts",
+            gm_rule_name(w->counting.rule));
+    if (o->box)
+        (void)gm_box_pick_parse(o->box, &w->counting.box);
     if (o->iou > 0)
         w->counting.iou = o->iou;
     w->counting.iou_strict = o->iou_strict;
@@ -177,6 +186,9 @@ static const struct gm_option options[] = {
      "riveg|set|optimal|ccks|refineg",
      "which prediction is paid by which gold entity, see docs/metrics.md (default: riveg; of "
      "task ccks: ccks)"},
+    {"box", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, box), NULL, 0, 0, "best|last|any",
+     "which of a prediction's boxes counts: the first, the last, or whichever fits (default: any; by "
+     "riveg best, and last in files without texts such as RiVEG's own)"},
     {"iou", 0, GM_OPT_NUM, offsetof(struct gm_eval_args, iou), NULL, 0.01, 1, "X",
      "the least overlap of boxes or masks (default: 0.5)"},
     {"iou-strict", 0, GM_OPT_FLAG, offsetof(struct gm_eval_args, iou_strict), NULL, 0, 0, NULL,

@@ -9,7 +9,8 @@
 #include "eval/bootstrap.h"
 
 struct gm_eval_args {
-    const char *task, *rule, *gold, *pred, *vs, *xml, *images, *from, *scheme, *tags, *html, *svg;
+    const char *task, *rule, *box, *gold, *pred, *vs, *xml, *images, *from, *scheme, *tags, *html,
+        *svg;
     double iou;
     long long bootstrap, seed;
     bool iou_strict, ap, calibration, details, json;

@@ -28,9 +28,18 @@ enum gm_rule {
     GM_RULE_REFINEG  /* rule_refineg.c */
 };
 
+/* Which boxes of a prediction that has several count, by the rules riveg, set and optimal. */
+enum gm_box_pick {
+    GM_BOX_USUAL, /* riveg: BEST, but LAST of posts without texts, as RiVEG's files have; else ANY */
+    GM_BOX_BEST,  /* the first: records have the best one first */
+    GM_BOX_LAST,  /* as RiVEG's script reads its own files */
+    GM_BOX_ANY
+};
+
 struct gm_eval_opts {
     enum gm_task task;
     enum gm_rule rule;
+    enum gm_box_pick box;
     double iou;      /* least overlap; for tasks with images */
     bool iou_strict; /* the overlap must be more than that */
     bool keep_posts; /* remember the counts of each post, for gm_bootstrap: 12 bytes a post */
@@ -44,6 +53,9 @@ bool gm_task_parse(const char *name, enum gm_task *out);
 const char *gm_task_name(enum gm_task t);
 bool gm_rule_parse(const char *name, enum gm_rule *out);
 const char *gm_rule_name(enum gm_rule r);
+/* gm_box_pick_parse - "best", "last", "any". gm_rule_picks_box - whether the rule asks which box counts. */
+bool gm_box_pick_parse(const char *name, enum gm_box_pick *out);
+bool gm_rule_picks_box(enum gm_rule r);
 bool gm_task_has_types(enum gm_task t);
 bool gm_task_has_image(enum gm_task t); /* boxes or masks count */
 

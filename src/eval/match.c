@@ -330,6 +330,21 @@ done:
     return st;
 }
 
+/* Leave the predictions of one post the boxes that count. */
+static void pick_boxes(struct gm_match *m, bool is_without_text)
+{
+    size_t n;
+    struct gm_match_item *pred = gm_match_pred(m, &n);
+    enum gm_box_pick pick = m->opts->box;
+    if (pick == GM_BOX_USUAL)
+        pick = !m->rule->one_box ? GM_BOX_ANY : is_without_text ? GM_BOX_LAST : GM_BOX_BEST;
+    for (size_t i = 0; i < n && pick != GM_BOX_ANY; i++) {
+        if (pick == GM_BOX_LAST && pred[i].n_shapes)
+            pred[i].shapes += pred[i].n_shapes - 1;
+        pred[i].n_shapes = pred[i].n_shapes > 0;
+    }
+}
+
 enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
                              const struct gm_post *pred, bool solid, struct gm_labels *types,
                              struct gm_error *err)
@@ -340,6 +355,7 @@ enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
     gm_arena_reset(&m->arena);
     GM_TRY(take(&t, gold, false, &m->gold, err));
     GM_TRY(take(&t, pred, true, &m->pred, err));
+    pick_boxes(m, pred->names_only);
     if (m->rule->take_regions)
         GM_TRY(m->rule->take_regions(m, err));
     GM_TRY(find_places(m, &n_places, err));

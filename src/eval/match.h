@@ -65,6 +65,7 @@ struct gm_rule_def {
     bool by_place; /* else by name */
     bool is_set;   /* equal items count once; is_set_unboxed: those that are not in the image */
     bool is_set_unboxed;
+    bool one_box;     /* of a prediction's boxes one counts (gm_box_pick), unless told otherwise */
     bool whole_names; /* a name does not end before its first "(" in the task eeg */
     bool (*is_counted)(enum gm_task task, const struct gm_entity *pred);      /* NULL: all are */
     enum gm_status (*take_regions)(struct gm_match *m, struct gm_error *err); /* NULL: all */

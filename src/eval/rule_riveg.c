@@ -3,22 +3,10 @@
  *
  * Predictions in file order; each scans the gold entities of its post with the same text and type
  * that are not taken yet, in file order, and takes the first that fits. One that does not fit ends
- * nothing and takes nothing. Of a prediction with several boxes only the last counts, of gold any.
+ * nothing and takes nothing. Of a prediction with several boxes only the last counts, of gold any; in
+ * records, whose first box is the best one, that is the first (gm_box_pick).
  * Nothing is a set: what is predicted twice counts twice. */
 #include "eval/match.h"
-
-static enum gm_status last_box(struct gm_match *m, struct gm_error *err)
-{
-    size_t n;
-    struct gm_match_item *pred = gm_match_pred(m, &n);
-    (void)err;
-    for (size_t i = 0; i < n; i++)
-        if (pred[i].n_shapes > 1) {
-            pred[i].shapes += pred[i].n_shapes - 1;
-            pred[i].n_shapes = 1;
-        }
-    return GM_OK;
-}
 
 static enum gm_status first_fit(struct gm_match *m, const struct gm_need *need,
                                 struct gm_error *err)
@@ -44,5 +32,4 @@ static enum gm_status first_fit(struct gm_match *m, const struct gm_need *need,
     return GM_OK;
 }
 
-const struct gm_rule_def gm_rule_riveg = {
-    .name = "riveg", .take_regions = last_box, .match = first_fit};
+const struct gm_rule_def gm_rule_riveg = {.name = "riveg", .one_box = true, .match = first_fit};

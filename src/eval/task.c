@@ -41,6 +41,22 @@ bool gm_rule_parse(const char *name, enum gm_rule *out)
     return false;
 }
 
+bool gm_box_pick_parse(const char *name, enum gm_box_pick *out)
+{
+    static const char *const names[] = {"", "best", "last", "any"};
+    for (size_t i = 1; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i], name) == 0) {
+            *out = (enum gm_box_pick)i;
+            return true;
+        }
+    return false;
+}
+
+bool gm_rule_picks_box(enum gm_rule r)
+{
+    return r == GM_RULE_RIVEG || r == GM_RULE_SET || r == GM_RULE_OPTIMAL;
+}
+
 const char *gm_rule_name(enum gm_rule r) { return rules[r]; }
 
 bool gm_task_has_types(enum gm_task t) { return tasks[t].types; }

@@ -94,6 +94,9 @@ def test_against_reference():
                     only = [ref.SHARED_TASK] if (task, rule) == ("ccks", "refineg") else []
                     want = count(gold, pred, kind_of(task), least, strict, *only)
                     assert counts(out) == want, (batch, task, rule, counts(out), want)
+                    if rule == "riveg":
+                        last = score(g, p, "--task", task, "--rule", "riveg", "--box", "last", "--iou", least, *options)
+                        assert counts(last) == count(gold, pred, kind_of(task), least, strict, -1), (batch, task)
                     if not strict:  # the curve is one for each threshold
                         for x, f1 in list(out["curve"].items())[:-1] if (batch, task) == (0, "gmner") else []:
                             tp, np, ng = count(gold, pred, kind_of(task), float(x), False)
@@ -114,7 +117,8 @@ def test_hand_computed():
         ("an empty union is 0", [(0, "PER", [none])], [(0, "PER", [none])], 0, 0, 0, 0, 0),
         ("both not in the image", [(0, "PER", [])], [(0, "PER", [])], 1, 1, 1, 1, 1),
         ("one in the image", [(0, "PER", [a])], [(0, "PER", [])], 0, 0, 0, 0, 0),
-        ("the last of several boxes", [(0, "PER", [a])], [(0, "PER", [a, b])], 0, 1, 1, 1, 1),
+        ("the best of several boxes", [(0, "PER", [a])], [(0, "PER", [a, b])], 1, 1, 1, 1, 1),
+        ("not the best of several", [(0, "PER", [a])], [(0, "PER", [b, a])], 0, 1, 1, 1, 1),
         ("any gold box", [(0, "PER", [a, b])], [(0, "PER", [b])], 1, 1, 1, 1, 1),
         ("a misfit ends no scan", [(0, "PER", [b]), (8, "PER", [a])], [(8, "PER", [a])], 1, 1, 1, 1, 1),
         ("the same text elsewhere", [(0, "PER", [])], [(8, "PER", [])], 1, 0, 1, 1, 1),
@@ -139,6 +143,30 @@ def test_hand_computed():
         gold = write(d, "g.jsonl", post((0, "PER", [])))
         sizes = {r: score(gold, doubled, "--task", "gmner", "--rule", r)["n_pred"] for r in ref.RULES}
         assert sizes == {"riveg": 2, "optimal": 2, "set": 1, "ccks": 1, "refineg": 1}, sizes
+
+
+def test_which_box_counts():
+    """By hand: two entities, the right box of one is its first and of the other its last. Files of RiVEG's form have
+    the one that counts last, whatever the program that reads them."""
+    def post(ann, bob):
+        return [{"id": "1", "text": "Ann Bob", "entities": [
+            {"start": s, "end": s + 3, "type": "PER", "regions": [{"box": b} for b in boxes]}
+            for s, boxes in ((0, ann), (4, bob))]}]
+    a, b, c = [0, 0, 10, 10], [20, 0, 30, 10], [40, 0, 50, 10]
+    want = {("riveg", None): 1, ("riveg", "best"): 1, ("riveg", "last"): 2, ("riveg", "any"): 2,
+            ("set", None): 2, ("set", "best"): 1, ("set", "last"): 2, ("optimal", "best"): 1, ("optimal", "any"): 2}
+    with gm.Folder() as d:
+        g, p = write(d, "g.jsonl", post([a], [b])), write(d, "p.jsonl", post([a, a], [c, a, b]))
+        for (rule, box), tp in want.items():
+            got = score(g, p, "--task", "gmner", "--rule", rule, *(["--box", box] if box else []))
+            assert counts(got) == (tp, 2, 2), (rule, box, got)
+        lines = d.path + "/p.txt"
+        gm.expect_ok(gm.run("data", "convert", "--to", "riveg-pred", p, lines))
+        for box, tp in ((None, 2), ("best", 1), ("last", 2)):
+            assert score(g, lines, "--task", "gmner", *(["--box", box] if box else []))["tp"] == tp, box
+        args = ("eval", "--gold", g, "--pred", p, "--box", "best")
+        gm.expect(gm.run(*args, "--task", "gmner", "--rule", "refineg"), 2, "--box is for the rules riveg, set")
+        gm.expect(gm.run(*args), 2, "--box is for tasks with boxes")
 
 
 def test_properties():

@@ -35,7 +35,8 @@ def lines(posts, kind):
                    [r["box"] for r in e.get("regions", [])], e["start"], e["end"])
 
 
-def riveg(gold, pred, kind, least, strict):
+def riveg(gold, pred, kind, least, strict, box=0):
+    """box: which one of a prediction counts; its own files' is the last (-1)."""
     gold, pred = list(lines(gold, kind)), list(lines(pred, kind))
     taken = [False] * len(gold)
     tp = 0
@@ -46,7 +47,7 @@ def riveg(gold, pred, kind, least, strict):
             if not p[3] and not g[3]:
                 fits = True
             elif p[3]:
-                fits = any(enough(iou(p[3][-1], b), least, strict) for b in g[3])
+                fits = any(enough(iou(p[3][box], b), least, strict) for b in g[3])
             else:
                 fits = False
             if fits:

@@ -32,7 +32,7 @@ static const char pred_text[] = "{\"id\": \"3\", \"text\": \"Cy \", \"entities\"
                         "1", "LOC", "") "]}\n"
                                         "{\"id\": \"1\", \"text\": \"Ann\", \"entities\": [" E(
                                             "0", "PER",
-                                            BOX("9") ", " BOX("1")) ", " E("0", "PER",
+                                            BOX("1") ", " BOX("9")) ", " E("0", "PER",
                                                                            BOX("9")) "]}\n";
 
 /* Everything once over both texts; *tp of the rule. */
