@@ -19,6 +19,8 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
         GM_TRY(gm_texts_load(&in->texts, o->text, err));
     if (o->captions)
         GM_TRY(gm_captions_load(&in->captions, o->captions, err));
+    if (o->captions_short)
+        GM_TRY(gm_captions_load(&in->captions_short, o->captions_short, err));
     ro.texts = in->texts;
     GM_TRY(gm_reader_open(&in->reader, path, &ro, err));
     if (ro.format == GM_FORMAT_AUTO)
@@ -36,20 +38,17 @@ void gm_data_in_close(struct gm_data_in *in)
     gm_reader_free(in->reader);
     gm_texts_free(in->texts);
     gm_captions_free(in->captions);
+    gm_captions_free(in->captions_short);
     in->reader = NULL;
     in->texts = NULL;
-    in->captions = NULL;
+    in->captions = in->captions_short = NULL;
 }
 
 static enum gm_status add_beside(struct gm_data_in *in, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str caption = gm_captions_get(in->captions, p->id);
-    if (caption.n) {
-        p->caption = gm_arena_str(&p->arena, caption);
-        if (!p->caption.p)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    }
+    GM_TRY(gm_captions_copy(in->captions, p->id, &p->arena, &p->caption, err));
+    GM_TRY(gm_captions_copy(in->captions_short, p->id, &p->arena, &p->caption_short, err));
     if (in->xml)
         GM_TRY(gm_post_add_boxes(p, in->xml, &in->lost, err));
 done:
@@ -134,6 +133,8 @@ static const struct gm_option options[] = {
      "folder of Pascal VOC boxes that belong to the posts"},
     {"captions", 0, GM_OPT_STR, OPT(captions), NULL, 0, 0, "FILE",
      "image captions by post id (imgid:ID###caption)"},
+    {"captions-short", 0, GM_OPT_STR, OPT(captions_short), NULL, 0, 0, "FILE",
+     "the same, of one short sentence"},
     {"scheme", 0, GM_OPT_CHOICE, OPT(scheme), "bio", 0, 0, "bio|bioes",
      "convert: tags of a CoNLL output"},
     {"separator", 0, GM_OPT_CHOICE, OPT(separator), "tab", 0, 0, "tab|space",

@@ -9,7 +9,8 @@
 #include "formats/reader.h"
 
 struct gm_data_opts {
-    const char *from, *to, *images, *xml, *text, *captions, *scheme, *separator, *masks, *svg;
+    const char *from, *to, *images, *xml, *text, *captions, *captions_short, *scheme, *separator,
+        *masks, *svg;
     const char *parts, *out_dir, *types, *image_prefix;
     long long seed;
     double similarity;
@@ -21,7 +22,7 @@ struct gm_data_opts {
 struct gm_data_in {
     struct gm_reader *reader;
     struct gm_texts *texts;
-    struct gm_captions *captions;
+    struct gm_captions *captions, *captions_short;
     struct gm_losses lost;
     struct gm_troubles troubles; /* of the posts that can't be read */
     const char *xml;

@@ -19,7 +19,7 @@
 
 struct opts {
     const char *text, *image;
-    const char *from, *images, *captions;
+    const char *from, *images, *captions, *captions_short;
     const char *recipe, *settings, *tagger, *precision;
     const char *output, *html;
     const char *run, *shard;
@@ -34,22 +34,26 @@ struct job {
     const struct opts *o;
     struct gm_pipeline *pipeline;
     const struct gm_llm_opts *llm;
-    struct gm_predict_out *out;   /* NULL in a dry run */
-    struct gm_captions *captions; /* NULL = none */
+    struct gm_predict_out *out;                    /* NULL in a dry run */
+    struct gm_captions *captions, *captions_short; /* NULL = none */
     struct gm_progress progress;
     bool shows_progress;
     size_t n_posts, n_failed, n_unreadable;
     struct gm_troubles troubles; /* of those */
 };
 
+/* Captions of files, for a post that has none. */
 static enum gm_status on_prepare(void *user, struct gm_post *post, struct gm_error *err)
 {
     const struct job *job = user;
-    struct gm_str caption = gm_captions_get(job->captions, post->id);
-    if (post->caption.n || !caption.n)
-        return GM_OK;
-    post->caption = gm_arena_str(&post->arena, caption);
-    return post->caption.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    enum gm_status st = GM_OK;
+    if (!post->caption.n)
+        GM_TRY(gm_captions_copy(job->captions, post->id, &post->arena, &post->caption, err));
+    if (!post->caption_short.n)
+        st = gm_captions_copy(job->captions_short, post->id, &post->arena, &post->caption_short,
+                              err);
+done:
+    return st;
 }
 
 static void tell_failed(struct job *job, const struct gm_post *post)
@@ -183,8 +187,9 @@ static enum gm_exit check(const struct opts *o, const struct gm_args *args, stru
                         "--image goes with --text; posts of a file name their images themselves");
     if (o->text && args->n)
         return GM_USAGE(err, "either --text or the file %s, not both", args->v[0]);
-    if (o->text && (o->images || o->captions))
-        return GM_USAGE(err, "--images and --captions go with a file, not with --text");
+    if (o->text && (o->images || o->captions || o->captions_short))
+        return GM_USAGE(
+            err, "--images, --captions and --captions-short go with a file, not with --text");
     if (o->text && (o->run || o->shard))
         return GM_USAGE(err, "--run and --shard go with a file, not with --text");
     if (!o->text && !args->n && isatty(STDIN_FILENO))
@@ -243,6 +248,8 @@ static enum gm_status work(struct job *job, const struct gm_args *args,
         GM_TRY(gm_predict_out_open(&job->out, o->output, o->html, err));
     if (o->captions)
         GM_TRY(gm_captions_load(&job->captions, o->captions, err));
+    if (o->captions_short)
+        GM_TRY(gm_captions_load(&job->captions_short, o->captions_short, err));
     GM_TRY(o->text ? run_one(job, err) : run_file(job, args->n ? args->v[0] : "-", shard, err));
     out = job->out;
     job->out = NULL;
@@ -328,6 +335,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
 done:
     gm_predict_out_abort(job.out);
     gm_captions_free(job.captions);
+    gm_captions_free(job.captions_short);
     gm_pipeline_free(job.pipeline);
     gm_arena_clear(&a);
     return code;
@@ -344,6 +352,8 @@ static const struct gm_option options[] = {
      "folder of the images: DIR/ID.jpg for CoNLL posts, base of relative paths for JSON Lines"},
     {"captions", 0, GM_OPT_STR, offsetof(struct opts, captions), NULL, 0, 0, "FILE",
      "image captions, lines \"imgid:ID###CAPTION\", for posts that have none"},
+    {"captions-short", 0, GM_OPT_STR, offsetof(struct opts, captions_short), NULL, 0, 0, "FILE",
+     "captions of one short sentence in the same form, which entailment reads in place of the others"},
     {"recipe", 'r', GM_OPT_STR, offsetof(struct opts, recipe), "embedded", 0, 0, "NAME|FILE",
      "which stages to run: a recipe of the program or a YAML file"},
     {"settings", 0, GM_OPT_STR, offsetof(struct opts, settings), NULL, 0, 0, "FILE",

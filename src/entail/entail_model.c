@@ -147,8 +147,8 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
     size_t n;
     GM_TRY(gm_words_of(p, a, &ranges, &words, &n, err));
     GM_TRY(gm_pieces_of_words(&e->net, words, n, tmp, a, &text, err));
-    if (p->caption.n)
-        GM_TRY(gm_pieces_of_text(&e->net, p->caption, tmp, a, &caption, err));
+    if (gm_post_short_caption(p).n)
+        GM_TRY(gm_pieces_of_text(&e->net, gm_post_short_caption(p), tmp, a, &caption, err));
     *inputs = gm_arena_alloc(a, p->n_entities, sizeof **inputs);
     GM_TRY(*inputs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < p->n_entities; i++) {

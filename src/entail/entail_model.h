@@ -44,7 +44,7 @@ enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
                               const struct gm_json *training, struct gm_error *err) GM_NODISCARD;
 
 /* gm_entail_inputs - the questions of a post, one an entity, in order; *inputs [n_entities] in the
- * arena. An entity that covers no word gets end == first: no question. */
+ * arena. The caption is the short one where there is one. An entity that covers no word gets end == first: no question. */
 enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post *p,
                                 struct gm_pieces *tmp, struct gm_arena *a,
                                 struct gm_entail_input **inputs, struct gm_error *err) GM_NODISCARD;

@@ -7,11 +7,15 @@
 
 #define N(table) (sizeof(table) / sizeof *(table))
 
-static const size_t post_strings[] = {
-    offsetof(struct gm_post, id),         offsetof(struct gm_post, text),
-    offsetof(struct gm_post, image),      offsetof(struct gm_post, caption),
-    offsetof(struct gm_post, knowledge),  offsetof(struct gm_post, error.stage),
-    offsetof(struct gm_post, error.code), offsetof(struct gm_post, error.message)};
+static const size_t post_strings[] = {offsetof(struct gm_post, id),
+                                      offsetof(struct gm_post, text),
+                                      offsetof(struct gm_post, image),
+                                      offsetof(struct gm_post, caption),
+                                      offsetof(struct gm_post, caption_short),
+                                      offsetof(struct gm_post, knowledge),
+                                      offsetof(struct gm_post, error.stage),
+                                      offsetof(struct gm_post, error.code),
+                                      offsetof(struct gm_post, error.message)};
 static const size_t entity_strings[] = {
     offsetof(struct gm_entity, text),   offsetof(struct gm_entity, type),
     offsetof(struct gm_entity, source), offsetof(struct gm_entity, fine_type),

@@ -122,4 +122,17 @@ struct gm_str gm_captions_get(const struct gm_captions *c, struct gm_str id)
     return (struct gm_str){c->text.p ? c->text.p + p->from : "", p->n};
 }
 
+enum gm_status gm_captions_copy(const struct gm_captions *c, struct gm_str id, struct gm_arena *a,
+                                struct gm_str *caption, struct gm_error *err)
+{
+    struct gm_str own = gm_captions_get(c, id);
+    if (!own.n)
+        return GM_OK;
+    own = gm_arena_str(a, own);
+    if (!own.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    *caption = own;
+    return GM_OK;
+}
+
 size_t gm_captions_count(const struct gm_captions *c) { return c ? c->ids.n : 0; }

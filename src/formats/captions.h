@@ -8,6 +8,7 @@
 #ifndef GM_FORMATS_CAPTIONS_H
 #define GM_FORMATS_CAPTIONS_H
 
+#include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
 
@@ -22,6 +23,10 @@ void gm_captions_free(struct gm_captions *c); /* NULL-safe */
 
 /* gm_captions_get - the caption of a post; empty when there is none. Borrowed. c NULL = none. */
 struct gm_str gm_captions_get(const struct gm_captions *c, struct gm_str id);
+/* gm_captions_copy - the same, copied into the arena; *caption stays as it is where there is none.
+ * Errors: NOMEM. */
+enum gm_status gm_captions_copy(const struct gm_captions *c, struct gm_str id, struct gm_arena *a,
+                                struct gm_str *caption, struct gm_error *err) GM_NODISCARD;
 size_t gm_captions_count(const struct gm_captions *c);
 
 #endif

@@ -23,8 +23,9 @@ struct csv {
 };
 
 /* What a post has, by the record's names, and what columns with images and texts are called besides. */
-static const char *const record_names[] = {"id",        "text",     "tokens",  "image", "caption",
-                                           "knowledge", "entities", "objects", "texts", NULL};
+static const char *const record_names[] = {"id",      "text",          "tokens",    "image",
+                                           "caption", "caption_short", "knowledge", "entities",
+                                           "objects", "texts",         NULL};
 static const char *const other_names[] = {"image_path", "img",    "image_url", "image_id",
                                           "imageid",    "img_id", "sentence",  "tweet",
                                           "content",    "label",  NULL};

@@ -178,6 +178,7 @@ static enum gm_status read_task(struct gm_labelstudio_task *t, const struct gm_s
     const struct gm_json *results = results_of(task, t);
     gm_labelstudio_find_data(t, data, results);
     p->caption = gm_labelstudio_str(data, "caption");
+    p->caption_short = gm_labelstudio_str(data, "caption_short");
     GM_TRY(set_image(p, from, t->image, err));
     size_t n = gm_json_count(results);
     if (n > MAX_RESULTS)
@@ -227,10 +228,11 @@ static enum gm_fit fit(const struct gm_head *h)
     return gm_head_keys(h, task, NULL) + gm_head_keys(h, data, "{") >= 2 ? GM_FIT_KEYS : GM_FIT_NOT;
 }
 
-#define HOLDS                                                                                      \
-    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_CAPTION | GM_HOLDS_TYPE | GM_HOLDS_FINE |           \
-     GM_HOLDS_SCORE | GM_HOLDS_EXPRESSION | GM_HOLDS_VISIBLE | GM_HOLDS_BOX | GM_HOLDS_BOX_SCORE | \
-     GM_HOLDS_MASK | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED | GM_HOLDS_OBJECTS)
+#define HOLDS                                                                                     \
+    (GM_HOLDS_TEXT | GM_HOLDS_IMAGE | GM_HOLDS_CAPTION | GM_HOLDS_CAPTION_SHORT | GM_HOLDS_TYPE | \
+     GM_HOLDS_FINE | GM_HOLDS_SCORE | GM_HOLDS_EXPRESSION | GM_HOLDS_VISIBLE | GM_HOLDS_BOX |     \
+     GM_HOLDS_BOX_SCORE | GM_HOLDS_MASK | GM_HOLDS_POSITION | GM_HOLDS_UNGROUNDED |               \
+     GM_HOLDS_OBJECTS)
 
 const struct gm_format_row gm_format_labelstudio_row = {.title = "Label Studio tasks",
                                                         .ending = ".json",

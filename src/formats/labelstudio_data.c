@@ -50,7 +50,7 @@ static bool is_address(struct gm_str s) { return s.n && memchr(s.p, '/', s.n) &&
 /* What may be the text or the picture: not what the writer gives a meaning of its own. */
 static bool is_candidate(struct gm_str key)
 {
-    static const char *const own[] = {"id", "caption", NULL};
+    static const char *const own[] = {"id", "caption", "caption_short", NULL};
     return !gm_str_is_one_of(key, own);
 }
 

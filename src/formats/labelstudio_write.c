@@ -266,6 +266,8 @@ enum gm_status gm_labelstudio_add(void *state, struct gm_post *p, struct gm_erro
         GM_TRY(put_str(b, "image", p->image, err));
     if (p->caption.n)
         GM_TRY(put_str(b, "caption", p->caption, err));
+    if (p->caption_short.n)
+        GM_TRY(put_str(b, "caption_short", p->caption_short, err));
     GM_TRY(gm_buf_add_c(b, "}", err));
     if (p->has_entities || p->n_objects) {
         GM_TRY(gm_buf_add_c(b, ", \"predictions\": [{\"model_version\": \"gmner\", \"result\": [",

@@ -10,7 +10,7 @@
 enum { MAX_POSTS = 100000000, MAX_NAMES = 10000 };
 
 struct text {
-    struct gm_str text, caption, image;
+    struct gm_str text, caption, caption_short, image;
     struct gm_token *tokens;
     size_t n_tokens;
     bool has_tokens;
@@ -49,11 +49,12 @@ static enum gm_status copy_text(struct gm_arena *a, struct text *to, const struc
 {
     *to = (struct text){gm_arena_str(a, p->text),
                         gm_arena_str(a, p->caption),
+                        gm_arena_str(a, p->caption_short),
                         gm_arena_str(a, p->image),
                         gm_arena_alloc(a, p->n_tokens, sizeof *p->tokens),
                         p->n_tokens,
                         p->has_tokens};
-    if (!to->text.p || !to->caption.p || !to->image.p || !to->tokens)
+    if (!to->text.p || !to->caption.p || !to->caption_short.p || !to->image.p || !to->tokens)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for texts");
     if (p->n_tokens)
         memcpy(to->tokens, p->tokens, p->n_tokens * sizeof *p->tokens);
@@ -88,6 +89,7 @@ static enum gm_status take_text(struct gm_post *p, const struct text *t, struct 
     enum gm_status st = copy_text(&p->arena, &copy,
                                   &(struct gm_post){.text = t->text,
                                                     .caption = t->caption,
+                                                    .caption_short = t->caption_short,
                                                     .image = t->image,
                                                     .tokens = t->tokens,
                                                     .n_tokens = t->n_tokens,
@@ -97,6 +99,7 @@ static enum gm_status take_text(struct gm_post *p, const struct text *t, struct 
         return st;
     p->text = copy.text;
     p->caption = copy.caption;
+    p->caption_short = copy.caption_short;
     p->image = p->image.n ? p->image : copy.image;
     p->tokens = copy.tokens;
     p->n_tokens = copy.n_tokens;

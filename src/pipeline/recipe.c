@@ -29,9 +29,7 @@ static enum gm_status find_backend(const char *stage, const char *name,
         return GM_OK;
     list_backends(stage, known, sizeof known);
     if (gm_stage_order(stage) < 0)
-        return GM_FAIL(err, GM_EFORMAT,
-                       "there is no stage \"%s\"; the stages are tag, inform, refine, "
-                       "look, expand, entail, ground, check, segment",
+        return GM_FAIL(err, GM_EFORMAT, "there is no stage \"%s\"; the stages are " GM_STAGE_LIST,
                        stage);
     if (name && known[0])
         return GM_FAIL(err, GM_EFORMAT, "stage %s has no backend \"%s\"; it has: %s", stage, name,
@@ -81,9 +79,8 @@ static enum gm_status read_stage(struct gm_recipe *r, const struct source *from,
     GM_TRY(find_backend(stage, name, &s->backend, err));
     if (r->n_stages && gm_stage_order(stage) <= gm_stage_order(s[-1].backend->stage))
         return GM_FAIL(err, GM_EFORMAT,
-                       "stage %s cannot come after %s; the order is tag, inform, "
-                       "refine, look, expand, entail, ground, check, segment",
-                       stage, s[-1].backend->stage);
+                       "stage %s cannot come after %s; the order is " GM_STAGE_LIST, stage,
+                       s[-1].backend->stage);
     r->n_stages++; /* from here on gm_recipe_free sees it */
     GM_TRY(copy_settings(r, from, item, s, err));
 done:

@@ -4,8 +4,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const part_names[GM_N_PARTS] = {"caption", "knowledge", "entities", "candidates",
-                                                   "objects", "texts",     "size"};
+static const char *const part_names[GM_N_PARTS] = {
+    "caption", "knowledge", "entities", "candidates", "objects", "texts", "size", "caption_short"};
 
 void gm_state_init(struct gm_state *s)
 {
@@ -196,6 +196,8 @@ static enum gm_status take_part(enum gm_part part, const struct gm_post *p, stru
 {
     switch (part) {
     case GM_PART_CAPTION: return p->caption.n ? gm_json_write_str(p->caption, b, err) : GM_OK;
+    case GM_PART_CAPTION_SHORT:
+        return p->caption_short.n ? gm_json_write_str(p->caption_short, b, err) : GM_OK;
     case GM_PART_KNOWLEDGE: return p->knowledge.n ? gm_json_write_str(p->knowledge, b, err) : GM_OK;
     case GM_PART_ENTITIES:
         return p->has_entities ? add_entities(p, p->entities, p->n_entities, b, err) : GM_OK;
@@ -239,10 +241,14 @@ done:
     return st;
 }
 
+/* A part that came later adds nothing where it is empty, so that posts without it keep their hash: a run
+ * folder of before goes on. */
 enum gm_status gm_state_text(const struct gm_state *s, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     for (enum gm_part i = 0; i < GM_N_PARTS; i++) {
+        if (i >= GM_PART_CAPTION_SHORT && !s->part[i].n)
+            continue;
         GM_TRY(gm_buf_add_str(out, gm_buf_str(&s->part[i]), err));
         GM_TRY(gm_buf_add_c(out, "\n", err));
     }

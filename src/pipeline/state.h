@@ -15,6 +15,7 @@ enum gm_part {
     GM_PART_OBJECTS,
     GM_PART_TEXTS,
     GM_PART_SIZE,
+    GM_PART_CAPTION_SHORT,
     GM_N_PARTS
 };
 

@@ -176,6 +176,8 @@ enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct g
     }
     if (gm_json_get(o, "caption"))
         GM_TRY(get_text(post, o, "caption", &post->caption, err));
+    if (gm_json_get(o, "caption_short"))
+        GM_TRY(get_text(post, o, "caption_short", &post->caption_short, err));
     if (gm_json_get(o, "knowledge"))
         GM_TRY(get_text(post, o, "knowledge", &post->knowledge, err));
     if ((j = gm_json_get(o, "entities")))

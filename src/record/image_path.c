@@ -111,7 +111,7 @@ enum gm_status gm_post_read_image(struct gm_post *post, const char *base_dir, st
 
 struct gm_str gm_post_other_picture(const struct gm_post *post)
 {
-    static const char *const texts[] = {"id", "text", "caption", "knowledge"};
+    static const char *const texts[] = {"id", "text", "caption", "caption_short", "knowledge"};
     for (void *it = post->source ? gm_json_first(post->source) : NULL; it;
          it = gm_json_next(post->source, it)) {
         struct gm_str name = named_picture(gm_json_value(it));

@@ -111,9 +111,10 @@ static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigne
 /* Fields of the input that the record does not know. */
 static bool has_own_fields(const struct gm_post *p)
 {
-    static const char *const known[] = {"id",      "text",      "tokens",   "image",
-                                        "caption", "knowledge", "entities", "entity_candidates",
-                                        "objects", "texts",     "error"};
+    static const char *const known[] = {"id",        "text",     "tokens",
+                                        "image",     "caption",  "caption_short",
+                                        "knowledge", "entities", "entity_candidates",
+                                        "objects",   "texts",    "error"};
     for (void *it = p->source ? gm_json_first(p->source) : NULL; it;
          it = gm_json_next(p->source, it)) {
         size_t i = 0;
@@ -137,6 +138,7 @@ void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds
         {GM_HOLDS_TOKENS, p->has_tokens, "word boundaries"},
         {GM_HOLDS_IMAGE, p->image.n > 0, "image paths"},
         {GM_HOLDS_CAPTION, p->caption.n > 0, "captions"},
+        {GM_HOLDS_CAPTION_SHORT, p->caption_short.n > 0, "short captions"},
         {GM_HOLDS_KNOWLEDGE, p->knowledge.n > 0, "knowledge"},
         {GM_HOLDS_UNCERTAINTY, p->n_candidates > 0, "candidates"},
         {GM_HOLDS_OBJECTS, p->n_objects > 0, "objects"},

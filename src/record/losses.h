@@ -62,7 +62,8 @@ enum gm_holds {
     GM_HOLDS_NOTHING_BOX = 1 << 21, /* [0, 0, 0, 0] as a box that fits nothing (regions.h) */
     GM_HOLDS_EVIDENCE = 1 << 22,
     GM_HOLDS_TEXTS = 1 << 23, /* what is written in the image */
-    GM_HOLDS_ALL = (1 << 24) - 1
+    GM_HOLDS_CAPTION_SHORT = 1 << 24,
+    GM_HOLDS_ALL = (1 << 25) - 1
 };
 
 /* gm_losses_post - count all that `p` has and a format that holds `holds` has not. */

@@ -31,6 +31,11 @@ void gm_post_fail(struct gm_post *p, const char *stage, const struct gm_error *e
     p->error.code = gm_str(gm_status_name(m.p ? e->code : GM_ENOMEM)); /* a constant string */
 }
 
+struct gm_str gm_post_short_caption(const struct gm_post *p)
+{
+    return p->caption_short.n ? p->caption_short : p->caption;
+}
+
 /* The post's text: the repaired words one after the other, the place of each in p->tokens. */
 static enum gm_status join_words(struct gm_post *p, const struct gm_str *words, size_t n,
                                  struct gm_buf *text, struct gm_error *err)

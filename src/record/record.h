@@ -115,6 +115,8 @@ struct gm_post {
     struct gm_str image;   /* path, relative paths resolved against the input file; empty = none */
     struct gm_str caption; /* empty = none */
     struct gm_str
+        caption_short; /* a line of it, for what reads little (entailment); empty = none */
+    struct gm_str
         knowledge; /* empty = none; from CoNLL: the words after <EOS>, joined by a space */
     struct gm_entity *entities;
     size_t n_entities;
@@ -154,12 +156,15 @@ void gm_post_fail(struct gm_post *p, const char *stage, const struct gm_error *e
 enum gm_status gm_post_set_words(struct gm_post *p, const struct gm_str *words, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_post_short_caption - the short caption, else the caption; borrowed; empty = there is none. */
+struct gm_str gm_post_short_caption(const struct gm_post *p);
+
 /* gm_post_word - view of word i. */
 struct gm_str gm_post_word(const struct gm_post *p, size_t i);
 
 /* gm_post_from_json - fill an empty post from one parsed line, which it takes over (also on
  * failure). `base_dir` resolves a relative image path (NULL: as it is).
- * Input: {"id","text" or "tokens","image"?,"caption"?,"entities"?}; also reads what gm_post_to_json
+ * Input: {"id","text" or "tokens","image"?,"caption"?,"caption_short"?,"entities"?}; also reads what gm_post_to_json
  * wrote. `id` stays empty when there is none. Boxes are as they are (gm_post_settle_boxes). Errors: FORMAT naming the field that is wrong, NOMEM;
  * the post is then in no defined state but for gm_post_clear. */
 enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const char *base_dir,

@@ -430,6 +430,7 @@ enum gm_status gm_post_from_json(struct gm_post *p, struct gm_json *line, const 
         GM_TRY(read_tokens(p, tokens, err));
     GM_TRY(gm_post_read_image(p, base_dir, err));
     GM_TRY(get_str(line, "caption", &p->caption, err));
+    GM_TRY(get_str(line, "caption_short", &p->caption_short, err));
     GM_TRY(get_str(line, "knowledge", &p->knowledge, err));
     GM_TRY(read_entities(p, "entities", &p->entities, &p->n_entities, &p->has_entities, err));
     GM_TRY(read_entities(p, "entity_candidates", &p->candidates, &p->n_candidates,

@@ -277,6 +277,7 @@ enum field {
     F_TOKENS,
     F_IMAGE,
     F_CAPTION,
+    F_CAPTION_SHORT,
     F_KNOWLEDGE,
     F_ENTITIES,
     F_CANDIDATES,
@@ -285,9 +286,10 @@ enum field {
     F_ERROR,
     N_FIELDS
 };
-static const char *const field_names[N_FIELDS] = {
-    "id",      "text",  "tokens", "image", "caption", "knowledge", "entities", "entity_candidates",
-    "objects", "texts", "error"};
+static const char *const field_names[N_FIELDS] = {"id",        "text",     "tokens",
+                                                  "image",     "caption",  "caption_short",
+                                                  "knowledge", "entities", "entity_candidates",
+                                                  "objects",   "texts",    "error"};
 
 static enum field field_of(struct gm_str key)
 {
@@ -305,6 +307,7 @@ static bool is_set(const struct gm_post *p, enum field f)
     case F_TOKENS: return p->has_tokens;
     case F_IMAGE: return p->image.n > 0;
     case F_CAPTION: return p->caption.n > 0;
+    case F_CAPTION_SHORT: return p->caption_short.n > 0;
     case F_KNOWLEDGE: return p->knowledge.n > 0;
     case F_ENTITIES: return p->has_entities;
     case F_CANDIDATES: return p->has_candidates;
@@ -328,6 +331,7 @@ static enum gm_status write_field(const struct gm_post *p, enum field f, struct 
     case F_TOKENS: return write_tokens(p, out, err);
     case F_IMAGE: return gm_json_write_str(p->image, out, err);
     case F_CAPTION: return gm_json_write_str(p->caption, out, err);
+    case F_CAPTION_SHORT: return gm_json_write_str(p->caption_short, out, err);
     case F_KNOWLEDGE: return gm_json_write_str(p->knowledge, out, err);
     case F_ENTITIES: return write_entities(p, out, err);
     case F_CANDIDATES: return write_candidates(p, out, err);

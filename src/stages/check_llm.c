@@ -176,7 +176,7 @@ static enum gm_status ask(struct check *c, struct work *w, struct gm_llm_reply *
     v[4] = (struct gm_prompt_value){"sure", gm_buf_str(&sure)};
     GM_TRY(gm_ground_coords_values(&c->coords, &w->picture, &w->arena, v + N_OWN, err));
     const struct gm_llm_question q = {
-        .values = v, .n_values = N_VALUES, .check = check_numbers, .user = w};
+        .post = w->post, .values = v, .n_values = N_VALUES, .check = check_numbers, .user = w};
     GM_TRY(gm_llm_stage_ask(&c->base, &w->picture, &q, 1, reply, err));
 done:
     gm_buf_clear(&list);

@@ -85,7 +85,7 @@ static void fill_values(const struct gm_llm_stage *s, struct gm_prompt_value *v,
 {
     struct gm_str type = e->fine_type.n ? e->fine_type : e->type;
     v[0] = (struct gm_prompt_value){"text", p->text};
-    v[1] = (struct gm_prompt_value){"caption", p->caption};
+    v[1] = (struct gm_prompt_value){"caption", gm_post_short_caption(p)};
     v[2] = (struct gm_prompt_value){"entity", e->text};
     v[3] = (struct gm_prompt_value){"type", type};
     v[4] = (struct gm_prompt_value){"expression", e->expression};
@@ -133,8 +133,11 @@ static enum gm_status ask(struct entail *s, struct gm_post *p, const size_t *ask
         goto done;
     for (size_t i = 0; i < n; i++) {
         fill_values(&s->base, v + i * N_VALUES, p, &p->entities[asked[i]]);
-        q[i] = (struct gm_llm_question){
-            .values = v + i * N_VALUES, .n_values = N_VALUES, .logprobs = true, .check = check};
+        q[i] = (struct gm_llm_question){.post = p,
+                                        .values = v + i * N_VALUES,
+                                        .n_values = N_VALUES,
+                                        .logprobs = true,
+                                        .check = check};
     }
     GM_TRY(gm_llm_stage_ask(&s->base, sees ? &picture : NULL, q, n, replies, err));
 done:

@@ -103,7 +103,8 @@ static enum gm_status expand_post(void *self, struct gm_post *p, struct gm_error
                                         {"caption", p->caption},
                                         {"entities", gm_buf_str(&list)},
                                         {"type_definition", definitions}};
-    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check, .user = &asked};
+    const struct gm_llm_question q = {
+        .post = p, .values = v, .n_values = 4, .check = check, .user = &asked};
     GM_TRY(gm_llm_stage_ask(s, sees ? &picture : NULL, &q, 1, &r, err));
     if (!gm_llm_stage_failed(s, p, &r))
         GM_TRY(take(s, p, &asked, &r, err));

@@ -63,7 +63,8 @@ static enum gm_status ask_each(const struct asking *g, const struct gm_post *p,
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         memcpy(v, own, sizeof own);
         GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OWN, err));
-        w->q[w->n_q++] = (struct gm_llm_question){.values = v,
+        w->q[w->n_q++] = (struct gm_llm_question){.post = p,
+                                                  .values = v,
                                                   .n_values = N_VALUES,
                                                   .examples = w->examples.each,
                                                   .n_examples = w->examples.n};
@@ -127,7 +128,8 @@ static enum gm_status ask_all(const struct asking *g, const struct gm_post *p,
     v[2] = (struct gm_prompt_value){"entities", list};
     v[3] = (struct gm_prompt_value){"type_definition", definitions};
     GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OF_ALL, err));
-    w->q[w->n_q++] = (struct gm_llm_question){.values = v,
+    w->q[w->n_q++] = (struct gm_llm_question){.post = p,
+                                              .values = v,
                                               .n_values = N_VALUES_OF_ALL,
                                               .examples = w->examples.each,
                                               .n_examples = w->examples.n,

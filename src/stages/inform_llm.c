@@ -148,7 +148,7 @@ static enum gm_status inform_post(void *self, struct gm_post *p, struct gm_error
                                         {"caption", p->caption},
                                         {"entities", gm_buf_str(&names)},
                                         {"samples", gm_buf_str(&f->samples)}};
-    const struct gm_llm_question q = {.values = v, .n_values = 4, .check = check};
+    const struct gm_llm_question q = {.post = p, .values = v, .n_values = 4, .check = check};
     GM_TRY(gm_llm_stage_ask(&f->base, sees ? &picture : NULL, &q, 1, &r, err));
     if (!gm_llm_stage_failed(&f->base, p, &r))
         GM_TRY(take(f, p, &r, err));

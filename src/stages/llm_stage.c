@@ -176,6 +176,8 @@ struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)
 /* Of samples, so that one that is asked for again does not become the next one. */
 static const long long seeds_apart = 100;
 
+enum { N_COMMON = 2 }; /* of GM_LLM_VALUES */
+
 /* The examples whose pictures the server takes beside the post's own. */
 static size_t shown_examples(const struct gm_llm_stage *s, const struct gm_llm_question *q,
                              const struct gm_llm_part *picture)
@@ -186,6 +188,49 @@ static size_t shown_examples(const struct gm_llm_stage *s, const struct gm_llm_q
     while (n < q->n_examples && (!q->examples[n].picture || n_pictures < most))
         n_pictures += q->examples[n++].picture != NULL;
     return n;
+}
+
+/* "NAVY YARD" "Grace" … in reading order. */
+static enum gm_status quote_texts(const struct gm_post *p, struct gm_arena *a, struct gm_str *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, GM_LLM_TEXTS_MAX + 1);
+    for (size_t i = 0; p && i < p->n_texts; i++) {
+        struct gm_str line = gm_llm_one_line(a, p->texts[i].text);
+        GM_TRY(line.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        if (b.n + line.n + 3 > GM_LLM_TEXTS_MAX)
+            break;
+        GM_TRY(gm_buf_printf(&b, err, "%s\"%.*s\"", b.n ? " " : "", GM_STR_ARG(line)));
+    }
+    *out = gm_arena_str(a, gm_buf_str(&b));
+    if (!out->p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+/* What the prompt of a question is filled with: its own values behind GM_LLM_VALUES. */
+static enum gm_status values_of(const struct gm_llm_stage *s, const struct gm_llm_question *q,
+                                struct gm_arena *a, struct gm_prompt_filling *filling,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str texts;
+    struct gm_prompt_value *values = gm_arena_alloc(a, q->n_values + N_COMMON, sizeof *values);
+    if (!values)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(quote_texts(q->post, a, &texts, err));
+    values[0] = (struct gm_prompt_value){"guide", s->guide.text};
+    values[1] = (struct gm_prompt_value){"texts", texts};
+    for (size_t i = 0; i < q->n_values; i++)
+        values[N_COMMON + i] = q->values[i];
+    filling->values = values;
+    filling->n_values = N_COMMON + q->n_values;
+done:
+    return st;
 }
 
 static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox *box,
@@ -213,14 +258,6 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
                                .schema = s->schema,
                                .read = s->read,
                                .check = q->check};
-    struct gm_prompt_value *values = gm_arena_alloc(&a, q->n_values + 1, sizeof *values);
-    if (!values) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    values[0] = (struct gm_prompt_value){"guide", s->guide.text};
-    for (size_t i = 0; i < q->n_values; i++)
-        values[1 + i] = q->values[i];
     const struct gm_prompt *prompt = s->prompt;
     if (q->asking) {
         prompt = q->asking->prompt;
@@ -231,11 +268,9 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
         r.temperature = q->temperature;
         r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + seeds_apart * (long long)q->sample;
     }
-    const struct gm_prompt_filling filling = {.values = values,
-                                              .n_values = q->n_values + 1,
-                                              .picture = picture,
-                                              .examples = q->examples,
-                                              .n_examples = shown_examples(s, q, picture)};
+    struct gm_prompt_filling filling = {
+        .picture = picture, .examples = q->examples, .n_examples = shown_examples(s, q, picture)};
+    GM_TRY(values_of(s, q, &a, &filling, err));
     GM_TRY(gm_prompt_render(prompt, &a, &filling, &messages, &r.n_messages, err));
     r.messages = messages;
     GM_TRY(gm_llm_submit(box, &r, id, err));

@@ -25,8 +25,10 @@
     "endpoint", "prompt", "model", "temperature", "top_p", "max_tokens", "max_tokens_name", \
         "seed", "extra", "guide", "images", "image_side", "min_pixels", "jpeg_quality"
 
-/* The values that every prompt has, to begin a backend's list with: the stage fills them in. */
-#define GM_LLM_VALUES "guide"
+/* The values that every prompt has, to begin a backend's list with: the stage fills them in, texts (the
+ * lines read in the post's picture, each in quotes, as many as GM_LLM_TEXTS_MAX bytes hold) of the
+ * question's post. */
+#define GM_LLM_VALUES "guide", "texts"
 
 /* Whether pictures go along. */
 enum gm_llm_images {
@@ -162,7 +164,9 @@ enum gm_status gm_llm_stage_picture_of(struct gm_llm_stage *s, struct gm_str pat
 struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture);
 
 /* One question of a post. */
+enum { GM_LLM_TEXTS_MAX = 1000 };
 struct gm_llm_question {
+    const struct gm_post *post;           /* whose question it is; NULL = of none */
     const struct gm_prompt_value *values; /* without those of GM_LLM_VALUES */
     size_t n_values;
     const struct gm_prompt_example *examples;

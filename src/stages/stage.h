@@ -85,7 +85,10 @@ enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_
 const struct gm_backend *gm_backend_find(const char *stage, const char *name);
 const struct gm_backend *gm_backend_at(size_t i);
 
-/* gm_stage_order - place of a stage in the pipeline (tag 0, inform 1, …); -1 = no such stage. */
+/* The stages in the pipeline's order, for messages. */
+#define GM_STAGE_LIST "tag, look, read, inform, refine, expand, entail, ground, check, segment"
+
+/* gm_stage_order - place of a stage in the pipeline (tag 0, look 1, …); -1 = no such stage. */
 int gm_stage_order(const char *stage);
 
 /* gm_settings_check - ARG error naming the first key of `settings` that is not in the NULL-ended

@@ -66,6 +66,8 @@ static void join_post(const struct gm_tune_rows *w, struct gm_tune_post *p)
         }
         if (!to->caption.n)
             to->caption = from->caption;
+        if (!to->caption_short.n)
+            to->caption_short = from->caption_short;
     }
 }
 

@@ -64,6 +64,10 @@ def test_gzip_beside_the_posts():
         captions = d.write("c.txt.gz", gzip.compress(b"imgid:1###a woman\n"))
         r = gm.expect_ok(gm.run("predict", posts, "--recipe", recipe, "--captions", captions))
         assert [p.get("caption") for p in r.posts] == ["a woman", None]
+        r = gm.expect_ok(gm.run("predict", posts, "--recipe", recipe, "--captions-short", captions))
+        assert [(p.get("caption"), p.get("caption_short")) for p in r.posts] == [(None, "a woman"), (None, None)]
+        r = gm.expect_ok(gm.run("data", "convert", posts, "-", "--to", "jsonl", "--captions-short", captions))
+        assert [p.get("caption_short") for p in r.posts] == ["a woman", None]
 
 
 def test_gzip_faults():

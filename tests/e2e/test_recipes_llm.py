@@ -120,6 +120,8 @@ def answer_ground(text, sample=0):
 
 def answer(text):
     """What the model says to any prompt of the two recipes."""
+    if "Describe this photo twice" in text:
+        return json.dumps({"caption": "A grey wall without a door.", "short": "A grey wall."})
     if text.strip().startswith("Describe this photo"):
         return "A grey wall."
     if "Answer with one word" in text:
@@ -214,7 +216,7 @@ def test_riveg():
     assert 0 < tp < N
     check_f1(got, tp)
     entities = [e for p in out for e in p["entities"]]
-    assert all(p["caption"] == "A grey wall." for p in out)
+    assert all((p["caption"], p["caption_short"]) == ("A grey wall without a door.", "A grey wall.") for p in out)
     for i, e in enumerate(entities):
         assert abs(e["visible"] - (0.9 if says_visible(i) else 0.2)) < 1e-6
         assert e["expression"].startswith("thing ")
@@ -257,6 +259,37 @@ def test_refineg():
             assert e["type"] == "PER"
         else:
             assert (e["type"], e["source"]) == ("LOC", "refine")
+
+
+def test_captions_and_texts_come_first():
+    """look, with short: true, makes both captions in one answer, where the post has none of its own; knowledge and
+    expressions are asked with the long one, entailment with the short one, all with what is read in the picture. A
+    second run asks nothing, and the short caption comes back from the store."""
+    long, short, read = "A grey wall without a door.", "A grey wall.", [{"text": "NAVY  YARD", "score": 0.9,
+                                                                        "box": [1, 1, 9, 9]}]
+    own = [{}, {"caption": "own"}, {"caption": "own", "caption_short": "mine"}]
+    posts = [{"id": str(i), "text": f"E{i}x .", "image": "p.png", "texts": read, "entities": [
+        {"start": 0, "end": 3, "type": "LOC"}], **captions} for i, captions in enumerate(own)]
+    with gm.Folder() as d, Gold(lambda t: "Named entities: none." if t.endswith("Knowledge:") else answer(t)) as server:
+        png(d / "p.png")
+        path = d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+        rec = d.write("r.yaml", "name: c\nstages:\n" + "".join(
+            f"  - stage: {s}\n    backend: llm\n{more}" for s, more in (
+                ("look", "    short: true\n"), ("inform", ""), ("expand", ""), ("entail", ""))))
+        for _ in range(2):
+            gm.expect_ok(gm.run("predict", path, "-r", rec, "-o", d / "out.jsonl", "--endpoint", server.url,
+                                "--in-flight", "1", env={"GMNER_CACHE": d / "c.sqlite"}))
+            assert len(server.asked) == 11, server.asked
+            with open(d / "out.jsonl", encoding="utf-8") as f:
+                out = [json.loads(line) for line in f]
+            assert [(p["caption"], p["caption_short"]) for p in out] == [
+                (long, short), ("own", short), ("own", "mine")], out
+    asked = {q: sorted(t for t in server.asked if q in t) for q in ("twice", "Knowledge:", "Entities:", "one word")}
+    assert [len(v) for v in asked.values()] == [2, 3, 3, 3], asked
+    for q, shown in (("Knowledge:", f"Photo: {long}\n"), ("Entities:", f"Photo: {long}\n"),
+                     ("one word", f"shows: {short}\n")):
+        assert sum(shown in t for t in asked[q]) == (2 if q == "one word" else 1), (q, asked[q])
+        assert all('Read in the photo: "NAVY YARD"\n' in t for t in asked[q]), asked[q]
 
 
 def test_inform_tags_again():
@@ -421,6 +454,7 @@ def test_shipped_recipes_whole():
             return "yes"
         if 'Find "' in text:
             return '{"boxes": [[50, 20, 900, 990]]}'
+        assert "Knowledge:" not in text or "Photo: A grey wall without a door." in text, text
         if "boxes" in text:
             return json.dumps({"entities": [{"entity": int(n), "visible": True, "boxes": [[50, 20, 900, 990]]}
                                             for n in re.findall(r"(?m)^(\d+)\. ", text)]})

@@ -12,8 +12,8 @@
 
 static char path[64];
 
-static const char *const known[] = {"guide",           "text", "caption", "entities",
-                                    "type_definition", NULL};
+static const char *const known[] = {"guide",    "texts",           "text", "caption",
+                                    "entities", "type_definition", NULL};
 static const char *const known_examples[] = {"text", "answer", NULL};
 
 static enum gm_status load(struct gm_prompt **p, const char *file, struct gm_error *err)

@@ -78,7 +78,7 @@ static void test_table(void **state)
         assert_ptr_equal(gm_backend_find(b->stage, b->name), b);
     }
     assert_int_equal(gm_stage_order("tag"), 0);
-    assert_int_equal(gm_stage_order("read"), 4);
+    assert_int_equal(gm_stage_order("read"), 2);
     assert_int_equal(gm_stage_order("check"), 8);
     assert_int_equal(gm_stage_order("segment"), 9);
     assert_int_equal(gm_stage_order("dance"), -1);
