@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum set { SET_CHAR, SET_RANGE, SET_ANY, SET_SPACE, SET_DIGIT, SET_LETTER, SET_NUMBER };
-enum { MAX_ATOMS = 32, MAX_PARTS = 32, MANY = 1 << 20 };
+enum { MAX_ATOMS = 64, MAX_PARTS = 32, MAX_ROWS = 32, MANY = 1 << 20 };
 
 /* What one code point may be; `inverted` for \S and the like. */
 struct part {
@@ -23,10 +23,12 @@ struct atom {
     size_t min, max;
 };
 
+/* Rows of atoms: where several match, the first row counts, not the longest match. */
 struct gm_pattern {
-    struct gm_str text; /* of a string pattern; empty = atoms */
+    struct gm_str text; /* of a string pattern; empty = rows */
     struct atom atoms[MAX_ATOMS];
-    size_t n;
+    size_t ends[MAX_ROWS]; /* of row r: it has atoms [ends[r - 1], ends[r]), the first from 0 on */
+    size_t n, n_rows;
 };
 
 static bool part_has(const struct part *p, uint32_t cp)
@@ -146,31 +148,47 @@ static bool read_quantifier(struct gm_str s, size_t *at, struct atom *a)
     return c != '?' && c != '+' && c != '*' && c != '{'; /* lazy, possessive, twice */
 }
 
-static bool read_atoms(struct gm_pattern *p, struct gm_str s)
+static bool read_atom(struct gm_str s, size_t *at, struct atom *a)
+{
+    bool ok = true;
+    char c = s.p[*at];
+    if (c == 0 || strchr("()^$?*+{}]", c))
+        return false;
+    if (c == '[') {
+        ++*at;
+        ok = read_class(s, at, a);
+    } else if (c == '.') {
+        ++*at;
+        a->parts[a->n_parts++] = (struct part){.set = SET_ANY};
+    } else {
+        ok = read_part(s, at, &a->parts[a->n_parts++]);
+    }
+    return ok && read_quantifier(s, at, a);
+}
+
+/* Up to the "|" that ends the row, or the end; a row that could match nothing is refused. */
+static bool read_row(struct gm_pattern *p, struct gm_str s, size_t *at)
 {
     size_t least = 0;
-    for (size_t at = 0; at < s.n; p->n++) {
-        if (p->n == MAX_ATOMS)
+    for (; *at < s.n && s.p[*at] != '|'; p->n++) {
+        if (p->n == MAX_ATOMS || !read_atom(s, at, &p->atoms[p->n]))
             return false;
-        struct atom *a = &p->atoms[p->n];
-        char c = s.p[at];
-        if (c != 0 && strchr("()|^$?*+{}]", c))
-            return false;
-        bool ok = true;
-        if (c == '[') {
-            at++;
-            ok = read_class(s, &at, a);
-        } else if (c == '.') {
-            at++;
-            a->parts[a->n_parts++] = (struct part){.set = SET_ANY};
-        } else {
-            ok = read_part(s, &at, &a->parts[a->n_parts++]);
-        }
-        if (!ok || !read_quantifier(s, &at, a))
-            return false;
-        least += a->min;
+        least += p->atoms[p->n].min;
     }
-    return least > 0;
+    if (p->n_rows == MAX_ROWS || least == 0)
+        return false;
+    p->ends[p->n_rows++] = p->n;
+    return true;
+}
+
+static bool read_rows(struct gm_pattern *p, struct gm_str s)
+{
+    size_t at = 0;
+    do
+        if (!read_row(p, s, &at))
+            return false;
+    while (at++ < s.n);
+    return true;
 }
 
 enum gm_status gm_pattern_read(struct gm_pattern **out, const struct gm_json *json,
@@ -186,18 +204,18 @@ enum gm_status gm_pattern_read(struct gm_pattern **out, const struct gm_json *js
         p->text = gm_arena_str(a, text);
         return p->text.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
-    if (gm_json_str(gm_json_get(json, "Regex"), &text) && read_atoms(p, text))
+    if (gm_json_str(gm_json_get(json, "Regex"), &text) && read_rows(p, text))
         return GM_OK;
     return GM_FAIL(err, GM_EMODEL,
-                   "%s: pattern \"%.*s\" is not supported (a string is, and a row of characters "
-                   "and classes with ? * + {n,m} that can't match nothing)",
+                   "%s: pattern \"%.*s\" is not supported (a string is, and rows of characters and "
+                   "classes with ? * + {n,m} that can't match nothing, with | between them)",
                    path, GM_STR_ARG(text));
 }
 
-/* The end of a match of atoms [k, n) at byte `at`; SIZE_MAX: none. Greedy, then giving back. */
-static size_t match(const struct gm_pattern *p, size_t k, struct gm_str s, size_t at)
+/* The end of a match of atoms [k, last) at byte `at`; SIZE_MAX: none. Greedy, then giving back. */
+static size_t match(const struct gm_pattern *p, size_t k, size_t last, struct gm_str s, size_t at)
 {
-    if (k == p->n)
+    if (k == last)
         return at;
     const struct atom *a = &p->atoms[k];
     size_t n = 0, end = at, next = at;
@@ -206,14 +224,22 @@ static size_t match(const struct gm_pattern *p, size_t k, struct gm_str s, size_
         n++;
     }
     for (; n >= a->min; n--) {
-        size_t last = match(p, k + 1, s, end);
-        if (last != SIZE_MAX || n == 0)
-            return last;
+        size_t behind = match(p, k + 1, last, s, end);
+        if (behind != SIZE_MAX || n == 0)
+            return behind;
         do
             end--;
         while (((unsigned char)s.p[end] & 0xC0) == 0x80);
     }
     return SIZE_MAX;
+}
+
+static size_t match_rows(const struct gm_pattern *p, struct gm_str s, size_t at)
+{
+    size_t end = SIZE_MAX;
+    for (size_t r = 0; r < p->n_rows && end == SIZE_MAX; r++)
+        end = match(p, r ? p->ends[r - 1] : 0, p->ends[r], s, at);
+    return end;
 }
 
 bool gm_pattern_next(const struct gm_pattern *p, struct gm_str s, size_t from, size_t *start,
@@ -226,7 +252,7 @@ bool gm_pattern_next(const struct gm_pattern *p, struct gm_str s, size_t from, s
     }
     for (*start = from; *start < s.n;) {
         size_t next = *start;
-        *end = match(p, 0, s, *start);
+        *end = match_rows(p, s, *start);
         if (*end != SIZE_MAX)
             return true;
         gm_utf8_next(s, &next);

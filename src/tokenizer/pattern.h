@@ -1,6 +1,6 @@
 /* pattern.h - what a Replace normaliser or a Split pre-tokeniser looks for: a string, or a simple
- * regular expression (a row of single characters, escapes, classes and dots, each with at most one
- * of ? * + {n} {n,} {n,m}). Anything else is refused by name. Internal to src/tokenizer. */
+ * regular expression (rows, with | between them, of single characters, escapes, classes and dots, each
+ * with at most one of ? * + {n} {n,} {n,m}). Anything else is refused by name. Internal to src/tokenizer. */
 #ifndef GM_TOKENIZER_PATTERN_H
 #define GM_TOKENIZER_PATTERN_H
 

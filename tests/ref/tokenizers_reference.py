@@ -105,6 +105,8 @@ L'été dernier, à l'hôtel, nous avons mangé des œufs brouillés et une crè
 RT @someone: can't believe #WorldCup2014 http://t.co/abc 😀 😂 ❤️ so good!!! lol &amp; more
 Tôi đang học tiếng Việt ở Hà Nội và Thành phố Hồ Chí Minh rất đẹp.""".split("\n")
 
+CLIP_WORDS = r"<\|startoftext\|>|<\|endoftext\|>|'s|'t|'re|'ve|'m|'ll|'d|[\p{L}]+|[\p{N}]|[^\s\p{L}\p{N}]+"
+
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 
 
@@ -274,6 +276,15 @@ def make(name, texts, big):
                                                    normalizers.Lowercase()]))
         return assembled(json.loads(tok.to_str())["model"], {"type": "Sequence", "normalizers": seq},
                          {"type": "Whitespace"}, None, plain)
+    if name == "bpe-clip":  # CLIP's form
+        pre = pre_tokenizers.Sequence([pre_tokenizers.Split(Regex(CLIP_WORDS), behavior="removed", invert=True),
+                                       byte_level(add_prefix_space=False)])
+        tok = bpe(texts, size, pre, unk_token="<unk>", end_of_word_suffix="</w>", continuing_subword_prefix="",
+                  normalizer=normalizers.Sequence([normalizers.NFC(), normalizers.Lowercase()]))
+        seq = [{"type": "NFC"}, {"type": "Replace", "pattern": {"Regex": "\\s+"}, "content": " "},
+               {"type": "Lowercase"}]
+        return assembled(json.loads(tok.to_str())["model"], {"type": "Sequence", "normalizers": seq},
+                         json.loads(tok.to_str())["pre_tokenizer"], roberta(False, False), plain)
     if name == "bpe-fallback":
         tok = bpe(texts, size, pre_tokenizers.Metaspace(), normalizer=normalizers.NFKD())
         model = json.loads(tok.to_str())["model"]
@@ -295,7 +306,7 @@ def make(name, texts, big):
     sys.exit(f"no tokenizer {name}")
 
 
-NAMES = ["unigram", "unigram-bytes", "bpe-roberta", "bpe-prefix", "bpe-words", "bpe-fallback", "wordpiece-cased"]
+NAMES = ["unigram", "unigram-bytes", "bpe-roberta", "bpe-prefix", "bpe-words", "bpe-clip", "bpe-fallback", "wordpiece-cased"]
 
 
 def origin(**more):
