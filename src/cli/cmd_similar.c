@@ -335,7 +335,7 @@ static const struct gm_option options[] = {
      "the sentence encoder: a packaged model or a Hugging Face directory"},
     {"precision", 0, GM_OPT_CHOICE, offsetof(struct opts, precision), "f32", 0, 0,
      "auto|f32|bf16|int8",
-     "arithmetic of the sentence encoder; bf16 is faster, and the third digit of its cosines is not sure"},
+     "arithmetic of the encoders; bf16 is faster, and the third digit of its cosines is not sure"},
     {"duplicate", 0, GM_OPT_NUM, offsetof(struct opts, duplicate), "0.8", 0.1, 1, "J",
      "samples from this Jaccard similarity of their words to the post's on are left out as "
      "near-duplicates"},

@@ -12,6 +12,7 @@
 #include "base/parallel.h"
 #include "base/stop.h"
 #include "similar/sentence.h"
+#include "nn/engine.h"
 #include "vision/clip.h"
 
 #include <pthread.h>
@@ -58,6 +59,7 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
 {
     enum gm_status st = GM_OK;
     const struct gm_similar_opts preset = gm_similar_opts_default(), *o = opts ? opts : &preset;
+    struct gm_precision precision;
     struct gm_similar_pool *p = gm_alloc(1, sizeof *p);
     *out = NULL;
     if (!p)
@@ -75,8 +77,10 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
         goto done;
     }
     GM_TRY(gm_sentence_load(&p->sentence, o->encoder, o->precision, err));
-    if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0)
-        GM_TRY(gm_clip_load(&p->clip, o->clip, err));
+    if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0) {
+        GM_TRY(gm_precision_pick(o->precision ? o->precision : "f32", &precision, err));
+        GM_TRY(gm_clip_load(&p->clip, o->clip, precision.dtype == GM_BF16, err));
+    }
     gm_similar_vectors_for(p, &p->vectors);
     *out = p;
     p = NULL;

@@ -15,7 +15,7 @@
 
 struct gm_similar_opts {
     const char *encoder;   /* of texts and names (similar/sentence.h); NULL = "minilm" */
-    const char *precision; /* its; NULL = f32 */
+    const char *precision; /* of both encoders; NULL = f32 */
     const char *clip; /* file of the picture encoder (vision/clip.h); NULL = none: the weight of
                               pictures is 0 then, the others are divided by their sum, and a line of
                               the log says so */

@@ -93,14 +93,15 @@ done:
     return st;
 }
 
-enum gm_status gm_clip_load(struct gm_clip **out, const char *path, struct gm_error *err)
+enum gm_status gm_clip_load(struct gm_clip **out, const char *path, bool bf16, struct gm_error *err)
 {
+    const struct gm_session_opts opts = {.bf16 = bf16};
     enum gm_status st = GM_OK;
     struct gm_clip *c = gm_alloc(1, sizeof *c);
     *out = NULL;
     if (!c)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for the picture encoder");
-    GM_TRY(gm_session_load(&c->session, path, NULL, err));
+    GM_TRY(gm_session_load(&c->session, path, &opts, err));
     GM_TRY(pick_input(c, path, err));
     GM_TRY(pick_output(c, path, err));
     for (size_t i = 0; i < gm_session_lanes(c->session); i++) {

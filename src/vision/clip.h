@@ -9,6 +9,7 @@
 #include "base/status.h"
 #include "image/image.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gm_clip;
@@ -16,9 +17,10 @@ struct gm_clip;
 /* gm_clip_load - a model file of the user. It has one input [N,3,H,W]; where H and W are fixed, they
  * take the place of 224. Of its outputs "image_embeds" is taken, else "pooler_output", else the first
  * of rank 2, else the first; it must be one vector a picture. *out is yours.
+ *   bf16  compute in bf16 where the CPU multiplies it; else f32
  * Errors: MODEL (no such file, not such a model: says what it has), those of gm_session_load and
  * gm_session_run. Costs one run. */
-enum gm_status gm_clip_load(struct gm_clip **out, const char *path,
+enum gm_status gm_clip_load(struct gm_clip **out, const char *path, bool bf16,
                             struct gm_error *err) GM_NODISCARD;
 void gm_clip_free(struct gm_clip *c); /* NULL-safe */
 

@@ -110,7 +110,7 @@ static void shows_the_middle_square(void **state)
     struct gm_error err;
     struct gm_clip *c;
     float v[DIM];
-    must(gm_clip_load(&c, write_model("flat", true, false), &err), &err);
+    must(gm_clip_load(&c, write_model("flat", true, false), false, &err), &err);
     assert_int_equal(gm_clip_dim(c), DIM);
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         struct gm_image *im = ramps(sizes[i][0], sizes[i][1]);
@@ -127,7 +127,7 @@ static void takes_the_embeddings_among_outputs(void **state)
     (void)state;
     struct gm_error err;
     struct gm_clip *c;
-    must(gm_clip_load(&c, write_model("both", true, true), &err), &err);
+    must(gm_clip_load(&c, write_model("both", true, true), false, &err), &err);
     assert_int_equal(gm_clip_dim(c), DIM);
     gm_clip_free(c);
 }
@@ -137,11 +137,11 @@ static void refuses_other_models(void **state)
     (void)state;
     struct gm_error err;
     struct gm_clip *c;
-    assert_int_equal(gm_clip_load(&c, write_model("blocks", false, true), &err), GM_EMODEL);
+    assert_int_equal(gm_clip_load(&c, write_model("blocks", false, true), false, &err), GM_EMODEL);
     assert_null(c);
     assert_non_null(strstr(err.msg, "not one vector a picture"));
-    assert_int_equal(gm_clip_load(&c, ".deps/models/nanodet/nanodet.onnx", &err), GM_EMODEL);
-    assert_int_equal(gm_clip_load(&c, "/nowhere/clip.onnx", &err), GM_EMODEL);
+    assert_int_equal(gm_clip_load(&c, ".deps/models/nanodet/nanodet.onnx", false, &err), GM_EMODEL);
+    assert_int_equal(gm_clip_load(&c, "/nowhere/clip.onnx", false, &err), GM_EMODEL);
     assert_non_null(strstr(err.msg, "/nowhere/clip.onnx"));
     assert_int_equal(gm_alloc_live(), 0);
 }
