@@ -5,6 +5,7 @@
 # bench/run.sh eval: gmner eval instead, beside the field's quadratic scan; see bench/eval_speed.py.
 # bench/run.sh similar: gmner similar, beside sentence-transformers and NumPy; see bench/similar.py.
 # bench/run.sh text: the stage read beside RapidOCR; see bench/text.py.
+# bench/run.sh vision: CLIP and other vision models beside PyTorch on the same weights; see bench/vision.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
 cd "$(dirname "$0")/.."
@@ -25,6 +26,12 @@ if [ "${1:-}" = text ]; then
     fi
     cmake --build build --target gmner >/dev/null
     exec python3 bench/text.py "$@"
+fi
+if [ "${1:-}" = vision ]; then
+    shift
+    tools/reference_env.sh --bench
+    cmake --build build --target bench_vision >/dev/null
+    exec python3 bench/vision.py --peer-python .deps/venv/bin/python "$@"
 fi
 similar=
 if [ "${1:-}" = similar ]; then

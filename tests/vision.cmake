@@ -10,3 +10,10 @@ add_test(NAME ref/text_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
                  ../shared/data/tweets-with-images/images ${CMAKE_BINARY_DIR}/ref-text)
 set_tests_properties(ref/text_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3000 LABELS "long;needs-data"
                      RESOURCE_LOCK reference)
+# bench/run.sh vision; tests/ref/vision_live.sh
+add_executable(bench_vision ../bench/bench_vision.c)
+target_link_libraries(bench_vision PRIVATE gm_vision gm_nn)
+add_test(NAME ref/vision_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+         COMMAND tests/ref/vision_live.sh $<TARGET_FILE:bench_vision> ${CMAKE_BINARY_DIR}/ref-vision)
+set_tests_properties(ref/vision_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long
+                     RESOURCE_LOCK reference)

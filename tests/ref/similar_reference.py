@@ -26,6 +26,8 @@ from PIL import Image
 from transformers import AutoModel, AutoTokenizer, CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.utils import logging
 
+import vision_models
+
 logging.set_verbosity_error()
 logging.disable_progress_bar()
 
@@ -112,19 +114,7 @@ def make_clip(path):
         hidden_size=32, intermediate_size=64, projection_dim=24, num_hidden_layers=2, num_attention_heads=4,
         image_size=224, patch_size=32, attn_implementation="eager", initializer_range=0.5)).eval()
 
-    class Embeds(torch.nn.Module):
-        def __init__(self):
-            super().__init__()
-            self.model = model
-
-        def forward(self, pixel_values):
-            return self.model(pixel_values=pixel_values).image_embeds
-
-    from torch.onnx._internal.torchscript_exporter import onnx_proto_utils
-    onnx_proto_utils._add_onnxscript_fn = lambda data, *_: data  # wants a package for functions there are none of
-    torch.onnx.export(Embeds(), (torch.zeros(1, 3, 224, 224),), path, input_names=["pixel_values"],
-                      output_names=["image_embeds"], opset_version=17, dynamo=False,
-                      dynamic_axes={"pixel_values": {0: "batch"}, "image_embeds": {0: "batch"}})
+    vision_models.export_clip(model, path)
     return model
 
 

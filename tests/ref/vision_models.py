@@ -1,0 +1,166 @@
+"""Randomly initialised models of transformers in the folders that exports have, for comparing and timing:
+onnx/model.onnx, config.json, preprocessor_config.json, tokenizer.json.
+
+    make(kind, folder, size) -> (model, processor)      kind of KINDS, size "small" or "full" (the published shape)
+    build(kind, folder, size)                           the same without writing the export
+
+Needs tools/reference_env.sh (its --bench for owlv2, whose processor wants SciPy).
+"""
+import json
+import os
+import sys
+import warnings
+
+os.environ.setdefault("HF_HUB_OFFLINE", "1")
+warnings.simplefilter("ignore")
+
+import numpy as np
+import torch
+import transformers as hf
+from transformers.models.clip.image_processing_pil_clip import CLIPImageProcessorPil
+from transformers.models.grounding_dino.image_processing_pil_grounding_dino import GroundingDinoImageProcessorPil
+from transformers.models.owlv2.image_processing_pil_owlv2 import Owlv2ImageProcessorPil
+from transformers.models.owlvit.image_processing_pil_owlvit import OwlViTImageProcessorPil
+from transformers.utils import logging
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
+import export_phrases
+
+logging.set_verbosity_error()
+logging.disable_progress_bar()
+
+WORDS = """a man in a dark suit and a red tie standing at a lectern; the logo of a football club on a banner; women
+singing on a stage with a microphone; the tower of a city at night, photographed from below; dogs, cats & 2 birds;
+people's faces in a crowd; a black car's door; the flag of the United States; a poster of the movie""".split(";")
+
+
+def clip_tokenizer(folder):
+    """CLIP's tokenizer with a vocabulary trained on WORDS; the end of a text has the highest id, as there."""
+    from tokenizers import pre_tokenizers, trainers
+    tok = hf.CLIPTokenizer()._tokenizer
+    alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
+    tok.train_from_iterator(WORDS, trainers.BpeTrainer(
+        vocab_size=700, initial_alphabet=alphabet, end_of_word_suffix="</w>", show_progress=False))
+    model = json.loads(tok.to_str())["model"]
+    vocab = model["vocab"]
+    for token in ("<|startoftext|>", "<|endoftext|>"):
+        vocab.pop(token, None)
+    vocab = {t: i for i, t in enumerate(sorted(vocab, key=vocab.get))}
+    for token in ("<|startoftext|>", "<|endoftext|>"):
+        vocab[token] = len(vocab)
+    merges = [tuple(m) for m in model["merges"]]
+    made = hf.CLIPTokenizer(vocab=vocab, merges=merges, pad_token="!", model_max_length=16)
+    made.save_pretrained(folder)
+    return made
+
+
+# -- the models -----------------------------------------------------------------------------------
+
+def owl(kind, size, vocab):
+    config, of = {"owlvit": (hf.OwlViTConfig, hf.OwlViTForObjectDetection),
+                  "owlv2": (hf.Owlv2Config, hf.Owlv2ForObjectDetection)}[kind]
+    ends = dict(bos_token_id=vocab - 2, eos_token_id=vocab - 1, pad_token_id=0, vocab_size=vocab)
+    side = {"owlvit": 768, "owlv2": 960}[kind]
+    if size == "full":  # google/owlvit-base-patch32, owlv2-base-patch16
+        text, vision = dict(ends), dict(image_size=side, patch_size=32 if kind == "owlvit" else 16)
+    else:
+        text = dict(ends, hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
+        vision = dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2, num_attention_heads=4,
+                      image_size=side // 4, patch_size=16)
+    more = {} if size == "full" else dict(projection_dim=32)
+    return of(config(text_config=text, vision_config=vision, **more))
+
+
+def grounding_dino(size):
+    if size == "full":  # IDEA-Research/grounding-dino-tiny
+        return hf.GroundingDinoForObjectDetection(hf.GroundingDinoConfig())
+    swin = hf.SwinConfig(image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8], window_size=4,
+                         out_indices=[2, 3, 4])
+    text = hf.BertConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
+    return hf.GroundingDinoForObjectDetection(hf.GroundingDinoConfig(
+        backbone_config=swin, text_config=text, d_model=32, encoder_layers=2, decoder_layers=2, num_queries=60,
+        encoder_ffn_dim=64, decoder_ffn_dim=64, encoder_attention_heads=4, decoder_attention_heads=4))
+
+
+def clip(size):
+    small = {} if size == "full" else dict(hidden_size=48, intermediate_size=96, num_hidden_layers=2,
+                                           num_attention_heads=4, projection_dim=24)
+    return hf.CLIPVisionModelWithProjection(hf.CLIPVisionConfig(
+        **{**dict(image_size=224, patch_size=32, projection_dim=512), **small}))
+
+
+# -- folders --------------------------------------------------------------------------------------
+
+BERT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".deps", "models", "minilm")
+
+
+def processor_of(kind, size, folder):
+    if kind == "grounding-dino":
+        edges = {} if size == "full" else {"size": {"shortest_edge": 160, "longest_edge": 240}}
+        tokenizer = hf.BertTokenizer.from_pretrained(BERT)
+        return hf.GroundingDinoProcessor(GroundingDinoImageProcessorPil(**edges), tokenizer)
+    side = {"owlvit": 768, "owlv2": 960}[kind] // (1 if size == "full" else 4)
+    image = {"owlvit": OwlViTImageProcessorPil, "owlv2": Owlv2ImageProcessorPil}[kind]
+    of = {"owlvit": hf.OwlViTProcessor, "owlv2": hf.Owlv2Processor}[kind]
+    return of(image(size={"height": side, "width": side}), clip_tokenizer(folder))
+
+
+def build(kind, folder, size):
+    """The same weights every time."""
+    torch.manual_seed(1)
+    if kind == "clip":
+        return clip(size).eval(), CLIPImageProcessorPil()
+    processor = processor_of(kind, size, folder)
+    model = grounding_dino(size) if kind == "grounding-dino" else owl(kind, size, len(processor.tokenizer))
+    spread(model)
+    return model.eval(), processor
+
+
+def make(kind, folder, size):
+    os.makedirs(folder, exist_ok=True)
+    model, processor = build(kind, folder, size)
+    if kind == "clip":
+        export_clip(model, os.path.join(folder, "vision_model.onnx"))
+    else:
+        export_phrases.export(model, processor, folder)
+    with open(os.path.join(folder, "made"), "w", encoding="utf-8") as f:
+        f.write(f"{kind} {size}\n")
+    return model, processor
+
+
+def spread(model):
+    """Larger weights in the heads, so that scores and boxes differ from place to place."""
+    for name, p in model.named_parameters():
+        if p.ndim > 1 and ("box" in name or "class" in name or "logit" in name):
+            p.data.mul_(3)
+
+
+def export_clip(model, path):
+    class Embeds(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.model = model
+
+        def forward(self, pixel_values):
+            return self.model(pixel_values=pixel_values).image_embeds
+
+    export_phrases.write_onnx(Embeds(), (torch.zeros(1, 3, 224, 224),), path, ["pixel_values"], ["image_embeds"],
+                              {"pixel_values": {0: "batch"}, "image_embeds": {0: "batch"}})
+
+
+# -- what they find -------------------------------------------------------------------------------
+
+@torch.inference_mode()
+def results(kind, model, processor, images, texts):
+    """Of each picture the numbers that bench_vision writes, as one array."""
+    if kind == "clip":
+        pixels = torch.tensor(np.stack(processor(images)["pixel_values"]))
+        v = model(pixel_values=pixels).image_embeds.float().numpy().astype(np.float64)
+        return list(v / np.linalg.norm(v, axis=1, keepdims=True))
+    raise SystemExit(f"no results of {kind}")
+
+
+KINDS = ["clip"]
+
+if __name__ == "__main__":
+    make(*sys.argv[1:4])
