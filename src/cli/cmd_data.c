@@ -144,6 +144,8 @@ static const struct gm_option options[] = {
      "/data/local-files/?d=photos/; the path below --images DIR or the output's folder follows"},
     {"masks", 0, GM_OPT_CHOICE, OPT(masks), "string", 0, 0, "string|counts|polygons",
      "convert: form of the masks in a COCO output"},
+    {"pictures", 0, GM_OPT_CHOICE, OPT(pictures), "base64", 0, 0, "base64|path",
+     "convert: pictures in OFA's rows: in the file, as its loaders want them, or as paths"},
     {"similarity", 0, GM_OPT_NUM, OPT(similarity), "0.8", 0.5, 1, "J",
      "check: posts of two files are near-duplicates from this Jaccard similarity of their words on"},
     {"types", 0, GM_OPT_STR, OPT(types), NULL, 0, 0, "NAME,...",
@@ -173,6 +175,7 @@ const struct gm_command gm_cmd_data = {
              "`split` deals posts to parts so that types, grounding and length are alike in each.",
     .examples = "gmner data convert dev.txt dev.jsonl --xml xml --images images\n"
                 "gmner data convert out.jsonl tasks.json --to labelstudio\n"
+                "gmner data convert expanded.jsonl vg_train.tsv --to ofa-vg\n"
                 "gmner data check train.txt dev.txt --xml xml\n"
                 "gmner data stats train.txt --xml xml --svg stats.svg\n"
                 "gmner data split all.jsonl --parts train=0.9,dev=0.1 --out-dir parts --seed 7\n",

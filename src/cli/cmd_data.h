@@ -10,7 +10,7 @@
 
 struct gm_data_opts {
     const char *from, *to, *images, *xml, *text, *captions, *captions_short, *scheme, *separator,
-        *masks, *svg;
+        *masks, *pictures, *svg;
     const char *parts, *out_dir, *types, *image_prefix;
     long long seed;
     double similarity;

@@ -16,6 +16,7 @@ static enum gm_status writing(const struct gm_data_opts *o, const char *path,
     w->image_prefix = o->image_prefix;
     w->images_dir = o->images;
     w->spaced = strcmp(o->separator, "space") == 0;
+    w->picture_paths = strcmp(o->pictures, "path") == 0;
     w->masks = strcmp(o->masks, "counts") == 0     ? GM_MASKS_COUNTS
                : strcmp(o->masks, "polygons") == 0 ? GM_MASKS_POLYGONS
                                                    : GM_MASKS_STRING;

@@ -20,7 +20,10 @@
     ROW(FMNERG, fmnerg, "fmnerg", NO, YES) /* CoNLL with coarse and fine tags; read as conll */  \
     ROW(CCKS_TEXT, ccks_text, "ccks-text", NO, YES)                                              \
     ROW(RIVEG_PRED, riveg_pred, "riveg-pred", NO, YES)                                           \
-    ROW(RIVEG_VE, riveg_ve, "riveg-ve", NO, YES)
+    ROW(RIVEG_VE, riveg_ve, "riveg-ve", NO, YES)                                                 \
+    ROW(RIVEG_VG, riveg_vg, "riveg-vg", NO, YES)                                                 \
+    ROW(OFA_VE, ofa_ve, "ofa-ve", YES, YES) /* rows of OFA's entailment, of its grounding */     \
+    ROW(OFA_VG, ofa_vg, "ofa-vg", YES, YES)
 
 #define GM_FORMAT_NUMBER(number, row, name, from, to) GM_FORMAT_##number,
 enum gm_format { GM_FORMAT_AUTO, GM_FORMATS(GM_FORMAT_NUMBER) };

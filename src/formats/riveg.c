@@ -1,8 +1,10 @@
-/* riveg.c - RiVEG's text files: gold, predictions, and the output of its visual entailment.
+/* riveg.c - RiVEG's text files: gold, predictions, the lines of its visual entailment, and those of a set
+ * for grounding: the same, one for each box of an entity in the image.
  *
  *   gold        ID.jpg###Entity(TYPE)###expression###flag###&[x0, y0, x1, y1]&[…]
  *   prediction  ID.jpg###Entity(TYPE)###Entity(TYPE)-expression###flag###&[x0, y0, x1, y1]
- *   VE output   Imageid:ID.jpg#UNIQUE###Entity(TYPE)###Entity(TYPE)-expression###flag
+ *   entailment  Imageid:ID.jpg#UNIQUE###Entity(TYPE)###Entity(TYPE)-expression###flag
+ *   grounding   Imageid:ID.jpg#UNIQUE###Entity(TYPE)###Entity(TYPE)-expression###1###&[x0, y0, x1, y1]
  *
  * Entity and expression may hold '#', '(', '-' and '&' themselves, so a line is taken apart from both
  * ends. Lines of one image that follow each other are one post. The flag alone says whether the
@@ -10,6 +12,7 @@
  * that fits nothing. Source: github.com/JinYuanLi0012/RiVEG and its scoring script. */
 #include "base/alloc.h"
 #include "base/utf8.h"
+#include "formats/row_number.h"
 #include "formats/text_lines.h"
 #include "formats/text_out.h"
 #include "record/regions.h"
@@ -23,7 +26,7 @@ enum { MAX_LINES = 10000, MAX_BOXES = 10000 };
 
 /* A line taken apart; all borrowed from it. */
 struct line {
-    struct gm_str id, name, type, expression, boxes;
+    struct gm_str id, unique, name, type, expression, boxes;
     bool visible;
 };
 
@@ -42,10 +45,10 @@ static const char *take_id(struct gm_str s, struct line *l, size_t *from)
     size_t begin = ve ? 8 : 0, end = gm_str_find(s, MARK, 0);
     if (end == SIZE_MAX)
         return "expected ID.jpg###Entity(TYPE)###…";
-    struct gm_str id = gm_str_sub(s, begin, end), unique;
+    struct gm_str id = gm_str_sub(s, begin, end);
     *from = end + MARK.n;
     if (ve)
-        gm_str_cut(id, '#', &id, &unique);
+        gm_str_cut(id, '#', &id, &l->unique);
     size_t dot = find_last(id, GM_STR("."), id.n);
     l->id = gm_str_sub(id, 0, dot == SIZE_MAX ? id.n : dot);
     return l->id.n && !memchr(id.p, 0, id.n) ? NULL : "no image id before the first ###";
@@ -231,7 +234,7 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
     struct gm_named_entity *v = NULL, entity;
     struct line l;
     size_t n = 0, cap = 0;
-    bool take;
+    bool take, joined;
     gm_buf_reset(&r->name);
     *has = false;
     for (;;) {
@@ -255,6 +258,9 @@ static enum gm_status riveg_next(void *state, struct gm_post *post, size_t *line
                             gm_text_lines_number(&r->lines));
             return st;
         }
+        GM_TRY(gm_row_number_join(post, n ? &v[n - 1] : NULL, &entity, l.unique, &joined, err));
+        if (joined)
+            continue;
         GM_TRY(GM_ARENA_GROW(&post->arena, v, n, cap, err));
         v[n++] = entity;
     }
@@ -264,12 +270,12 @@ done:
     return st;
 }
 
-enum shape { GOLD, PREDICTION, ENTAILMENT };
+enum shape { GOLD, PREDICTION, ENTAILMENT, GROUNDING };
 
 struct riveg_out {
     struct gm_text_out base;
     enum shape shape;
-    size_t n_lines;
+    size_t n_entities; /* so far */
 };
 
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
@@ -279,9 +285,12 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
     if (st == GM_OK)
         o->shape = to->opts.format == GM_FORMAT_RIVEG        ? GOLD
                    : to->opts.format == GM_FORMAT_RIVEG_PRED ? PREDICTION
-                                                             : ENTAILMENT;
+                   : to->opts.format == GM_FORMAT_RIVEG_VE   ? ENTAILMENT
+                                                             : GROUNDING;
     return st;
 }
+
+static bool is_numbered(const struct riveg_out *o) { return o->shape >= ENTAILMENT; }
 
 enum field { ID, NAME, TYPE, EXPRESSION };
 
@@ -291,7 +300,7 @@ static bool is_mark(const struct riveg_out *o, enum field field, struct gm_str s
     struct gm_str rest = gm_str_sub(s, i, s.n);
     char c = s.p[i];
     if (field == ID)
-        return c == 0 || (c == '#' && o->shape == ENTAILMENT) || gm_str_starts(rest, MARK) ||
+        return c == 0 || (c == '#' && is_numbered(o)) || gm_str_starts(rest, MARK) ||
                (i == 0 && (strchr(" \t\r\n", c) || gm_str_starts(s, GM_STR("Imageid:"))));
     if (field == TYPE && c == '(')
         return true;
@@ -319,34 +328,30 @@ static enum gm_status put(struct riveg_out *o, enum field field, struct gm_str s
     return st;
 }
 
-static enum gm_status put_boxes(struct riveg_out *o, const struct gm_entity *e,
+static enum gm_status put_boxes(struct riveg_out *o, const struct gm_region *v, size_t n,
                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_add_c(&o->base.text, e->n_regions ? "###" : "###&[0, 0, 0, 0]", err));
-    for (size_t i = 0; i < e->n_regions; i++) {
+    GM_TRY(gm_buf_add_c(&o->base.text, n ? "###" : "###&[0, 0, 0, 0]", err));
+    for (size_t i = 0; i < n; i++) {
         GM_TRY(gm_buf_add_c(&o->base.text, "&[", err));
-        GM_TRY(gm_box_write(e->regions[i].box, &o->base.text, err));
+        GM_TRY(gm_box_write(v[i].box, &o->base.text, err));
         GM_TRY(gm_buf_add_c(&o->base.text, "]", err));
     }
 done:
     return st;
 }
 
-static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
-                                 const struct gm_entity *e, struct gm_error *err)
+/* "ID.jpg###Entity(TYPE)###…", up to the flag. */
+static enum gm_status put_head(struct riveg_out *o, const struct gm_post *p,
+                               const struct gm_entity *e, size_t box, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    bool in = e->n_regions > 0 || (o->shape == ENTAILMENT && e->visible >= GM_VISIBLE_MIN);
-    if (o->shape != ENTAILMENT)
-        gm_losses_unboxed(o->base.to.lost, e, p->id);
-    gm_buf_reset(&o->base.text);
-    if (o->shape == ENTAILMENT)
+    if (is_numbered(o))
         GM_TRY(gm_buf_add_c(&o->base.text, "Imageid:", err));
     GM_TRY(put(o, ID, p->id, p->id, err));
-    GM_TRY(gm_buf_add_c(&o->base.text, ".jpg", err));
-    if (o->shape == ENTAILMENT)
-        GM_TRY(gm_buf_printf(&o->base.text, err, "#%zu", o->n_lines));
+    GM_TRY(is_numbered(o) ? gm_row_number_write(&o->base.text, o->n_entities, box, err)
+                          : gm_buf_add_c(&o->base.text, ".jpg", err));
     for (int twice = 0; twice < (o->shape == GOLD ? 1 : 2); twice++) {
         GM_TRY(gm_buf_add_c(&o->base.text, "###", err));
         GM_TRY(put(o, NAME, e->text, p->id, err));
@@ -355,13 +360,40 @@ static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
         GM_TRY(gm_buf_add_c(&o->base.text, ")", err));
     }
     GM_TRY(gm_buf_add_c(&o->base.text, o->shape == GOLD ? "###" : "-", err));
-    GM_TRY(put(o, EXPRESSION, e->expression, p->id, err));
+    st = put(o, EXPRESSION, e->expression, p->id, err);
+done:
+    return st;
+}
+
+/* A line with n of the entity's boxes, from number `box` on. */
+static enum gm_status put_line(struct riveg_out *o, const struct gm_post *p,
+                               const struct gm_entity *e, size_t box, size_t n,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool in = n > 0 || (o->shape == ENTAILMENT && e->visible >= GM_VISIBLE_MIN);
+    gm_buf_reset(&o->base.text);
+    GM_TRY(put_head(o, p, e, box, err));
     GM_TRY(gm_buf_add_c(&o->base.text, in ? "###1" : "###0", err));
     if (o->shape != ENTAILMENT)
-        GM_TRY(put_boxes(o, e, err));
+        GM_TRY(put_boxes(o, e->regions + box, n, err));
     GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));
-    o->n_lines++;
     GM_TRY(gm_out_write(o->base.out, gm_buf_str(&o->base.text), err));
+done:
+    return st;
+}
+
+static enum gm_status put_entity(struct riveg_out *o, const struct gm_post *p,
+                                 const struct gm_entity *e, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (!is_numbered(o))
+        gm_losses_unboxed(o->base.to.lost, e, p->id);
+    if (o->shape != GROUNDING)
+        GM_TRY(put_line(o, p, e, 0, e->n_regions, err));
+    for (size_t i = 0; i < e->n_regions && o->shape == GROUNDING; i++)
+        GM_TRY(put_line(o, p, e, i, 1, err));
+    o->n_entities++;
 done:
     return st;
 }
@@ -399,4 +431,8 @@ const struct gm_format_row gm_format_riveg_row = {.title = "RiVEG text lines",
 const struct gm_format_row gm_format_riveg_pred_row = {
     .title = "RiVEG predictions", .holds = HOLDS | GM_HOLDS_BOX | GM_HOLDS_NOTHING_BOX, FUNCTIONS};
 const struct gm_format_row gm_format_riveg_ve_row = {
-    .title = "RiVEG entailment output", .holds = HOLDS, FUNCTIONS};
+    .title = "RiVEG entailment lines", .holds = HOLDS, FUNCTIONS};
+const struct gm_format_row gm_format_riveg_vg_row = {
+    .title = "RiVEG grounding lines",
+    .holds = (HOLDS & ~(unsigned)GM_HOLDS_UNGROUNDED) | GM_HOLDS_BOX,
+    FUNCTIONS};

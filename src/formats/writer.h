@@ -16,6 +16,7 @@ struct gm_writer_opts {
     enum gm_tag_scheme scheme; /* CoNLL: BIO (also for AUTO) or BIOES */
     bool spaced;               /* CoNLL: columns by a space, not a tab */
     enum gm_mask_form masks;   /* COCO */
+    bool picture_paths;        /* OFA: pictures as paths, not as base64 */
     const char
         *image_prefix;      /* Label Studio: what image addresses begin with, before the path below
                                   images_dir, else below the output's folder, else the file's name;

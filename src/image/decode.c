@@ -152,3 +152,50 @@ enum gm_status gm_image_load(struct gm_image **out, const char *path, struct gm_
     uint32_t size[2];
     return gm_image_load_small(out, path, 0, size, err);
 }
+
+/* Whether the bytes can be handed on as they are: `orientation` says that the picture lies as it is to be
+ * seen, and its format is one that every program reads. */
+static bool is_portable(struct gm_str bytes, int orientation)
+{
+    const struct format *f = format_of(bytes); /* NULL: a JPEG, as it was decoded */
+    return (orientation < 2 || orientation > 8) &&
+           !(f && (f->decode == gm_tiff_decode || f->decode == gm_heif_decode));
+}
+
+static enum gm_status export_bytes(struct gm_buf *file, struct gm_str bytes, uint32_t size[2],
+                                   struct gm_error *err)
+{
+    enum { QUALITY = 95 };
+    enum gm_status st = GM_OK;
+    struct gm_image *im = NULL;
+    int orientation = 1;
+    GM_TRY(decode_stored(&im, bytes, 1, size, &orientation, err));
+    if (is_portable(bytes, orientation)) {
+        st = gm_buf_add_str(file, bytes, err);
+        goto done;
+    }
+    gm_image_free(im);
+    im = NULL;
+    GM_TRY(gm_image_decode(&im, bytes, err));
+    size[0] = im->w;
+    size[1] = im->h;
+    st = gm_image_write_jpeg(im, QUALITY, file, err);
+done:
+    gm_image_free(im);
+    return st;
+}
+
+enum gm_status gm_image_export(struct gm_buf *file, const char *path, uint32_t size[2],
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf bytes;
+    gm_buf_init(&bytes, max_file_bytes());
+    GM_TRY(read_bytes(path, &bytes, err));
+    st = export_bytes(file, gm_buf_str(&bytes), size, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "%s", gm_data_uri_is(gm_str(path)) ? "a data: URI" : path);
+done:
+    gm_buf_clear(&bytes);
+    return st;
+}

@@ -49,6 +49,13 @@ enum gm_status gm_image_load_small(struct gm_image **out, const char *path, uint
 enum gm_status gm_image_decode(struct gm_image **out, struct gm_str bytes,
                                struct gm_error *err) GM_NODISCARD;
 
+/* gm_image_export - append to `file` the picture at `path` as programs see it that know nothing of EXIF: its own
+ * bytes where it is an upright JPEG, PNG, WebP, GIF or BMP, else a JPEG of it, upright.
+ *   size [2] out  width and height of the upright picture
+ * Errors: as gm_image_load. */
+enum gm_status gm_image_export(struct gm_buf *file, const char *path, uint32_t size[2],
+                               struct gm_error *err) GM_NODISCARD;
+
 /* gm_image_new - w x h black pixels. Errors: ARG (0 or over the limits), NOMEM. */
 enum gm_status gm_image_new(struct gm_image **out, uint32_t w, uint32_t h,
                             struct gm_error *err) GM_NODISCARD;

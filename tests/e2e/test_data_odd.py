@@ -9,7 +9,7 @@ from annotations import convert, counts_of, load, png
 
 WRITTEN = [("jsonl", "jsonl"), ("conll", "conll"), ("fmnerg", "conll"), ("voc", "voc"), ("ccks", "ccks"),
            ("ccks-text", "ccks"), ("coco", "coco"), ("labelstudio", "labelstudio"), ("riveg", "riveg"),
-           ("riveg-pred", "riveg"), ("riveg-ve", "riveg")]
+           ("riveg-pred", "riveg"), ("riveg-ve", "riveg"), ("riveg-vg", "riveg"), ("ofa-ve", "ofa-ve"), ("ofa-vg", "ofa-vg")]
 ODD = ["###", ")###", "(", ")", "#", "&[1, 2]", "-", "Imageid:1", "IMGID:7", "\n", "\r", "\t", " ", "\u2028", "\0",
        "\x01", "\x7f", "\ud83d\ude00".encode("utf-16", "surrogatepass").decode("utf-16"), "\ufeff", "\ufffe", "<", "&",
        "]]>", "\"", "\\", "'", "<EOS>", "-DOCSTART-", "O", "B-PER", "[", "{", "a", "Ann", "\u0301", "\u200b", "."]
