@@ -48,6 +48,26 @@ static void option_head(const struct gm_option *o, char *text, size_t cap)
              o->value ? o->value : "");
 }
 
+/* The head on a line of its own, or on several, each but the last ending behind a '|'. */
+static enum gm_status put_head(const char *head, struct gm_buf *out, struct gm_error *err)
+{
+    enum { HEAD_INDENT = 2, CHOICES_INDENT = 8 };
+    enum gm_status st = GM_OK;
+    size_t indent = HEAD_INDENT, n;
+    while ((n = strlen(head)) + indent > WIDTH) {
+        for (n = WIDTH - indent; n > 1 && head[n - 1] != '|';)
+            n--;
+        if (n == 1)
+            n = WIDTH - indent;
+        GM_TRY(gm_buf_printf(out, err, "%*s%.*s\n", (int)indent, "", (int)n, head));
+        head += n;
+        indent = CHOICES_INDENT;
+    }
+    GM_TRY(gm_buf_printf(out, err, "%*s%s\n%*s", (int)indent, "", head, INDENT, ""));
+done:
+    return st;
+}
+
 /* The sentence and the default of an option: what ends its help text, else its preset. */
 static struct gm_str split_default(const struct gm_option *o, struct gm_str *told)
 {
@@ -66,7 +86,7 @@ enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out
 {
     enum gm_status st = GM_OK;
     for (const struct gm_option *o = table; o->name; o++) {
-        char head[128], help[512];
+        char head[512], help[512];
         option_head(o, head, sizeof head);
         struct gm_str told, what = split_default(o, &told);
         snprintf(help, sizeof help, "%.*s%s%.*s%s", GM_STR_ARG(what), told.n ? " (default: " : "",
@@ -74,7 +94,7 @@ enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out
         if (strlen(head) <= INDENT - 4)
             GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
         else
-            GM_TRY(gm_buf_printf(out, err, "  %s\n%*s", head, INDENT, ""));
+            GM_TRY(put_head(head, out, err));
         GM_TRY(wrap(help, INDENT, INDENT, out, err));
     }
 done:

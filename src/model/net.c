@@ -58,6 +58,27 @@ done:
     return st;
 }
 
+/* What a trained model says of itself, else what is asked for. */
+static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *opts,
+                                 size_t *extra_rows, struct gm_error *err)
+{
+    const struct gm_json *pooling = gm_json_get(net->settings, "pooling");
+    struct gm_str text = GM_STR("mean");
+    bool has_case = true;
+    net->first_piece = opts->first_piece;
+    *extra_rows = opts->extra_rows;
+    if (!net->settings)
+        return GM_OK;
+    if (pooling && (!gm_json_str(pooling, &text) ||
+                    (!gm_str_eq_c(text, "mean") && !gm_str_eq_c(text, "first"))))
+        return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"pooling\" must be mean or first",
+                       net->dir);
+    (void)gm_json_bool(gm_json_get(net->settings, "case"), &has_case);
+    net->first_piece = gm_str_eq_c(text, "first");
+    *extra_rows = has_case ? opts->extra_rows : 0;
+    return GM_OK;
+}
+
 enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
                            struct gm_error *err)
 {
@@ -65,6 +86,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     const char *path;
     struct gm_precision precision;
     struct gm_encoder_config config;
+    size_t extra_rows;
     *net = (struct gm_net){0};
     gm_arena_init(&net->arena, 0);
     GM_TRY(gm_precision_pick(opts->precision, &precision, err));
@@ -91,8 +113,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
                      gm_tokenizer_n_ids(net->tokenizer), config.vocab);
         goto done;
     }
-    GM_TRY(
-        gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, opts->extra_rows, err));
+    GM_TRY(read_shape(net, opts, &extra_rows, err));
+    GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, extra_rows, err));
     st = gm_safetensors_open_dir(&net->weights, net->dir, err);
 done:
     return st;

@@ -27,6 +27,8 @@ struct gm_net {
     struct gm_tokenizer *tokenizer;
     struct gm_special_tokens_ids special_ids;
     struct gm_encoder enc;
+    bool
+        first_piece; /* a word's state is that of its first piece, not the mean of all its pieces */
     struct gm_params params;
     struct gm_safetensors *weights, *base_weights;
     size_t max_activation_bytes; /* of a lane of a session (session.h) */
@@ -44,7 +46,9 @@ struct gm_net_opts {
     const char *task;      /* "ner", "entail": what gmner.json must say */
     const char *precision; /* auto, f32, bf16, int8 (not with training); NULL = auto */
     bool training;
-    size_t extra_rows; /* rows of the extra input embedding; 0 = none */
+    bool first_piece; /* as in gm_net; a trained model's own gmner.json goes before it */
+    size_t
+        extra_rows; /* rows of the extra input embedding; 0 = none, as where gmner.json says so */
     const char *extra_name;
     size_t max_activation_bytes; /* 0 = 4 GiB */
 };

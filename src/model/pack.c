@@ -201,7 +201,8 @@ static enum gm_status add_window(struct gm_packer *p, const struct gm_net *net,
     }
     GM_TRY(gm_packer_end_sequence(p, err));
     for (size_t w = own0; w < own1; w++)
-        GM_TRY(gm_packer_row(p, at + t->first[w], at + t->first[w + 1], err));
+        GM_TRY(gm_packer_row(p, at + t->first[w],
+                             at + (net->first_piece ? t->first[w] + 1 : t->first[w + 1]), err));
 done:
     return st;
 }

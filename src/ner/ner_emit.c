@@ -1,5 +1,5 @@
 /* ner_emit.c - from posts to the scores of their words' labels: pieces, packed slices of about
- * equal length, encoder and heads. With x [rows][H] the mean state of each word's pieces:
+ * equal length, encoder and heads. With x [rows][H] the mean state of each word's pieces, or the first one's:
  *
  *   emissions e = x W' + b [rows][k],   fine types' logits z = x Wf' + bf [rows][kf]
  *

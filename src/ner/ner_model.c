@@ -136,6 +136,25 @@ static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err
     return st;
 }
 
+/* The same for what a word's state is made of. */
+static enum gm_status check_shape(const struct gm_net *net, const struct gm_ner_open *o,
+                                  struct gm_error *err)
+{
+    if (net->first_piece != o->first_piece)
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: a tagger that was trained with pooling: %s; set that in the settings, or start "
+            "from a plain encoder",
+            net->dir, net->first_piece ? "first" : "mean");
+    if (net->enc.has_extra == o->no_case)
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: a tagger that was trained with case: %s; set that in the settings, or start "
+            "from a plain encoder",
+            net->dir, net->enc.has_extra ? "true" : "false");
+    return GM_OK;
+}
+
 static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -148,7 +167,8 @@ static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
     GM_TRY(gm_params_add(ps, &t->end, GM_VECTOR, k, 0, err, "crf.end_transitions"));
     ps->p[t->head_w].group = ps->p[t->head_b].group = 1;
     ps->p[t->trans].group = ps->p[t->start].group = ps->p[t->end].group = 2;
-    ps->p[t->net.enc.extra].group = 1;
+    if (t->net.enc.has_extra)
+        ps->p[t->net.enc.extra].group = 1;
     ps->p[t->head_w].decay = true;
 done:
     return st;
@@ -189,7 +209,8 @@ static enum gm_status init_head(struct gm_tagger *t, struct gm_error *err)
     struct gm_params *ps = &t->net.params;
     struct gm_rng rng;
     gm_rng_init(&rng, GM_HEAD_SEED);
-    GM_TRY(gm_params_init_normal(ps, t->net.enc.extra, 0.02, &rng, err));
+    if (t->net.enc.has_extra)
+        GM_TRY(gm_params_init_normal(ps, t->net.enc.extra, 0.02, &rng, err));
     GM_TRY(gm_params_init_normal(ps, t->head_w, 0.02, &rng, err));
     GM_TRY(gm_params_init_const(ps, t->head_b, 0, err));
     GM_TRY(gm_params_init_const(ps, t->trans, 0, err));
@@ -206,7 +227,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     struct gm_net_opts net = {.task = "ner",
                               .precision = o->precision,
                               .training = o->tuning != NULL,
-                              .extra_rows = GM_N_CASES,
+                              .first_piece = o->first_piece,
+                              .extra_rows = o->no_case ? 0 : GM_N_CASES,
                               .extra_name = "case_embeddings.weight"};
     *out = NULL;
     struct gm_tagger *t = gm_alloc(1, sizeof *t);
@@ -224,6 +246,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     else
         gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
+    if (o->tuning)
+        GM_TRY(check_shape(&t->net, o, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
     if (!o->labels)
@@ -324,6 +348,10 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
         ok = gm_json_set(s, "types", types) && ok;
         types = NULL;
     }
+    if (ok && t->net.first_piece) /* what is usual is not said */
+        ok = gm_json_set(s, "pooling", gm_json_new_str(GM_STR("first")));
+    if (ok && !t->net.enc.has_extra)
+        ok = gm_json_set(s, "case", gm_json_new_bool(false));
     if (ok && t->fine_types.pairs.n && !t->fine_types.helper)
         ok = gm_json_set(s, "fine_types", gm_fine_types_json(&t->fine_types));
     enum gm_status st =

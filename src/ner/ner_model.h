@@ -51,6 +51,8 @@ bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_label
  * training. Errors: as gm_tagger_load. */
 struct gm_ner_open {
     const char *dir, *precision;
+    bool first_piece,
+        no_case; /* of a plain encoder; a trained model must be so when `tuning` is set */
     const struct gm_net_tuning *tuning;
     struct gm_ner_labels *labels;
     struct gm_fine_types *fine_types;

@@ -4,6 +4,8 @@
 #include "train/distill.h"
 #include "train/posts.h"
 
+#include <string.h>
+
 /* What is needed until the examples are made. */
 struct maker {
     const struct gm_train_opts *o;
@@ -93,6 +95,8 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
     st = gm_ner_open(&m->t,
                      &(struct gm_ner_open){.dir = m->o->encoder,
                                            .precision = m->o->precision,
+                                           .first_piece = strcmp(m->o->pooling, "first") == 0,
+                                           .no_case = !m->o->case_features,
                                            .tuning = &m->o->net,
                                            .labels = &labels,
                                            .fine_types = &fine_types},

@@ -24,6 +24,8 @@ struct gm_train_opts {
     double fine_weight;    /* ner: of the fine types' loss; 0 = fine types are not looked at */
     const char *teacher;   /* ner: model directory of a tagger to learn from; NULL = none */
     double teacher_weight; /* ner: its share of the loss */
+    const char *pooling;   /* ner: a word's state: mean of its pieces' or the first one's */
+    bool case_features;    /* ner: a word's case is told to the encoder */
     bool knowledge; /* ner: read the posts' knowledge; a teacher reads it as it was trained */
     size_t epochs;
     size_t patience; /* stop after so many epochs without a better one; 0 = never */

@@ -101,6 +101,9 @@ def few_steps(recipe, n_posts, n_steps):
         with open(d / "model/gmner.json", encoding="utf-8") as f:
             settings = json.load(f)
         assert settings["scheme"] == "bioes" and settings["types"] == ["LOC", "PER"], settings
+        # as the papers' code runs: a word is its first piece, without its case, and nothing is hidden in training
+        assert settings["pooling"] == "first" and settings["case"] is False, settings
+        assert settings["training"]["word_dropout"] == 0, settings
         r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "model", "--text", "Anna lives in Rome ."))
         assert "entities" in r.posts[0], r.out
 

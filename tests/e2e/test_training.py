@@ -160,6 +160,36 @@ def test_dropout_settings():
         assert distance(found[0], found[2]) > 0 and distance(found[0], found[3]) > 0
 
 
+def test_first_pieces_and_cases():
+    """What a word's state is made of is stored with the model, and followed when it is read."""
+    text = "Anna lives in Zagreb ."  # Zagreb is many pieces
+    with gm.Folder() as d:
+        scores = {}
+        for pooling in ("mean", "first"):
+            for case in ("true", "false"):
+                out = f"{pooling}-{case}"
+                gm.expect_ok(train(d, f"pooling: {pooling}\ncase: {case}\nhead_lr: 0.01\n", out=out, epochs=4))
+                settings, names = settings_of(d / out), tensors(d / out)
+                assert settings.get("pooling", "mean") == pooling and settings.get("case", True) == (case == "true")
+                assert ("case_embeddings.weight" in names) == (case == "true"), names.keys()
+                tag = lambda t: [(e["type"], e["uncertainty"]["marginal"]) for e in gm.expect_ok(gm.run(  # noqa: E731
+                    "predict", "--recipe", "tag", "--tagger", d / out, "--precision", "f32", "--text", t)).posts[0]["entities"]]
+                scores[out] = tag(text)
+                # an uncased vocabulary and no cases: capitals are lost
+                assert (tag("ANNA lives in Berlin .") == tag("anna lives in berlin .")) == (case == "false"), out
+        assert len({json.dumps(s) for s in scores.values()}) == 4, scores
+        # the same settings go on from it, others don't, and they make no average
+        more = lambda settings: train(d, settings, start=d / "first-false", out="more")  # noqa: E731
+        gm.expect_ok(more("pooling: first\ncase: false\n"))
+        gm.expect(more("case: false\n"), 1, "trained with pooling: first")
+        gm.expect(more("pooling: first\n"), 1, "trained with case: false")
+        gm.expect(gm.run("models", "average", d / "mean-true", d / "first-true", "-o", d / "x"), 1, '"pooling"')
+        gm.expect(gm.run("models", "average", d / "mean-true", d / "mean-false", "-o", d / "x"), 1, "case_embeddings")
+        gm.expect_ok(gm.run("models", "quantise", d / "first-false", "-o", d / "int8"))
+        gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "int8", "--text", text))
+        gm.expect(train(d, "pooling: last\n"), 1, "mean|first")
+
+
 def test_average():
     """The average lags behind the weights, and is what is scored and saved."""
     with gm.Folder() as d:

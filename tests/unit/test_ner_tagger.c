@@ -7,6 +7,7 @@
 
 #include "unit.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -185,6 +186,104 @@ static void windows_cover_every_word_once(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* The sum of all label scores of two words, each times a weight of its own, by the network as it is opened, and
+ * with `g` its gradient there. */
+static double weighed_scores(struct gm_tagger *t, struct gm_packer *p, struct gm_graph *g,
+                             bool backward)
+{
+    struct gm_error err = {0};
+    struct gm_ner_scores x;
+    struct gm_slice s = gm_packer_slice(p, 0, 1);
+    double sum = 0;
+    gm_graph_begin(g, true, 1);
+    if (gm_ner_emissions(t, p, g, &s, &x, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    for (size_t i = 0; i < p->n_rows * t->labels.k; i++) {
+        float weight = (float)(0.1 + 0.05 * (double)(i * i % 7));
+        sum += (double)(weight * x.emit[i]);
+        x.d_emit[i] = weight;
+    }
+    if (backward && gm_graph_backward(g, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    return sum;
+}
+
+/* Central differences of an embedding's row against its gradient. */
+static void check_row(struct gm_tagger *t, struct gm_packer *p, struct gm_graph *g, size_t index,
+                      uint32_t row, const char *what)
+{
+    enum { H = 384, EVERY = 191 };
+    struct gm_param *w = &t->net.params.p[index];
+    float grad[H];
+    assert_int_equal(w->shape[1], H);
+    gm_params_zero_grad(&t->net.params);
+    (void)weighed_scores(t, p, g, true);
+    assert_true(w->slot[row] > 0);
+    memcpy(grad, w->g + (size_t)(w->slot[row] - 1) * H, sizeof grad);
+    for (size_t i = 0; i < H; i += EVERY) {
+        float *at = &w->w[(size_t)row * H + i], old = *at, step = 2e-3F;
+        *at = old + step;
+        double above = weighed_scores(t, p, g, false);
+        *at = old - step;
+        double below = weighed_scores(t, p, g, false), want = (above - below) / (2 * (double)step);
+        *at = old;
+        if (fabs((double)grad[i] - want) > 5e-3 + 2e-2 * fabs(want))
+            fail_msg("%s[%zu]: %g, by differences %g", what, i, (double)grad[i], want);
+    }
+}
+
+/* A word's state from its first piece or from all, with and without its case: the rows, what is in the table of
+ * parameters, and the gradients of the pieces' and the cases' embeddings. */
+static void first_pieces_and_cases(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"Mahaveer", "rests"};
+    for (int kind = 0; kind < 4; kind++) {
+        struct gm_error err = {0};
+        struct gm_tagger *t;
+        struct gm_ner_labels labels = {.scheme = GM_TAGS_BIO};
+        const struct gm_net_tuning tuning = {.layer_decay = 1};
+        struct gm_packer packer, *p = &packer;
+        struct gm_engine *engine;
+        struct gm_graph g;
+        struct gm_arena a;
+        uint32_t id;
+        bool first = kind & 1, no_case = kind & 2;
+        if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
+            skip_because("no .deps/models/minilm; `make setup` gets it");
+        gm_arena_init(&a, 0);
+        gm_labels_init(&labels.types, 4);
+        gm_arena_init(&labels.arena, 0);
+        assert_int_equal(gm_labels_add(&labels.types, GM_STR("PER"), &id, &err), GM_OK);
+        const struct gm_ner_open o = {.dir = ".deps/models/minilm",
+                                      .precision = "f32",
+                                      .first_piece = first,
+                                      .no_case = no_case,
+                                      .tuning = &tuning,
+                                      .labels = &labels};
+        if (gm_ner_open(&t, &o, &err) != GM_OK || gm_engine_new(&engine, &err) != GM_OK ||
+            gm_graph_init(&g, engine, &t->net.params, (size_t)1 << 28, &err) != GM_OK)
+            fail_msg("%s", err.msg);
+        assert_int_equal(t->net.enc.has_extra, !no_case);
+        struct gm_pieced text = pieces_of(&t->net, words, 2, &a), none = {0};
+        gm_packer_init(p);
+        assert_int_equal(gm_packer_add(p, &t->net, &text, &none, &err), GM_OK);
+        assert_true(text.first[1] > 1);
+        assert_int_equal(p->begin[0], 1);
+        assert_int_equal(p->end[0], first ? 2 : 1 + text.first[1]);
+        check_row(t, p, &g, t->net.enc.word, text.ids[0], "the first piece");
+        check_row(t, p, &g, t->net.enc.word, text.ids[1], "the second piece");
+        if (!no_case)
+            check_row(t, p, &g, t->net.enc.extra, GM_CASE_INITIAL, "the case of names");
+        gm_graph_clear(&g);
+        gm_engine_free(engine);
+        gm_packer_clear(p);
+        gm_tagger_free(t);
+        gm_arena_clear(&a);
+        assert_int_equal(gm_alloc_live(), 0);
+    }
+}
+
 /* Knowledge follows the text in every window, gets no rows, and leaves the text half of the room. */
 static void context_is_attended_to_only(void **state)
 {
@@ -351,6 +450,7 @@ int main(void)
         cmocka_unit_test(transitions_allow_valid_sequences_only),
         cmocka_unit_test(every_word_gets_pieces),
         cmocka_unit_test(windows_cover_every_word_once),
+        cmocka_unit_test(first_pieces_and_cases),
         cmocka_unit_test(context_is_attended_to_only),
         cmocka_unit_test(sessions_share_a_model),
         cmocka_unit_test(entailment_keeps_the_mention),
