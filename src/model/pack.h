@@ -50,7 +50,8 @@ void gm_packer_reset(struct gm_packer *p);
  * than the encoder's positions go in windows that overlap by a quarter; a word in two windows is
  * taken from the one where it is further from the edge. The context's first pieces are taken, as
  * many as the text leaves room for, at least half of the positions' worth. A post without words
- * takes no rows. A word's row is over all its pieces, or the first alone (gm_net.first_piece). Source of the context: PGIM and RiVEG's knowledge behind <EOS>. */
+ * takes no rows. A word's row is over all its pieces, or the first alone (gm_net.first_piece).
+ * Source of the context: PGIM and RiVEG's knowledge behind <EOS>. */
 enum gm_status gm_packer_add(struct gm_packer *p, const struct gm_net *net,
                              const struct gm_pieced *text, const struct gm_pieced *context,
                              struct gm_error *err) GM_NODISCARD;

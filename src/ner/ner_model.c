@@ -101,11 +101,33 @@ bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_label
     return same;
 }
 
+/* What a word's state is made of must be what the training asks for. */
+static enum gm_status check_shape(const struct gm_net *net, const struct gm_ner_open *o,
+                                  struct gm_error *err)
+{
+    if (net->first_piece != o->first_piece)
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: a tagger that was trained with pooling: %s; set that in the settings, or start "
+            "from a plain encoder",
+            net->dir, net->first_piece ? "first" : "mean");
+    if (net->enc.has_extra == o->no_case)
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: a tagger that was trained with case: %s; set that in the settings, or start "
+            "from a plain encoder",
+            net->dir, net->enc.has_extra ? "true" : "false");
+    return GM_OK;
+}
+
 /* Training may go on from a trained tagger only where its head means the same labels. */
-static enum gm_status check_labels(const struct gm_tagger *t, struct gm_error *err)
+static enum gm_status check_labels(const struct gm_tagger *t, const struct gm_ner_open *o,
+                                   struct gm_error *err)
 {
     struct gm_ner_labels have = {0};
-    enum gm_status st = labels_read(&have, &t->net, err);
+    enum gm_status st = check_shape(&t->net, o, err);
+    if (st == GM_OK)
+        st = labels_read(&have, &t->net, err);
     if (st == GM_OK && !gm_ner_same_labels(&have, &t->labels))
         st = GM_FAIL(
             err, GM_EMODEL,
@@ -134,25 +156,6 @@ static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err
                      t->net.dir);
     gm_fine_types_clear(&have);
     return st;
-}
-
-/* The same for what a word's state is made of. */
-static enum gm_status check_shape(const struct gm_net *net, const struct gm_ner_open *o,
-                                  struct gm_error *err)
-{
-    if (net->first_piece != o->first_piece)
-        return GM_FAIL(
-            err, GM_EMODEL,
-            "%s: a tagger that was trained with pooling: %s; set that in the settings, or start "
-            "from a plain encoder",
-            net->dir, net->first_piece ? "first" : "mean");
-    if (net->enc.has_extra == o->no_case)
-        return GM_FAIL(
-            err, GM_EMODEL,
-            "%s: a tagger that was trained with case: %s; set that in the settings, or start "
-            "from a plain encoder",
-            net->dir, net->enc.has_extra ? "true" : "false");
-    return GM_OK;
 }
 
 static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
@@ -246,14 +249,12 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     else
         gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
-    if (o->tuning)
-        GM_TRY(check_shape(&t->net, o, err));
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
     if (!o->labels)
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)
-        GM_TRY(check_labels(t, err));
+        GM_TRY(check_labels(t, o, err));
     if (!o->fine_types)
         GM_TRY(gm_fine_types_read(&t->fine_types, gm_json_get(t->net.settings, "fine_types"),
                                   t->net.dir, err));
