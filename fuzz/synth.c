@@ -6,7 +6,12 @@
 #include "synth/written.h"
 
 static const struct gm_synth_name names[] = {{{"Leopard 2", 9}, 0}, {{"Ulm", 3}, 1}};
-static const struct gm_synth_seed post = {{"1", 1}, {"Leopard 2 in Ulm", 16}, names, 2};
+static const struct gm_synth_seed post = {.id = {"1", 1},
+                                          .text = {"Leopard 2 in Ulm", 16},
+                                          .knowledge = {"Ulm is a town.", 14},
+                                          .n_words = 4,
+                                          .names = names,
+                                          .n_names = 2};
 
 /* A record of a sentence that fits says itself where its entities are. */
 static void make_record(const struct gm_synth_sentence *s, const struct gm_labels *types)
@@ -53,7 +58,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (gm_labels_add(&seeds.types, GM_STR("vehicle"), &id, NULL) != GM_OK ||
         gm_labels_add(&seeds.types, GM_STR("location"), &id, NULL) != GM_OK)
         abort();
-    if (gm_utf8_is_valid(text) && gm_synth_answer_read(&j, text, &err) == GM_OK) {
+    if (gm_utf8_is_valid(text) && gm_synth_answer_read_knowledge(&j, text, &err) == GM_OK) {
         read_all(&seeds, gm_json_get(j, "sentences"));
         gm_json_free(j);
     } else if (gm_utf8_is_valid(text) && !err.msg[0]) {

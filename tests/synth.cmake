@@ -1,2 +1,3 @@
 gm_e2e(synth)
+gm_e2e(synth_augment)
 gm_test(synth_parts LINK gm_synth)

@@ -12,10 +12,11 @@
 #include <string.h>
 
 struct opts {
-    const char *seeds, *types, *pool, *dev, *test, *tagger, *precision, *quota, *output, *rejects;
-    long long keep, vary, none, batch, words_min, words_max, seed;
+    const char *seeds, *types, *guide, *pool, *dev, *test, *tagger, *precision, *quota, *output,
+        *rejects;
+    long long keep, vary, none, rewrite, batch, words_min, words_max, seed;
     double similarity, drop, doubt, temperature;
-    bool any_letters;
+    bool augment, any_letters;
     struct gm_llm_cli llm;
 };
 
@@ -78,6 +79,7 @@ static void tell(const struct gm_synth_counts *c)
         {"keep", (double)c->accepted[GM_SYNTH_KEEP]},
         {"vary", (double)c->accepted[GM_SYNTH_VARY]},
         {"none", (double)c->accepted[GM_SYNTH_NONE]},
+        {"rewrite", (double)c->accepted[GM_SYNTH_REWRITE]},
         {"doubtful", (double)c->n_marked},
         {"refused", (double)sum(c->refused, GM_SYNTH_REASONS)},
         {"requests", (double)c->n_requests},
@@ -150,12 +152,14 @@ static struct gm_synth_opts opts_of(const struct opts *o)
     struct gm_synth_opts so = gm_synth_opts_default();
     so.seeds = o->seeds;
     so.types = o->types;
+    so.guide = o->guide;
     so.pool = o->pool;
     so.dev = o->dev;
     so.test = o->test;
-    so.n[GM_SYNTH_KEEP] = (size_t)o->keep;
-    so.n[GM_SYNTH_VARY] = (size_t)o->vary;
-    so.n[GM_SYNTH_NONE] = (size_t)o->none;
+    so.n[GM_SYNTH_KEEP] = o->augment ? 0 : (size_t)o->keep;
+    so.n[GM_SYNTH_VARY] = o->augment ? 0 : (size_t)o->vary;
+    so.n[GM_SYNTH_NONE] = o->augment ? 0 : (size_t)o->none;
+    so.n[GM_SYNTH_REWRITE] = o->augment ? (size_t)o->rewrite : 0;
     so.batch = (size_t)o->batch;
     so.words_min = (size_t)o->words_min;
     so.words_max = (size_t)o->words_max;
@@ -266,6 +270,8 @@ static const struct gm_option options[] = {
     {"types", 0, GM_OPT_STR, OPT(types), NULL, 0, 0, "FILE",
      "YAML lines \"TYPE: definition\": the types that there are, and what the model is told of them "
      "(default: the types of the seeds, and what is known of their names)"},
+    {"guide", 0, GM_OPT_STR, OPT(guide), NULL, 0, 0, "FILE",
+     "a guide of `gmner guide`: its definitions, examples and habits for the model"},
     {"output", 'o', GM_OPT_STR, OPT(output), NULL, 0, 0, "FILE",
      "the sentences, as JSON Lines with where each comes from (.jsonl) or as CoNLL (.conll, .txt)"},
     {"rejects", 0, GM_OPT_STR, OPT(rejects), NULL, 0, 0, "FILE",
@@ -276,11 +282,17 @@ static const struct gm_option options[] = {
      "sentences of each post with other entities of its types"},
     {"none", 0, GM_OPT_INT, OPT(none), "30", 0, 1000, "N",
      "sentences of each post without entities, without entities too"},
+    {"augment", 0, GM_OPT_FLAG, OPT(augment), NULL, 0, 0, NULL,
+     "in place of all these: each post in other words, with its entities letter for letter and no "
+     "others, and with its knowledge, where it has some, rewritten too"},
+    {"rewrite", 0, GM_OPT_INT, OPT(rewrite), "2", 1, 100, "N",
+     "with --augment: how often each post is rewritten"},
     {"batch", 0, GM_OPT_INT, OPT(batch), "10", 1, 100, "N", "sentences of one request, at most"},
     {"quota", 0, GM_OPT_STR, OPT(quota), NULL, 0, 0, "N|TYPE=N,…",
      "no more than N sentences with an entity of a type"},
     {"min-words", 0, GM_OPT_INT, OPT(words_min), "10", 1, 1000, "N",
-     "words of a sentence, punctuation not counted: shorter ones are refused"},
+     "words of a sentence, punctuation not counted: shorter ones are refused; a rewritten post has "
+     "half to twice the post's"},
     {"max-words", 0, GM_OPT_INT, OPT(words_max), "30", 1, 1000, "N", "longer ones are refused"},
     {"any-letters", 0, GM_OPT_FLAG, OPT(any_letters), NULL, 0, 0, NULL,
      "do not refuse sentences in other scripts or letters than the seeds'"},
@@ -313,15 +325,18 @@ const struct gm_command gm_cmd_synth = {
     .usage = "--seeds FILE -o FILE --endpoint URL [options]",
     .about =
         "For each annotated post sentences that keep its entities in new contexts, and some with other "
-        "entities of its types; posts without entities give sentences without. Every sentence is checked: "
+        "entities of its types; posts without entities give sentences without. With --augment each post "
+        "in other words, and its knowledge. Every sentence is checked: "
         "form, types, entities word for word, length, letters, near-duplicates, and with --tagger "
         "conflicts with what the seeds teach. Where some were refused the model is asked once more for as "
         "many; all that was refused is kept with its reason. Answers are kept in the reply cache: the "
         "same command goes on where a run ended. docs/synth.md.",
-    .examples = "gmner synth --seeds seeds.jsonl --types types.yaml --dev dev.jsonl -o more.conll\n"
-                "gmner synth --seeds seeds.txt --tagger seed-tagger -o more.jsonl --quota 2000\n"
-                "gmner synth --seeds seeds.txt --pool more.jsonl --seed 2 -o still-more.jsonl\n"
-                "gmner synth --seeds seeds.jsonl --dry-run --price 0.5,1.5\n",
+    .examples =
+        "gmner synth --seeds seeds.jsonl --types types.yaml --dev dev.jsonl -o more.conll\n"
+        "gmner synth --seeds seeds.txt --tagger seed-tagger -o more.jsonl --quota 2000\n"
+        "gmner synth --seeds seeds.txt --pool more.jsonl --seed 2 -o still-more.jsonl\n"
+        "gmner synth --augment --seeds plim-train.txt --dev plim-dev.txt -o rewritten.conll\n"
+        "gmner synth --seeds seeds.jsonl --dry-run --price 0.5,1.5\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 0,

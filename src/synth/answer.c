@@ -2,14 +2,19 @@
 
 #include "llm/json_repair.h"
 
-const char gm_synth_schema[] =
-    "{\"type\": \"object\", \"properties\": {\"sentences\": {\"type\": \"array\", \"items\": "
-    "{\"type\": \"object\", \"properties\": {\"text\": {\"type\": \"string\"}, \"entities\": "
-    "{\"type\": \"array\", \"items\": {\"type\": \"object\", \"properties\": {\"text\": "
-    "{\"type\": \"string\"}, \"type\": {\"type\": \"string\"}}, \"required\": [\"text\", \"type\"], "
-    "\"additionalProperties\": false}}}, \"required\": [\"text\", \"entities\"], "
-    "\"additionalProperties\": false}}}, \"required\": [\"sentences\"], "
-    "\"additionalProperties\": false}";
+#define SCHEMA(more_properties, more_required)                                                        \
+    "{\"type\": \"object\", \"properties\": {\"sentences\": {\"type\": \"array\", \"items\": "        \
+    "{\"type\": \"object\", \"properties\": {\"text\": {\"type\": \"string\"}, \"entities\": "        \
+    "{\"type\": \"array\", \"items\": {\"type\": \"object\", \"properties\": {\"text\": "             \
+    "{\"type\": \"string\"}, \"type\": {\"type\": \"string\"}}, \"required\": [\"text\", \"type\"], " \
+    "\"additionalProperties\": false}}" more_properties                                               \
+    "}, \"required\": [\"text\", \"entities\"" more_required "], "                                    \
+    "\"additionalProperties\": false}}}, \"required\": [\"sentences\"], "                             \
+    "\"additionalProperties\": false}"
+
+const char gm_synth_schema[] = SCHEMA("", "");
+const char gm_synth_schema_knowledge[] =
+    SCHEMA(", \"knowledge\": {\"type\": \"string\"}", ", \"knowledge\"");
 
 /* The first member of one of these names that is a text. */
 static bool text_of(const struct gm_json *o, const char *const *names, struct gm_str *out)
@@ -82,15 +87,20 @@ static struct gm_json *no_sentence(const struct gm_json *item)
     return out;
 }
 
-static struct gm_json *sentence_of(const struct gm_json *item)
+static struct gm_json *sentence_of(const struct gm_json *item, bool has_knowledge)
 {
     static const char *const names[] = {"text", "sentence", NULL};
-    struct gm_str text;
+    struct gm_str text, knowledge = GM_STR("");
     bool ok = true;
     struct gm_json *entities = text_of(item, names, &text) ? entities_of(item, &ok) : NULL;
     if (!ok)
         return NULL;
-    return entities ? new_sentence(text, entities) : no_sentence(item);
+    struct gm_json *s = entities ? new_sentence(text, entities) : no_sentence(item);
+    (void)gm_json_str(gm_json_get(item, "knowledge"), &knowledge);
+    if (!s || !has_knowledge || gm_json_set(s, "knowledge", gm_json_new_str(knowledge)))
+        return s;
+    gm_json_free(s);
+    return NULL;
 }
 
 /* The list itself, or the first list that an object has. */
@@ -105,7 +115,8 @@ static const struct gm_json *find_list(const struct gm_json *v)
     return gm_json_kind(list) == GM_JSON_ARRAY ? list : NULL;
 }
 
-enum gm_status gm_synth_answer_read(struct gm_json **out, struct gm_str text, struct gm_error *err)
+static enum gm_status read_answer(struct gm_json **out, struct gm_str text, bool has_knowledge,
+                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     enum gm_json_care care;
@@ -120,7 +131,7 @@ enum gm_status gm_synth_answer_read(struct gm_json **out, struct gm_str text, st
     v = gm_json_new_object();
     bool ok = list && v;
     for (size_t i = 0; i < gm_json_count(items) && ok; i++)
-        ok = gm_json_add(list, sentence_of(gm_json_at(items, i)));
+        ok = gm_json_add(list, sentence_of(gm_json_at(items, i), has_knowledge));
     if (ok) {
         ok = gm_json_set(v, "sentences", list);
         list = NULL;
@@ -136,4 +147,15 @@ done:
     gm_json_free(list);
     gm_json_free(v);
     return st;
+}
+
+enum gm_status gm_synth_answer_read(struct gm_json **out, struct gm_str text, struct gm_error *err)
+{
+    return read_answer(out, text, false, err);
+}
+
+enum gm_status gm_synth_answer_read_knowledge(struct gm_json **out, struct gm_str text,
+                                              struct gm_error *err)
+{
+    return read_answer(out, text, true, err);
 }

@@ -8,7 +8,7 @@
 
 struct gm_synth_asker {
     struct gm_prompt *prompts[GM_SYNTH_KINDS]; /* prompts/synth_KIND.txt */
-    struct gm_json *schema;
+    struct gm_json *schema, *schema_knowledge;
 };
 
 /* What one request asks for. */

@@ -18,9 +18,12 @@ static const struct {
     [GM_SYNTH_SAME] = {"same_entity", "it has one of the given entities"},
     [GM_SYNTH_OTHER_TYPE] = {"other_type", "no entity has the type of a given one"},
     [GM_SYNTH_NOT_NEGATIVE] = {"not_negative", "it has an entity"},
+    [GM_SYNTH_ADDED] = {"added_entity", "it has an entity that the post has not"},
     [GM_SYNTH_SHORT] = {"too_short", "it is too short"},
     [GM_SYNTH_LONG] = {"too_long", "it is too long"},
     [GM_SYNTH_LETTERS] = {"letters", "it is in another language or script"},
+    [GM_SYNTH_NO_KNOWLEDGE] = {"no_knowledge", "its knowledge is missing"},
+    [GM_SYNTH_SAME_KNOWLEDGE] = {"same_knowledge", "its knowledge is not rewritten, or cut down"},
     [GM_SYNTH_TWIN] = {"duplicate", "it is nearly the same as another sentence"},
     [GM_SYNTH_TWIN_SEED] = {"duplicate_seed", "it is nearly the same as a given post"},
     [GM_SYNTH_TWIN_POOL] = {"duplicate_pool", "it is nearly the same as a sentence that is there"},
@@ -37,7 +40,7 @@ const char *gm_synth_advice(enum gm_synth_reason r) { return reasons[r].words; }
 
 const char *gm_synth_kind(enum gm_synth_kind k)
 {
-    static const char *const names[GM_SYNTH_KINDS] = {"keep", "vary", "none"};
+    static const char *const names[GM_SYNTH_KINDS] = {"keep", "vary", "none", "rewrite"};
     return names[k];
 }
 

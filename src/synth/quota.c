@@ -64,5 +64,7 @@ bool gm_synth_quota_stops(const struct gm_synth_quota *q, const struct gm_synth_
     size_t n_full = 0;
     for (size_t i = 0; i < seed->n_names; i++)
         n_full += is_full(q, seed->names[i].type);
-    return kind == GM_SYNTH_KEEP ? n_full > 0 : kind == GM_SYNTH_VARY && n_full == seed->n_names;
+    return kind == GM_SYNTH_KEEP || kind == GM_SYNTH_REWRITE
+               ? n_full > 0
+               : kind == GM_SYNTH_VARY && n_full == seed->n_names;
 }

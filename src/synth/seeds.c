@@ -1,15 +1,17 @@
 #include "synth/seeds.h"
 
 #include "base/buf.h"
-#include "corpus/type_definitions.h"
+#include "base/utf8.h"
+#include "corpus/guide.h"
 #include "formats/reader.h"
 #include "stages/llm_stage.h"
+#include "text/unicode.h"
 
 enum { MAX_TYPES = 1000, MAX_DEFINITIONS = 1 << 20 };
 
-/* What the user says of a type, else what is known of its name. */
+/* What the user says of a type, else what the guide does, else what is known of its name. */
 static enum gm_status add_definitions(struct gm_synth_seeds *s, const struct gm_str *own,
-                                      struct gm_error *err)
+                                      const struct gm_guide *guide, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     enum gm_type_family family = gm_type_family(s->types.names, s->types.n);
@@ -17,12 +19,15 @@ static enum gm_status add_definitions(struct gm_synth_seeds *s, const struct gm_
     gm_buf_init(&b, MAX_DEFINITIONS);
     for (uint32_t i = 0; i < s->types.n; i++) {
         struct gm_str type = gm_labels_at(&s->types, i);
-        struct gm_str text = own && own[i].n ? own[i] : gm_type_definition(type, family);
+        struct gm_str text = own && own[i].n ? own[i]
+                             : guide->file   ? gm_guide_definition(guide, type)
+                                             : gm_type_definition(type, family);
         GM_TRY(gm_buf_printf(&b, err, "%s- %.*s%s%.*s", i ? "\n" : "", GM_STR_ARG(type),
                              text.n ? ": " : "", GM_STR_ARG(text)));
     }
     s->definitions = gm_arena_str(&s->arena, gm_buf_str(&b));
-    if (!s->definitions.p)
+    s->guide = gm_arena_str(&s->arena, guide->text);
+    if (!s->definitions.p || !s->guide.p)
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:
     gm_buf_clear(&b);
@@ -85,13 +90,39 @@ done:
     return st;
 }
 
+size_t gm_synth_count_words(struct gm_str text, const struct gm_word *words, size_t n_words)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < n_words; i++) {
+        bool counts = false;
+        for (size_t at = words[i].start; at < words[i].end && !counts;)
+            counts = gm_cp_is_alnum(gm_utf8_next(text, &at));
+        n += counts;
+    }
+    return n;
+}
+
+static enum gm_status count_words(struct gm_synth_seed *seed, struct gm_error *err)
+{
+    struct gm_arena work;
+    struct gm_word *words;
+    size_t n;
+    gm_arena_init(&work, 0);
+    enum gm_status st = gm_segment(seed->text, &work, &words, &n, err);
+    if (st == GM_OK)
+        seed->n_words = gm_synth_count_words(seed->text, words, n);
+    gm_arena_clear(&work);
+    return st;
+}
+
 static enum gm_status add_seed(struct gm_synth_seeds *s, const struct gm_post *p, bool is_open,
                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_synth_seed seed = {gm_arena_str(&s->arena, p->id),
-                                 gm_llm_one_line(&s->arena, p->text), NULL, 0};
-    if (!seed.id.p || !seed.text.p)
+    struct gm_synth_seed seed = {.id = gm_arena_str(&s->arena, p->id),
+                                 .text = gm_llm_one_line(&s->arena, p->text),
+                                 .knowledge = gm_llm_one_line(&s->arena, p->knowledge)};
+    if (!seed.id.p || !seed.text.p || !seed.knowledge.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (p->names_only)
         return GM_FAIL(err, GM_EFORMAT,
@@ -99,6 +130,7 @@ static enum gm_status add_seed(struct gm_synth_seeds *s, const struct gm_post *p
                        "data convert FILE seeds.jsonl --text TEXTS");
     if (!p->has_entities)
         return GM_FAIL(err, GM_EFORMAT, "the post has no entities or tags: it is not annotated");
+    GM_TRY(count_words(&seed, err));
     GM_TRY(add_names(s, &seed, p, is_open, err));
     GM_TRY(gm_letters_add(&s->letters, seed.text, err));
     GM_TRY(GM_ARENA_GROW(&s->arena, s->items, s->n, s->cap, err));
@@ -134,18 +166,22 @@ done:
 }
 
 enum gm_status gm_synth_seeds_load(struct gm_synth_seeds *s, const char *path,
-                                   const char *types_path, struct gm_error *err)
+                                   const char *types_path, const char *guide_path,
+                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_str *own = NULL;
+    struct gm_guide guide;
     *s = (struct gm_synth_seeds){.n = 0};
     gm_arena_init(&s->arena, 0);
     gm_labels_init(&s->types, MAX_TYPES);
+    GM_TRY(gm_guide_load(&guide, guide_path, err));
     if (types_path)
         GM_TRY(read_types(s, types_path, &own, err));
     GM_TRY(read_posts(s, path, !types_path, err));
-    st = add_definitions(s, own, err);
+    st = add_definitions(s, own, &guide, err);
 done:
+    gm_guide_clear(&guide);
     return st;
 }
 

@@ -52,7 +52,8 @@ static enum gm_status plan(struct gm_synth *s, struct gm_error *err)
     for (uint32_t i = 0; i < s->seeds.n; i++)
         for (int k = 0; k < GM_SYNTH_KINDS; k++) {
             bool has_names = s->seeds.items[i].n_names > 0;
-            size_t left = has_names == (k != GM_SYNTH_NONE) ? s->opts.n[k] : 0;
+            bool fits = k == GM_SYNTH_REWRITE || has_names == (k != GM_SYNTH_NONE);
+            size_t left = fits ? s->opts.n[k] : 0;
             for (uint32_t part = 0; left; part++) {
                 size_t some = left < batch ? left : batch;
                 enum gm_status st = GM_GROW(s->tasks, n, cap, err);
@@ -80,7 +81,7 @@ enum gm_status gm_synth_new(struct gm_synth **out, const struct gm_synth_opts *o
     gm_arena_init(&s->arena, 0);
     gm_arena_init(&s->work, 0);
     GM_TRY(gm_synth_asker_open(&s->asker, err));
-    GM_TRY(gm_synth_seeds_load(&s->seeds, opts->seeds, opts->types, err));
+    GM_TRY(gm_synth_seeds_load(&s->seeds, opts->seeds, opts->types, opts->guide, err));
     GM_TRY(gm_synth_quota_read(&s->quota, opts->quota, &s->seeds.types, &s->arena, err));
     GM_TRY(gm_synth_pool_load(&s->pool, opts, &s->seeds, err));
     if (opts->tagger) {
@@ -233,15 +234,15 @@ static enum gm_status write_reject(struct gm_synth *s, const struct gm_synth_tas
 {
     struct gm_buf line;
     struct gm_json *o = origin_of(s, task);
-    struct gm_json *text = gm_json_get(item, "text"), *entities = gm_json_get(item, "entities");
+    static const char *const members[] = {"text", "entities", "knowledge"};
     gm_buf_init(&line, MAX_LINE);
     bool ok = o && gm_json_set(o, "reason", gm_json_new_str(gm_str(gm_synth_reason(why))));
     if (ok && detail)
         ok = gm_json_set(o, "detail", gm_json_new_str(gm_str(detail)));
-    if (ok && text)
-        ok = gm_json_set(o, "text", gm_json_ref(text));
-    if (ok && entities)
-        ok = gm_json_set(o, "entities", gm_json_ref(entities));
+    for (size_t i = 0; i < sizeof members / sizeof *members && ok; i++) {
+        struct gm_json *said = gm_json_get(item, members[i]);
+        ok = !said || gm_json_set(o, members[i], gm_json_ref(said));
+    }
     enum gm_status st =
         ok ? gm_json_write(o, false, &line, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK)

@@ -32,10 +32,13 @@ enum gm_synth_reason {
     GM_SYNTH_SAME,         /* other entities: one of the post's own */
     GM_SYNTH_OTHER_TYPE,   /* other entities: none of a type that the post has */
     GM_SYNTH_NOT_NEGATIVE, /* no entities: there is one */
+    GM_SYNTH_ADDED,        /* rewritten: one that the post has not */
     GM_SYNTH_SHORT,
     GM_SYNTH_LONG,
-    GM_SYNTH_LETTERS, /* other letters than the seeds' (letters.h) */
-    GM_SYNTH_TWIN,    /* nearly another sentence of this run */
+    GM_SYNTH_LETTERS,        /* other letters than the seeds' (letters.h) */
+    GM_SYNTH_NO_KNOWLEDGE,   /* rewritten: none, where the post has some */
+    GM_SYNTH_SAME_KNOWLEDGE, /* … nearly the post's own, or of a quite other length */
+    GM_SYNTH_TWIN,           /* nearly another sentence of this run */
     GM_SYNTH_TWIN_SEED,
     GM_SYNTH_TWIN_POOL,
     GM_SYNTH_TWIN_DEV,
@@ -51,19 +54,31 @@ enum gm_synth_reason {
 const char *gm_synth_reason(enum gm_synth_reason r);
 const char *gm_synth_advice(enum gm_synth_reason r);
 
-enum gm_synth_kind { GM_SYNTH_KEEP, GM_SYNTH_VARY, GM_SYNTH_NONE, GM_SYNTH_KINDS };
+/* Sentences that keep the post's entities, with others of its types, without; the post itself in other words,
+ * with its knowledge. */
+enum gm_synth_kind {
+    GM_SYNTH_KEEP,
+    GM_SYNTH_VARY,
+    GM_SYNTH_NONE,
+    GM_SYNTH_REWRITE,
+    GM_SYNTH_KINDS
+};
 
-/* gm_synth_kind - "keep", "vary", "none". */
+/* gm_synth_kind - "keep", "vary", "none", "rewrite". */
 const char *gm_synth_kind(enum gm_synth_kind k);
 
 struct gm_synth_opts {
-    const char *seeds, *types;      /* see seeds.h; types NULL = those of the seeds */
-    const char *pool, *dev, *test;  /* posts that no sentence may be nearly; NULL = none */
-    size_t n[GM_SYNTH_KINDS];       /* sentences of a post; keep and vary where it has entities */
-    size_t batch;                   /* sentences of a request, at most */
-    size_t words_min, words_max;    /* of a sentence: words with a letter or digit */
-    bool any_letters;               /* no test of letters */
-    double similarity;              /* of near-duplicates, 0..1 */
+    const char *seeds, *types;     /* see seeds.h; types NULL = those of the seeds */
+    const char *guide;             /* a guide of `gmner guide`, for the prompts; NULL = none */
+    const char *pool, *dev, *test; /* posts that no sentence may be nearly; NULL = none */
+    size_t n
+        [GM_SYNTH_KINDS]; /* sentences of a post; keep and vary where it has entities, none where not */
+    size_t batch;         /* sentences of a request, at most */
+    size_t words_min,
+        words_max;     /* of a sentence: words with a letter or digit; a rewritten post has
+                                       half to twice the post's */
+    bool any_letters;  /* no test of letters */
+    double similarity; /* of near-duplicates, 0..1 */
     const char *tagger, *precision; /* a model directory; NULL = conflicts are not looked for */
     double drop, doubt;             /* labels less probable are refused; are marked */
     const char

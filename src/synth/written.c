@@ -1,8 +1,8 @@
 #include "synth/written.h"
 
 #include "base/utf8.h"
+#include "corpus/word_set.h"
 #include "stages/llm_stage.h"
-#include "text/unicode.h"
 
 #include <stdlib.h>
 #include <strings.h>
@@ -158,17 +158,98 @@ static enum gm_synth_reason check_kind(const struct gm_synth_seed *seed, enum gm
     return GM_SYNTH_FITS;
 }
 
+size_t gm_synth_words_least(const struct gm_synth_opts *o, const struct gm_synth_seed *seed,
+                            enum gm_synth_kind kind)
+{
+    return kind == GM_SYNTH_REWRITE ? (seed->n_words + 1) / 2 : o->words_min;
+}
+
+size_t gm_synth_words_most(const struct gm_synth_opts *o, const struct gm_synth_seed *seed,
+                           enum gm_synth_kind kind)
+{
+    enum { FEW = 4 }; /* a post of a word or two, too, can be said in other words */
+    return kind == GM_SYNTH_REWRITE ? 2 * seed->n_words + FEW : o->words_max;
+}
+
 static enum gm_synth_reason check_length(const struct gm_synth_sentence *s,
+                                         const struct gm_synth_seed *seed, enum gm_synth_kind kind,
                                          const struct gm_synth_opts *o)
 {
-    size_t n = 0;
-    for (size_t i = 0; i < s->n_words; i++) {
-        bool counts = false;
-        for (size_t at = s->words[i].start; at < s->words[i].end && !counts;)
-            counts = gm_cp_is_alnum(gm_utf8_next(s->text, &at));
-        n += counts;
+    size_t n = gm_synth_count_words(s->text, s->words, s->n_words);
+    return n < gm_synth_words_least(o, seed, kind)  ? GM_SYNTH_SHORT
+           : n > gm_synth_words_most(o, seed, kind) ? GM_SYNTH_LONG
+                                                    : GM_SYNTH_FITS;
+}
+
+/* A rewritten post has the post's names and no others, whatever the answer lists. */
+static enum gm_synth_reason take_seed_names(const struct gm_synth_seed *seed, struct names *names)
+{
+    enum gm_synth_reason why = GM_SYNTH_FITS;
+    for (size_t i = 0; i < names->n; i++) {
+        bool is_there = false;
+        for (size_t k = 0; k < seed->n_names && !is_there; k++)
+            is_there = gm_str_eq(seed->names[k].text, names->items[i].text);
+        if (!is_there)
+            return GM_SYNTH_ADDED;
     }
-    return n < o->words_min ? GM_SYNTH_SHORT : n > o->words_max ? GM_SYNTH_LONG : GM_SYNTH_FITS;
+    for (size_t k = 0; k < seed->n_names && why == GM_SYNTH_FITS; k++)
+        why = add_name(names, seed->names[k]);
+    return why;
+}
+
+/* The knowledge says in other words what the post's own does, at half to twice its length. */
+static enum gm_status check_knowledge(const struct gm_synth_seed *seed, const struct gm_json *item,
+                                      double similarity, struct gm_arena *a,
+                                      struct gm_synth_sentence *out, enum gm_synth_reason *why,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str text = GM_STR("");
+    struct gm_buf hashes[2];
+    struct gm_word_set sets[2];
+    bool is_exact;
+    (void)gm_json_str(gm_json_get(item, "knowledge"), &text);
+    out->knowledge = gm_llm_one_line(a, text);
+    if (!out->knowledge.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    const struct gm_str texts[2] = {seed->knowledge, out->knowledge};
+    for (int i = 0; i < 2; i++)
+        gm_buf_init(&hashes[i], SIZE_MAX - 1);
+    for (int i = 0; i < 2; i++) {
+        GM_TRY(gm_word_set_read(texts[i], &hashes[i], &sets[i].n, &sets[i].exact, err));
+        sets[i].words = (const uint64_t *)(const void *)hashes[i].p;
+    }
+    if (texts[1].n == 0)
+        *why = GM_SYNTH_NO_KNOWLEDGE;
+    else if (gm_word_set_alike(&sets[0], &sets[1], similarity, &similarity, &is_exact) ||
+             2 * texts[1].n < texts[0].n || texts[1].n > 2 * texts[0].n)
+        *why = GM_SYNTH_SAME_KNOWLEDGE;
+done:
+    gm_buf_clear(&hashes[0]);
+    gm_buf_clear(&hashes[1]);
+    return st;
+}
+
+/* The text's words, and the places of the names in it. */
+static enum gm_status find_names(const struct gm_synth_seed *seed, enum gm_synth_kind kind,
+                                 struct names *names, struct gm_arena *a,
+                                 struct gm_synth_sentence *out, enum gm_synth_reason *why,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool is_rewritten = kind == GM_SYNTH_REWRITE;
+    if (is_rewritten && (*why = take_seed_names(seed, names)) != GM_SYNTH_FITS)
+        return GM_OK;
+    GM_TRY(gm_segment(out->text, a, &out->words, &out->n_words, err));
+    out->mentions = gm_arena_alloc(a, out->n_words, sizeof *out->mentions);
+    GM_TRY(out->mentions ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    *why = place_all(out, names);
+    if (is_rewritten && *why == GM_SYNTH_NOT_IN_TEXT)
+        *why = GM_SYNTH_LOST;
+    if (*why == GM_SYNTH_FITS && !is_rewritten)
+        *why = check_kind(seed, kind, names);
+done:
+    return st;
 }
 
 enum gm_status gm_synth_sentence_read(const struct gm_synth_seeds *seeds,
@@ -190,17 +271,14 @@ enum gm_status gm_synth_sentence_read(const struct gm_synth_seeds *seeds,
     GM_TRY(read_names(seeds, gm_json_get(item, "entities"), a, &names, why, err));
     if (*why != GM_SYNTH_FITS)
         return GM_OK;
-    GM_TRY(gm_segment(out->text, a, &out->words, &out->n_words, err));
-    out->mentions = gm_arena_alloc(a, out->n_words, sizeof *out->mentions);
-    GM_TRY(out->mentions ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    *why = place_all(out, &names);
+    GM_TRY(find_names(seed, kind, &names, a, out, why, err));
     if (*why == GM_SYNTH_FITS)
-        *why = check_kind(seed, kind, &names);
-    if (*why == GM_SYNTH_FITS)
-        *why = check_length(out, opts);
+        *why = check_length(out, seed, kind, opts);
     if (*why == GM_SYNTH_FITS && !opts->any_letters &&
         gm_letters_are_others(&seeds->letters, out->text))
         *why = GM_SYNTH_LETTERS;
+    if (*why == GM_SYNTH_FITS && kind == GM_SYNTH_REWRITE && seed->knowledge.n)
+        st = check_knowledge(seed, item, opts->similarity, a, out, why, err);
 done:
     return st;
 }
@@ -244,6 +322,8 @@ enum gm_status gm_synth_sentence_post(const struct gm_synth_sentence *s,
     bool ok = gm_json_set(line, "id", gm_json_new_str(id));
     ok = gm_json_set(line, "text", gm_json_new_str(s->text)) && ok;
     ok = gm_json_set(line, "entities", entities_of(s, types)) && ok;
+    if (s->knowledge.n)
+        ok = gm_json_set(line, "knowledge", gm_json_new_str(s->knowledge)) && ok;
     ok = gm_json_set(line, "synth", origin) && ok;
     if (!ok) {
         gm_json_free(line);

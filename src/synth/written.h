@@ -14,17 +14,23 @@ struct gm_synth_mention {
 };
 
 struct gm_synth_sentence {
-    struct gm_str text;
+    struct gm_str text, knowledge; /* knowledge of a rewritten post that has some; else empty */
     struct gm_word *words;
     size_t n_words;
     struct gm_synth_mention *mentions; /* in order of their places, not overlapping */
     size_t n_mentions;
 };
 
-/* gm_synth_sentence_read - `item` is {"text", "entities": [{"text", "type"}]} (answer.h). Each name that it
- * gives is looked for in the text word for word, longer ones first, and every place of it that is whole
- * words and in no longer one is an entity. *why is FITS, or the first reason that holds; all in the arena.
- * Errors: NOMEM. */
+/* gm_synth_words_least, _most - how many words a sentence of a kind may have. */
+size_t gm_synth_words_least(const struct gm_synth_opts *o, const struct gm_synth_seed *seed,
+                            enum gm_synth_kind kind);
+size_t gm_synth_words_most(const struct gm_synth_opts *o, const struct gm_synth_seed *seed,
+                           enum gm_synth_kind kind);
+
+/* gm_synth_sentence_read - `item` is {"text", "entities": [{"text", "type"}]} (answer.h), of a rewritten post
+ * perhaps with "knowledge". Each name that it gives, and of a rewritten post each of the post's, is looked for
+ * in the text word for word, longer ones first, and every place of it that is whole words and in no longer one
+ * is an entity. *why is FITS, or the first reason that holds; all in the arena. Errors: NOMEM. */
 enum gm_status gm_synth_sentence_read(const struct gm_synth_seeds *seeds,
                                       const struct gm_synth_seed *seed, enum gm_synth_kind kind,
                                       const struct gm_synth_opts *opts, const struct gm_json *item,

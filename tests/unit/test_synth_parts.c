@@ -88,7 +88,8 @@ static void answers(void **state)
 }
 
 static const char SEEDS[] =
-    "{\"id\": \"1\", \"text\": \"The Leopard 2 nears Munster .\", \"entities\": [{\"start\": 4, \"end\": 13, "
+    "{\"id\": \"1\", \"text\": \"The Leopard 2 nears Munster .\", \"knowledge\": \"The Leopard 2 is a tank; Munster "
+    "is where its crews are trained.\", \"entities\": [{\"start\": 4, \"end\": 13, "
     "\"type\": \"vehicle\"}, {\"start\": 20, \"end\": 27, \"type\": \"location\"}]}\n";
 
 static void quotas(void **state)
@@ -139,6 +140,9 @@ static enum gm_status whole_way(const char *path, struct gm_error *err)
     static const char answer[] =
         "{\"sentences\": [{\"text\": \"At dawn Leopard 2 after Leopard 2 came to Munster .\", \"entities\": "
         "[{\"text\": \"Leopard 2\", \"type\": \"VEHICLE\"}, {\"text\": \"Munster\", \"type\": \"location\"}]}]}";
+    static const char rewritten[] =
+        "[{\"text\": \"Near Munster the bridge now holds the Leopard 2 .\", \"entities\": [], \"knowledge\": "
+        "\"Munster has a tank school where crews of the Leopard 2 train.\"}]";
     struct gm_synth_opts o = gm_synth_opts_default();
     struct gm_synth_seeds seeds = {.n = 0};
     struct gm_synth_pool pool = {{NULL}};
@@ -150,7 +154,7 @@ static enum gm_status whole_way(const char *path, struct gm_error *err)
     gm_post_init(&post);
     gm_arena_init(&a, 0);
     o.words_min = 3;
-    GM_TRY(gm_synth_seeds_load(&seeds, path, NULL, err));
+    GM_TRY(gm_synth_seeds_load(&seeds, path, NULL, NULL, err));
     GM_TRY(gm_synth_pool_load(&pool, &o, &seeds, err));
     GM_TRY(gm_synth_answer_read(&v, gm_str(answer), err));
     GM_TRY(gm_synth_sentence_read(&seeds, &seeds.items[0], GM_SYNTH_KEEP, &o,
@@ -168,6 +172,18 @@ static enum gm_status whole_way(const char *path, struct gm_error *err)
     assert_int_equal(post.n_entities, 3);
     assert_int_equal(post.entities[1].start, 24);
     assert_int_equal(post.n_tokens, 11);
+    gm_json_free(v);
+    v = NULL;
+    gm_post_clear(&post);
+    GM_TRY(gm_synth_answer_read_knowledge(&v, gm_str(rewritten), err));
+    GM_TRY(gm_synth_sentence_read(&seeds, &seeds.items[0], GM_SYNTH_REWRITE, &o,
+                                  gm_json_at(gm_json_get(v, "sentences"), 0), &a, &s, &why, err));
+    assert_int_equal(why, GM_SYNTH_FITS);
+    origin = gm_json_new_object();
+    GM_TRY(origin ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_synth_sentence_post(&s, &seeds.types, GM_STR("1.r1.1"), origin, &post, err));
+    assert_int_equal(post.n_entities, 2); /* the post's, though the answer lists none */
+    assert_true(gm_str_starts(post.knowledge, GM_STR("Munster has a tank school")));
 done:
     gm_post_clear(&post);
     gm_json_free(v);
