@@ -78,6 +78,11 @@ enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_imag
                                      const float box[4], uint32_t w, uint32_t h,
                                      struct gm_error *err) GM_NODISCARD;
 
+/* gm_image_resize_bytes - gm_image_resize, rounded where Pillow rounds: the same bytes. Slower. */
+enum gm_status gm_image_resize_bytes(struct gm_image **out, const struct gm_image *src,
+                                     const float box[4], uint32_t w, uint32_t h,
+                                     struct gm_error *err) GM_NODISCARD;
+
 /* One plane of a model's input: a channel (red 0, green 1, blue 2), 0 to 255, x scale + shift. */
 struct gm_plane {
     size_t channel;

@@ -24,9 +24,12 @@
 #include <stdbool.h>
 #include <string.h>
 
+enum { FIXED_BITS = 22 };
+
 struct kernel {
     double reach; /* it is 0 from this distance on */
     double (*at)(double away);
+    bool is_fixed; /* weights are Pillow's whole numbers, of 1 / 2^FIXED_BITS */
 };
 
 static double triangle(double away) { return away < 1 ? 1 - away : 0; }
@@ -38,15 +41,17 @@ static double cubic(double away)
     return away < 2 ? ((-0.5 * away + 2.5) * away - 4) * away + 2 : 0;
 }
 
-static const struct kernel BILINEAR = {1, triangle}, BICUBIC = {2, cubic};
+static const struct kernel BILINEAR = {1, triangle, false}, BILINEAR_FIXED = {1, triangle, true},
+                           BICUBIC_FIXED = {2, cubic, true};
 
 /* The weights of one direction: output i = sum over k < n[i] of weight[i*most + k] x
  * input[at[i] + k]. */
 struct filter {
     uint32_t *at, *n;
     float *weight;
-    size_t most; /* taps there is room for */
-    size_t taps; /* that some output has; the weights up to here are 0 where one has fewer */
+    int32_t *fixed; /* in place of it, of a kernel that is fixed */
+    size_t most;    /* taps there is room for */
+    size_t taps;    /* that some output has; the weights up to here are 0 where one has fewer */
 };
 
 static void filter_clear(struct filter *f)
@@ -54,6 +59,7 @@ static void filter_clear(struct filter *f)
     gm_free(f->at);
     gm_free(f->n);
     gm_free(f->weight);
+    gm_free(f->fixed);
 }
 
 /* One output's taps, normalised to sum 1 (they are cut off at the picture's edges). */
@@ -64,11 +70,16 @@ static void filter_taps(struct filter *f, const struct kernel *kernel, size_t i,
     double from = center - reach + 0.5, to = center + reach + 0.5, sum = 0;
     uint32_t first = from > 0 ? (uint32_t)from : 0;
     uint32_t end = to < in ? (uint32_t)to : in;
-    float *weight = f->weight + i * f->most;
     for (uint32_t x = first; x < end; x++)
         sum += kernel->at(fabs((x - center + 0.5) / widen));
-    for (uint32_t x = first; x < end; x++)
-        weight[x - first] = (float)(kernel->at(fabs((x - center + 0.5) / widen)) / sum);
+    for (uint32_t x = first; x < end; x++) {
+        double weight = kernel->at(fabs((x - center + 0.5) / widen)) / sum;
+        size_t at = i * f->most + x - first;
+        if (kernel->is_fixed)
+            f->fixed[at] = (int32_t)floor(weight * (1 << FIXED_BITS) + 0.5);
+        else
+            f->weight[at] = (float)weight;
+    }
     f->at[i] = first;
     f->n[i] = end - first;
     f->taps = f->n[i] > f->taps ? f->n[i] : f->taps;
@@ -78,13 +89,16 @@ static void filter_taps(struct filter *f, const struct kernel *kernel, size_t i,
 static enum gm_status filter_init(struct filter *f, const struct kernel *kernel, uint32_t in,
                                   double x0, double x1, uint32_t out, struct gm_error *err)
 {
-    double scale = (x1 - x0) / out, widen = scale > 1 ? scale : 1;
+    double scale = (double)((float)x1 - (float)x0) / out, /* as Pillow rounds it */
+        widen = scale > 1 ? scale : 1;
     f->most = (size_t)ceil(widen * kernel->reach) * 2 + 1;
     f->at = gm_alloc(out, sizeof *f->at);
     f->n = gm_alloc(out, sizeof *f->n);
     size_t n_weights;
-    f->weight = gm_mul_size(out, f->most, &n_weights) ? gm_alloc(n_weights, sizeof(float)) : NULL;
-    if (!f->at || !f->n || !f->weight)
+    void *weights = gm_mul_size(out, f->most, &n_weights) ? gm_alloc(n_weights, 4) : NULL;
+    f->fixed = kernel->is_fixed ? weights : NULL;
+    f->weight = kernel->is_fixed ? NULL : weights;
+    if (!f->at || !f->n || !weights)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for resizing to %u pixels", out);
     for (uint32_t i = 0; i < out; i++)
         filter_taps(f, kernel, i, in, x0 + (i + 0.5) * scale, widen);
@@ -210,20 +224,23 @@ done:
     return st;
 }
 
-/* Sums of `n` values that lie `step` bytes apart, rounded: one channel of a tap's line. */
-static uint8_t weigh(const uint8_t *from, size_t step, const float *weight, size_t n)
+/* Sums of `n` values that lie `step` bytes apart, rounded: one channel of a tap's line. In Pillow's fixed
+ * point, so that what lies between two bytes goes to the same one. */
+static uint8_t weigh(const uint8_t *from, size_t step, const int32_t *weight, size_t n)
 {
-    float sum = 0;
+    int32_t sum = 1 << (FIXED_BITS - 1);
     for (size_t k = 0; k < n; k++)
-        sum += weight[k] * (float)from[k * step];
-    return to_byte(sum);
+        sum += weight[k] * from[k * step];
+    sum = sum < 0 ? 0 : sum >> FIXED_BITS;
+    return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
 /* Rows first, rounded and clipped to bytes before the columns, as Pillow does it: where a bicubic
- * filter overshoots at an edge, clipping once at the end is off by many levels. */
-enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_image *src,
-                                     const float box[4], uint32_t w, uint32_t h,
-                                     struct gm_error *err)
+ * filter overshoots at an edge, clipping once at the end is off by many levels; and a bilinear one is
+ * then the same in every byte. */
+static enum gm_status resize_bytes(struct gm_image **out, const struct kernel *kernel,
+                                   const struct gm_image *src, const float box[4], uint32_t w,
+                                   uint32_t h, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_image *to = NULL;
@@ -237,8 +254,8 @@ enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_imag
         clip_box(box, src, b)
             ? GM_OK
             : GM_FAIL(err, GM_EARG, "the box holds no pixel of a %u x %u picture", src->w, src->h));
-    GM_TRY(filter_init(&fx, &BICUBIC, src->w, b[0], b[2], w, err));
-    GM_TRY(filter_init(&fy, &BICUBIC, src->h, b[1], b[3], h, err));
+    GM_TRY(filter_init(&fx, kernel, src->w, b[0], b[2], w, err));
+    GM_TRY(filter_init(&fy, kernel, src->h, b[1], b[3], h, err));
     n = fy.at[h - 1] + fy.n[h - 1] - fy.at[0];
     rows = gm_alloc(n, line);
     GM_TRY(rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu rows", n));
@@ -246,11 +263,11 @@ enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_imag
         for (size_t x = 0; x < line; x++)
             rows[y * line + x] =
                 weigh(src->rgb + ((fy.at[0] + y) * src->w + fx.at[x / 3]) * 3 + x % 3, 3,
-                      fx.weight + x / 3 * fx.most, fx.n[x / 3]);
+                      fx.fixed + x / 3 * fx.most, fx.n[x / 3]);
     for (size_t y = 0; y < h; y++)
         for (size_t x = 0; x < line; x++)
             to->rgb[y * line + x] = weigh(rows + (fy.at[y] - fy.at[0]) * line + x, line,
-                                          fy.weight + y * fy.most, fy.n[y]);
+                                          fy.fixed + y * fy.most, fy.n[y]);
     *out = to;
     to = NULL;
 done:
@@ -259,6 +276,20 @@ done:
     filter_clear(&fy);
     gm_image_free(to);
     return st;
+}
+
+enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_image *src,
+                                     const float box[4], uint32_t w, uint32_t h,
+                                     struct gm_error *err)
+{
+    return resize_bytes(out, &BICUBIC_FIXED, src, box, w, h, err);
+}
+
+enum gm_status gm_image_resize_bytes(struct gm_image **out, const struct gm_image *src,
+                                     const float box[4], uint32_t w, uint32_t h,
+                                     struct gm_error *err)
+{
+    return resize_bytes(out, &BILINEAR_FIXED, src, box, w, h, err);
 }
 
 enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, uint32_t w,

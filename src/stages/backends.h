@@ -22,6 +22,7 @@ extern const struct gm_backend gm_backend_ground_objects;
 extern const struct gm_backend gm_backend_ground_llm;
 extern const struct gm_backend gm_backend_check_llm;
 extern const struct gm_backend gm_backend_segment_matting;
+extern const struct gm_backend gm_backend_segment_sam;
 
 /* gm_ground_pass_by, gm_segment_pass_by - `pass_by` of the stages ground and segment: an entity that
  * was judged, and a region without a mask, are told that there is no image. */

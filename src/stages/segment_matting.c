@@ -2,28 +2,21 @@
  * which is opened when the first comes; a box without a mask says why. */
 #include "stages/backends.h"
 #include "stages/pixels.h"
+#include "stages/segment_post.h"
 
 #include "base/alloc.h"
 #include "base/models.h"
 #include "base/parallel.h"
 #include "base/stop.h"
-#include "image/mask.h"
 #include "vision/matting.h"
 #include "vision/vision_session.h"
-
-#include <string.h>
-
-struct lane {
-    uint8_t *mask; /* [mask_cap], of the picture at hand */
-    size_t mask_cap;
-};
 
 struct segment {
     struct gm_matting *matting;
     struct gm_matting *things; /* NULL until it is needed */
     char *things_path;         /* NULL = things get no mask */
     struct gm_matting_opts opts;
-    struct lane lanes[GM_SESSION_LANES_MAX];
+    struct gm_mask_room rooms[GM_SESSION_LANES_MAX]; /* a lane each */
 };
 
 /* File of each matting kind in its model's folder. */
@@ -42,7 +35,7 @@ static void close_segment(void *self)
     gm_matting_free(s->things);
     gm_free(s->things_path);
     for (size_t i = 0; i < GM_SESSION_LANES_MAX; i++)
-        gm_free(s->lanes[i].mask);
+        gm_mask_room_clear(&s->rooms[i]);
     gm_free(s);
 }
 
@@ -112,39 +105,14 @@ done:
     return st;
 }
 
-static enum gm_status reserve_mask(struct lane *l, const struct gm_image *im, struct gm_error *err)
-{
-    size_t need = (size_t)im->w * im->h;
-    if (need <= l->mask_cap)
-        return GM_OK;
-    gm_free(l->mask);
-    l->mask_cap = 0;
-    if (!(l->mask = gm_alloc(need, 1)))
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", im->w, im->h);
-    l->mask_cap = need;
-    return GM_OK;
-}
-
-/* A region before entity `e`, region `k` with the same box: its mask is the same too. */
-static const struct gm_region *seen_before(const struct gm_post *p, size_t e, size_t k)
-{
-    const struct gm_region *r = &p->entities[e].regions[k];
-    for (size_t i = 0; i <= e; i++)
-        for (size_t j = 0; j < (i < e ? p->entities[i].n_regions : k); j++) {
-            const struct gm_region *old = &p->entities[i].regions[j];
-            if (memcmp(old->box, r->box, sizeof r->box) == 0 && gm_str_eq(old->label, r->label))
-                return old;
-        }
-    return NULL;
-}
-
 static bool is_of_person(const struct gm_region *r) { return gm_str_eq_c(r->label, "person"); }
 
-static enum gm_status segment_region(struct segment *s, size_t lane, struct gm_post *p,
+static enum gm_status segment_region(void *self, size_t lane, struct gm_post *p,
                                      struct gm_region *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct lane *l = &s->lanes[lane];
+    struct segment *s = self;
+    struct gm_mask_room *room = &s->rooms[lane];
     const struct gm_image *im;
     size_t area;
     bool is_person = is_of_person(r);
@@ -153,16 +121,13 @@ static enum gm_status segment_region(struct segment *s, size_t lane, struct gm_p
         goto done;
     }
     GM_TRY(gm_post_pixels(p, 0, &im, err));
-    GM_TRY(reserve_mask(l, im, err));
-    GM_TRY(
-        gm_matting_run(is_person ? s->matting : s->things, lane, im, r->box, l->mask, &area, err));
-    if (area == 0) {
+    GM_TRY(gm_mask_room_for(room, im, err));
+    GM_TRY(gm_matting_run(is_person ? s->matting : s->things, lane, im, r->box, room->mask, &area,
+                          err));
+    if (area == 0)
         r->note = is_person ? GM_STR("no_mask:nobody_seen") : GM_STR("no_mask:nothing_seen");
-        goto done;
-    }
-    GM_TRY(gm_rle_encode(&p->arena, l->mask, im->h, im->w, &r->mask.counts, err));
-    r->mask.h = im->h;
-    r->mask.w = im->w;
+    else
+        GM_TRY(gm_region_put_mask(p, r, room->mask, im, err));
 done:
     return st;
 }
@@ -173,43 +138,21 @@ struct batch {
     struct gm_limit limit; /* of the thread that waits for the batch */
 };
 
-static enum gm_status segment_post(const struct batch *b, size_t lane, struct gm_post *p,
-                                   struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    for (size_t e = 0; e < p->n_entities; e++)
-        for (size_t k = 0; k < p->entities[e].n_regions; k++) {
-            struct gm_region *r = &p->entities[e].regions[k];
-            if (r->mask.counts.n)
-                continue; /* it came with the post */
-            const struct gm_region *old = seen_before(p, e, k);
-            if (old) {
-                r->mask = old->mask;
-                r->note = old->note;
-            } else {
-                GM_TRY(gm_limit_check(&b->limit, err));
-                GM_TRY(segment_region(b->segment, lane, p, r, err));
-            }
-        }
-done:
-    return st;
-}
-
 static void segment_one(void *ctx, size_t lane, size_t i)
 {
     const struct batch *b = ctx;
     struct gm_post *p = b->posts[i];
     struct gm_error e = {0};
-    if (p->error.stage.n || !p->image.n || gm_limit_check(&b->limit, NULL) != GM_OK)
+    if (!gm_segment_is_due(p) || gm_limit_check(&b->limit, NULL) != GM_OK)
         return;
-    enum gm_status st = segment_post(b, lane, p, &e);
+    enum gm_status st = gm_segment_post(p, lane, &b->limit, segment_region, b->segment, &e);
     if (st != GM_OK && st != GM_ECANCEL && st != GM_EAGAIN) /* those two run_segment tells of */
         gm_post_fail(p, "segment", &e);
 }
 
 static bool has_things(const struct gm_post *p)
 {
-    for (size_t e = 0; e < p->n_entities && p->image.n && !p->error.stage.n; e++)
+    for (size_t e = 0; e < p->n_entities && gm_segment_is_due(p); e++)
         for (size_t k = 0; k < p->entities[e].n_regions; k++) {
             const struct gm_region *r = &p->entities[e].regions[k];
             if (!r->mask.counts.n && !is_of_person(r))

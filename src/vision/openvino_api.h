@@ -15,6 +15,8 @@
     X(ov_core_compile_model)                  \
     X(ov_model_free)                          \
     X(ov_model_reshape_input_by_name)         \
+    X(ov_model_inputs_size)                   \
+    X(ov_model_const_input_by_index)          \
     X(ov_compiled_model_create_infer_request) \
     X(ov_compiled_model_free)                 \
     X(ov_compiled_model_inputs_size)          \

@@ -120,6 +120,40 @@ done:
     return st;
 }
 
+/* Input i of the model, where its first dim is open, with 1 there. */
+static ov_status_e make_one(const struct gm_session *s, ov_model_t *model, size_t i)
+{
+    ov_output_const_port_t *port = NULL;
+    ov_partial_shape_t shape = {0};
+    char *name = NULL;
+    ov_status_e rc = s->ov.ov_model_const_input_by_index(model, i, &port);
+    if (rc == OK)
+        rc = s->ov.ov_port_get_any_name(port, &name);
+    if (rc == OK)
+        rc = s->ov.ov_port_get_partial_shape(port, &shape);
+    if (rc == OK && shape.rank.min == shape.rank.max && shape.rank.max > 1 &&
+        shape.dims[0].min != shape.dims[0].max) {
+        shape.dims[0] = (ov_dimension_t){1, 1};
+        rc = s->ov.ov_model_reshape_input_by_name(model, name, shape);
+    }
+    if (shape.dims)
+        s->ov.ov_partial_shape_free(&shape);
+    if (name)
+        s->ov.ov_free(name);
+    if (port)
+        s->ov.ov_output_const_port_free(port);
+    return rc;
+}
+
+static enum gm_status fix_batch(struct gm_session *s, ov_model_t *model, struct gm_error *err)
+{
+    size_t n = 0;
+    ov_status_e rc = s->ov.ov_model_inputs_size(model, &n);
+    for (size_t i = 0; i < n && rc == OK; i++)
+        rc = make_one(s, model, i);
+    return rc == OK ? GM_OK : fail(s, GM_ESHAPE, rc, "does not take one picture at a time", err);
+}
+
 static enum gm_status compile(struct gm_session *s, const ov_model_t *model,
                               const struct gm_session_opts *opts, struct gm_error *err)
 {
@@ -215,6 +249,8 @@ static enum gm_status read_and_compile(struct gm_session *s, const struct gm_ses
     }
     for (size_t i = 0; opts && i < opts->n_inputs; i++)
         GM_TRY(fix_input(s, model, &opts->inputs[i], err));
+    if (opts && opts->batch_of_one)
+        GM_TRY(fix_batch(s, model, err));
     GM_TRY(compile(s, model, opts, err));
     GM_TRY(read_ports(s, s->ov.ov_compiled_model_inputs_size,
                       s->ov.ov_compiled_model_input_by_index, &s->inputs, err));

@@ -39,6 +39,8 @@ struct gm_session_opts {
     bool many_shapes;
     /* One lane with all threads, for models that are too large to have one a thread. */
     bool one_lane;
+    /* Inputs whose first dim is open get 1 there: a model of fixed shapes is the faster one. */
+    bool batch_of_one;
 };
 
 /* gm_session_load - read and compile an ONNX, TFLite or OpenVINO IR (.xml) file for the CPU.
