@@ -176,6 +176,7 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     if (opts->precision) {
         GM_TRY(gm_recipe_set(p->recipe, NULL, "native", "precision", opts->precision, NULL, err));
         GM_TRY(gm_recipe_set(p->recipe, NULL, "detector", "precision", opts->precision, NULL, err));
+        GM_TRY(gm_recipe_set(p->recipe, NULL, "sam", "precision", opts->precision, NULL, err));
     }
     GM_TRY(list_stages(p, err));
     GM_TRY(set_llm(p, opts, err));

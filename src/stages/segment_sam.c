@@ -24,8 +24,8 @@ static void close_segment(void *self)
     struct segment *s = self;
     if (!s)
         return;
-    if (s->sam)
-        GM_LOG(GM_LOG_DEBUG, "segment", "pictures=%zu boxes=%zu", s->n_pictures, s->n_boxes);
+    if (s->n_pictures)
+        GM_LOG(GM_LOG_INFO, "segment", "pictures encoded=%zu boxes=%zu", s->n_pictures, s->n_boxes);
     gm_backend_segment_matting.close(s->matting);
     gm_sam_free(s->sam);
     gm_mask_room_clear(&s->room);

@@ -39,15 +39,6 @@ static const char *names_of(const struct gm_session_port *ports, size_t n, char 
     return text;
 }
 
-static const struct gm_session_port *port_of(const struct gm_session_port *ports, size_t n,
-                                             const char *name)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(ports[i].name, name) == 0)
-            return &ports[i];
-    return NULL;
-}
-
 /* The roles of all inputs, as bits. */
 static enum gm_status read_inputs(struct gm_sam_ports *p, const struct gm_session_port *in,
                                   size_t n, const char *path, unsigned *has, struct gm_error *err)
@@ -92,8 +83,8 @@ static const char *missing_input(unsigned has)
     return has & prompts ? NULL : "input_boxes, input_points, point_coords or batched_point_coords";
 }
 
-static enum gm_status read_outputs(struct gm_sam_ports *p, const struct gm_session_port *out,
-                                   size_t n, const char *path, struct gm_error *err)
+static enum gm_status read_outputs(struct gm_sam_ports *p, const struct gm_session *decoder,
+                                   const char *path, struct gm_error *err)
 {
     static const char *const scores[] = {"iou_scores", "iou_predictions"};
     static const struct {
@@ -102,11 +93,14 @@ static enum gm_status read_outputs(struct gm_sam_ports *p, const struct gm_sessi
     } maps[] = {
         {"pred_masks", true}, {"low_res_masks", true}, {"output_masks", false}, {"masks", false}};
     char all[512];
+    size_t n;
+    const struct gm_session_port *out = gm_session_outputs(decoder, &n);
     for (size_t i = 0; i < 2 && !p->scores; i++)
-        p->scores = port_of(out, n, scores[i]) ? scores[i] : NULL;
+        p->scores = gm_session_has_output(decoder, scores[i]) ? scores[i] : NULL;
     for (size_t i = 0; i < 4 && !p->maps; i++)
         /* EfficientSAM's small maps show the squeezed picture, not a padded one. */
-        if (port_of(out, n, maps[i].name) && !(p->is_efficient && maps[i].is_padded)) {
+        if (gm_session_has_output(decoder, maps[i].name) &&
+            !(p->is_efficient && maps[i].is_padded)) {
             p->maps = maps[i].name;
             p->maps_are_padded = maps[i].is_padded;
         }
@@ -116,7 +110,7 @@ static enum gm_status read_outputs(struct gm_sam_ports *p, const struct gm_sessi
                        p->maps ? "iou_scores or iou_predictions"
                                : "pred_masks, low_res_masks, masks or output_masks",
                        names_of(out, n, all));
-    p->maps_are_small = p->maps_are_padded && port_of(out, n, "masks");
+    p->maps_are_small = p->maps_are_padded && gm_session_has_output(decoder, "masks");
     return GM_OK;
 }
 
@@ -139,8 +133,7 @@ enum gm_status gm_sam_read_decoder(struct gm_sam_ports *p, const struct gm_sessi
     p->takes_boxes = !(has & 1u << GM_SAM_POINTS) || has & 1u << GM_SAM_BOXES;
     p->is_efficient = has & 1u << GM_SAM_QUERY_CORNERS;
     p->embeddings[1] = has & 1u << GM_SAM_POSITIONS ? "image_positional_embeddings" : NULL;
-    const struct gm_session_port *out = gm_session_outputs(decoder, &n);
-    GM_TRY(read_outputs(p, out, n, path, err));
+    GM_TRY(read_outputs(p, decoder, path, err));
 done:
     return st;
 }
@@ -176,11 +169,12 @@ enum gm_status gm_sam_read_encoder(struct gm_sam_ports *p, const struct gm_sessi
                        "%s: inputs %s, where an image encoder of SAM has one of pixels "
                        "[1,3,SIDE,SIDE] or [H,W,3]",
                        path, names_of(in, n, all));
-    if (port_of(out, n_out, "image_embeddings"))
+    if (gm_session_has_output(encoder, "image_embeddings"))
         p->embeddings[0] = "image_embeddings";
     else if (n_out == 1)
         p->embeddings[0] = out[0].name;
-    if (!p->embeddings[0] || (p->embeddings[1] && !port_of(out, n_out, p->embeddings[1])))
+    if (!p->embeddings[0] ||
+        (p->embeddings[1] && !gm_session_has_output(encoder, p->embeddings[1])))
         return GM_FAIL(err, GM_EMODEL,
                        "%s: no output %s, which its mask decoder wants (its outputs: %s)", path,
                        p->embeddings[0] ? p->embeddings[1] : "image_embeddings",

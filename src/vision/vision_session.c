@@ -131,7 +131,7 @@ static ov_status_e make_one(const struct gm_session *s, ov_model_t *model, size_
         rc = s->ov.ov_port_get_any_name(port, &name);
     if (rc == OK)
         rc = s->ov.ov_port_get_partial_shape(port, &shape);
-    if (rc == OK && shape.rank.min == shape.rank.max && shape.rank.max > 1 &&
+    if (rc == OK && shape.rank.min == shape.rank.max && shape.rank.max == 4 &&
         shape.dims[0].min != shape.dims[0].max) {
         shape.dims[0] = (ov_dimension_t){1, 1};
         rc = s->ov.ov_model_reshape_input_by_name(model, name, shape);
@@ -423,6 +423,15 @@ const struct gm_session_port *gm_session_outputs(const struct gm_session *s, siz
 {
     *n = s->outputs.n;
     return s->outputs.items;
+}
+
+bool gm_session_has_output(const struct gm_session *s, const char *name)
+{
+    ov_output_const_port_t *port = NULL;
+    bool has = s->ov.ov_compiled_model_output_by_name(s->compiled, name, &port) == OK;
+    if (port)
+        s->ov.ov_output_const_port_free(port);
+    return has;
 }
 
 size_t gm_session_lanes(const struct gm_session *s) { return s->n_lanes; }

@@ -39,7 +39,7 @@ struct gm_session_opts {
     bool many_shapes;
     /* One lane with all threads, for models that are too large to have one a thread. */
     bool one_lane;
-    /* Inputs whose first dim is open get 1 there: a model of fixed shapes is the faster one. */
+    /* Inputs [N,C,H,W] whose N is open get 1 there: a model of fixed shapes is the faster one. */
     bool batch_of_one;
 };
 
@@ -65,6 +65,10 @@ struct gm_session_port {
  * of the user, whose names are not known beforehand. Borrowed. */
 const struct gm_session_port *gm_session_inputs(const struct gm_session *s, size_t *n);
 const struct gm_session_port *gm_session_outputs(const struct gm_session *s, size_t *n);
+
+/* gm_session_has_output - whether an output has the name, which may be another of its names than
+ * gm_session_outputs tells. */
+bool gm_session_has_output(const struct gm_session *s, const char *name);
 
 /* gm_session_lanes - how many inferences may run at once: lanes are numbered from 0. */
 size_t gm_session_lanes(const struct gm_session *s);

@@ -1,0 +1,171 @@
+"""segment by SAM as a user meets it, with a model of a few operations whose masks are known (tiny_sam.py): one
+encoding a picture whatever the number of boxes, models that are none, a run that is killed and goes on."""
+import json
+import os
+import re
+import signal
+import sqlite3
+import struct
+import subprocess
+import time
+import zlib
+
+import gm
+import rle
+import tiny_sam
+
+RECIPE = "name: r\nstages:\n  - stage: segment\n    backend: sam\n    model: {}\n    precision: f32\n"
+W, H = 96, 64  # larger than the model's 64 x 64: all is scaled by 2/3
+
+
+def png(grey, w=W, h=H):
+    def chunk(kind, data):
+        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+    rows = (b"\0" + bytes([grey]) * 3 * w) * h
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0))
+            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
+
+
+def post(number, image, boxes):
+    regions = [{"box": b} for b in boxes]
+    return json.dumps({"id": str(number), "text": "a thing", "image": image, "entities": [
+        {"text": "thing", "type": "OTHER", "start": 2, "end": 7, "regions": regions}]}) + "\n"
+
+
+def predict(d, *args, model=None):
+    recipe = d.write("r.yaml", RECIPE.format(model or d / "sam/"))
+    return gm.run("predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", recipe, *args)
+
+
+def setup(d, posts):
+    tiny_sam.write(d / "sam")
+    d.write("bright.png", png(220))
+    d.write("dark.png", png(30))
+    d.write("posts.jsonl", "".join(posts))
+
+
+def encoded(result):
+    """(pictures, boxes) that it says it worked on."""
+    return tuple(map(int, re.search(r"pictures encoded=(\d+) boxes=(\d+)", result.err).groups()))
+
+
+def masks(d):
+    with open(d / "out.jsonl", encoding="utf-8") as f:
+        return [[r for e in json.loads(line)["entities"] for r in e["regions"]] for line in f]
+
+
+def is_box(region, box, rest=False):
+    """Whether the mask is the box, or the rest; at its corners a map of 16 x 16 may round."""
+    h, w = region["mask"]["size"]
+    assert (h, w) == (H, W), (h, w)
+    rows = rle.decode(region["mask"])
+    inside = [rows[y][x] for y in range(h) for x in range(w)
+              if box[0] + 1 <= x < box[2] - 1 and box[1] + 1 <= y < box[3] - 1]
+    out = [rows[y][x] for y in range(h) for x in range(w)
+           if not (box[0] - 1 <= x < box[2] + 1 and box[1] - 1 <= y < box[3] + 1)]
+    shares = sum(inside) / len(inside), sum(out) / len(out)
+    return shares[rest] > 0.99 and shares[not rest] < 0.01
+
+
+BOXES = [[10, 12, 50, 40], [30, 5, 90, 60], [60, 30, 80, 63]]
+
+
+def test_boxes_share_one_encoding():
+    with gm.Folder() as d:
+        setup(d, [post(1, "bright.png", BOXES + [BOXES[0]]), post(2, "dark.png", BOXES[:2]),
+                  post(3, "bright.png", BOXES[1:])])
+        result = gm.expect_ok(predict(d))
+        assert encoded(result) == (3, 7), result.err  # the box that is there twice is asked about once
+        found = masks(d)
+        for region, box in zip(found[0], BOXES + [BOXES[0]]):
+            assert is_box(region, box), box
+        for region, box in zip(found[1], BOXES):  # the other mask has the larger predicted IoU
+            assert is_box(region, box, rest=True), box
+        for region, box in zip(found[2], BOXES[1:]):
+            assert is_box(region, box), box
+        assert found[0][3]["mask"] == found[0][0]["mask"]
+        whole = open(d / "out.jsonl", "rb").read()
+        gm.expect_ok(predict(d, "--threads", "1"))
+        assert open(d / "out.jsonl", "rb").read() == whole
+
+
+def test_what_has_no_mask_and_what_has_one():
+    with gm.Folder() as d:
+        setup(d, [post(1, "bright.png", [[10, 12, 10.5, 12.5], BOXES[0]]), post(2, "gone.png", BOXES)])
+        result = predict(d)
+        assert result.code == 3, result.err
+        (tiny, good), _ = masks(d)
+        assert tiny["note"] == "no_mask:nothing_seen" and "mask" not in tiny, tiny
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            lines = f.readlines()
+        assert json.loads(lines[1])["error"]["stage"] == "segment", lines[1]
+        d.write("posts.jsonl", lines[0])  # a mask that came with the post stays, and costs nothing
+        again = gm.expect_ok(predict(d))
+        assert encoded(again) == (1, 1), again.err
+        assert masks(d)[0][1]["mask"] == good["mask"]
+
+
+def test_models_that_are_none():
+    with gm.Folder() as d:
+        setup(d, [post(1, "bright.png", BOXES)])
+        gm.expect(predict(d, model=d / "nowhere/"), 1, d / "nowhere/", "no such model folder")
+        os.mkdir(d / "empty")
+        gm.expect(predict(d, model=d / "empty/"), 1, "encoder", "docs/models.md")
+        os.rename(d / "sam/vision_encoder.xml", d / "sam/encoder_b.xml")
+        os.rename(d / "sam/vision_encoder.bin", d / "sam/encoder_b.bin")
+        gm.expect_ok(predict(d))  # by what is in the name
+        tiny_sam.write_encoder(d / "sam/encoder_c.xml")
+        gm.expect(predict(d), 1, "both", "encoder_b.xml", "encoder_c.xml", '"encoder"')
+        recipe = RECIPE.format(d / "sam/") + "    encoder: encoder_c.xml\n"
+        gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-r", d.write("named.yaml", recipe)))
+        os.unlink(d / "sam/encoder_c.xml")
+        tiny_sam.write_encoder(d / "sam/encoder_b.xml", ("image_embeddings",))
+        gm.expect(predict(d), 1, "encoder_b.xml", "no output image_positional_embeddings", "its outputs: image_embeddings")
+        tiny_sam.write_decoder(d / "sam/prompt_encoder_mask_decoder.xml", "high_res_feats_0")
+        gm.expect(predict(d), 1, "prompt_encoder_mask_decoder.xml", '"high_res_feats_0"', "SAM 2")
+        tiny_sam.write_encoder(d / "sam/prompt_encoder_mask_decoder.xml")
+        gm.expect(predict(d), 1, "prompt_encoder_mask_decoder.xml", '"pixel_values"')
+        d.write("sam/prompt_encoder_mask_decoder.xml", "no model")
+        gm.expect(predict(d), 1, "prompt_encoder_mask_decoder.xml", "not a model that OpenVINO reads")
+        recipe = RECIPE.format(d / "sam/") + "    threshold: 0.5\n"
+        gm.expect(gm.run("predict", d / "posts.jsonl", "-r", d.write("unknown.yaml", recipe)), 1, "threshold")
+
+
+def n_stored(run):
+    try:
+        with sqlite3.connect(f"file:{run}/store.sqlite?mode=ro", uri=True) as db:
+            return db.execute("SELECT count(*) FROM result").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0  # not there yet
+
+
+def test_killed_and_resumed():
+    with gm.Folder() as d:
+        setup(d, [post(i, ("bright.png", "dark.png")[i % 2], BOXES) for i in range(600)])
+        assert encoded(gm.expect_ok(predict(d))) == (600, 1800)
+        with open(d / "out.jsonl", "rb") as f:
+            whole = f.read()
+        os.unlink(d / "out.jsonl")
+        words = [gm.PROGRAM, "predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d / "r.yaml", "--run", d / "run"]
+        stored = 0
+        for _ in range(3):
+            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as p:
+                while p.poll() is None and n_stored(d / "run") <= stored:
+                    time.sleep(0.002)
+                p.send_signal(signal.SIGKILL)
+            assert not os.path.exists(d / "out.jsonl")
+            assert n_stored(d / "run") >= stored, "results were lost"
+            stored = n_stored(d / "run")
+        assert 0 < stored < 600, stored
+        result = gm.expect_ok(gm.run(*words[1:]))
+        assert encoded(result) == (600 - stored, 3 * (600 - stored)), result.err
+        with open(d / "out.jsonl", "rb") as f:
+            assert f.read() == whole
+        # Another model is another result.
+        tiny_sam.write_decoder(d / "sam/prompt_encoder_mask_decoder.xml", "input_boxes")
+        with open(d / "sam/prompt_encoder_mask_decoder.xml", "a", encoding="utf-8") as f:
+            f.write("<!-- other -->")
+        assert encoded(gm.expect_ok(gm.run(*words[1:]))) == (600, 1800)
+
+
+gm.main(globals())
