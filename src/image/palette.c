@@ -29,6 +29,14 @@ struct gm_color gm_palette_color(struct gm_str type)
     return rest[(gm_str_hash(name) >> 32) % (sizeof rest / sizeof *rest)];
 }
 
+struct gm_color gm_palette_nth(size_t i)
+{
+    static const size_t n_known = sizeof known / sizeof *known / 2; /* each stands twice */
+    static const size_t n_rest = sizeof rest / sizeof *rest;
+    i %= n_known + n_rest;
+    return i < n_known ? known[2 * i].color : rest[i - n_known];
+}
+
 struct gm_color gm_palette_ink(struct gm_color c)
 {
     /* Relative luminance after ITU-R BT.709, in steps of 1/1000 of a level. */

@@ -17,6 +17,9 @@ struct gm_color {
 /* gm_palette_color - colour of a type's name; case does not matter. Safe from any thread. */
 struct gm_color gm_palette_color(struct gm_str type);
 
+/* gm_palette_nth - colour number i of all there are, one after the other and again from the first. */
+struct gm_color gm_palette_nth(size_t i);
+
 /* gm_palette_ink - black or white, whichever is the easier to read on `background`. */
 struct gm_color gm_palette_ink(struct gm_color background);
 

@@ -42,13 +42,19 @@ done:
     return st;
 }
 
+static enum gm_status keep_text(struct gm_ask *a, const struct gm_llm_answer *answer,
+                                struct gm_error *err)
+{
+    gm_buf_init(&a->reply.text, answer->text.n + 1);
+    return gm_buf_add_str(&a->reply.text, answer->text, err);
+}
+
 /* Put a good answer into the reply. */
 static enum gm_status take_answer(struct gm_ask *a, const struct gm_llm_answer *answer,
                                   struct gm_json *value, struct gm_error *err)
 {
     struct gm_llm_reply *r = &a->reply;
-    gm_buf_init(&r->text, answer->text.n + 1);
-    enum gm_status st = gm_buf_add_str(&r->text, answer->text, err);
+    enum gm_status st = keep_text(a, answer, err);
     r->value = value;
     r->logprobs = answer->logprobs ? gm_json_ref(answer->logprobs) : NULL;
     return st;
@@ -150,6 +156,8 @@ void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_an
         gm_ask_again(llm, a, gm_clock_s());
         return;
     }
+    if (st == GM_EFORMAT && keep_text(a, answer, NULL) != GM_OK)
+        st = GM_ENOMEM;
     /* What the model or its server will not do is for the user to read, not an answer to judge. */
     gm_ask_fail(llm, a, st == GM_EFORMAT && answer->refused ? GM_EARG : st, err.msg);
 }

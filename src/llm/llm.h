@@ -128,7 +128,7 @@ struct gm_llm_reply {
     bool no_pictures;     /* st ARG: the server takes no pictures */
     size_t most_pictures; /* st ARG: it takes so many a request, and these are more; 0 = not that */
     bool stopped;       /* the client has stopped: this request was not answered, ask again later */
-    struct gm_buf text; /* the answer's text */
+    struct gm_buf text; /* the answer's text; with st FORMAT that of the last one */
     struct gm_json *value;    /* with st OK: the answer; without a schema its text, trimmed */
     struct gm_json *logprobs; /* array of tokens, NULL where the server gave none */
     struct gm_llm_usage usage;

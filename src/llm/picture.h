@@ -22,14 +22,24 @@ struct gm_picture {
     uint32_t full_w, full_h; /* pixels of the original */
 };
 
+/* How a picture is shown, where not as it is; NULL for what it doesn't change. */
+struct gm_picture_view {
+    const double *part; /* [4] the box in pixels of the original that alone is shown */
+    /* What is drawn over it, once it has the size that is sent. */
+    enum gm_status (*paint)(void *user, struct gm_image *im, const struct gm_picture *picture,
+                            struct gm_error *err);
+    void *user;
+};
+
 /* gm_picture_size - out [2] = the width and height that a picture of w x h pixels is sent with: one
  * scale for both sides, by which it gets at most `longest` and else at least min_pixels, and then
  * each side to a multiple of the grid: up where it was enlarged, else to the nearest. w, h >= 1. */
 void gm_picture_size(const struct gm_picture_rule *rule, uint32_t w, uint32_t h, uint32_t out[2]);
 
-/* gm_picture_make - resize to gm_picture_size and encode at the given JPEG quality. Errors: ARG
- * (longest or grid 0, no pixels), NOMEM. */
+/* gm_picture_make - resize to gm_picture_size and encode at the given JPEG quality; view NULL = as it is. Errors: ARG
+ * (longest or grid 0, no pixels, a part outside), NOMEM, those of view->paint. */
 enum gm_status gm_picture_make(struct gm_picture *out, const struct gm_image *im,
+                               const struct gm_picture_view *view,
                                const struct gm_picture_rule *rule, int quality,
                                struct gm_error *err) GM_NODISCARD;
 void gm_picture_clear(struct gm_picture *p);

@@ -46,7 +46,9 @@ static enum gm_status open_check(void *self, const struct gm_json *settings, str
     GM_TRY(gm_llm_prompt_load(&c->ground_prompt, &ground_prompt, settings, err));
     GM_TRY(gm_schema_parse(
         &c->ground_schema,
-        GM_STR(GM_GROUND_SCHEMA_OF_ALL("\"visible\":{\"type\":\"boolean\"}", "visible")), err));
+        GM_STR(GM_GROUND_SCHEMA_OF_ALL("\"visible\":{\"type\":\"boolean\"}", "visible",
+                                       GM_GROUND_SCHEMA_OF_BOXES, "boxes")),
+        err));
     c->learning = (struct gm_llm_asking){.prompt = c->ground_prompt, .schema = c->ground_schema};
     GM_TRY(gm_ground_coords_open(&c->coords, &c->base, settings, true, &c->learning, err));
     read_in_order(c);
@@ -263,7 +265,8 @@ static const struct gm_llm_stage_kind kind = {
     .values = values,
     .settings = known,
     .schema = GM_GROUND_SCHEMA_OF_ALL(
-        "\"answer\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"none\"]}", "answer"),
+        "\"answer\":{\"type\":\"string\",\"enum\":[\"keep\",\"change\",\"none\"]}", "answer",
+        GM_GROUND_SCHEMA_OF_BOXES, "boxes"),
     .max_tokens = 2000,
     .needs_picture = GM_LLM_PICTURE_NEEDED,
     .one = check_post,

@@ -7,11 +7,11 @@
 #include "stages/backends.h"
 #include "stages/fusion.h"
 #include "stages/llm_stage.h"
+#include "stages/said.h"
 
 #include "llm/message.h"
 
 #include <math.h>
-#include <strings.h>
 
 struct entail {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
@@ -46,30 +46,11 @@ static bool is_asked(const struct entail *s, const struct gm_entity *e)
            fabs(gm_evidence_logit(v->by[GM_WITNESS_ENCODER])) < s->bound;
 }
 
-/* 1 yes, 0 no, -1 neither. */
-static int word_means(struct gm_str word)
-{
-    if (word.n == 3 && strncasecmp(word.p, "yes", 3) == 0)
-        return 1;
-    return word.n == 2 && strncasecmp(word.p, "no", 2) == 0 ? 0 : -1;
-}
-
 /* What the answer comes to: its last word that is one of the two, behind whatever reasons. */
 static int yes_or_no(const struct gm_json *value)
 {
     struct gm_str s;
-    int means = -1;
-    if (!gm_json_str(value, &s))
-        return -1;
-    for (size_t i = 0; i < s.n;) {
-        size_t from = i;
-        while (i < s.n && gm_is_word_byte(s.p[i]))
-            i++;
-        int word = word_means(gm_str_sub(s, from, i));
-        means = word >= 0 ? word : means;
-        i += i == from;
-    }
-    return means;
+    return gm_json_str(value, &s) ? gm_said_yes(s) : -1;
 }
 
 static const char *check(void *user, const struct gm_json *value)

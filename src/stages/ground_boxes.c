@@ -3,6 +3,18 @@
 #include "record/note.h"
 #include "stages/label_affinity.h"
 
+enum gm_status gm_ground_read_several(const struct gm_json *settings, bool *several,
+                                      struct gm_error *err)
+{
+    struct gm_str boxes = GM_STR("several");
+    enum gm_status st = gm_settings_str(settings, "boxes", &boxes, err);
+    *several = gm_str_eq_c(boxes, "several");
+    if (st == GM_OK && !*several && !gm_str_eq_c(boxes, "one"))
+        st = GM_FAIL(err, GM_EARG, "setting \"boxes\" is \"%.*s\"; it must be one or several",
+                     GM_STR_ARG(boxes));
+    return st;
+}
+
 const struct gm_json *gm_ground_boxes_of(const struct gm_ground_coords *c,
                                          const struct gm_llm_reply *replies, size_t target)
 {

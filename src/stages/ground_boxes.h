@@ -4,6 +4,10 @@
 
 #include "stages/ground_coords.h"
 
+/* gm_ground_read_several - the setting `boxes`: whether an entity may have several (the default), or one. Errors: ARG. */
+enum gm_status gm_ground_read_several(const struct gm_json *settings, bool *several,
+                                      struct gm_error *err) GM_NODISCARD;
+
 /* gm_ground_boxes_of - the boxes that the replies to a post's questions give target number `target`, from 0 on;
  * NULL = no answer fits. Borrowed. */
 const struct gm_json *gm_ground_boxes_of(const struct gm_ground_coords *c,

@@ -123,7 +123,7 @@ done:
 
 /* ---- learning ---- */
 
-enum { N_OWN = 5, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+enum { N_OWN = 6, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
 /* One generated picture and what is asked about its shapes. */
 struct probing {
@@ -161,6 +161,7 @@ static enum gm_status fill_questions(const struct gm_ground_coords *c, struct pr
         v[2] = (struct gm_prompt_value){"entity", gm_str(shape->name)};
         v[3] = (struct gm_prompt_value){"type", GM_STR("shape")};
         v[4] = (struct gm_prompt_value){"entities", list};
+        v[5] = (struct gm_prompt_value){"several", GM_STR("yes")};
         GM_TRY(gm_ground_coords_values(c, &w->picture, a, v + N_OWN, err));
         w->q[i] = (struct gm_llm_question){
             .values = v, .n_values = N_VALUES, .asking = c->asking, .fresh = true};
@@ -197,7 +198,7 @@ static enum gm_status count_replies(const struct gm_ground_coords *c, const stru
     gm_buf_init(&part, (size_t)1 << 20);
     for (size_t i = 0; i < GM_PROBE_SHAPES; i++) {
         const struct gm_llm_reply *r = &w->replies[c->by_post ? 0 : i];
-        struct gm_str text = gm_buf_str(&r->text);
+        struct gm_str text = r->st == GM_OK ? gm_buf_str(&r->text) : GM_STR("");
         if (r->st == GM_ECANCEL && gm_llm_is_dry(s->llm))
             continue; /* counted */
         if (r->st != GM_OK && r->st != GM_EFORMAT) {
@@ -230,7 +231,7 @@ static enum gm_status ask_picture(const struct gm_ground_coords *c, struct gm_ll
     struct gm_arena a;
     gm_arena_init(&a, 0);
     GM_TRY(gm_probe_picture(&im, number, err));
-    GM_TRY(gm_picture_make(&w.picture, im, &rule, (int)s->jpeg_quality, err));
+    GM_TRY(gm_picture_make(&w.picture, im, NULL, &rule, (int)s->jpeg_quality, err));
     GM_TRY(fill_questions(c, &w, &a, err));
     GM_TRY(gm_llm_stage_ask(s, &w.picture, w.q, w.n, w.replies, err));
     GM_TRY(count_replies(c, s, &w, probe, err));

@@ -1,10 +1,12 @@
 /* ground, by a multimodal LLM: the boxes of each entity, none, one or several, in the model's own
  * numbers, which the recipe names or the model shows (ground_coords.h), scaled back to the original picture.
  * One question an entity, or (batch: post) one about all of a post's, each name once; with examples of
- * annotated posts before it (examples.h).
+ * annotated posts before it (examples.h). With `marks` no box is said: proposed ones are numbered in the picture,
+ * and the answers are numbers (ground_marks.h).
  * Source: the grounding steps of ReFineG (arXiv 2509.10975) and RiVEG (arXiv 2406.07268).
  * The model says only where: which entities there are is not its to change. */
 #include "stages/backends.h"
+#include "stages/ground_answers.h"
 #include "stages/ground_samples.h"
 #include "stages/llm_stage.h"
 #include "stages/said.h"
@@ -19,6 +21,8 @@ struct ground {
     struct gm_llm_stage base; /* first: the helpers take a pointer to it */
     struct gm_ground_coords coords;
     struct gm_examples *examples; /* NULL = none */
+    struct gm_marks marks;
+    bool several;
     double visible_min, max_boxes;
     double samples, sample_temperature; /* answers that the boxes' scores come from; 0 = none */
     const char *never[NEVER_MAX];       /* types that have no place in a picture */
@@ -61,20 +65,52 @@ done:
     return st;
 }
 
+/* One box an entity or several; how many at most. */
+static enum gm_status read_boxes(struct ground *g, const struct gm_json *settings,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    g->max_boxes = 10;
+    GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
+    GM_TRY(gm_ground_read_several(settings, &g->several, err));
+    if (!g->several)
+        g->max_boxes = 1;
+done:
+    return st;
+}
+
+/* Behind gm_ground_coords_open, whose way of reading answers goes where boxes are numbered. */
+static enum gm_status read_marks(struct ground *g, const struct gm_json *settings,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_marks_open(&g->marks, settings, err));
+    if (g->marks.most == 0)
+        return GM_OK;
+    g->base.read = g->coords.by_post ? gm_said_mark_grounds : gm_said_marks;
+    if (gm_json_get(settings, "examples"))
+        st =
+            GM_FAIL(err, GM_EARG,
+                    "setting \"examples\" goes with boxes that the model says, not with \"marks\": "
+                    "leave one of the two out");
+done:
+    return st;
+}
+
 static enum gm_status open_ground(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
     struct gm_str batch = GM_STR("entity");
     g->visible_min = GM_VISIBLE_MIN;
-    g->max_boxes = 10;
     GM_TRY(gm_settings_str(settings, "batch", &batch, err));
     if (!is_by_post(settings) && !gm_str_eq_c(batch, "entity"))
         return GM_FAIL(err, GM_EARG, "setting \"batch\" is \"%.*s\"; it must be entity or post",
                        GM_STR_ARG(batch));
     GM_TRY(gm_ground_coords_open(&g->coords, &g->base, settings, is_by_post(settings), NULL, err));
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
-    GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
+    GM_TRY(read_boxes(g, settings, err));
+    GM_TRY(read_marks(g, settings, err));
     GM_TRY(read_samples(g, settings, err));
     GM_TRY(read_never(g, gm_json_get(settings, "never"), err));
     GM_TRY(gm_examples_open(&g->examples, &g->base, settings, err));
@@ -86,12 +122,20 @@ static void close_ground(void *self)
 {
     struct ground *g = self;
     gm_examples_free(g->examples);
+    gm_marks_clear(&g->marks);
+}
+
+static enum gm_status fingerprint(const struct gm_json *settings, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    enum gm_status st = gm_examples_fingerprint(settings, out, err);
+    return st == GM_OK ? gm_marks_fingerprint(settings, out, err) : st;
 }
 
 static enum gm_status learn_coords(void *self, struct gm_error *err)
 {
     struct ground *g = self;
-    return gm_ground_coords_learn(&g->coords, &g->base, err);
+    return g->marks.most > 0 ? GM_OK : gm_ground_coords_learn(&g->coords, &g->base, err);
 }
 
 static bool is_never(const struct ground *g, const struct gm_entity *e)
@@ -144,22 +188,40 @@ done:
 
 /* ---- a post ---- */
 
-static enum gm_status take(struct ground *g, struct gm_post *p, struct gm_ground_work *w,
-                           struct gm_error *err)
+static enum gm_status take_one(struct ground *g, struct gm_post *p, const struct gm_ground_work *w,
+                               size_t i, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_frame f = gm_ground_coords_frame(&g->coords, &w->picture);
-    for (size_t i = 0; i < w->n_q; i++)
-        if (gm_llm_stage_failed(&g->base, p, &w->replies[i]))
-            return GM_OK;
-    for (size_t i = 0; i < w->n; i++) {
-        const struct gm_json *boxes = gm_ground_boxes_of(&g->coords, w->replies, w->of[i]);
-        if (boxes)
-            GM_TRY(gm_ground_take_boxes(&g->base, p, w->asked[i], boxes, f, (size_t)g->max_boxes,
-                                        err));
-        else
-            GM_TRY(gm_llm_reject_entity(&g->base, p, w->asked[i], "schema", err));
-    }
+    struct gm_entity *e = w->asked[i];
+    const struct gm_json *boxes = w->targets[w->of[i]].boxes;
+    if (!boxes)
+        return gm_llm_reject_entity(&g->base, p, e, "schema", err);
+    GM_TRY(gm_ground_take_boxes(&g->base, p, e, boxes, w->frame, (size_t)g->max_boxes, err));
+    if (w->marked.n)
+        st = gm_marks_credit(&w->marked, p, e, err);
+done:
+    return st;
+}
+
+/* Those that are asked about have nothing to be chosen from. */
+static enum gm_status note_no_proposals(struct gm_post *p, const struct gm_ground_work *w,
+                                        struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < w->n && st == GM_OK; i++)
+        st = gm_note_set(p, w->asked[i], "no_box", "no_proposals", err);
+    return st;
+}
+
+/* The picture as it is sent, and what answers' boxes are counted in. */
+static enum gm_status make_picture(struct ground *g, struct gm_post *p, struct gm_ground_work *w,
+                                   struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_picture_view view = {.paint = gm_marks_paint, .user = &w->marked};
+    GM_TRY(gm_llm_stage_views(&g->base, p, w->marked.n ? &view : NULL, 1, &w->picture, err));
+    w->frame = w->marked.n ? (struct gm_frame){w->picture.full_w, w->picture.full_h}
+                           : gm_ground_coords_frame(&g->coords, &w->picture);
 done:
     return st;
 }
@@ -172,24 +234,45 @@ static bool has_boxes(const struct gm_ground_work *w)
     return i < w->n;
 }
 
+static enum gm_status ask(struct ground *g, struct gm_post *p, struct gm_ground_work *w,
+                          struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_ground_asking asking = {
+        .coords = &g->coords, .base = &g->base, .examples = g->examples, .several = g->several};
+    bool answered;
+    GM_TRY(gm_ground_questions(&asking, p, w, err));
+    GM_TRY(gm_ground_answers(&asking, p, w, &answered, err));
+    for (size_t i = 0; i < w->n && answered; i++)
+        GM_TRY(take_one(g, p, w, i, err));
+    if (answered && g->samples > 0 && has_boxes(w))
+        GM_TRY(gm_ground_samples(&g->coords, &g->base, p, w, (size_t)g->samples,
+                                 g->sample_temperature, err));
+done:
+    return st;
+}
+
 static enum gm_status ground_post(void *self, struct gm_post *p, struct gm_error *err)
 {
     struct ground *g = self;
     enum gm_status st = GM_OK;
     struct gm_ground_work w = {.n = 0};
+    struct gm_error why;
     GM_TRY(gm_ground_work_init(&w, p->n_entities, err));
     GM_TRY(choose(g, p, &w, err));
     if (w.n == 0 || !p->image.n)
         goto done;
-    GM_TRY(gm_llm_stage_picture(&g->base, p, &w.picture, err));
-    if (p->error.stage.n)
+    if (g->marks.most > 0 && gm_marks_choose(&g->marks, p, &w.marked, &why) != GM_OK) {
+        gm_post_fail(p, g->base.stage, &why);
         goto done;
-    GM_TRY(gm_ground_questions(&g->coords, &g->base, g->examples, p, &w, err));
-    GM_TRY(gm_llm_stage_ask(&g->base, &w.picture, w.q, w.n_q, w.replies, err));
-    GM_TRY(take(g, p, &w, err));
-    if (g->samples > 0 && has_boxes(&w) && !p->error.stage.n)
-        GM_TRY(gm_ground_samples(&g->coords, &g->base, p, &w, (size_t)g->samples,
-                                 g->sample_temperature, err));
+    }
+    if (g->marks.most > 0 && w.marked.n == 0) {
+        st = note_no_proposals(p, &w, err);
+        goto done;
+    }
+    GM_TRY(make_picture(g, p, &w, err));
+    if (!p->error.stage.n)
+        st = ask(g, p, &w, err);
 done:
     gm_ground_work_clear(&w);
     return st;
@@ -200,7 +283,9 @@ static const char *const values[] = {GM_LLM_VALUES, GM_GROUND_EACH_VALUES, GM_GR
 static const char *const known[] = {GM_LLM_SETTINGS,
                                     GM_GROUND_COORDS_SETTINGS,
                                     GM_EXAMPLES_SETTINGS,
+                                    GM_MARKS_SETTINGS,
                                     "batch",
+                                    "boxes",
                                     "visible",
                                     "never",
                                     "max_boxes",
@@ -208,37 +293,37 @@ static const char *const known[] = {GM_LLM_SETTINGS,
                                     "sample_temperature",
                                     NULL};
 
+static const struct gm_llm_stage_kind *pick(const struct gm_json *settings);
+
 #define KIND                                                                           \
-    .settings = known, .example_values = gm_ground_example_values,                     \
+    .settings = known, .example_values = gm_ground_example_values, .pick = pick,       \
     .needs_picture = GM_LLM_PICTURE_NEEDED, .one = ground_post, .learn = learn_coords, \
     .size = sizeof(struct ground), .open = open_ground, .close = close_ground,         \
-    .fingerprint = gm_examples_fingerprint
+    .fingerprint = fingerprint
 
-static const struct gm_llm_stage_kind kind_of_all = {
-    KIND,
-    .prompt = "ground_post",
-    .values = gm_ground_values_of_all,
-    .schema = GM_GROUND_SCHEMA_OF_ALL("\"visible\":{\"type\":\"boolean\"}", "visible"),
-    .max_tokens = 2000,
-};
+#define VISIBLE "\"visible\":{\"type\":\"boolean\"}"
+#define SCHEMA_OF_ONE(places, name)                                                      \
+    "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}," places "}," \
+    "\"required\":[\"reason\",\"" name "\"],\"additionalProperties\":false}"
+
+/* By batch and marks. */
+static const struct gm_llm_stage_kind kinds[2][2] = {
+    {{KIND, .prompt = "ground", .values = values,
+      .schema = SCHEMA_OF_ONE(GM_GROUND_SCHEMA_OF_BOXES, "boxes"), .max_tokens = 400},
+     {KIND, .prompt = "ground_marks", .values = values,
+      .schema = SCHEMA_OF_ONE(GM_GROUND_SCHEMA_OF_MARKS, "numbers"), .max_tokens = 300}},
+    {{KIND, .prompt = "ground_post", .values = gm_ground_values_of_all,
+      .schema = GM_GROUND_SCHEMA_OF_ALL(VISIBLE, "visible", GM_GROUND_SCHEMA_OF_BOXES, "boxes"),
+      .max_tokens = 2000},
+     {KIND, .prompt = "ground_marks_post", .values = gm_ground_values_of_all,
+      .schema = GM_GROUND_SCHEMA_OF_ALL(VISIBLE, "visible", GM_GROUND_SCHEMA_OF_MARKS, "numbers"),
+      .max_tokens = 1500}}};
 
 static const struct gm_llm_stage_kind *pick(const struct gm_json *settings)
 {
-    return is_by_post(settings) ? &kind_of_all : NULL;
+    return &kinds[is_by_post(settings)][gm_marks_are_set(settings)];
 }
 
-static const struct gm_llm_stage_kind kind = {
-    KIND,
-    .pick = pick,
-    .prompt = "ground",
-    .values = values,
-    .schema =
-        "{\"type\":\"object\",\"properties\":{\"reason\":{\"type\":\"string\"}," GM_GROUND_SCHEMA_OF_BOXES
-        "},"
-        "\"required\":[\"reason\",\"boxes\"],\"additionalProperties\":false}",
-    .max_tokens = 400,
-};
-
 const struct gm_backend gm_backend_ground_llm = {GM_LLM_BACKEND, .stage = "ground",
-                                                 .needs_image = true, .llm = &kind,
+                                                 .needs_image = true, .llm = &kinds[0][0],
                                                  .pass_by = gm_ground_pass_by};

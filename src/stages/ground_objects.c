@@ -12,6 +12,7 @@
  * Best = most prominent: score x square root of the area, as a photo's subject is large rather than
  * the sharpest passer-by. docs/grounding.md says what all this can't know. */
 #include "stages/backends.h"
+#include "stages/ground_boxes.h"
 #include "stages/label_affinity.h"
 
 #include "base/alloc.h"
@@ -29,6 +30,7 @@ struct rule {
     double near_score; /* another box of the same person: at least this share of the best's score */
     double near_area;  /* and of its area */
     double affinity_min; /* nearness in meaning that an object needs */
+    bool several;        /* a person may have such further boxes */
     const char *person_types[PERSON_TYPES_MAX];
     size_t n_person_types;
     struct gm_arena arena; /* holds the person types of the settings */
@@ -72,7 +74,7 @@ static enum gm_status open_ground(void **self, const struct gm_backend *b,
                                   const struct gm_json *settings, struct gm_error *err)
 {
     static const char *const known[] = {"visible",  "score",        "near_score", "near_area",
-                                        "affinity", "person_types", NULL};
+                                        "affinity", "person_types", "boxes",      NULL};
     enum gm_status st = GM_OK;
     struct rule *r = gm_alloc(1, sizeof *r);
     *self = NULL;
@@ -92,6 +94,7 @@ static enum gm_status open_ground(void **self, const struct gm_backend *b,
     GM_TRY(gm_settings_num(settings, "near_score", 0, 1, &r->near_score, err));
     GM_TRY(gm_settings_num(settings, "near_area", 0, 1, &r->near_area, err));
     GM_TRY(gm_settings_num(settings, "affinity", 0.01, 1, &r->affinity_min, err));
+    GM_TRY(gm_ground_read_several(settings, &r->several, err));
     GM_TRY(read_person_types(r, gm_json_get(settings, "person_types"), err));
     *self = r;
     r = NULL;
@@ -196,7 +199,7 @@ static enum gm_status ground_one_person(const struct rule *r, struct gm_post *p,
                                         struct gm_error *err)
 {
     size_t n_near = 1; /* the best itself */
-    for (size_t i = 1; i < n; i++)
+    for (size_t i = 1; i < n && r->several; i++)
         if ((double)boxes[i]->score >= r->near_score * (double)boxes[0]->score &&
             area_of(boxes[i]) >= r->near_area * area_of(boxes[0]))
             boxes[n_near++] = boxes[i];

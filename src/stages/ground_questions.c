@@ -6,13 +6,6 @@ const char *const gm_ground_values_of_all[] = {GM_LLM_VALUES, GM_GROUND_ALL_VALU
                                                GM_GROUND_COORDS_VALUES, NULL};
 const char *const gm_ground_example_values[] = {GM_EXAMPLES_VALUES, GM_GROUND_EXAMPLE_VALUES, NULL};
 
-/* Who asks. */
-struct asking {
-    const struct gm_ground_coords *coords;
-    struct gm_llm_stage *base;
-    struct gm_examples *examples;
-};
-
 enum gm_status gm_ground_work_init(struct gm_ground_work *w, size_t n, struct gm_error *err)
 {
     gm_arena_init(&w->arena, 0);
@@ -30,6 +23,8 @@ void gm_ground_work_clear(struct gm_ground_work *w)
 {
     for (size_t i = 0; i < w->n_q; i++)
         gm_llm_reply_clear(&w->replies[i]);
+    for (size_t i = 0; i < w->n_late; i++)
+        gm_llm_reply_clear(&w->late[i]);
     gm_example_set_clear(&w->examples);
     gm_picture_clear(&w->picture);
     gm_arena_clear(&w->arena);
@@ -42,12 +37,34 @@ static struct gm_str type_of(const struct gm_entity *e)
     return e->fine_type.n ? e->fine_type : e->type;
 }
 
-enum { N_OWN = 6, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
+enum { N_OWN = 8, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
-static enum gm_status ask_each(const struct asking *g, const struct gm_post *p,
+/* Only said: "yes", or nothing. */
+static struct gm_str several_of(const struct gm_ground_asking *g)
+{
+    return g->several ? GM_STR("yes") : GM_STR("");
+}
+
+/* How many marks there are to choose from; empty where boxes are said. */
+static enum gm_status count_marks(struct gm_ground_work *w, struct gm_str *out,
+                                  struct gm_error *err)
+{
+    *out = w->marked.n ? gm_arena_printf(&w->arena, "%zu", w->marked.n) : GM_STR("");
+    return out->p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+static const char *check_one(void *user, const struct gm_json *value)
+{
+    const struct gm_ground_work *w = user;
+    return gm_marks_fit(&w->marked, value) ? NULL : "a number that is not in the picture";
+}
+
+static enum gm_status ask_each(const struct gm_ground_asking *g, const struct gm_post *p,
                                struct gm_ground_work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_str marks;
+    GM_TRY(count_marks(w, &marks, err));
     for (size_t i = 0; i < w->n_targets; i++) {
         const struct gm_entity *e = w->targets[i].first;
         const struct gm_prompt_value own[N_OWN] = {
@@ -57,6 +74,8 @@ static enum gm_status ask_each(const struct asking *g, const struct gm_post *p,
             {"type", type_of(e)},
             {"type_definition", gm_guide_definition(&g->base->guide, type_of(e))},
             {"expression", e->expression},
+            {"several", several_of(g)},
+            {"marks", marks},
         };
         struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES, sizeof *v);
         if (!v)
@@ -67,21 +86,30 @@ static enum gm_status ask_each(const struct asking *g, const struct gm_post *p,
                                                   .values = v,
                                                   .n_values = N_VALUES,
                                                   .examples = w->examples.each,
-                                                  .n_examples = w->examples.n};
+                                                  .n_examples = w->examples.n,
+                                                  .check = check_one,
+                                                  .user = w};
     }
 done:
     return st;
 }
 
+/* What one question is about. */
+struct group {
+    const struct gm_ground_work *work;
+    const struct gm_ground_target *targets;
+    size_t n;
+};
+
 /* "1. NAME (TYPE): expression", a line a target. */
-static enum gm_status list_targets(const struct gm_ground_work *w, struct gm_arena *a,
+static enum gm_status list_targets(const struct group *group, struct gm_arena *a,
                                    struct gm_str *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf b;
     gm_buf_init(&b, (size_t)4 << 20);
-    for (size_t i = 0; i < w->n_targets; i++) {
-        const struct gm_entity *e = w->targets[i].first;
+    for (size_t i = 0; i < group->n; i++) {
+        const struct gm_entity *e = group->targets[i].first;
         struct gm_str name = gm_llm_one_line(a, e->text), looks = gm_llm_one_line(a, e->expression);
         if (!name.p || !looks.p) {
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -101,49 +129,75 @@ done:
 
 static const char *check_all(void *user, const struct gm_json *value)
 {
-    const struct gm_ground_work *w = user;
-    return gm_llm_is_numbered(gm_json_get(value, "entities"), w->n_targets, w->n_targets, false)
-               ? NULL
-               : "not one answer an entity";
+    const struct group *group = user;
+    const struct gm_json *list = gm_json_get(value, "entities");
+    if (!gm_llm_is_numbered(list, group->n, group->n, false))
+        return "not one answer an entity";
+    for (size_t i = 0; i < group->n; i++)
+        if (!gm_marks_fit(&group->work->marked, gm_json_at(list, i)))
+            return "a number that is not in the picture";
+    return NULL;
 }
 
-enum { N_OF_ALL = 4, N_VALUES_OF_ALL = N_OF_ALL + GM_GROUND_COORDS_N_VALUES };
+enum { N_OF_ALL = 6, N_VALUES_OF_ALL = N_OF_ALL + GM_GROUND_COORDS_N_VALUES };
 
-static enum gm_status ask_all(const struct asking *g, const struct gm_post *p,
-                              struct gm_ground_work *w, struct gm_error *err)
+static enum gm_status fill_values(const struct gm_ground_asking *g, const struct gm_post *p,
+                                  struct gm_ground_work *w, const struct group *group,
+                                  struct gm_prompt_value *v, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str list, definitions;
-    struct gm_str *types = gm_arena_alloc(&w->arena, w->n_targets, sizeof *types);
-    struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES_OF_ALL, sizeof *v);
-    if (!types || !v)
+    struct gm_str list, definitions, marks;
+    struct gm_str *types = gm_arena_alloc(&w->arena, group->n, sizeof *types);
+    if (!types)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < w->n_targets; i++)
-        types[i] = type_of(w->targets[i].first);
-    GM_TRY(
-        gm_guide_definitions(&g->base->guide, types, w->n_targets, &w->arena, &definitions, err));
-    GM_TRY(list_targets(w, &w->arena, &list, err));
+    for (size_t i = 0; i < group->n; i++)
+        types[i] = type_of(group->targets[i].first);
+    GM_TRY(gm_guide_definitions(&g->base->guide, types, group->n, &w->arena, &definitions, err));
+    GM_TRY(list_targets(group, &w->arena, &list, err));
+    GM_TRY(count_marks(w, &marks, err));
     v[0] = (struct gm_prompt_value){"text", p->text};
     v[1] = (struct gm_prompt_value){"caption", p->caption};
     v[2] = (struct gm_prompt_value){"entities", list};
     v[3] = (struct gm_prompt_value){"type_definition", definitions};
+    v[4] = (struct gm_prompt_value){"several", several_of(g)};
+    v[5] = (struct gm_prompt_value){"marks", marks};
     GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OF_ALL, err));
-    w->q[w->n_q++] = (struct gm_llm_question){.post = p,
-                                              .values = v,
-                                              .n_values = N_VALUES_OF_ALL,
-                                              .examples = w->examples.each,
-                                              .n_examples = w->examples.n,
-                                              .check = check_all,
-                                              .user = w};
 done:
     return st;
+}
+
+/* About the targets [first, first + n). */
+static enum gm_status ask_group(const struct gm_ground_asking *g, const struct gm_post *p,
+                                struct gm_ground_work *w, size_t first, size_t n,
+                                struct gm_llm_question *q, struct gm_error *err)
+{
+    struct group *group = gm_arena_alloc(&w->arena, 1, sizeof *group);
+    struct gm_prompt_value *v = gm_arena_alloc(&w->arena, N_VALUES_OF_ALL, sizeof *v);
+    if (!group || !v)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    *group = (struct group){w, w->targets + first, n};
+    *q = (struct gm_llm_question){.post = p,
+                                  .values = v,
+                                  .n_values = N_VALUES_OF_ALL,
+                                  .examples = w->examples.each,
+                                  .n_examples = w->examples.n,
+                                  .check = check_all,
+                                  .user = group};
+    return fill_values(g, p, w, group, v, err);
+}
+
+enum gm_status gm_ground_question_of_one(const struct gm_ground_asking *g, const struct gm_post *p,
+                                         struct gm_ground_work *w, size_t t,
+                                         struct gm_llm_question *q, struct gm_error *err)
+{
+    return ask_group(g, p, w, t, 1, q, err);
 }
 
 /* ---- examples ---- */
 
 enum { N_OF_EXAMPLE = 3 };
 
-static enum gm_status put_boxes(const struct asking *g, const struct gm_entity *e,
+static enum gm_status put_boxes(const struct gm_ground_asking *g, const struct gm_entity *e,
                                 const struct gm_picture *picture, struct gm_buf *out,
                                 struct gm_error *err)
 {
@@ -159,7 +213,7 @@ done:
 }
 
 /* The answer that the sample's annotation is to the stage's question: about all its entities, or one. */
-static enum gm_status put_answer(const struct asking *g, const struct gm_post *sample,
+static enum gm_status put_answer(const struct gm_ground_asking *g, const struct gm_post *sample,
                                  const struct gm_entity *one, const struct gm_picture *picture,
                                  struct gm_buf *out, struct gm_error *err)
 {
@@ -189,7 +243,7 @@ static const struct gm_entity *first_like(const struct gm_post *sample,
     return sample->n_entities ? &sample->entities[0] : NULL;
 }
 
-static enum gm_status fill_examples(const struct asking *g, struct gm_post *p,
+static enum gm_status fill_examples(const struct gm_ground_asking *g, struct gm_post *p,
                                     struct gm_ground_work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -218,14 +272,15 @@ done:
     return st;
 }
 
-enum gm_status gm_ground_questions(const struct gm_ground_coords *c, struct gm_llm_stage *s,
-                                   struct gm_examples *examples, struct gm_post *p,
+enum gm_status gm_ground_questions(const struct gm_ground_asking *g, struct gm_post *p,
                                    struct gm_ground_work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct asking g = {c, s, examples};
-    GM_TRY(fill_examples(&g, p, w, err));
-    st = c->by_post ? ask_all(&g, p, w, err) : ask_each(&g, p, w, err);
+    GM_TRY(fill_examples(g, p, w, err));
+    if (g->coords->by_post)
+        st = ask_group(g, p, w, 0, w->n_targets, &w->q[w->n_q++], err);
+    else
+        st = ask_each(g, p, w, err);
 done:
     return st;
 }

@@ -11,6 +11,8 @@
  * Naive reference: `agreement` in tests/e2e/test_check_llm.py. */
 #include "stages/ground_samples.h"
 
+#include "stages/ground_answers.h"
+
 #include "image/overlap.h"
 
 #include <math.h>
@@ -62,7 +64,7 @@ static void score_regions(const struct gm_ground_coords *c, const struct gm_post
                           const struct gm_ground_work *w, const struct gm_llm_reply *replies,
                           size_t n)
 {
-    struct gm_frame f = gm_ground_coords_frame(c, &w->picture);
+    struct gm_frame f = w->frame;
     for (size_t i = 0; i < w->n; i++) {
         struct sample samples[GM_GROUND_SAMPLES_MAX];
         size_t n_read = 0;
@@ -93,6 +95,7 @@ enum gm_status gm_ground_samples(const struct gm_ground_coords *c, struct gm_llm
         q[i].temperature = temperature;
     }
     GM_TRY(gm_llm_stage_ask(s, &w->picture, q, all, replies, err));
+    GM_TRY(gm_ground_resolve(w, replies, all, err));
     for (size_t i = 0; i < all && !failed; i++)
         failed = gm_llm_stage_failed(s, p, &replies[i]);
     if (!failed)

@@ -107,8 +107,9 @@ bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p)
 }
 
 /* From the whole picture: what a post has decoded may be a copy of fewer pixels (stages/pixels.h). */
-static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str path,
-                                   struct gm_picture *out, struct gm_error *err)
+static enum gm_status make_pictures(const struct gm_llm_stage *s, struct gm_str path,
+                                    const struct gm_picture_view *views, size_t n,
+                                    struct gm_picture *out, struct gm_error *err)
 {
     struct gm_image *im = NULL;
     struct gm_arena a;
@@ -118,8 +119,9 @@ static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str p
     if (st == GM_OK)
         st = gm_image_load(&im, ended.p, err);
     const struct gm_picture_rule rule = {(uint32_t)s->image_side, s->grid, (uint32_t)s->min_pixels};
-    if (st == GM_OK)
-        st = gm_picture_make(out, im, &rule, (int)s->jpeg_quality, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        st = gm_picture_make(&out[i], im, views ? &views[i] : NULL, &rule, (int)s->jpeg_quality,
+                             err);
     gm_image_free(im);
     gm_arena_clear(&a);
     return st;
@@ -127,26 +129,29 @@ static enum gm_status make_picture(const struct gm_llm_stage *s, struct gm_str p
 
 /* *stopped: the work is to end, and the status is not the picture's. */
 static enum gm_status make_in_turn(struct gm_llm_stage *s, struct gm_str path,
+                                   const struct gm_picture_view *views, size_t n,
                                    struct gm_picture *out, bool *stopped, struct gm_error *err)
 {
     const struct gm_limit limit = gm_limit_get();
-    gm_buf_init(&out->jpeg, 0);
+    for (size_t i = 0; i < n; i++)
+        gm_buf_init(&out[i].jpeg, 0);
     while (sem_wait(&s->decoders) != 0) {
     } /* only a signal interrupts it */
     enum gm_status st = gm_limit_check(&limit, err);
     *stopped = st != GM_OK;
     if (st == GM_OK)
-        st = make_picture(s, path, out, err);
+        st = make_pictures(s, path, views, n, out, err);
     sem_post(&s->decoders);
     return st;
 }
 
-enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
-                                    struct gm_picture *out, struct gm_error *err)
+enum gm_status gm_llm_stage_views(struct gm_llm_stage *s, struct gm_post *p,
+                                  const struct gm_picture_view *views, size_t n,
+                                  struct gm_picture *out, struct gm_error *err)
 {
     struct gm_error why = {0};
     bool stopped;
-    enum gm_status st = make_in_turn(s, p->image, out, &stopped, &why);
+    enum gm_status st = make_in_turn(s, p->image, views, n, out, &stopped, &why);
     if (stopped && err)
         *err = why;
     if (stopped)
@@ -160,11 +165,17 @@ enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
     return GM_OK;
 }
 
+enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_picture *out, struct gm_error *err)
+{
+    return gm_llm_stage_views(s, p, NULL, 1, out, err);
+}
+
 enum gm_status gm_llm_stage_picture_of(struct gm_llm_stage *s, struct gm_str path,
                                        struct gm_picture *out, struct gm_error *err)
 {
     bool stopped;
-    return make_in_turn(s, path, out, &stopped, err);
+    return make_in_turn(s, path, NULL, 1, out, &stopped, err);
 }
 
 struct gm_llm_part gm_llm_stage_part(const struct gm_picture *picture)
@@ -263,6 +274,8 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
         prompt = q->asking->prompt;
         r.schema = q->asking->schema;
         r.read = q->asking->read;
+        if (q->asking->max_tokens)
+            r.max_tokens = q->asking->max_tokens;
     }
     if (q->sample) {
         r.temperature = q->temperature;
@@ -319,18 +332,20 @@ static enum gm_status ask_all(const struct gm_llm_stage *s, const struct gm_pict
     enum gm_status st = GM_OK;
     struct gm_llm_mailbox *box = NULL;
     struct gm_arena a;
-    struct gm_llm_part part = {.kind = GM_LLM_JPEG};
     gm_arena_init(&a, 0);
-    if (picture)
-        part = gm_llm_stage_part(picture);
     uint64_t *ids = gm_arena_alloc(&a, n, sizeof *ids);
     if (!ids) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
     GM_TRY(gm_llm_mailbox_new(&box, s->llm, err));
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(submit(s, box, picture ? &part : NULL, &questions[i], &ids[i], err));
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_picture *own = questions[i].picture ? questions[i].picture : picture;
+        struct gm_llm_part part = {.kind = GM_LLM_JPEG};
+        if (own)
+            part = gm_llm_stage_part(own);
+        GM_TRY(submit(s, box, own ? &part : NULL, &questions[i], &ids[i], err));
+    }
     GM_TRY(collect(s, box, ids, n, replies, err));
 done:
     gm_llm_mailbox_free(box);

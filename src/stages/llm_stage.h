@@ -72,6 +72,7 @@ struct gm_llm_asking {
     const struct gm_prompt *prompt;
     const struct gm_json *schema;
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
+    long max_tokens; /* 0 = the stage's */
 };
 
 /* A setting that names a prompt. */
@@ -156,6 +157,11 @@ bool gm_llm_stage_sees(const struct gm_llm_stage *s, const struct gm_post *p);
 enum gm_status gm_llm_stage_picture(struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
 
+/* gm_llm_stage_views - the same for n views of the post's picture (llm/picture.h), which is decoded once; out [n]. */
+enum gm_status gm_llm_stage_views(struct gm_llm_stage *s, struct gm_post *p,
+                                  const struct gm_picture_view *views, size_t n,
+                                  struct gm_picture *out, struct gm_error *err) GM_NODISCARD;
+
 /* gm_llm_stage_picture_of - the same for a picture that is not the post's own, as an example's. Errors:
  * those of gm_image_load, gm_picture_make; a stop. gm_llm_stage_part - what of it goes into a
  * message; borrows its bytes. */
@@ -172,6 +178,8 @@ struct gm_llm_question {
     const struct gm_prompt_example *examples;
     size_t n_examples;
     const struct gm_llm_asking *asking; /* NULL = the stage's own */
+    const struct gm_picture
+        *picture; /* in place of the one that gm_llm_stage_ask is given; NULL = that one */
     size_t
         sample; /* which of several answers to one question, from 1 on, each with a seed of its own and at
                       `temperature`; 0 = the only one, as the stage's settings say */

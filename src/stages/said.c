@@ -2,6 +2,8 @@
 
 #include "llm/json_repair.h"
 
+#include <strings.h>
+
 enum gm_status gm_said_wrap(struct gm_json **out, const char *name, struct gm_json *list,
                             struct gm_error *err)
 {
@@ -44,6 +46,28 @@ static enum gm_status said_list(struct gm_json **out, const char *name, struct g
 done:
     gm_json_free(said);
     return st;
+}
+
+/* 1 yes, 0 no, -1 neither. */
+static int word_means(struct gm_str word)
+{
+    if (word.n == 3 && strncasecmp(word.p, "yes", 3) == 0)
+        return 1;
+    return word.n == 2 && strncasecmp(word.p, "no", 2) == 0 ? 0 : -1;
+}
+
+int gm_said_yes(struct gm_str text)
+{
+    int means = -1;
+    for (size_t i = 0; i < text.n;) {
+        size_t from = i;
+        while (i < text.n && gm_is_word_byte(text.p[i]))
+            i++;
+        int word = word_means(gm_str_sub(text, from, i));
+        means = word >= 0 ? word : means;
+        i += i == from;
+    }
+    return means;
 }
 
 enum gm_status gm_said_entities(struct gm_json **out, struct gm_str text, struct gm_error *err)

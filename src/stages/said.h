@@ -46,6 +46,27 @@ enum gm_status gm_said_checks(struct gm_json **out, struct gm_str text,
 enum gm_status gm_said_checks_yx(struct gm_json **out, struct gm_str text,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_said_marks, gm_said_mark_grounds, gm_said_mark_checks - as gm_said_ground, gm_said_grounds and gm_said_checks where boxes
+ * are numbered and an answer names them: "numbers": [2, 5] in place of "boxes". Understood besides: one
+ * number, numbers as text, and under number, marks, mark, regions, boxes or box; an answer that is nothing but numbers; null
+ * and "none" for none. */
+enum gm_status gm_said_marks(struct gm_json **out, struct gm_str text,
+                             struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_mark_grounds(struct gm_json **out, struct gm_str text,
+                                    struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_mark_checks(struct gm_json **out, struct gm_str text,
+                                   struct gm_error *err) GM_NODISCARD;
+
+/* gm_said_marks_in - the list of numbers, in those forms, in a JSON value. gm_said_value - an answer's JSON, or,
+ * where it is nothing but numbers or a word for none, a string of it. */
+enum gm_status gm_said_marks_in(struct gm_json **out, const struct gm_json *said,
+                                struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_said_value(struct gm_json **out, struct gm_str text,
+                             struct gm_error *err) GM_NODISCARD;
+
+/* gm_said_yes - what an answer's last word that is yes or no says: 1, 0, or -1 where there is none. */
+int gm_said_yes(struct gm_str text);
+
 /* gm_said_entities, gm_said_phrases - {"entities": […]}, {"phrases": […]}, also from the list alone;
  * the numbers of entities may be text. */
 enum gm_status gm_said_entities(struct gm_json **out, struct gm_str text,

@@ -5,11 +5,19 @@
 
 #include <strings.h>
 
-/* The entity's number: "entity", or what models write for it, as a number or a text of one. */
-static bool number_of(const struct gm_json *said, long long *n)
+/* How answers are read. */
+struct reading {
+    bool y_first;
+    bool is_check; /* there is a box already: "answer" in place of "visible" */
+    bool is_marks; /* "numbers" of boxes that are drawn in place of "boxes" */
+};
+
+/* The entity's number: "entity", or what models write for it, as a number or a text of one. Where boxes are
+ * numbered, "number" is a box's. */
+static bool number_of(const struct gm_json *said, struct reading how, long long *n)
 {
-    static const char *const names[] = {"entity", "number", "id", "index"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+    static const char *const names[] = {"entity", "id", "index", "number"};
+    for (size_t i = 0; i < sizeof names / sizeof *names - how.is_marks; i++) {
         const struct gm_json *m = gm_json_get(said, names[i]);
         struct gm_str s;
         if (gm_json_int(m, n))
@@ -43,20 +51,24 @@ static struct gm_json *find(const struct gm_json *list, long long number)
     return NULL;
 }
 
-/* How answers are read. */
-struct reading {
-    bool y_first;
-    bool is_check; /* there is a box already: "answer" in place of "visible" */
-};
+static const char *member_of(struct reading how) { return how.is_marks ? "numbers" : "boxes"; }
+
+/* The boxes that are said, or their numbers. */
+static enum gm_status places_in(struct gm_json **out, const struct gm_json *said,
+                                struct reading how, struct gm_error *err)
+{
+    return how.is_marks ? gm_said_marks_in(out, said, err)
+                        : gm_said_boxes_in(out, said, how.y_first, err);
+}
 
 /* Some models say an entity once for each of its boxes. */
-static bool add_boxes(struct gm_json *answer, const struct gm_json *boxes, bool is_check)
+static bool add_boxes(struct gm_json *answer, const struct gm_json *boxes, struct reading how)
 {
-    struct gm_json *into = gm_json_get(answer, "boxes");
+    struct gm_json *into = gm_json_get(answer, member_of(how));
     bool ok = true;
     for (size_t i = 0; i < gm_json_count(boxes) && ok; i++)
         ok = gm_json_add(into, gm_json_ref(gm_json_at(boxes, i)));
-    if (ok && gm_json_count(boxes) && !is_check)
+    if (ok && gm_json_count(boxes) && !how.is_check)
         ok = gm_json_set(answer, "visible", gm_json_new_bool(true));
     return ok;
 }
@@ -83,7 +95,7 @@ static enum gm_status add_answer(struct gm_json *list, long long number, const s
 {
     struct gm_json *boxes = NULL, *one = find(list, number), *fresh = NULL;
     struct gm_str reason = GM_STR("");
-    enum gm_status st = gm_said_boxes_in(&boxes, said, how.y_first, err);
+    enum gm_status st = places_in(&boxes, said, how, err);
     if (st != GM_OK)
         return st;
     bool visible = is_visible(said, gm_json_count(boxes)), ok = true;
@@ -95,10 +107,10 @@ static enum gm_status add_answer(struct gm_json *list, long long number, const s
              (how.is_check ? gm_json_set(fresh, "answer",
                                          gm_json_new_str(verdict_of(said, gm_json_count(boxes))))
                            : gm_json_set(fresh, "visible", gm_json_new_bool(visible))) &&
-             gm_json_set(fresh, "boxes", gm_json_new_array());
+             gm_json_set(fresh, member_of(how), gm_json_new_array());
     }
     if (ok && (visible || how.is_check))
-        ok = add_boxes(one, boxes, how.is_check);
+        ok = add_boxes(one, boxes, how);
     gm_json_free(boxes);
     if (fresh && ok)
         ok = gm_json_add(list, fresh);
@@ -128,14 +140,14 @@ static enum gm_status add_all(struct gm_json *list, const struct gm_json *said, 
     long long number = 1;
     bool has_numbers = false;
     if (!answers) {
-        (void)number_of(said, &number);
+        (void)number_of(said, how, &number);
         return add_answer(list, number, said, how, err);
     }
     for (size_t i = 0; i < gm_json_count(answers); i++)
-        has_numbers |= number_of(gm_json_at(answers, i), &number);
+        has_numbers |= number_of(gm_json_at(answers, i), how, &number);
     for (size_t i = 0; i < gm_json_count(answers) && st == GM_OK; i++) {
         number = 1;
-        if (number_of(gm_json_at(answers, i), &number) || !has_numbers)
+        if (number_of(gm_json_at(answers, i), how, &number) || !has_numbers)
             st = add_answer(list, number, gm_json_at(answers, i), how, err);
     }
     return st;
@@ -150,7 +162,9 @@ static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, str
     *out = NULL;
     if (!list)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (gm_str_find(text, GM_STR("{"), 0) != SIZE_MAX)
+    if (how.is_marks)
+        st = gm_said_value(&said, text, err);
+    else if (gm_str_find(text, GM_STR("{"), 0) != SIZE_MAX)
         st = gm_json_read_tolerant(&said, text, &care, err);
     else /* boxes alone, by marks and tokens too */
         st = how.y_first ? gm_said_boxes_yx(&said, text, err) : gm_said_boxes(&said, text, err);
@@ -199,20 +213,30 @@ enum gm_status gm_said_ground_yx(struct gm_json **out, struct gm_str text, struc
 
 enum gm_status gm_said_grounds(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, (struct reading){false, false}, err);
+    return said_grounds(out, text, (struct reading){.y_first = false}, err);
 }
 
 enum gm_status gm_said_grounds_yx(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, (struct reading){true, false}, err);
+    return said_grounds(out, text, (struct reading){.y_first = true}, err);
 }
 
 enum gm_status gm_said_checks(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, (struct reading){false, true}, err);
+    return said_grounds(out, text, (struct reading){.is_check = true}, err);
 }
 
 enum gm_status gm_said_checks_yx(struct gm_json **out, struct gm_str text, struct gm_error *err)
 {
-    return said_grounds(out, text, (struct reading){true, true}, err);
+    return said_grounds(out, text, (struct reading){.y_first = true, .is_check = true}, err);
+}
+
+enum gm_status gm_said_mark_grounds(struct gm_json **out, struct gm_str text, struct gm_error *err)
+{
+    return said_grounds(out, text, (struct reading){.is_marks = true}, err);
+}
+
+enum gm_status gm_said_mark_checks(struct gm_json **out, struct gm_str text, struct gm_error *err)
+{
+    return said_grounds(out, text, (struct reading){.is_marks = true, .is_check = true}, err);
 }

@@ -13,62 +13,9 @@ import gm
 import llm_server
 import tiny_model
 from annotations import png
+from ground_posts import ENTITIES, TEXT, Server, entity, of_one, pictures, predict, read, write_posts
 
 GOLD = (0.131, 0.242, 0.713, 0.888)  # of every entity's picture
-TEXT = "Ann Lee and Bob of NASA wave at Ann Lee in Bonn"
-ENTITIES = [("Ann Lee", "PER", 0, {}), ("Bob", "PER", 12, {"expression": "a man\nwith a hat"}),
-            ("NASA", "ORG", 19, {"visible": 0.9}), ("Ann Lee", "PER", 32, {}), ("Bonn", "LOC", 43, {"visible": 0.1})]
-
-
-def entity(name, kind, start, more):
-    return {"text": name, "type": kind, "start": start, "end": start + len(name), **more}
-
-
-def write_posts(d, sizes=((331, 207),), text=TEXT, entities=ENTITIES):
-    lines = []
-    for i, (w, h) in enumerate(sizes):
-        d.write(f"{w}x{h}.png", png(w, h))
-        lines.append(json.dumps({"id": str(i), "text": text, "image": d / f"{w}x{h}.png",
-                                 "entities": [entity(*e) for e in entities]}) + "\n")
-    return d.write("in.jsonl", "".join(lines))
-
-
-class Server(llm_server.Own):
-    """Keeps what it was sent; the shapes of `coords: auto` apart."""
-
-    def __init__(self, say, shapes=None):
-        self.requests, self.probes = [], []
-
-        def answer(text, request):
-            if "(shape)" in text:
-                self.probes.append(request)
-                return shapes(text, request)
-            self.requests.append((text, request))
-            return say(text, request)
-
-        super().__init__(answer)
-
-
-def predict(d, server, *settings, stage="ground", args=(), out="out.jsonl"):
-    d.write("r.yaml", f"name: r\nstages:\n  - stage: {stage}\n    backend: llm\n" +
-            "".join(f"    {s}\n" for s in settings))
-    return gm.run("predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / out, "--endpoint", server.url, "--model", "m",
-                  *args, env={"GMNER_CACHE": d / "cache.sqlite"})
-
-
-def read(d, out="out.jsonl"):
-    with open(d / out, encoding="utf-8") as f:
-        return [json.loads(line) for line in f]
-
-
-def pictures(request):
-    """Width and height of every picture of the request, in order."""
-    sizes = []
-    for p in request["messages"][-1]["content"]:
-        if p["type"] == "image_url":
-            one = {"messages": [{"content": [p]}]}
-            sizes.append(families.sent_size(one))
-    return sizes
 
 
 def answers(*of):
@@ -98,7 +45,7 @@ def test_one_question_a_post():
 
 
 def test_answers_that_leave_some_out():
-    """They are asked for again, the whole post; in the end all are rejected."""
+    """They are asked for again, the whole post; in the end what was said counts, and the others are asked about alone."""
     said = iter([answers((1, []), (2, [])), answers((1, []), (2, []), (3, []), (4, [])),
                  answers((1, []), (2, []), (3, []))])
     with gm.Folder() as d, Server(lambda *_: next(said)) as server:
@@ -108,8 +55,45 @@ def test_answers_that_leave_some_out():
     with gm.Folder() as d, Server(lambda *_: answers((2, []))) as server:
         write_posts(d)
         gm.expect_ok(predict(d, server, *POST))
-        assert len(server.requests) == 3
-        assert [x.get("note") for x in read(d)[0]["entities"]] == ["ground_rejected:schema"] * 4 + ["no_box:below_threshold:0.5"]
+        assert len(server.requests) == 3 + 2 * 3
+        assert [x.get("note") for x in read(d)[0]["entities"]] == [
+            "ground_rejected:schema", "no_box:not_found", "ground_rejected:schema", "ground_rejected:schema",
+            "no_box:below_threshold:0.5"]
+
+
+def test_a_part_of_an_answer_counts():
+    """By what is wrong with the answer about all three: what of it counts, and who is asked about alone. Bob's own
+    answer can't be read either; the other two have a box each."""
+    good = {"entity": 1, "reason": "", "visible": True, "boxes": [[100, 200, 500, 600]]}
+    third = dict(good, entity=3, boxes=[[0, 0, 50, 50]])
+    cases = {
+        "no JSON at all": ("I see them all.", {"Ann Lee", "Bob", "NASA"}),
+        "cut off": (json.dumps({"entities": [good, third]})[:-40], {"Bob", "NASA"}),
+        "one who isn't asked about": (json.dumps({"entities": [good, dict(good, entity=9), third]}), {"Bob"}),
+        "numbers that are none": (json.dumps({"entities": [good, dict(good, entity="Bob"), third]}), {"Bob"}),
+    }
+    for name, (said, alone) in cases.items():
+        def say(text, _, said=said):
+            one = of_one(text)
+            return said if not one else "I can't" if one == "Bob" else json.dumps({"entities": [dict(
+                good if one == "Ann Lee" else third, entity=1)]})
+
+        with gm.Folder() as d, Server(say) as server:
+            write_posts(d)
+            gm.expect_ok(predict(d, server, *POST))
+            asked = [of_one(t) for t, _ in server.requests]
+            assert asked[:3] == [None] * 3 and set(asked[3:]) == alone, (name, asked)
+            assert asked.count("Bob") == 3 and len(asked) == 3 + 3 + len(alone - {"Bob"}), (name, asked)
+            e = read(d)[0]["entities"]
+            assert [x.get("note") for x in e] == [None, "ground_rejected:schema", None, None,
+                                                 "no_box:below_threshold:0.5"], (name, e)
+            for k, box in ((0, good["boxes"][0]), (2, third["boxes"][0]), (3, good["boxes"][0])):
+                want = [x * (207 if i % 2 else 331) / 1000 for i, x in enumerate(box)]
+                assert all(abs(x - y) < 0.02 for x, y in zip(e[k]["regions"][0]["box"], want)), (name, k, e[k])
+    with gm.Folder() as d, Server(lambda *_: "I see them all.") as server:  # one entity: there is nothing to part
+        write_posts(d, entities=ENTITIES[:1])
+        gm.expect_ok(predict(d, server, *POST))
+        assert len(server.requests) == 3 and read(d)[0]["entities"][0]["note"] == "ground_rejected:schema"
 
 
 def test_every_family():

@@ -3,7 +3,9 @@
 
 #include "image/draw.h"
 #include "image/label.h"
+#include "image/numbered.h"
 
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,12 +193,80 @@ static void types_have_their_colors(void **state)
     gm_palette_color((struct gm_str){0});
 }
 
+/* Where two pictures differ: the box around it. */
+static void changed(const struct gm_image *a, const struct gm_image *b, int out[4])
+{
+    out[0] = out[1] = INT_MAX;
+    out[2] = out[3] = 0;
+    for (size_t y = 0; y < a->h; y++)
+        for (size_t x = 0; x < a->w; x++)
+            if (memcmp(a->rgb + (y * a->w + x) * 3, b->rgb + (y * a->w + x) * 3, 3) != 0) {
+                out[0] = (int)x < out[0] ? (int)x : out[0];
+                out[1] = (int)y < out[1] ? (int)y : out[1];
+                out[2] = (int)x + 1 > out[2] ? (int)x + 1 : out[2];
+                out[3] = (int)y + 1 > out[3] ? (int)y + 1 : out[3];
+            }
+}
+
+/* A frame and a number each, within the box; the second of two equal boxes has its number elsewhere. What the
+ * second mark adds to a picture is looked at in one beside that has the first alone. */
+static void marks_have_their_numbers(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct gm_font *font = NULL;
+    if (gm_font_open(&font, 12, true, &err) != GM_OK)
+        skip_because("%s", err.msg);
+    gm_font_free(font);
+    static const double boxes[][4] = {{20, 30, 180, 150}, {20, 30, 180, 150}, {190, 5, 210, 20}};
+    struct gm_image *im[4];
+    int at[4];
+    for (size_t n = 0; n < 4; n++) {
+        im[n] = blank(300, 200);
+        must(gm_draw_numbered(im[n], boxes, n, &err), &err);
+    }
+    changed(im[0], im[1], at); /* with a light edge around */
+    assert_true(at[0] == 19 && at[1] == 29 && at[2] == 181 && at[3] == 151);
+    assert_true(is_color(im[1], 100, 31, gm_palette_nth(0)));
+    changed(im[0], im[1], at);
+    size_t first = 0, second = 0; /* pixels of the numbers' grounds, left and right above */
+    for (size_t y = 34; y < 46; y++)
+        for (size_t x = 24; x < 32; x++) {
+            first += !is_color(im[1], x, y, (struct gm_color){0, 0, 0});
+            second += !is_color(im[2], x + 145, y, (struct gm_color){0, 0, 0});
+            assert_true(is_color(im[1], x + 145, y, (struct gm_color){0, 0, 0}));
+            assert_memory_equal(im[1]->rgb + (y * 300 + x) * 3, im[2]->rgb + (y * 300 + x) * 3, 3);
+        }
+    assert_true(first > 80 && second > 80);
+    changed(im[2], im[3], at); /* a box that is smaller than its number: it stays in the picture */
+    assert_true(at[0] >= 189 && at[1] >= 4 && at[2] <= 225 && at[3] <= 40);
+    for (size_t n = 0; n < 4; n++)
+        gm_image_free(im[n]);
+}
+
+/* As many as there can be, all over each other and over the edge. */
+static void marks_stay_inside(void **state)
+{
+    (void)state;
+    struct gm_error err = {0};
+    double boxes[GM_MARKS_MAX][4];
+    for (size_t i = 0; i < GM_MARKS_MAX; i++)
+        memcpy(boxes[i], (double[]){-9, 3 * (double)i, i % 3 ? 25 : INFINITY, i % 5 ? 40 : NAN},
+               sizeof boxes[i]);
+    struct gm_image *im = blank(24, 31);
+    enum gm_status st = gm_draw_numbered(im, (const double(*)[4])boxes, GM_MARKS_MAX, &err);
+    gm_image_free(im);
+    if (st != GM_OK)
+        skip_because("%s", err.msg);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(boxes_have_their_frame),  cmocka_unit_test(odd_coordinates_are_cut_off),
-        cmocka_unit_test(masks_tint_their_pixels), cmocka_unit_test(labels_are_lettered),
-        cmocka_unit_test(scripts_are_shaped),      cmocka_unit_test(types_have_their_colors),
+        cmocka_unit_test(boxes_have_their_frame),   cmocka_unit_test(odd_coordinates_are_cut_off),
+        cmocka_unit_test(masks_tint_their_pixels),  cmocka_unit_test(labels_are_lettered),
+        cmocka_unit_test(scripts_are_shaped),       cmocka_unit_test(types_have_their_colors),
+        cmocka_unit_test(marks_have_their_numbers), cmocka_unit_test(marks_stay_inside),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -321,7 +321,7 @@ static void pictures(void **state)
         uint32_t sent[2];
         gm_picture_size(&rule, sizes[i][0], sizes[i][1], sent);
         assert_int_equal(gm_image_new(&im, sizes[i][0], sizes[i][1], NULL), GM_OK);
-        assert_int_equal(gm_picture_make(&p, im, &rule, 90, NULL), GM_OK);
+        assert_int_equal(gm_picture_make(&p, im, NULL, &rule, 90, NULL), GM_OK);
         assert_true(p.full_w == sizes[i][0] && p.full_h == sizes[i][1]);
         assert_true(p.w == sent[0] && p.h == sent[1]);
         assert_int_equal(gm_image_decode(&back, gm_buf_str(&p.jpeg), NULL), GM_OK);

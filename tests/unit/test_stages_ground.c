@@ -121,6 +121,8 @@ static void one_person(void **state)
     assert_string_equal(GROUNDED("{\"near_area\": 0.96}", one, crowd), "0");
     assert_string_equal(GROUNDED("{\"near_score\": 0.5, \"near_area\": 0}", one, crowd), "0 1 4 3");
     assert_string_equal(GROUNDED("{\"score\": 0.95}", one, crowd), "-");
+    assert_string_equal(GROUNDED("{\"boxes\": \"one\"}", one, crowd), "0");
+    assert_string_equal(GROUNDED("{\"boxes\": \"several\"}", one, crowd), "0 1");
 }
 
 static void several_persons_left_to_right(void **state)
@@ -384,6 +386,7 @@ static void bad_settings(void **state)
         {"{\"person_types\": \"PER\"}", "person_types"},
         {"{\"person_types\": [1]}", "person_types"},
         {"{\"affinity\": 0}", "affinity"},
+        {"{\"boxes\": \"two\"}", "boxes"},
     };
     for (size_t i = 0; i < N(bad); i++) {
         struct gm_error err;

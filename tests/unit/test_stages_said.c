@@ -153,6 +153,66 @@ static void lists(void **state)
     assert_string_equal(read_as(gm_said_entities, "no list"), "(none)");
 }
 
+/* Numbers of marks, in all forms. */
+static void marks(void **state)
+{
+    (void)state;
+    static const char *const two[] = {"{\"reason\": \"\", \"numbers\": [2, 5]}",
+                                      "{\"numbers\": [\"2\", \"5\"]}",
+                                      "{\"numbers\": \"2 and 5\"}",
+                                      "{\"boxes\": [{\"number\": 2}, {\"mark\": 5}]}",
+                                      "Both. {\"marks\": [2, 5]}",
+                                      "[2, 5]",
+                                      "2, 5",
+                                      " #2 #5.\n"};
+    static const char *const none[] = {
+        "{\"numbers\": []}", "{\"numbers\": null}", "{\"numbers\": \"none\"}", "[]", "None.", "{}"};
+    for (size_t i = 0; i < sizeof two / sizeof *two; i++)
+        assert_string_equal(read_as(gm_said_marks, two[i]),
+                            "{\"numbers\": [2, 5], \"reason\": \"\"}");
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        assert_string_equal(read_as(gm_said_marks, none[i]), "{\"numbers\": [], \"reason\": \"\"}");
+    assert_string_equal(read_as(gm_said_marks, "{\"reason\": \"a hat\", \"number\": 3}"),
+                        "{\"numbers\": [3], \"reason\": \"a hat\"}");
+    assert_string_equal(read_as(gm_said_marks, "I see 2 men and 5 dogs"), "(none)");
+    assert_string_equal(read_as(gm_said_marks, "no idea"), "(none)");
+}
+
+/* About all entities of a post; "number" is a mark's and not the entity's. */
+static void marks_of_all(void **state)
+{
+    (void)state;
+    static const char want[] =
+        "{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"visible\": true, \"numbers\": [3]}, "
+        "{\"entity\": 2, \"reason\": \"\", \"visible\": false, \"numbers\": []}]}";
+    static const char *const forms[] = {
+        "{\"entities\": [{\"entity\": 1, \"visible\": true, \"numbers\": [3]}, {\"entity\": 2, "
+        "\"visible\": false, \"numbers\": [4]}]}",
+        "[{\"entity\": \"1\", \"number\": 3}, {\"id\": 2, \"number\": null}]"};
+    for (size_t i = 0; i < 2; i++)
+        assert_string_equal(read_as(gm_said_mark_grounds, forms[i]), want);
+    static const char one[] =
+        "{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"visible\": true, \"numbers\": [7]}]}";
+    assert_string_equal(read_as(gm_said_mark_grounds, "{\"number\": 7}"), one);
+    assert_string_equal(read_as(gm_said_mark_grounds, "7"), one);
+    assert_string_equal(
+        read_as(gm_said_mark_checks,
+                "{\"entities\": [{\"entity\": 1, \"answer\": \"Change\", \"number\": \"2\"}]}"),
+        "{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"answer\": \"change\", \"numbers\": [2]}]}");
+}
+
+static void yes_and_no(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int means;
+    } cases[] = {{"Yes.", 1},   {"no", 0},         {"No, yes", 1}, {"It is not, so NO!", 0},
+                 {"maybe", -1}, {"yesterday", -1}, {"", -1}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(gm_said_yes(gm_str(cases[i].text)), cases[i].means);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -161,6 +221,9 @@ int main(void)
         cmocka_unit_test_teardown(grounds, no_leak),
         cmocka_unit_test_teardown(checks, no_leak),
         cmocka_unit_test_teardown(lists, no_leak),
+        cmocka_unit_test_teardown(marks, no_leak),
+        cmocka_unit_test_teardown(marks_of_all, no_leak),
+        cmocka_unit_test(yes_and_no),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,0 +1,130 @@
+#include "stages/ground_answers.h"
+
+#include "llm/schema.h"
+#include "stages/ground_boxes.h"
+#include "stages/said.h"
+
+enum gm_status gm_ground_resolve(const struct gm_ground_work *w, struct gm_llm_reply *replies,
+                                 size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < n && w->marked.n && st == GM_OK; i++)
+        if (replies[i].st == GM_OK)
+            st = gm_marks_resolve(&w->marked, replies[i].value, err);
+    return st;
+}
+
+static bool has_failed(const struct gm_ground_asking *g, struct gm_post *p,
+                       const struct gm_llm_reply *replies, size_t n)
+{
+    bool failed = false;
+    for (size_t i = 0; i < n && !failed; i++)
+        failed = gm_llm_stage_failed(g->base, p, &replies[i]);
+    return failed;
+}
+
+/* ---- a part of an answer ---- */
+
+/* The schema of what is said of one entity. */
+static const struct gm_json *schema_of_one(const struct gm_llm_stage *s)
+{
+    const struct gm_json *list = gm_json_get(gm_json_get(s->schema, "properties"), "entities");
+    return gm_json_get(list, "items");
+}
+
+/* Whether it is about one of the targets, can be used, and is the first about it. */
+static bool fits(const struct gm_ground_asking *g, const struct gm_ground_work *w,
+                 const struct gm_json *kept, const struct gm_json *one)
+{
+    struct gm_error why;
+    long long number = 0, other = 0;
+    if (gm_schema_check(schema_of_one(g->base), one, &why) != GM_OK ||
+        !gm_json_int(gm_json_get(one, "entity"), &number))
+        return false;
+    for (size_t i = 0; i < gm_json_count(kept); i++)
+        if (gm_json_int(gm_json_get(gm_json_at(kept, i), "entity"), &other) && other == number)
+            return false;
+    return number >= 1 && number <= (long long)w->n_targets && gm_marks_fit(&w->marked, one);
+}
+
+/* What can be used of an answer that did not fit takes its place. */
+static enum gm_status keep_part(const struct gm_ground_asking *g, const struct gm_ground_work *w,
+                                struct gm_llm_reply *r, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_error why;
+    struct gm_json *said = NULL, *kept = gm_json_new_array();
+    bool ok = kept;
+    if (gm_str_trim(gm_buf_str(&r->text)).n &&
+        g->base->read(&said, gm_buf_str(&r->text), &why) != GM_OK)
+        said = NULL;
+    const struct gm_json *list = gm_json_get(said, "entities");
+    for (size_t i = 0; i < gm_json_count(list) && ok; i++)
+        if (fits(g, w, kept, gm_json_at(list, i)))
+            ok = gm_json_add(kept, gm_json_ref(gm_json_at(list, i)));
+    if (!ok) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    if (gm_json_count(kept)) {
+        r->st = GM_OK;
+        struct gm_json *list_of_kept = kept;
+        kept = NULL;
+        st = gm_said_wrap(&r->value, "entities", list_of_kept, err);
+    }
+done:
+    gm_json_free(kept);
+    gm_json_free(said);
+    return st;
+}
+
+/* ---- the others ---- */
+
+/* The targets without an answer, one question each. */
+static enum gm_status ask_again(const struct gm_ground_asking *g, struct gm_post *p,
+                                struct gm_ground_work *w, bool *answered, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_question *q = gm_arena_alloc(&w->arena, w->n_targets, sizeof *q);
+    size_t *of = gm_arena_alloc(&w->arena, w->n_targets, sizeof *of), n = 0;
+    w->late = gm_arena_alloc(&w->arena, w->n_targets, sizeof *w->late);
+    if (!q || !of || !w->late)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t t = 0; t < w->n_targets; t++)
+        if (!w->targets[t].boxes) {
+            of[n] = t;
+            GM_TRY(gm_ground_question_of_one(g, p, w, t, &q[n++], err));
+        }
+    if (n == 0)
+        goto done;
+    w->n_late = n;
+    GM_TRY(gm_llm_stage_ask(g->base, &w->picture, q, n, w->late, err));
+    GM_TRY(gm_ground_resolve(w, w->late, n, err));
+    *answered = !has_failed(g, p, w->late, n);
+    for (size_t i = 0; i < n; i++)
+        w->targets[of[i]].boxes = gm_ground_boxes_of(g->coords, w->late + i, 0);
+done:
+    return st;
+}
+
+enum gm_status gm_ground_answers(const struct gm_ground_asking *g, struct gm_post *p,
+                                 struct gm_ground_work *w, bool *answered, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_reply *all = w->replies;
+    *answered = false;
+    GM_TRY(gm_llm_stage_ask(g->base, &w->picture, w->q, w->n_q, w->replies, err));
+    if (has_failed(g, p, w->replies, w->n_q))
+        goto done;
+    bool is_broken = g->coords->by_post && all->st == GM_EFORMAT && w->n_targets > 1;
+    if (is_broken)
+        GM_TRY(keep_part(g, w, all, err));
+    GM_TRY(gm_ground_resolve(w, w->replies, w->n_q, err));
+    for (size_t t = 0; t < w->n_targets; t++)
+        w->targets[t].boxes = gm_ground_boxes_of(g->coords, w->replies, t);
+    *answered = true;
+    if (is_broken)
+        GM_TRY(ask_again(g, p, w, answered, err));
+done:
+    return st;
+}
