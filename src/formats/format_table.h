@@ -17,6 +17,7 @@
     ROW(COCO, coco, "coco", YES, YES)                                                            \
     ROW(LABELSTUDIO, labelstudio, "labelstudio", YES, YES)                                       \
     ROW(RIVEG, riveg, "riveg", YES, YES)   /* RiVEG's text lines; read alike, in three shapes */ \
+    ROW(PGIM, pgim, "pgim", YES, NO)       /* samples: id, then knowledge or entities */         \
     ROW(FMNERG, fmnerg, "fmnerg", NO, YES) /* CoNLL with coarse and fine tags; read as conll */  \
     ROW(CCKS_TEXT, ccks_text, "ccks-text", NO, YES)                                              \
     ROW(RIVEG_PRED, riveg_pred, "riveg-pred", NO, YES)                                           \

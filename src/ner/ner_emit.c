@@ -83,10 +83,9 @@ static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm
     }
 }
 
-/* Cut the posts' texts into pieces and put all of them into the packer. */
-static enum gm_status pack_posts(const struct gm_tagger *t, struct gm_packer *p,
-                                 struct gm_post **posts, size_t n, struct gm_ner_rows *rows,
-                                 struct gm_arena *a, struct gm_error *err)
+enum gm_status gm_ner_pack(const struct gm_tagger *t, struct gm_packer *p,
+                           struct gm_post *const *posts, size_t n, bool with_knowledge,
+                           struct gm_ner_rows *rows, struct gm_arena *a, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_pieces tmp;
@@ -102,7 +101,7 @@ static enum gm_status pack_posts(const struct gm_tagger *t, struct gm_packer *p,
         gm_arena_reset(&pieces);
         GM_TRY(gm_words_of(r->post, a, &r->words, &words, &r->n_words, err));
         GM_TRY(gm_pieces_of_words(&t->net, words, r->n_words, &tmp, &pieces, &text, err));
-        GM_TRY(gm_pieces_of_text(&t->net, t->knowledge ? r->post->knowledge : GM_STR(""), &tmp,
+        GM_TRY(gm_pieces_of_text(&t->net, with_knowledge ? r->post->knowledge : GM_STR(""), &tmp,
                                  &pieces, &context, err));
         GM_TRY(gm_packer_add(p, &t->net, &text, &context, err));
     }
@@ -123,7 +122,7 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
     struct gm_slice *slices;
     *rows = gm_arena_alloc(a, n, sizeof **rows);
     GM_TRY(*rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(pack_posts(t, p, posts, n, *rows, a, err));
+    GM_TRY(gm_ner_pack(t, p, posts, n, t->knowledge, *rows, a, err));
     struct scoring x = {.t = t, .packer = p};
     x.emit = gm_arena_alloc(a, p->n_rows, k * sizeof *x.emit);
     x.fine_logits = has_fine ? gm_arena_alloc(a, p->n_rows, kf * sizeof *x.fine_logits) : NULL;

@@ -85,6 +85,14 @@ struct gm_ner_rows {
     const float *fine_logits; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
 
+/* gm_ner_pack - cut n posts' texts into pieces and put all of them into the packer, which is reset, a row a
+ * word, with_knowledge the posts' knowledge behind them; rows [n] get post and words, in the arena.
+ * Errors: as gm_tagger_predict. */
+enum gm_status gm_ner_pack(const struct gm_tagger *t, struct gm_packer *p,
+                           struct gm_post *const *posts, size_t n, bool with_knowledge,
+                           struct gm_ner_rows *rows, struct gm_arena *a,
+                           struct gm_error *err) GM_NODISCARD;
+
 /* gm_ner_score - scores of n posts without training, *rows [n] in the arena. Raw text is cut into
  * words. Errors: as gm_tagger_predict. */
 enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts, size_t n,

@@ -38,6 +38,15 @@ void gm_tagger_session_free(struct gm_tagger_session *s); /* NULL-safe */
 enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_tagger_features - each post as one vector: the mean of its words' states, before the linear layer, as
+ * the text alone has them (no knowledge is read).
+ *   out [n][gm_tagger_dim]  zeros for a post without words
+ * Errors, threads: as gm_tagger_predict; the posts go through in one packed batch. Source: the similarity
+ * of in-context samples in PGIM (arXiv 2305.12212), by the features of its own tagger. */
+size_t gm_tagger_dim(const struct gm_tagger *t);
+enum gm_status gm_tagger_features(struct gm_tagger_session *s, struct gm_post *const *posts,
+                                  size_t n, float *out, struct gm_error *err) GM_NODISCARD;
+
 /* gm_tagger_judge - what the tagger thinks of labels that n posts have from somewhere else: the score of
  * each entity becomes the probability that exactly its words are an entity of its type (0 where they are
  * no whole words, or the tagger has no such type), and outside[i] of post i that of the likeliest entity

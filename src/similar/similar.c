@@ -9,23 +9,15 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/parallel.h"
-#include "base/stop.h"
+#include "similar/pictures.h"
 #include "similar/sentence.h"
-#include "nn/engine.h"
-#include "vision/clip.h"
-
-#include <pthread.h>
 
 enum { MAX_TYPES = 4096 };
 
 struct gm_similar_pool {
     struct gm_sentence *sentence;
-    struct gm_clip *clip;     /* NULL = none */
-    pthread_mutex_t pictures; /* one call at a time: a lane is one thread's */
+    struct gm_pictures *pictures; /* NULL = they do not count */
     struct gm_similar_rule rule;
-    void (*unreadable)(void *user, const struct gm_post *post, const struct gm_error *why);
-    void *user;
     struct gm_labels types;
     struct gm_similar_vectors vectors;
     struct gm_similar_scale scale; /* of the pool beside itself */
@@ -59,15 +51,11 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
 {
     enum gm_status st = GM_OK;
     const struct gm_similar_opts preset = gm_similar_opts_default(), *o = opts ? opts : &preset;
-    struct gm_precision precision;
     struct gm_similar_pool *p = gm_alloc(1, sizeof *p);
     *out = NULL;
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     p->rule = o->rule;
-    p->unreadable = o->unreadable;
-    p->user = o->user;
-    pthread_mutex_init(&p->pictures, NULL);
     gm_labels_init(&p->types, MAX_TYPES);
     gm_similar_vectors_init(&p->vectors, 0, 0);
     if (!o->clip)
@@ -77,10 +65,8 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
         goto done;
     }
     GM_TRY(gm_sentence_load(&p->sentence, o->encoder, o->precision, err));
-    if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0) {
-        GM_TRY(gm_precision_pick(o->precision ? o->precision : "f32", &precision, err));
-        GM_TRY(gm_clip_load(&p->clip, o->clip, precision.dtype == GM_BF16, err));
-    }
+    if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0)
+        GM_TRY(gm_pictures_load(&p->pictures, o->clip, o->precision, o->unreadable, o->user, err));
     gm_similar_vectors_for(p, &p->vectors);
     *out = p;
     p = NULL;
@@ -95,9 +81,8 @@ void gm_similar_pool_free(struct gm_similar_pool *p)
         return;
     gm_similar_vectors_clear(&p->vectors);
     gm_labels_clear(&p->types);
-    gm_clip_free(p->clip);
+    gm_pictures_free(p->pictures);
     gm_sentence_free(p->sentence);
-    pthread_mutex_destroy(&p->pictures);
     gm_free(p);
 }
 
@@ -113,7 +98,7 @@ const struct gm_similar_rule *gm_similar_pool_rule(const struct gm_similar_pool 
 
 void gm_similar_vectors_for(const struct gm_similar_pool *p, struct gm_similar_vectors *v)
 {
-    gm_similar_vectors_init(v, gm_sentence_dim(p->sentence), p->clip ? gm_clip_dim(p->clip) : 0);
+    gm_similar_vectors_init(v, gm_sentence_dim(p->sentence), gm_pictures_dim(p->pictures));
 }
 
 /* ---- posts to vectors ---- */
@@ -128,9 +113,7 @@ struct batch {
     struct gm_str *texts;                /* [n] */
     struct gm_similar_entity **entities; /* [n][post's n_entities] */
     float *text, *image;                 /* [n][dim], [n][image_dim] */
-    enum gm_status *image_st;            /* [n] of reading the picture */
-    struct gm_error *image_err;          /* [n] */
-    struct gm_limit limit;               /* of the thread that waits */
+    bool *has_image;                     /* [n] */
 };
 
 /* Whether the pool itself grows: then new types are numbered, too. */
@@ -177,56 +160,14 @@ done:
     return st;
 }
 
-static void embed_picture(void *ctx, size_t lane, size_t i)
-{
-    struct batch *b = ctx;
-    struct gm_image *im = NULL;
-    const struct gm_post *post = b->posts[i];
-    struct gm_arena a;
-    enum gm_status st = gm_limit_check(&b->limit, &b->image_err[i]);
-    gm_arena_init(&a, 0);
-    if (st == GM_OK && post->image.n) {
-        struct gm_str path = gm_arena_str(&a, post->image); /* ended by NUL */
-        st = path.p ? gm_image_load(&im, path.p, &b->image_err[i])
-                    : GM_FAIL(&b->image_err[i], GM_ENOMEM, "out of memory");
-        if (st == GM_OK)
-            st =
-                gm_clip_run(b->p->clip, lane, im, b->image + i * b->v->image_dim, &b->image_err[i]);
-    }
-    b->image_st[i] = st;
-    gm_image_free(im);
-    gm_arena_clear(&a);
-}
-
-/* A picture that can't be read is told of; anything else that goes wrong ends the work. */
-static enum gm_status embed_pictures(struct batch *b, struct gm_error *err)
-{
-    pthread_mutex_lock(&b->p->pictures);
-    gm_parallel_tasks(b->n, gm_clip_lanes(b->p->clip), embed_picture, b);
-    enum gm_status st = gm_limit_check(&b->limit, err);
-    for (size_t i = 0; i < b->n && st == GM_OK; i++) {
-        if (b->image_st[i] == GM_EIO || b->image_st[i] == GM_EFORMAT) {
-            if (b->p->unreadable)
-                b->p->unreadable(b->p->user, b->posts[i], &b->image_err[i]);
-        } else if (b->image_st[i] != GM_OK) {
-            st = b->image_st[i];
-            if (err)
-                *err = b->image_err[i];
-        }
-    }
-    pthread_mutex_unlock(&b->p->pictures);
-    return st;
-}
-
 static enum gm_status batch_alloc(struct batch *b, struct gm_error *err)
 {
     b->texts = gm_arena_alloc(&b->a, b->n, sizeof *b->texts);
     b->entities = gm_arena_alloc(&b->a, b->n, sizeof(struct gm_similar_entity *));
     b->text = gm_arena_alloc(&b->a, b->n, b->v->dim * sizeof *b->text);
     b->image = gm_arena_alloc(&b->a, b->n, b->v->image_dim * sizeof *b->image);
-    b->image_st = gm_arena_alloc(&b->a, b->n, sizeof *b->image_st);
-    b->image_err = gm_arena_alloc(&b->a, b->p->clip ? b->n : 0, sizeof *b->image_err);
-    return b->texts && b->entities && b->text && b->image && b->image_st && b->image_err
+    b->has_image = gm_arena_alloc(&b->a, b->n, sizeof *b->has_image);
+    return b->texts && b->entities && b->text && b->image && b->has_image
                ? GM_OK
                : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu posts", b->n);
 }
@@ -235,21 +176,19 @@ enum gm_status gm_similar_embed(struct gm_similar_pool *p, struct gm_post *const
                                 struct gm_similar_vectors *v, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct batch b = {.p = p, .v = v, .posts = posts, .n = n, .limit = gm_limit_get()};
+    struct batch b = {.p = p, .v = v, .posts = posts, .n = n};
     gm_arena_init(&b.a, 0);
     GM_TRY(batch_alloc(&b, err));
     for (size_t i = 0; i < n; i++)
         b.texts[i] = posts[i]->text;
     GM_TRY(gm_sentence_embed(p->sentence, b.texts, n, b.text, err));
     GM_TRY(embed_names(&b, err));
-    if (p->clip)
-        GM_TRY(embed_pictures(&b, err));
-    for (size_t i = 0; i < n; i++) {
-        bool seen = p->clip && posts[i]->image.n && b.image_st[i] == GM_OK;
+    if (p->pictures)
+        GM_TRY(gm_pictures_embed(p->pictures, posts, n, b.image, b.has_image, err));
+    for (size_t i = 0; i < n; i++)
         GM_TRY(gm_similar_vectors_add(v, posts[i]->text, b.text + i * v->dim,
-                                      seen ? b.image + i * v->image_dim : NULL, b.entities[i],
-                                      posts[i]->n_entities, err));
-    }
+                                      b.has_image[i] ? b.image + i * v->image_dim : NULL,
+                                      b.entities[i], posts[i]->n_entities, err));
 done:
     gm_arena_clear(&b.a);
     return st;

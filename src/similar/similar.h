@@ -11,6 +11,7 @@
 #define GM_SIMILAR_SIMILAR_H
 
 #include "record/record.h"
+#include "similar/pictures.h"
 #include "similar/search.h"
 
 struct gm_similar_opts {
@@ -20,9 +21,7 @@ struct gm_similar_opts {
                               pictures is 0 then, the others are divided by their sum, and a line of
                               the log says so */
     struct gm_similar_rule rule;
-    /* Called for a post whose picture can't be read, and which counts as one without; from the thread
-     * that adds or asks, one at a time. NULL = not told. */
-    void (*unreadable)(void *user, const struct gm_post *post, const struct gm_error *why);
+    gm_unreadable_fn *unreadable; /* of pictures (similar/pictures.h); NULL = not told */
     void *user;
 };
 

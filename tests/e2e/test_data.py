@@ -547,6 +547,29 @@ def test_conll_variants():
             assert f.read() == plain
 
 
+def test_pgim_pools():
+    """Both kinds are known by their content; with the data set's file they have its texts, words and captions,
+    and names found there."""
+    with gm.Folder() as d:
+        know = d.write("k.txt", "7\nNamed entities:1. Ann Lee (person)Reasoning:She sings.\nO_2\nNamed entities may not "
+                                "be present.\n")
+        named = d.write("e.txt", "7\n['Ann Lee', 'PER'], [\"Joe's Bar\", 'LOC'], ['Nobody', 'PER']\n\nO_2\nNone\n")
+        texts = d.write("t.txt", "IMGID:7\nAnn\tB-PER\nLee\tI-PER\nat\tO\nJoe's\tO\nBar\tO\n\nIMGID:O_2\nhi\tO\n\n")
+        r = convert(know, d / "k.jsonl", "--text", texts)
+        assert "PGIM's pool of samples" in r.err, r.err
+        a, b = load(d / "k.jsonl")
+        assert (a["id"], a["text"], a["tokens"][-1], a["knowledge"]) == (
+            "7", "Ann Lee at Joe's Bar", "Bar", "Named entities:1. Ann Lee (person)Reasoning:She sings."), a
+        assert "entities" not in a and (b["text"], b["knowledge"]) == ("hi", "Named entities may not be present."), b
+        r = convert(named, d / "e.jsonl", "--text", texts)
+        assert "whose name is not in the text: 1" in r.err, r.err
+        a, b = load(d / "e.jsonl")
+        assert [(e["text"], e["type"], e["start"]) for e in a["entities"]] == [("Ann Lee", "PER", 0), ("Joe's Bar", "LOC", 11)]
+        assert b["entities"] == [] and "knowledge" not in a
+        convert(named, d / "n.jsonl")
+        assert load(d / "n.jsonl")[0]["text"] == "Ann Lee; Joe's Bar; Nobody"
+
+
 def test_usage_and_bad_input():
     """Each malformed file: status, file, line, reason."""
     with gm.Folder() as d:
@@ -573,6 +596,9 @@ def test_usage_and_bad_input():
             ("riveg", "1.jpg###A(X)###e###1###&[1, 2, 3]\n", 1, "expected &[xmin", True),
             ("riveg", "1.jpg###A(X)###e###1###&[1, 2, 3, 4]\n\n1.jpg###A###e###1\n", 3, "no type", True),
             ("riveg", "1.jpg###A(X)###e###maybe\n", 1, "no flag", True),
+            ("pgim", "1\nNone\n2\n['a', 'X'\n", 4, "expected ['NAME', 'TYPE']", True),
+            ("pgim", "1\nNone\nno id here\n", 3, "expected the id of a post", True),
+            ("pgim", "1\nNone\n2\n", 3, "no knowledge or entities behind the id", True),
             ("coco", '{"images": 5}', 1, "expected [ or {", False),
             ("labelstudio", "[\n5]", 2, "expected a task", True),
             ("labelstudio", task({"type": "labels", "value": {"start": 0, "end": 9, "labels": ["X"]}}), 1, "no part of the text", True),

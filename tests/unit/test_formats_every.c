@@ -30,6 +30,7 @@ static const struct {
     {"fuzz/seeds/ofa-vg/rows", GM_FORMAT_OFA_VE, 0, 0},
     {"fuzz/seeds/ofa-ve/rows", GM_FORMAT_OFA_VG, 0, 0},
     {"fuzz/seeds/ofa-vg/rows", GM_FORMAT_OFA_VG, 0, 0},
+    {"fuzz/seeds/pgim/knowledge", GM_FORMAT_JSONL, 0, 0},
     {"fuzz/seeds/json/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_JSON},
     {"fuzz/seeds/csv/clean", GM_FORMAT_JSONL, 0, GM_FORMAT_CSV},
     {"fuzz/seeds/text/posts", GM_FORMAT_JSONL, 0, GM_FORMAT_TEXT},
