@@ -52,6 +52,12 @@ static bool is_entities(struct gm_str s)
            gm_str_starts(s, GM_STR("[\""));
 }
 
+/* The pools have marks within marks: one that ends a text has a comma or a bracket behind it. */
+static bool is_end(struct gm_str s, size_t i, char mark)
+{
+    return s.p[i] == mark && i + 1 < s.n && (s.p[i + 1] == ',' || s.p[i + 1] == ']');
+}
+
 /* A text in single or double quotes at *s, which moves behind it and its white space; a backslash takes the
  * sign behind it as it is. false: there is none. */
 static bool take_quoted(struct gm_str *s, struct gm_arena *a, struct gm_str *out)
@@ -59,7 +65,7 @@ static bool take_quoted(struct gm_str *s, struct gm_arena *a, struct gm_str *out
     char mark = s->n ? s->p[0] : 0;
     size_t i = 1, n = 0;
     char *to = mark == '\'' || mark == '"' ? gm_arena_alloc(a, s->n, 1) : NULL;
-    while (to && i < s->n && s->p[i] != mark) {
+    while (to && i < s->n && !is_end(*s, i, mark)) {
         i += s->p[i] == '\\' && i + 1 < s->n;
         to[n++] = s->p[i++];
     }

@@ -553,7 +553,7 @@ def test_pgim_pools():
     with gm.Folder() as d:
         know = d.write("k.txt", "7\nNamed entities:1. Ann Lee (person)Reasoning:She sings.\nO_2\nNamed entities may not "
                                 "be present.\n")
-        named = d.write("e.txt", "7\n['Ann Lee', 'PER'], [\"Joe's Bar\", 'LOC'], ['Nobody', 'PER']\n\nO_2\nNone\n")
+        named = d.write("e.txt", "7\n['Ann Lee', 'PER'], ['De'Aaron', 'PER'], [\"Joe's Bar\", 'LOC'], ['Nobody', 'PER']\n\nO_2\nNone\n")
         texts = d.write("t.txt", "IMGID:7\nAnn\tB-PER\nLee\tI-PER\nat\tO\nJoe's\tO\nBar\tO\n\nIMGID:O_2\nhi\tO\n\n")
         r = convert(know, d / "k.jsonl", "--text", texts)
         assert "PGIM's pool of samples" in r.err, r.err
@@ -562,12 +562,12 @@ def test_pgim_pools():
             "7", "Ann Lee at Joe's Bar", "Bar", "Named entities:1. Ann Lee (person)Reasoning:She sings."), a
         assert "entities" not in a and (b["text"], b["knowledge"]) == ("hi", "Named entities may not be present."), b
         r = convert(named, d / "e.jsonl", "--text", texts)
-        assert "whose name is not in the text: 1" in r.err, r.err
+        assert "whose name is not in the text: 2" in r.err, r.err
         a, b = load(d / "e.jsonl")
         assert [(e["text"], e["type"], e["start"]) for e in a["entities"]] == [("Ann Lee", "PER", 0), ("Joe's Bar", "LOC", 11)]
         assert b["entities"] == [] and "knowledge" not in a
         convert(named, d / "n.jsonl")
-        assert load(d / "n.jsonl")[0]["text"] == "Ann Lee; Joe's Bar; Nobody"
+        assert load(d / "n.jsonl")[0]["text"] == "Ann Lee; De'Aaron; Joe's Bar; Nobody"
 
 
 def test_usage_and_bad_input():
