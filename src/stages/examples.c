@@ -16,7 +16,7 @@ struct gm_examples {
     size_t k;
     bool need_pictures;      /* of samples */
     pthread_mutex_t lock;    /* of what is below */
-    struct gm_picture *kept; /* [pool->n] .w == 0: not there */
+    struct gm_picture *kept; /* [posts of the pool] .w == 0: not there */
     size_t kept_bytes;
     atomic_bool warned; /* of a picture that can't be read */
 };
@@ -46,8 +46,8 @@ enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_st
     if (e->need_pictures && e->pool->n_with_picture == 0)
         st = GM_FAIL(err, GM_EFORMAT,
                      "examples: %.*s has no post with a picture; \"images\" names their folder",
-                     GM_STR_ARG(x.pool));
-    else if (!(e->kept = gm_arena_alloc(&e->arena, e->pool->n, sizeof *e->kept)))
+                     GM_STR_ARG(x.file.pool));
+    else if (!(e->kept = gm_arena_alloc(&e->arena, e->pool->posts.n, sizeof *e->kept)))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK) {
         *out = e;
@@ -62,7 +62,7 @@ void gm_examples_free(struct gm_examples *e)
 {
     if (!e)
         return;
-    for (size_t i = 0; e->kept && i < e->pool->n; i++)
+    for (size_t i = 0; e->kept && i < e->pool->posts.n; i++)
         gm_picture_clear(&e->kept[i]);
     gm_examples_pool_put(e->pool);
     pthread_mutex_destroy(&e->lock);
@@ -182,7 +182,7 @@ static enum gm_status most_similar(const struct gm_examples *e, struct gm_post *
                                    struct gm_arena *a, size_t out[GM_PROMPT_EXAMPLES_MAX],
                                    size_t *n, struct gm_error *err)
 {
-    size_t without = e->need_pictures ? e->pool->n - e->pool->n_with_picture : 0;
+    size_t without = e->need_pictures ? e->pool->posts.n - e->pool->n_with_picture : 0;
     size_t most = e->k + without < GM_SIMILAR_MAX_K ? e->k + without : GM_SIMILAR_MAX_K, n_hits = 0;
     struct gm_similar_hit *hits = gm_arena_alloc(a, most, sizeof *hits);
     *n = 0;
@@ -190,7 +190,7 @@ static enum gm_status most_similar(const struct gm_examples *e, struct gm_post *
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     enum gm_status st = gm_similar_find(e->pool->similar, &post, 1, most, hits, &n_hits, err);
     for (size_t i = 0; st == GM_OK && i < n_hits && *n < e->k; i++)
-        if (!e->need_pictures || e->pool->posts[hits[i].post]->image.n)
+        if (!e->need_pictures || e->pool->posts.items[hits[i].post]->image.n)
             out[(*n)++] = hits[i].post;
     return st;
 }
@@ -207,7 +207,7 @@ enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, s
     GM_TRY(most_similar(e, post, a, found, &n, err));
     for (size_t i = 0; i < n; i++) {
         size_t at = set->n;
-        set->posts[at] = e->pool->posts[found[i]];
+        set->posts[at] = e->pool->posts.items[found[i]];
         set->each[at] = (struct gm_prompt_example){.picture = NULL};
         if (with_pictures && set->posts[at]->image.n)
             GM_TRY(take_picture(e, s, found[i], at, set, err));

@@ -2,7 +2,7 @@
  * are most like the post (similar/similar.h), shown to the model in the prompt's block {{#examples}}, their
  * pictures resized as the post's is.
  *
- *   examples: {pool: FILE, k: 3, from, images, xml, encoder, precision, clip, entity, duplicate,
+ *   examples: {pool: FILE, k: 3, from, images, xml, text, encoder, precision, clip, entity, duplicate,
  *              weights: {text: 0.4, image: 0.2, entity: 0.6}}
  */
 #ifndef GM_STAGES_EXAMPLES_H

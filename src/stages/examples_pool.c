@@ -2,9 +2,6 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
-#include "base/sha256.h"
-#include "formats/reader.h"
-#include "formats/voc_xml.h"
 #include "llm/prompt.h"
 
 #include <pthread.h>
@@ -37,9 +34,10 @@ static enum gm_status read_texts(struct gm_examples_setting *x, const struct gm_
     const struct {
         const char *key;
         struct gm_str *to;
-    } texts[] = {{"pool", &x->pool}, {"from", &x->from},       {"images", &x->images},
-                 {"xml", &x->xml},   {"encoder", &x->encoder}, {"precision", &x->precision},
-                 {"clip", &x->clip}, {"entity", &x->entity}};
+    } texts[] = {{"encoder", &x->encoder},
+                 {"precision", &x->precision},
+                 {"clip", &x->clip},
+                 {"entity", &x->entity}};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         GM_TRY(gm_settings_str(j, texts[i].key, texts[i].to, err));
     x->opts.encoder = x->encoder.p;
@@ -52,30 +50,24 @@ done:
 enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const struct gm_json *j,
                                         struct gm_error *err)
 {
-    static const char *const known[] = {"pool",   "k",         "from",      "images",
-                                        "xml",    "encoder",   "precision", "clip",
-                                        "entity", "duplicate", "weights",   NULL};
+    static const char *const known[] = {GM_POOL_FILE_SETTINGS, "k",       "encoder",
+                                        "precision",           "clip",    "entity",
+                                        "duplicate",           "weights", NULL};
     enum gm_status st = GM_OK;
-    enum gm_format format;
     *x = (struct gm_examples_setting){
-        .from = GM_STR("auto"), .entity = GM_STR("sum"), .k = 3, .opts = gm_similar_opts_default()};
+        .entity = GM_STR("sum"), .k = 3, .opts = gm_similar_opts_default()};
     if (gm_json_kind(j) != GM_JSON_OBJECT)
         return GM_FAIL(err, GM_EARG, "setting \"examples\" must be as {pool: FILE, k: 3}");
     GM_TRY(gm_settings_check(j, "examples", known, err));
+    GM_TRY(gm_pool_file_read(&x->file, "examples", j, err));
     GM_TRY(read_texts(x, j, err));
     GM_TRY(gm_settings_num(j, "k", 1, GM_PROMPT_EXAMPLES_MAX, &x->k, err));
     GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.rule.duplicate, err));
     GM_TRY(read_weights(gm_json_get(j, "weights"), x->opts.rule.weight, err));
     x->opts.rule.best = gm_str_eq_c(x->entity, "best");
-    if (!x->pool.n)
-        st =
-            GM_FAIL(err, GM_EARG, "setting \"examples\" needs \"pool\", a file of annotated posts");
-    else if (!x->opts.rule.best && !gm_str_eq_c(x->entity, "sum"))
+    if (!x->opts.rule.best && !gm_str_eq_c(x->entity, "sum"))
         st = GM_FAIL(err, GM_EARG, "setting \"entity\" is \"%.*s\"; it must be sum or best",
                      GM_STR_ARG(x->entity));
-    else if (!gm_format_parse(x->from.p, &format))
-        st = GM_FAIL(err, GM_EARG, "setting \"from\" is \"%.*s\"; it must be one of %s",
-                     GM_STR_ARG(x->from), GM_READABLE_FORMATS);
 done:
     if (st != GM_OK)
         gm_error_prefix(err, "examples");
@@ -84,64 +76,12 @@ done:
 
 /* ---- the pool ---- */
 
-/* `fn` for every annotated post of the pool, which it may take over (*taken). */
-static enum gm_status each_sample(const struct gm_examples_setting *x,
-                                  enum gm_status (*fn)(void *user, struct gm_post *p, bool *taken,
-                                                       struct gm_error *err),
-                                  void *user, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    struct gm_reader_opts ro = {.images_dir = x->images.p};
-    (void)gm_format_parse(x->from.p, &ro.format); /* read_setting has looked at it */
-    GM_TRY(gm_reader_open(&r, x->pool.p, &ro, err));
-    for (;;) {
-        struct gm_post p;
-        bool has, taken = false;
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        if (x->xml.n)
-            st = gm_post_add_boxes(&p, x->xml.p, NULL, err);
-        if (st == GM_OK)
-            st = fn(user, &p, &taken, err);
-        if (!taken)
-            gm_post_clear(&p);
-        GM_TRY(st);
-    }
-done:
-    gm_reader_free(r);
-    if (st != GM_OK)
-        gm_error_prefix(err, "examples");
-    return st;
-}
-
-static enum gm_status take_sample(void *user, struct gm_post *post, bool *taken,
-                                  struct gm_error *err)
-{
-    struct gm_examples_pool *p = user;
-    enum gm_status st = GM_OK;
-    GM_TRY(GM_ARENA_GROW(&p->arena, p->posts, p->n, p->cap, err));
-    struct gm_post *own = gm_alloc(1, sizeof *own);
-    if (!own)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    *own = *post;
-    p->posts[p->n++] = own;
-    p->n_with_picture += own->image.n > 0;
-    *taken = true;
-done:
-    return st;
-}
-
 static void pool_free(struct gm_examples_pool *p)
 {
     if (!p)
         return;
     gm_similar_pool_free(p->similar);
-    for (size_t i = 0; i < p->n; i++) {
-        gm_post_clear(p->posts[i]);
-        gm_free(p->posts[i]);
-    }
+    gm_pool_posts_clear(&p->posts);
     gm_arena_clear(&p->arena);
     gm_free(p);
 }
@@ -159,14 +99,12 @@ static enum gm_status pool_new(struct gm_examples_pool **out, const struct gm_ex
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(each_sample(x, take_sample, p, err));
-    if (p->n == 0) {
-        st = GM_FAIL(err, GM_EFORMAT, "examples: %.*s has no post", GM_STR_ARG(x->pool));
-        goto done;
-    }
-    GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", p->n,
-           GM_STR_ARG(x->pool));
-    GM_TRY(gm_similar_pool_load(&p->similar, p->posts, p->n, &x->opts, err));
+    GM_TRY(gm_pool_posts_load(&p->posts, &x->file, NULL, err));
+    for (size_t i = 0; i < p->posts.n; i++)
+        p->n_with_picture += p->posts.items[i]->image.n > 0;
+    GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", p->posts.n,
+           GM_STR_ARG(x->file.pool));
+    GM_TRY(gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &x->opts, err));
     *out = p;
     p = NULL;
 done:
@@ -176,27 +114,15 @@ done:
 
 /* ---- what they depend on ---- */
 
-static enum gm_status hash_sample(void *user, struct gm_post *p, bool *taken, struct gm_error *err)
-{
-    (void)taken;
-    return gm_post_to_json(p, user, err);
-}
-
 enum gm_status gm_examples_pool_fingerprint(const struct gm_examples_setting *x, struct gm_buf *out,
                                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    char hex[GM_SHA256_HEX];
-    struct gm_buf all;
-    gm_buf_init(&all, SIZE_MAX / 2);
-    GM_TRY(each_sample(x, hash_sample, &all, err));
-    gm_sha256(gm_buf_str(&all), hex);
-    GM_TRY(gm_buf_printf(out, err, "examples=%s\n", hex));
+    GM_TRY(gm_pool_file_fingerprint(&x->file, out, err));
     GM_TRY(gm_fingerprint_model(x->encoder.n ? x->encoder.p : "minilm", out, err));
     if (x->clip.n)
         st = gm_fingerprint_file("clip", x->clip.p, out, err);
 done:
-    gm_buf_clear(&all);
     return st;
 }
 
@@ -215,7 +141,7 @@ static enum gm_status write_key(const struct gm_examples_setting *x, struct gm_b
     enum gm_status st = GM_OK;
     const struct gm_similar_rule *r = &x->opts.rule;
     GM_TRY(gm_buf_printf(out, err, "%.*s %.*s %g %g %g %g %d\n", GM_STR_ARG(x->precision),
-                         GM_STR_ARG(x->images), r->weight[0], r->weight[1], r->weight[2],
+                         GM_STR_ARG(x->file.images), r->weight[0], r->weight[1], r->weight[2],
                          r->duplicate, r->best));
     st = gm_examples_pool_fingerprint(x, out, err);
 done:

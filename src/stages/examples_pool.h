@@ -4,10 +4,11 @@
 #define GM_STAGES_EXAMPLES_POOL_H
 
 #include "similar/similar.h"
-#include "stages/stage.h"
+#include "stages/pool_file.h"
 
 struct gm_examples_setting {
-    struct gm_str pool, from, images, xml, encoder, precision, clip, entity;
+    struct gm_pool_file file;
+    struct gm_str encoder, precision, clip, entity;
     double k;
     struct gm_similar_opts opts;
 };
@@ -18,9 +19,8 @@ enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const str
 
 struct gm_examples_pool {
     struct gm_similar_pool *similar;
-    struct gm_post **posts; /* [n] in the order of the file */
-    size_t n, n_with_picture;
-    size_t cap, n_users;
+    struct gm_pool_posts posts;
+    size_t n_with_picture, n_users;
     struct gm_str key; /* what it was made of */
     struct gm_arena arena;
     struct gm_examples_pool *next; /* of the pools that are open */

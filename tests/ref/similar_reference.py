@@ -6,15 +6,19 @@ CLIP's image processor and vision model), Pillow and NumPy with whole matrices:
 
 Posts of made-up sentences with entities, pictures of several sizes (some posts have none), a random CLIP
 vision model exported to ONNX. Says with its exit status whether all scores are within 1e-4 and the order
-is the same, for each way of the entities' similarity, with pictures and without. Needs the environment of
-tools/reference_env.sh.
+is the same, for each way of the entities' similarity, with pictures and without; and whether `inform` shows
+the samples of the largest cosine of the tagger's features, joined with the pictures' vectors or alone. Needs the
+environment of tools/reference_env.sh.
 """
+import http.server
 import json
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
+import threading
 import warnings
 
 os.environ.setdefault("HF_HUB_OFFLINE", "1")
@@ -23,6 +27,7 @@ warnings.simplefilter("ignore")
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 from transformers import AutoModel, AutoTokenizer, CLIPImageProcessorPil, CLIPVisionConfig, CLIPVisionModelWithProjection
 from transformers.utils import logging
 
@@ -192,6 +197,116 @@ def compare(gmner, folder, posts, pool, scores, *options):
     assert worst < 1e-4
 
 
+# -- samples of inform: the tagger's features joined with the picture ------------------------------
+
+def case_of(word):
+    """Numbers of src/model/features.h, for the words of these posts."""
+    if not any(c.isalnum() for c in word):
+        return 8
+    if word.isdigit():
+        return 7
+    if any(c.isdigit() for c in word):
+        return 6
+    if not word.isascii() and word not in ("Café",):
+        return 9
+    if len(word) == 1 and word.isupper():
+        return 5
+    return 1 if word.islower() else 3 if word.isupper() else 2 if word[1:].islower() else 4
+
+
+class Features:
+    """The mean over the words of the mean over their pieces of the tagger's states."""
+
+    def __init__(self, tagger, minilm):
+        self.tokenizer = AutoTokenizer.from_pretrained(minilm)
+        self.model = AutoModel.from_pretrained(minilm, dtype=torch.float32).eval()
+        weights = {k: v.float() for k, v in load_file(os.path.join(tagger, "model.safetensors")).items()}
+        self.cases = weights.pop("case_embeddings.weight")
+        missing = self.model.load_state_dict(weights, strict=False).missing_keys
+        assert all("word_embeddings" in k or "pooler" in k or "position_ids" in k for k in missing), missing
+
+    def __call__(self, record):
+        ids, cases, rows = [self.tokenizer.cls_token_id], [0], []
+        for w in record["tokens"]:
+            pieces = self.tokenizer(w, add_special_tokens=False)["input_ids"]
+            rows.append((len(ids), len(ids) + len(pieces)))
+            ids += pieces
+            cases += [case_of(w)] * len(pieces)
+        ids, cases = torch.tensor([ids + [self.tokenizer.sep_token_id]]), torch.tensor([cases + [0]])
+        with torch.inference_mode():
+            x = self.model.get_input_embeddings()(ids) + self.cases[cases]
+            y = self.model(inputs_embeds=x).last_hidden_state[0].numpy().astype(np.float64)
+        v = np.stack([y[a:b].mean(0) for a, b in rows]).mean(0)
+        return v / np.linalg.norm(v)
+
+
+class Asked:
+    """A server that keeps the numbers of the samples that it is shown, by the post's text."""
+
+    def __init__(self):
+        self.shown = shown = {}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                parts = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["messages"][-1]["content"]
+                text = parts if isinstance(parts, str) else "".join(p.get("text", "") for p in parts)
+                shown[re.findall(r"(?m)^Post: (.*)$", text)[-1]] = [int(n) for n in re.findall(r"Known (\d+)\.", text)]
+                body = json.dumps({"choices": [{"message": {"role": "assistant", "content": "None."},
+                                                "finish_reason": "stop"}]}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+
+def compare_samples(gmner, folder, posts, pool, scores, n, setting):
+    """`inform` shows the n samples of the largest cosine, best first."""
+    asked = Asked()
+    with open(f"{folder}/inform.yaml", "w", encoding="utf-8") as f:
+        f.write("name: i\nstages:\n  - stage: inform\n    backend: llm\n    images: never\n"
+                f"    samples: {{pool: {folder}/known.jsonl, n: {n}, {setting}}}\n")
+    subprocess.run([gmner, "predict", f"{folder}/asked.jsonl", "-r", f"{folder}/inform.yaml", "-o", f"{folder}/o.jsonl",
+                    "--run", f"{folder}/run", "--endpoint", f"http://127.0.0.1:{asked.server.server_port}/v1"],
+                   check=True, env={**os.environ, "GMNER_CACHE": f"{folder}/run/c.sqlite"}, capture_output=True)
+    shutil.rmtree(f"{folder}/run")
+    worst = 0
+    for i, p in enumerate(posts):
+        left = np.array([near_duplicate(p["text"], s["text"]) for s in pool])
+        row = np.where(left, -1, scores[i])
+        order = np.argsort(-row, kind="stable")[:n]
+        got = asked.shown[" ".join(p["tokens"])]
+        assert len(got) == n
+        worst = max([worst, *(abs(row[a] - row[b]) for a, b in zip(got, order))])
+    print(f"samples, {setting}: cosines of those in other places differ by at most {worst:.2g}")
+    assert worst < 1e-5
+
+
+def check_samples(gmner, minilm, folder, posts, pool, pictures):
+    """pictures: the vectors of both and who has one."""
+    features = Features(os.path.join(os.environ["GMNER_HOME"], "models", "ner-default"), minilm)
+    posts = [{**p, "tokens": p["text"].split()[:100]} for p in posts]
+    pool = [{**p, "tokens": p["text"].split()} for p in pool]
+    for name, records in (("asked", posts), ("known", pool)):
+        with open(os.path.join(folder, f"{name}.jsonl"), "w", encoding="utf-8") as f:
+            for i, r in enumerate(records):
+                out = {k: r[k] for k in ("id", "tokens", "image") if k in r}
+                f.write(json.dumps({**out, **({"knowledge": f"Known {i}."} if name == "known" else {})}) + "\n")
+    f, g = (np.stack([features(r) for r in records]) for records in (posts, pool))
+    compare_samples(gmner, folder, posts, pool, f @ g.T, 5, "duplicate: 0.8")
+    (qi, has_q), (pi, has_p) = pictures
+    w = 0.3
+    joint = (np.concatenate([np.sqrt(1 - w) * t, np.sqrt(w) * v * has[:, None]], 1)
+             for t, v, has in ((f, qi, has_q), (g, pi, has_p)))
+    a, b = (x / np.linalg.norm(x, axis=1, keepdims=True) for x in joint)
+    compare_samples(gmner, folder, posts, pool, a @ b.T, 5, f"clip: {folder}/clip.onnx, image_weight: {w}")
+
+
 def main():
     gmner, minilm, folder = sys.argv[1:]
     os.makedirs(folder, exist_ok=True)
@@ -209,6 +324,7 @@ def main():
     compare(gmner, folder, posts, pool, 0.4 * n_t + 0.2 * n_i + 0.6 * n_e, "--clip", clip)
     compare(gmner, folder, posts, pool, 0.4 * n_t + 0.2 * n_i + 0.6 * n_b, "--clip", clip, "--entity", "best")
     compare(gmner, folder, posts, pool, n_i, "--clip", clip, "--weights", "image=1")
+    check_samples(gmner, minilm, folder, posts, pool, ((qi, has_q), (pi, has_p)))
 
 
 main()

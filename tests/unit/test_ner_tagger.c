@@ -303,6 +303,7 @@ static void context_is_attended_to_only(void **state)
     assert_int_equal(p.n_tokens, 7); /* [CLS] so home [SEP] so home [SEP] */
     assert_int_equal(p.n_rows, 2);
     assert_int_equal(p.types[3], 0);
+    assert_int_equal(p.ids[3], net.special_ids.sep); /* <EOS> */
     assert_int_equal(p.types[4], 1);
     assert_int_equal(p.ids[6], net.special_ids.sep);
     assert_int_equal(gm_packer_add(&p, &net, &many, &many, NULL), GM_OK);

@@ -1,0 +1,244 @@
+#include "stages/samples.h"
+
+#include "base/alloc.h"
+#include "base/lines.h"
+#include "base/log.h"
+#include "base/models.h"
+#include "base/path.h"
+#include "similar/joint.h"
+#include "stages/pool_file.h"
+
+#include <stdatomic.h>
+
+enum { SAMPLES_MAX_BYTES = 1 << 16, N_MAX = 20 };
+
+/* Of a pool; all borrowed from the settings. */
+struct setting {
+    struct gm_pool_file file;
+    struct gm_str tagger, precision, clip;
+    double n;
+    struct gm_joint_opts opts;
+};
+
+struct gm_samples {
+    struct gm_buf fixed; /* of every post */
+    struct gm_pool_posts posts;
+    struct gm_joint *joint; /* NULL = the fixed ones are shown */
+    size_t n;
+    atomic_bool warned; /* of a picture that can't be read */
+};
+
+static enum gm_status read_setting(struct setting *x, const struct gm_json *j, struct gm_error *err)
+{
+    static const char *const known[] = {GM_POOL_FILE_SETTINGS, "n",    "tagger",
+                                        "precision",           "clip", "image_weight",
+                                        "duplicate",           NULL};
+    enum gm_status st = GM_OK;
+    *x = (struct setting){.tagger = GM_STR("ner-default"), .n = 5, .opts = gm_joint_opts_default()};
+    GM_TRY(gm_settings_check(j, "samples", known, err));
+    GM_TRY(gm_pool_file_read(&x->file, "samples", j, err));
+    GM_TRY(gm_settings_str(j, "tagger", &x->tagger, err));
+    GM_TRY(gm_settings_str(j, "precision", &x->precision, err));
+    GM_TRY(gm_settings_str(j, "clip", &x->clip, err));
+    GM_TRY(gm_settings_num(j, "n", 1, N_MAX, &x->n, err));
+    GM_TRY(gm_settings_num(j, "image_weight", 0, 1, &x->opts.image, err));
+    GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.duplicate, err));
+    x->opts.tagger = x->tagger.p;
+    x->opts.precision = x->precision.p;
+    x->opts.clip = x->clip.p;
+done:
+    if (st != GM_OK)
+        gm_error_prefix(err, "samples");
+    return st;
+}
+
+/* ---- the same for every post ---- */
+
+/* The file that the settings name, else the one that comes with the program. */
+static enum gm_status fixed_path(struct gm_arena *a, const struct gm_json *settings,
+                                 const char **path, struct gm_error *err)
+{
+    struct gm_str own = {NULL, 0};
+    enum gm_status st = gm_settings_str(settings, GM_SAMPLES_SETTINGS, &own, err);
+    *path = own.p;
+    if (st == GM_OK && !own.n)
+        st = gm_home_path(a, "prompts/inform_samples.jsonl", path, err);
+    if (st == GM_OK && !*path)
+        st = GM_FAIL(err, GM_EIO, "no file prompts/inform_samples.jsonl beside the program");
+    return st;
+}
+
+static enum gm_status add_sample(struct gm_buf *out, struct gm_str text, struct gm_str caption,
+                                 struct gm_str knowledge, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "%sPost: %.*s\n", out->n ? "\n" : "", GM_STR_ARG(text)));
+    if (caption.n)
+        GM_TRY(gm_buf_printf(out, err, "Photo: %.*s\n", GM_STR_ARG(caption)));
+    st = gm_buf_printf(out, err, "Knowledge: %.*s\n", GM_STR_ARG(knowledge));
+done:
+    return st;
+}
+
+static enum gm_status add_line(struct gm_buf *out, struct gm_str line, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *j = NULL;
+    struct gm_str text, caption = {NULL, 0}, knowledge;
+    GM_TRY(gm_json_parse(&j, line, err));
+    (void)gm_json_str(gm_json_get(j, "caption"), &caption);
+    if (!gm_json_str(gm_json_get(j, "text"), &text) ||
+        !gm_json_str(gm_json_get(j, "knowledge"), &knowledge))
+        st = GM_FAIL(err, GM_EFORMAT, "a sample needs the texts \"text\" and \"knowledge\"");
+    else
+        st = add_sample(out, text, caption, knowledge, err);
+done:
+    gm_json_free(j);
+    return st;
+}
+
+static enum gm_status read_fixed(struct gm_buf *out, const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_lines *lines = NULL;
+    struct gm_str line;
+    bool has = true;
+    GM_TRY(gm_lines_open(&lines, path, SAMPLES_MAX_BYTES, err));
+    for (;;) {
+        GM_TRY(gm_lines_next(lines, &line, &has, err));
+        if (!has)
+            break;
+        if (!gm_str_trim(line).n)
+            continue;
+        st = add_line(out, line, err);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", path, gm_lines_number(lines));
+            goto done;
+        }
+    }
+done:
+    gm_lines_free(lines);
+    return st;
+}
+
+/* ---- of a pool ---- */
+
+static bool has_knowledge(const struct gm_post *p) { return p->knowledge.n && p->text.n; }
+
+static void on_unreadable(void *user, const struct gm_post *post, const struct gm_error *why)
+{
+    struct gm_samples *s = user;
+    if (!atomic_exchange(&s->warned, true))
+        GM_LOG(
+            GM_LOG_WARN, "llm",
+            "samples are chosen as if post %.*s had no picture, and others whose can't be read: %s",
+            GM_STR_ARG(post->id), why->msg);
+}
+
+static enum gm_status open_pool(struct gm_samples *s, const struct gm_json *j, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct setting x;
+    GM_TRY(read_setting(&x, j, err));
+    x.opts.unreadable = on_unreadable;
+    x.opts.user = s;
+    s->n = (size_t)x.n;
+    GM_TRY(gm_pool_posts_load(&s->posts, &x.file, has_knowledge, err));
+    GM_LOG(GM_LOG_INFO, "llm", "samples are chosen from the %zu posts with knowledge of %.*s",
+           s->posts.n, GM_STR_ARG(x.file.pool));
+    st = gm_joint_load(&s->joint, s->posts.items, s->posts.n, &x.opts, err);
+done:
+    return st;
+}
+
+/* ---- both ---- */
+
+static bool is_pool(const struct gm_json *settings)
+{
+    return gm_json_kind(gm_json_get(settings, GM_SAMPLES_SETTINGS)) == GM_JSON_OBJECT;
+}
+
+enum gm_status gm_samples_open(struct gm_samples **out, const struct gm_json *settings,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *path;
+    struct gm_arena a;
+    struct gm_samples *s = gm_alloc(1, sizeof *s);
+    *out = NULL;
+    if (!s)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_init(&a, 0);
+    gm_buf_init(&s->fixed, SAMPLES_MAX_BYTES);
+    if (is_pool(settings)) {
+        GM_TRY(open_pool(s, gm_json_get(settings, GM_SAMPLES_SETTINGS), err));
+    } else {
+        GM_TRY(fixed_path(&a, settings, &path, err));
+        GM_TRY(read_fixed(&s->fixed, path, err));
+    }
+    *out = s;
+    s = NULL;
+done:
+    gm_samples_free(s);
+    gm_arena_clear(&a);
+    return st;
+}
+
+void gm_samples_free(struct gm_samples *s)
+{
+    if (!s)
+        return;
+    gm_joint_free(s->joint);
+    gm_pool_posts_clear(&s->posts);
+    gm_buf_clear(&s->fixed);
+    gm_free(s);
+}
+
+enum gm_status gm_samples_write(struct gm_samples *s, struct gm_post *post, struct gm_buf *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_similar_hit hits[N_MAX];
+    size_t n = 0;
+    if (!s->joint)
+        return gm_buf_add_str(out, gm_buf_str(&s->fixed), err);
+    GM_TRY(gm_joint_find(s->joint, post, s->n, hits, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const struct gm_post *p = s->posts.items[hits[i].post];
+        if (out->n + p->text.n + p->caption.n + p->knowledge.n + 40 > SAMPLES_MAX_BYTES)
+            break;
+        GM_TRY(add_sample(out, p->text, p->caption, p->knowledge, err));
+    }
+done:
+    return st;
+}
+
+static enum gm_status fingerprint_pool(const struct gm_json *j, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct setting x;
+    GM_TRY(read_setting(&x, j, err));
+    GM_TRY(gm_pool_file_fingerprint(&x.file, out, err));
+    GM_TRY(gm_fingerprint_model(x.tagger.p, out, err));
+    if (x.clip.n)
+        st = gm_fingerprint_file("clip", x.clip.p, out, err);
+done:
+    return st;
+}
+
+enum gm_status gm_samples_fingerprint(const struct gm_json *settings, struct gm_buf *out,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *path;
+    struct gm_arena a;
+    if (is_pool(settings))
+        return fingerprint_pool(gm_json_get(settings, GM_SAMPLES_SETTINGS), out, err);
+    gm_arena_init(&a, 0);
+    GM_TRY(fixed_path(&a, settings, &path, err));
+    st = gm_fingerprint_file("samples", path, out, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}

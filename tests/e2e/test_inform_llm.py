@@ -1,0 +1,147 @@
+"""inform: samples of a pool that are most like the post, by the tagger's features. Which they are by
+transformers and NumPy, with pictures too: tests/ref/similar_reference.py."""
+import json
+import os
+import re
+import signal
+import subprocess
+import time
+
+import gm
+import llm_server
+
+POOL = [("Eileen Collins flew to space for NASA", "a woman in an orange suit"),
+        ("RT @ user : Messi scores twice as Barcelona beat Real Madrid 3 - 1", None),
+        ("Lovely pasta at this small place in Rome", None),
+        ("Ann Lee sings at the Royal Albert Hall tonight", "a singer"),
+        ("Ann Lee sings at the Royal Opera House tonight !", None),
+        ("so tired today , coffee first", None),
+        ("Bob Ray plays at Wembley Stadium tonight", None)]
+
+
+def need_model():
+    if not os.path.exists(os.path.join(gm.HOME, ".deps", "models", "minilm")):
+        raise gm.Skip("no base encoder; `make setup` gets it")
+
+
+def write_pool(d):
+    d.write("pool.jsonl", "".join(json.dumps(
+        {"id": f"s{i}", "text": t, **({"caption": c} if c else {}), **({"knowledge": f"Known {i}."} if i != 5 else {})})
+        + "\n" for i, (t, c) in enumerate(POOL)))
+
+
+def recipe(d, samples, more=""):
+    return d.write("r.yaml", f"name: i\nstages:\n  - stage: tag\n  - stage: inform\n    samples: {samples}\n{more}")
+
+
+class Known(llm_server.Own):
+    def __init__(self, wait_s=0):
+        self.asked, self.requests = [], []
+
+        def say(text, request):
+            time.sleep(wait_s)
+            self.asked.append(text)
+            self.requests.append(request)
+            return "Named entities: none."
+
+        super().__init__(say)
+
+    def shown(self):
+        """The samples of each request: their texts, and what is known of them."""
+        return [(re.findall(r"(?m)^Post: (.*)$", t)[:-1], re.findall(r"Known (\d+)\.", t)) for t in self.asked]
+
+
+def predict(d, server, rec, *more, given="in.jsonl", cache="c.sqlite"):
+    return gm.run("predict", d / given, "-r", rec, "-o", d / "out.jsonl", "--endpoint", server.url, *more,
+                  env={"GMNER_CACHE": d / cache})
+
+
+def test_the_most_similar_are_shown():
+    need_model()
+    with gm.Folder() as d, Known() as server:
+        write_pool(d)
+        d.write("in.jsonl", json.dumps({"id": "1", "text": "Ann Lee sings at the Royal Opera House tonight"}) + "\n")
+        gm.expect_ok(predict(d, server, recipe(d, f"{{pool: {d / 'pool.jsonl'}, n: 2}}")))
+        (texts, known), = server.shown()
+        # 4 is the post itself but for a mark, 5 has no knowledge
+        assert len(known) == 2 and known[0] == "3" and texts == [POOL[int(i)][0] for i in known], (texts, known)
+        assert "Post: " + POOL[3][0] + "\nPhoto: a singer\nKnowledge: Known 3.\n\nPost: " in server.asked[0]
+        # by default five, and near-duplicates only where that is wanted
+        gm.expect_ok(predict(d, server, recipe(d, f"{{pool: {d / 'pool.jsonl'}}}")))
+        assert len(server.shown()[1][1]) == 5
+        gm.expect_ok(predict(d, server, recipe(d, f"{{pool: {d / 'pool.jsonl'}, duplicate: 1, n: 20}}"), cache="b.sqlite"))
+        assert len(server.shown()[2][1]) == 5 and "4" not in server.shown()[2][1]  # the same words are always left out
+        # what is in the pool is part of what the answers depend on: an unchanged one asks nothing
+        gm.expect_ok(predict(d, server, d / "r.yaml", cache="other.sqlite"))
+        assert len(server.asked) == 3
+        d.write("pool.jsonl", json.dumps({"text": "Eve laughs", "knowledge": "Known 9."}) + "\n")
+        gm.expect_ok(predict(d, server, d / "r.yaml"))
+        assert server.shown()[3] == (["Eve laughs"], ["9"])
+
+
+def test_pgim_pool_text_only():
+    """A pool of PGIM with the data set's own file, and a server that takes no pictures."""
+    need_model()
+    with gm.Folder() as d, Known() as server:
+        d.write("k.txt", "".join(f"{i}\nNamed entities: Known {i}.\n" for i in range(len(POOL))))
+        d.write("t.txt", "".join(f"IMGID:{i}\n" + "".join(f"{w}\tO\n" for w in t.split()) + "\n"
+                                 for i, (t, _) in enumerate(POOL)))
+        photo = os.path.join(gm.HOME, "tests", "golden", "image", "alpha.png")
+        d.write("in.jsonl", json.dumps({"id": "1", "text": "Cid Orr sings at Wembley tonight", "image": photo}) + "\n")
+        gm.expect_ok(predict(d, server, recipe(
+            d, f"{{pool: {d / 'k.txt'}, text: {d / 't.txt'}, n: 3}}", "    images: never\n")))
+        assert set(server.shown()[0][1]) >= {"3", "4"} and len(server.shown()[0][1]) == 3, server.shown()
+        assert isinstance(server.requests[0]["messages"][-1]["content"], str) or all(
+            p["type"] == "text" for p in server.requests[0]["messages"][-1]["content"])
+
+
+def test_refused_settings():
+    need_model()
+    with gm.Folder() as d, Known() as server:
+        write_pool(d)
+        d.write("in.jsonl", '{"text": "x"}\n')
+        d.write("bare.jsonl", '{"text": "x"}\n')
+        pool = "pool: %s" % (d / "pool.jsonl")
+        for samples, words in (("{n: 3}", 'setting "samples" needs "pool"'), (f"{{{pool}, n: 0}}", '"n" is 0'),
+                               (f"{{{pool}, k: 3}}", 'unknown setting "k"'), (f"{{{pool}, from: x}}", '"from" is "x"'),
+                               (f"{{pool: {d / 'bare.jsonl'}}}", "has no post to choose from"),
+                               (f"{{{pool}, image_weight: 2}}", '"image_weight" is 2'),
+                               (f"{{{pool}, tagger: nobody}}", "nobody"),
+                               (f"{{pool: {d / 'none.jsonl'}}}", "none.jsonl")):
+            r = predict(d, server, recipe(d, samples))
+            assert r.code in (1, 2) and words in r.err, (samples, r.err)
+    assert not server.asked
+
+
+def test_killed_and_gone_on_with():
+    """kill -9 among the questions: what had come is not asked again, and the second tagging is that of a run which
+    was never killed."""
+    need_model()
+    n, flight = 60, 4
+    with gm.Folder() as d, Known(0.05) as server:
+        write_pool(d)
+        d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": f"Ann Lee {i} sings in Paris"}) + "\n"
+                                    for i in range(n)))
+        rec = recipe(d, f"{{pool: {d / 'pool.jsonl'}, n: 2}}", "    tagger: ner-knowledge\n")
+        words = [gm.PROGRAM, "predict", d / "in.jsonl", "-r", rec, "-o", d / "out.jsonl", "--endpoint", server.url,
+                 "--in-flight", str(flight)]
+        killed = 0
+        for k in (10, 30):
+            p = subprocess.Popen(words, env={**os.environ, "GMNER_CACHE": d / "c.sqlite"}, stderr=subprocess.DEVNULL)
+            while p.poll() is None and len(server.asked) < k:
+                time.sleep(0.005)
+            p.send_signal(signal.SIGKILL)
+            killed += p.wait() == -signal.SIGKILL
+        gm.expect_ok(predict(d, server, rec, "--in-flight", str(flight)))
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            out = f.read()
+        assert killed == 2 and n <= len(server.asked) <= n + flight * killed, len(server.asked)
+        gm.expect_ok(predict(d, server, rec, "--run", d / "second"))
+        with open(d / "out.jsonl", encoding="utf-8") as f:
+            assert f.read() == out
+    posts = [json.loads(line) for line in out.splitlines()]
+    assert all(p["knowledge"] and p["entities"] for p in posts)
+    assert all(e["source"] == "inform" for p in posts for e in p["entities"])
+
+
+gm.main(globals())
