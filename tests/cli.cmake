@@ -19,6 +19,7 @@ gm_e2e(quantise)
 gm_e2e(resume)
 gm_e2e(paper_settings LABELS long)
 gm_e2e(default LABELS needs-model)
+gm_e2e(start LABELS needs-model)
 gm_e2e(readme LABELS needs-model)
 gm_e2e(resources LABELS needs-model)
 # Calls that fail, one at a time: a few of each kind, and every one. The library is no part of the program and so

@@ -1,4 +1,5 @@
 gm_test(vision_nanodet LINK gm_vision m)
+gm_test(vision_prepared LINK gm_vision)
 gm_test(vision_text LINK gm_vision m)
 gm_test(vision_sam LINK gm_vision m)
 # With this variable OpenVINO's TBB leaves out RTLD_DEEPBIND, which the sanitizers cannot live with.

@@ -146,6 +146,10 @@ static const struct {
     {"GMNER_CACHE",
      "file of the language models' replies (default: $XDG_CACHE_HOME/gmner/replies.sqlite, "
      "else $HOME/.cache/gmner/replies.sqlite)"},
+    {"GMNER_VISION_CACHE",
+     "folder of the vision models that the runtime has prepared, of at most 512 MB, for a faster "
+     "start; \"none\" = without (default: $XDG_CACHE_HOME/gmner/vision, else "
+     "$HOME/.cache/gmner/vision)"},
     {"GMNER_FONT", "font file of annotated pictures (default: DejaVu Sans)"},
     {"GMNER_OPENVINO",
      "path of libopenvino_c.so (default: .deps/openvino of GMNER_HOME, else the system's)"},

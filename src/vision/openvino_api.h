@@ -11,13 +11,16 @@
 #define GM_OPENVINO_FUNCTIONS(X)              \
     X(ov_core_create)                         \
     X(ov_core_free)                           \
+    X(ov_core_set_property)                   \
     X(ov_core_read_model)                     \
     X(ov_core_compile_model)                  \
+    X(ov_core_import_model)                   \
     X(ov_model_free)                          \
     X(ov_model_reshape_input_by_name)         \
     X(ov_model_inputs_size)                   \
     X(ov_model_const_input_by_index)          \
     X(ov_compiled_model_create_infer_request) \
+    X(ov_compiled_model_export_model)         \
     X(ov_compiled_model_free)                 \
     X(ov_compiled_model_inputs_size)          \
     X(ov_compiled_model_input_by_index)       \
@@ -42,6 +45,8 @@
     X(ov_shape_free)                          \
     X(ov_partial_shape_create_static)         \
     X(ov_partial_shape_free)                  \
+    X(ov_get_openvino_version)                \
+    X(ov_version_free)                        \
     X(ov_get_error_info)                      \
     X(ov_get_last_err_msg)                    \
     X(ov_free)

@@ -1,10 +1,14 @@
+#define _GNU_SOURCE /* memfd_create */
+
 #include "vision/vision_session.h"
 
 #include "base/alloc.h"
+#include "base/buf.h"
 #include "base/file.h"
 #include "base/parallel.h"
 #include "base/str.h"
 #include "vision/openvino_api.h"
+#include "vision/prepared.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -12,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { MAX_OUTPUTS = 16 }; /* of one run */
@@ -35,6 +40,7 @@ struct gm_session {
     struct gm_openvino_api ov;
     char *path;
     ov_core_t *core; /* one a session: creating one takes 2 ms, sharing would need a global */
+    struct gm_prepared prepared; /* which `compiled` reads on in */
     ov_compiled_model_t *compiled;
     struct lane lanes[GM_SESSION_LANES_MAX];
     size_t n_lanes;
@@ -154,8 +160,9 @@ static enum gm_status fix_batch(struct gm_session *s, ov_model_t *model, struct 
     return rc == OK ? GM_OK : fail(s, GM_ESHAPE, rc, "does not take one picture at a time", err);
 }
 
-static enum gm_status compile(struct gm_session *s, const ov_model_t *model,
-                              const struct gm_session_opts *opts, struct gm_error *err)
+/* What a model is prepared for, told to the core that is the session's own. */
+static enum gm_status set_up(struct gm_session *s, const struct gm_session_opts *opts,
+                             struct gm_error *err)
 {
     char threads[32], streams[32];
     s->n_lanes = gm_threads() < GM_SESSION_LANES_MAX ? gm_threads() : GM_SESSION_LANES_MAX;
@@ -165,16 +172,106 @@ static enum gm_status compile(struct gm_session *s, const ov_model_t *model,
     snprintf(streams, sizeof streams, "%zu", s->n_lanes);
     /* Not pinned: several of our processes on one machine would all sit on its first cores. A CPU
      * without bf16 takes that as f32. */
-    ov_status_e rc = s->ov.ov_core_compile_model(
-        s->core, model, "CPU", 10, &s->compiled, "INFERENCE_NUM_THREADS", threads, "NUM_STREAMS",
-        streams, "INFERENCE_PRECISION_HINT", opts && opts->bf16 ? "bf16" : "f32",
-        "ENABLE_CPU_PINNING", "NO", "CPU_RUNTIME_CACHE_CAPACITY",
-        opts && opts->many_shapes ? KERNELS_KEPT : KERNELS_ALL);
-    for (size_t i = 0; rc == OK && i < s->n_lanes; i++)
-        rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->lanes[i].request);
+    const char *const told[][2] = {
+        {"INFERENCE_NUM_THREADS", threads},
+        {"NUM_STREAMS", streams},
+        {"INFERENCE_PRECISION_HINT", opts && opts->bf16 ? "bf16" : "f32"},
+        {"ENABLE_CPU_PINNING", "NO"},
+        {"CPU_RUNTIME_CACHE_CAPACITY", opts && opts->many_shapes ? KERNELS_KEPT : KERNELS_ALL}};
+    ov_status_e rc = s->ov.ov_core_create(&s->core);
     if (rc != OK)
-        return fail(s, GM_EMODEL, rc, "can't be prepared for this CPU", err);
-    return GM_OK;
+        return fail(s, GM_EMODEL, rc, "the OpenVINO runtime does not start", err);
+    for (size_t i = 0; rc == OK && i < sizeof told / sizeof *told; i++)
+        rc = s->ov.ov_core_set_property(s->core, "CPU", told[i][0], told[i][1]);
+    return rc == OK ? GM_OK : fail(s, GM_EMODEL, rc, "the OpenVINO runtime can't be set up", err);
+}
+
+/* The place of the session's prepared model. */
+static enum gm_status find_prepared(struct gm_session *s, const struct gm_session_opts *opts,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf how;
+    ov_version_t version = {0};
+    gm_buf_init(&how, (size_t)1 << 16);
+    if (!opts ||
+        !opts->model) /* a model of the user may have weights in files that we don't know */
+        return GM_OK;
+    if (s->ov.ov_get_openvino_version(&version) != OK || !version.buildNumber)
+        goto done;
+    GM_TRY(gm_buf_printf(&how, err, "%s%s", opts->bf16 ? "bf16" : "f32",
+                         opts->batch_of_one ? " 1" : ""));
+    for (size_t i = 0; i < opts->n_inputs; i++) {
+        GM_TRY(gm_buf_printf(&how, err, " %s", opts->inputs[i].name));
+        for (size_t k = 0; k < opts->inputs[i].rank; k++)
+            GM_TRY(gm_buf_printf(&how, err, ",%zu", opts->inputs[i].dims[k]));
+    }
+    GM_TRY(gm_prepared_init(&s->prepared, s->path, version.buildNumber, gm_buf_str(&how), err));
+    GM_TRY(gm_prepared_find(&s->prepared, err));
+done:
+    s->ov.ov_version_free(&version);
+    gm_buf_clear(&how);
+    return st;
+}
+
+/* The compiled model out of a prepared one; where the runtime doesn't take that, there is none. */
+static void import(struct gm_session *s)
+{
+    struct gm_str blob = s->prepared.blob;
+    if (!blob.p || s->ov.ov_core_import_model(s->core, blob.p, blob.n, "CPU", &s->compiled) == OK)
+        return;
+    s->compiled = NULL;
+    gm_prepared_drop(&s->prepared);
+}
+
+/* Keeps the compiled model for the next start. The runtime writes to a file, and doesn't say when the disk
+ * is full: one in memory is as long as it should be. */
+static enum gm_status keep(struct gm_session *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char name[64];
+    struct stat sb;
+    void *p = MAP_FAILED;
+    if (!s->prepared.path)
+        return GM_OK;
+    int fd = memfd_create("prepared", MFD_CLOEXEC);
+    snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    if (fd >= 0 && s->ov.ov_compiled_model_export_model(s->compiled, name) == OK &&
+        fstat(fd, &sb) == 0 && sb.st_size > 0)
+        p = mmap(NULL, (size_t)sb.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    if (p != MAP_FAILED) {
+        st = gm_prepared_keep(&s->prepared, (struct gm_str){p, (size_t)sb.st_size}, err);
+        munmap(p, (size_t)sb.st_size);
+    }
+    if (fd >= 0)
+        close(fd);
+    return st;
+}
+
+static enum gm_status compile(struct gm_session *s, const struct gm_session_opts *opts,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    ov_model_t *model = NULL;
+    ov_status_e rc = s->ov.ov_core_read_model(s->core, s->path, NULL, &model);
+    if (rc != OK) {
+        st = fail(s, GM_EMODEL, rc, "not a model that OpenVINO reads; get it anew", err);
+        goto done;
+    }
+    for (size_t i = 0; opts && i < opts->n_inputs; i++)
+        GM_TRY(fix_input(s, model, &opts->inputs[i], err));
+    if (opts && opts->batch_of_one)
+        GM_TRY(fix_batch(s, model, err));
+    rc = s->ov.ov_core_compile_model(s->core, model, "CPU", 0, &s->compiled);
+    if (rc != OK) {
+        st = fail(s, GM_EMODEL, rc, "can't be prepared for this CPU", err);
+        goto done;
+    }
+    GM_TRY(keep(s, err));
+done:
+    if (model)
+        s->ov.ov_model_free(model);
+    return st;
 }
 
 static enum gm_status read_port(struct gm_session *s, const ov_output_const_port_t *port,
@@ -232,33 +329,27 @@ done:
     return st;
 }
 
-static enum gm_status read_and_compile(struct gm_session *s, const struct gm_session_opts *opts,
-                                       struct gm_error *err)
+static enum gm_status prepare(struct gm_session *s, const struct gm_session_opts *opts,
+                              struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    ov_model_t *model = NULL;
-    ov_status_e rc = s->ov.ov_core_create(&s->core);
+    ov_status_e rc = OK;
+    GM_TRY(set_up(s, opts, err));
+    GM_TRY(find_prepared(s, opts, err));
+    import(s);
+    if (!s->compiled)
+        GM_TRY(compile(s, opts, err));
+    for (size_t i = 0; rc == OK && i < s->n_lanes; i++)
+        rc = s->ov.ov_compiled_model_create_infer_request(s->compiled, &s->lanes[i].request);
     if (rc != OK) {
-        st = fail(s, GM_EMODEL, rc, "the OpenVINO runtime does not start", err);
+        st = fail(s, GM_EMODEL, rc, "can't be prepared for this CPU", err);
         goto done;
     }
-    rc = s->ov.ov_core_read_model(s->core, s->path, NULL, &model);
-    if (rc != OK) {
-        st = fail(s, GM_EMODEL, rc, "not a model that OpenVINO reads; get it anew", err);
-        goto done;
-    }
-    for (size_t i = 0; opts && i < opts->n_inputs; i++)
-        GM_TRY(fix_input(s, model, &opts->inputs[i], err));
-    if (opts && opts->batch_of_one)
-        GM_TRY(fix_batch(s, model, err));
-    GM_TRY(compile(s, model, opts, err));
     GM_TRY(read_ports(s, s->ov.ov_compiled_model_inputs_size,
                       s->ov.ov_compiled_model_input_by_index, &s->inputs, err));
     GM_TRY(read_ports(s, s->ov.ov_compiled_model_outputs_size,
                       s->ov.ov_compiled_model_output_by_index, &s->outputs, err));
 done:
-    if (model)
-        s->ov.ov_model_free(model);
     return st;
 }
 
@@ -276,7 +367,7 @@ enum gm_status gm_session_load(struct gm_session **out, const char *path,
     }
     GM_TRY(check_room(path, err));
     GM_TRY(gm_openvino_open(&s->ov, err));
-    GM_TRY(read_and_compile(s, opts, err));
+    GM_TRY(prepare(s, opts, err));
     *out = s;
     s = NULL;
 done:
@@ -312,6 +403,7 @@ void gm_session_free(struct gm_session *s)
     }
     if (s->compiled)
         s->ov.ov_compiled_model_free(s->compiled);
+    gm_prepared_clear(&s->prepared);
     if (s->core)
         s->ov.ov_core_free(s->core);
     gm_free(s->path);
