@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "base/path.h"
+#include "pipeline/ahead.h"
 #include "pipeline/pipeline_internal.h"
 #include "text/segment.h"
 
@@ -196,6 +197,7 @@ void gm_pipeline_free(struct gm_pipeline *p)
 {
     if (!p)
         return;
+    gm_ahead_end(p->ahead);
     for (size_t i = 0; i < p->n_stages; i++)
         if (p->stages[i].is_open)
             p->stages[i].backend->close(p->stages[i].self);
@@ -306,7 +308,8 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
         return GM_OK;
     if (s->backend->llm && !p->llm)
         GM_TRY(make_llm(p, err));
-    GM_TRY(s->backend->open(&s->self, s->backend, s->settings, err));
+    if (!(s->self = gm_ahead_take(p, s)))
+        GM_TRY(s->backend->open(&s->self, s->backend, s->settings, err));
     s->is_open = true;
     if (s->backend->llm)
         s->backend->use_llm(s->self, p->llm, s->servers);

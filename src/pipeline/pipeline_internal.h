@@ -21,6 +21,9 @@ struct gm_stage {
     long long config; /* number in the run folder */
 };
 
+struct gm_ahead; /* ahead.h */
+enum { GM_AHEAD_MAX = 8 };
+
 struct gm_pipeline {
     struct gm_recipe *recipe;
     struct gm_stage *stages;
@@ -37,8 +40,9 @@ struct gm_pipeline {
     bool has_learned;   /* the stages know what they must of the model, for pictures */
     struct gm_shard shard;
     size_t max_words;
-    double post_seconds;  /* 0 = no limit */
-    pthread_mutex_t lock; /* opening stages */
+    double post_seconds;    /* 0 = no limit */
+    struct gm_ahead *ahead; /* NULL until it starts */
+    pthread_mutex_t lock;   /* opening stages */
 };
 
 /* gm_stage_ready - open the stage's backend at the first call. All that ask a language model are opened

@@ -4,6 +4,8 @@
  *   runner threads:   the stages that ask a language model (runners.c)
  *
  * One caller's thread for all native stages, because each uses the whole thread budget inside. */
+#include "base/parallel.h"
+#include "pipeline/ahead.h"
 #include "pipeline/stream_internal.h"
 
 #include <poll.h>
@@ -84,13 +86,17 @@ static enum gm_status run_batch(struct gm_stream *s, size_t place, struct gm_err
     struct gm_item *items[GM_BATCH_POSTS];
     struct gm_post *posts[GM_BATCH_POSTS];
     size_t n = 0, max = gm_window_batch(s, place);
+    bool has_picture = false;
     pthread_mutex_lock(&s->lock);
     while (n < max && s->queues[place].n) {
         items[n] = gm_window_pop(s, place);
         posts[n] = &items[n]->post;
+        has_picture = has_picture || posts[n]->image.n;
         n++;
     }
     pthread_mutex_unlock(&s->lock);
+    if (has_picture) /* of one post at a time one picture is looked at */
+        gm_ahead_start(s->p, place, s->window == 1 ? 1 : gm_threads());
     GM_TRY(gm_stage_ready(s->p, stage, false, err));
     GM_TRY(gm_stream_run_stage(s, stage, posts, n, err));
     GM_TRY(gm_items_store(s->p, items, n, err));

@@ -133,6 +133,7 @@ const struct gm_backend gm_backend_look_detector = {
     .stage = "look",
     .name = "detector",
     .needs_image = true,
+    .opens_ahead = true,
     .model = "nanodet",
     .open = open_look,
     .run = run_look,

@@ -219,6 +219,7 @@ const struct gm_backend gm_backend_read_ppocr = {
     .stage = "read",
     .name = "ppocr",
     .needs_image = true,
+    .opens_ahead = true,
     .model = "ppocr",
     .open = open_read,
     .run = run_read,

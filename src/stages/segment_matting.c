@@ -192,6 +192,7 @@ const struct gm_backend gm_backend_segment_matting = {
     .stage = "segment",
     .name = "matting",
     .needs_image = true,
+    .opens_ahead = true,
     .model = "selfie",
     .open = open_segment,
     .run = run_segment,

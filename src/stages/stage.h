@@ -15,7 +15,10 @@ struct gm_backend {
     const char *name;     /* "native", "detector", … */
     bool needs_image;     /* posts without an image pass it by */
     bool needs_knowledge; /* posts without knowledge do */
-    const char *model;    /* default of the setting "model"; NULL: there is no such setting */
+    bool
+        opens_ahead; /* open takes long and is asked for nothing but models: a thread of its own may do
+                             it while other stages work */
+    const char *model; /* default of the setting "model"; NULL: there is no such setting */
     const struct gm_native_kind
         *native; /* of a backend that holds one native model (native_stage.h) */
     const struct gm_llm_stage_kind *llm; /* of a backend that asks a language model (llm_stage.h) */
