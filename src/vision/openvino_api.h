@@ -1,5 +1,5 @@
-/* openvino_api.h - the functions of OpenVINO's C library that vision_session.c calls, found at run time.
- * Internal to vision_session.c and openvino_api.c: nobody else may include it. */
+/* openvino_api.h - the functions of OpenVINO's C library that sessions call, found at run time.
+ * Internal to session_internal.h and openvino_api.c: nobody else may include it. */
 #ifndef GM_VISION_OPENVINO_API_H
 #define GM_VISION_OPENVINO_API_H
 

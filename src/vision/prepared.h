@@ -1,5 +1,5 @@
 /* prepared.h - vision models as the runtime has prepared them, kept in a folder of files that all runs
- * share, so that the next start is spared half of the work. Only vision_session.c uses it.
+ * share, so that the next start is spared half of the work. Only session_load.c uses it.
  *
  * A file is one prepared model, as the runtime writes it, and behind it a mark: what the file is, its length and a
  * checksum of content and key. The key says what the content depends on (gm_prepared_new), and its

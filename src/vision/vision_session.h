@@ -1,4 +1,4 @@
-/* vision_session.h - one loaded vision model and how to run it. vision_session.c is the only user of OpenVINO;
+/* vision_session.h - one loaded vision model and how to run it. session_load.c and vision_session.c are the only users of OpenVINO;
  * its library is opened when the first session is loaded, so that text-only work never pays for it.
  *
  * Tensors are f32; what a model takes as whole numbers (labels, token ids, sizes) or truth values is given as
