@@ -80,31 +80,51 @@ done:
 
 /* ---- the others ---- */
 
-/* The targets without an answer, one question each. */
-static enum gm_status ask_again(const struct gm_ground_asking *g, struct gm_post *p,
-                                struct gm_ground_work *w, bool *answered, struct gm_error *err)
+/* The questions about the targets without an answer, one each. */
+static enum gm_status fill_late(const struct gm_ground_asking *g, struct gm_post *p,
+                                struct gm_ground_work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_llm_question *q = gm_arena_alloc(&w->arena, w->n_targets, sizeof *q);
-    size_t *of = gm_arena_alloc(&w->arena, w->n_targets, sizeof *of), n = 0;
-    w->late = gm_arena_alloc(&w->arena, w->n_targets, sizeof *w->late);
-    if (!q || !of || !w->late)
+    struct gm_arena *a = &w->arena;
+    w->late_q = gm_arena_alloc(a, w->n_targets, sizeof *w->late_q);
+    w->late = gm_arena_alloc(a, w->n_targets, sizeof *w->late);
+    w->late_at = gm_arena_alloc(a, w->n_targets, sizeof *w->late_at);
+    if (!w->late_q || !w->late || !w->late_at)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t t = 0; t < w->n_targets; t++)
-        if (!w->targets[t].boxes) {
-            of[n] = t;
-            GM_TRY(gm_ground_question_of_one(g, p, w, t, &q[n++], err));
-        }
-    if (n == 0)
-        goto done;
-    w->n_late = n;
-    GM_TRY(gm_llm_stage_ask(g->base, &w->picture, q, n, w->late, err));
-    GM_TRY(gm_ground_resolve(w, w->late, n, err));
-    *answered = !has_failed(g, p, w->late, n);
-    for (size_t i = 0; i < n; i++)
-        w->targets[of[i]].boxes = gm_ground_boxes_of(g->coords, w->late + i, 0);
+    for (size_t t = 0; t < w->n_targets; t++) {
+        if (w->targets[t].boxes)
+            continue;
+        GM_TRY(gm_ground_question_of_one(g, p, w, t, &w->late_q[w->n_late], err));
+        w->late_at[t] = ++w->n_late;
+    }
 done:
     return st;
+}
+
+static enum gm_status ask_late(const struct gm_ground_asking *g, struct gm_post *p,
+                               struct gm_ground_work *w, bool *answered, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(fill_late(g, p, w, err));
+    if (w->n_late == 0)
+        goto done;
+    GM_TRY(gm_llm_stage_ask(g->base, &w->picture, w->late_q, w->n_late, w->late, err));
+    GM_TRY(gm_ground_resolve(w, w->late, w->n_late, err));
+    *answered = !has_failed(g, p, w->late, w->n_late);
+    for (size_t t = 0; t < w->n_targets; t++)
+        if (w->late_at[t])
+            w->targets[t].boxes = gm_ground_boxes_of(g->coords, w->late + w->late_at[t] - 1, 0);
+done:
+    return st;
+}
+
+const struct gm_json *gm_ground_answer_of(const struct gm_ground_coords *c,
+                                          const struct gm_ground_work *w,
+                                          const struct gm_llm_reply *replies, size_t t)
+{
+    return w->n_late && w->late_at[t]
+               ? gm_ground_boxes_of(c, replies + w->n_q + w->late_at[t] - 1, 0)
+               : gm_ground_boxes_of(c, replies, t);
 }
 
 enum gm_status gm_ground_answers(const struct gm_ground_asking *g, struct gm_post *p,
@@ -124,7 +144,7 @@ enum gm_status gm_ground_answers(const struct gm_ground_asking *g, struct gm_pos
         w->targets[t].boxes = gm_ground_boxes_of(g->coords, w->replies, t);
     *answered = true;
     if (is_broken)
-        GM_TRY(ask_again(g, p, w, answered, err));
+        GM_TRY(ask_late(g, p, w, answered, err));
 done:
     return st;
 }

@@ -13,6 +13,12 @@ enum gm_status gm_ground_answers(const struct gm_ground_asking *g, struct gm_pos
                                  struct gm_ground_work *w, bool *answered,
                                  struct gm_error *err) GM_NODISCARD;
 
+/* gm_ground_answer_of - the boxes of target t in the replies to all of w's questions, [n_q + n_late], the late ones behind the
+ * others; NULL = no answer fits. Borrowed. */
+const struct gm_json *gm_ground_answer_of(const struct gm_ground_coords *c,
+                                          const struct gm_ground_work *w,
+                                          const struct gm_llm_reply *replies, size_t t);
+
 /* gm_ground_resolve - where boxes are chosen by number, those numbers in n replies become boxes. Errors: NOMEM. */
 enum gm_status gm_ground_resolve(const struct gm_ground_work *w, struct gm_llm_reply *replies,
                                  size_t n, struct gm_error *err) GM_NODISCARD;

@@ -63,9 +63,11 @@ struct gm_ground_work {
     struct gm_llm_question *q;
     struct gm_llm_reply *replies;
     size_t n_q;
-    struct gm_llm_reply
-        *late; /* [n_late], about targets that those have left out (ground_answers.h) */
-    size_t n_late;
+    /* [n_late] about targets that those have left out (ground_answers.h); late_at [n_targets]: 1 + the number of that
+     * question, 0 = none. */
+    struct gm_llm_question *late_q;
+    struct gm_llm_reply *late;
+    size_t *late_at, n_late;
 };
 
 /* gm_ground_work_init - for a post of n entities; *w is zeroed, nothing is asked. gm_ground_work_clear frees, also after

@@ -59,7 +59,7 @@ static double mean_agreement(const struct sample *s, size_t n)
     return pairs ? sum / (double)pairs : 0;
 }
 
-/* The replies of n rounds, w->n_q a round. */
+/* The replies of n rounds, one to each question a round. */
 static void score_regions(const struct gm_ground_coords *c, const struct gm_post *p,
                           const struct gm_ground_work *w, const struct gm_llm_reply *replies,
                           size_t n)
@@ -69,7 +69,8 @@ static void score_regions(const struct gm_ground_coords *c, const struct gm_post
         struct sample samples[GM_GROUND_SAMPLES_MAX];
         size_t n_read = 0;
         for (size_t k = 0; k < n; k++) {
-            const struct gm_json *boxes = gm_ground_boxes_of(c, replies + k * w->n_q, w->of[i]);
+            const struct gm_json *boxes =
+                gm_ground_answer_of(c, w, replies + k * (w->n_q + w->n_late), w->of[i]);
             if (boxes)
                 samples[n_read++] = read_sample(p, boxes, f);
         }
@@ -84,14 +85,14 @@ enum gm_status gm_ground_samples(const struct gm_ground_coords *c, struct gm_llm
 {
     enum gm_status st = GM_OK;
     bool failed = false;
-    size_t all = n * w->n_q;
+    size_t per = w->n_q + w->n_late, all = n * per;
     struct gm_llm_question *q = gm_arena_alloc(&w->arena, all, sizeof *q);
     struct gm_llm_reply *replies = gm_arena_alloc(&w->arena, all, sizeof *replies);
     if (!q || !replies)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < all; i++) {
-        q[i] = w->q[i % w->n_q];
-        q[i].sample = 1 + i / w->n_q;
+        q[i] = i % per < w->n_q ? w->q[i % per] : w->late_q[i % per - w->n_q];
+        q[i].sample = 1 + i / per;
         q[i].temperature = temperature;
     }
     GM_TRY(gm_llm_stage_ask(s, &w->picture, q, all, replies, err));

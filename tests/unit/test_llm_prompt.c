@@ -12,7 +12,7 @@
 
 static char path[64];
 
-static const char *const known[] = {"guide",    "texts",           "text", "caption",
+static const char *const known[] = {"guide",    "texts",           "text", "caption", "knowledge",
                                     "entities", "type_definition", NULL};
 static const char *const known_examples[] = {"text", "answer", NULL};
 

@@ -463,6 +463,22 @@ static void measures(void **state)
     }
 }
 
+/* A picture can't go along with a prompt that has no place for it. */
+static void a_prompt_without_a_picture(void **state)
+{
+    (void)state;
+    struct gm_json *j;
+    struct gm_error err = {0};
+    void *self;
+    const struct gm_backend *b = gm_backend_find("expand", "llm");
+    assert_int_equal(gm_file_write(prompt, GM_STR("--- user\n{{text}}\n"), NULL), GM_OK);
+    assert_int_equal(gm_json_parse(&j, GM_STR("{\"images\": \"always\"}"), NULL), GM_OK);
+    assert_true(gm_json_set(j, "prompt", gm_json_new_str(gm_str(prompt))));
+    assert_int_equal(b->open(&self, b, j, &err), GM_EARG);
+    assert_non_null(strstr(err.msg, "no {{image}}"));
+    gm_json_free(j);
+}
+
 static void bad_settings(void **state)
 {
     (void)state;
@@ -494,7 +510,6 @@ static void bad_settings(void **state)
         {"entail", "{\"fusion\": {\"model\": {\"bias\": \"x\"}}}", "must be a number"},
         {"refine", "{\"images\": \"often\"}", "auto, always, never"},
         {"ground", "{\"images\": \"never\"}", "asks about pictures"},
-        {"expand", "{\"images\": \"always\"}", "no {{image}}"},
         {"refine", "{\"extra\": [1]}", "must be an object"},
         {"refine", "{\"extra\": {\"messages\": []}}", "cannot have \"messages\""},
     };
@@ -581,13 +596,21 @@ static int group_teardown(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(caption),      cmocka_unit_test(pictures_are_whole),
-        cmocka_unit_test(expressions),  cmocka_unit_test(expressions_that_do_not_fit),
-        cmocka_unit_test(entailment),   cmocka_unit_test(entailment_fused),
-        cmocka_unit_test(boxes),        cmocka_unit_test(boxes_in_sent_pixels),
-        cmocka_unit_test(corrections),  cmocka_unit_test(corrections_that_are_refused),
-        cmocka_unit_test(merges),       cmocka_unit_test(confident_posts_are_not_sent),
-        cmocka_unit_test(measures),     cmocka_unit_test(knowledge),
+        cmocka_unit_test(caption),
+        cmocka_unit_test(pictures_are_whole),
+        cmocka_unit_test(expressions),
+        cmocka_unit_test(expressions_that_do_not_fit),
+        cmocka_unit_test(entailment),
+        cmocka_unit_test(entailment_fused),
+        cmocka_unit_test(boxes),
+        cmocka_unit_test(boxes_in_sent_pixels),
+        cmocka_unit_test(corrections),
+        cmocka_unit_test(corrections_that_are_refused),
+        cmocka_unit_test(merges),
+        cmocka_unit_test(confident_posts_are_not_sent),
+        cmocka_unit_test(measures),
+        cmocka_unit_test(knowledge),
+        cmocka_unit_test(a_prompt_without_a_picture),
         cmocka_unit_test(bad_settings),
     };
     return cmocka_run_group_tests(tests, group_setup, group_teardown);
