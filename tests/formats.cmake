@@ -1,6 +1,7 @@
 gm_test(formats_conll LINK gm_formats gm_corpus)
 gm_test(formats_jsonl LINK gm_formats gm_corpus)
 gm_test(formats_voc LINK gm_formats gm_corpus)
+gm_test(formats_masks LINK gm_formats)
 gm_test(formats_torture LINK gm_formats gm_corpus)
 gm_test(formats_every LINK gm_formats gm_corpus)
 gm_test(formats_mutations LINK gm_formats gm_corpus)

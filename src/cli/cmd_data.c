@@ -130,7 +130,7 @@ static const struct gm_option options[] = {
     {"images", 0, GM_OPT_STR, OPT(images), NULL, 0, 0, "DIR",
      "folder of the images: a post's is DIR/ID.jpg where the file does not name it"},
     {"xml", 0, GM_OPT_STR, OPT(xml), NULL, 0, 0, "DIR",
-     "folder of Pascal VOC boxes that belong to the posts"},
+     "folder of Pascal VOC boxes that belong to the posts, or of masks (ID.json: docs/formats.md)"},
     {"captions", 0, GM_OPT_STR, OPT(captions), NULL, 0, 0, "FILE",
      "image captions by post id (imgid:ID###caption)"},
     {"captions-short", 0, GM_OPT_STR, OPT(captions_short), NULL, 0, 0, "FILE",

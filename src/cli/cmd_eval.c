@@ -169,7 +169,7 @@ static const struct gm_option options[] = {
     {"gold", 0, GM_OPT_STR, offsetof(struct gm_eval_args, gold), NULL, 0, 0, "FILE",
      "annotated posts in any format that gmner data reads"},
     {"xml", 0, GM_OPT_STR, offsetof(struct gm_eval_args, xml), NULL, 0, 0, "DIR",
-     "take gold boxes from Pascal VOC files DIR/ID.xml"},
+     "take gold boxes from Pascal VOC files DIR/ID.xml, gold masks from DIR/ID.json"},
     {"pred", 0, GM_OPT_STR, offsetof(struct gm_eval_args, pred), NULL, 0, 0, "FILE",
      "predicted posts, in any order, in any of these formats"},
     {"vs", 0, GM_OPT_STR, offsetof(struct gm_eval_args, vs), NULL, 0, 0, "FILE",

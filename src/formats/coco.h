@@ -10,6 +10,12 @@
 enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const struct gm_json *j,
                               struct gm_losses *lost, struct gm_error *err) GM_NODISCARD;
 
+/* gm_coco_mask - *out = a segmentation: runs (an object), or a list of polygons and runs, which unite, in a
+ * picture of h x w pixels (0: not known; polygons then are an error). No counts where it is neither.
+ * Errors: FORMAT, NOMEM. */
+enum gm_status gm_coco_mask(struct gm_rle *out, struct gm_arena *a, const struct gm_json *seg,
+                            uint32_t h, uint32_t w, struct gm_error *err) GM_NODISCARD;
+
 /* Writing: the functions of the format's row (format.h). */
 enum gm_status gm_coco_create(void **state, const struct gm_target *to,
                               struct gm_error *err) GM_NODISCARD;

@@ -117,12 +117,11 @@ done:
     return st;
 }
 
-static enum gm_status read_polygons(struct gm_post *p, const struct gm_json *j, struct gm_region *r,
-                                    struct gm_error *err)
+static enum gm_status read_polygons(struct gm_rle *out, struct gm_arena *a, const struct gm_json *j,
+                                    uint32_t h, uint32_t w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     uint8_t *mask = NULL;
-    uint32_t h = p->image_h, w = p->image_w;
     if (!w)
         return GM_FAIL(err, GM_EFORMAT, "polygons need the image's \"width\" and \"height\"");
     GM_TRY(gm_mask_check_size(h, w, err));
@@ -131,20 +130,22 @@ static enum gm_status read_polygons(struct gm_post *p, const struct gm_json *j, 
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", w, h);
         goto done;
     }
-    GM_TRY(draw_parts(&p->arena, j, mask, h, w, err));
-    GM_TRY(gm_region_set_mask(r, &p->arena, mask, h, w, true, err));
+    GM_TRY(draw_parts(a, j, mask, h, w, err));
+    out->h = h;
+    out->w = w;
+    GM_TRY(gm_rle_encode(a, mask, h, w, &out->counts, err));
 done:
     gm_free(mask);
     return st;
 }
 
-static enum gm_status read_segmentation(struct gm_post *p, const struct gm_json *seg,
-                                        struct gm_region *r, struct gm_error *err)
+enum gm_status gm_coco_mask(struct gm_rle *out, struct gm_arena *a, const struct gm_json *seg,
+                            uint32_t h, uint32_t w, struct gm_error *err)
 {
     if (gm_json_kind(seg) == GM_JSON_OBJECT)
-        return read_rle(&p->arena, seg, &r->mask, err);
+        return read_rle(a, seg, out, err);
     if (gm_json_kind(seg) == GM_JSON_ARRAY && gm_json_count(seg))
-        return read_polygons(p, seg, r, err);
+        return read_polygons(out, a, seg, h, w, err);
     return GM_OK;
 }
 
@@ -166,7 +167,7 @@ enum gm_status gm_coco_region(struct gm_region *r, struct gm_post *p, const stru
     *r = (struct gm_region){.score = score >= 0 && score <= 1 ? (float)score : 1};
     r->is_crowd = is_set(gm_json_get(j, "iscrowd"));
     struct gm_error e;
-    st = read_segmentation(p, seg, r, &e);
+    st = gm_coco_mask(&r->mask, &p->arena, seg, p->image_h, p->image_w, &e);
     if (st == GM_EFORMAT && bbox) { /* the box stands without it */
         gm_losses_mask(lost, p->id, e.msg);
         r->mask = (struct gm_rle){0};

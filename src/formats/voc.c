@@ -33,7 +33,7 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* The names of the .xml files become ids. */
+/* The names of the .xml and .json files become ids. */
 static enum gm_status list(struct voc_in *v, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -41,19 +41,27 @@ static enum gm_status list(struct voc_in *v, struct gm_error *err)
     GM_TRY(gm_dir_list(&v->arena, v->from.path, MAX_FILES, &v->ids, &n, err));
     for (size_t i = 0; i < n; i++) {
         struct gm_str name = gm_str(v->ids[i]);
-        if (!gm_str_ends(name, GM_STR(".xml")))
+        size_t ending = gm_str_ends(name, GM_STR(".xml"))    ? 4
+                        : gm_str_ends(name, GM_STR(".json")) ? 5
+                                                             : 0;
+        if (!ending)
             continue;
-        v->ids[v->n] = gm_arena_str(&v->arena, gm_str_sub(name, 0, name.n - 4)).p;
+        v->ids[v->n] = gm_arena_str(&v->arena, gm_str_sub(name, 0, name.n - ending)).p;
         if (!v->ids[v->n++])
             return GM_FAIL(err, GM_ENOMEM, "out of memory for file names");
     }
     if (v->n == 0)
         return GM_FAIL(err, GM_EIO,
-                       "%s: is a directory without .xml files; expected a file, or a "
+                       "%s: is a directory without .xml files (or .json); expected a file, or a "
                        "folder of Pascal VOC annotations",
                        v->from.path);
     if (v->n > 1)
         qsort(v->ids, v->n, sizeof *v->ids, by_name);
+    n = v->n;
+    v->n = 0;
+    for (size_t i = 0; i < n; i++) /* of one id both: the .xml is read */
+        if (i == 0 || strcmp(v->ids[i], v->ids[v->n - 1]) != 0)
+            v->ids[v->n++] = v->ids[i];
 done:
     return st;
 }
@@ -97,6 +105,7 @@ static enum gm_status group(struct gm_post *p, const struct gm_voc *voc, struct 
         struct gm_region *r = &v[k].regions[v[k].n_regions++];
         *r = (struct gm_region){.score = 1};
         memcpy(r->box, voc->objects[i].box, sizeof r->box);
+        r->mask = voc->objects[i].mask;
     }
     return GM_OK;
 }

@@ -1,3 +1,4 @@
+#include "formats/mask_json.h"
 #include "formats/voc_xml.h"
 
 #include "base/file.h"
@@ -209,10 +210,16 @@ static enum gm_status parse(struct walk *w, struct gm_str xml)
     return w->st;
 }
 
+static struct gm_str path_of(struct gm_arena *a, const char *dir, struct gm_str id,
+                             const char *ending)
+{
+    struct gm_str file = gm_arena_printf(a, "%.*s.%s", GM_STR_ARG(id), ending);
+    return file.p ? gm_path_below(a, dir, file) : file;
+}
+
 struct gm_str gm_voc_path(struct gm_arena *a, const char *dir, struct gm_str id)
 {
-    struct gm_str file = gm_arena_printf(a, "%.*s.xml", GM_STR_ARG(id));
-    return file.p ? gm_path_below(a, dir, file) : file;
+    return path_of(a, dir, id, "xml");
 }
 
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
@@ -229,9 +236,14 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
     if (!w.path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (stat(w.path, &sb) != 0 && errno == ENOENT) {
+        const char *json = path_of(a, dir, id, "json").p;
+        if (!json)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        if (gm_is_file(json))
+            return gm_masks_read(out, a, json, id, lost, err);
         if (gm_is_dir(dir))
             return GM_OK;
-        return GM_FAIL(err, GM_EIO, "%s: no such folder of XML annotations", dir);
+        return GM_FAIL(err, GM_EIO, "%s: no such folder of annotations", dir);
     }
     GM_TRY(gm_file_read(w.path, &xml, err));
     w.parser = XML_ParserCreate(NULL);
@@ -306,7 +318,9 @@ enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_l
         for (; e->n_regions < n; e->n_regions++) {
             struct gm_region *r = &e->regions[e->n_regions];
             *r = (struct gm_region){.score = 1};
-            memcpy(r->box, gm_voc_find(&voc, e->text, e->n_regions)->box, sizeof r->box);
+            const struct gm_voc_object *o = gm_voc_find(&voc, e->text, e->n_regions);
+            memcpy(r->box, o->box, sizeof r->box);
+            r->mask = o->mask;
         }
     }
     gm_post_settle_boxes(p, lost);

@@ -1,5 +1,5 @@
-/* voc_xml.h - boxes from Pascal VOC annotation files, one file an image; voc_xml.c is the only user
- * of expat. Source: the Pascal VOC development kit's format, as Twitter-GMNER uses it: an object's
+/* voc_xml.h - boxes from Pascal VOC annotation files, one file an image, and masks from JSON files of the
+ * same names (mask_json.h); voc_xml.c is the only user of expat. Source: the Pascal VOC development kit's format, as Twitter-GMNER uses it: an object's
  * name is the text of the entity that it shows, several objects may share a name, and a file or an
  * object that is missing means "not in the image". */
 #ifndef GM_FORMATS_VOC_XML_H
@@ -12,6 +12,7 @@
 struct gm_voc_object {
     struct gm_str name;      /* white space at both ends removed */
     double box[GM_BOX_XYXY]; /* as the file says, not clipped */
+    struct gm_rle mask;      /* counts.n == 0: none, as always in XML */
 };
 
 struct gm_voc {
@@ -20,7 +21,8 @@ struct gm_voc {
     size_t n_objects;
 };
 
-/* gm_voc_read - the annotation dir/ID.xml into the arena; a file that is missing has no objects.
+/* gm_voc_read - the annotation dir/ID.xml, else dir/ID.json, into the arena; files that are missing have no
+ * objects.
  * Objects without a bndbox are left out and counted in `lost` (NULL: not counted).
  * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; a root other than <annotation>;
  * an object without a name, or with a box that lacks one of its four numbers). */
@@ -36,7 +38,7 @@ struct gm_str gm_voc_path(struct gm_arena *a, const char *dir, struct gm_str id)
  * ASCII white space and punctuation only count. */
 const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i);
 
-/* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml: each entity gets the
+/* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml or dir/ID.json: each entity gets the
  * boxes of its name (score 1), and `visible` 1 or 0; a post of unknown picture size gets the file's.
  * What the file holds and the post can't is counted in `lost` (NULL: not counted).
  * Errors: as gm_voc_read. */

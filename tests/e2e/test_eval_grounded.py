@@ -4,6 +4,8 @@ import json
 import os
 
 import gm
+import rle
+from annotations import counts_of
 
 XML = """<annotation><size><width>100</width><height>80</height></size>%s</annotation>"""
 OBJECT = ("<object><name>%s</name><bndbox><xmin>%d</xmin><ymin>%d</ymin><xmax>%d</xmax>"
@@ -94,6 +96,41 @@ def test_masks():
                          d.write("p", masks("44").replace("[2, 4]", "[4, 2]"))), 1, "post 1", "size")
         gm.expect(gm.run("eval", "--task", "smner", "--gold", d / "g", "--pred",
                          d.write("p", masks("49"))), 1, "post 1", "mask counts")
+
+
+def test_masks_beside_the_posts():
+    """Twitter-SMNER's shape: CoNLL, and a JSON file of masks a picture."""
+    square = [[1, 1], [5, 1], [5, 3], [1, 3]]
+    def annotation(*labels):
+        return json.dumps({"shapes": [{"label": l, "points": square, "shape_type": "polygon"} for l in labels],
+                           "imageWidth": 6, "imageHeight": 4})
+    whole, small = (counts_of([[0] * 6, [0] + [1] * n + [0] * (5 - n), [0] + [1] * n + [0] * (5 - n), [0] * 6])[0]
+                    for n in (4, 1))
+    with gm.Folder() as d:
+        gold = d.write("gold.txt", GOLD)
+        d.write("masks/1.json", annotation("Ann Lee(PER)"))  # Bonn has no file: it is not in the image
+        pred = d.write("p.jsonl", post("1", "Ann Lee in Oslo", (0, 7, "PER", [[1, 1, 5, 3]], {"regions": [
+            {"box": [1, 1, 5, 3], "mask": {"size": [4, 6], "counts": whole}}]}), (11, 15, "LOC", [], {}))
+            + post("2", "Bonn", (0, 4, "LOC", [], {})))
+        out = evaluate("--task", "smner", "--gold", gold, "--xml", d / "masks", "--pred", pred)
+        assert (out["tp"], out["n_pred"], out["n_gold"]) == (3, 3, 3), out
+        other = d.write("q.jsonl", open(pred, encoding="utf-8").read().replace(whole, small))
+        out = evaluate("--task", "smner", "--gold", gold, "--xml", d / "masks", "--pred", other)
+        assert (out["tp"], out["n_pred"], out["n_gold"]) == (2, 3, 3), out
+        # The same as records.
+        gm.expect_ok(gm.run("data", "convert", gold, d / "gold.jsonl", "--xml", d / "masks"))
+        region = json.loads(open(d / "gold.jsonl", encoding="utf-8").readline())["entities"][0]["regions"][0]
+        assert region["box"] == [1, 1, 5, 3] and rle.decode(region["mask"]) == [
+            [0] * 6, [0, 1, 1, 1, 1, 0], [0, 1, 1, 1, 1, 0], [0] * 6], region
+        out = evaluate("--task", "smner", "--gold", d / "gold.jsonl", "--pred", pred)
+        assert out["tp"] == 3
+        # The folder alone, with texts from elsewhere.
+        gm.expect_ok(gm.run("data", "convert", d / "masks", d / "alone.jsonl", "--text", gold))
+        alone = json.loads(open(d / "alone.jsonl", encoding="utf-8").readline())
+        assert alone["text"] == "Ann Lee in Oslo" and alone["entities"][0]["regions"][0]["mask"] == region["mask"]
+        d.write("masks/2.json", "{}}")
+        r = gm.run("eval", "--task", "smner", "--gold", gold, "--xml", d / "masks", "--pred", pred)
+        gm.expect(r, 1, "masks/2.json")
 
 
 def test_ap_as_pycocotools():

@@ -129,7 +129,7 @@ static void test_xml_faults(void **state)
         remove_xml();
     }
     assert_int_equal(gm_voc_read(&v, &a, "/nowhere", GM_STR("p"), NULL, &err), GM_EIO);
-    assert_string_equal(err.msg, "/nowhere: no such folder of XML annotations");
+    assert_string_equal(err.msg, "/nowhere: no such folder of annotations");
     gm_arena_clear(&a);
 }
 
