@@ -1,4 +1,5 @@
 /* gmner view: posts with their entities as a page, as annotated pictures, or on the terminal. */
+#include "base/alloc.h"
 #include "base/file.h"
 #include "base/path.h"
 #include "base/progress.h"
@@ -8,6 +9,7 @@
 #include "formats/reader.h"
 #include "image/font.h"
 #include "report/annotate.h"
+#include "report/marks.h"
 #include "report/report.h"
 #include "report/terminal.h"
 
@@ -16,7 +18,7 @@
 #include <unistd.h>
 
 struct opts {
-    const char *output, *png, *images;
+    const char *output, *png, *masks, *images;
 };
 
 /* Where posts go: a page, a folder of pictures, or the terminal when neither is asked for. */
@@ -44,9 +46,9 @@ static bool is_plain(uint32_t cp)
            !(cp >= 0x2000 && cp <= 0x206f);
 }
 
-/* DIR/NUMBER-ID.png, the id with "_" for what does not belong into a name. */
+/* DIR/NUMBER-ID.png, the id with "_" for what does not belong into a name, `more` behind it. */
 static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t number,
-                                  struct gm_str id)
+                                  struct gm_str id, const char *more)
 {
     enum { MAX_ID = 80 }; /* bytes */
     char name[MAX_ID];
@@ -60,8 +62,17 @@ static struct gm_str picture_path(struct gm_arena *a, const char *dir, size_t nu
         memcpy(name + n, letter.p, letter.n);
         n += letter.n;
     }
-    struct gm_str file = gm_arena_printf(a, "%05zu-%.*s.png", number, (int)n, name);
+    struct gm_str file = gm_arena_printf(a, "%05zu-%.*s%s.png", number, (int)n, name, more);
     return file.p ? gm_path_below(a, dir, file) : file;
+}
+
+/* Something of a post that can't be shown. */
+static void tell_bad(struct view *v, const struct gm_post *post, const char *why)
+{
+    char of[128];
+    snprintf(of, sizeof of, "post %.*s", GM_STR_ARG(post->id));
+    gm_troubles_tell(&v->troubles, "view", of, why);
+    v->n_bad++;
 }
 
 /* A picture that can't be made is reported and counted; a folder that can't be written ends all. */
@@ -75,21 +86,59 @@ static enum gm_status write_picture(struct view *v, const struct gm_post *post,
     gm_arena_init(&a, 0);
     gm_buf_reset(&v->text);
     if (gm_annotate(post, &im, &why) != GM_OK) {
-        char of[128];
-        snprintf(of, sizeof of, "post %.*s", GM_STR_ARG(post->id));
-        gm_troubles_tell(&v->troubles, "view", of, why.msg);
-        v->n_bad++;
+        tell_bad(v, post, why.msg);
         goto done;
     }
     if (!im)
         goto done;
-    struct gm_str path = picture_path(&a, v->o->png, v->n_posts, post->id);
+    struct gm_str path = picture_path(&a, v->o->png, v->n_posts, post->id, "");
     GM_TRY(path.p ? gm_image_write_png(im, &v->text, err)
                   : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_file_write(path.p, gm_buf_str(&v->text), err));
 done:
     gm_image_free(im);
     gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status write_mask(struct view *v, const struct gm_post *post, size_t entity,
+                                 size_t k, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_region *r = &post->entities[entity].regions[k];
+    uint8_t *mask = NULL;
+    struct gm_error why;
+    char of[64];
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_reset(&v->text);
+    st = gm_region_mask(r, r->mask.w, r->mask.h, &mask, &why);
+    if (st == GM_EFORMAT) {
+        tell_bad(v, post, why.msg);
+        st = GM_OK;
+    }
+    if (st != GM_OK || !mask)
+        goto done;
+    snprintf(of, sizeof of, "-e%zur%zu", entity, k);
+    struct gm_str path = picture_path(&a, v->o->masks, v->n_posts, post->id, of);
+    GM_TRY(path.p ? gm_mask_write_png(mask, r->mask.h, r->mask.w, &v->text, err)
+                  : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_file_write(path.p, gm_buf_str(&v->text), err));
+done:
+    gm_free(mask);
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* A file a mask: masks may overlap, so that one picture could not hold them. */
+static enum gm_status write_masks(struct view *v, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < post->n_entities; i++)
+        for (size_t k = 0; k < post->entities[i].n_regions; k++)
+            if (post->entities[i].regions[k].mask.counts.n)
+                GM_TRY(write_mask(v, post, i, k, err));
+done:
     return st;
 }
 
@@ -101,6 +150,8 @@ static enum gm_status show(struct view *v, const struct gm_post *post, struct gm
         GM_TRY(gm_report_add(v->report, post, 0, err));
     if (v->o->png)
         GM_TRY(write_picture(v, post, err));
+    if (v->o->masks)
+        GM_TRY(write_masks(v, post, err));
     if (v->terminal) {
         gm_buf_reset(&v->text);
         GM_TRY(gm_terminal_post(post, &v->style, &v->text, err));
@@ -150,7 +201,9 @@ static enum gm_status open_all(struct view *v, const char *path, struct gm_error
         gm_font_free(font);
         GM_TRY(gm_mkdirs(v->o->png, err));
     }
-    if (!v->o->output && !v->o->png) {
+    if (v->o->masks)
+        GM_TRY(gm_mkdirs(v->o->masks, err));
+    if (!v->o->output && !v->o->png && !v->o->masks) {
         v->style = gm_terminal_opts_detect(STDOUT_FILENO);
         GM_TRY(gm_out_open(&v->terminal, NULL, err));
     }
@@ -192,6 +245,9 @@ static const struct gm_option options[] = {
      "write a self-contained HTML page"},
     {"png", 0, GM_OPT_STR, offsetof(struct opts, png), NULL, 0, 0, "DIR",
      "write an annotated picture of every post with an image: DIR/NUMBER-ID.png"},
+    {"masks", 0, GM_OPT_STR, offsetof(struct opts, masks), NULL, 0, 0, "DIR",
+     "write every mask as a grey picture of 0 and 255: DIR/NUMBER-ID-eErR.png, region R of entity E, "
+     "both counted from 0"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
      "folder that relative image paths start from (default: the folder of FILE)"},
     GM_OPTION_END,
@@ -202,12 +258,13 @@ const struct gm_command gm_cmd_view = {
     .summary = "show posts and their entities: HTML page, annotated pictures, terminal",
     .usage = "FILE|- [options]",
     .about =
-        "Reads what `gmner predict` wrote (or any posts with entities). Without -o and --png the "
+        "Reads what `gmner predict` wrote (or any posts with entities). Without -o, --png and --masks the "
         "posts are shown on the terminal, in colour unless NO_COLOR is set. The page needs no "
         "network and no other file: it holds the pictures, with masks and boxes that light up "
         "with their entity, and can be filtered by type and outcome.",
     .examples = "gmner view out.jsonl\n"
-                "gmner view out.jsonl -o out.html --png pictures\n",
+                "gmner view out.jsonl -o out.html --png pictures\n"
+                "gmner view out.jsonl --masks masks\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .min_args = 1,

@@ -103,4 +103,8 @@ enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
 enum gm_status gm_image_write_jpeg(const struct gm_image *im, int quality, struct gm_buf *out,
                                    struct gm_error *err) GM_NODISCARD;
 
+/* gm_mask_write_png - append a mask [h][w] (0 = outside) as a grey PNG of 0 and 255. Errors: as those. */
+enum gm_status gm_mask_write_png(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
+                                 struct gm_error *err) GM_NODISCARD;
+
 #endif

@@ -108,11 +108,9 @@ done:
     return st;
 }
 
-enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
-                                  struct gm_error *err)
+static enum gm_status encode(struct spng_ihdr head, const uint8_t *pixels, size_t bytes,
+                             struct gm_buf *out, struct gm_error *err)
 {
-    struct spng_ihdr head = {
-        .width = im->w, .height = im->h, .bit_depth = 8, .color_type = SPNG_COLOR_TYPE_TRUECOLOR};
     size_t n = 0;
     void *png = NULL;
     int code = SPNG_EMEM;
@@ -123,13 +121,36 @@ enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
         !(code = spng_set_option(ctx, SPNG_FILTER_CHOICE,
                                  SPNG_FILTER_CHOICE_SUB | SPNG_FILTER_CHOICE_UP)) &&
         !(code = spng_set_ihdr(ctx, &head)) &&
-        !(code = spng_encode_image(ctx, im->rgb, (size_t)im->w * im->h * 3, SPNG_FMT_PNG,
-                                   SPNG_ENCODE_FINALIZE)))
+        !(code = spng_encode_image(ctx, pixels, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE)))
         png = spng_get_png_buffer(ctx, &n, &code);
     enum gm_status st = png ? gm_buf_add(out, png, n, err)
                             : GM_FAIL(err, GM_ENOMEM, "out of memory to encode a PNG picture (%s)",
                                       spng_strerror(code));
     gm_free(png);
     spng_ctx_free(ctx);
+    return st;
+}
+
+enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,
+                                  struct gm_error *err)
+{
+    const struct spng_ihdr head = {
+        .width = im->w, .height = im->h, .bit_depth = 8, .color_type = SPNG_COLOR_TYPE_TRUECOLOR};
+    return encode(head, im->rgb, (size_t)im->w * im->h * 3, out, err);
+}
+
+enum gm_status gm_mask_write_png(const uint8_t *mask, uint32_t h, uint32_t w, struct gm_buf *out,
+                                 struct gm_error *err)
+{
+    const struct spng_ihdr head = {
+        .width = w, .height = h, .bit_depth = 8, .color_type = SPNG_COLOR_TYPE_GRAYSCALE};
+    size_t n = (size_t)h * w;
+    uint8_t *grey = gm_alloc(n, 1);
+    if (!grey)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a mask of %u x %u pixels", w, h);
+    for (size_t i = 0; i < n; i++)
+        grey[i] = mask[i] ? 255 : 0;
+    enum gm_status st = encode(head, grey, n, out, err);
+    gm_free(grey);
     return st;
 }

@@ -1,6 +1,7 @@
 /* segment, by matting: one mask a box. Boxes of persons go to a model of persons, others to one of things,
  * which is opened when the first comes; a box without a mask says why. */
 #include "stages/backends.h"
+#include "stages/label_affinity.h"
 #include "stages/pixels.h"
 #include "stages/segment_post.h"
 
@@ -105,17 +106,27 @@ done:
     return st;
 }
 
-static bool is_of_person(const struct gm_region *r) { return gm_str_eq_c(r->label, "person"); }
+/* What a detector took for a person; of an annotated box, which says nothing, what the entity is. */
+static bool is_of_person(const struct gm_entity *e, const struct gm_region *r)
+{
+    if (r->label.n)
+        return gm_str_eq_c(r->label, "person");
+    for (const char *const *type = gm_person_types; *type; type++)
+        if (gm_str_eq_c(e->type, *type) || gm_str_eq_c(e->fine_type, *type))
+            return true;
+    return false;
+}
 
 static enum gm_status segment_region(void *self, size_t lane, struct gm_post *p,
-                                     struct gm_region *r, struct gm_error *err)
+                                     const struct gm_entity *e, struct gm_region *r,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct segment *s = self;
     struct gm_mask_room *room = &s->rooms[lane];
     const struct gm_image *im;
     size_t area;
-    bool is_person = is_of_person(r);
+    bool is_person = is_of_person(e, r);
     if (!is_person && !s->things) {
         r->note = GM_STR("no_mask:not_a_person");
         goto done;
@@ -155,7 +166,7 @@ static bool has_things(const struct gm_post *p)
     for (size_t e = 0; e < p->n_entities && gm_segment_is_due(p); e++)
         for (size_t k = 0; k < p->entities[e].n_regions; k++) {
             const struct gm_region *r = &p->entities[e].regions[k];
-            if (!r->mask.counts.n && !is_of_person(r))
+            if (!r->mask.counts.n && !is_of_person(&p->entities[e], r))
                 return true;
         }
     return false;

@@ -32,7 +32,8 @@ static const struct gm_region *seen_before(const struct gm_post *p, size_t e, si
     for (size_t i = 0; i <= e; i++)
         for (size_t j = 0; j < (i < e ? p->entities[i].n_regions : k); j++) {
             const struct gm_region *old = &p->entities[i].regions[j];
-            if (memcmp(old->box, r->box, sizeof r->box) == 0 && gm_str_eq(old->label, r->label))
+            if (memcmp(old->box, r->box, sizeof r->box) == 0 && gm_str_eq(old->label, r->label) &&
+                (r->label.n || gm_str_eq(p->entities[i].type, p->entities[e].type)))
                 return old;
         }
     return NULL;
@@ -53,7 +54,7 @@ enum gm_status gm_segment_post(struct gm_post *p, size_t lane, const struct gm_l
                 r->note = old->note;
             } else {
                 GM_TRY(gm_limit_check(limit, err));
-                GM_TRY(fn(ctx, lane, p, r, err));
+                GM_TRY(fn(ctx, lane, p, &p->entities[e], r, err));
             }
         }
 done:

@@ -19,12 +19,13 @@ enum gm_status gm_mask_room_for(struct gm_mask_room *room, const struct gm_image
                                 struct gm_error *err) GM_NODISCARD;
 void gm_mask_room_clear(struct gm_mask_room *room);
 
-/* Give region r of post p a mask (gm_region_put_mask), or a note that says why it has none. */
-typedef enum gm_status gm_segment_fn(void *ctx, size_t lane, struct gm_post *p, struct gm_region *r,
+/* Give region r of entity e of post p a mask (gm_region_put_mask), or a note that says why it has none. */
+typedef enum gm_status gm_segment_fn(void *ctx, size_t lane, struct gm_post *p,
+                                     const struct gm_entity *e, struct gm_region *r,
                                      struct gm_error *err);
 
 /* gm_segment_post - call `fn` for every region of the post that has no mask yet; of those with the same box
- * and label once, and the others get what it got. Errors: those of fn; CANCEL and AGAIN where the limit
+ * and label (without one, of entities of the same type) once, and the others get what it got. Errors: those of fn; CANCEL and AGAIN where the limit
  * is over. */
 enum gm_status gm_segment_post(struct gm_post *p, size_t lane, const struct gm_limit *limit,
                                gm_segment_fn *fn, void *ctx, struct gm_error *err) GM_NODISCARD;

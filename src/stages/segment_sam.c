@@ -104,13 +104,15 @@ done:
 }
 
 static enum gm_status segment_region(void *self, size_t lane, struct gm_post *p,
-                                     struct gm_region *r, struct gm_error *err)
+                                     const struct gm_entity *e, struct gm_region *r,
+                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct segment *s = self;
     const struct gm_image *im;
     size_t area;
     (void)lane;
+    (void)e; /* a box is all that it asks about */
     GM_TRY(gm_post_pixels(p, 0, &im, err));
     GM_TRY(gm_mask_room_for(&s->room, im, err));
     if (s->seen != p) {

@@ -168,4 +168,82 @@ def test_killed_and_resumed():
         assert encoded(gm.expect_ok(gm.run(*words[1:]))) == (600, 1800)
 
 
+def read_grey(path):
+    """Rows of a grey PNG that isn't filtered in any other way than Up and Sub."""
+    data, at, idat = open(path, "rb").read(), 8, b""
+    while at < len(data):
+        n, kind = struct.unpack(">I4s", data[at:at + 8])
+        body = data[at + 8:at + 8 + n]
+        if kind == b"IHDR":
+            w, h, depth, colour = struct.unpack(">IIBB", body[:10])
+        idat += body if kind == b"IDAT" else b""
+        at += 12 + n
+    assert (depth, colour) == (8, 0), (depth, colour)
+    raw, rows, last = zlib.decompress(idat), [], [0] * w
+    for y in range(h):
+        how, row = raw[y * (w + 1)], list(raw[y * (w + 1) + 1:(y + 1) * (w + 1)])
+        assert how in (0, 1, 2), how
+        for x in range(w):
+            row[x] = row[x] + (last[x] if how == 2 else row[x - 1] if how == 1 and x else 0) & 255
+        rows.append(row)
+        last = row
+    return rows
+
+
+def test_a_data_set_of_masks():
+    """The recipe masks: annotated boxes in, masks out, with a page to look at them and files for training."""
+    annotation = ("<annotation><size><width>96</width><height>64</height></size>" + "".join(
+        "<object><name>{}</name><bndbox><xmin>{}</xmin><ymin>{}</ymin><xmax>{}</xmax><ymax>{}</ymax></bndbox></object>"
+        .format(name, *box) for name, box in zip(("Ann Lee", "Oslo"), BOXES)) + "</annotation>")
+    with gm.Folder() as d:
+        setup(d, [])
+        d.write("images/1.jpg", png(220))
+        d.write("xml/1.xml", annotation)
+        d.write("text.conll", "IMGID:1\nAnn\tB-PER\nLee\tI-PER\nin\tO\nOslo\tB-LOC\n\n")
+        gm.expect_ok(gm.run("data", "convert", d / "text.conll", d / "boxes.jsonl", "--xml", d / "xml", "--images",
+                            d / "images"))
+        os.mkdir(d / "models")
+        os.rename(d / "sam", d / "models/sam")
+        r = gm.expect_ok(gm.run("predict", d / "boxes.jsonl", "-r", "masks", "-o", d / "out.jsonl", "--html",
+                                d / "check.html", env={"GMNER_MODELS": d / "models"}))
+        assert encoded(r) == (1, 2), r.err
+        for region, box in zip(masks(d)[0], BOXES):
+            assert is_box(region, box), box
+        with open(d / "check.html", encoding="utf-8") as f:
+            page = f.read()
+        assert page.count("data:image/jpeg") == 1 and page.count('<path d="M') == 2, page[-3000:]
+        gm.expect_ok(gm.run("view", d / "out.jsonl", "--masks", d / "png"))
+        assert os.listdir(d / "png") and sorted(os.listdir(d / "png")) == ["00001-1-e0r0.png", "00001-1-e1r0.png"]
+        for name, region in zip(sorted(os.listdir(d / "png")), masks(d)[0]):
+            assert read_grey(d / f"png/{name}") == [[255 * v for v in row] for row in rle.decode(region["mask"])]
+        # Gold and prediction are the same masks, through COCO and back as well.
+        gm.expect_ok(gm.run("data", "convert", d / "out.jsonl", d / "out.json", "--to", "coco"))
+        score = gm.expect_ok(gm.run("eval", "--json", "--task", "smner", "--gold", d / "out.json", "--pred",
+                                    d / "out.jsonl"))
+        assert json.loads(score.out)["f1"] == 1, score.out
+
+
+def test_masks_without_a_model():
+    """No model "sam": persons by the model of persons, other boxes by that of things."""
+    photo = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+    regions = {"PER": [60, 20, 430, 595], "OTHER": [230, 350, 300, 590]}
+    with gm.Folder() as d:
+        d.write("posts.jsonl", json.dumps({"id": "1", "text": "Ann and a tie", "image": photo, "entities": [
+            {"start": a, "end": b, "type": t, "regions": [{"box": regions[t]}]}
+            for a, b, t in ((0, 3, "PER"), (10, 13, "OTHER"))]}) + "\n")
+        r = gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-r", "masks", "-o", d / "out.jsonl"))
+        assert 'no model "sam"' in r.err and "docs/models.md" in r.err, r.err
+        matting = "name: m\nstages:\n  - stage: segment\n    backend: matting\n"
+        gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-r", d.write("m.yaml", matting), "-o", d / "m.jsonl"))
+        assert open(d / "out.jsonl", "rb").read() == open(d / "m.jsonl", "rb").read()
+        areas = [sum(map(sum, rle.decode(r["mask"]))) / ((r["box"][2] - r["box"][0]) * (r["box"][3] - r["box"][1]))
+                 for r in masks(d)[0]]
+        assert 0.4 < areas[0] < 0.9 and 0.05 < areas[1] < 0.98, areas
+        # A person's box without its type is a thing's: another mask.
+        d.write("posts.jsonl", open(d / "posts.jsonl", encoding="utf-8").read().replace('"PER"', '"ORG"'))
+        person = masks(d)[0][0]["mask"]
+        gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-r", "masks", "-o", d / "out.jsonl"))
+        assert masks(d)[0][0].get("mask") != person
+
+
 gm.main(globals())
