@@ -9,11 +9,13 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/path.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "image/image.h"
 #include "nn/engine.h"
 #include "vision/clip.h"
+#include "vision/sam.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -69,7 +71,42 @@ static enum gm_status clip_look(struct job *job, size_t lane, const struct gm_im
     return st;
 }
 
-static const struct kind KINDS[] = {{"clip", clip_load, clip_look}};
+/* `path` is the encoder; the decoder lies beside it. */
+static enum gm_status sam_load(struct job *job, const char *path, bool bf16, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_sam_files files = {0};
+    struct gm_sam *s = NULL;
+    const char *dir = gm_path_dir(&job->arena, path);
+    GM_TRY(dir ? GM_OK : GM_ENOMEM);
+    GM_TRY(gm_sam_find(&job->arena, dir, &files, err));
+    GM_TRY(gm_sam_load(&s, &files, bf16, err));
+    job->model = s;
+    job->lanes = 1;
+done:
+    return st;
+}
+
+/* The logits of the box around the picture's middle half. */
+static enum gm_status sam_look(struct job *job, size_t lane, const struct gm_image *im,
+                               struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const double box[4] = {im->w / 4.0, im->h / 4.0, im->w * 0.75, im->h * 0.75};
+    size_t area, h, w;
+    uint8_t *mask = gm_alloc((size_t)im->w * im->h, 1);
+    (void)lane;
+    GM_TRY(mask ? GM_OK : GM_ENOMEM);
+    GM_TRY(gm_sam_look(job->model, im, err));
+    GM_TRY(gm_sam_mask(job->model, box, mask, &area, NULL, err));
+    const float *map = gm_sam_map(job->model, &h, &w);
+    GM_TRY(gm_buf_add(out, map, h * w * sizeof *map, err));
+done:
+    gm_free(mask);
+    return st;
+}
+
+static const struct kind KINDS[] = {{"clip", clip_load, clip_look}, {"sam", sam_load, sam_look}};
 
 static enum gm_status look_at(struct job *job, size_t lane, size_t i, struct gm_error *err)
 {

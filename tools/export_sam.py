@@ -14,6 +14,8 @@ import warnings
 
 import torch
 
+from export_phrases import write_onnx
+
 
 class Encoder(torch.nn.Module):
     """[1,3,S,S] -> image_embeddings and (with `positions`) image_positional_embeddings, [1,C,S/16,S/16] each."""
@@ -49,12 +51,9 @@ class Decoder(torch.nn.Module):
 
 
 def export(module, args, path, inputs, outputs, axes):
-    from torch.onnx._internal.torchscript_exporter import onnx_proto_utils
-    onnx_proto_utils._add_onnxscript_fn = lambda data, *_: data  # wants a package for functions there are none of
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        torch.onnx.export(module, args, path, input_names=inputs, output_names=outputs, opset_version=17, dynamo=False,
-                          dynamic_axes=axes)
+        write_onnx(module, args, path, inputs, outputs, {n: axes.get(n, {}) for n in inputs + outputs})
 
 
 def write_encoder(model, path, name="pixel_values", positions=True):

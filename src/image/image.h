@@ -78,7 +78,9 @@ enum gm_status gm_image_resize_cubic(struct gm_image **out, const struct gm_imag
                                      const float box[4], uint32_t w, uint32_t h,
                                      struct gm_error *err) GM_NODISCARD;
 
-/* gm_image_resize_bytes - gm_image_resize, rounded where Pillow rounds: the same bytes. Slower. */
+/* gm_image_resize_bytes - gm_image_resize, rounded where Pillow rounds: the same bytes where that takes
+ * rows first, as it always did before version 13, which takes columns first for some sizes: then within
+ * one level. Slower. */
 enum gm_status gm_image_resize_bytes(struct gm_image **out, const struct gm_image *src,
                                      const float box[4], uint32_t w, uint32_t h,
                                      struct gm_error *err) GM_NODISCARD;

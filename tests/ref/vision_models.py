@@ -25,6 +25,7 @@ from transformers.utils import logging
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 import export_phrases
+import export_sam
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -89,6 +90,20 @@ def clip(size):
         **{**dict(image_size=224, patch_size=32, projection_dim=512), **small}))
 
 
+def sam(size, **more):
+    """facebook/sam-vit-base, with positions that are not 0."""
+    if size == "small":
+        import sam_models
+        return sam_models.random_sam(**more)
+    config = hf.SamConfig()
+    config._attn_implementation = more.get("attention", "sdpa")
+    model = hf.SamModel(config)
+    for name, p in model.named_parameters():
+        if "rel_pos" in name or "pos_embed" in name:
+            torch.nn.init.normal_(p, 0, 0.02)
+    return model
+
+
 # -- folders --------------------------------------------------------------------------------------
 
 BERT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".deps", "models", "minilm")
@@ -110,6 +125,10 @@ def build(kind, folder, size):
     torch.manual_seed(1)
     if kind == "clip":
         return clip(size).eval(), CLIPImageProcessorPil()
+    if kind == "sam":
+        side = 1024 if size == "full" else 256
+        edges = {"size": {"longest_edge": side}, "pad_size": {"height": side, "width": side}}
+        return sam(size).eval(), hf.SamProcessor(hf.SamImageProcessorPil(**edges))
     processor = processor_of(kind, size, folder)
     model = grounding_dino(size) if kind == "grounding-dino" else owl(kind, size, len(processor.tokenizer))
     spread(model)
@@ -119,7 +138,12 @@ def build(kind, folder, size):
 def make(kind, folder, size):
     os.makedirs(folder, exist_ok=True)
     model, processor = build(kind, folder, size)
-    if kind == "clip":
+    if kind == "sam":
+        torch.manual_seed(1)
+        eager = model if size == "small" else sam(size, attention="eager").eval()  # the same weights
+        export_sam.write_encoder(eager, os.path.join(folder, "vision_encoder.onnx"))
+        export_sam.write_decoder(eager, os.path.join(folder, "prompt_encoder_mask_decoder.onnx"))
+    elif kind == "clip":
         export_clip(model, os.path.join(folder, "vision_model.onnx"))
     else:
         export_phrases.export(model, processor, folder)
@@ -157,9 +181,20 @@ def results(kind, model, processor, images, texts):
         pixels = torch.tensor(np.stack(processor(images)["pixel_values"]))
         v = model(pixel_values=pixels).image_embeds.float().numpy().astype(np.float64)
         return list(v / np.linalg.norm(v, axis=1, keepdims=True))
+    if kind == "sam":
+        return [middle_mask(model, processor, image) for image in images]
     raise SystemExit(f"no results of {kind}")
 
 
+def middle_mask(model, processor, image):
+    """Logits of the best mask of the box around the picture's middle half."""
+    w, h = image.size
+    inputs = processor(image, input_boxes=[[[w / 4, h / 4, w * 0.75, h * 0.75]]], return_tensors="pt")
+    out = model(pixel_values=inputs["pixel_values"], input_boxes=inputs["input_boxes"].float(), multimask_output=True)
+    return out.pred_masks[0, 0, int(out.iou_scores[0, 0].argmax())].float().numpy()
+
+
+# sam is compared by sam_reference.py, in all its layouts.
 KINDS = ["clip"]
 
 if __name__ == "__main__":
