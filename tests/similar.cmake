@@ -1,4 +1,5 @@
 gm_test(similar_search LINK gm_similar m LABELS threads ENVIRONMENT OMP_WAIT_POLICY=passive)
+gm_test(similar_cache LINK gm_similar LABELS threads)
 gm_test(similar_pool LINK gm_similar m LABELS needs-model ENVIRONMENT OMP_WAIT_POLICY=passive)
 # The whole of it beside transformers and NumPy; made and skipped as the encoders' (tests/ref.cmake).
 add_test(NAME ref/similar_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}

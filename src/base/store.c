@@ -172,6 +172,8 @@ enum gm_status gm_stmt_run(struct gm_stmt *q, const struct gm_value *args, size_
                            v->text.n);
         if (v->is_int)
             rc = sqlite3_bind_int64(q->q, at, v->number);
+        else if (v->is_blob)
+            rc = sqlite3_bind_blob(q->q, at, v->text.p, (int)v->text.n, SQLITE_TRANSIENT);
         else if (v->text.p)
             rc = sqlite3_bind_text(q->q, at, v->text.p, (int)v->text.n, SQLITE_TRANSIENT);
         else
@@ -185,6 +187,12 @@ enum gm_status gm_stmt_run(struct gm_stmt *q, const struct gm_value *args, size_
 struct gm_str gm_stmt_text(struct gm_stmt *q, int i)
 {
     const char *p = (const char *)sqlite3_column_text(q->q, i);
+    return (struct gm_str){p, p ? (size_t)sqlite3_column_bytes(q->q, i) : 0};
+}
+
+struct gm_str gm_stmt_bytes(struct gm_stmt *q, int i)
+{
+    const char *p = sqlite3_column_blob(q->q, i);
     return (struct gm_str){p, p ? (size_t)sqlite3_column_bytes(q->q, i) : 0};
 }
 

@@ -29,14 +29,16 @@ enum gm_status gm_store_exec(struct gm_store *s, const char *sql,
 /* gm_store_last_id - row number of the last INSERT. */
 long long gm_store_last_id(const struct gm_store *s);
 
-/* An argument of a statement: a text, or an integer when `is_int`, or NULL when text.p is NULL. */
+/* An argument of a statement: a text, or bytes when `is_blob`, or an integer when `is_int`, or NULL when
+ * text.p is NULL. */
 struct gm_value {
     struct gm_str text;
     long long number;
-    bool is_int;
+    bool is_int, is_blob;
 };
 #define GM_VALUE_INT(x) ((struct gm_value){.number = (long long)(x), .is_int = true})
 #define GM_VALUE_STR(...) ((struct gm_value){.text = __VA_ARGS__})
+#define GM_VALUE_BLOB(...) ((struct gm_value){.text = __VA_ARGS__, .is_blob = true})
 
 /* gm_stmt_new - prepare one statement; *out is yours. */
 enum gm_status gm_stmt_new(struct gm_stmt **out, struct gm_store *s, const char *sql,
@@ -49,9 +51,10 @@ void gm_stmt_free(struct gm_stmt *q); /* NULL-safe */
 enum gm_status gm_stmt_run(struct gm_stmt *q, const struct gm_value *args, size_t n, bool *has,
                            struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_stmt_next(struct gm_stmt *q, bool *has, struct gm_error *err) GM_NODISCARD;
-/* gm_stmt_text, gm_stmt_int - column i (from 0) of the row; a NULL is the view {NULL, 0}, or 0. The
- * text is valid until the statement moves on. gm_stmt_reset - leave the row; releases its locks. */
+/* gm_stmt_text, gm_stmt_bytes, gm_stmt_int - column i (from 0) of the row; a NULL is the view {NULL, 0}, or
+ * 0. The text is valid until the statement moves on. gm_stmt_reset - leave the row; releases its locks. */
 struct gm_str gm_stmt_text(struct gm_stmt *q, int i);
+struct gm_str gm_stmt_bytes(struct gm_stmt *q, int i);
 long long gm_stmt_int(struct gm_stmt *q, int i);
 void gm_stmt_reset(struct gm_stmt *q);
 

@@ -7,6 +7,7 @@
 #include "base/troubles.h"
 #include "formats/reader.h"
 #include "similar/similar.h"
+#include "similar/vector_cache.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -296,6 +297,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     so.clip = o->clip;
     so.rule.best = strcmp(o->entity, "best") == 0;
     so.rule.duplicate = o->duplicate;
+    so.cache = gm_vector_cache_path(&job.pool_ids.arena);
     so.unreadable = on_unreadable;
     so.user = &job;
     GM_TRY(gm_out_open(&out, o->output, err)); /* known now rather than after the work */

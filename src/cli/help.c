@@ -145,7 +145,8 @@ static const struct {
     {"GMNER_PROMPTS", "folder of prompts that count before those of GMNER_HOME (docs/llm.md)"},
     {"GMNER_CACHE",
      "file of the language models' replies (default: $XDG_CACHE_HOME/gmner/replies.sqlite, "
-     "else $HOME/.cache/gmner/replies.sqlite)"},
+     "else $HOME/.cache/gmner/replies.sqlite); vectors.sqlite beside it keeps what "
+     "sentences and pictures of pools were encoded to"},
     {"GMNER_VISION_CACHE",
      "folder of the vision models that the runtime has prepared, of at most 512 MB, for a faster "
      "start; \"none\" = without (default: $XDG_CACHE_HOME/gmner/vision, else "

@@ -6,7 +6,9 @@
 #include "similar/joint.h"
 
 #include "base/alloc.h"
+#include "base/fingerprint.h"
 #include "ner/tagger.h"
+#include "similar/vector_cache.h"
 
 #include <math.h>
 #include <pthread.h>
@@ -19,6 +21,7 @@ struct gm_joint {
     pthread_mutex_t one; /* the session serves one call at a time */
     struct gm_tagger_session *session;
     struct gm_pictures *pictures; /* NULL = texts alone */
+    struct gm_vector_cache *kept; /* of features; NULL = none are */
     double image;
     struct gm_similar_rule rule;
     struct gm_similar_vectors pool;
@@ -39,12 +42,57 @@ static void scale_to(float *x, size_t n, double length)
         x[i] = (float)((double)x[i] * length / sqrt(sum));
 }
 
-static enum gm_status features(struct gm_joint *j, struct gm_post *const *posts, size_t n,
-                               float *out, struct gm_error *err)
+struct some {
+    struct gm_joint *j;
+    struct gm_post *const *posts;
+};
+
+static enum gm_status features_of_some(void *user, const size_t *at, size_t n_at, float *fresh,
+                                       struct gm_error *err)
 {
-    pthread_mutex_lock(&j->one);
-    enum gm_status st = gm_tagger_features(j->session, posts, n, out, err);
-    pthread_mutex_unlock(&j->one);
+    const struct some *s = user;
+    struct gm_post *posts[BATCH];
+    for (size_t i = 0; i < n_at; i++)
+        posts[i] = s->posts[at[i]];
+    pthread_mutex_lock(&s->j->one);
+    enum gm_status st = gm_tagger_features(s->j->session, posts, n_at, fresh, err);
+    pthread_mutex_unlock(&s->j->one);
+    return st;
+}
+
+/* A post's words, a line each where the input gave them, else its text behind an empty line. */
+static enum gm_status content_of(const struct gm_post *p, struct gm_arena *a, struct gm_str *out,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, (size_t)1 << 30);
+    if (!p->has_tokens)
+        GM_TRY(gm_buf_printf(&b, err, "\n%.*s", GM_STR_ARG(p->text)));
+    for (size_t i = 0; i < p->n_tokens; i++)
+        GM_TRY(gm_buf_printf(&b, err, "%.*s\n", GM_STR_ARG(gm_post_word(p, i))));
+    *out = gm_arena_str(a, gm_buf_str(&b));
+    if (!out->p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+/* Of n <= BATCH posts. */
+static enum gm_status features(struct gm_joint *j, struct gm_post *const *posts, size_t n,
+                               bool keeps, float *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str contents[BATCH];
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(content_of(posts[i], &a, &contents[i], err));
+    st = gm_vector_cache_embed(keeps ? j->kept : NULL, contents, n, gm_tagger_dim(j->tagger), out,
+                               features_of_some, &(struct some){j, posts}, err);
+done:
+    gm_arena_clear(&a);
     return st;
 }
 
@@ -75,9 +123,10 @@ static enum gm_status embed(struct gm_joint *j, struct gm_post *const *posts, si
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu posts", n);
         goto done;
     }
-    GM_TRY(features(j, posts, n, text, err));
+    bool keeps = v == &j->pool; /* a pool is asked again and again */
+    GM_TRY(features(j, posts, n, keeps, text, err));
     if (j->pictures)
-        GM_TRY(gm_pictures_embed(j->pictures, posts, n, image, has, err));
+        GM_TRY(gm_pictures_embed(j->pictures, posts, n, keeps, image, has, err));
     for (size_t i = 0; i < n; i++) {
         join(j, text + i * dim, has[i] ? image + i * image_dim : NULL, both);
         GM_TRY(gm_similar_vectors_add(v, posts[i]->text, both, NULL, NULL, 0, err));
@@ -94,6 +143,23 @@ static void vectors_init(const struct gm_joint *j, struct gm_similar_vectors *v)
     gm_similar_vectors_init(v, gm_tagger_dim(j->tagger) + gm_pictures_dim(j->pictures), 0);
 }
 
+static enum gm_status open_kept(struct gm_joint *j, const struct gm_joint_opts *o,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf encoder;
+    gm_buf_init(&encoder, (size_t)1 << 20);
+    if (!o->cache)
+        return GM_OK;
+    GM_TRY(gm_fingerprint_model(o->tagger ? o->tagger : "ner-default", &encoder, err));
+    GM_TRY(gm_buf_printf(&encoder, err, "features %s", o->precision ? o->precision : "f32"));
+    st = gm_vector_cache_open(&j->kept, o->cache, gm_buf_str(&encoder), gm_tagger_dim(j->tagger),
+                              err);
+done:
+    gm_buf_clear(&encoder);
+    return st;
+}
+
 static enum gm_status load_models(struct gm_joint *j, const struct gm_joint_opts *o,
                                   struct gm_error *err)
 {
@@ -101,8 +167,10 @@ static enum gm_status load_models(struct gm_joint *j, const struct gm_joint_opts
     const struct gm_tagger_opts to = {.precision = o->precision ? o->precision : "f32"};
     GM_TRY(gm_tagger_load(&j->tagger, o->tagger ? o->tagger : "ner-default", &to, err));
     GM_TRY(gm_tagger_session_new(&j->session, j->tagger, err));
+    GM_TRY(open_kept(j, o, err));
     if (o->clip)
-        st = gm_pictures_load(&j->pictures, o->clip, o->precision, o->unreadable, o->user, err);
+        st = gm_pictures_load(&j->pictures, o->clip, o->precision, o->cache, o->unreadable, o->user,
+                              err);
 done:
     return st;
 }
@@ -141,6 +209,7 @@ void gm_joint_free(struct gm_joint *j)
         return;
     gm_similar_vectors_clear(&j->pool);
     gm_pictures_free(j->pictures);
+    gm_vector_cache_close(j->kept);
     gm_tagger_session_free(j->session);
     gm_tagger_free(j->tagger);
     pthread_mutex_destroy(&j->one);

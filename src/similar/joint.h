@@ -17,6 +17,7 @@ struct gm_joint_opts {
     const char *tagger;    /* a packaged model or a folder; NULL = "ner-default" */
     const char *precision; /* of both encoders; NULL = f32 */
     const char *clip;      /* file of the picture encoder; NULL = texts alone */
+    const char *cache;     /* as in gm_similar_opts */
     double image;          /* w, 0..1 */
     double duplicate; /* samples whose words are this similar to the post's are left out; 0..1 */
     gm_unreadable_fn *unreadable; /* of pictures; NULL = not told */

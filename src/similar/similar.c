@@ -8,15 +8,18 @@
 #include "similar/similar.h"
 
 #include "base/alloc.h"
+#include "base/fingerprint.h"
 #include "base/log.h"
 #include "similar/pictures.h"
 #include "similar/sentence.h"
+#include "similar/vector_cache.h"
 
 enum { MAX_TYPES = 4096 };
 
 struct gm_similar_pool {
     struct gm_sentence *sentence;
     struct gm_pictures *pictures; /* NULL = they do not count */
+    struct gm_vector_cache *kept; /* of texts and names; NULL = none are */
     struct gm_similar_rule rule;
     struct gm_labels types;
     struct gm_similar_vectors vectors;
@@ -46,6 +49,23 @@ static enum gm_status drop_pictures(struct gm_similar_rule *r, struct gm_error *
     return GM_OK;
 }
 
+static enum gm_status open_kept(struct gm_similar_pool *p, const struct gm_similar_opts *o,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf encoder;
+    gm_buf_init(&encoder, (size_t)1 << 20);
+    if (!o->cache)
+        return GM_OK;
+    GM_TRY(gm_fingerprint_model(o->encoder ? o->encoder : "minilm", &encoder, err));
+    GM_TRY(gm_buf_printf(&encoder, err, "sentence %s", o->precision ? o->precision : "f32"));
+    st = gm_vector_cache_open(&p->kept, o->cache, gm_buf_str(&encoder),
+                              gm_sentence_dim(p->sentence), err);
+done:
+    gm_buf_clear(&encoder);
+    return st;
+}
+
 enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm_similar_opts *opts,
                                    struct gm_error *err)
 {
@@ -66,7 +86,9 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
     }
     GM_TRY(gm_sentence_load(&p->sentence, o->encoder, o->precision, err));
     if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0)
-        GM_TRY(gm_pictures_load(&p->pictures, o->clip, o->precision, o->unreadable, o->user, err));
+        GM_TRY(gm_pictures_load(&p->pictures, o->clip, o->precision, o->cache, o->unreadable,
+                                o->user, err));
+    GM_TRY(open_kept(p, o, err));
     gm_similar_vectors_for(p, &p->vectors);
     *out = p;
     p = NULL;
@@ -82,6 +104,7 @@ void gm_similar_pool_free(struct gm_similar_pool *p)
     gm_similar_vectors_clear(&p->vectors);
     gm_labels_clear(&p->types);
     gm_pictures_free(p->pictures);
+    gm_vector_cache_close(p->kept);
     gm_sentence_free(p->sentence);
     gm_free(p);
 }
@@ -119,6 +142,34 @@ struct batch {
 /* Whether the pool itself grows: then new types are numbered, too. */
 static bool is_pool(const struct batch *b) { return b->v == &b->p->vectors; }
 
+struct texts {
+    struct gm_sentence *sentence;
+    const struct gm_str *items;
+};
+
+static enum gm_status embed_some(void *user, const size_t *at, size_t n_at, float *fresh,
+                                 struct gm_error *err)
+{
+    const struct texts *t = user;
+    struct gm_str *some = gm_alloc(n_at, sizeof *some);
+    if (!some)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu texts", n_at);
+    for (size_t i = 0; i < n_at; i++)
+        some[i] = t->items[at[i]];
+    enum gm_status st = gm_sentence_embed(t->sentence, some, n_at, fresh, err);
+    gm_free(some);
+    return st;
+}
+
+/* Those of a pool are kept, as it is asked again and again; a post mostly comes once. */
+static enum gm_status embed_texts(const struct batch *b, const struct gm_str *texts, size_t n,
+                                  float *out, struct gm_error *err)
+{
+    struct texts t = {b->p->sentence, texts};
+    return gm_vector_cache_embed(is_pool(b) ? b->p->kept : NULL, texts, n, b->v->dim, out,
+                                 embed_some, &t, err);
+}
+
 static enum gm_status type_of(const struct batch *b, struct gm_str type, uint32_t *id,
                               struct gm_error *err)
 {
@@ -153,8 +204,7 @@ static enum gm_status embed_names(struct batch *b, struct gm_error *err)
         }
     }
     GM_TRY(gm_buf_reserve(&v->name, n_fresh * bytes, err));
-    GM_TRY(gm_sentence_embed(b->p->sentence, fresh, n_fresh,
-                             (float *)(void *)(v->name.p + v->name.n), err));
+    GM_TRY(embed_texts(b, fresh, n_fresh, (float *)(void *)(v->name.p + v->name.n), err));
     v->name.n += n_fresh * bytes;
 done:
     return st;
@@ -181,10 +231,10 @@ enum gm_status gm_similar_embed(struct gm_similar_pool *p, struct gm_post *const
     GM_TRY(batch_alloc(&b, err));
     for (size_t i = 0; i < n; i++)
         b.texts[i] = posts[i]->text;
-    GM_TRY(gm_sentence_embed(p->sentence, b.texts, n, b.text, err));
+    GM_TRY(embed_texts(&b, b.texts, n, b.text, err));
     GM_TRY(embed_names(&b, err));
     if (p->pictures)
-        GM_TRY(gm_pictures_embed(p->pictures, posts, n, b.image, b.has_image, err));
+        GM_TRY(gm_pictures_embed(p->pictures, posts, n, is_pool(&b), b.image, b.has_image, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_similar_vectors_add(v, posts[i]->text, b.text + i * v->dim,
                                       b.has_image[i] ? b.image + i * v->image_dim : NULL,

@@ -17,9 +17,11 @@
 struct gm_similar_opts {
     const char *encoder;   /* of texts and names (similar/sentence.h); NULL = "minilm" */
     const char *precision; /* of both encoders; NULL = f32 */
-    const char *clip; /* file of the picture encoder (vision/clip.h); NULL = none: the weight of
+    const char *clip;  /* file of the picture encoder (vision/clip.h); NULL = none: the weight of
                               pictures is 0 then, the others are divided by their sum, and a line of
                               the log says so */
+    const char *cache; /* file in which the pool's vectors are kept and looked for
+                          (similar/vector_cache.h); NULL = none */
     struct gm_similar_rule rule;
     gm_unreadable_fn *unreadable; /* of pictures (similar/pictures.h); NULL = not told */
     void *user;

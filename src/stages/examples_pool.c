@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "llm/prompt.h"
+#include "similar/vector_cache.h"
 
 #include <pthread.h>
 
@@ -104,7 +105,9 @@ static enum gm_status pool_new(struct gm_examples_pool **out, const struct gm_ex
         p->n_with_picture += p->posts.items[i]->image.n > 0;
     GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", p->posts.n,
            GM_STR_ARG(x->file.pool));
-    GM_TRY(gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &x->opts, err));
+    struct gm_similar_opts opts = x->opts;
+    opts.cache = gm_vector_cache_path(&p->arena);
+    GM_TRY(gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &opts, err));
     *out = p;
     p = NULL;
 done:

@@ -6,6 +6,7 @@
 #include "base/models.h"
 #include "base/path.h"
 #include "similar/joint.h"
+#include "similar/vector_cache.h"
 #include "stages/pool_file.h"
 
 #include <stdatomic.h>
@@ -139,7 +140,10 @@ static enum gm_status open_pool(struct gm_samples *s, const struct gm_json *j, s
 {
     enum gm_status st = GM_OK;
     struct setting x;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
     GM_TRY(read_setting(&x, j, err));
+    x.opts.cache = gm_vector_cache_path(&a);
     x.opts.unreadable = on_unreadable;
     x.opts.user = s;
     s->n = (size_t)x.n;
@@ -148,6 +152,7 @@ static enum gm_status open_pool(struct gm_samples *s, const struct gm_json *j, s
            s->posts.n, GM_STR_ARG(x.file.pool));
     st = gm_joint_load(&s->joint, s->posts.items, s->posts.n, &x.opts, err);
 done:
+    gm_arena_clear(&a);
     return st;
 }
 

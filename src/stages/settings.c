@@ -49,3 +49,11 @@ enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,
     return GM_FAIL(err, GM_EARG, "setting \"%s\" must be a text, but is %s", key,
                    gm_json_kind_name(gm_json_kind(j)));
 }
+
+enum gm_status gm_fingerprint_setting(const struct gm_backend *b, const struct gm_json *settings,
+                                      struct gm_buf *out, struct gm_error *err)
+{
+    struct gm_str model = gm_str(b->model);
+    enum gm_status st = gm_settings_str(settings, "model", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
+}

@@ -6,6 +6,7 @@
 #ifndef GM_STAGES_STAGE_H
 #define GM_STAGES_STAGE_H
 
+#include "base/fingerprint.h"
 #include "record/record.h"
 
 struct gm_llm; /* src/llm */
@@ -72,16 +73,10 @@ struct gm_backend {
     enum gm_status (*learn)(void *self, struct gm_error *err);
 };
 
-/* gm_fingerprint_model - lines "NAME/FILE=SHA-256" for every file of the model's folder, in order
- * of name. gm_fingerprint_setting - those of the setting "model", else of b->model: `fingerprint`
- * of a backend with one model. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
- * Errors: MODEL, IO, NOMEM. Cost: reads the files whole. */
-enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out,
-                                    struct gm_error *err) GM_NODISCARD;
+/* gm_fingerprint_setting - the lines of gm_fingerprint_model of the setting "model", else of b->model:
+ * `fingerprint` of a backend with one model. Errors: as there. */
 enum gm_status gm_fingerprint_setting(const struct gm_backend *b, const struct gm_json *settings,
                                       struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
-enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_buf *out,
-                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_backend_find - the backend of that stage and name; name NULL = the stage's embedded default.
  * NULL when there is none. gm_backend_at - number i in stage order, NULL past the end. */

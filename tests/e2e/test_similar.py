@@ -3,7 +3,9 @@ transformers and NumPy by tests/ref/similar_reference.py."""
 import json
 import math
 import os
+import sqlite3
 import struct
+import subprocess
 import zlib
 
 import gm
@@ -42,7 +44,8 @@ class Files(gm.Folder):
         return self
 
     def similar(self, *args, **more):
-        return gm.run("similar", *args, "--encoder", self / "encoder", **more)
+        return gm.run("similar", *args, "--encoder", self / "encoder",
+                      **{"env": {"GMNER_CACHE": self / "cache/replies.sqlite"}, **more})
 
     def ask(self, *args, **more):
         return gm.expect_ok(self.similar(self / "posts.jsonl", "--pool", self / "pool.jsonl", *args, **more))
@@ -231,6 +234,48 @@ def test_wrong_usage():
         gm.expect(d.similar(d / "posts.jsonl", "--pool", d / "pool.jsonl", "--k", 0), 2, "--k")
         gm.expect(d.similar(d / "posts.jsonl", "--pool", d / "absent.jsonl"), 1, "absent.jsonl")
         gm.expect(gm.run("similar", d / "posts.jsonl", "--pool", d / "pool.jsonl", "--encoder", "absent"), 1, "absent")
+
+
+def test_vectors_are_kept():
+    """A pool's vectors, of texts, names and pictures, are made once: the answers are the same with them, without
+    them, and where they are damaged or can't be kept."""
+    with Files() as d:
+        kept = d / "cache/vectors.sqlite"
+
+        def rows():
+            with sqlite3.connect(kept) as db:
+                return db.execute("SELECT count(*), sum(length(value)) FROM vector").fetchone()
+
+        first = d.ask().out
+        n, n_bytes = rows()
+        names = {p["text"][e["start"]:e["end"]] for p in d.pool for e in p["entities"]}
+        assert n == len(d.pool) + len(names) and n_bytes > 64 * n, (n, n_bytes)
+        assert d.ask().out == first and rows() == (n, n_bytes)
+        with sqlite3.connect(kept) as db:  # they are taken from there: one that is exchanged shows
+            a, b = (db.execute("SELECT key, value FROM vector ORDER BY rowid LIMIT 1 OFFSET ?", (i,)).fetchone() for i in (0, 1))
+            db.execute("UPDATE vector SET value = ? WHERE key = ?", (b[1], a[0]))
+        assert d.ask().out != first
+        with sqlite3.connect(kept) as db:  # one that is damaged is made anew
+            db.execute("UPDATE vector SET value = substr(value, 1, 20) WHERE key = ?", (a[0],))
+        assert d.ask().out == first and rows() == (n, n_bytes)
+        assert d.ask(env={"GMNER_CACHE": "/proc/nowhere/replies.sqlite"}).out == first
+        for end in ("-wal", "-shm"):
+            if os.path.exists(kept + end):
+                os.remove(kept + end)
+        with open(kept, "wb") as f:
+            f.write(b"no database" * 1000)
+        r = d.ask()
+        assert r.out == first and r.err.count("vectors are not kept for the next time") == 1 and kept in r.err, r.err
+
+
+def test_two_at_once_keep_vectors():
+    with Files() as d:
+        env = {**os.environ, "GMNER_CACHE": d / "cache/replies.sqlite"}
+        words = [gm.PROGRAM, "similar", d / "posts.jsonl", "--pool", d / "pool.jsonl", "--encoder", d / "encoder"]
+        runs = [subprocess.Popen(words, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE) for _ in range(4)]
+        out = [r.communicate() for r in runs]
+        assert all(r.returncode == 0 for r in runs) and len({o for o, _ in out}) == 1, out
+        assert not any(b"not kept" in e for _, e in out), out
 
 
 gm.main(globals())

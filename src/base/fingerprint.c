@@ -1,5 +1,4 @@
-/* What a stage's results depend on beside its settings: the content of files. */
-#include "stages/stage.h"
+#include "base/fingerprint.h"
 
 #include "base/alloc.h"
 #include "base/arena.h"
@@ -45,12 +44,4 @@ enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out, struc
 done:
     gm_arena_clear(&a);
     return st;
-}
-
-enum gm_status gm_fingerprint_setting(const struct gm_backend *b, const struct gm_json *settings,
-                                      struct gm_buf *out, struct gm_error *err)
-{
-    struct gm_str model = gm_str(b->model);
-    enum gm_status st = gm_settings_str(settings, "model", &model, err);
-    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
 }
