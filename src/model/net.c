@@ -187,15 +187,6 @@ done:
     return st;
 }
 
-/* Number of the layer that a parameter belongs to; SIZE_MAX = none. */
-static size_t layer_of(const struct gm_param *p)
-{
-    static const char prefix[] = "encoder.layer.";
-    if (strncmp(p->names[0], prefix, sizeof prefix - 1) != 0)
-        return SIZE_MAX;
-    return strtoul(p->names[0] + sizeof prefix - 1, NULL, 10);
-}
-
 enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, struct gm_error *err)
 {
     struct gm_encoder_config *c = &net->enc.config;
@@ -208,9 +199,9 @@ enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, st
         c->attention_dropout = t->attention_dropout;
     for (size_t i = 0; i < net->params.n; i++) {
         struct gm_param *p = &net->params.p[i];
-        size_t layer = layer_of(p);
+        size_t layer = gm_encoder_layer_of(&net->enc, i);
         if (layer != SIZE_MAX) {
-            p->frozen = layer < t->freeze_layers;
+            p->frozen = p->helper || layer < t->freeze_layers;
             p->lr_scale = (float)pow(t->layer_decay, (double)(c->layers - 1 - layer));
         } else if (p->group == 0) { /* the embeddings, below all layers */
             p->lr_scale = (float)pow(t->layer_decay, (double)c->layers);

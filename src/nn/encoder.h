@@ -1,45 +1,43 @@
-/* encoder.h - BERT-type text encoders from a Hugging Face directory: BERT (also MiniLM and E5) and
- * RoBERTa (also XLM-R and multilingual E5), which have the same layers and differ in where positions
- * start.
- * Source: Devlin et al., NAACL 2019; Liu et al., arXiv 1907.11692; Conneau et al., ACL 2020;
- * Vaswani et al. 2017 (post-norm layers). Weight names are those of transformers' BertModel. */
+/* encoder.h - text encoders from a Hugging Face directory: BERT (also MiniLM and E5) and its relatives, which
+ * have the same layers and differ in names, positions and what attention's scores depend on (DistilBERT,
+ * ELECTRA, RoBERTa, XLM-R, CamemBERT, MPNet, DeBERTa-v2 and -v3), and ModernBERT.
+ * Source: Devlin et al., NAACL 2019; Liu et al., arXiv 1907.11692; Conneau et al., ACL 2020; Sanh et al. 2019;
+ * Clark et al., ICLR 2020; Song et al., NeurIPS 2020; He et al., ICLR 2021 and 2023; Warner et al. 2024. Weight
+ * names are those of transformers. */
 #ifndef GM_NN_ENCODER_H
 #define GM_NN_ENCODER_H
 
+#include "nn/encoder_config.h"
 #include "nn/ops.h"
 
-enum { GM_ENCODER_MAX_LAYERS = 64 };
-
-struct gm_encoder_config {
-    size_t vocab, hidden, layers, heads, intermediate, types;
-    size_t positions;       /* tokens that a sequence may have */
-    size_t position_offset; /* row of the first token's position: 0, in RoBERTa padding id + 1 */
-    size_t pad;             /* id of the padding token */
-    double norm_eps, hidden_dropout, attention_dropout;
+/* A linear layer's or a norm's weight and bias in the table of parameters. */
+struct gm_weights {
+    size_t w, b;
 };
 
 /* The model's shape and where its parameters are in the table. */
 struct gm_encoder {
     struct gm_encoder_config config;
-    size_t word, position, type, norm_g, norm_b;
+    size_t word, position, type;
+    struct gm_weights norm, project, final_norm, rel_norm;
+    size_t table, rel; /* of distances */
     bool has_extra;
     size_t extra; /* one more embedding table, added to the input; zero at first */
     struct {
-        size_t qkv_w, qkv_b, out_w, out_b, norm1_g, norm1_b;
-        size_t up_w, up_b, down_w, down_b, norm2_g, norm2_b;
-    } layer[GM_ENCODER_MAX_LAYERS];
+        size_t first; /* its parameters are those from here to the next layer's first */
+        struct gm_weights qkv, out, norm1, up, down, norm2, rel_k, rel_q;
+    } layer[GM_ENCODER_MAX_LAYERS + 1]; /* of the last only `first` */
 };
 
-/* gm_encoder_config_load - read config.json. Errors: IO, FORMAT, MODEL (an architecture or a value
- * that this engine does not have, named). */
-enum gm_status gm_encoder_config_load(struct gm_encoder_config *out, const char *path,
-                                      struct gm_error *err) GM_NODISCARD;
-
 /* gm_encoder_init - add the encoder's parameters to the table; extra_rows > 0 adds an embedding
- * table of so many rows, named `extra_name`. Errors: NOMEM, SHAPE. */
+ * table of so many rows, named `extra_name`. Biases that the family does not have are there as frozen zeros
+ * that are not saved. Errors: NOMEM, SHAPE. */
 enum gm_status gm_encoder_init(struct gm_encoder *enc, const struct gm_encoder_config *config,
                                struct gm_params *ps, const char *extra_name, size_t extra_rows,
                                struct gm_error *err) GM_NODISCARD;
+
+/* gm_encoder_layer_of - the layer that parameter `index` belongs to; SIZE_MAX = none. */
+size_t gm_encoder_layer_of(const struct gm_encoder *enc, size_t index);
 
 /* A packed batch: the tokens of all sequences laid end to end. All arrays are borrowed and must live
  * until the step is over. */

@@ -1,13 +1,11 @@
 /* ops.c - embedding, row-wise operations and their gradients; products are in ops_linear.c,
- * attention in ops_attention.c. Variables are [rows][cols] of the graph's type, element [i][j]
+ * attention in ops_attention.c, what works element by element in ops_elements.c. Variables are [rows][cols] of the graph's type, element [i][j]
  * at i*cols + j.
  *
  *   embed       y[i] = sum over k of table_k[id_k[i]];      d table_k[id_k[i]] += d_y[i]
  *   layernorm   s = dropout(x) + residual, h = (s - mean(s)) / sqrt(var(s) + eps) of each row,
  *               y = h * gamma + beta;                        with g = d_y * gamma:
  *               d_s = (g - mean(g) - h mean(g h)) / sqrt(var(s) + eps)
- *   gelu        y = x Phi(x);                                d_x = d_y (Phi(x) + x phi(x))
- *   dropout     y = x m / (1 - p), m 0 with probability p;   d_x = d_y m / (1 - p)
  *   mean_rows   y[i] = mean of rows begin[i] .. end[i];      d_x[r] += d_y[i] / (end[i] - begin[i])
  *
  * The inner loops, with their sources, are in kernels/; here rows are dealt to the threads.
@@ -42,31 +40,11 @@ enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
     return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
 }
 
-/* The mask of a part of a tensor that begins at element `at`. */
-static struct gm_dropout mask_from(struct gm_dropout d, size_t at)
-{
-    d.seed += (uint32_t)at;
-    return d;
-}
-
-/* y (+)= dropout(x) for all of v's elements, over the threads. */
-static void spread_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
-                           const struct gm_dropout *drop, void *y, bool add)
-{
-    size_t chunks = gm_ops_chunks(v->rows);
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < chunks; c++) {
-        size_t at = v->rows * c / chunks * v->cols, end = v->rows * (c + 1) / chunks * v->cols;
-        struct gm_dropout d = mask_from(*drop, at);
-        g->kn->dropout(end - at, gm_ops_at(g, x, at), &d, gm_ops_at(g, y, at), add);
-    }
-}
-
 void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to)
 {
     const struct gm_dropout none = {.scale = 1.0f};
     if (to != v->d)
-        spread_dropout(g, v, to, &none, v->d, true);
+        gm_ops_dropout(g, v, to, &none, v->d, true);
     v->has_d = true;
 }
 
@@ -192,7 +170,7 @@ static enum gm_status layernorm_back(struct gm_graph *g, void *ctx, struct gm_er
     for (size_t c = 0; c < chunks; c++) {
         size_t from = rows * c / chunks, to = rows * (c + 1) / chunks, at = from * n;
         struct gm_layernorm k = {
-            .rows = to - from, .n = n, .gamma = gamma->w, .drop = mask_from(l->drop, at)};
+            .rows = to - from, .n = n, .gamma = gamma->w, .drop = gm_ops_mask_from(l->drop, at)};
         struct gm_layernorm_grads d = {.d_x = gm_ops_at(g, l->x->d, at),
                                        .add_x = l->x->has_d || same,
                                        .d_gamma = parts + c * 2 * n,
@@ -242,7 +220,7 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
                                  .gamma = gw,
                                  .beta = bw,
                                  .eps = (float)eps,
-                                 .drop = mask_from(l->drop, at)};
+                                 .drop = gm_ops_mask_from(l->drop, at)};
         g->kn->layernorm(&k, gm_ops_at(g, x->x, at),
                          residual ? gm_ops_at(g, residual->x, at) : NULL, gm_ops_at(g, (*y)->x, at),
                          l->xhat ? gm_ops_at(g, l->xhat, at) : NULL,
@@ -251,92 +229,6 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
     st = gm_graph_record(g, layernorm_back, l, *y, err);
 done:
     return st;
-}
-
-/* ---- GELU and dropout ---- */
-
-struct unary {
-    struct gm_var *x, *y;
-    struct gm_dropout drop;
-};
-
-static enum gm_status unary_new(struct gm_graph *g, struct gm_var *x, struct unary **out,
-                                struct gm_error *err)
-{
-    void *ctx;
-    enum gm_status st = gm_graph_alloc(g, &ctx, 1, sizeof **out, err);
-    if (st != GM_OK)
-        return st;
-    *out = ctx;
-    **out = (struct unary){.x = x};
-    return gm_graph_var(g, &(*out)->y, x->rows, x->cols, err);
-}
-
-static enum gm_status gelu_back(struct gm_graph *g, void *ctx, struct gm_error *err)
-{
-    struct unary *u = ctx;
-    void *d_x, *d_y = u->y->d;
-    if (!u->x->d) { /* in place */
-        u->x->d = d_y;
-        u->y->d = NULL;
-    }
-    enum gm_status st = gm_ops_grad_into(g, u->x, &d_x, err);
-    if (st != GM_OK)
-        return st;
-    size_t rows = u->x->rows, chunks = gm_ops_chunks(rows), n = u->x->cols;
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < chunks; c++) {
-        size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
-        g->kn->gelu_back(len, gm_ops_at(g, u->x->x, at), gm_ops_at(g, d_y, at),
-                         gm_ops_at(g, d_x, at));
-    }
-    gm_ops_grad_done(g, u->x, d_x);
-    return GM_OK;
-}
-
-enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **y,
-                          struct gm_error *err)
-{
-    struct unary *u;
-    enum gm_status st = unary_new(g, x, &u, err);
-    if (st != GM_OK)
-        return st;
-    size_t rows = x->rows, chunks = gm_ops_chunks(rows), n = x->cols;
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < chunks; c++) {
-        size_t at = rows * c / chunks * n, len = rows * (c + 1) / chunks * n - at;
-        g->kn->gelu(len, gm_ops_at(g, x->x, at), gm_ops_at(g, u->y->x, at));
-    }
-    *y = u->y;
-    return gm_graph_record(g, gelu_back, u, u->y, err);
-}
-
-static enum gm_status dropout_back(struct gm_graph *g, void *ctx, struct gm_error *err)
-{
-    struct unary *u = ctx;
-    enum gm_status st = gm_graph_grad(g, u->x, err);
-    if (st != GM_OK)
-        return st;
-    spread_dropout(g, u->x, u->y->d, &u->drop, u->x->d, u->x->has_d);
-    u->x->has_d = true;
-    return GM_OK;
-}
-
-enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
-                             struct gm_error *err)
-{
-    struct unary *u;
-    if (!g->training || p <= 0) {
-        *y = x;
-        return GM_OK;
-    }
-    enum gm_status st = unary_new(g, x, &u, err);
-    if (st != GM_OK)
-        return st;
-    u->drop = gm_graph_dropout(g, p);
-    spread_dropout(g, x, x->x, &u->drop, u->y->x, false);
-    *y = u->y;
-    return gm_graph_record(g, dropout_back, u, u->y, err);
 }
 
 /* ---- means of row ranges ---- */

@@ -21,10 +21,11 @@ enum gm_status gm_op_embed(struct gm_graph *g, const struct gm_embed_input *in, 
 enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
                             struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
-/* gm_op_linear_gelu - y = gelu(x W' + b): gm_op_linear and gm_op_gelu, in one product where no
- * gradient is needed. */
-enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
-                                 struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+/* gm_op_linear_activate - y = f(x W' + b): gm_op_linear and gm_op_activate, for GELU in one product where
+ * no gradient is needed. */
+enum gm_status gm_op_linear_activate(struct gm_graph *g, struct gm_var *x, size_t weight,
+                                     size_t bias, enum gm_activation f, struct gm_var **y,
+                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_linear_pack - bring a linear layer's weights into the layout that products read, where they
  * changed since. Products of many rows do it themselves; before threads share the weights it has to
@@ -38,21 +39,57 @@ enum gm_status gm_op_layernorm(struct gm_graph *g, struct gm_var *x, struct gm_v
                                double drop_p, size_t gamma, size_t beta, double eps,
                                struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
-/* gm_op_gelu - y = x Phi(x); how exact: kernels.h. */
-enum gm_status gm_op_gelu(struct gm_graph *g, struct gm_var *x, struct gm_var **y,
-                          struct gm_error *err) GM_NODISCARD;
+/* gm_op_activate - y = f(x); how exact: kernels.h. */
+enum gm_status gm_op_activate(struct gm_graph *g, struct gm_var *x, enum gm_activation f,
+                              struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_gated - y = f(a) * b of the halves [a b] of each row of x; half as many columns. */
+enum gm_status gm_op_gated(struct gm_graph *g, struct gm_var *x, enum gm_activation f,
+                           struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_add - y = dropout_p(x) + residual. */
+enum gm_status gm_op_add(struct gm_graph *g, struct gm_var *x, struct gm_var *residual,
+                         double drop_p, struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_dropout - y = x with each element 0 with probability p, else divided by 1 - p. When not training, or
  * for p 0, *y is x itself. */
 enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
                              struct gm_error *err) GM_NODISCARD;
 
+/* What the scores of query i and key j depend on beside the two: their distance i - j. */
+struct gm_distance_bias {
+    size_t window; /* keys farther away than this are not seen; 0 = all are */
+    /* Rows of `table` or of rel_k and rel_q by distance: row[i - j + row_max - 1]. */
+    const uint32_t *row; /* [2 row_max - 1]; NULL: no distance has a value */
+    size_t row_max;      /* at least the longest sequence */
+    bool has_table;      /* + table[row][head]: a parameter [n][heads], as in T5 and MPNet */
+    size_t table;
+    /* + (q_i . rel_k[row] + k_j . rel_q[row]) * scale, as in DeBERTa: variables whose columns rel_k_at and
+     * rel_q_at are the first head's; NULL = without that term. */
+    struct gm_var *rel_k, *rel_q;
+    size_t rel_k_at, rel_q_at;
+};
+
 /* gm_op_attention - multi-head self-attention within each sequence; qkv [rows, 3*width] holds q, k
- * and v of all heads. y is [rows, width], zero in the rows behind the last sequence. offsets [n_seqs+1]:
- * sequence s is rows offsets[s] .. offsets[s+1]; must live until backward has run. Cost O(sum of squared lengths). */
-enum gm_status gm_op_attention(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
-                               size_t n_seqs, size_t heads, double drop_p, struct gm_var **y,
-                               struct gm_error *err) GM_NODISCARD;
+ * and v of all heads. y is [rows, width], zero in the rows behind the last sequence. */
+struct gm_attention_input {
+    struct gm_var *qkv;
+    const uint32_t *offsets; /* [n_seqs+1]: sequence s is rows offsets[s] .. offsets[s+1] */
+    size_t n_seqs, heads;
+    double drop_p;
+    float scale;                         /* of q k'; 0 = 1/sqrt(columns of a head) */
+    const struct gm_distance_bias *bias; /* NULL = none */
+};
+/* What `in` points to must live until backward has run. Cost O(sum of squared lengths). */
+enum gm_status gm_op_attention(struct gm_graph *g, const struct gm_attention_input *in,
+                               struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_rotate - turns q and k of qkv in place by their positions in the sequence: rotary embeddings
+ * with the angles position * theta^(-2i/d). Source: Su et al. 2021. What made qkv must not read it in
+ * its backward. Errors: NOMEM. */
+enum gm_status gm_op_rotate(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
+                            size_t n_seqs, size_t heads, double theta,
+                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_mean_rows - y[i] = mean of rows begin[i] .. end[i] of x (at least one each): picks the
  * first piece of a word (end = begin+1), or pools a span. y has gm_rows_bucket(n) rows; padding rows are

@@ -14,5 +14,10 @@ void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element);
 enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
                                 struct gm_error *err) GM_NODISCARD;
 void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to);
+/* gm_ops_mask_from - the mask of a part of a tensor that begins at element `at`. */
+struct gm_dropout gm_ops_mask_from(struct gm_dropout d, size_t at);
+/* gm_ops_dropout - y (+)= dropout(x) for as many elements as v has, over the threads. */
+void gm_ops_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
+                    const struct gm_dropout *drop, void *y, bool add);
 
 #endif

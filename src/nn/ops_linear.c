@@ -213,13 +213,14 @@ enum gm_status gm_op_linear(struct gm_graph *g, struct gm_var *x, size_t weight,
     return linear(g, x, weight, bias, false, y, err);
 }
 
-enum gm_status gm_op_linear_gelu(struct gm_graph *g, struct gm_var *x, size_t weight, size_t bias,
-                                 struct gm_var **y, struct gm_error *err)
+enum gm_status gm_op_linear_activate(struct gm_graph *g, struct gm_var *x, size_t weight,
+                                     size_t bias, enum gm_activation f, struct gm_var **y,
+                                     struct gm_error *err)
 {
-    if (!g->training)
+    if (!g->training && f == GM_GELU)
         return linear(g, x, weight, bias, true, y, err);
     enum gm_status st = linear(g, x, weight, bias, false, y, err);
-    return st == GM_OK ? gm_op_gelu(g, *y, y, err) : st;
+    return st == GM_OK ? gm_op_activate(g, *y, f, y, err) : st;
 }
 
 /* ---- the last layer, in f32 ---- */

@@ -80,7 +80,8 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
 static bool has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
 /* Of a model that holds the encoder, as checkpoints with a head have it. */
-static const char *const prefixes[] = {"", "bert.", "roberta."};
+static const char *const prefixes[] = {"",         "bert.",  "roberta.", "distilbert.",
+                                       "electra.", "mpnet.", "deberta.", "model."};
 enum { N_PREFIXES = sizeof prefixes / sizeof *prefixes, MAX_NAME = 300 };
 
 /* A tensor by its name, by that behind a prefix, or by the LayerNorm names of the first BERT

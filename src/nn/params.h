@@ -29,7 +29,7 @@ struct gm_param {
     float lr_scale;  /* factor of the group's rate; 1 at first */
     bool decay;      /* weight decay applies */
     bool frozen;
-    bool helper; /* of use in training only: not saved */
+    bool helper; /* of use in training only, or always zero: not saved */
 
     /* Its values. */
     const char *file;         /* where they are from, borrowed from it; NULL = new */
@@ -73,7 +73,7 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
- * may carry the prefix "bert." or "roberta." there, and LayerNorm.gamma and .beta are its .weight and
+ * may carry the prefix "bert.", "roberta." or another family's there, and LayerNorm.gamma and .beta are its .weight and
  * .bias). The file must outlive the parameters. Matrices may be int8
  * (int8.h). Errors: NOMEM, MODEL (a shape or type that is not what the model needs, missing or
  * senseless scales, naming file and tensor). */

@@ -3,7 +3,7 @@
 
     encoder_reference.py ids    MODEL_DIR IDS.json              sequences to try, for this vocabulary
     encoder_reference.py run    MODEL_DIR IDS.json OUT.safetensors [--grads]
-    encoder_reference.py tiny   FAMILY DIR                      tests/golden/tiny-bert, -xlm-roberta
+    encoder_reference.py tiny   FAMILY DIR                      tests/golden/tiny-FAMILY (TINY_OF)
     encoder_reference.py random FAMILY DIR                      a random model of a real shape (FAMILIES)
 
 IDS.json is a list of lists of token ids. Each sequence runs alone, so that no padding and no
@@ -46,11 +46,23 @@ TINY_OF = {
     "bert": {"model_type": "bert", **TINY},
     "xlm-roberta": {"model_type": "xlm-roberta", **TINY, "max_position_embeddings": 18, "type_vocab_size": 1,
                     "layer_norm_eps": 1e-5, "pad_token_id": 1, "bos_token_id": 0, "eos_token_id": 2},
+    "distilbert": {"model_type": "distilbert", "vocab_size": 30, "dim": 20, "n_layers": 2, "n_heads": 4,
+                   "hidden_dim": 22, "activation": "relu", "max_position_embeddings": 16, "pad_token_id": 0},
+    "electra": {"model_type": "electra", **TINY, "embedding_size": 12, "hidden_act": "silu"},
+    "mpnet": {"model_type": "mpnet", **TINY, "max_position_embeddings": 18, "hidden_act": "gelu_new",
+              "pad_token_id": 1},
+    "deberta-v2": {"model_type": "deberta-v2", **TINY, "type_vocab_size": 0, "relative_attention": True,
+                   "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True,
+                   "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "max_relative_positions": -1},
+    "modernbert": {"model_type": "modernbert", "vocab_size": 30, "hidden_size": 20, "num_hidden_layers": 3,
+                   "num_attention_heads": 2, "intermediate_size": 22, "max_position_embeddings": 16,
+                   "local_attention": 6, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+                   "cls_token_id": 1, "sep_token_id": 2},
 }
 
 
 def shape(model_type, hidden, layers, heads, intermediate, **more):
-    roberta = model_type != "bert"
+    roberta = model_type in ("roberta", "xlm-roberta", "camembert", "mpnet")
     return {"model_type": model_type, "hidden_size": hidden, "num_hidden_layers": layers,
             "num_attention_heads": heads, "intermediate_size": intermediate, "hidden_act": "gelu",
             "max_position_embeddings": 514 if roberta else 512, "type_vocab_size": 1 if roberta else 2,
@@ -67,12 +79,38 @@ FAMILIES = {
     "minilm-multilingual": shape("bert", 384, 12, 12, 1536, vocab_size=2000, layer_norm_eps=1e-12),
     "e5-small": shape("bert", 384, 12, 12, 1536, vocab_size=2000),
     "multilingual-e5-base": shape("xlm-roberta", 768, 12, 12, 3072, vocab_size=2000),
+    "camembert-base": shape("camembert", 768, 12, 12, 3072, vocab_size=2000),
+    "electra-small": shape("electra", 256, 12, 4, 1024, vocab_size=2000, embedding_size=128),
+    "distilbert-base": {"model_type": "distilbert", "vocab_size": 2000, "dim": 768, "n_layers": 6, "n_heads": 12,
+                        "hidden_dim": 3072, "activation": "gelu", "max_position_embeddings": 512, "pad_token_id": 0},
+    "mpnet-base": shape("mpnet", 768, 12, 12, 3072, vocab_size=2000),
+    "deberta-v3-base": shape("deberta-v2", 768, 12, 12, 3072, vocab_size=2000, type_vocab_size=0,
+                             layer_norm_eps=1e-7, relative_attention=True, position_buckets=256,
+                             norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type="p2c|c2p",
+                             position_biased_input=False, max_relative_positions=-1, pad_token_id=0,
+                             max_position_embeddings=512),
+    # Older forms: projections of their own, positions in the input, distances that are cut off.
+    "deberta-v2-own": shape("deberta-v2", 96, 3, 6, 200, vocab_size=2000, type_vocab_size=2, layer_norm_eps=1e-7,
+                            relative_attention=True, pos_att_type=["c2p", "p2c"], max_relative_positions=40,
+                            pad_token_id=0, max_position_embeddings=512, hidden_act="gelu_new"),
+    "modernbert-base": {"model_type": "modernbert", "vocab_size": 2000, "hidden_size": 768, "num_hidden_layers": 22,
+                        "num_attention_heads": 12, "intermediate_size": 1152, "max_position_embeddings": 8192,
+                        "global_attn_every_n_layers": 3, "local_attention": 128, "global_rope_theta": 160000.0,
+                        "local_rope_theta": 10000.0, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
+                        "cls_token_id": 1, "sep_token_id": 2},
 }
+POSITIONS_BEHIND_PADDING = ("xlm-roberta", "roberta", "camembert", "mpnet")
+
+
+def bare(model_type):
+    """Arguments that leave out a pooling layer, where the family has one."""
+    return {} if model_type in ("distilbert", "electra", "deberta-v2", "modernbert") else {"add_pooling_layer": False}
 
 
 def load(model_dir):
-    model = AutoModel.from_pretrained(model_dir, add_pooling_layer=False, dtype=torch.float32,
-                                      attn_implementation="eager")
+    with open(f"{model_dir}/config.json") as f:
+        arguments = bare(json.load(f)["model_type"])
+    model = AutoModel.from_pretrained(model_dir, dtype=torch.float32, attn_implementation="eager", **arguments)
     return model.eval()
 
 
@@ -97,8 +135,9 @@ def sequences_for(config, lengths, with_padding):
     """Random ids; ids recur within and across sequences, so that gradients of rows add up. Never id 0, and
     padding ids only where asked for: torch's embedding gives their rows no gradient."""
     rng = random.Random(SEED)
-    pad = config["pad_token_id"]
-    room = config["max_position_embeddings"] - (0 if config["model_type"] == "bert" else pad + 1)
+    pad = config.get("pad_token_id", 0)
+    room = config.get("max_position_embeddings", 512)
+    room -= pad + 1 if config["model_type"] in POSITIONS_BEHIND_PADDING else 0
     ids = [i for i in range(1, config["vocab_size"]) if i != pad]
     out = [[rng.choice(ids) for _ in range(min(n, room))] for n in lengths]
     if with_padding:  # as a text gives them that spells the padding token
@@ -110,9 +149,10 @@ def random_model(config, std):
     """A model with random values: larger than the usual initial ones, so that attention and GELU leave their
     linear range, and no bias is 0 and no LayerNorm weight 1, so that leaving one out shows."""
     torch.manual_seed(SEED)
-    model = AutoModel.from_config(AutoConfig.for_model(**config), attn_implementation="eager", add_pooling_layer=False)
+    model = AutoModel.from_config(AutoConfig.for_model(**config), attn_implementation="eager",
+                                  **bare(config["model_type"]))
     for name, p in model.named_parameters():
-        torch.nn.init.normal_(p, 1.0 if "LayerNorm.weight" in name else 0.0, std)
+        torch.nn.init.normal_(p, 1.0 if "norm" in name.lower() and name.endswith("weight") else 0.0, std)
     return model
 
 
@@ -123,8 +163,8 @@ def save_config(config, out_dir):
 
 
 def make_tiny(family, out_dir):
-    """A random encoder small enough to commit, with what it computes and its gradients. That of the RoBERTa
-    family is in two files, under the names of a checkpoint with a head."""
+    """A random encoder small enough to commit, with what it computes and its gradients. That of XLM-R is in
+    two files, under the names of a checkpoint with a head."""
     config = TINY_OF[family]
     tensors = {k: v.contiguous() for k, v in random_model(config, 0.3).state_dict().items()}
     save_config({"architectures": ["BertModel"], **config} if family == "bert" else config, out_dir)
@@ -133,7 +173,7 @@ def make_tiny(family, out_dir):
     with open(f"{out_dir}/ids.json", "w") as f:
         f.write(json.dumps(sequences) + "\n")
     save_file(run(load(out_dir), sequences, grads=True), f"{out_dir}/expected.safetensors")
-    if family == "bert":
+    if family != "xlm-roberta":
         return
     os.remove(f"{out_dir}/model.safetensors")
     names = sorted(tensors)
@@ -177,7 +217,7 @@ def main():
         with open(f"{args.model}/config.json") as f:
             config = json.load(f)
         sequences = sequences_for(config, [2, 512, 17, 1, 64, 33, 128, 3],
-                                  with_padding=config["model_type"] != "bert")
+                                  with_padding=config["model_type"] in POSITIONS_BEHIND_PADDING)
         with open(args.ids, "w") as f:
             f.write(json.dumps(sequences) + "\n")
     else:

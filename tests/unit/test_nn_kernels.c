@@ -352,16 +352,17 @@ static void gelu(void **state)
     }
     double at = gelu_atol(1e-6),
            at_back = var->t == GM_BF16 ? 1.5e-3 : 2e-6; /* 3e-4 times |B| < 5 */
-    kn->gelu(N, A.x, C.x);
+    kn->activate(GM_GELU, N, A.x, C.x);
     check_block(&C, y, N, at, 1e-6, "gelu");
-    kn->gelu_back(N, A.x, B.x, g.x);
+    kn->activate_back(GM_GELU, N, A.x, B.x, g.x);
     check_block(&g, dx, N, at_back, 2e-6, "gelu_back");
     for (size_t l = 0; l < N_LENGTHS; l++) {
         fill(&C, lengths[l], &r, 0);
         fill(&g, lengths[l], &r, 0);
-        kn->gelu(lengths[l], A.x + 9990 * width_of(), C.x);
+        kn->activate(GM_GELU, lengths[l], A.x + 9990 * width_of(), C.x);
         check_block(&C, y + 9990, lengths[l], at, 1e-6, "gelu, short");
-        kn->gelu_back(lengths[l], A.x + 9990 * width_of(), B.x + 9990 * width_of(), g.x);
+        kn->activate_back(GM_GELU, lengths[l], A.x + 9990 * width_of(), B.x + 9990 * width_of(),
+                          g.x);
         check_block(&g, dx + 9990, lengths[l], at_back, 2e-6, "gelu_back, short");
     }
     /* In place, and far out. */
@@ -369,7 +370,7 @@ static void gelu(void **state)
     const double far[] = {-1e4, 1e4, -80, 80, 0}, want[] = {0, 1e4, 0, 80, 0};
     for (size_t i = 0; i < 5; i++)
         put(&C, i, far[i]);
-    kn->gelu(5, C.x, C.x);
+    kn->activate(GM_GELU, 5, C.x, C.x);
     check_block(&C, want, 5, 1e-6, 1e-6, "gelu, far out");
 }
 

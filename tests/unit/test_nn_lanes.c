@@ -63,7 +63,7 @@ static enum gm_status one_part(void *self, struct gm_graph *g, size_t part, stru
         return GM_FAIL(err, GM_EFORMAT, "part %zu fails", part);
     gm_graph_begin(g, m->training, 7 + part);
     GM_TRY(gm_op_embed(g, &(struct gm_embed_input){EMBEDDING, m->ids + from}, 1, n, &x, err));
-    GM_TRY(gm_op_linear_gelu(g, x, WEIGHT, BIAS, &x, err));
+    GM_TRY(gm_op_linear_activate(g, x, WEIGHT, BIAS, GM_GELU, &x, err));
     GM_TRY(gm_op_head(g, x, n, HEAD_W, HEAD_B, &out, &d_out, err));
     memcpy(m->out + from * OUT, out, n * OUT * sizeof *out);
     for (size_t i = 0; m->training && i < n * OUT; i++)

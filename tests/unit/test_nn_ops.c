@@ -227,10 +227,31 @@ FORWARD(norm_residual_forward)
 
 static void no_params(struct bench *b) { (void)b; }
 
-FORWARD(gelu_forward)
+#define ACTIVATION(name, f)                             \
+    FORWARD(name)                                       \
+    {                                                   \
+        o->n_y = b->n_rows;                             \
+        return gm_op_activate(&b->g, x, f, &o->y, err); \
+    }
+ACTIVATION(gelu_forward, GM_GELU)
+ACTIVATION(gelu_tanh_forward, GM_GELU_TANH)
+ACTIVATION(quick_gelu_forward, GM_QUICK_GELU)
+ACTIVATION(silu_forward, GM_SILU)
+ACTIVATION(tanh_forward, GM_TANH)
+
+FORWARD(gated_forward)
 {
     o->n_y = b->n_rows;
-    return gm_op_gelu(&b->g, x, &o->y, err);
+    return gm_op_gated(&b->g, x, GM_GELU, &o->y, err);
+}
+
+/* x through an activation, and x itself. */
+FORWARD(add_forward)
+{
+    struct gm_var *a;
+    GM_RETURN_IF(gm_op_activate(&b->g, x, GM_SILU, &a, err));
+    o->n_y = b->n_rows;
+    return gm_op_add(&b->g, a, x, 0.3, &o->y, err);
 }
 
 FORWARD(dropout_forward)
@@ -241,10 +262,60 @@ FORWARD(dropout_forward)
 
 static const uint32_t sequences[] = {0, 5, 5, 6, 23, ROWS}; /* one of them empty */
 
+#define attention_of(x)           \
+    ((struct gm_attention_input){ \
+        .qkv = x, .offsets = sequences, .n_seqs = 5, .heads = 2, .drop_p = 0.2})
+
 FORWARD(attention_forward)
 {
     o->n_y = ROWS;
-    return gm_op_attention(&b->g, x, sequences, 5, 2, 0.2, &o->y, err);
+    return gm_op_attention(&b->g, &attention_of(x), &o->y, err);
+}
+
+/* Distances of up to 17 tokens, in four rows. */
+static const uint32_t distance_row[] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1,
+                                        2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3, 3};
+
+static void table_params(struct bench *b) { add_param(b, GM_VECTOR, 4, 2, 1); }
+
+FORWARD(attention_table)
+{
+    struct gm_distance_bias bias = {
+        .row = distance_row, .row_max = 17, .has_table = true, .table = 0, .window = 9};
+    struct gm_attention_input in = attention_of(x);
+    in.bias = &bias;
+    o->n_y = ROWS;
+    return gm_op_attention(&b->g, &in, &o->y, err);
+}
+
+static void vectors_params(struct bench *b)
+{
+    add_param(b, GM_EMBEDDING, 4, 6, 1);
+    add_param(b, GM_MATRIX, 18, 6, 2);
+    add_param(b, GM_VECTOR, 18, 0, 3);
+}
+
+/* Vectors of distances, shared by both terms and through one projection, as in DeBERTa. */
+FORWARD(attention_vectors)
+{
+    static const uint32_t all[] = {0, 1, 2, 3};
+    struct gm_distance_bias bias = {.row = distance_row, .row_max = 17, .rel_k_at = 6};
+    struct gm_attention_input in = attention_of(x);
+    struct gm_var *rel;
+    GM_RETURN_IF(gm_op_embed(&b->g, &(struct gm_embed_input){0, all}, 1, 4, &rel, err));
+    GM_RETURN_IF(gm_op_linear(&b->g, rel, 1, 2, &rel, err));
+    bias.rel_k = bias.rel_q = rel;
+    in.bias = &bias;
+    in.scale = 0.3f;
+    o->n_y = ROWS;
+    return gm_op_attention(&b->g, &in, &o->y, err);
+}
+
+FORWARD(rotated)
+{
+    GM_RETURN_IF(gm_op_rotate(&b->g, x, sequences, 5, 2, 10, err));
+    o->n_y = ROWS;
+    return gm_op_attention(&b->g, &attention_of(x), &o->y, err);
 }
 
 static const uint32_t begins[] = {0, 2, 2, 0, 20, 36}, ends[] = {1, 7, 3, 37, 25, 37};
@@ -290,7 +361,7 @@ static enum gm_status residual_of(struct bench *b, struct gm_var *a, struct gm_v
 FORWARD(gelu_shared)
 {
     struct gm_var *a;
-    GM_RETURN_IF(gm_op_gelu(&b->g, x, &a, err));
+    GM_RETURN_IF(gm_op_activate(&b->g, x, GM_GELU, &a, err));
     return residual_of(b, a, x, o, err);
 }
 
@@ -333,14 +404,14 @@ FORWARD(head_shared)
     struct gm_var *a;
     GM_RETURN_IF(gm_op_head(&b->g, x, 20, 4, 5, &o->head, &o->d_head, err));
     o->n_head = 20 * 3;
-    GM_RETURN_IF(gm_op_gelu(&b->g, x, &a, err));
+    GM_RETURN_IF(gm_op_activate(&b->g, x, GM_GELU, &a, err));
     return residual_of(b, a, x, o, err);
 }
 
 FORWARD(head_after)
 {
     struct gm_var *a;
-    GM_RETURN_IF(gm_op_gelu(&b->g, x, &a, err));
+    GM_RETURN_IF(gm_op_activate(&b->g, x, GM_GELU, &a, err));
     GM_RETURN_IF(residual_of(b, a, x, o, err));
     o->n_head = 20 * 3;
     return gm_op_head(&b->g, x, 20, 4, 5, &o->head, &o->d_head, err);
@@ -357,7 +428,7 @@ static void attention_shared_params(struct bench *b)
 FORWARD(attention_shared)
 {
     struct gm_var *a, *c;
-    GM_RETURN_IF(gm_op_attention(&b->g, x, sequences, 5, 2, 0.2, &a, err));
+    GM_RETURN_IF(gm_op_attention(&b->g, &attention_of(x), &a, err));
     GM_RETURN_IF(gm_op_linear(&b->g, x, 2, 3, &c, err));
     return residual_of(b, a, c, o, err);
 }
@@ -381,6 +452,15 @@ static const struct op_case cases[] = {
     {"head, shared input", ROWS, 6, square_params, head_shared},
     {"head first to reach its input", ROWS, 6, square_params, head_after},
     {"attention, shared input", ROWS, 12, attention_shared_params, attention_shared},
+    {"gelu, tanh", ROWS, 5, no_params, gelu_tanh_forward},
+    {"quick gelu", ROWS, 5, no_params, quick_gelu_forward},
+    {"silu", ROWS, 5, no_params, silu_forward},
+    {"tanh", ROWS, 5, no_params, tanh_forward},
+    {"gated", ROWS, 10, no_params, gated_forward},
+    {"add", ROWS, 5, no_params, add_forward},
+    {"attention, table of distances", ROWS, 18, table_params, attention_table},
+    {"attention, vectors of distances", ROWS, 18, vectors_params, attention_vectors},
+    {"attention, rotated", ROWS, 24, no_params, rotated},
 };
 
 static void gradients(void **state) { check_case(*state); }

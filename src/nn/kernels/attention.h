@@ -1,7 +1,7 @@
 /* attention.h - attention of one head of one sequence in f32, whatever T is; what it computes
  * and the arguments' shapes: kernels.h. With len rows and dim columns, Q, K, V [len][dim]:
  *
- *   S = K Q' scale          [key][query]
+ *   S = K Q' scale + bias   [key][query]
  *   P = softmax of S down each column
  *   O = dropout(P)' V       [query][dim]
  *
@@ -142,6 +142,15 @@ static void drop_probs(size_t len, const struct gm_dropout *drop, const float *p
             store_f32(out + r * n + i, dropped(load_f32(p + r * n + i), drop, r * len + i));
 }
 
+static size_t attention_row(size_t len) { return pad(len); }
+
+/* s = s * scale + bias on [len, pad(len)]. */
+static void add_bias(size_t len, float scale, const float *bias, float *s)
+{
+    for (size_t i = 0; i < len * pad(len); i += VL)
+        store_f32(s + i, load_f32(s + i) * scale + load_f32(bias + i));
+}
+
 static void attention(const struct gm_attention *a, const void *qkv_, void *out, void *probs,
                       float *scratch)
 {
@@ -152,7 +161,9 @@ static void attention(const struct gm_attention *a, const void *qkv_, void *out,
     gather(len, dim, qkv + a->k_at, a->qkv_stride, k);
     gather(len, dim, qkv + a->v_at, a->qkv_stride, v);
     gemm(&(struct product){.m = len, .n = lp, .k = dim, .lda = dp, .ldb = lp, .ldc = lp}, k, qt, s);
-    softmax(len, a->scale, s);
+    if (a->bias)
+        add_bias(len, a->scale, a->bias, s);
+    softmax(len, a->bias ? 1.0f : a->scale, s);
     if (probs)
         scatter(len, len, s, probs, len);
     if (a->drop.threshold)
@@ -205,9 +216,27 @@ static void attention_back(const struct gm_attention *a, const void *qkv_, const
     gemm(&by_dim, v, d_ot, d_p);
     if (a->drop.threshold)
         drop_probs(len, &a->drop, d_p, d_p);
-    softmax_back(len, a->scale, p, d_p);
+    softmax_back(len, a->d_bias ? 1.0f : a->scale, p, d_p);
+    if (a->d_bias) {
+        memcpy(a->d_bias, d_p, len * lp * sizeof *d_p);
+        for (size_t i = 0; i < len * lp; i += VL)
+            store_f32(d_p + i, load_f32(d_p + i) * a->scale);
+    }
     gemm_turned(&by_key, d_p, k, tmp);
     scatter(len, dim, tmp, d_qkv, a->qkv_stride);
     gemm(&by_key, d_p, q, tmp);
     scatter(len, dim, tmp, d_qkv + a->k_at, a->qkv_stride);
+}
+
+static void rotate(size_t heads, size_t dim, const float *cosine, const float *sine, void *x_)
+{
+    size_t half = dim / 2;
+    T *x = x_;
+    for (size_t h = 0; h < heads; h++, x += dim)
+        for (size_t i = 0; i < half; i += VL) {
+            vf c = load_f32_k(cosine + i, half - i), s = load_f32_k(sine + i, half - i);
+            vf a = load_k(x + i, half - i), b = load_k(x + half + i, half - i);
+            store_k(x + i, a * c - b * s, half - i);
+            store_k(x + half + i, b * c + a * s, half - i);
+        }
 }

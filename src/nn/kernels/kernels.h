@@ -17,14 +17,20 @@ struct gm_dropout {
 
 /* One head of one sequence; qkv rows hold q, k, v side by side. */
 struct gm_attention {
-    size_t len;             /* rows of the sequence */
-    size_t dim;             /* d, columns of the head */
-    size_t qkv_stride;      /* elements between rows of qkv and d_qkv */
-    size_t k_at, v_at;      /* columns from the head's q to its k and v */
-    size_t out_stride;      /* elements between rows of out and d_out */
-    float scale;            /* 1/sqrt(d) */
+    size_t len;        /* rows of the sequence */
+    size_t dim;        /* d, columns of the head */
+    size_t qkv_stride; /* elements between rows of qkv and d_qkv */
+    size_t k_at, v_at; /* columns from the head's q to its k and v */
+    size_t out_stride; /* elements between rows of out and d_out */
+    float scale;       /* of the products of q and k: 1/sqrt(d) */
+    const float
+        *bias; /* [len][attention_row(len)] key, query: added to the scaled products; NULL = 0 */
+    float *d_bias;          /* where its gradient goes, likewise; NULL = nobody needs it */
     struct gm_dropout drop; /* of the probabilities; element key*len + query */
 };
+
+/* What stands between the products of a feed-forward part. */
+enum gm_activation { GM_GELU, GM_GELU_TANH, GM_QUICK_GELU, GM_SILU, GM_RELU, GM_TANH };
 
 /* A layer norm over rows: x, residual, y, xhat and their gradients are [rows][n] of T, rstd is [rows],
  * gamma and beta are [n]. */
@@ -33,6 +39,16 @@ struct gm_layernorm {
     const float *gamma, *beta;
     float eps;
     struct gm_dropout drop; /* of x; element row*n + column */
+};
+
+/* One head of one sequence whose scores depend on vectors for the distance of query i and key j (He et al.
+ * 2021, DeBERTa): rows of rel_k and rel_q, [n_rel] with rel_stride elements between them, from the
+ * head's first column on. NULL rel_k or rel_q leaves its term out. */
+struct gm_distances {
+    size_t len, dim, qkv_stride, k_at; /* as in gm_attention */
+    size_t n_rel, rel_k_stride, rel_q_stride;
+    const uint32_t *row; /* [2 len - 1] for distances i - j of -(len - 1) and up: < n_rel */
+    float scale;
 };
 
 /* Where the gradients of a layer norm go. */
@@ -77,11 +93,16 @@ struct gm_kernels {
     void (*layernorm_back)(const struct gm_layernorm *l, const void *d_y, const void *xhat,
                            const float *rstd, const struct gm_layernorm_grads *to);
 
-    /* y = x * Phi(x), the exact (erf) form. Source: Hendrycks, Gimpel 2016. In f32 erf by Abramowitz
-     * and Stegun 7.1.26, |error| < 1.5e-7; in bf16 a polynomial, |error| < 1e-4 (its gradient: 3e-4).
-     * x and y may be the same, and d_y and d_x. */
-    void (*gelu)(size_t n, const void *x, void *y);
-    void (*gelu_back)(size_t n, const void *x, const void *d_y, void *d_x);
+    /* y = f(x) and d_x = d_y f'(x); formulas and sources: activations.h. GELU in f32 has erf by
+     * Abramowitz and Stegun 7.1.26, |error| < 1.5e-7; in bf16 a polynomial, |error| < 1e-4 (its
+     * gradient: 3e-4). x and y may be the same, and d_y and d_x. */
+    void (*activate)(enum gm_activation f, size_t n, const void *x, void *y);
+    void (*activate_back)(enum gm_activation f, size_t n, const void *x, const void *d_y,
+                          void *d_x);
+    /* y = f(a) * b, and d_a = d_y * b * f'(a), d_b = d_y * f(a). Source: Shazeer 2020 (GLU variants). */
+    void (*gated)(enum gm_activation f, size_t n, const void *a, const void *b, void *y);
+    void (*gated_back)(enum gm_activation f, size_t n, const void *a, const void *b,
+                       const void *d_y, void *d_a, void *d_b);
 
     /* y (+)= dropout(x); its own backward. */
     void (*dropout)(size_t n, const void *x, const struct gm_dropout *drop, void *y, bool add);
@@ -97,6 +118,20 @@ struct gm_kernels {
     void (*attention_back)(const struct gm_attention *a, const void *qkv, const void *probs,
                            const void *d_out, void *d_qkv, float *scratch);
     size_t (*attention_scratch)(size_t len, size_t dim); /* floats */
+    size_t (*attention_row)(size_t len);                 /* floats of a row of a bias */
+
+    /* The bias of scores by the distance of query and key in vectors, and its gradients: distances.h. */
+    void (*distances)(const struct gm_distances *d, const void *qkv, const void *rel_k,
+                      const void *rel_q, float *bias, float *scratch);
+    void (*distances_back)(const struct gm_distances *d, const void *qkv, const void *rel_k,
+                           const void *rel_q, const float *d_bias, void *d_qkv, float *d_rel_k,
+                           float *d_rel_q, float *scratch);
+    size_t (*distances_scratch)(size_t len, size_t n_rel, size_t dim); /* floats */
+
+    /* Turns pairs of columns (i, i + dim/2) of each head of `width` columns in one row of n heads by the
+     * angle whose cosine and sine are cosine[i] and sine[i], i < dim/2; the other sign of the sine turns back.
+     * Source: Su et al. 2021 (RoFormer), equation 34, with halves for pairs as in GPT-NeoX. */
+    void (*rotate)(size_t heads, size_t dim, const float *cosine, const float *sine, void *x);
 
     /* AdamW on n weights (Loshchilov, Hutter 2019): m, v moments; w -= lr * (m' / (sqrt(v') + eps) +
      * decay * w) with m' = m * m_fix, v' = v * v_fix (bias corrections); gradients are scaled by
