@@ -16,3 +16,8 @@ foreach(family bert-base roberta-base xlm-roberta-base minilm minilm-multilingua
   set_tests_properties(ref/nn_live_${family} PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long
                        RESOURCE_LOCK reference ENVIRONMENT OMP_WAIT_POLICY=passive)
 endforeach()
+# Taggers of others, of every family.
+add_test(NAME ref/taggers_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+         COMMAND tests/ref/taggers_live.sh $<TARGET_FILE:gmner> $<TARGET_FILE:bench_emissions>
+                 ${CMAKE_BINARY_DIR}/ref-taggers)
+set_tests_properties(ref/taggers_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS long RESOURCE_LOCK reference)

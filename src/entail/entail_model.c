@@ -58,6 +58,7 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
         GM_TRY(add_head(e, err));
     GM_TRY(gm_net_bind(&e->net, err));
     if (!e->net.settings) { /* whatever head a plain encoder comes with is not ours */
+        gm_net_say_head(&e->net);
         GM_TRY(add_head(e, err));
         GM_TRY(init_head(e, err));
     }

@@ -13,7 +13,6 @@
 #include <stdlib.h>
 
 enum { MAX_JSON = 128 << 20, FINGERPRINT_ROWS = 64 };
-#define WORD_EMBEDDINGS "embeddings.word_embeddings.weight"
 
 /* A short proof that an embedding table is the one a model was trained on: SHA-256 of its shape and
  * of rows spread evenly over it. */
@@ -65,8 +64,10 @@ static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *o
     const struct gm_json *pooling = gm_json_get(net->settings, "pooling");
     struct gm_str text = GM_STR("mean");
     bool has_case = true;
-    net->first_piece = opts->first_piece;
-    *extra_rows = opts->extra_rows;
+    /* A directory that predicts and is not ours is a token classifier as others train them. */
+    bool theirs = !net->settings && !opts->training;
+    net->first_piece = opts->first_piece || theirs;
+    *extra_rows = theirs ? 0 : opts->extra_rows;
     if (!net->settings)
         return GM_OK;
     if (pooling && (!gm_json_str(pooling, &text) ||
@@ -141,9 +142,9 @@ static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base,
     GM_TRY(net->base_name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_model_path(&net->arena, net->base_name, "model.safetensors", &path, err));
     GM_TRY(gm_safetensors_open(&net->base_weights, path, err));
-    if (!gm_safetensors_get(net->base_weights, WORD_EMBEDDINGS, &t) || t.rank != 2 ||
+    if (!gm_safetensors_get(net->base_weights, net->enc.config.names->word, &t) || t.rank != 2 ||
         t.shape[0] < FINGERPRINT_ROWS)
-        return GM_FAIL(err, GM_EMODEL, "%s: no " WORD_EMBEDDINGS, path);
+        return GM_FAIL(err, GM_EMODEL, "%s: no %s", path, net->enc.config.names->word);
     fingerprint(&t, have);
     if (!gm_str_eq_c(want, have))
         return GM_FAIL(
@@ -156,9 +157,10 @@ done:
     return st;
 }
 
-/* An encoder that was trained for something else is as good a start; its head is left out. */
-static void say_foreign_head(const struct gm_safetensors *f)
+/* An encoder that was trained for something else is as good a start. */
+void gm_net_say_head(const struct gm_net *net)
 {
+    const struct gm_safetensors *f = net->weights;
     for (size_t i = 0; i < gm_safetensors_count(f); i++)
         if (gm_str_starts(gm_str(gm_safetensors_name(f, i)), GM_STR("classifier."))) {
             GM_LOG(GM_LOG_INFO, "tagger", "%s: its own classifier (%s, …) is not used",
@@ -172,12 +174,10 @@ enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err)
     enum gm_status st = GM_OK;
     const struct gm_json *base = gm_json_get(net->settings, "base");
     GM_TRY(gm_params_bind(&net->params, net->weights, err));
-    if (!net->settings)
-        say_foreign_head(net->weights);
     if (base) {
         /* Only the word embeddings may come from elsewhere: everything else must be in the file. */
         const char *missing = gm_params_missing(&net->params);
-        if (missing && strcmp(missing, WORD_EMBEDDINGS) == 0)
+        if (missing && strcmp(missing, net->enc.config.names->word) == 0)
             st = bind_base(net, base, err);
     }
     if (st == GM_OK && net->settings && gm_params_missing(&net->params))
@@ -268,9 +268,10 @@ static enum gm_status add_base(const struct gm_net *net, struct gm_json *setting
     char hex[GM_SHA256_HEX];
     const struct gm_safetensors *from = net->base_weights ? net->base_weights : net->weights;
     struct gm_json *base = gm_json_new_object();
-    if (!gm_safetensors_get(from, WORD_EMBEDDINGS, &t)) {
+    if (!gm_safetensors_get(from, net->enc.config.names->word, &t)) {
         gm_json_free(base);
-        return GM_FAIL(err, GM_EMODEL, "%s: no " WORD_EMBEDDINGS, gm_safetensors_path(from));
+        return GM_FAIL(err, GM_EMODEL, "%s: no %s", gm_safetensors_path(from),
+                       net->enc.config.names->word);
     }
     fingerprint(&t, hex);
     bool ok = base && gm_json_set(base, "model", gm_json_new_str(gm_str(net->base_name))) &&

@@ -63,6 +63,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
  * plain encoder does not have (gm_params_missing), then calls gm_net_ready. Errors: MODEL (a tensor is
  * missing or of another shape, or the base model is not the one of the fingerprint), IO, FORMAT, NOMEM. */
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
+/* gm_net_say_head - a line that says so where a plain encoder comes with a head, which is left out. */
+void gm_net_say_head(const struct gm_net *net);
 /* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type. For prediction
  * the weights are laid out as products read them, and nothing changes afterwards. Errors: MODEL (missing,
  * or damaged: finite.h), NOMEM, SHAPE. */

@@ -22,6 +22,11 @@ enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packe
     struct gm_var *x;
     *out = (struct gm_ner_scores){0};
     GM_TRY(gm_slice_states(s, p, &t->net.enc, g, &x, err));
+    if (t->has_dense) {
+        GM_TRY(gm_op_linear_activate(g, x, t->dense.w, t->dense.b, t->dense_f, &x, err));
+        GM_TRY(gm_op_layernorm(g, x, NULL, 0, t->dense_norm.w, t->dense_norm.b,
+                               t->net.enc.config.norm_eps, &x, err));
+    }
     GM_TRY(gm_op_head(g, x, n, t->head_w, t->head_b, &out->emit, &out->d_emit, err));
     if (t->fine_types.pairs.n)
         st = gm_op_head(g, x, n, t->fine_types.w, t->fine_types.b, &out->fine_logits,

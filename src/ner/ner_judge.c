@@ -63,7 +63,7 @@ static enum gm_status judge(const struct gm_tagger *t, const struct gm_ner_rows 
                             struct gm_arena *work, double *outside, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_crf crf = gm_ner_crf(t);
+    struct gm_crf crf = gm_ner_lattice_crf(t);
     struct gm_crf_lattice lattice;
     size_t n = r->n_words;
     struct gm_ner_path path;

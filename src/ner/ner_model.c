@@ -1,68 +1,12 @@
 /* ner_model.c - the tagger's parameters beside the encoder's: head W [k][H], b [k], transitions
- * [k][k], starts and ends [k], and the head of fine types. Labels: 0 is O, then for each type B,
- * I (BIO) or B, I, E, S (BIOES), so that label = 1 + type * 2 (or 4) + place in that list. Which
- * may follow which is a table [k][k]: from row to column, those that a valid tag sequence has.
- * Naive reference: transitions_allow_valid_sequences_only in tests/unit/test_ner_tagger.c. */
+ * [k][k], starts and ends [k], and the head of fine types. What the labels are: ner_labels.c. */
 #include "ner/ner_model.h"
 
 #include "base/alloc.h"
 #include "model/features.h"
+#include "ner/softmax_head.h"
 
 #include <math.h>
-
-static size_t per_type(const struct gm_ner_labels *l) { return l->scheme == GM_TAGS_BIOES ? 4 : 2; }
-
-uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag)
-{
-    static const char prefixes[] = "BIES";
-    if (tag.prefix == 'O')
-        return 0;
-    size_t at = (size_t)(strchr(prefixes, tag.prefix) - prefixes);
-    return (uint16_t)(1 + tag.type * per_type(l) + at);
-}
-
-struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label)
-{
-    if (label == 0)
-        return (struct gm_tag){'O', 0};
-    return (struct gm_tag){"BIES"[(label - 1) % per_type(l)],
-                           (uint32_t)((label - 1) / per_type(l))};
-}
-
-static bool opens(char c) { return c == 'B' || c == 'S' || c == 'O'; }
-
-/* Whether `b` may follow `a` in a valid sequence. */
-static bool may_follow(const struct gm_ner_labels *l, struct gm_tag a, struct gm_tag b)
-{
-    if (l->scheme == GM_TAGS_BIO)
-        return b.prefix != 'I' || (a.prefix != 'O' && a.type == b.type);
-    bool inside = a.prefix == 'B' || a.prefix == 'I';
-    return inside ? !opens(b.prefix) && a.type == b.type : opens(b.prefix);
-}
-
-enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err)
-{
-    l->k = 1 + l->types.n * per_type(l);
-    l->allowed = gm_arena_alloc(&l->arena, l->k * l->k, 1);
-    l->allowed_start = gm_arena_alloc(&l->arena, l->k, 1);
-    l->allowed_end = gm_arena_alloc(&l->arena, l->k, 1);
-    if (!l->allowed || !l->allowed_start || !l->allowed_end)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < l->k; i++) {
-        struct gm_tag a = gm_ner_tag(l, i);
-        l->allowed_start[i] = opens(a.prefix);
-        l->allowed_end[i] = l->scheme == GM_TAGS_BIO || (a.prefix != 'B' && a.prefix != 'I');
-        for (size_t j = 0; j < l->k; j++)
-            l->allowed[i * l->k + j] = may_follow(l, a, gm_ner_tag(l, j));
-    }
-    return GM_OK;
-}
-
-void gm_ner_labels_clear(struct gm_ner_labels *l)
-{
-    gm_labels_clear(&l->types);
-    gm_arena_clear(&l->arena);
-}
 
 /* Types and scheme from gmner.json. */
 static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *net,
@@ -73,8 +17,6 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
     size_t n = gm_json_count(types);
     gm_labels_init(&l->types, GM_NER_MAX_TYPES);
     gm_arena_init(&l->arena, 0);
-    if (!net->settings)
-        return GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained tagger", net->dir);
     if (!gm_json_str(gm_json_get(net->settings, "scheme"), &scheme) || n == 0)
         return GM_FAIL(err, GM_EMODEL, "%s/gmner.json: \"types\" or \"scheme\" is missing",
                        net->dir);
@@ -91,14 +33,6 @@ static enum gm_status labels_read(struct gm_ner_labels *l, const struct gm_net *
             return st;
     }
     return GM_OK;
-}
-
-bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b)
-{
-    bool same = a->scheme == b->scheme && a->types.n == b->types.n;
-    for (uint32_t i = 0; same && i < a->types.n; i++)
-        same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
-    return same;
 }
 
 /* What a word's state is made of must be what the training asks for. */
@@ -223,6 +157,34 @@ done:
     return st;
 }
 
+/* All values: from the directory, and new ones for what it does not have. */
+static enum gm_status bind_all(struct gm_tagger *t, bool softmax, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool is_ours = t->net.settings && !softmax;
+    if (is_ours) {
+        GM_TRY(add_head(t, err));
+        if (!t->fine_types.helper)
+            GM_TRY(add_fine(t, err));
+    }
+    GM_TRY(gm_net_bind(&t->net, err));
+    if (softmax) {
+        GM_TRY(add_head(t, err));
+        return gm_softmax_head_bind(t, err);
+    }
+    if (!is_ours) { /* whatever head a plain encoder comes with is not ours */
+        gm_net_say_head(&t->net);
+        GM_TRY(add_head(t, err));
+        GM_TRY(init_head(t, err));
+    }
+    if (t->fine_types.helper || !is_ours)
+        GM_TRY(add_fine(t, err));
+    if (t->fine_types.helper || !is_ours)
+        GM_TRY(init_fine(t, err));
+done:
+    return st;
+}
+
 enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                            struct gm_error *err)
 {
@@ -249,9 +211,12 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     else
         gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
+    bool softmax = !o->labels && gm_softmax_head_is(t->net.settings);
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
-    if (!o->labels)
+    if (softmax)
+        GM_TRY(gm_softmax_head_labels(t, err));
+    else if (!o->labels)
         GM_TRY(labels_read(&t->labels, &t->net, err));
     else if (t->net.settings)
         GM_TRY(check_labels(t, o, err));
@@ -260,21 +225,9 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
                                   t->net.dir, err));
     else if (t->net.settings)
         GM_TRY(check_fine(t, err));
-    GM_TRY(gm_ner_labels_build(&t->labels, err));
-    if (t->net.settings) {
-        GM_TRY(add_head(t, err));
-        if (!t->fine_types.helper)
-            GM_TRY(add_fine(t, err));
-    }
-    GM_TRY(gm_net_bind(&t->net, err));
-    if (!t->net.settings) { /* whatever head a plain encoder comes with is not ours */
-        GM_TRY(add_head(t, err));
-        GM_TRY(init_head(t, err));
-    }
-    if (t->fine_types.helper || !t->net.settings)
-        GM_TRY(add_fine(t, err));
-    if (t->fine_types.helper || !t->net.settings)
-        GM_TRY(init_fine(t, err));
+    if (!softmax)
+        GM_TRY(gm_ner_labels_build(&t->labels, err));
+    GM_TRY(bind_all(t, softmax, err));
     if (o->tuning)
         GM_TRY(gm_net_tune(&t->net, o->tuning, err));
     GM_TRY(gm_net_ready(&t->net, &net, err));
@@ -372,4 +325,12 @@ struct gm_crf gm_ner_crf(const struct gm_tagger *t)
                            .allowed = t->labels.allowed,
                            .allowed_start = t->labels.allowed_start,
                            .allowed_end = t->labels.allowed_end};
+}
+
+struct gm_crf gm_ner_lattice_crf(const struct gm_tagger *t)
+{
+    struct gm_crf crf = gm_ner_crf(t);
+    if (t->softmax && !t->labels.runs) /* of runs each sequence of classes is one allowed path */
+        crf.allowed = crf.allowed_start = crf.allowed_end = NULL;
+    return crf;
 }

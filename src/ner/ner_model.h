@@ -17,6 +17,8 @@ enum { GM_NER_MAX_TYPES = 1000 };
 struct gm_ner_labels {
     struct gm_labels types;
     enum gm_tag_scheme scheme;
+    bool
+        runs; /* BIO in which an entity never follows one of its own type: IO's runs of one class */
     size_t k;
     uint8_t *allowed, *allowed_start, *allowed_end; /* [k,k], [k], [k]: valid sequences only */
     struct gm_arena arena;
@@ -30,6 +32,14 @@ struct gm_tagger {
     struct gm_calibration calibration;
     double candidates_min; /* 0 = none */
     bool knowledge;        /* trained with posts' knowledge, and so reads it */
+
+    /* Of a token classifier of somebody else (softmax_head.h): words are independent of each other. */
+    bool softmax;
+    size_t *row,
+        n_rows;     /* [k] the classifier's row of each label, SIZE_MAX = none; how many it has */
+    bool has_dense; /* a layer in front of the classifier: LN(f(x W')) */
+    struct gm_weights dense, dense_norm;
+    enum gm_activation dense_f;
 };
 
 struct gm_tagger_session {
@@ -99,7 +109,9 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
                             struct gm_arena *a, struct gm_ner_rows **rows,
                             struct gm_error *err) GM_NODISCARD;
 
-/* gm_ner_crf - view of the CRF's parameters. */
+/* gm_ner_crf - view of the CRF's parameters: what a best path is. gm_ner_lattice_crf - the same for
+ * probabilities: where words are independent, of all sequences and not of the allowed ones only. */
 struct gm_crf gm_ner_crf(const struct gm_tagger *t);
+struct gm_crf gm_ner_lattice_crf(const struct gm_tagger *t);
 
 #endif

@@ -144,7 +144,7 @@ static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows
                              struct gm_arena *work, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_crf crf = gm_ner_crf(t);
+    struct gm_crf crf = gm_ner_crf(t), lattice = gm_ner_lattice_crf(t);
     struct decoded d;
     size_t n = r->n_words;
     struct gm_ner_path path;
@@ -164,7 +164,7 @@ static enum gm_status decode(const struct gm_tagger *t, const struct gm_ner_rows
     d.score = path.score;
     d.max_marginal = most;
     GM_TRY(gm_crf_max_marginals(&crf, r->emit, n, most, work, err));
-    GM_TRY(gm_crf_lattice_fill(&d.lattice, &crf, r->emit, n, work, err));
+    GM_TRY(gm_crf_lattice_fill(&d.lattice, &lattice, r->emit, n, work, err));
     d.spans = (struct gm_ner_lattice){&t->labels, &t->calibration, &d.lattice, path.best};
     GM_TRY(add_entities(t, r, &d, path.spans, path.n_spans, err));
     if (r->post->has_candidates)

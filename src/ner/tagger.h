@@ -15,12 +15,18 @@ struct gm_tagger_opts {
 /* The most candidates of a post. */
 enum { GM_CANDIDATES_MAX = 5 };
 
-/* gm_tagger_load - open a model directory that `gmner train --task ner` wrote; weights are mapped.
+/* gm_tagger_load - open a model directory that `gmner train --task ner` wrote, or a Hugging Face directory that
+ * AutoModelForTokenClassification saved (softmax_head.h); weights are mapped.
  * *out is yours. Immutable afterwards: any number of sessions share it, each on a thread of its
  * own. Errors: MODEL, FORMAT, IO (missing, wrong or damaged files, naming them), ARG (precision), NOMEM. */
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
 void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
+
+/* gm_tagger_softmax_settings - a gmner.json for a directory of somebody else's tagger, which has none: it says
+ * that the labels are in config.json. NULL = out of memory. */
+struct gm_json;
+struct gm_json *gm_tagger_softmax_settings(void);
 
 /* gm_tagger_session_new - what one caller needs to run a tagger: engines and working memory for as
  * many threads as the budget has now. *out is yours. Errors: NOMEM, SHAPE. Threads: yes. */

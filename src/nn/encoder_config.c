@@ -222,13 +222,14 @@ done:
 }
 
 /* Where positions start, and how many are left for tokens; `pad` is the padding id where the file has
- * none. */
-static enum gm_status read_positions(const struct source *s, bool offset, long long pad,
-                                     struct gm_encoder_config *c, struct gm_error *err)
+ * none at `key` (NULL: whatever it says). */
+static enum gm_status read_positions(const struct source *s, bool offset, const char *key,
+                                     size_t pad, struct gm_encoder_config *c, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    c->pad = (size_t)pad;
-    GM_TRY(number(s, "pad_token_id", false, 0, (long long)c->vocab - 1, &c->pad, err));
+    c->pad = pad;
+    if (key)
+        GM_TRY(number(s, key, false, 0, (long long)c->vocab - 1, &c->pad, err));
     c->position_offset = offset ? c->pad + 1 : 0;
     GM_TRY(number(s, "max_position_embeddings", true, (long long)c->position_offset + 8, 1 << 20,
                   &c->positions, err));
@@ -248,7 +249,7 @@ static enum gm_status read_bert(const struct source *s, struct gm_encoder_config
     GM_TRY(never(s, "is_decoder", err));
     GM_TRY(never(s, "add_cross_attention", err));
     GM_TRY(read_common(s, &bert_keys, c, err));
-    GM_TRY(read_positions(s, false, 0, c, err));
+    GM_TRY(read_positions(s, false, "pad_token_id", 0, c, err));
     GM_TRY(number(s, "type_vocab_size", false, 1, 1 << 10, &c->types, err));
 done:
     return st;
@@ -258,7 +259,7 @@ static enum gm_status read_roberta(const struct source *s, struct gm_encoder_con
                                    struct gm_error *err)
 {
     enum gm_status st = read_bert(s, c, err);
-    return st == GM_OK ? read_positions(s, true, 1, c, err) : st;
+    return st == GM_OK ? read_positions(s, true, "pad_token_id", 1, c, err) : st;
 }
 
 static enum gm_status read_electra(const struct source *s, struct gm_encoder_config *c,
@@ -274,7 +275,7 @@ static enum gm_status read_distilbert(const struct source *s, struct gm_encoder_
     enum gm_status st = GM_OK;
     c->names = &distilbert_names;
     GM_TRY(read_common(s, &distilbert_keys, c, err));
-    st = read_positions(s, false, 0, c, err);
+    st = read_positions(s, false, "pad_token_id", 0, c, err);
 done:
     return st;
 }
@@ -286,7 +287,7 @@ static enum gm_status read_mpnet(const struct source *s, struct gm_encoder_confi
     c->names = &mpnet_names;
     c->buckets = 32;
     GM_TRY(read_common(s, &bert_keys, c, err));
-    GM_TRY(read_positions(s, true, 1, c, err));
+    GM_TRY(read_positions(s, true, NULL, 1, c, err));
     st = number(s, "relative_attention_num_buckets", false, 32, 32, &c->buckets, err);
 done:
     return st;
@@ -350,7 +351,7 @@ static enum gm_status read_deberta(const struct source *s, struct gm_encoder_con
     c->names = &deberta_names;
     c->norm_eps = 1e-7;
     GM_TRY(read_common(s, &bert_keys, c, err));
-    GM_TRY(read_positions(s, false, 0, c, err));
+    GM_TRY(read_positions(s, false, "pad_token_id", 0, c, err));
     c->has_positions = truth(s, "position_biased_input", true);
     GM_TRY(number(s, "type_vocab_size", false, 0, 1 << 10, &c->types, err));
     GM_TRY(number(s, "conv_kernel_size", false, 0, 99, &n, err));
@@ -424,7 +425,7 @@ static enum gm_status read_modernbert(const struct source *s, struct gm_encoder_
     for (size_t i = 0; i < sizeof biases / sizeof *biases; i++)
         GM_TRY(never(s, biases[i], err));
     GM_TRY(read_common(s, &modernbert_keys, c, err));
-    GM_TRY(read_positions(s, false, 0, c, err));
+    GM_TRY(read_positions(s, false, "pad_token_id", 0, c, err));
     c->has_positions = false;
     GM_TRY(number(s, "local_attention", false, 2, 1 << 20, &c->window, err));
     c->window /= 2;

@@ -17,22 +17,11 @@ static enum gm_status add_vector(struct adding *a, size_t *index, size_t n, cons
     return gm_params_add(a->ps, index, GM_VECTOR, n, 0, err, "%s%s%s", a->prefix, name, end);
 }
 
-/* A bias that the family does not have. */
-static enum gm_status add_zeros(struct adding *a, size_t *index, size_t n, const char *name,
-                                struct gm_error *err)
-{
-    enum gm_status st = add_vector(a, index, n, name, ".zero", err);
-    if (st != GM_OK)
-        return st;
-    a->ps->p[*index].frozen = a->ps->p[*index].helper = true;
-    return gm_params_init_const(a->ps, *index, 0, err);
-}
-
 static enum gm_status add_bias(struct adding *a, bool has_bias, size_t *index, size_t n,
                                const char *name, struct gm_error *err)
 {
     return has_bias ? add_vector(a, index, n, name, ".bias", err)
-                    : add_zeros(a, index, n, name, err);
+                    : gm_params_add_zeros(a->ps, index, n, err);
 }
 
 static enum gm_status add_linear(struct adding *a, bool has_bias, struct gm_weights *w, size_t out,

@@ -19,35 +19,6 @@
 
 #include <assert.h>
 
-size_t gm_ops_chunks(size_t rows)
-{
-    size_t n = gm_threads();
-    return rows / 16 < n ? (rows / 16 ? rows / 16 : 1) : n;
-}
-
-void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element)
-{
-    return (char *)(uintptr_t)p + element * gm_dtype_size(g->dtype);
-}
-
-enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
-                                struct gm_error *err)
-{
-    enum gm_status st = gm_graph_grad(g, v, err);
-    *to = v->d;
-    if (st != GM_OK || !v->has_d)
-        return st;
-    return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
-}
-
-void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to)
-{
-    const struct gm_dropout none = {.scale = 1.0f};
-    if (to != v->d)
-        gm_ops_dropout(g, v, to, &none, v->d, true);
-    v->has_d = true;
-}
-
 /* ---- embedding ---- */
 
 struct embed {

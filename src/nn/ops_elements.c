@@ -13,24 +13,6 @@
 
 #include <math.h>
 
-struct gm_dropout gm_ops_mask_from(struct gm_dropout d, size_t at)
-{
-    d.seed += (uint32_t)at;
-    return d;
-}
-
-void gm_ops_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
-                    const struct gm_dropout *drop, void *y, bool add)
-{
-    size_t chunks = gm_ops_chunks(v->rows);
-#pragma omp parallel for schedule(static)
-    for (size_t c = 0; c < chunks; c++) {
-        size_t at = v->rows * c / chunks * v->cols, end = v->rows * (c + 1) / chunks * v->cols;
-        struct gm_dropout d = gm_ops_mask_from(*drop, at);
-        g->kn->dropout(end - at, gm_ops_at(g, x, at), &d, gm_ops_at(g, y, at), add);
-    }
-}
-
 struct element {
     struct gm_var *x, *residual, *y;
     enum gm_activation f;

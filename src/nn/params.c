@@ -260,6 +260,16 @@ enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float va
     return st;
 }
 
+enum gm_status gm_params_add_zeros(struct gm_params *ps, size_t *index, size_t n,
+                                   struct gm_error *err)
+{
+    enum gm_status st = gm_params_add(ps, index, GM_VECTOR, n, 0, err, "zeros");
+    if (st != GM_OK)
+        return st;
+    ps->p[*index].frozen = ps->p[*index].helper = true;
+    return gm_params_init_const(ps, *index, 0, err);
+}
+
 static enum gm_status ready_for_training(struct gm_param *p, struct gm_error *err)
 {
     enum gm_status st = own_f32(p, err);

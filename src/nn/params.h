@@ -67,6 +67,10 @@ void gm_params_clear(struct gm_params *ps);
 enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
                              size_t rows, size_t cols, struct gm_error *err, const char *name_fmt,
                              ...) GM_PRINTF(7, 8) GM_NODISCARD;
+/* gm_params_add_zeros - a vector of n zeros that stays so and is not saved: the bias of a model without.
+ * Errors: NOMEM. */
+enum gm_status gm_params_add_zeros(struct gm_params *ps, size_t *index, size_t n,
+                                   struct gm_error *err) GM_NODISCARD;
 /* gm_params_add_parts - the same for three tensors of [rows,cols] (cols 0: [rows]) each. */
 enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
                                    size_t rows, size_t cols, const char *const names[3],

@@ -142,9 +142,11 @@ static enum gm_status store(const char *dir, const struct gm_calibration *c, con
     bool ok = path && j && gm_json_set(j, "entities", gm_json_new_int((long long)r->n));
     for (size_t i = 0; i < sizeof values / sizeof *values && ok; i++)
         ok = gm_json_set(j, values[i].key, gm_json_new_num(values[i].x));
-    if (ok)
+    if (ok && gm_is_file(path))
         GM_TRY(gm_json_load(&settings, path, MAX_SETTINGS, err));
-    ok = ok && gm_json_set(settings, "calibration", gm_json_ref(j));
+    else if (ok)
+        settings = gm_tagger_softmax_settings();
+    ok = ok && settings && gm_json_set(settings, "calibration", gm_json_ref(j));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_json_save(settings, path, MAX_SETTINGS, err);
 done:

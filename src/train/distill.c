@@ -41,7 +41,7 @@ enum gm_status gm_distill_targets(const char *dir, const char *precision,
     }
     GM_TRY(gm_tagger_session_new(&session, teacher, err));
     GM_TRY(gm_ner_score(session, items, posts->n, &all, &rows, err));
-    struct gm_crf crf = gm_ner_crf(teacher);
+    struct gm_crf crf = gm_ner_lattice_crf(teacher);
     for (size_t i = 0; i < posts->n; i++) {
         float *p = gm_arena_alloc(a, rows[i].n_words * crf.k, sizeof *p);
         GM_TRY(p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for a teacher's probabilities"));

@@ -1,0 +1,221 @@
+/* softmax_head.c - with x the state of a word's first piece, W and b the classifier's rows in our labels' order:
+ *
+ *   emissions e = W x + b,   P(label j of a word) = exp(e_j) / sum over k of exp(e_k)
+ *
+ * (ModernBERT: W LN(f(x Wd')) + b.) Words are independent of each other: the best path is Viterbi's over the
+ * sequences that the scheme allows, all transitions weighing nothing, and an entity's probability is the product
+ * of its words' (gm_ner_lattice_crf). A scheme without B is BIO in which an entity never follows one of its own
+ * type: B and I have one row, and each sequence of classes is one path. Reference: transformers
+ * (tests/ref/tagger_reference.py). */
+#include "ner/softmax_head.h"
+
+#include "base/path.h"
+
+#include <stdio.h>
+
+enum { MAX_CONFIG_BYTES = 4 << 20 };
+static const float impossible = -1e9f;
+
+bool gm_softmax_head_is(const struct gm_json *settings)
+{
+    struct gm_str head = {0};
+    return !settings ||
+           (gm_json_str(gm_json_get(settings, "head"), &head) && gm_str_eq_c(head, "softmax"));
+}
+
+struct gm_json *gm_tagger_softmax_settings(void)
+{
+    struct gm_json *j = gm_json_new_object();
+    bool ok = j && gm_json_set(j, "format", gm_json_new_int(1)) &&
+              gm_json_set(j, "task", gm_json_new_str(GM_STR("ner"))) &&
+              gm_json_set(j, "head", gm_json_new_str(GM_STR("softmax"))) &&
+              gm_json_set(j, "pooling", gm_json_new_str(GM_STR("first"))) &&
+              gm_json_set(j, "case", gm_json_new_bool(false));
+    if (ok)
+        return j;
+    gm_json_free(j);
+    return NULL;
+}
+
+/* "B-PER", "L_PER" (BILOU's last), "PER": the prefix in our letters, 0 where there is none, and the type. */
+static char split(struct gm_str label, struct gm_str *type)
+{
+    static const char theirs[] = "BIESLU", ours[] = "BIESES";
+    const char *at = label.n > 2 && (label.p[1] == '-' || label.p[1] == '_')
+                         ? memchr(theirs, label.p[0], sizeof theirs - 1)
+                         : NULL;
+    *type = at ? gm_str_sub(label, 2, label.n) : label;
+    if (gm_str_eq_c(label, "O"))
+        return 'O';
+    return at ? ours[at - theirs] : '\0';
+}
+
+/* What the names of all labels say of the scheme. */
+struct scheme {
+    bool has_o, has_b, has_end, has_bare;
+};
+
+static enum gm_status read_label(struct gm_tagger *t, const struct gm_json *names, size_t i,
+                                 const char *path, struct scheme *s, struct gm_error *err)
+{
+    char key[24];
+    struct gm_str label = {0}, type;
+    uint32_t id;
+    snprintf(key, sizeof key, "%zu", i);
+    if (!gm_json_str(gm_json_get(names, key), &label) || !label.n)
+        return GM_FAIL(err, GM_EMODEL, "%s: \"id2label\" has no name for label %zu", path, i);
+    if (gm_str_starts(label, GM_STR("LABEL_")))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: \"id2label\" says %.*s where a tag such as B-PER is needed; give the "
+                       "labels their names there",
+                       path, GM_STR_ARG(label));
+    char prefix = split(label, &type);
+    s->has_o = s->has_o || prefix == 'O';
+    s->has_b = s->has_b || prefix == 'B';
+    s->has_end = s->has_end || prefix == 'E' || prefix == 'S';
+    s->has_bare = s->has_bare || prefix == '\0';
+    return prefix == 'O' ? GM_OK : gm_labels_add(&t->labels.types, type, &id, err);
+}
+
+/* Which of our labels a name is; of a scheme without B it is two of them. */
+static void place(struct gm_tagger *t, struct gm_str label, size_t row)
+{
+    struct gm_str type;
+    char prefix = split(label, &type);
+    uint32_t id = prefix == 'O' ? 0 : gm_labels_find(&t->labels.types, type);
+    if (t->labels.runs && prefix != 'O') {
+        t->row[gm_ner_label(&t->labels, (struct gm_tag){'B', id})] = row;
+        prefix = 'I';
+    }
+    t->row[gm_ner_label(&t->labels, (struct gm_tag){prefix, id})] = row;
+}
+
+static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *config,
+                                  const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *names = gm_json_get(config, "id2label");
+    struct scheme s = {0};
+    t->n_rows = gm_json_count(names);
+    if (t->n_rows == 0)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: not a trained tagger: there is no gmner.json beside it, and it has no "
+                       "\"id2label\" with a token classifier's labels",
+                       path);
+    for (size_t i = 0; i < t->n_rows; i++)
+        GM_TRY(read_label(t, names, i, path, &s, err));
+    if (!s.has_o || (s.has_bare && (s.has_b || s.has_end))) {
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: the labels of \"id2label\" are no BIO, BIOES, BILOU or IO tags%s", path,
+                     s.has_o ? "" : " (there is no O)");
+        goto done;
+    }
+    t->labels.scheme = s.has_end ? GM_TAGS_BIOES : GM_TAGS_BIO;
+    t->labels.runs = !s.has_end && !s.has_b;
+    GM_TRY(gm_ner_labels_build(&t->labels, err));
+    t->row = gm_arena_alloc(&t->labels.arena, t->labels.k, sizeof *t->row);
+    GM_TRY(t->row ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < t->labels.k; i++)
+        t->row[i] = SIZE_MAX;
+    for (size_t i = 0; i < t->n_rows; i++) {
+        char key[24];
+        struct gm_str label = {0};
+        snprintf(key, sizeof key, "%zu", i);
+        gm_json_str(gm_json_get(names, key), &label);
+        place(t, label, i);
+    }
+done:
+    return st;
+}
+
+/* ModernBERT's head has a layer of its own in front. */
+static enum gm_status read_dense(struct gm_tagger *t, const struct gm_json *config,
+                                 const char *path, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str f = GM_STR("gelu");
+    struct gm_params *ps = &t->net.params;
+    size_t h = t->net.enc.config.hidden;
+    bool bias = false;
+    if (!t->net.enc.config.rotary)
+        return GM_OK;
+    gm_json_str(gm_json_get(config, "classifier_activation"), &f);
+    if (!gm_activation_parse(f, &t->dense_f))
+        return GM_FAIL(err, GM_EMODEL, "%s: classifier_activation \"%.*s\" is not supported", path,
+                       GM_STR_ARG(f));
+    if (gm_json_bool(gm_json_get(config, "classifier_bias"), &bias) && bias)
+        return GM_FAIL(err, GM_EMODEL, "%s: classifier_bias true is not supported", path);
+    t->has_dense = true;
+    GM_TRY(gm_params_add(ps, &t->dense.w, GM_MATRIX, h, h, err, "head.dense.weight"));
+    GM_TRY(gm_params_add_zeros(ps, &t->dense.b, h, err));
+    GM_TRY(gm_params_add(ps, &t->dense_norm.w, GM_VECTOR, h, 0, err, "head.norm.weight"));
+    st = gm_params_add_zeros(ps, &t->dense_norm.b, h, err);
+done:
+    return st;
+}
+
+enum gm_status gm_softmax_head_labels(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *config = NULL;
+    struct gm_str kind = {0};
+    const char *path = gm_path_join(&t->net.arena, t->net.dir, "config.json");
+    gm_labels_init(&t->labels.types, GM_NER_MAX_TYPES);
+    gm_arena_init(&t->labels.arena, 0);
+    t->softmax = true;
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_json_load(&config, path, MAX_CONFIG_BYTES, err));
+    gm_json_str(gm_json_at(gm_json_get(config, "architectures"), 0), &kind);
+    if (kind.n && !gm_str_ends(kind, GM_STR("ForTokenClassification"))) {
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: not a trained tagger but a %.*s, and there is no gmner.json beside it; "
+                     "`gmner train --task ner --encoder` makes one of it",
+                     path, GM_STR_ARG(kind));
+        goto done;
+    }
+    GM_TRY(read_labels(t, config, path, err));
+    st = read_dense(t, config, path, err);
+done:
+    gm_json_free(config);
+    return st;
+}
+
+static enum gm_status get(const struct gm_tagger *t, const char *name, size_t cols,
+                          struct gm_tensor *out, struct gm_error *err)
+{
+    const struct gm_safetensors *f = t->net.weights;
+    if (!gm_safetensors_get(f, name, out))
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing", gm_safetensors_path(f), name);
+    size_t have = out->rank == 2 ? out->shape[1] : 1;
+    if (out->rank != (cols > 1 ? 2u : 1u) || out->shape[0] != t->n_rows || have != cols)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: tensor %s has shape [%zu,%zu] where [%zu,%zu] is needed",
+                       gm_safetensors_path(f), name, out->shape[0], have, t->n_rows, cols);
+    if (out->dtype != GM_F32 && out->dtype != GM_BF16 && out->dtype != GM_F16)
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)",
+                       gm_safetensors_path(f), name);
+    return GM_OK;
+}
+
+enum gm_status gm_softmax_head_bind(struct gm_tagger *t, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_params *ps = &t->net.params;
+    size_t h = t->net.enc.config.hidden;
+    struct gm_tensor w, b;
+    const size_t zero[] = {t->head_w, t->head_b, t->trans, t->start, t->end};
+    GM_TRY(get(t, "classifier.weight", h, &w, err));
+    GM_TRY(get(t, "classifier.bias", 1, &b, err));
+    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
+        GM_TRY(gm_params_init_const(ps, zero[i], 0, err));
+    for (size_t j = 0; j < t->labels.k; j++) {
+        if (t->row[j] == SIZE_MAX) {
+            ps->p[t->head_b].w[j] = impossible;
+            continue;
+        }
+        gm_tensor_to_f32(&w, t->row[j] * h, h, ps->p[t->head_w].w + j * h);
+        gm_tensor_to_f32(&b, t->row[j], 1, ps->p[t->head_b].w + j);
+    }
+done:
+    return st;
+}

@@ -1,0 +1,52 @@
+/* ops_internal.c - what the files of operations share: rows dealt to threads, gradients with several writers, and
+ * y (+)= x m / (1 - p), the mask m being made again from its seed wherever it is needed. */
+#include "nn/ops_internal.h"
+
+#include "base/parallel.h"
+
+struct gm_dropout gm_ops_mask_from(struct gm_dropout d, size_t at)
+{
+    d.seed += (uint32_t)at;
+    return d;
+}
+
+void gm_ops_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
+                    const struct gm_dropout *drop, void *y, bool add)
+{
+    size_t chunks = gm_ops_chunks(v->rows);
+#pragma omp parallel for schedule(static)
+    for (size_t c = 0; c < chunks; c++) {
+        size_t at = v->rows * c / chunks * v->cols, end = v->rows * (c + 1) / chunks * v->cols;
+        struct gm_dropout d = gm_ops_mask_from(*drop, at);
+        g->kn->dropout(end - at, gm_ops_at(g, x, at), &d, gm_ops_at(g, y, at), add);
+    }
+}
+
+size_t gm_ops_chunks(size_t rows)
+{
+    size_t n = gm_threads();
+    return rows / 16 < n ? (rows / 16 ? rows / 16 : 1) : n;
+}
+
+void *gm_ops_at(const struct gm_graph *g, const void *p, size_t element)
+{
+    return (char *)(uintptr_t)p + element * gm_dtype_size(g->dtype);
+}
+
+enum gm_status gm_ops_grad_into(struct gm_graph *g, struct gm_var *v, void **to,
+                                struct gm_error *err)
+{
+    enum gm_status st = gm_graph_grad(g, v, err);
+    *to = v->d;
+    if (st != GM_OK || !v->has_d)
+        return st;
+    return gm_graph_alloc(g, to, v->rows * v->cols, gm_dtype_size(g->dtype), err);
+}
+
+void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to)
+{
+    const struct gm_dropout none = {.scale = 1.0f};
+    if (to != v->d)
+        gm_ops_dropout(g, v, to, &none, v->d, true);
+    v->has_d = true;
+}

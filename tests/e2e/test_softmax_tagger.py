@@ -1,0 +1,131 @@
+"""Taggers of others: directories as AutoModelForTokenClassification saves them, with labels in config.json. What
+their numbers are is compared with transformers in tests/ref/taggers_reference.py; here, what labels mean."""
+import json
+import os
+import random
+import struct
+import tempfile
+
+import gm
+import tiny_model
+
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-softmax-")
+BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
+BIOES = ["O", "B-PER", "I-PER", "E-PER", "S-PER"]
+POSTS = "".join(json.dumps({"id": str(i), "text": " ".join(random.Random(i).choices(tiny_model.WORDS, k=12))}) + "\n"
+                for i in range(40))
+
+
+def tagger(name, labels, row_of=None, **more):
+    """A directory whose classifier has one row for each label; row_of[i] is the random row that label i takes."""
+    path = os.path.join(_dir.name, name)
+    tiny_model.write(path)
+    weights = os.path.join(path, "model.safetensors")
+    header, data = tiny_model.read_raw(weights)
+    tensors = {"bert." + k: (v["dtype"], v["shape"], data[slice(*v["data_offsets"])]) for k, v in header.items()}
+    rng, n, h = random.Random(3), len(labels), tiny_model.HIDDEN
+    rows = [[rng.gauss(0, 2) for _ in range(h)] for _ in range(8)]
+    values = [x for i in range(n) for x in rows[row_of[i] if row_of else i]]
+    tensors["classifier.weight"] = ("F32", [n, h], struct.pack(f"<{n * h}f", *values))
+    tensors["classifier.bias"] = ("F32", [n], struct.pack(f"<{n}f", *[0.0] * n))
+    tiny_model.write_tensors(weights, tensors)
+    config = os.path.join(path, "config.json")
+    with open(config, encoding="utf-8") as f:
+        settings = json.load(f)
+    settings.update(architectures=["BertForTokenClassification"], id2label=dict(enumerate(labels)), **more)
+    with open(config, "w", encoding="utf-8") as f:
+        json.dump(settings, f)
+    return path
+
+
+def predict(path, *more):
+    return gm.run("predict", "-", "--recipe", "tag", "--tagger", path, *more, stdin=POSTS)
+
+
+def found(path):
+    posts = gm.expect_ok(predict(path)).posts
+    return [[(e["start"], e["end"], e["type"], round(e["score"], 4)) for e in p["entities"]] for p in posts]
+
+
+def test_the_order_of_labels_means_nothing():
+    want = found(tagger("bio", BIO))
+    assert sum(map(len, want)) > 20 and {e[2] for p in want for e in p} == {"PER", "LOC"}, want
+    mixed = [3, 0, 4, 2, 1]
+    assert found(tagger("mixed", [BIO[i] for i in mixed], mixed)) == want
+
+
+def test_bilou_is_bioes():
+    want = found(tagger("bioes", BIOES))
+    assert sum(map(len, want)) > 20, want
+    assert found(tagger("bilou", ["O", "B-PER", "I-PER", "L-PER", "U-PER"])) == want
+    assert found(tagger("underscores", ["O", "B_PER", "I_PER", "E_PER", "S_PER"])) == want
+
+
+def test_runs_of_one_class_are_one_entity():
+    want = found(tagger("bare", ["O", "PER", "LOC"]))
+    assert found(tagger("inside", ["O", "I-PER", "I-LOC"])) == want
+    for entities in want:
+        for a, b in zip(entities, entities[1:]):
+            assert a[2] != b[2] or b[0] > a[1] + 1, (a, b)
+
+
+def test_no_label_is_made_up():
+    """A scheme that lacks a label of a type never gives it: here no LOC of one word."""
+    path = tagger("lacks", [*BIOES, "B-LOC", "I-LOC", "E-LOC"])
+    r = gm.expect_ok(predict(path))
+    kinds = [len(e["text"].split()) for p in r.posts for e in p["entities"] if e["type"] == "LOC"]
+    assert kinds and min(kinds) > 1, kinds
+
+
+def test_calibrated_and_evaluated():
+    path = tagger("calibrated", BIO)
+    with gm.Folder() as d:
+        before = gm.expect_ok(predict(path)).posts
+        gold = d.write("gold.jsonl", "".join(
+            json.dumps({**p, "entities": [e for k, e in enumerate(p["entities"]) if (i + k) % 2]}) + "\n"
+            for i, p in enumerate(before)))
+        gm.expect_ok(gm.run("models", "calibrate", path, "--dev", gold))
+        after = gm.expect_ok(predict(path)).posts
+        same = [[(e["start"], e["end"], e["type"]) for e in p["entities"]] for p in before]
+        assert [[(e["start"], e["end"], e["type"]) for e in p["entities"]] for p in after] == same
+        scores = [e["score"] for p in after for e in p["entities"]]
+        assert abs(sum(scores) / len(scores) - 0.5) < 0.1, scores
+        r = gm.expect_ok(gm.run("eval", "--gold", gold, "--pred", d.write("pred.jsonl", "".join(
+            json.dumps(p) + "\n" for p in after)), "--task", "mner"))
+        assert "recall" in r.out, r.out
+
+
+def test_an_encoder_like_any_other():
+    with gm.Folder() as d:
+        data = d.write("t.conll", "IMGID:1\nAnna\tB-PER\nlives\tO\n\nIMGID:2\nBert\tB-PER\nis\tO\n\n")
+        out = d / "m"
+        r = gm.expect_ok(gm.run("train", "--task", "ner", "--encoder", tagger("start", BIO), "--train", data, "--dev", data,
+                                "-o", out))
+        assert "classifier" in r.err and "is not used" in r.err, r.err
+        gm.expect_ok(predict(out))
+
+
+def test_refused_by_name():
+    for labels, more, words in [
+            (["LABEL_0", "LABEL_1"], {}, ["LABEL_0", "id2label"]),
+            (["POS", "NEG"], {}, ["there is no O"]),
+            (["O", "PER", "B-PER"], {}, ["BIO, BIOES, BILOU or IO"]),
+            (BIO, {"hidden_act": "mish"}, ["mish"]),
+            (BIO, {"architectures": ["BertForSequenceClassification"]}, ["BertForSequenceClassification"])]:
+        path = tagger("refused", labels)
+        config = os.path.join(path, "config.json")
+        with open(config, encoding="utf-8") as f:
+            settings = json.load(f)
+        with open(config, "w", encoding="utf-8") as f:
+            json.dump({**settings, **more}, f)
+        gm.expect(predict(path), 1, *words, "config.json")
+    path = tagger("fewer", BIO)
+    with open(os.path.join(path, "config.json"), encoding="utf-8") as f:
+        settings = json.load(f)
+    settings["id2label"] = {"0": "O", "1": "B-PER"}
+    with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as f:
+        json.dump(settings, f)
+    gm.expect(predict(path), 1, "classifier.weight has shape [5,32] where [2,32] is needed")
+
+
+gm.main(globals())
