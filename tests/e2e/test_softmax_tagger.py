@@ -105,6 +105,34 @@ def test_an_encoder_like_any_other():
         gm.expect_ok(predict(out))
 
 
+def test_added_under_a_name():
+    with gm.Folder() as d:
+        env = {"GMNER_MODELS": d / "models"}
+        path = tagger("added", BIO)
+        os.makedirs(os.path.join(path, "more"), exist_ok=True)
+        for name in "pytorch_model.bin", ".hidden", "more/note.txt":
+            with open(os.path.join(path, name), "w", encoding="utf-8") as f:
+                f.write("x")
+        r = gm.run("models", "add", path + "/", "--name", "mine", env=env)
+        gm.expect_ok(r)
+        with open(d / "models/mine.json", encoding="utf-8") as f:
+            manifest = json.load(f)
+        assert [f["path"] for f in manifest["files"]] == \
+            ["config.json", "model.safetensors", "more/note.txt", "tokenizer.json"], manifest
+        assert manifest["task"] == "ner" and _dir.name not in json.dumps(manifest), manifest
+        assert "mine" in gm.expect_ok(gm.run("models", "list", env=env)).out
+        gm.expect_ok(gm.run("models", "check", "mine", env=env))
+        want = gm.expect_ok(predict(path)).out
+        assert gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", "mine", stdin=POSTS, env=env)).out == want
+        gm.expect(gm.run("models", "add", path, "--name", "mine", env=env), 1, "there is a model mine already")
+        gm.expect(gm.run("models", "add", path, "--name", "minilm", env=env), 1, "there is a model minilm already")
+        gm.expect(gm.run("models", "add", path, "--name", "../x", env=env), 1, "lower-case letters")
+        gm.expect(gm.run("models", "add", d / "none", "--name", "x", env=env), 1, "no such file or folder")
+        gm.expect(gm.run("models", "add", path, env=env), 2, "--name")
+        gm.expect_ok(gm.run("models", "add", os.path.join(path, "config.json"), "--name", "one-file", env=env))
+        gm.expect_ok(gm.run("models", "check", "one-file", env=env))
+
+
 def test_refused_by_name():
     for labels, more, words in [
             (["LABEL_0", "LABEL_1"], {}, ["LABEL_0", "id2label"]),

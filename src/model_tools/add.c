@@ -1,0 +1,222 @@
+#include "model_tools/add.h"
+
+#include "base/arena.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/models.h"
+#include "base/path.h"
+#include "base/sha256.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { NAMES_MAX = 4096, CHUNK = 1 << 20, SETTINGS_MAX = 64 << 20, MANIFEST_MAX = 1 << 20 };
+
+/* One model being added. */
+struct adding {
+    struct gm_arena a;
+    const char *to;        /* its folder */
+    struct gm_json *files; /* of the manifest */
+    char *chunk;           /* [CHUNK] */
+};
+
+/* Lower-case letters, digits and "-_.", the first no dot: a name is a folder's name everywhere. */
+static bool is_name(const char *name)
+{
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
+    return name[0] && name[0] != '.' && strspn(name, allowed) == strlen(name);
+}
+
+static enum gm_status check_name(struct gm_arena *a, const char *name, struct gm_error *err)
+{
+    struct gm_model *all;
+    size_t n;
+    if (!is_name(name))
+        return GM_FAIL(err, GM_EARG,
+                       "--name %s: a name has lower-case letters, digits, \"-\", \"_\" and \".\"",
+                       name);
+    enum gm_status st = gm_models_load(a, &all, &n, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        if (strcmp(all[i].name, name) == 0)
+            st = GM_FAIL(err, GM_EARG, "there is a model %s already (%s); give another --name",
+                         name, all[i].summary);
+    return st;
+}
+
+static enum gm_status copy_bytes(struct adding *x, const char *from, const char *to,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_out *out = NULL;
+    size_t n;
+    FILE *f = fopen(from, "rb");
+    if (!f)
+        return GM_FAIL(err, GM_EIO, "%s: %s", from, strerror(errno));
+    GM_TRY(gm_out_open(&out, to, err));
+    while ((n = fread(x->chunk, 1, CHUNK, f)) > 0)
+        GM_TRY(gm_out_write(out, (struct gm_str){x->chunk, n}, err));
+    if (ferror(f)) {
+        st = GM_FAIL(err, GM_EIO, "%s: cannot be read", from);
+        goto done;
+    }
+    st = gm_out_commit(out, err);
+    out = NULL;
+done:
+    gm_out_abort(out);
+    fclose(f);
+    return st;
+}
+
+static bool is_pickle(const char *name)
+{
+    static const char *const ends[] = {".bin", ".pt", ".pth", ".pkl", ".h5", ".msgpack", ".ot"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (gm_str_ends(gm_str(name), gm_str(ends[i])))
+            return true;
+    return false;
+}
+
+/* Copies one file to `name` inside of the model's folder, and adds its line to the manifest. */
+static enum gm_status add_file(struct adding *x, const char *from, const char *name,
+                               struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct stat sb;
+    char hex[GM_SHA256_HEX];
+    struct gm_json *line = NULL;
+    const char *to = gm_path_join(&x->a, x->to, name), *folder = to ? gm_path_dir(&x->a, to) : NULL;
+    GM_TRY(folder ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_mkdirs(folder, err));
+    GM_TRY(copy_bytes(x, from, to, err));
+    GM_TRY(gm_sha256_file(to, hex, err));
+    if (stat(to, &sb) != 0) {
+        st = GM_FAIL(err, GM_EIO, "%s: %s", to, strerror(errno));
+        goto done;
+    }
+    line = gm_json_new_object();
+    bool ok = line && gm_json_set(line, "path", gm_json_new_str(gm_str(name))) &&
+              gm_json_set(line, "bytes", gm_json_new_int((long long)sb.st_size)) &&
+              gm_json_set(line, "sha256", gm_json_new_str(gm_str(hex)));
+    ok = ok && gm_json_add(x->files, gm_json_ref(line));
+    st = ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+done:
+    gm_json_free(line);
+    return st;
+}
+
+/* The files of a folder, and those of the folders in it; `below` is its path inside of the model's. */
+static enum gm_status add_folder(struct adding *x, const char *from, const char *below, int depth,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char **names;
+    size_t n;
+    GM_TRY(gm_dir_list(&x->a, from, NAMES_MAX, &names, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        const char *path = gm_path_join(&x->a, from, names[i]);
+        const char *name = gm_path_join(&x->a, below, names[i]);
+        GM_TRY(path && name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        if (gm_is_dir(path) && depth > 0)
+            GM_TRY(add_folder(x, path, name, depth - 1, err));
+        else if (gm_is_file(path) && !is_pickle(name))
+            GM_TRY(add_file(x, path, name, err));
+    }
+done:
+    return st;
+}
+
+/* What the model is for, as far as its files say. */
+static enum gm_status task_of(struct adding *x, const char **task, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *ours = NULL, *theirs = NULL;
+    struct gm_str s = {0};
+    const char *gmner = gm_path_join(&x->a, x->to, "gmner.json"),
+               *config = gm_path_join(&x->a, x->to, "config.json");
+    GM_TRY(gmner && config ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    *task = "file";
+    if (gm_is_file(config)) {
+        GM_TRY(gm_json_load(&theirs, config, SETTINGS_MAX, err));
+        gm_json_str(gm_json_at(gm_json_get(theirs, "architectures"), 0), &s);
+        *task = gm_str_ends(s, GM_STR("ForTokenClassification")) ? "ner" : "encoder";
+    }
+    if (gm_is_file(gmner)) {
+        GM_TRY(gm_json_load(&ours, gmner, SETTINGS_MAX, err));
+        if (gm_json_str(gm_json_get(ours, "task"), &s))
+            *task = gm_arena_str(&x->a, s).p;
+        GM_TRY(*task ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    }
+done:
+    gm_json_free(ours);
+    gm_json_free(theirs);
+    return st;
+}
+
+static enum gm_status write_manifest(struct adding *x, const char *dir, const char *from,
+                                     const char *name, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *task;
+    struct gm_json *j = NULL;
+    const char *path = gm_arena_printf(&x->a, "%s/%s.json", dir, name).p;
+    struct gm_str summary =
+        gm_arena_printf(&x->a, "added from %.*s", GM_STR_ARG(gm_path_file(gm_str(from))));
+    GM_TRY(path && summary.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(task_of(x, &task, err));
+    j = gm_json_new_object();
+    bool ok = j && gm_json_set(j, "name", gm_json_new_str(gm_str(name))) &&
+              gm_json_set(j, "task", gm_json_new_str(gm_str(task))) &&
+              gm_json_set(j, "summary", gm_json_new_str(summary)) &&
+              gm_json_set(j, "licence", gm_json_new_str(GM_STR("its origin's"))) &&
+              gm_json_set(j, "files", gm_json_ref(x->files));
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    st = gm_json_save(j, path, MANIFEST_MAX, err);
+done:
+    gm_json_free(j);
+    return st;
+}
+
+/* "folder/" is the folder's name too. */
+static const char *without_slashes(struct gm_arena *a, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return gm_arena_str(a, (struct gm_str){path, n}).p;
+}
+
+enum gm_status gm_model_add(const char *from, const char *name, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *dir;
+    struct adding x = {.files = gm_json_new_array()};
+    gm_arena_init(&x.a, 0);
+    from = without_slashes(&x.a, from);
+    x.chunk = gm_arena_alloc(&x.a, CHUNK, 1);
+    GM_TRY(from && x.files && x.chunk ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_path_reach(from, err));
+    if (!gm_is_dir(from) && !gm_is_file(from)) {
+        st = GM_FAIL(err, GM_EIO, "%s: no such file or folder", from);
+        goto done;
+    }
+    GM_TRY(check_name(&x.a, name, err));
+    GM_TRY(gm_models_own_dir(&x.a, &dir, err));
+    x.to = gm_path_join(&x.a, dir, name);
+    GM_TRY(x.to ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_mkdirs(x.to, err));
+    if (gm_is_dir(from))
+        GM_TRY(add_folder(&x, from, "", 1, err));
+    else
+        GM_TRY(add_file(&x, from, gm_path_file(gm_str(from)).p, err));
+    if (gm_json_count(x.files) == 0) {
+        st = GM_FAIL(err, GM_EIO, "%s: no file in it that a model could have", from);
+        goto done;
+    }
+    st = write_manifest(&x, dir, from, name, err);
+done:
+    gm_json_free(x.files);
+    gm_arena_clear(&x.a);
+    return st;
+}
