@@ -191,18 +191,16 @@ done:
     return st;
 }
 
-/* Without the cache of answers a run can't be taken up again. */
-static void open_cache(struct gm_cache **cache, struct gm_llm_opts *llm, struct gm_arena *a)
+static enum gm_status open_cache(struct gm_cache **cache, struct gm_llm_opts *llm,
+                                 struct gm_arena *a, struct gm_error *err)
 {
-    struct gm_error why = {0};
     const char *path = gm_cache_path(a);
-    if (path && gm_cache_open(cache, path, &why) == GM_OK)
-        llm->cache = (struct gm_llm_cache){*cache, gm_cache_get, gm_cache_put, gm_cache_commit};
-    else
-        GM_LOG(GM_LOG_WARN, "synth",
-               "answers are not kept, so that a run that ends early begins "
-               "anew: %s",
-               path ? why.msg : "none of GMNER_CACHE, XDG_CACHE_HOME and HOME is set");
+    if (path)
+        return gm_llm_open_cache(llm, cache, path, err);
+    GM_LOG(GM_LOG_WARN, "synth",
+           "answers are not kept, so that a run that ends early begins anew: none of GMNER_CACHE, "
+           "XDG_CACHE_HOME and HOME is set");
+    return GM_OK;
 }
 
 static enum gm_status work(struct job *job, struct gm_synth *synth, struct gm_error *err)
@@ -239,7 +237,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     GM_TRY(gm_synth_new(&synth, &so, err));
     if (!llm.dry_run)
         GM_TRY(open_outputs(&job, o, format, &a, err));
-    open_cache(&cache, &llm, &a);
+    GM_TRY(open_cache(&cache, &llm, &a, err));
     llm.max_asks = 2; /* once more, as for single sentences */
     GM_TRY(gm_llm_new(&job.llm, &llm, err));
     GM_TRY(work(&job, synth, err));

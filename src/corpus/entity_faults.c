@@ -4,20 +4,6 @@
 #include "record/offsets.h"
 #include "text/unicode.h"
 
-#include <stdlib.h>
-
-static int by_place(const void *a, const void *b)
-{
-    const struct gm_entity *x = *(const struct gm_entity *const *)a,
-                           *y = *(const struct gm_entity *const *)b;
-    if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    if (x->end != y->end)
-        return x->end < y->end ? -1 : 1;
-    int order = gm_str_cmp(x->type, y->type);
-    return order ? order : (x > y) - (x < y);
-}
-
 /* Whether a letter, digit or mark is of a script in which names are not parted by spaces. */
 static bool is_unspaced(uint32_t cp)
 {
@@ -98,10 +84,7 @@ enum gm_status gm_entity_faults(struct gm_post *p, struct gm_entity_finding **ou
     *out = gm_arena_alloc(&p->arena, 2 * p->n_entities, sizeof **out);
     if (!v || !*out)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", p->n_entities);
-    for (size_t i = 0; i < p->n_entities; i++)
-        v[i] = &p->entities[i];
-    if (p->n_entities)
-        qsort(v, p->n_entities, sizeof *v, by_place);
+    gm_post_by_place(p, v);
     gm_offset_init(&at, p->text);
     for (size_t i = 0; i < p->n_entities; i++) {
         enum gm_entity_fault fault = own_fault(p, v[i], &at);

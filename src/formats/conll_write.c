@@ -6,7 +6,6 @@
 #include "base/file.h"
 #include "record/offsets.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 enum { MAX_TYPES = 65535 };
@@ -56,27 +55,13 @@ static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_e
     return GM_OK;
 }
 
-static int by_place(const void *a, const void *b)
-{
-    const struct gm_entity *x = *(const struct gm_entity *const *)a,
-                           *y = *(const struct gm_entity *const *)b;
-    if (x->start != y->start)
-        return x->start < y->start ? -1 : 1;
-    if (x->end != y->end)
-        return x->end < y->end ? -1 : 1;
-    return (x > y) - (x < y);
-}
-
 /* Mark the edges of the entities that can be tagged, as gm_post_spans chooses them: one that is left
  * out, as it overlaps an earlier one or has white space at an edge, must not cut a word. */
 static void mark_edges(const struct gm_post *p, const struct gm_entity **v, char *cuts)
 {
     struct gm_offset at;
     size_t reach = 0;
-    for (size_t i = 0; i < p->n_entities; i++)
-        v[i] = &p->entities[i];
-    if (p->n_entities)
-        qsort(v, p->n_entities, sizeof *v, by_place);
+    gm_post_by_place(p, v);
     gm_offset_init(&at, p->text);
     for (size_t i = 0; i < p->n_entities; i++) {
         (void)gm_offset_to_cp(&at, v[i]->start);

@@ -118,7 +118,7 @@ static enum gm_status put_row_ve(struct ofa_out *o, const struct gm_post *p,
     GM_TRY(gm_buf_add_c(&o->base.text, "\t", err));
     GM_TRY(put_entity(o, p, e, err));
     GM_TRY(gm_buf_add_c(&o->base.text, "\t", err));
-    GM_TRY(put(o, PLAIN, p->caption, p->id, err));
+    GM_TRY(put(o, PLAIN, gm_post_short_caption(p), p->id, err));
     GM_TRY(gm_buf_add_c(&o->base.text, is_in ? "\tentailment\n" : "\tcontradiction\n", err));
 done:
     return st;

@@ -229,3 +229,29 @@ struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r)
 {
     return gm_format_has_tags(r->format) ? r->conll.signs : (struct gm_tag_signs){0};
 }
+
+enum gm_status gm_reader_each(const char *path, const struct gm_reader_opts *opts,
+                              enum gm_status (*fn)(void *user, struct gm_post *post,
+                                                   struct gm_error *err),
+                              void *user, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_reader *r = NULL;
+    GM_TRY(gm_reader_open(&r, path, opts, err));
+    for (;;) {
+        struct gm_post p;
+        bool has;
+        GM_TRY(gm_reader_next(r, &p, &has, err));
+        if (!has)
+            break;
+        st = fn(user, &p, err);
+        gm_post_clear(&p);
+        if (st != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", gm_reader_path(r), gm_reader_line(r));
+            goto done;
+        }
+    }
+done:
+    gm_reader_free(r);
+    return st;
+}

@@ -62,6 +62,13 @@ size_t gm_reader_tag_faults(const struct gm_reader *r, size_t *line);
 struct gm_tag_signs gm_reader_tag_signs(const struct gm_reader *r);
 void gm_reader_free(struct gm_reader *r);
 
+/* gm_reader_each - fn for every post of a file, which it borrows. Errors: those of gm_reader_open and
+ * gm_reader_next, and fn's, with path:line before it. */
+enum gm_status gm_reader_each(const char *path, const struct gm_reader_opts *opts,
+                              enum gm_status (*fn)(void *user, struct gm_post *post,
+                                                   struct gm_error *err),
+                              void *user, struct gm_error *err) GM_NODISCARD;
+
 /* gm_format_parse - "jsonl", "conll", "auto", … gm_format_name - the reverse. gm_format_title - for
  * messages: "COCO JSON". */
 bool gm_format_parse(const char *name, enum gm_format *out);

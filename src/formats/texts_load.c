@@ -3,24 +3,18 @@
 #include "formats/named_entities.h"
 #include "formats/reader.h"
 
+static enum gm_status add(void *texts, struct gm_post *p, struct gm_error *err)
+{
+    return gm_texts_add(texts, p, err);
+}
+
 enum gm_status gm_texts_load(struct gm_texts **out, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    struct gm_post p;
-    bool has;
     struct gm_texts *t = NULL;
     *out = NULL;
     GM_TRY(gm_texts_new(&t, err));
-    GM_TRY(gm_reader_open(&r, path, NULL, err));
-    for (;;) {
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        st = gm_texts_add(t, &p, err);
-        gm_post_clear(&p);
-        GM_TRY(st);
-    }
+    GM_TRY(gm_reader_each(path, NULL, add, t, err));
     if (gm_texts_count(t) == 0) {
         st = GM_FAIL(err, GM_EFORMAT, "%s: no texts in it", path);
         goto done;
@@ -28,7 +22,6 @@ enum gm_status gm_texts_load(struct gm_texts **out, const char *path, struct gm_
     *out = t;
     t = NULL;
 done:
-    gm_reader_free(r);
     gm_texts_free(t);
     return st;
 }

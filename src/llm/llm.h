@@ -83,6 +83,13 @@ struct gm_llm_opts {
 enum gm_status gm_llm_endpoints_read(struct gm_llm_servers *out, struct gm_str text,
                                      struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
+/* gm_llm_open_cache - the file of replies at `path` (base/cache.h) for the client that is made with `opts`; *cache
+ * is yours, to be closed after that client. The cache saves money and time, no run depends on it: where it can't
+ * be opened a warning says so, and *cache is NULL. Errors: NOMEM. */
+struct gm_cache;
+enum gm_status gm_llm_open_cache(struct gm_llm_opts *opts, struct gm_cache **cache,
+                                 const char *path, struct gm_error *err) GM_NODISCARD;
+
 /* gm_llm_opts_default - everything but the endpoints. */
 struct gm_llm_opts gm_llm_opts_default(void);
 

@@ -270,32 +270,16 @@ bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
            (!s->backend->needs_knowledge || post->knowledge.n > 0);
 }
 
-/* The cache saves money and time, no run depends on it: a read-only home is said once. */
-static enum gm_status open_cache(struct gm_pipeline *p, struct gm_error *err)
-{
-    struct gm_error why = {0};
-    enum gm_status st = gm_cache_open(&p->cache, p->cache_path, &why);
-    if (st == GM_ENOMEM)
-        return GM_FAIL(err, st, "%s", why.msg);
-    if (st != GM_OK)
-        GM_LOG(GM_LOG_WARN, "llm",
-               "answers cannot be cached: %s; the run goes on without "
-               "(another file: GMNER_CACHE=FILE)",
-               why.msg);
-    p->cache_path = NULL; /* open, or not tried again */
-    return GM_OK;
-}
-
 static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_llm_opts opts = *p->llm_opts;
     opts.more = p->more;
     opts.n_more = p->n_more;
+    gm_cache_close(p->cache); /* of a try that failed */
+    p->cache = NULL;
     if (p->cache_path)
-        GM_TRY(open_cache(p, err));
-    if (p->cache)
-        opts.cache = (struct gm_llm_cache){p->cache, gm_cache_get, gm_cache_put, gm_cache_commit};
+        GM_TRY(gm_llm_open_cache(&opts, &p->cache, p->cache_path, err));
     GM_TRY(gm_llm_new(&p->llm, &opts, err));
 done:
     return st;

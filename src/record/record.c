@@ -3,6 +3,7 @@
 
 #include "base/utf8.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 const char *const gm_witness_names[GM_N_WITNESSES] = {"encoder", "model", "reader"};
@@ -29,6 +30,26 @@ void gm_post_fail(struct gm_post *p, const char *stage, const struct gm_error *e
     p->error.stage = s.p ? s : GM_STR("unknown");
     p->error.message = m.p ? m : GM_STR("out of memory");
     p->error.code = gm_str(gm_status_name(m.p ? e->code : GM_ENOMEM)); /* a constant string */
+}
+
+static int by_place(const void *a, const void *b)
+{
+    const struct gm_entity *x = *(const struct gm_entity *const *)a,
+                           *y = *(const struct gm_entity *const *)b;
+    if (x->start != y->start)
+        return x->start < y->start ? -1 : 1;
+    if (x->end != y->end)
+        return x->end < y->end ? -1 : 1;
+    int order = gm_str_cmp(x->type, y->type);
+    return order ? order : (x > y) - (x < y);
+}
+
+void gm_post_by_place(const struct gm_post *p, const struct gm_entity **v)
+{
+    for (size_t i = 0; i < p->n_entities; i++)
+        v[i] = &p->entities[i];
+    if (p->n_entities)
+        qsort(v, p->n_entities, sizeof *v, by_place);
 }
 
 struct gm_str gm_post_short_caption(const struct gm_post *p)

@@ -162,6 +162,10 @@ struct gm_str gm_post_short_caption(const struct gm_post *p);
 /* gm_post_word - view of word i. */
 struct gm_str gm_post_word(const struct gm_post *p, size_t i);
 
+/* gm_post_by_place - v [n_entities] = the post's entities in the order of their places: by start, end and type,
+ * equal ones as they stand. */
+void gm_post_by_place(const struct gm_post *p, const struct gm_entity **v);
+
 /* gm_post_from_json - fill an empty post from one parsed line, which it takes over (also on
  * failure). `base_dir` resolves a relative image path (NULL: as it is).
  * Input: {"id","text" or "tokens","image"?,"caption"?,"caption_short"?,"entities"?}; also reads what gm_post_to_json

@@ -8,26 +8,16 @@ static enum gm_status add(struct gm_near_duplicates *set, struct gm_str text, st
     return gm_near_duplicates_add(set, text, 0, &none, err);
 }
 
+static enum gm_status add_post(void *set, struct gm_post *p, struct gm_error *err)
+{
+    return add(set, p->text, err);
+}
+
 static enum gm_status add_file(struct gm_near_duplicates *set, const char *path,
                                struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    GM_TRY(gm_reader_open(&r, path, NULL, err));
-    for (;;) {
-        struct gm_post p;
-        bool has;
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        st = add(set, p.text, err);
-        gm_post_clear(&p);
-        GM_TRY(st);
-    }
-    st = gm_near_duplicates_next_file(set, err);
-done:
-    gm_reader_free(r);
-    return st;
+    enum gm_status st = gm_reader_each(path, NULL, add_post, set, err);
+    return st == GM_OK ? gm_near_duplicates_next_file(set, err) : st;
 }
 
 enum gm_status gm_synth_pool_load(struct gm_synth_pool *p, const struct gm_synth_opts *opts,

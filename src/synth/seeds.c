@@ -139,30 +139,23 @@ done:
     return st;
 }
 
+struct reading {
+    struct gm_synth_seeds *seeds;
+    bool is_open; /* the seeds say what types there are */
+};
+
+static enum gm_status take_seed(void *user, struct gm_post *p, struct gm_error *err)
+{
+    const struct reading *x = user;
+    return add_seed(x->seeds, p, x->is_open, err);
+}
+
 static enum gm_status read_posts(struct gm_synth_seeds *s, const char *path, bool is_open,
                                  struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_reader *r = NULL;
-    GM_TRY(gm_reader_open(&r, path, NULL, err));
-    for (;;) {
-        struct gm_post p;
-        bool has;
-        GM_TRY(gm_reader_next(r, &p, &has, err));
-        if (!has)
-            break;
-        st = add_seed(s, &p, is_open, err);
-        gm_post_clear(&p);
-        if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_reader_path(r), gm_reader_line(r));
-            goto done;
-        }
-    }
-    if (s->n == 0)
-        st = GM_FAIL(err, GM_EFORMAT, "%s: no posts", gm_reader_path(r));
-done:
-    gm_reader_free(r);
-    return st;
+    struct reading x = {s, is_open};
+    enum gm_status st = gm_reader_each(path, NULL, take_seed, &x, err);
+    return st == GM_OK && s->n == 0 ? GM_FAIL(err, GM_EFORMAT, "%s: no posts", path) : st;
 }
 
 enum gm_status gm_synth_seeds_load(struct gm_synth_seeds *s, const char *path,
