@@ -307,12 +307,12 @@ static enum gm_fit fit_vg(const struct gm_head *h) { return fit(h, true); }
     .ending = ".tsv", .is_sparse = true, .next = ofa_next, .close = ofa_close, \
     .create = gm_ofa_create, .add = gm_ofa_add, .commit = gm_ofa_commit, .abort = gm_ofa_abort
 
-const struct gm_format_row gm_format_ofa_ve_row = {.title = "OFA entailment rows",
-                                                   .fit = fit_ve,
-                                                   .holds = HOLDS | GM_HOLDS_CAPTION |
-                                                            GM_HOLDS_UNGROUNDED,
-                                                   .open = open_ve,
-                                                   FUNCTIONS};
+const struct gm_format_row gm_format_ofa_ve_row = {
+    .title = "OFA entailment rows",
+    .fit = fit_ve,
+    .holds = HOLDS | GM_HOLDS_CAPTION | GM_HOLDS_CAPTION_SHORT | GM_HOLDS_UNGROUNDED,
+    .open = open_ve,
+    FUNCTIONS};
 const struct gm_format_row gm_format_ofa_vg_row = {.title = "OFA grounding rows",
                                                    .fit = fit_vg,
                                                    .holds = HOLDS | GM_HOLDS_BOX,

@@ -125,6 +125,10 @@ def test_ofa_entailment():
         assert [(e["start"], e["type"], e["visible"]) for e in back[0]["entities"]] == [
             (e["start"], e["type"], e["visible"]) for e in want]
         assert back[0]["entities"][2]["expression"] == "a harbour" and "expression" not in back[0]["entities"][1]
+        # of two captions the short one
+        d.write("short.jsonl", json.dumps(dict(POSTS[0], caption_short="two women")) + "\n")
+        convert(d / "short.jsonl", d / "short.tsv", "--to", "ofa-ve")
+        assert {row[4] for row in rows_of(d / "short.tsv")} == {"two women"}
         # RiVEG's own sets have the caption first
         d.write("theirs.tsv", "".join("\t".join([a, b, c, e, h, x]) + "\n" for a, b, c, h, e, x in rows))
         convert(d / "theirs.tsv", d / "b.jsonl")
