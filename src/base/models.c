@@ -62,6 +62,7 @@ static enum gm_status read_manifest(struct gm_arena *a, const struct gm_json *j,
         GM_TRY(gm_json_text(&m->package, origin, "package", true, a, err));
         GM_TRY(gm_json_text(&m->version, origin, "version", true, a, err));
     }
+    (void)gm_json_bool(gm_json_get(j, "optional"), &m->optional);
     if (gm_json_kind(files) != GM_JSON_ARRAY || gm_json_count(files) == 0) {
         st = GM_FAIL(err, GM_EFORMAT, "\"files\" must be a list that is not empty");
         goto done;

