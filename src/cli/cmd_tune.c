@@ -10,7 +10,7 @@
 enum { TEXT_MAX = 1 << 30 };
 
 struct opts {
-    const char *stage, *gold, *xml, *pred, *from, *target, *calls, *output, *svg;
+    const char *stage, *gold, *xml, *pred, *from, *target, *calls, *numbers, *output, *svg;
     long long folds;
     double c, call_cost;
     bool json;
@@ -48,6 +48,28 @@ static enum gm_exit add_run(struct gm_tune_opts *o, const char *text, struct gm_
         size_t n = strlen(name);
         if (strncmp(text, name, n) == 0 && text[n] == '=')
             *run = (struct gm_tune_run){.path = text + n + 1, .source = name};
+    }
+    return GM_EXIT_DONE;
+}
+
+/* "encoder,person_score": all others are left out. */
+static enum gm_exit read_numbers(struct gm_tune_opts *o, const char *list, struct gm_error *err)
+{
+    struct gm_str name, rest = gm_str(list);
+    for (size_t i = 0; i < GM_EVIDENCE_X; i++)
+        o->unused[i] = true;
+    while (rest.n) {
+        size_t i = 0;
+        gm_str_cut(rest, ',', &name, &rest);
+        while (i < GM_EVIDENCE_X && !gm_str_eq_c(name, gm_evidence_x[i].name))
+            i++;
+        if (i == GM_EVIDENCE_X)
+            return GM_USAGE(
+                err,
+                "--numbers: there is no number \"%.*s\" of the evidence; docs/recipes.md "
+                "lists them",
+                GM_STR_ARG(name));
+        o->unused[i] = false;
     }
     return GM_EXIT_DONE;
 }
@@ -95,6 +117,8 @@ static enum gm_exit read_opts(const struct opts *c, const struct gm_args *args,
         e = add_run(o, c->pred, err);
     for (size_t i = 0; i < args->n && e == GM_EXIT_DONE; i++)
         e = add_run(o, args->v[i], err);
+    if (e == GM_EXIT_DONE && c->numbers)
+        e = read_numbers(o, c->numbers, err);
     return e == GM_EXIT_DONE ? check_runs(o, err) : e;
 }
 
@@ -188,6 +212,9 @@ static const struct gm_option options[] = {
      "parts of the cross-fitting; a post's is decided by its id"},
     {"c", 0, GM_OPT_NUM, offsetof(struct opts, c), "1", 1e-6, 1e6, "C",
      "entail: how much the examples count against the penalty on weights, as in scikit-learn"},
+    {"numbers", 0, GM_OPT_STR, offsetof(struct opts, numbers), NULL, 0, 0, "NAME,…",
+     "entail: the numbers of the evidence that are weighed, such as encoder,person_score,first: few for "
+     "few posts (default: all of every source)"},
     {"svg", 0, GM_OPT_STR, offsetof(struct opts, svg), NULL, 0, 0, "FILE", "draw the curves"},
     {"json", 0, GM_OPT_FLAG, offsetof(struct opts, json), NULL, 0, 0, NULL,
      "print one line of JSON, with the curves, in place of a table"},

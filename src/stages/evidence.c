@@ -2,12 +2,30 @@
 
 #include "base/utf8.h"
 #include "stages/label_affinity.h"
+#include "stages/lettering.h"
 
 #include <math.h>
 #include <string.h>
 #include <strings.h>
 
-enum { X_ENCODER, X_MODEL, X_PERSON, X_PERSON_SCORE, X_PERSON_SHARE, X_PERSONS, X_THING, X_READER };
+enum {
+    X_ENCODER,
+    X_MODEL,
+    X_PERSON,
+    X_PERSON_SCORE,
+    X_PERSON_SHARE,
+    X_PERSONS,
+    X_THING,
+    X_BESIDE_PERSON,
+    X_READER,
+    X_TITLE,
+    X_ORGANISATION,
+    X_PLACE,
+    X_THING_TYPE,
+    X_HASHTAG,
+    X_BYLINE,
+    X_FIRST
+};
 
 const struct gm_evidence_x gm_evidence_x[GM_EVIDENCE_X] = {
     [X_ENCODER] = {"encoder", GM_EVIDENCE_ENCODER},
@@ -17,10 +35,18 @@ const struct gm_evidence_x gm_evidence_x[GM_EVIDENCE_X] = {
     [X_PERSON_SHARE] = {"person_share", GM_EVIDENCE_DETECTOR},
     [X_PERSONS] = {"persons", GM_EVIDENCE_DETECTOR},
     [X_THING] = {"thing", GM_EVIDENCE_DETECTOR},
+    [X_BESIDE_PERSON] = {"beside_person", GM_EVIDENCE_DETECTOR},
     [X_READER] = {"reader", GM_EVIDENCE_READER},
+    [X_TITLE] = {"title", GM_EVIDENCE_READER},
+    [X_ORGANISATION] = {"organisation", GM_EVIDENCE_MENTION},
+    [X_PLACE] = {"place", GM_EVIDENCE_MENTION},
+    [X_THING_TYPE] = {"thing_type", GM_EVIDENCE_MENTION},
+    [X_HASHTAG] = {"hashtag", GM_EVIDENCE_MENTION},
+    [X_BYLINE] = {"byline", GM_EVIDENCE_MENTION},
+    [X_FIRST] = {"first", GM_EVIDENCE_MENTION},
 };
 const char *const gm_evidence_source_names[GM_EVIDENCE_SOURCES] = {"encoder", "model", "detector",
-                                                                   "reader"};
+                                                                   "reader", "mention"};
 
 double gm_evidence_logit(double p)
 {
@@ -64,9 +90,14 @@ static void look_for_person(const struct gm_post *p, double x[GM_EVIDENCE_X])
 static void look_for_thing(const struct gm_post *p, const struct gm_entity *e,
                            double x[GM_EVIDENCE_X])
 {
-    for (size_t i = 0; i < p->n_objects; i++)
-        x[X_THING] = fmax(x[X_THING], (double)p->objects[i].score *
-                                          (double)gm_label_affinity(p->objects[i].label, e));
+    const double score_min = 0.4; /* of a person who counts, as in the stage ground */
+    for (size_t i = 0; i < p->n_objects; i++) {
+        const struct gm_object *o = &p->objects[i];
+        x[X_THING] = fmax(x[X_THING], (double)o->score * (double)gm_label_affinity(o->label, e));
+        if (gm_str_eq_c(o->label, "person") && (double)o->score >= score_min &&
+            gm_entity_kind(e) == GM_KIND_THING)
+            x[X_BESIDE_PERSON] = 1;
+    }
 }
 
 /* ---- the reader ---- */
@@ -131,6 +162,10 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
         *share = e->evidence.by[GM_WITNESS_READER];
         return true;
     }
+    if (p->has_texts) {
+        *share = gm_lettering_find(p, e->text).share;
+        return true;
+    }
     if (!next_quote(&rest, &quote))
         return false;
     for (struct gm_str w = next_word(e->text, &at); w.n; w = next_word(e->text, &at)) {
@@ -139,6 +174,44 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
     }
     *share = n ? (double)n_read / (double)n : 0;
     return true;
+}
+
+/* ---- the mention ---- */
+
+static bool ends_with(struct gm_str s, const char *end)
+{
+    size_t n = strlen(end);
+    return s.n >= n && strncasecmp(s.p + s.n - n, end, n) == 0 &&
+           (s.n == n || !gm_is_word_byte(end[0]) || !gm_is_word_byte(s.p[s.n - n - 1]));
+}
+
+/* Who made it rather than who is in it. */
+static bool is_byline(struct gm_str before)
+{
+    static const char *const ends[] = {"by",          "via",    "credit to",
+                                       "courtesy of", "photo:", "\xc2\xa9"};
+    while (before.n && strchr(" \t#@\"'", before.p[before.n - 1]))
+        before.n--;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(before, ends[i]))
+            return true;
+    return false;
+}
+
+static void look_at_mention(const struct gm_post *p, const struct gm_entity *e,
+                            double x[GM_EVIDENCE_X])
+{
+    enum gm_entity_kind kind = gm_entity_kind(e);
+    struct gm_str before = gm_str_sub(p->text, 0, gm_utf8_offset(p->text, e->start));
+    x[X_ORGANISATION] = kind == GM_KIND_ORGANISATION;
+    x[X_PLACE] = kind == GM_KIND_PLACE;
+    x[X_THING_TYPE] = kind == GM_KIND_THING;
+    x[X_HASHTAG] = ends_with(before, "#") || (e->text.n && e->text.p[0] == '#');
+    x[X_BYLINE] = is_byline(before);
+    x[X_FIRST] = 1;
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (p->entities[i].start < e->start)
+            x[X_FIRST] = 0;
 }
 
 unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
@@ -162,7 +235,13 @@ unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
             look_for_thing(p, e, x);
         set |= GM_EVIDENCE_DETECTOR;
     }
-    if (read_name(p, e, &x[X_READER]))
+    if (read_name(p, e, &x[X_READER])) {
+        x[X_TITLE] = gm_entity_kind(e) == GM_KIND_THING ? x[X_READER] : 0;
         set |= GM_EVIDENCE_READER;
+    }
+    if (set) {
+        look_at_mention(p, e, x);
+        set |= GM_EVIDENCE_MENTION;
+    }
     return set;
 }

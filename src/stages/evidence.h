@@ -10,9 +10,10 @@ enum gm_evidence_bit {
     GM_EVIDENCE_ENCODER = 1,
     GM_EVIDENCE_MODEL = 2,
     GM_EVIDENCE_DETECTOR = 4,
-    GM_EVIDENCE_READER = 8
+    GM_EVIDENCE_READER = 8,
+    GM_EVIDENCE_MENTION = 16
 };
-enum { GM_EVIDENCE_SOURCES = 4, GM_EVIDENCE_SETS = 1 << GM_EVIDENCE_SOURCES, GM_EVIDENCE_X = 8 };
+enum { GM_EVIDENCE_SOURCES = 5, GM_EVIDENCE_SETS = 1 << GM_EVIDENCE_SOURCES, GM_EVIDENCE_X = 16 };
 
 /* A number x[i] of the evidence, and the source that it is from. */
 struct gm_evidence_x {
@@ -31,11 +32,16 @@ double gm_evidence_logit(double p);
  *   detector         where the picture was looked at. person: 1 for a person, who has besides the logit of
  *                    the best person's score (0.05 where there is none), that one's share of the area
  *                    of all objects, and log(1 + the number of persons). thing: for anything else, the
- *                    largest product of an object's score and its nearness in meaning
- *   reader           the share of the name's words that were read in the picture: the record's, else of
- *                    those that the caption quotes ("a sign that says "Navy Yard""); a caption
- *                    without quotation marks says nothing
- * Pure. Cost: linear in objects and caption. */
+ *                    largest product of an object's score and its nearness in meaning. beside_person: 1
+ *                    for a thing (gm_entity_kind) in a picture of somebody, with a score of 0.4 or more
+ *   reader           reader: the share of the name that was read in the picture: the record's, else of
+ *                    the lines in `texts` (lettering.h), else of the words that the caption quotes ("a
+ *                    sign that says "Navy Yard""); a caption without quotation marks says nothing.
+ *                    title: the same for a thing, whose name on it is the thing itself
+ *   mention          where any other source is known. organisation, place, thing_type: 1 for such a type
+ *                    (a person has none of them); hashtag: 1 for one; byline: 1 behind "by", "via", "photo:"
+ *                    and the like; first: 1 for the post's first entity
+ * Pure. Cost: linear in objects, caption and texts. */
 unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
                           double x[GM_EVIDENCE_X]);
 

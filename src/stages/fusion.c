@@ -15,8 +15,8 @@ static enum gm_status read_sources(struct gm_str names, unsigned *set, struct gm
             i++;
         if (i == GM_EVIDENCE_SOURCES)
             return GM_FAIL(err, GM_EARG,
-                           "%s: there is no source \"%.*s\"; they are encoder, model, detector and "
-                           "reader, joined by +",
+                           "%s: there is no source \"%.*s\"; they are encoder, model, detector, "
+                           "reader and mention, joined by +",
                            what, GM_STR_ARG(one));
         *set |= 1U << i;
     }

@@ -42,7 +42,7 @@ static const struct {
     {"teddy bear", "plush|winnie the pooh|paddington"},
 };
 
-/* Kinds of things that a fine type names. */
+/* Kinds of things that a fine type names; animals first. */
 static const struct {
     const char *fine_type, *labels; /* separated by "|" */
 } kinds[] = {
@@ -132,6 +132,8 @@ float gm_label_affinity(struct gm_str label, const struct gm_entity *e)
     return best;
 }
 
+bool gm_label_is_animal(struct gm_str label) { return is_listed(label, gm_str(kinds[0].labels)); }
+
 const char *const gm_person_types[] = {
     "PER",          "person",     "politician",   "musician", "actor",     "artist",
     "athlete",      "author",     "businessman",  "coach",    "character", "director",
@@ -144,4 +146,19 @@ bool gm_is_person(const struct gm_entity *e)
         if (gm_str_eq_c(e->type, *t) || gm_str_eq_c(e->fine_type, *t))
             return true;
     return false;
+}
+
+enum gm_entity_kind gm_entity_kind(const struct gm_entity *e)
+{
+    static const char *const organisations[] = {"ORG", "organization"};
+    static const char *const places[] = {"LOC", "location", "building"};
+    if (gm_is_person(e))
+        return GM_KIND_PERSON;
+    for (size_t i = 0; i < sizeof organisations / sizeof *organisations; i++)
+        if (gm_str_eq_c(e->type, organisations[i]))
+            return GM_KIND_ORGANISATION;
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+        if (gm_str_eq_c(e->type, places[i]))
+            return GM_KIND_PLACE;
+    return GM_KIND_THING;
 }

@@ -13,9 +13,17 @@
  * Source: hand-written table; docs/grounding.md says what it can't know. Pure. */
 float gm_label_affinity(struct gm_str label, const struct gm_entity *e);
 
+/* gm_label_is_animal - whether an object's label is that of an animal. Pure. */
+bool gm_label_is_animal(struct gm_str label);
+
 /* gm_person_types - the types of one person: Twitter-GMNER's, and those of Twitter-FMNERG; NULL-ended.
  * gm_is_person - whether e has one of them. */
 extern const char *const gm_person_types[];
 bool gm_is_person(const struct gm_entity *e);
+
+/* gm_entity_kind - what an entity's type, coarse or fine, makes of it: a type that is none of these (OTHER,
+ * MISC, a product, a vehicle, an event) is a thing. */
+enum gm_entity_kind { GM_KIND_PERSON, GM_KIND_ORGANISATION, GM_KIND_PLACE, GM_KIND_THING };
+enum gm_entity_kind gm_entity_kind(const struct gm_entity *e);
 
 #endif

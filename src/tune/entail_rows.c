@@ -53,7 +53,16 @@ static bool join(const struct gm_tune_rows *w, struct gm_tune_post *p,
     return found;
 }
 
-/* Objects and caption of the first run that has them. */
+/* The sources that some number is used of. */
+static unsigned used_sources(const struct gm_tune_opts *o)
+{
+    unsigned used = 0;
+    for (size_t i = 0; i < GM_EVIDENCE_X; i++)
+        used |= o->unused[i] ? 0 : gm_evidence_x[i].source;
+    return used;
+}
+
+/* Objects, texts and caption of the first run that has them. */
 static void join_post(const struct gm_tune_rows *w, struct gm_tune_post *p)
 {
     struct gm_post *to = &p->runs[0];
@@ -63,6 +72,11 @@ static void join_post(const struct gm_tune_rows *w, struct gm_tune_post *p)
             to->objects = from->objects;
             to->n_objects = from->n_objects;
             to->has_objects = true;
+        }
+        if (!to->has_texts && from->has_texts) {
+            to->texts = from->texts;
+            to->n_texts = from->n_texts;
+            to->has_texts = true;
         }
         if (!to->caption.n)
             to->caption = from->caption;
@@ -92,7 +106,7 @@ static enum gm_status each(void *user, struct gm_tune_post *p, struct gm_error *
         struct gm_tune_row row = {
             .is_in = p->gold.entities[i].n_regions > 0, .fold = p->fold, .post = p->number};
         if (!join(w, p, at, gold[i], &e) ||
-            !(row.sources = gm_evidence_take(&p->runs[0], &e, row.x)))
+            !(row.sources = gm_evidence_take(&p->runs[0], &e, row.x) & used_sources(w->o)))
             continue;
         GM_TRY(GM_ARENA_GROW(w->arena, w->rows, w->n, w->cap, err));
         w->rows[w->n++] = row;

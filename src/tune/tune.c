@@ -161,8 +161,8 @@ enum gm_status gm_tune_table(const struct gm_tune_opts *o, const struct gm_tune_
 
 /* ---- the settings file ---- */
 
-static enum gm_status put_set(const struct gm_fusion_set *s, struct gm_buf *out,
-                              struct gm_error *err)
+static enum gm_status put_set(const struct gm_tune_opts *o, const struct gm_fusion_set *s,
+                              struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *join = "    ";
@@ -173,28 +173,28 @@ static enum gm_status put_set(const struct gm_fusion_set *s, struct gm_buf *out,
         }
     GM_TRY(gm_buf_printf(out, err, ": {bias: %.6g", s->bias));
     for (size_t i = 0; i < GM_EVIDENCE_X; i++)
-        if (gm_evidence_x[i].source & s->sources)
+        if ((gm_evidence_x[i].source & s->sources) && !o->unused[i])
             GM_TRY(gm_buf_printf(out, err, ", %s: %.6g", gm_evidence_x[i].name, s->w[i]));
     GM_TRY(gm_buf_add_c(out, "}\n", err));
 done:
     return st;
 }
 
-static enum gm_status put_fusion(const struct gm_fusion *f, struct gm_buf *out,
-                                 struct gm_error *err)
+static enum gm_status put_fusion(const struct gm_tune_opts *o, const struct gm_fusion *f,
+                                 struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     if (f->n)
         GM_TRY(gm_buf_add_c(out, "  fusion:\n", err));
     for (size_t i = 0; i < f->n; i++)
-        GM_TRY(put_set(&f->sets[i], out, err));
+        GM_TRY(put_set(o, &f->sets[i], out, err));
 done:
     return st;
 }
 
 /* All that is set of one stage. */
-static enum gm_status put_stage(const struct gm_tune_result *r, const char *stage,
-                                struct gm_buf *out, struct gm_error *err)
+static enum gm_status put_stage(const struct gm_tune_opts *o, const struct gm_tune_result *r,
+                                const char *stage, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     bool is_entail = strcmp(stage, "entail") == 0 && r->fusion.n > 0, any = is_entail;
@@ -209,7 +209,7 @@ static enum gm_status put_stage(const struct gm_tune_result *r, const char *stag
                                  gm_tune_setting(s, s->chosen->t)));
     }
     if (is_entail)
-        GM_TRY(put_fusion(&r->fusion, out, err));
+        GM_TRY(put_fusion(o, &r->fusion, out, err));
 done:
     return st;
 }
@@ -224,7 +224,7 @@ enum gm_status gm_tune_settings(const struct gm_tune_opts *o, const struct gm_tu
         err));
     GM_TRY(put_all(o, r, "# ", out, err));
     for (size_t i = 0; i < sizeof stages / sizeof *stages; i++)
-        GM_TRY(put_stage(r, stages[i], out, err));
+        GM_TRY(put_stage(o, r, stages[i], out, err));
 done:
     return st;
 }

@@ -29,10 +29,11 @@ struct gm_tune_opts {
     size_t n_runs;
     struct gm_reader_opts reading;
     struct gm_tune_target target;
-    size_t n_folds;   /* 2 … GM_TUNE_FOLDS */
-    double c;         /* of the logistic regression, as scikit-learn's C */
-    double call_cost; /* price of a request; 0 = not told */
-    int by_post;      /* one request a post (1) or an entity (0); -1 = as is usual for the stage */
+    size_t n_folds;             /* 2 … GM_TUNE_FOLDS */
+    double c;                   /* of the logistic regression, as scikit-learn's C */
+    bool unused[GM_EVIDENCE_X]; /* entail: numbers of the evidence that no weight is fitted for */
+    double call_cost;           /* price of a request; 0 = not told */
+    int by_post; /* one request a post (1) or an entity (0); -1 = as is usual for the stage */
 };
 
 /* One threshold. */

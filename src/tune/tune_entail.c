@@ -35,7 +35,7 @@ static enum gm_status fit_set(const struct gm_tune_rows *w, unsigned sources, ui
     struct gm_fusion_set *s = &f->sets[f->n];
     struct gm_logistic l;
     for (size_t i = 0; i < GM_EVIDENCE_X; i++)
-        if (gm_evidence_x[i].source & sources)
+        if ((gm_evidence_x[i].source & sources) && !w->o->unused[i])
             at[d++] = i;
     for (size_t i = 0; i < w->n; i++) {
         const struct gm_tune_row *r = &w->rows[i];

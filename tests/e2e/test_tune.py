@@ -190,11 +190,12 @@ def entail_files(d, n=300):
 def test_entail():
     with gm.Folder() as d:
         gold, encoder, model = entail_files(d)
-        out = tune("entail", gold, encoder, model, "-o", d / "tuned.yaml")
+        few = "--numbers", "encoder,model"  # and nothing of the mention
+        out = tune("entail", gold, encoder, model, *few, "-o", d / "tuned.yaml")
         by_name = {s["source"]: s for s in out["sources"]}
         assert by_name["encoder"]["accuracy"] == by_name["model"]["accuracy"] == 0.8, by_name
         assert by_name["all, fused"]["accuracy"] == 1 and by_name["all, fused"]["cross_fitted"]
-        assert tune("entail", gold, "model=" + model, "encoder=" + encoder) == out  # named in place of in order
+        assert tune("entail", gold, "model=" + model, "encoder=" + encoder, *few) == out  # named in place of in order
         with open(d / "tuned.yaml", encoding="utf-8") as f:
             text = f.read()
         sets = re.findall(r"^    ([a-z+]+): \{(.*)\}$", text, re.M)
@@ -240,7 +241,7 @@ def test_sources_that_are_missing():
                 p["objects"] = [{"label": "person", "score": 0.9, "box": BOX}] if i % 4 == 1 else []
         out = tune("entail", gold, encoder, write(d, "part.jsonl", posts), "-o", d / "t.yaml")
         by_name = {s["source"]: s["entities"] for s in out["sources"]}
-        assert by_name == {"encoder": 300, "model": 200, "detector": 150, "all, fused": 300}, by_name
+        assert by_name == {"encoder": 300, "model": 200, "detector": 150, "mention": 300, "all, fused": 300}, by_name
         with open(d / "t.yaml", encoding="utf-8") as f:
             text = f.read()
         # of the pictures that were looked at gold is never in the image: no weights for the detector
@@ -259,6 +260,7 @@ def test_refused():
                 (("--stage", "ground", "--gold", gold, "--pred", pred, pred), 2, "ground takes one"),
                 (("--stage", "refine", "--gold", gold, "--pred", "model=" + pred), 2, "--stage entail"),
                 (("--stage", "entail", "--gold", gold, "--pred", pred, "-"), 2, "standard input"),
+                (("--stage", "entail", "--gold", gold, "--pred", pred, "--numbers", "encoder,persona"), 2, '"persona"'),
                 (("--stage", "ground", "--gold", gold, "--pred", pred, "--target", "precision"), 2, "precision=0.9"),
                 (("--stage", "ground", "--gold", gold, "--pred", pred, "--target", "calls=2"), 2, "calls=2"),
                 (("--stage", "refine", "--gold", gold, "--pred", gold), 1, "no entity has a score below 1"),

@@ -3,6 +3,7 @@
 
 #include <math.h>
 
+#include "base/utf8.h"
 #include "stages/fusion.h"
 
 static struct gm_object objects[] = {{{"person", 6}, 0.5f, {0, 0, 10, 10}},
@@ -43,7 +44,8 @@ static void test_models(void **state)
     e.evidence.has[GM_WITNESS_ENCODER] = e.evidence.has[GM_WITNESS_MODEL] = true;
     e.evidence.by[GM_WITNESS_ENCODER] = 0.8;
     e.evidence.by[GM_WITNESS_MODEL] = 1;
-    assert_int_equal(gm_evidence_take(&p, &e, x), GM_EVIDENCE_ENCODER | GM_EVIDENCE_MODEL);
+    assert_int_equal(gm_evidence_take(&p, &e, x),
+                     GM_EVIDENCE_ENCODER | GM_EVIDENCE_MODEL | GM_EVIDENCE_MENTION);
     assert_x(x, "encoder", log(4));
     assert_x(x, "model", log(999));
 }
@@ -54,7 +56,7 @@ static void test_detector(void **state)
     double x[GM_EVIDENCE_X];
     struct gm_post p = post_of("", true);
     struct gm_entity ann = entity_of("Ann", "PER"), dog = entity_of("Hot Dogs", "OTHER");
-    assert_int_equal(gm_evidence_take(&p, &ann, x), GM_EVIDENCE_DETECTOR);
+    assert_int_equal(gm_evidence_take(&p, &ann, x), GM_EVIDENCE_DETECTOR | GM_EVIDENCE_MENTION);
     assert_x(x, "person", 1);
     assert_x(x, "person_score", 0); /* 0.5: the larger one */
     assert_x(x, "person_share", 0.5);
@@ -63,8 +65,12 @@ static void test_detector(void **state)
     (void)gm_evidence_take(&p, &dog, x);
     assert_x(x, "person", 0);
     assert_x(x, "thing", (double)0.8f);
-    p.n_objects = 0; /* looked at, and nothing seen */
-    assert_int_equal(gm_evidence_take(&p, &ann, x), GM_EVIDENCE_DETECTOR);
+    assert_x(x, "beside_person", 1);
+    struct gm_entity bears = entity_of("Chicago Bears", "ORG");
+    (void)gm_evidence_take(&p, &bears, x);
+    assert_x(x, "beside_person", 0); /* no thing */
+    p.n_objects = 0;                 /* looked at, and nothing seen */
+    assert_int_equal(gm_evidence_take(&p, &ann, x), GM_EVIDENCE_DETECTOR | GM_EVIDENCE_MENTION);
     assert_x(x, "person_score", log(0.05 / 0.95));
     assert_x(x, "persons", 0);
 }
@@ -86,7 +92,8 @@ static void test_reader(void **state)
     struct gm_entity e = entity_of("The Navy Yard", "LOC");
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_post p = post_of(cases[i].caption, false);
-        assert_int_equal(gm_evidence_take(&p, &e, x), cases[i].share < 0 ? 0 : GM_EVIDENCE_READER);
+        assert_int_equal(gm_evidence_take(&p, &e, x),
+                         cases[i].share < 0 ? 0 : GM_EVIDENCE_READER | GM_EVIDENCE_MENTION);
         assert_x(x, "reader", fmax(cases[i].share, 0));
     }
     struct gm_post p = post_of("a \"Yard\"", false);
@@ -94,6 +101,67 @@ static void test_reader(void **state)
     e.evidence.by[GM_WITNESS_READER] = 0.75; /* what the record says goes before */
     (void)gm_evidence_take(&p, &e, x);
     assert_x(x, "reader", 0.75);
+}
+
+/* The lines of a picture count as what was read, before the caption's quotations. */
+static void test_texts(void **state)
+{
+    (void)state;
+    double x[GM_EVIDENCE_X];
+    struct gm_written line = {{"THE NAVY", 8}, 0.9f, {1, 2, 30, 9}};
+    struct gm_post p = post_of("a \"yard\"", false);
+    struct gm_entity yard = entity_of("Navy Yard", "LOC"), thing = entity_of("Navy Yard", "OTHER");
+    p.has_texts = true;
+    assert_int_equal(gm_evidence_take(&p, &yard, x), GM_EVIDENCE_READER | GM_EVIDENCE_MENTION);
+    assert_x(x, "reader", 0); /* read, and no text */
+    p.texts = &line;
+    p.n_texts = 1;
+    (void)gm_evidence_take(&p, &yard, x);
+    assert_x(x, "reader", 0.5);
+    assert_x(x, "title", 0);
+    (void)gm_evidence_take(&p, &thing, x);
+    assert_x(x, "title", 0.5);
+}
+
+static void test_mention(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *name, *type;
+        double organisation, place, thing, hashtag, byline;
+    } cases[] = {
+        {"Ann in Rome", "Rome", "LOC", 0, 1, 0, 0, 0},
+        {"f\xc3\xa9 #UFC189 tonight", "UFC189", "OTHER", 0, 0, 1, 1, 0},
+        {"#UFC", "#UFC", "ORG", 1, 0, 0, 1, 0},
+        {"Photo: \"Ann\"", "Ann", "PER", 0, 0, 0, 0, 1},
+        {"art By  @ann", "ann", "PER", 0, 0, 0, 0, 1},
+        {"Derby Ann", "Ann", "PER", 0, 0, 0, 0, 0},
+        {"\xc2\xa9 Ann", "Ann", "PER", 0, 0, 0, 0, 1},
+        {"by #ann", "ann", "PER", 0, 0, 0, 1, 1},
+    };
+    double x[GM_EVIDENCE_X];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_post p = post_of("", true);
+        struct gm_entity e = entity_of(cases[i].name, cases[i].type);
+        p.text = gm_str(cases[i].text);
+        e.start = gm_utf8_count(gm_str_sub(p.text, 0, gm_str_find(p.text, e.text, 0)));
+        (void)gm_evidence_take(&p, &e, x);
+        assert_x(x, "organisation", cases[i].organisation);
+        assert_x(x, "place", cases[i].place);
+        assert_x(x, "thing_type", cases[i].thing);
+        assert_x(x, "hashtag", cases[i].hashtag);
+        assert_x(x, "byline", cases[i].byline);
+    }
+    struct gm_entity both[] = {entity_of("Ann", "PER"), entity_of("Bob", "PER")};
+    struct gm_post p = post_of("", true);
+    p.text = gm_str("Ann Bob");
+    p.entities = both;
+    p.n_entities = 2;
+    both[1].start = 4;
+    (void)gm_evidence_take(&p, &both[0], x);
+    assert_x(x, "first", 1);
+    (void)gm_evidence_take(&p, &both[1], x);
+    assert_x(x, "first", 0);
 }
 
 static void test_which_weights(void **state)
@@ -122,10 +190,9 @@ static void test_which_weights(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_models),
-        cmocka_unit_test(test_detector),
-        cmocka_unit_test(test_reader),
-        cmocka_unit_test(test_which_weights),
+        cmocka_unit_test(test_models),  cmocka_unit_test(test_detector),
+        cmocka_unit_test(test_reader),  cmocka_unit_test(test_texts),
+        cmocka_unit_test(test_mention), cmocka_unit_test(test_which_weights),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -125,24 +125,24 @@ static void one_person(void **state)
     assert_string_equal(GROUNDED("{\"boxes\": \"several\"}", one, crowd), "0 1");
 }
 
-static void several_persons_left_to_right(void **state)
+static void several_persons_most_prominent_first(void **state)
 {
     (void)state;
     const struct entity two[] = {{"Ann", "PER", 0.9, NULL, NULL}, {"Bob", "PER", -1, NULL, NULL}};
-    assert_string_equal(GROUNDED(NULL, two, crowd), "1|0");
+    assert_string_equal(GROUNDED(NULL, two, crowd), "0|1");
     const struct entity three[] = {{"Ann", "PER", 0.9, NULL, NULL},
                                    {"Bob", "PER", 0.6, NULL, NULL},
                                    {"Cy", "PER", 0.7, NULL, NULL}};
-    assert_string_equal(GROUNDED(NULL, three, crowd), "1|4|0");
+    assert_string_equal(GROUNDED(NULL, three, crowd), "0|1|4");
     /* Two boxes for three: Bob is the least probably visible. */
-    assert_string_equal(GROUNDED("{\"score\": 0.7}", three, crowd), "1|3|0");
+    assert_string_equal(GROUNDED("{\"score\": 0.7}", three, crowd), "0|1|3");
     const struct object couple[] = {{"person", 0.8f, {200, 0, 300, 200}},
                                     {"person", 0.7f, {0, 0, 100, 190}}};
-    assert_string_equal(GROUNDED(NULL, three, couple), "1|-|0");
+    assert_string_equal(GROUNDED(NULL, three, couple), "0|-|1");
     const struct entity unjudged[] = {{"Ann", "PER", -1, NULL, NULL},
                                       {"Bob", "PER", -1, NULL, NULL},
                                       {"Cy", "PER", -1, NULL, NULL}};
-    assert_string_equal(GROUNDED(NULL, unjudged, couple), "1|0|-"); /* the last mentioned goes */
+    assert_string_equal(GROUNDED(NULL, unjudged, couple), "0|1|-"); /* the last mentioned goes */
 }
 
 static void entailment_decides(void **state)
@@ -150,7 +150,12 @@ static void entailment_decides(void **state)
     (void)state;
     const struct entity e[] = {{"Ann", "PER", 0.49, NULL, NULL}, {"Bob", "PER", 0.5, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, e, crowd), "-|0 1");
-    assert_string_equal(GROUNDED("{\"visible\": 0.4}", e, crowd), "1|0");
+    assert_string_equal(GROUNDED("{\"visible\": 0.4}", e, crowd), "0|1");
+    assert_string_equal(GROUNDED("{\"visible_of\": {\"ORG\": 0.1, \"PER\": 0.4}}", e, crowd),
+                        "0|1");
+    assert_string_equal(GROUNDED("{\"visible_of\": {\"PER\": 0.6}, \"visible\": 0}", e, crowd),
+                        "-|-");
+    assert_string_equal(notes, "no_box:below_threshold:0.6|no_box:below_threshold:0.6");
     assert_string_equal(GROUNDED("{\"visible\": 0.6}", e, crowd), "-|-");
     const struct entity not_judged[] = {{"Ann", "PER", -1, NULL, NULL}};
     assert_string_equal(GROUNDED("{\"visible\": 1}", not_judged, crowd), "0 1");
@@ -163,10 +168,15 @@ static void mentions_of_one_name(void **state)
                                {"Biden", "PER", 0.9, NULL, NULL},
                                {"OBAMA", "PER", 0.8, NULL, NULL},
                                {"obama", "PER", 0.1, NULL, NULL}};
-    assert_string_equal(GROUNDED(NULL, e, crowd), "1|0|1|-");
+    assert_string_equal(GROUNDED(NULL, e, crowd), "0|1|0|-");
     const struct entity same[] = {{"Obama", "PER", 0.9, NULL, NULL},
                                   {"OBAMA", "PER", 0.9, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, same, crowd), "0 1|0 1");
+    const struct entity parts[] = {{"John Adams", "PER", 0.9, NULL, NULL},
+                                   {"Adams", "PER", 0.9, NULL, NULL},
+                                   {"#JohnAdams", "PER", 0.9, NULL, NULL},
+                                   {"Ann", "PER", 0.9, NULL, NULL}};
+    assert_string_equal(GROUNDED(NULL, parts, crowd), "0|0|0|1");
 }
 
 static void person_types(void **state)
@@ -177,8 +187,73 @@ static void person_types(void **state)
                                {"Adele", "Künstler", 0.9, NULL, NULL}};
     assert_string_equal(GROUNDED(NULL, e, crowd), "0 1|-|-");
     assert_string_equal(GROUNDED("{\"person_types\": [\"Künstler\", \"athlete\"]}", e, crowd),
-                        "1|-|0");
+                        "0|-|1");
     assert_string_equal(GROUNDED("{\"person_types\": []}", e, crowd), "-|-|-");
+}
+
+/* A pet, where nobody else is to be seen. */
+static void named_animals(void **state)
+{
+    (void)state;
+    const struct object pets[] = {{"bottle", 0.9f, {0, 0, 90, 90}},
+                                  {"cat", 0.5f, {0, 0, 50, 50}},
+                                  {"dog", 0.6f, {60, 0, 100, 30}}};
+    const struct entity one[] = {{"Murphy", "PER", 0.9, NULL, NULL}};
+    assert_string_equal(GROUNDED(NULL, one, pets), "1");
+    assert_string_equal(GROUNDED("{\"score\": 0.7}", one, pets), "-");
+    assert_string_equal(notes, "no_box:no_person");
+}
+
+/* The region of one entity in a picture of 200 x 100 with one line of text, as "LABEL x0 y0 x1 y1". */
+static const char *region_of(const struct entity *e, const char *written, const double box[4],
+                             const char *settings)
+{
+    static char text[160];
+    struct gm_error err;
+    struct gm_post p, *list[1] = {&p};
+    struct gm_json *j;
+    void *self;
+    assert_int_equal(gm_json_parse(&j, gm_str(settings), &err), GM_OK);
+    assert_int_equal(backend->open(&self, backend, j, &err), GM_OK);
+    fill(&p, e, 1, crowd, 0);
+    struct gm_written line = {gm_str(written), 0.9f, {box[0], box[1], box[2], box[3]}};
+    p.image_w = 200;
+    p.image_h = 100;
+    p.texts = &line;
+    p.n_texts = p.has_texts = 1;
+    assert_int_equal(backend->run(self, list, 1, &err), GM_OK);
+    assert_int_equal(p.error.stage.n, 0);
+    const struct gm_region *r = p.entities[0].regions;
+    snprintf(text, sizeof text, "-");
+    if (p.entities[0].n_regions == 1)
+        snprintf(text, sizeof text, "%.*s %g %g %g %g %.2f", GM_STR_ARG(r->label), r->box[0],
+                 r->box[1], r->box[2], r->box[3], (double)r->score);
+    gm_post_clear(&p);
+    backend->close(self);
+    gm_json_free(j);
+    return text;
+}
+
+/* Marks and titles: by what is written in the picture, and how large. */
+static void lettering_and_pictures(void **state)
+{
+    (void)state;
+    static const char *const fills = "{\"picture_types\": [\"OTHER\"]}";
+    static const double small[] = {10, 20, 40, 30}, large[] = {0, 0, 200, 30};
+    const struct entity mark = {"Daim", "OTHER", 0.7, NULL, NULL},
+                        club = {"Dallas Stars", "ORG", -1, NULL, NULL},
+                        town = {"Daim", "LOC", 0.9, NULL, NULL},
+                        who = {"Daim", "PER", 0.9, NULL, NULL};
+    assert_string_equal(region_of(&mark, "DAIM", small, fills), "lettering 10 20 40 30 0.70");
+    assert_string_equal(region_of(&mark, "DAIM", large, fills), "picture 0 0 200 100 0.70");
+    assert_string_equal(region_of(&mark, "else", small, fills), "picture 0 0 200 100 0.70");
+    assert_string_equal(region_of(&mark, "DAIM", small, "{}"), "-"); /* no type fills its picture */
+    assert_string_equal(region_of(&club, "STARS", small, "{}"), "-"); /* 5 of 11 letters */
+    assert_string_equal(region_of(&club, "DALLAS", small, "{}"), "lettering 10 20 40 30 1.00");
+    assert_string_equal(region_of(&club, "DALLAS", large, fills), "lettering 0 0 200 30 1.00");
+    assert_string_equal(region_of(&club, "DALLAS", small, "{\"lettering\": 0.6}"), "-");
+    assert_string_equal(region_of(&town, "DAIM", small, fills), "-"); /* written, and not shown */
+    assert_string_equal(region_of(&who, "DAIM", small, fills), "-");
 }
 
 static void things(void **state)
@@ -223,7 +298,7 @@ static void why_there_is_no_box(void **state)
                         "no_box:below_score:0.85|no_box:below_score:0.85|no_box:below_score:0.85|"
                         "no_box:below_score:0.85|no_box:below_score:0.85|no_box:below_score:0.85|"
                         "no_box:no_object");
-    assert_string_equal(grounded(NULL, e, 2, o + 1, 2), "-|-");
+    assert_string_equal(grounded(NULL, e, 2, o + 2, 1), "-|-");
     assert_string_equal(notes, "no_box:no_person|no_box:no_person");
 }
 
@@ -371,7 +446,7 @@ static void more_than_the_limit(void **state)
     for (size_t i = 0; i < MANY; i++)
         with += p.entities[i].n_regions;
     assert_int_equal(with, 64);
-    assert_float_equal(p.entities[0].regions[0].box[0], MANY - 64, 0); /* the best 64, from left */
+    assert_float_equal(p.entities[0].regions[0].box[0], MANY - 1, 0); /* the best */
     backend->close(self);
     gm_post_clear(&p);
 }
@@ -387,6 +462,9 @@ static void bad_settings(void **state)
         {"{\"person_types\": [1]}", "person_types"},
         {"{\"affinity\": 0}", "affinity"},
         {"{\"boxes\": \"two\"}", "boxes"},
+        {"{\"picture_types\": \"OTHER\"}", "picture_types"},
+        {"{\"visible_of\": 0.5}", "visible_of"},
+        {"{\"visible_of\": {\"PER\": 2}}", "visible_of"},
     };
     for (size_t i = 0; i < N(bad); i++) {
         struct gm_error err;
@@ -405,11 +483,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_person),
-        cmocka_unit_test(several_persons_left_to_right),
+        cmocka_unit_test(several_persons_most_prominent_first),
         cmocka_unit_test(entailment_decides),
         cmocka_unit_test(mentions_of_one_name),
         cmocka_unit_test(person_types),
         cmocka_unit_test(things),
+        cmocka_unit_test(named_animals),
+        cmocka_unit_test(lettering_and_pictures),
         cmocka_unit_test(affinity_of_words),
         cmocka_unit_test(boxes_that_came_stay),
         cmocka_unit_test(posts_that_can_not),

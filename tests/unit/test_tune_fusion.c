@@ -114,7 +114,7 @@ static void test_bound(void **state)
     assert_int_equal(s->chosen->units, 180);
     assert_int_equal(source(&r, "model")->n, 380);
     assert_true(source(&r, "encoder")->accuracy < 0.8);
-    assert_int_equal(r.fusion.n, 3); /* both, and each alone */
+    assert_int_equal(r.fusion.n, 7); /* encoder, model and the mention: each, pairs, all */
     assert_non_null(gm_fusion_find(&r.fusion, GM_EVIDENCE_MODEL));
     gm_tune_clear(&r);
     gm_buf_clear(&gold);
