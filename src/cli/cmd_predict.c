@@ -2,13 +2,13 @@
 #include "base/cache.h"
 #include "base/file.h"
 #include "base/log.h"
-#include "base/progress.h"
 #include "base/stop.h"
 #include "base/utf8.h"
 #include "cli/cmd.h"
 #include "cli/count_posts.h"
 #include "cli/llm_options.h"
 #include "cli/predict_out.h"
+#include "cli/pulse.h"
 #include "base/troubles.h"
 #include "formats/captions.h"
 #include "pipeline/pipeline.h"
@@ -36,8 +36,7 @@ struct job {
     const struct gm_llm_opts *llm;
     struct gm_predict_out *out;                    /* NULL in a dry run */
     struct gm_captions *captions, *captions_short; /* NULL = none */
-    struct gm_progress progress;
-    bool shows_progress;
+    struct gm_pulse pulse;
     size_t n_posts, n_failed, n_unreadable;
     struct gm_troubles troubles; /* of those */
 };
@@ -102,10 +101,9 @@ static void on_tick(void *user, size_t n_done)
     struct job *job = user;
     struct gm_llm *llm = gm_pipeline_llm(job->pipeline);
     struct gm_log_field extra[GM_LLM_PROGRESS_MAX];
-    if (!job->shows_progress || !gm_progress_due(&job->progress))
-        return;
-    gm_progress_update(&job->progress, n_done, extra,
-                       llm ? gm_llm_cli_progress(llm, job->llm, extra) : 0);
+    if (gm_pulse_is_due(&job->pulse))
+        gm_pulse_tick(&job->pulse, n_done, extra,
+                      llm ? gm_llm_cli_progress(llm, job->llm, extra) : 0);
 }
 
 static bool on_should_stop(void *user)
@@ -148,9 +146,12 @@ static enum gm_status run_one(struct job *job, struct gm_error *err)
     struct gm_json *line = j;
     j = NULL;
     GM_TRY(gm_post_from_json(&post, line, NULL, err));
+    gm_pulse_start(&job->pulse, job->pipeline, 1);
     GM_TRY(gm_pipeline_run(job->pipeline, &post, err));
+    gm_pulse_end(&job->pulse);
     GM_TRY(on_post(job, &post, err));
 done:
+    gm_pulse_end(&job->pulse);
     gm_json_free(j);
     gm_post_clear(&post);
     return st;
@@ -166,16 +167,15 @@ static enum gm_status run_file(struct job *job, const char *path, const struct g
                                         on_flush, on_tick,    on_should_stop};
     (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, path, &ro, err));
-    job->shows_progress = job->o->output || !isatty(STDOUT_FILENO);
     size_t total = gm_count_posts(path, gm_reader_format(reader));
     if (shard->n > 1)
         total = total / shard->n + (total % shard->n >= shard->i);
-    gm_progress_init(&job->progress, "predict", total, "posts");
+    if (job->o->output || !isatty(STDOUT_FILENO))
+        gm_pulse_start(&job->pulse, job->pipeline, total);
     gm_stop_catch();
     GM_TRY(gm_pipeline_stream(job->pipeline, reader, &sink, err));
 done:
-    if (job->shows_progress)
-        gm_progress_end(&job->progress);
+    gm_pulse_end(&job->pulse);
     gm_reader_free(reader);
     return st;
 }

@@ -8,9 +8,9 @@
 #include "entail/entail_model.h"
 
 #include "base/alloc.h"
-#include "base/utf8.h"
 #include "model/features.h"
 #include "model/words.h"
+#include "record/offsets.h"
 
 static enum gm_status add_head(struct gm_entail *e, struct gm_error *err)
 {
@@ -124,16 +124,30 @@ enum gm_status gm_entail_save(const struct gm_entail *e, const char *dir,
     return st;
 }
 
-/* Words [*first, *end) that overlap code points [from, to) of the text. */
-static void mention(const struct gm_post *p, const struct gm_word *ranges, size_t n, size_t from,
+/* How many of the words [n], which are in order, end at byte `at` of the text or before. */
+static size_t words_before(const struct gm_word *words, size_t n, size_t at)
+{
+    size_t low = 0;
+    while (n) { /* the answer is in [low, low + n] */
+        size_t half = n / 2;
+        if (words[low + half].end > at) {
+            n = half;
+        } else {
+            low += half + 1;
+            n -= half + 1;
+        }
+    }
+    return low;
+}
+
+/* Words [*first, *end) that overlap code points [from, to) of the text, in which `at` is a place. */
+static void mention(struct gm_offset *at, const struct gm_word *words, size_t n, size_t from,
                     size_t to, size_t *first, size_t *end)
 {
-    size_t b0 = gm_utf8_offset(p->text, from), b1 = gm_utf8_offset(p->text, to);
-    *first = 0;
-    while (*first < n && ranges[*first].end <= b0)
-        ++*first;
-    *end = *first;
-    while (*end < n && ranges[*end].start < b1)
+    (void)gm_offset_to_cp(at, from);
+    *first = *end = words_before(words, n, at->byte);
+    (void)gm_offset_to_cp(at, to);
+    while (*end < n && words[*end].start < at->byte)
         ++*end;
 }
 
@@ -145,7 +159,9 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
     struct gm_word *ranges;
     struct gm_str *words;
     struct gm_pieced text, caption = {0};
+    struct gm_offset at;
     size_t n;
+    gm_offset_init(&at, p->text);
     GM_TRY(gm_words_of(p, a, &ranges, &words, &n, err));
     GM_TRY(gm_pieces_of_words(&e->net, words, n, tmp, a, &text, err));
     if (gm_post_short_caption(p).n)
@@ -155,7 +171,7 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
     for (size_t i = 0; i < p->n_entities; i++) {
         struct gm_entail_input *in = &(*inputs)[i];
         *in = (struct gm_entail_input){.text = text, .caption = caption};
-        mention(p, ranges, n, p->entities[i].start, p->entities[i].end, &in->first, &in->end);
+        mention(&at, ranges, n, p->entities[i].start, p->entities[i].end, &in->first, &in->end);
         GM_TRY(gm_pieces_of_text(&e->net, p->entities[i].type, tmp, a, &in->type, err));
     }
 done:

@@ -11,10 +11,10 @@
 #include "entail/entail.h"
 #include "model/session.h"
 
-/* The most pieces that are read: of a caption the first ones, of a text those around the entity (a
- * tweet has fewer; a question about a long text need not cost more). */
+/* The most pieces that are read: of a caption the first ones, of a text those around the entity. Tweets,
+ * of which the classifier has learned, have at most 59; a question about a long text need not cost more. */
 #define GM_ENTAIL_CAPTION_PIECES ((size_t)64)
-#define GM_ENTAIL_TEXT_PIECES ((size_t)192)
+#define GM_ENTAIL_TEXT_PIECES ((size_t)64)
 
 enum { GM_ENTAIL_BATCH_TOKENS = 4096 }; /* questions of so many are answered at once */
 

@@ -41,6 +41,7 @@ bool gm_pipeline_uses_llm(const struct gm_pipeline *p)
 struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p) { return p->llm; }
 
 const char *gm_pipeline_run_dir(const struct gm_pipeline *p) { return p->run_dir; }
+const char *gm_pipeline_at(const struct gm_pipeline *p) { return p->at; }
 
 /* The model's name is part of each stage's configuration; a GGUF file's stands for it. */
 static const char *model_of(const char *endpoint)

@@ -47,6 +47,8 @@ void gm_pipeline_free(struct gm_pipeline *p); /* NULL-safe */
 bool gm_pipeline_uses_llm(const struct gm_pipeline *p);
 struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p);
 const char *gm_pipeline_run_dir(const struct gm_pipeline *p);
+/* gm_pipeline_at - the native stage that works on a batch now; NULL = none. From any thread. */
+const char *gm_pipeline_at(const struct gm_pipeline *p);
 
 /* gm_pipeline_run - one post, as gm_pipeline_stream does each. A post that fails keeps what it has,
  * carries its error and skips the later stages. A recipe that starts with `tag` replaces entities that

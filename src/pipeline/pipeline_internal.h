@@ -40,9 +40,10 @@ struct gm_pipeline {
     bool has_learned;   /* the stages know what they must of the model, for pictures */
     struct gm_shard shard;
     size_t max_words;
-    double post_seconds;    /* 0 = no limit */
-    struct gm_ahead *ahead; /* NULL until it starts */
-    pthread_mutex_t lock;   /* opening stages */
+    double post_seconds;      /* 0 = no limit */
+    _Atomic(const char *) at; /* the stage that works in the caller's thread */
+    struct gm_ahead *ahead;   /* NULL until it starts */
+    pthread_mutex_t lock;     /* opening stages */
 };
 
 /* gm_stage_ready - open the stage's backend at the first call. All that ask a language model are opened

@@ -97,12 +97,14 @@ static enum gm_status run_batch(struct gm_stream *s, size_t place, struct gm_err
     pthread_mutex_unlock(&s->lock);
     if (has_picture) /* of one post at a time one picture is looked at */
         gm_ahead_start(s->p, place, s->window == 1 ? 1 : gm_threads());
+    s->p->at = stage->backend->stage;
     GM_TRY(gm_stage_ready(s->p, stage, false, err));
     GM_TRY(gm_stream_run_stage(s, stage, posts, n, err));
     GM_TRY(gm_items_store(s->p, items, n, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_window_go_on(s, items[i], err));
 done:
+    s->p->at = NULL;
     return st;
 }
 

@@ -79,6 +79,27 @@ def test_a_stop_within_a_long_post():
             assert d.names() == ["p.jsonl"]
 
 
+def test_a_long_post_shows_signs_of_life():
+    """On a terminal the bar says which stage works, from a moment on; of a file and of --text."""
+    with gm.Folder() as d:
+        posts = d.write("p.jsonl", json.dumps({"text": LONG}) + "\n")
+        for words in ((posts,), ("--text", LONG[:100000])):
+            master, slave = os.openpty()
+            with subprocess.Popen([gm.PROGRAM, "predict", *words, "--recipe", "tag", "--tagger", tagger(), "--max-words",
+                                   "2000000", "--threads", "1"], stdout=subprocess.DEVNULL, stderr=slave,
+                                  env={**os.environ, "TERM": "xterm"}) as p:
+                os.close(slave)
+                seen = b""
+                try:
+                    while b"in stage tag" not in seen:
+                        seen += os.read(master, 4096)
+                except OSError:  # its end
+                    pass
+                p.kill()
+            os.close(master)
+            assert b"predict, in stage tag" in seen and b"0/1 posts" in seen, seen
+
+
 def limited(mb, *args):
     """Status and standard error of a run in so much address space; None where not even the libraries fit."""
     if gm.is_sanitized():

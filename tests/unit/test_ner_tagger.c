@@ -444,6 +444,66 @@ static void entailment_keeps_the_mention(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* The words of mentions in any order, in a text with code points of one to four bytes, as a count of each code
+ * point from the start finds them. */
+static void entailment_finds_the_words_of_mentions(void **state)
+{
+    (void)state;
+    enum { N = 300, M = 400 };
+    static const char *const forms[] = {"a", "Zo\u00e9", "\u4e2d\u6587", "\U0001f600x", "Anna"};
+    static const size_t lengths[] = {1, 3, 2, 2, 4};
+    struct gm_str words[N];
+    size_t starts[N];
+    struct gm_entity entities[M] = {0};
+    struct gm_entail *e;
+    struct gm_post post;
+    struct gm_arena a;
+    struct gm_pieces tmp;
+    struct gm_entail_input *in;
+    struct gm_rng rng;
+    struct gm_error err;
+    if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
+        skip_because("no .deps/models/minilm; `make setup` gets it");
+    gm_rng_init(&rng, 5);
+    gm_arena_init(&a, 0);
+    gm_pieces_init(&tmp);
+    gm_post_init(&post);
+    size_t at = 0, lens[N];
+    for (size_t i = 0; i < N; i++) {
+        size_t form = gm_rng_below(&rng, 5);
+        words[i] = gm_str(forms[form]);
+        starts[i] = at;
+        lens[i] = lengths[form];
+        at += lens[i] + 1;
+    }
+    must(gm_post_set_words(&post, words, N, &err), &err);
+    for (size_t i = 0; i < M; i++) {
+        size_t from = gm_rng_below(&rng, (uint32_t)at - 1);
+        size_t to = from + 1 + gm_rng_below(&rng, 9);
+        entities[i] = (struct gm_entity){.type = GM_STR("LOC"), .start = from, .end = to};
+    }
+    post.entities = entities;
+    post.n_entities = M;
+    struct gm_train_opts o = gm_train_opts_entail();
+    must(gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, &err), &err);
+    must(gm_entail_inputs(e, &post, &tmp, &a, &in, &err), &err);
+    for (size_t i = 0; i < M; i++) {
+        size_t first = 0, end;
+        while (first < N && starts[first] + lens[first] <= entities[i].start)
+            first++;
+        for (end = first; end < N && starts[end] < entities[i].end;)
+            end++;
+        assert_int_equal(in[i].first, first);
+        assert_int_equal(in[i].end, end);
+    }
+    post.entities = NULL;
+    gm_entail_free(e);
+    gm_post_clear(&post);
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -455,6 +515,7 @@ int main(void)
         cmocka_unit_test(context_is_attended_to_only),
         cmocka_unit_test(sessions_share_a_model),
         cmocka_unit_test(entailment_keeps_the_mention),
+        cmocka_unit_test(entailment_finds_the_words_of_mentions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
