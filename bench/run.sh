@@ -6,6 +6,7 @@
 # bench/run.sh similar: gmner similar, beside sentence-transformers and NumPy; see bench/similar.py.
 # bench/run.sh text: the stage read beside RapidOCR; see bench/text.py.
 # bench/run.sh vision: CLIP and other vision models beside PyTorch on the same weights; see bench/vision.py.
+# bench/run.sh things: masks of things beside rembg; see bench/things.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
 cd "$(dirname "$0")/.."
@@ -32,6 +33,12 @@ if [ "${1:-}" = vision ]; then
     tools/reference_env.sh --bench
     cmake --build build --target bench_vision >/dev/null
     exec python3 bench/vision.py --peer-python .deps/venv/bin/python "$@"
+fi
+if [ "${1:-}" = things ]; then
+    shift
+    tools/reference_env.sh --rembg || exit $?
+    cmake --build build --target gmner >/dev/null
+    exec python3 bench/things.py --peer-python .deps/venv/bin/python "$@"
 fi
 similar=
 if [ "${1:-}" = similar ]; then

@@ -29,6 +29,7 @@ import sam_models
 from rle import runs
 
 logging.set_verbosity_error()
+logging.disable_progress_bar()
 SIDE = 256
 
 
@@ -154,7 +155,10 @@ def run_program(gmner, folder, model, pictures, want):
         for path, image in pictures:
             f.write(json.dumps({"text": "a", "image": path, "entities": [
                 {"start": 0, "end": 1, "type": "X", "regions": [{"box": b} for b in boxes_of(image)]}]}) + "\n")
-    subprocess.run([gmner, "predict", "--recipe", recipe, posts, "-o", out], check=True, stderr=subprocess.DEVNULL)
+    said = subprocess.run([gmner, "predict", "--recipe", recipe, posts, "-o", out], check=True, capture_output=True,
+                          text=True).stderr
+    n = len(pictures)
+    assert f"pictures encoded={n} boxes={3 * n}" in said, said  # all boxes of a picture share one encoding
     worst = 1.0
     with open(out, encoding="utf-8") as f:
         for line, masks in zip(f, want, strict=True):
