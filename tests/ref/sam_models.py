@@ -19,8 +19,17 @@ from export_sam import export, write_decoder, write_encoder
 MEAN, STD = torch.tensor([0.485, 0.456, 0.406]), torch.tensor([0.229, 0.224, 0.225])
 
 
-def random_sam(side=256, hidden=32, layers=2, heads=2, channels=32, seed=3, spread=True):
-    """A SamModel in evaluation mode; `spread` makes masks that are neither empty nor all."""
+def spread(model):
+    """Weights so large that masks are neither empty nor all, and depend on the picture: transformers' own first
+    weights of the encoder are of 1e-10."""
+    with torch.no_grad():
+        for name, p in model.named_parameters():
+            if p.ndim > 1 and "norm" not in name:
+                p.normal_(0, 1.2 / (p[0].numel() ** 0.5))
+
+
+def random_sam(side=256, hidden=32, layers=2, heads=2, channels=32, seed=3):
+    """A small SamModel in evaluation mode."""
     torch.manual_seed(seed)
     config = SamConfig(
         vision_config=SamVisionConfig(hidden_size=hidden, output_channels=channels, num_hidden_layers=layers,
@@ -33,11 +42,7 @@ def random_sam(side=256, hidden=32, layers=2, heads=2, channels=32, seed=3, spre
                                                  iou_head_hidden_dim=channels))
     config._attn_implementation = "eager"
     model = SamModel(config).eval()
-    if spread:
-        with torch.no_grad():
-            for name, p in model.named_parameters():
-                if p.ndim > 1 and "norm" not in name:
-                    p.normal_(0, 1.2 / (p[0].numel() ** 0.5))
+    spread(model)
     return model
 
 

@@ -26,6 +26,7 @@ from transformers.utils import logging
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "tools"))
 import export_phrases
 import export_sam
+import sam_models
 
 logging.set_verbosity_error()
 logging.disable_progress_bar()
@@ -90,17 +91,14 @@ def clip(size):
         **{**dict(image_size=224, patch_size=32, projection_dim=512), **small}))
 
 
-def sam(size, **more):
-    """facebook/sam-vit-base, with positions that are not 0."""
+def sam(size, attention="sdpa"):
+    """facebook/sam-vit-base."""
     if size == "small":
-        import sam_models
-        return sam_models.random_sam(**more)
+        return sam_models.random_sam()
     config = hf.SamConfig()
-    config._attn_implementation = more.get("attention", "sdpa")
+    config._attn_implementation = attention
     model = hf.SamModel(config)
-    for name, p in model.named_parameters():
-        if "rel_pos" in name or "pos_embed" in name:
-            torch.nn.init.normal_(p, 0, 0.02)
+    sam_models.spread(model)
     return model
 
 
