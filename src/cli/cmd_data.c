@@ -105,7 +105,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     } verbs[] = {{"convert", 2, 2, gm_data_convert},
                  {"check", 1, 62, gm_data_check},
                  {"stats", 1, 1, gm_data_stats},
-                 {"split", 1, 1, gm_data_split}};
+                 {"split", 1, 1, gm_data_split},
+                 {"select", 0, 0, gm_data_select}};
     size_t n_files = args->n - 1;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(args->v[0], verbs[i].verb) != 0)
@@ -115,7 +116,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
                             n_files, n_files == 1 ? "" : "s");
         return verbs[i].run(options, args, err);
     }
-    return GM_USAGE(err, "data: \"%s\" is none of convert, check, stats, split", args->v[0]);
+    return GM_USAGE(err, "data: \"%s\" is none of convert, check, stats, split, select",
+                    args->v[0]);
 }
 
 #define OPT(field) offsetof(struct gm_data_opts, field)
@@ -147,10 +149,18 @@ static const struct gm_option options[] = {
     {"pictures", 0, GM_OPT_CHOICE, OPT(pictures), "base64", 0, 0, "base64|path",
      "convert: pictures in OFA's rows: in the file, as its loaders want them, or as paths"},
     {"similarity", 0, GM_OPT_NUM, OPT(similarity), "0.8", 0.5, 1, "J",
-     "check: posts of two files are near-duplicates from this Jaccard similarity of their words on"},
+     "check, select: posts are near-duplicates from this Jaccard similarity of their words on"},
     {"types", 0, GM_OPT_STR, OPT(types), NULL, 0, 0, "NAME,...",
      "check: the entity types that there are; without, a type is known that another of the files has"},
     {"svg", 0, GM_OPT_STR, OPT(svg), NULL, 0, 0, "FILE", "stats: draw them too"},
+    {"by", 0, GM_OPT_CHOICE, OPT(by), "uncertainty", 0, 0, "uncertainty",
+     "select: what makes a post worth annotating: the entropy of its spans' scores, added up"},
+    {"pred", 0, GM_OPT_STR, OPT(pred), NULL, 0, 0, "FILE", "select: predictions to choose from"},
+    {"known", 0, GM_OPT_STR, OPT(known), NULL, 0, 0, "FILE",
+     "select: posts that are annotated already; they and their near-duplicates are left out"},
+    {"n", 'n', GM_OPT_INT, OPT(n), "0", 0, 1e9, "N", "select: how many posts"},
+    {"output", 'o', GM_OPT_STR, OPT(output), "-", 0, 0, "FILE",
+     "select: Label Studio tasks with the predictions in them; another format by name or --to"},
     {"parts", 0, GM_OPT_STR, OPT(parts), "train=0.8,dev=0.1,test=0.1", 0, 0, "NAME=SHARE,...",
      "split: the parts and their shares"},
     {"out-dir", 0, GM_OPT_STR, OPT(out_dir), NULL, 0, 0, "DIR",
@@ -166,19 +176,21 @@ static const struct gm_option options[] = {
 
 const struct gm_command gm_cmd_data = {
     .name = "data",
-    .summary = "convert, check, count and split annotated files",
-    .usage = "convert IN OUT | check FILE... | stats FILE | split FILE [options]",
+    .summary = "convert, check, count, split annotated files, and select what to annotate next",
+    .usage = "convert IN OUT | check FILE... | stats FILE | split FILE | select [options]",
     .about = "`convert` reads and writes every format of docs/formats.md; what the target can't "
              "hold is named and counted on standard error. `check` finds what breaks benchmarks; "
              "several files are taken for the splits of one benchmark and searched for leaks "
              "(status 3 with findings). `stats` counts posts, entities, types, boxes and lengths. "
-             "`split` deals posts to parts so that types, grounding and length are alike in each.",
+             "`split` deals posts to parts so that types, grounding and length are alike in each. "
+             "`select` takes the posts of a prediction file that are most worth annotating next.",
     .examples = "gmner data convert dev.txt dev.jsonl --xml xml --images images\n"
                 "gmner data convert out.jsonl tasks.json --to labelstudio\n"
                 "gmner data convert expanded.jsonl vg_train.tsv --to ofa-vg\n"
                 "gmner data check train.txt dev.txt --xml xml\n"
                 "gmner data stats train.txt --xml xml --svg stats.svg\n"
-                "gmner data split all.jsonl --parts train=0.9,dev=0.1 --out-dir parts --seed 7\n",
+                "gmner data split all.jsonl --parts train=0.9,dev=0.1 --out-dir parts --seed 7\n"
+                "gmner data select --by uncertainty --pred pred.jsonl -n 100 -o tasks.json\n",
     .options = options,
     .opts_size = sizeof(struct gm_data_opts),
     .min_args = 1,

@@ -12,7 +12,8 @@ struct gm_data_opts {
     const char *from, *to, *images, *xml, *text, *captions, *captions_short, *scheme, *separator,
         *masks, *pictures, *svg;
     const char *parts, *out_dir, *types, *image_prefix;
-    long long seed;
+    const char *by, *pred, *known, *output;
+    long long seed, n;
     double similarity;
     bool json, all;
     bool keeps_bad_boxes; /* no option: `check` sets it, to tell of them */
@@ -48,6 +49,8 @@ enum gm_exit gm_data_check(const struct gm_data_opts *o, const struct gm_args *a
                            struct gm_error *err);
 enum gm_exit gm_data_stats(const struct gm_data_opts *o, const struct gm_args *args,
                            struct gm_error *err);
+enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *args,
+                            struct gm_error *err);
 enum gm_exit gm_data_split(const struct gm_data_opts *o, const struct gm_args *args,
                            struct gm_error *err);
 
