@@ -26,6 +26,7 @@ struct gm_net {
     const char *base_name; /* packaged model that frozen embeddings come from; NULL = none */
     struct gm_tokenizer *tokenizer;
     struct gm_special_tokens_ids special_ids;
+    bool name_parts; /* hashtags and handles are read in their parts (pack.h); the caller sets it */
     struct gm_encoder enc;
     bool
         first_piece; /* a word's state is that of its first piece, not the mean of all its pieces */

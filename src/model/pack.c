@@ -5,7 +5,52 @@
 #include "model/pack.h"
 
 #include "model/features.h"
-#include "text/segment.h"
+#include "text/parts.h"
+
+#include <math.h>
+
+/* ---- pieces ---- */
+
+/* What a word costs by its place in the vocabulary, which is in order of frequency behind its first word,
+ * "the" (Zipf's law: the word of rank r of N has probability 1 / (r ln N)). */
+struct vocabulary {
+    const struct gm_tokenizer *t;
+    int32_t first; /* id of "the"; < 0: the vocabulary isn't one of words */
+    double log_n;  /* ln of ln N */
+};
+
+static double cost_of(const void *self, struct gm_str word)
+{
+    const struct vocabulary *v = self;
+    int32_t id = gm_tokenizer_id(v->t, word);
+    if (word.n == 1) /* letters have ids before the words; as words only these two are likely */
+        return gm_str_eq_c(word, "a") || gm_str_eq_c(word, "i") ? 3 + v->log_n : INFINITY;
+    return id < v->first ? INFINITY : log(1 + (double)(id - v->first)) + v->log_n;
+}
+
+/* The pieces of a hashtag's or handle's name, part by part. */
+static enum gm_status pieces_of_name(const struct gm_net *net, struct gm_str word,
+                                     struct gm_pieces *tmp, struct gm_arena *a,
+                                     struct gm_error *err)
+{
+    double n = (double)gm_tokenizer_n_ids(net->tokenizer);
+    struct vocabulary v = {net->tokenizer, gm_tokenizer_id(net->tokenizer, GM_STR("the")),
+                           log(log(n + 2))};
+    struct gm_word_costs costs = {cost_of, &v, log(n + 1) + v.log_n, 1.6};
+    struct gm_word *parts;
+    size_t n_parts;
+    enum gm_status st = gm_text_parts(word, v.first < 0 ? NULL : &costs, a, &parts, &n_parts, err);
+    for (size_t i = 0; i < n_parts && st == GM_OK; i++)
+        st = gm_tokenizer_encode(net->tokenizer, gm_str_sub(word, parts[i].start, parts[i].end),
+                                 tmp, err);
+    return st;
+}
+
+static bool is_name(const struct gm_net *net, const struct gm_str *words, size_t w)
+{
+    return net->name_parts && w > 0 &&
+           (gm_str_eq_c(words[w - 1], "#") || gm_str_eq_c(words[w - 1], "@"));
+}
 
 enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
@@ -22,7 +67,8 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     for (size_t w = 0; w < n; w++) {
         gm_pieces_reset(tmp);
-        GM_TRY(gm_tokenizer_encode(net->tokenizer, words[w], tmp, err));
+        GM_TRY(is_name(net, words, w) ? pieces_of_name(net, words[w], tmp, a, err)
+                                      : gm_tokenizer_encode(net->tokenizer, words[w], tmp, err));
         first[w] = (uint32_t)n_ids;
         cases[w] = (uint8_t)gm_case_of(words[w]);
         size_t k = tmp->n < most ? tmp->n : most;
@@ -53,6 +99,8 @@ enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text,
         words[i] = gm_str_sub(text, ranges[i].start, ranges[i].end);
     return gm_pieces_of_words(net, words, n, tmp, a, out, err);
 }
+
+/* ---- batches ---- */
 
 void gm_packer_init(struct gm_packer *p)
 {

@@ -20,7 +20,8 @@ struct gm_pieced {
 enum { GM_WORD_MAX_PIECES = 64 };
 
 /* gm_pieces_of_words - cut words [n] (well-formed UTF-8) into pieces, in the arena. A word in which
- * the tokenizer finds nothing becomes the unknown piece. `tmp` is working storage. Errors: NOMEM. */
+ * the tokenizer finds nothing becomes the unknown piece. A model with name_parts reads a word behind "#" or
+ * "@" part by part (text/parts.h, with the vocabulary for its unigram model): it stays one word. `tmp` is working storage. Errors: NOMEM. */
 enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str *words, size_t n,
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                   struct gm_error *err) GM_NODISCARD;

@@ -33,8 +33,8 @@ static enum gm_status text_of(const struct gm_json *settings, const char *key, s
 /* Whether what must be the same in all models is so in these two. */
 static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
 {
-    static const char *const keys[] = {"format",    "task",  "scheme",     "pooling",
-                                       "knowledge", "types", "fine_types", "base"};
+    static const char *const keys[] = {"format",     "task",  "scheme",     "pooling", "knowledge",
+                                       "name_parts", "types", "fine_types", "base"};
     enum gm_status st = GM_OK;
     struct gm_json *settings[2] = {NULL, NULL};
     struct gm_buf text[2];

@@ -7,7 +7,7 @@
  * between two words, labels that would carry an entity over it get -infinity. Reference:
  * transformers' states (tests/unit/test_nn_encoder.c) and windows in
  * tests/unit/test_ner_tagger.c. */
-#include "ner/ner_model.h"
+#include "ner/name_policy.h"
 
 #include "base/utf8.h"
 
@@ -70,22 +70,13 @@ static bool has_line_end(struct gm_str space)
     return false;
 }
 
-/* No entity goes on over the end of a line: the labels that would do so are made impossible there. */
+/* No entity goes on over the end of a line. */
 static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r,
                                   float *emit)
 {
-    bool bioes = l->scheme == GM_TAGS_BIOES;
-    for (size_t w = 1; w < r->n_words; w++) {
-        if (!has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start)))
-            continue;
-        for (size_t j = 0; j < l->k; j++) {
-            char c = gm_ner_tag(l, j).prefix;
-            if (c == 'I' || c == 'E')
-                emit[w * l->k + j] = -INFINITY;
-            if (bioes && (c == 'B' || c == 'I'))
-                emit[(w - 1) * l->k + j] = -INFINITY;
-        }
-    }
+    for (size_t w = 1; w < r->n_words; w++)
+        if (has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start)))
+            gm_ner_end_entities(l, emit, w);
 }
 
 enum gm_status gm_ner_pack(const struct gm_tagger *t, struct gm_packer *p,
@@ -139,6 +130,8 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
     GM_TRY(gm_lanes_run(&s->net.lanes, n_slices, score_slice, &x, err));
     for (size_t i = 0; i < n; i++) {
         end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
+        if (t->tweets)
+            gm_name_policy_weigh(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         (*rows)[i].emit = x.emit + p->posts[i] * k;
         (*rows)[i].fine_logits = has_fine ? x.fine_logits + p->posts[i] * kf : NULL;
     }

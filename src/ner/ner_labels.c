@@ -4,6 +4,7 @@
  * tests/unit/test_ner_tagger.c. */
 #include "ner/ner_model.h"
 
+#include <math.h>
 #include <string.h>
 
 static size_t per_type(const struct gm_ner_labels *l) { return l->scheme == GM_TAGS_BIOES ? 4 : 2; }
@@ -67,4 +68,16 @@ bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_label
     for (uint32_t i = 0; same && i < a->types.n; i++)
         same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
     return same;
+}
+
+void gm_ner_end_entities(const struct gm_ner_labels *l, float *emit, size_t w)
+{
+    bool bioes = l->scheme == GM_TAGS_BIOES;
+    for (size_t j = 0; j < l->k; j++) {
+        char c = gm_ner_tag(l, j).prefix;
+        if (c == 'I' || c == 'E')
+            emit[w * l->k + j] = -INFINITY;
+        if (bioes && (c == 'B' || c == 'I'))
+            emit[(w - 1) * l->k + j] = -INFINITY;
+    }
 }

@@ -214,6 +214,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     bool softmax = !o->labels && gm_softmax_head_is(t->net.settings);
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
+    (void)gm_json_bool(gm_json_get(t->net.settings, "name_parts"), &t->net.name_parts);
     if (softmax)
         GM_TRY(gm_softmax_head_labels(t, err));
     else if (!o->labels)
@@ -247,6 +248,8 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
         (*out)->candidates_min = opts->candidates_min;
     return st;
 }
+
+void gm_tagger_set_policy(struct gm_tagger *t, bool tweets) { t->tweets = tweets; }
 
 void gm_tagger_free(struct gm_tagger *t)
 {
@@ -298,6 +301,7 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
                  s, "scheme",
                  gm_json_new_str(l->scheme == GM_TAGS_BIOES ? GM_STR("bioes") : GM_STR("bio"))) &&
              gm_json_set(s, "knowledge", gm_json_new_bool(t->knowledge)) &&
+             gm_json_set(s, "name_parts", gm_json_new_bool(t->net.name_parts)) &&
              gm_json_set(s, "training", gm_json_ref(training));
         ok = gm_json_set(s, "types", types) && ok;
         types = NULL;

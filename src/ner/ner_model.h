@@ -31,6 +31,7 @@ struct gm_tagger {
     struct gm_fine_types fine_types;
     struct gm_calibration calibration;
     double candidates_min; /* 0 = none */
+    bool tweets;           /* name_policy.h */
     bool knowledge;        /* trained with posts' knowledge, and so reads it */
 
     /* Of a token classifier of somebody else (softmax_head.h): words are independent of each other. */
@@ -94,6 +95,10 @@ struct gm_ner_rows {
     const float *emit; /* [n_words, k]; -INFINITY where an entity would go on over a line's end */
     const float *fine_logits; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */
 };
+
+/* gm_ner_end_entities - make impossible that an entity goes on from word w - 1 to word w >= 1 of a post;
+ * emit [n_words, k]. */
+void gm_ner_end_entities(const struct gm_ner_labels *l, float *emit, size_t w);
 
 /* gm_ner_pack - cut n posts' texts into pieces and put all of them into the packer, which is reset, a row a
  * word, with_knowledge the posts' knowledge behind them; rows [n] get post and words, in the arena.

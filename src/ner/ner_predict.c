@@ -11,6 +11,7 @@
  *
  * Source of entropy and margin: Settles 2009 (active learning). Naive reference of the parts:
  * all paths, in tests/unit/test_nn_crf.c. */
+#include "ner/name_policy.h"
 #include "ner/ner_spans.h"
 
 #include "base/alloc.h"
@@ -229,7 +230,9 @@ enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **p
         if (!posts[i]->error.stage.n && !posts[i]->has_entities)
             todo[n_todo++] = posts[i];
     GM_TRY(gm_ner_score(s, todo, n_todo, &a, &rows, err));
-    st = decode_all(s->t, rows, n_todo, err);
+    GM_TRY(decode_all(s->t, rows, n_todo, err));
+    for (size_t i = 0; i < n_todo && s->t->tweets; i++)
+        gm_name_policy_apply(todo[i]);
 done:
     gm_arena_clear(&a);
     return st;

@@ -21,6 +21,9 @@ enum { GM_CANDIDATES_MAX = 5 };
  * own. Errors: MODEL, FORMAT, IO (missing, wrong or damaged files, naming them), ARG (precision), NOMEM. */
 enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
                               const struct gm_tagger_opts *opts, struct gm_error *err) GM_NODISCARD;
+/* gm_tagger_set_policy - whether the rules of name_policy.h are applied to what is found in raw text (no, where
+ * this wasn't called). Before its sessions run. */
+void gm_tagger_set_policy(struct gm_tagger *t, bool tweets);
 void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
 
 /* gm_tagger_softmax_settings - a gmner.json for a directory of somebody else's tagger, which has none: it says

@@ -16,6 +16,19 @@ static enum gm_status load_tagger(void **model, const char *dir, const char *pre
     return st;
 }
 
+/* Which of the names found are entities: all (none), or by the rules for tweets. */
+static enum gm_status read_policy(void *model, const struct gm_json *settings, struct gm_error *err)
+{
+    struct gm_str policy = GM_STR("none");
+    enum gm_status st = gm_settings_str(settings, "policy", &policy, err);
+    if (st == GM_OK && !gm_str_eq_c(policy, "none") && !gm_str_eq_c(policy, "tweets"))
+        st = GM_FAIL(err, GM_EARG, "setting \"policy\" is \"%.*s\"; it must be none or tweets",
+                     GM_STR_ARG(policy));
+    if (st == GM_OK)
+        gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
+    return st;
+}
+
 static void free_tagger(void *model) { gm_tagger_free(model); }
 
 static enum gm_status new_session(void **session, const void *model, struct gm_error *err)
@@ -35,6 +48,8 @@ static enum gm_status run_tag(void *session, struct gm_post **posts, size_t n, s
 
 static const struct gm_native_kind tag = {.model_key = "model",
                                           .number_key = "candidates",
+                                          .more = "policy",
+                                          .read = read_policy,
                                           .load = load_tagger,
                                           .free = free_tagger,
                                           .session_new = new_session,

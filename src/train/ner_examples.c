@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "train/distill.h"
 #include "train/posts.h"
+#include "train/spellings.h"
 
 #include <string.h>
 
@@ -101,8 +102,10 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
                                            .labels = &labels,
                                            .fine_types = &fine_types},
                      err);
-    if (st == GM_OK)
+    if (st == GM_OK) {
         m->t->knowledge = false; /* until a post has some */
+        m->t->net.name_parts = m->o->name_parts;
+    }
     return st;
 }
 
@@ -142,7 +145,8 @@ static enum gm_status add_part(struct maker *m, const struct gm_ner_example *who
         .context = whole->context,
         .gold = whole->gold + from,
         .fine_classes = whole->fine_classes ? whole->fine_classes + from : NULL,
-        .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL};
+        .soft = whole->soft ? whole->soft + from * m->t->labels.k : NULL,
+        .words = whole->words ? whole->words + from : NULL};
 done:
     return st;
 }
@@ -219,6 +223,31 @@ static enum gm_status fine_classes(struct maker *m, const struct gm_post *p, uin
     return gm_fine_types_classes(f, from, *out, err);
 }
 
+/* The post's words for other spellings, and the users that it names. */
+static enum gm_status keep_words(struct maker *m, const struct gm_str *words, size_t n,
+                                 struct gm_ner_example *whole, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_examples *x = m->out;
+    struct gm_str *kept = gm_arena_alloc(&x->arena, n, sizeof *kept);
+    bool ok = kept != NULL;
+    for (size_t w = 0; w < n && ok; w++) {
+        kept[w] = gm_arena_str(&x->arena, words[w]);
+        ok = kept[w].p != NULL;
+    }
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t w = 1; w < n; w++) {
+        if (!gm_str_eq_c(kept[w - 1], "@") ||
+            gm_ner_tag(&m->t->labels, whole->gold[w]).prefix != 'O')
+            continue;
+        GM_TRY(GM_ARENA_GROW(&x->arena, x->users, x->n_users, x->cap_users, err));
+        x->users[x->n_users++] = kept[w];
+    }
+    whole->words = kept;
+done:
+    return st;
+}
+
 static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -237,6 +266,8 @@ static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *e
     m->t->knowledge |= whole.context.n_words > 0;
     GM_TRY(gold_labels(m, p, &whole.gold, err));
     GM_TRY(fine_classes(m, p, &whole.fine_classes, err));
+    if (m->o->spellings > 0)
+        GM_TRY(keep_words(m, words, n, &whole, err));
     st = add_post(m, &whole, err);
 done:
     return st;
@@ -279,6 +310,86 @@ done:
     gm_posts_clear(&m.helpers);
     gm_arena_clear(&m.a);
     gm_pieces_clear(&m.tmp);
+    return st;
+}
+
+/* ---- other spellings ---- */
+
+/* Where the words of an example stand. */
+static enum gm_status places_of(const struct gm_ner_labels *l, const struct gm_ner_example *e,
+                                struct gm_arena *a, uint8_t **out, struct gm_error *err)
+{
+    *out = gm_arena_alloc(a, e->text.n_words, 1);
+    if (!*out)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t w = 0; w < e->text.n_words; w++) {
+        char c = gm_ner_tag(l, e->gold[w]).prefix;
+        (*out)[w] = c == 'O' ? GM_OUTSIDE : c == 'B' || c == 'S' ? GM_BEGINS : GM_CONTINUES;
+    }
+    return GM_OK;
+}
+
+/* The labels of the entities that the new words make. */
+static enum gm_status spelled_labels(const struct gm_ner_labels *l, const struct gm_ner_example *e,
+                                     const struct gm_spelling *s, struct gm_arena *a,
+                                     uint16_t **out, struct gm_error *err)
+{
+    struct gm_span *spans = gm_arena_alloc(a, s->n, sizeof *spans);
+    struct gm_tag *tags = gm_arena_alloc(a, s->n, sizeof *tags);
+    size_t n_spans = 0;
+    *out = gm_arena_alloc(a, s->n, sizeof **out);
+    if (!spans || !tags || !*out)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t w = 0; w < s->n; w++) {
+        if (s->places[w] == GM_BEGINS)
+            spans[n_spans++] =
+                (struct gm_span){w, w + 1, gm_ner_tag(l, e->gold[s->sources[w]]).type};
+        else if (s->places[w] == GM_CONTINUES)
+            spans[n_spans - 1].end = w + 1;
+    }
+    gm_spans_to_tags(spans, n_spans, l->scheme, tags, s->n);
+    for (size_t w = 0; w < s->n; w++)
+        (*out)[w] = gm_ner_label(l, tags[w]);
+    return GM_OK;
+}
+
+/* What a helper and a teacher say of the words, for the new ones that they are outside. */
+static enum gm_status spelled_helpers(size_t k, const struct gm_ner_example *e,
+                                      const struct gm_spelling *s, struct gm_arena *a,
+                                      struct gm_ner_example *out, struct gm_error *err)
+{
+    float *soft = e->soft ? gm_arena_alloc(a, s->n * k, sizeof *soft) : NULL;
+    if (e->fine_classes)
+        out->fine_classes = gm_arena_alloc(a, s->n, sizeof *out->fine_classes);
+    if ((e->soft && !soft) || (e->fine_classes && !out->fine_classes))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t w = 0; w < s->n; w++) {
+        bool is_new = s->sources[w] == GM_SPELLING_NEW;
+        if (out->fine_classes)
+            out->fine_classes[w] = is_new ? 0 : e->fine_classes[s->sources[w]];
+        for (size_t j = 0; soft && j < k; j++)
+            soft[w * k + j] = is_new ? (float)(j == 0) : e->soft[s->sources[w] * k + j];
+    }
+    out->soft = soft;
+    return GM_OK;
+}
+
+enum gm_status gm_ner_example_spell(const struct gm_ner_examples *x, const struct gm_tagger *t,
+                                    const struct gm_ner_example *from, struct gm_rng *rng,
+                                    struct gm_pieces *tmp, struct gm_arena *a,
+                                    struct gm_ner_example *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_spelling s;
+    uint8_t *places;
+    *out = (struct gm_ner_example){.context = from->context};
+    GM_TRY(places_of(&t->labels, from, a, &places, err));
+    GM_TRY(
+        gm_spell(from->words, places, from->text.n_words, x->users, x->n_users, rng, a, &s, err));
+    GM_TRY(gm_pieces_of_words(&t->net, s.words, s.n, tmp, a, &out->text, err));
+    GM_TRY(spelled_labels(&t->labels, from, &s, a, &out->gold, err));
+    st = spelled_helpers(t->labels.k, from, &s, a, out, err);
+done:
     return st;
 }
 

@@ -29,7 +29,8 @@ struct ner_run {
     struct gm_posts gold, pred; /* dev: as read, and to be predicted */
     bool scored;      /* dev has entities that could be found, so that it can choose an epoch */
     bool fine_scored; /* the same of fine types, which then are what chooses */
-    struct gm_arena batch;           /* a batch's targets: */
+    struct gm_pieces tmp;
+    struct gm_arena batch;           /* a batch's examples in other spellings, and targets: */
     uint16_t *labels, *fine_classes; /* [n_rows] */
     float *soft;                     /* [n_rows, k] */
 };
@@ -50,6 +51,27 @@ static void drop_words(struct gm_packer *p, const struct gm_net *net, double sha
             p->ids[i] = (uint32_t)net->special_ids.unk;
 }
 
+/* The examples of a batch; some of them spelled otherwise, drawn by the seed and their numbers. */
+static enum gm_status pick(struct ner_run *run, const size_t *items, size_t n, uint64_t seed,
+                           struct gm_ner_example **out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_ner_example *e = gm_arena_alloc(&run->batch, n, sizeof *e);
+    GM_TRY(e ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < n; i++) {
+        struct gm_rng rng;
+        const struct gm_ner_example *from = &run->train.items[items[i]];
+        gm_rng_init(&rng, gm_hash64(seed ^ gm_hash64(items[i])));
+        e[i] = *from;
+        if (from->words && gm_rng_uniform(&rng) < run->o->spellings)
+            GM_TRY(gm_ner_example_spell(&run->train, run->t, from, &rng, &run->tmp, &run->batch,
+                                        &e[i], err));
+    }
+    *out = e;
+done:
+    return st;
+}
+
 /* The batch in the packer, and what its words should be. */
 static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t seed,
                            struct gm_error *err)
@@ -58,13 +80,14 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
     struct ner_run *run = self;
     struct gm_packer *p = &run->session->net.packer;
     size_t k = run->t->labels.k;
+    struct gm_ner_example *examples;
     gm_packer_reset(p);
+    gm_arena_reset(&run->batch);
+    GM_TRY(pick(run, items, n, seed, &examples, err));
     for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_packer_add(p, &run->t->net, &run->train.items[items[i]].text,
-                             &run->train.items[items[i]].context, err));
+        GM_TRY(gm_packer_add(p, &run->t->net, &examples[i].text, &examples[i].context, err));
     if (run->o->word_dropout > 0)
         drop_words(p, &run->t->net, run->o->word_dropout, seed);
-    gm_arena_reset(&run->batch);
     run->labels = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->labels);
     run->fine_classes = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine_classes);
     run->soft = gm_arena_alloc(&run->batch, run->o->teacher ? p->n_rows * k : 0, sizeof *run->soft);
@@ -72,7 +95,7 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
                ? GM_OK
                : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++) {
-        const struct gm_ner_example *e = &run->train.items[items[i]];
+        const struct gm_ner_example *e = &examples[i];
         size_t at = p->posts[i], rows = e->text.n_words;
         memcpy(run->labels + at, e->gold, rows * sizeof *e->gold);
         if (e->fine_classes)
@@ -273,6 +296,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct ner_run run = {.o = o};
     gm_arena_init(&run.batch, 0);
+    gm_pieces_init(&run.tmp);
     if (o->dev)
         GM_TRY(read_dev(&run, err));
     GM_TRY(gm_ner_examples_read(&run.train, &run.t, o, err));
@@ -300,6 +324,7 @@ done:
     gm_tagger_session_free(run.session);
     gm_tagger_free(run.t);
     gm_ner_examples_clear(&run.train);
+    gm_pieces_clear(&run.tmp);
     gm_arena_clear(&run.batch);
     return st;
 }

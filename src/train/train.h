@@ -26,7 +26,9 @@ struct gm_train_opts {
     double teacher_weight; /* ner: its share of the loss */
     const char *pooling;   /* ner: a word's state: mean of its pieces' or the first one's */
     bool case_features;    /* ner: a word's case is told to the encoder */
-    bool knowledge; /* ner: read the posts' knowledge; a teacher reads it as it was trained */
+    bool knowledge;   /* ner: read the posts' knowledge; a teacher reads it as it was trained */
+    bool name_parts;  /* ner: hashtags and handles are read in their parts (model/pack.h) */
+    double spellings; /* ner: share of the posts that an epoch spells as tweets do (spellings.h) */
     size_t epochs;
     size_t patience; /* stop after so many epochs without a better one; 0 = never */
     size_t batch_posts, batch_tokens;

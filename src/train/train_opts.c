@@ -42,6 +42,8 @@ static const struct setting {
     {"teacher", PLACE, AT(teacher), 0, 0, NULL},
     {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL},
     {"knowledge", FLAG, AT(knowledge), 0, 0, NULL},
+    {"name_parts", FLAG, AT(name_parts), 0, 0, NULL},
+    {"spellings", REAL, AT(spellings), 0, 1, NULL},
     {"epochs", COUNT, AT(epochs), 1, 10000, NULL},
     {"patience", COUNT, AT(patience), 0, 10000, NULL},
     {"batch_posts", COUNT, AT(batch_posts), 1, 65536, NULL},

@@ -208,6 +208,41 @@ def test_what_may_have_been_missed():
     assert n, r.out
 
 
+def with_policy(d, policy):
+    with open(RECIPE, encoding="utf-8") as f:
+        recipe = f.read()
+    recipe = recipe.replace("    model: ner-default\n", f"    model: ner-default\n    policy: {policy}\n")
+    return d.write("policy.yaml", recipe)
+
+
+def test_which_names_are_entities():
+    """The rules for tweets hold in raw text only, and only where the recipe says so."""
+    text = "@Anna: lives in Paris ."
+    words = {"text": "@ Anna : lives in Paris .", "tokens": ["@", "Anna", ":", "lives", "in", "Paris", "."]}
+    posts = [{"text": text}, words, {"text": "via " + text}, {"text": "#Berlin - #Rome"}]
+    lines = "".join(json.dumps(p) + "\n" for p in posts)
+    with gm.Folder() as d:
+        found = {}
+        for policy in ("none", "tweets"):
+            r = gm.expect_ok(gm.run("predict", "-", "--recipe", with_policy(d, policy), "--tagger", model(), stdin=lines))
+            for post in r.posts:
+                check_offsets(post)
+            found[policy] = [[e["text"] for e in p["entities"] if e["text"] != "via"] for p in r.posts]
+        assert found["none"][:3] == [["Anna", "Paris"]] * 3, found
+        assert found["tweets"][:3] == [["Anna", "Paris"], ["Anna", "Paris"], ["Paris"]], found
+        assert found["tweets"][3] == ["Berlin", "Rome"], found
+        gm.expect(gm.run("predict", "--recipe", with_policy(d, "strict"), "--tagger", model(), "--text", "x"), 1,
+                  "policy", "strict", "none or tweets")
+
+
+def test_wrongly_decoded_text():
+    """What was meant is read, and offsets are of the text as it is."""
+    r = gm.expect_ok(tag([{"text": "Carla¡¯s â€™ Anna lives in Paris ¡\u00AD"}]))
+    check_offsets(r.posts[0])
+    assert [e["text"] for e in r.posts[0]["entities"]][-2:] == ["Anna", "Paris"], r.posts[0]["entities"]
+    assert r.posts[0]["text"].startswith("Carla¡¯s")
+
+
 def test_tokens():
     r = gm.expect_ok(tag([{"tokens": ["Anna", "lives", "in", "Rome"]}, {"tokens": []}, {"tokens": ["", "Rome"]}]))
     assert [e["text"] for e in r.posts[0]["entities"]] == ["Anna", "Rome"], r.out

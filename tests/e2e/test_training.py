@@ -136,6 +136,34 @@ def test_only_a_tagger_trained_with_knowledge_reads_it():
         assert scores("told", told) != scores("told", conll())
 
 
+def test_other_spellings():
+    """They are drawn by the seed: the same weights again, others with another seed and without; and with names
+    joined behind "#" half of the time, a tagger finds one there."""
+    with gm.Folder() as d:
+        config = "spellings: 0.5\nname_parts: true\n"
+        for out, settings, seed in (("a", config, "1"), ("b", config, "1"), ("c", config, "2"), ("d", "", "1")):
+            gm.expect_ok(train(d, settings, "--seed", seed, "--threads", "1", out=out))
+        a = tensors(d / "a")
+        assert distance(a, tensors(d / "b")) == 0
+        assert distance(a, tensors(d / "c")) > 1e-5 and distance(a, tensors(d / "d")) > 1e-5
+        assert settings_of(d / "a")["name_parts"] is True and settings_of(d / "d")["name_parts"] is False
+        assert settings_of(d / "a")["training"]["spellings"] == 0.5
+        # Taggers that read hashtags in another way are no soup.
+        gm.expect(gm.run("models", "average", d / "a", d / "d", "-o", d / "soup"), 1, "name_parts")
+        gm.expect(train(d, "spellings: 1.5\n", out="x"), 1, "spellings")
+
+
+def test_spellings_with_helpers_and_a_teacher():
+    with gm.Folder() as d:
+        fine = d.write("fine.txt", conll(fine=True, per="person", loc="location"))
+        gm.expect_ok(train(d, out="teacher"))
+        for scheme in ("bio", "bioes"):
+            teacher = ["--teacher", d / "teacher"] if scheme == "bio" else []
+            gm.expect_ok(train(d, f"spellings: 1\nname_parts: true\nscheme: {scheme}\n", "--fine", fine, *teacher))
+            losses = [m["loss"] for m in metrics(d)]
+            assert all(0 < l < 1e3 for l in losses) and losses[-1] < losses[0], losses
+
+
 def test_accumulated_batches_are_one_batch():
     still = "hidden_dropout: 0\nattention_dropout: 0\nlr: 1.0e-3\n"
     with gm.Folder() as d:
