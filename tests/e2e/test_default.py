@@ -26,6 +26,33 @@ def test_text():
     assert "objects" not in post and "regions" not in e or e["regions"] == [], post
 
 
+TWEETS = (  # as people and archives write, with what is named in them
+    ("RT @newsroom_daily: Sen. Elizabeth Warren spoke in #Boston on Christmas Eve",
+     [("Elizabeth Warren", "PER"), ("Boston", "LOC")]),
+    ("Irish fans cheer as @taylorswift13 sings in Dublin â€” thatâ€™s Croke Park…",
+     [("taylorswift13", "PER"), ("Dublin", "LOC"), ("Croke Park", "LOC")]),
+    ("DONALD TRUMP ARRIVES IN LONDON #DonaldTrump",
+     [("DONALD TRUMP", "PER"), ("LONDON", "LOC"), ("DonaldTrump", "PER")]),
+    ("Chelsea FC - Manchester United | Wembley, via @skysports",
+     [("Chelsea FC", "ORG"), ("Manchester United", "ORG"), ("Wembley", "LOC")]),
+    ("Mr. Obama lands in the U.S. tonight, says Twitter ¡\u00AD",
+     [("Obama", "PER"), ("U.S.", "LOC"), ("Twitter", "ORG")]),
+    ("Happy #ValentinesDay from Paris and New York", [("Paris", "LOC"), ("New York", "LOC")]),
+)
+
+
+def test_names_in_tweets_own_spelling():
+    r = gm.expect_ok(gm.run("predict", "-", stdin="".join(json.dumps({"text": t}) + "\n" for t, _ in TWEETS)))
+    for post, (text, names) in zip(r.posts, TWEETS):
+        found = [(e["text"], e["type"]) for e in post["entities"]]
+        assert post["text"] == text and found == names, (text, found)
+        assert all(text[e["start"]:e["end"]] == e["text"] for e in post["entities"]), post
+    # The tagger alone is of its training data's mind.
+    r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--text", TWEETS[4][0]))
+    found = [(e["text"], e["type"]) for e in r.posts[0]["entities"]]
+    assert found == [("Mr. Obama", "PER"), ("U.S", "LOC"), ("Twitter", "OTHER")], found
+
+
 def test_text_needs_no_vision():
     """Posts without images never look for the vision models, let alone load them."""
     with gm.Folder() as d:
