@@ -1,6 +1,6 @@
 /* backends.h - every backend there is, for the table in stages.c. A backend is a file
- * STAGE_NAME.c that defines one of these; `retag` and `encode`, in no
- * recipe, are the steps behind inform and in front of entail. */
+ * STAGE_NAME.c that defines one of these; `retag`, `encode` and
+ * `detect`, in no recipe, are the steps behind inform and in front of entail and look. */
 #ifndef GM_STAGES_BACKENDS_H
 #define GM_STAGES_BACKENDS_H
 
@@ -11,6 +11,7 @@ extern const struct gm_backend gm_backend_retag_native; /* in tag_native.c */
 extern const struct gm_backend gm_backend_inform_llm;
 extern const struct gm_backend gm_backend_refine_llm;
 extern const struct gm_backend gm_backend_look_detector;
+extern const struct gm_backend gm_backend_detect; /* in look_detector.c */
 extern const struct gm_backend gm_backend_look_llm;
 extern const struct gm_backend gm_backend_read_ppocr;
 extern const struct gm_backend gm_backend_expand_template;

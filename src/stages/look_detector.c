@@ -1,5 +1,6 @@
 /* look, by the closed-set detector: the objects of the picture and, where the post has no caption,
- * one made from their labels ("two people and a dog"). */
+ * one made from their labels ("two people and a dog"). `detect` is the same, without a caption, as a step in front of
+ * the backend that asks a language model for one. */
 #include "stages/backends.h"
 #include "stages/caption.h"
 #include "stages/pixels.h"
@@ -18,6 +19,7 @@ enum { OBJECTS_MAX = 100 };
 
 struct look {
     struct gm_detector *detector;
+    bool makes_captions;
     double caption_score; /* a caption mentions no object below it */
 };
 
@@ -28,6 +30,27 @@ static void close_look(void *self)
         return;
     gm_detector_free(l->detector);
     gm_free(l);
+}
+
+static enum gm_status load(struct look **out, const char *model,
+                           const struct gm_detector_opts *opts, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *path;
+    struct gm_arena a;
+    struct look *l = gm_alloc(1, sizeof *l);
+    gm_arena_init(&a, 0);
+    *out = NULL;
+    if (!l)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    GM_TRY(gm_model_path(&a, model, "nanodet.onnx", &path, err));
+    GM_TRY(gm_detector_load(&l->detector, path, opts, err));
+    *out = l;
+    l = NULL;
+done:
+    close_look(l);
+    gm_arena_clear(&a);
+    return st;
 }
 
 /* Settings: model (a model's name or folder, default "nanodet"), precision (auto, f32, bf16, int8: as auto), score
@@ -43,11 +66,8 @@ static enum gm_status open_look(void **self, const struct gm_backend *b,
     struct look *l = NULL;
     struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
     struct gm_precision p;
-    const char *path;
     struct gm_detector_opts opts = gm_detector_opts_default();
     double score = (double)opts.score_min, iou = (double)opts.iou_max, caption_score = 0.45;
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
     *self = NULL;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
@@ -59,19 +79,36 @@ static enum gm_status open_look(void **self, const struct gm_backend *b,
     opts.score_min = (float)score;
     opts.iou_max = (float)iou;
     opts.bf16 = p.dtype == GM_BF16;
-    if (!(l = gm_alloc(1, sizeof *l))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
+    GM_TRY(load(&l, model.p, &opts, err));
+    l->makes_captions = true;
     l->caption_score = caption_score;
-    GM_TRY(gm_model_path(&a, model.p, "nanodet.onnx", &path, err));
-    GM_TRY(gm_detector_load(&l->detector, path, &opts, err));
     *self = l;
-    l = NULL;
 done:
-    close_look(l);
-    gm_arena_clear(&a);
     return st;
+}
+
+/* The settings are those of the backend behind it, which has checked them: `detector` names the model. */
+static enum gm_status open_detect(void **self, const struct gm_backend *b,
+                                  const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct look *l = NULL;
+    struct gm_str model = gm_str(b->model);
+    const struct gm_detector_opts opts = gm_detector_opts_default();
+    *self = NULL;
+    GM_TRY(gm_settings_str(settings, "detector", &model, err));
+    GM_TRY(load(&l, model.p, &opts, err));
+    *self = l;
+done:
+    return st;
+}
+
+static enum gm_status fingerprint_detect(const struct gm_backend *b, const struct gm_json *settings,
+                                         struct gm_buf *out, struct gm_error *err)
+{
+    struct gm_str model = gm_str(b->model);
+    enum gm_status st = gm_settings_str(settings, "detector", &model, err);
+    return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
 }
 
 static enum gm_status look_at(struct look *l, size_t lane, struct gm_post *p, struct gm_error *err)
@@ -99,7 +136,7 @@ static enum gm_status look_at(struct look *l, size_t lane, struct gm_post *p, st
     size_t sure = 0; /* objects are sorted best first */
     while (sure < n && (double)objects[sure].score >= l->caption_score)
         sure++;
-    if (!p->caption.n)
+    if (l->makes_captions && !p->caption.n)
         GM_TRY(gm_caption_of_objects(&p->arena, objects, sure, &p->caption, err));
 done:
     return st;
@@ -139,4 +176,15 @@ const struct gm_backend gm_backend_look_detector = {
     .run = run_look,
     .close = close_look,
     .fingerprint = gm_fingerprint_setting,
+};
+
+const struct gm_backend gm_backend_detect = {
+    .stage = "detect",
+    .name = "detector",
+    .needs_image = true,
+    .model = "nanodet",
+    .open = open_detect,
+    .run = run_look,
+    .close = close_look,
+    .fingerprint = fingerprint_detect,
 };

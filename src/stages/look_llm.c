@@ -1,5 +1,6 @@
 /* look, by a multimodal LLM: a caption for a post that has none; with `short: true` a short one besides, both in
- * one answer. Objects are the detector's work. */
+ * one answer. Objects are the detector's
+ * work: with the setting `detector` it goes first, as a step of its own. */
 #include "stages/backends.h"
 #include "stages/llm_stage.h"
 
@@ -68,15 +69,16 @@ done:
 static enum gm_status open_look(void *self, const struct gm_json *settings, struct gm_error *err)
 {
     const struct gm_json *both = gm_json_get(settings, "short");
+    struct gm_str detector;
     (void)self;
     if (both && gm_json_kind(both) != GM_JSON_BOOL)
         return GM_FAIL(err, GM_EARG, "setting \"short\" must be true or false, but is %s",
                        gm_json_kind_name(gm_json_kind(both)));
-    return GM_OK;
+    return gm_settings_str(settings, "detector", &detector, err);
 }
 
 static const char *const values[] = {GM_LLM_VALUES, "text", NULL};
-static const char *const known[] = {GM_LLM_SETTINGS, "short", NULL};
+static const char *const known[] = {GM_LLM_SETTINGS, "short", "detector", NULL};
 
 #define KIND                                                                                     \
     .values = values, .settings = known, .needs_picture = GM_LLM_PICTURE_NEEDED, .one = look_at, \
@@ -102,5 +104,9 @@ static const struct gm_llm_stage_kind *pick(const struct gm_json *settings)
 static const struct gm_llm_stage_kind kind = {KIND, .pick = pick, .prompt = "caption",
                                               .max_tokens = 120};
 
-const struct gm_backend gm_backend_look_llm = {GM_LLM_BACKEND, .stage = "look", .needs_image = true,
-                                               .llm = &kind};
+const struct gm_backend gm_backend_look_llm = {GM_LLM_BACKEND,
+                                               .stage = "look",
+                                               .needs_image = true,
+                                               .llm = &kind,
+                                               .first = &gm_backend_detect,
+                                               .first_if = "detector"};

@@ -176,6 +176,44 @@ def test_several_pictures():
         assert not servers(d)
 
 
+def test_riveg_whole():
+    """The shipped recipe from the caption on, with boxes chosen by number and checked by crops, and expressions of both
+    kinds, through the real server: it takes every schema and every number of pictures. What noise answers is refused, or
+    is one of the numbers that there are; entities stay what they were."""
+    need_server()
+    for kind in ("identity", "visual"):
+        with gm.Folder() as d:
+            tiny_gguf.main(d.path)
+            tiny_model.write_entail(d / "entail")
+            with open(os.path.join(gm.HOME, "recipes", "riveg.yaml"), encoding="utf-8") as f:
+                text = f.read()
+            head, *stages = re.split(r"(?m)^(?=  - stage: )", text)
+            stages = [s for s in stages if not re.match(r"  - stage: (tag|read|segment)", s)]
+            stages.append("  - stage: check\n    backend: llm\n    crop: 0.15\n    marks: 20\n    unconfirmed: keep\n")
+            recipe = head + "".join(s.rstrip() + "\n    max_tokens: 24\n" for s in stages)
+            for old, new in (("coords: auto", "batch: post\n    marks: 20"), ("    detector: nanodet\n", ""), ("visible: 0.5", "visible: 0"),
+                             ("    tagger: ner-knowledge\n", ""), ("kind: identity\n    images: never", "kind: " + kind),
+                             ("encoder: entail-default", f"encoder: {d / 'entail'}")):
+                assert old in recipe, old
+                recipe = recipe.replace(old, new)
+            given = [{"text": "Anna", "start": 0, "end": 4, "type": "PER"}, {"text": "Rome", "start": 8, "end": 12, "type": "LOC"}]
+            boxes = [[1, 1, 30, 30], [20, 5, 60, 60]]
+            d.write("posts.jsonl", json.dumps({
+                "id": "1", "text": "Anna in Rome", "entities": given, "objects": [{"box": b, "score": 0.9} for b in boxes],
+                "image": os.path.join(gm.HOME, "tests", "golden", "image", PICTURES[0])}) + "\n")
+            server = f"{SERVER} --mmproj {d / 'mmproj.gguf'}"
+            r = gm.expect_ok(predict(d, recipe, d / "text.gguf", server, "--in-flight", "1"))
+            n = counts(r)
+            assert n["retries"] == 0 and n["answered"] + n["failed"] == n["requests"] >= 1 + 1 + 1 + 2 + 1, r.err
+            (post,) = posts(d)
+            assert [{k: e[k] for k in given[0]} for e in post["entities"]] == given and "error" not in post, post
+            for e in post["entities"]:
+                assert 0 <= e["visible"] <= 1 and "encoder" in e["evidence"], e
+                assert all(x["box"] in boxes for x in e["regions"]), e
+                assert e["regions"] or "no_box:" in e["note"] or "ground_rejected:" in e["note"], e
+            assert not servers(d)
+
+
 def test_server_ends_with_a_killed_run():
     need_server()
     with gm.Folder() as d:
