@@ -50,7 +50,7 @@ void gm_pulse_start(struct gm_pulse *p, const struct gm_pipeline *pipeline, size
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->end, NULL);
     gm_progress_init(&p->progress, "predict", total, "posts");
-    p->is_over = gm_thread_start(&p->thread, 1, watch, p, NULL) != GM_OK;
+    p->has_thread = gm_thread_start(&p->thread, 1, watch, p, NULL) == GM_OK;
 }
 
 bool gm_pulse_is_due(struct gm_pulse *p)
@@ -76,11 +76,10 @@ void gm_pulse_end(struct gm_pulse *p)
     if (!p->is_on)
         return;
     pthread_mutex_lock(&p->lock);
-    bool has_thread = !p->is_over;
     p->is_over = true;
     pthread_cond_signal(&p->end);
     pthread_mutex_unlock(&p->lock);
-    if (has_thread)
+    if (p->has_thread)
         pthread_join(p->thread, NULL);
     gm_progress_end(&p->progress);
     pthread_mutex_destroy(&p->lock);

@@ -16,7 +16,7 @@ struct gm_pulse {
     pthread_mutex_t lock;
     pthread_cond_t end;
     pthread_t thread;
-    bool is_on, is_over;
+    bool is_on, has_thread, is_over;
 };
 
 /* gm_pulse_start - begin. `total` posts, 0 = unknown; the pipeline must outlive the pulse. Without a thread, which
