@@ -4,9 +4,9 @@
     bench/knowledge.py PLIM_DEV [--tagger ner-knowledge] [--seeds 5] [--threads N]
 
 PLIM_DEV is a CoNLL file whose posts have knowledge behind <EOS>. The tagger reads them with their own, with that
-of another post (moved around one random circle through all posts, a seed a circle), with none, and with each of
-the last two for a random quarter of the posts; beside it the text tagger ner-default. Prints a table in Markdown:
-exact span and type by `gmner eval`, mean and standard deviation over the seeds. Python's standard library only.
+of another post (moved around one random circle through all posts, a seed a circle) and with none; beside it the
+text tagger ner-default. Prints a table in Markdown: exact span and type by `gmner eval`, mean and standard deviation
+over the seeds. Python's standard library only.
 """
 import argparse
 import json
@@ -70,11 +70,7 @@ def main():
         print(f"{n} posts, {sum(map(bool, own))} with knowledge\n\n| knowledge | P | R | F1 |\n|---|---|---|---|")
         row("its own", [own])
         row(f"of another post, {o.seeds} seeds", others)
-        row(f"of another post for a quarter, {o.seeds} seeds", [
-            [b if random.Random(s * n + i).random() < 0.25 else a for i, (a, b) in enumerate(zip(own, other))]
-            for s, other in enumerate(others)])
         row("none", [[""] * n])
-        row("none for a quarter, 1 seed", [["" if random.Random(i).random() < 0.25 else a for i, a in enumerate(own)]])
         row("`ner-default`, which reads none", [[""] * n], "ner-default")
     return 0
 

@@ -8,6 +8,7 @@ target_compile_options(gm_options INTERFACE
   -Wformat=2 -Wvla -Wno-format-truncation $<$<BOOL:${GM_WERROR}>:-Werror>
   -fno-math-errno -fno-trapping-math -ffp-contract=fast)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(GM_X86 ON)
   # The baseline of the project; wider vectors are chosen at run time.
   target_compile_options(gm_options INTERFACE
     $<IF:$<BOOL:$<TARGET_PROPERTY:GM_V4>>,-march=x86-64-v4,-march=x86-64-v3>)

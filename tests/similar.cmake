@@ -9,3 +9,5 @@ set_tests_properties(ref/similar_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 150
 # bench/run.sh similar
 add_executable(bench_similar EXCLUDE_FROM_ALL ../bench/bench_similar.c)
 target_link_libraries(bench_similar PRIVATE gm_similar m)
+add_executable(bench_index EXCLUDE_FROM_ALL ../bench/bench_index.c)
+target_link_libraries(bench_index PRIVATE gm_similar gm_formats m)

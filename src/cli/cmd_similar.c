@@ -6,6 +6,7 @@
 #include "cli/count_posts.h"
 #include "base/troubles.h"
 #include "formats/reader.h"
+#include "similar/index.h"
 #include "similar/similar.h"
 #include "similar/vector_cache.h"
 
@@ -17,7 +18,7 @@ enum { BATCH = 256, TEXT_MAX = 1 << 30 }; /* posts through the encoders at once;
 
 struct opts {
     const char *pool, *weights, *entity, *clip, *encoder, *precision, *from, *images, *pool_images,
-        *output;
+        *output, *index;
     long long k;
     double duplicate;
 };
@@ -188,16 +189,26 @@ static enum gm_status search(struct job *job, struct gm_error *err)
     const struct gm_similar_progress progress = {on_progress, job};
     size_t k = (size_t)job->o->k, n = job->posts->n, all;
     struct gm_similar_scale scale;
+    struct gm_similar_index *index = NULL;
     job->hits = gm_mul_size(n, k, &all) ? gm_alloc(all, sizeof *job->hits) : NULL;
     job->n_hits = gm_alloc(n, sizeof *job->n_hits);
     if (!job->hits || !job->n_hits)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu samples of each of %zu posts", k, n);
-    gm_progress_init(&job->progress, "extremes", 0, "blocks");
-    GM_TRY(gm_similar_extremes(pool, job->posts, rule, &progress, &scale, err));
-    gm_progress_init(&job->progress, "search", 0, "blocks");
-    st = gm_similar_search(pool, job->posts, rule, &scale, k, &progress, job->hits, job->n_hits,
-                           err);
+    if (strcmp(job->o->index, "hnsw") == 0) {
+        GM_TRY(gm_similar_extremes_sampled(pool, job->posts, rule, &scale, err));
+        gm_progress_init(&job->progress, "index", 0, "blocks");
+        GM_TRY(gm_similar_index_new(&index, pool, rule, &scale, &progress, err));
+        gm_progress_init(&job->progress, "search", 0, "blocks");
+        st = gm_similar_index_search(index, job->posts, k, &progress, job->hits, job->n_hits, err);
+    } else {
+        gm_progress_init(&job->progress, "extremes", 0, "blocks");
+        GM_TRY(gm_similar_extremes(pool, job->posts, rule, &progress, &scale, err));
+        gm_progress_init(&job->progress, "search", 0, "blocks");
+        st = gm_similar_search(pool, job->posts, rule, &scale, k, &progress, job->hits, job->n_hits,
+                               err);
+    }
 done:
+    gm_similar_index_free(index);
     gm_progress_end(&job->progress);
     return st;
 }
@@ -341,6 +352,9 @@ static const struct gm_option options[] = {
     {"duplicate", 0, GM_OPT_NUM, offsetof(struct opts, duplicate), "0.8", 0.1, 1, "J",
      "samples from this Jaccard similarity of their words to the post's on are left out as "
      "near-duplicates"},
+    {"index", 0, GM_OPT_CHOICE, offsetof(struct opts, index), "exact", 0, 0, "exact|hnsw",
+     "how candidates are found: each post beside every sample, or by a graph, for pools of millions, "
+     "that may miss some; what is found is scored alike"},
     {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the posts; auto looks at their content, as is done for the pool"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",

@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/parallel.h"
 #include "base/stop.h"
+#include "similar/pair_score.h"
 #include "similar/tile.h"
 
 #include <math.h>
@@ -273,84 +274,6 @@ static enum gm_status search_tile(struct pass *p, struct lane *l, size_t item, s
     return GM_OK;
 }
 
-/* Eight sums side by side, which the compiler adds as vectors. */
-static double dot(const struct gm_buf *a, size_t i, const struct gm_buf *b, size_t k, size_t dim)
-{
-    enum { WIDE = 8 };
-    const float *x = gm_similar_vectors_row(a, dim, i), *y = gm_similar_vectors_row(b, dim, k);
-    double sums[WIDE] = {0}, sum = 0;
-    size_t c = 0;
-    for (; c + WIDE <= dim; c += WIDE)
-        for (size_t j = 0; j < WIDE; j++)
-            sums[j] += (double)x[c + j] * (double)y[c + j];
-    for (; c < dim; c++)
-        sum += (double)x[c] * (double)y[c];
-    for (size_t j = 0; j < WIDE; j++)
-        sum += sums[j];
-    return sum;
-}
-
-/* The mean over q's entities of the best that sample s has for each. */
-static double best_value(const struct pass *p, size_t q, size_t s)
-{
-    size_t nq, ns;
-    const struct gm_similar_entity *a = gm_similar_vectors_entities(p->posts, q, &nq);
-    const struct gm_similar_entity *b = gm_similar_vectors_entities(p->pool, s, &ns);
-    double total = 0;
-    for (size_t i = 0; i < nq && ns; i++) {
-        double most = -INFINITY;
-        for (size_t k = 0; k < ns; k++)
-            most = fmax(
-                most, dot(&p->posts->name, a[i].name, &p->pool->name, b[k].name, p->pool->dim) +
-                          (gm_similar_same_type(a[i].type, b[k].type) ? GM_SIMILAR_TYPE_BONUS : 0));
-        total += most / (double)nq;
-    }
-    return total;
-}
-
-static double entity_value(const struct pass *p, size_t q, size_t s)
-{
-    size_t nq, ns, n_equal = 0;
-    const struct gm_similar_entity *a = gm_similar_vectors_entities(p->posts, q, &nq);
-    const struct gm_similar_entity *b = gm_similar_vectors_entities(p->pool, s, &ns);
-    if (p->rule->best)
-        return best_value(p, q, s);
-    for (size_t i = 0; i < nq; i++)
-        for (size_t k = 0; k < ns; k++)
-            n_equal += gm_similar_same_type(a[i].type, b[k].type);
-    return dot(&p->posts->sum, q, &p->pool->sum, s, p->pool->dim) +
-           GM_SIMILAR_TYPE_BONUS * (double)n_equal;
-}
-
-static void score_hit(const struct pass *p, const struct gm_similar_scale *scale, size_t q,
-                      size_t s, struct gm_similar_hit *hit)
-{
-    bool images =
-        gm_similar_vectors_has_image(p->posts, q) && gm_similar_vectors_has_image(p->pool, s);
-    *hit = (struct gm_similar_hit){.post = s};
-    for (enum gm_similar_part k = 0; k < GM_SIMILAR_PARTS; k++) {
-        hit->value[k] = hit->part[k] = NAN;
-        if (p->rule->weight[k] <= 0 || (k == GM_SIMILAR_IMAGE && !images))
-            continue;
-        hit->value[k] = k == GM_SIMILAR_TEXT
-                            ? dot(&p->posts->text, q, &p->pool->text, s, p->pool->dim)
-                        : k == GM_SIMILAR_IMAGE
-                            ? dot(&p->posts->image, q, &p->pool->image, s, p->pool->image_dim)
-                            : entity_value(p, q, s);
-        double range = scale->max[k] - scale->min[k];
-        hit->part[k] = range > 0 ? (hit->value[k] - scale->min[k]) / range : 0;
-        hit->score += p->rule->weight[k] * hit->part[k];
-    }
-}
-
-static int best_first(const void *a, const void *b)
-{
-    const struct gm_similar_hit *x = a, *y = b;
-    if (x->score != y->score)
-        return x->score > y->score ? -1 : 1;
-    return (x->post > y->post) - (x->post < y->post);
-}
-
 /* What the search writes, and room for the candidates of one post, a thread. */
 struct finish {
     const struct pass *p;
@@ -366,14 +289,16 @@ static void finish_post(void *ctx, size_t lane, size_t q)
 {
     const struct finish *f = ctx;
     const struct pass *p = f->p;
+    const struct gm_similar_sides sides = {p->pool, p->posts, p->rule};
     struct gm_similar_hit *all = f->all + lane * f->n_all;
     size_t n = 0;
     for (size_t c = 0; c < p->n_chunks; c++) {
         size_t list = (q / GM_TILE_POSTS * p->n_chunks + c) * GM_TILE_POSTS + q % GM_TILE_POSTS;
         for (size_t i = 0; i < p->n_found[list]; i++)
-            score_hit(p, f->scale, q, p->candidates[list * p->n_candidates + i].post, &all[n++]);
+            gm_similar_score(&sides, f->scale, q, p->candidates[list * p->n_candidates + i].post,
+                             &all[n++]);
     }
-    qsort(all, n, sizeof *all, best_first);
+    qsort(all, n, sizeof *all, gm_similar_best_first);
     f->n_hits[q] = n < f->k ? n : f->k;
     memcpy(f->hits + q * f->k, all, f->n_hits[q] * sizeof *all);
 }

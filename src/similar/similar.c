@@ -10,6 +10,7 @@
 #include "base/alloc.h"
 #include "base/fingerprint.h"
 #include "base/log.h"
+#include "similar/index.h"
 #include "similar/pictures.h"
 #include "similar/sentence.h"
 #include "similar/vector_cache.h"
@@ -24,6 +25,8 @@ struct gm_similar_pool {
     struct gm_labels types;
     struct gm_similar_vectors vectors;
     struct gm_similar_scale scale; /* of the pool beside itself */
+    bool indexed;
+    struct gm_similar_index *index; /* NULL = the search is exact */
 };
 
 struct gm_similar_opts gm_similar_opts_default(void)
@@ -76,6 +79,7 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     p->rule = o->rule;
+    p->indexed = o->indexed;
     gm_labels_init(&p->types, MAX_TYPES);
     gm_similar_vectors_init(&p->vectors, 0, 0);
     if (!o->clip)
@@ -101,6 +105,7 @@ void gm_similar_pool_free(struct gm_similar_pool *p)
 {
     if (!p)
         return;
+    gm_similar_index_free(p->index);
     gm_similar_vectors_clear(&p->vectors);
     gm_labels_clear(&p->types);
     gm_pictures_free(p->pictures);
@@ -267,7 +272,12 @@ enum gm_status gm_similar_pool_load(struct gm_similar_pool **out, struct gm_post
     GM_TRY(gm_similar_pool_new(&p, opts, err));
     GM_TRY(gm_similar_pool_add(p, posts, n, err));
     GM_TRY(gm_similar_pool_finish(p, err));
-    GM_TRY(gm_similar_extremes(&p->vectors, &p->vectors, &p->rule, NULL, &p->scale, err));
+    if (p->indexed) {
+        GM_TRY(gm_similar_extremes_sampled(&p->vectors, &p->vectors, &p->rule, &p->scale, err));
+        GM_TRY(gm_similar_index_new(&p->index, &p->vectors, &p->rule, &p->scale, NULL, err));
+    } else {
+        GM_TRY(gm_similar_extremes(&p->vectors, &p->vectors, &p->rule, NULL, &p->scale, err));
+    }
     *out = p;
     p = NULL;
 done:
@@ -283,7 +293,9 @@ enum gm_status gm_similar_find(struct gm_similar_pool *p, struct gm_post *const 
     struct gm_similar_vectors v;
     gm_similar_vectors_for(p, &v);
     GM_TRY(gm_similar_embed(p, posts, n, &v, err));
-    st = gm_similar_search(&p->vectors, &v, &p->rule, &p->scale, k, NULL, hits, n_hits, err);
+    st = p->index
+             ? gm_similar_index_search(p->index, &v, k, NULL, hits, n_hits, err)
+             : gm_similar_search(&p->vectors, &v, &p->rule, &p->scale, k, NULL, hits, n_hits, err);
 done:
     gm_similar_vectors_clear(&v);
     return st;

@@ -22,6 +22,7 @@ struct gm_similar_opts {
                               the log says so */
     const char *cache; /* file in which the pool's vectors are kept and looked for
                           (similar/vector_cache.h); NULL = none */
+    bool indexed;      /* gm_similar_pool_load makes an approximate index (similar/index.h) */
     struct gm_similar_rule rule;
     gm_unreadable_fn *unreadable; /* of pictures (similar/pictures.h); NULL = not told */
     void *user;
@@ -47,7 +48,8 @@ enum gm_status gm_similar_pool_add(struct gm_similar_pool *p, struct gm_post *co
 enum gm_status gm_similar_pool_finish(struct gm_similar_pool *p, struct gm_error *err) GM_NODISCARD;
 
 /* gm_similar_pool_load - all of that for n samples, and the scale of the pool beside itself, which
- * gm_similar_find needs. Cost: n posts through the encoders, and n * n pairs (gm_similar_extremes). */
+ * gm_similar_find needs. Cost: n posts through the encoders, and n * n pairs (gm_similar_extremes); indexed
+ * those of gm_similar_extremes_sampled and gm_similar_index_new. */
 enum gm_status gm_similar_pool_load(struct gm_similar_pool **out, struct gm_post *const *posts,
                                     size_t n, const struct gm_similar_opts *opts,
                                     struct gm_error *err) GM_NODISCARD;

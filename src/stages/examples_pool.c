@@ -51,10 +51,11 @@ done:
 enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const struct gm_json *j,
                                         struct gm_error *err)
 {
-    static const char *const known[] = {GM_POOL_FILE_SETTINGS, "k",       "encoder",
-                                        "precision",           "clip",    "entity",
-                                        "duplicate",           "weights", NULL};
+    static const char *const known[] = {
+        GM_POOL_FILE_SETTINGS, "k",       "encoder", "precision", "clip", "entity",
+        "duplicate",           "weights", "index",   NULL};
     enum gm_status st = GM_OK;
+    struct gm_str index = GM_STR("exact");
     *x = (struct gm_examples_setting){
         .entity = GM_STR("sum"), .k = 3, .opts = gm_similar_opts_default()};
     if (gm_json_kind(j) != GM_JSON_OBJECT)
@@ -65,10 +66,15 @@ enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const str
     GM_TRY(gm_settings_num(j, "k", 1, GM_PROMPT_EXAMPLES_MAX, &x->k, err));
     GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.rule.duplicate, err));
     GM_TRY(read_weights(gm_json_get(j, "weights"), x->opts.rule.weight, err));
+    GM_TRY(gm_settings_str(j, "index", &index, err));
     x->opts.rule.best = gm_str_eq_c(x->entity, "best");
+    x->opts.indexed = gm_str_eq_c(index, "hnsw");
     if (!x->opts.rule.best && !gm_str_eq_c(x->entity, "sum"))
         st = GM_FAIL(err, GM_EARG, "setting \"entity\" is \"%.*s\"; it must be sum or best",
                      GM_STR_ARG(x->entity));
+    else if (!x->opts.indexed && !gm_str_eq_c(index, "exact"))
+        st = GM_FAIL(err, GM_EARG, "setting \"index\" is \"%.*s\"; it must be exact or hnsw",
+                     GM_STR_ARG(index));
 done:
     if (st != GM_OK)
         gm_error_prefix(err, "examples");
@@ -143,9 +149,9 @@ static enum gm_status write_key(const struct gm_examples_setting *x, struct gm_b
 {
     enum gm_status st = GM_OK;
     const struct gm_similar_rule *r = &x->opts.rule;
-    GM_TRY(gm_buf_printf(out, err, "%.*s %.*s %g %g %g %g %d\n", GM_STR_ARG(x->precision),
+    GM_TRY(gm_buf_printf(out, err, "%.*s %.*s %g %g %g %g %d %d\n", GM_STR_ARG(x->precision),
                          GM_STR_ARG(x->file.images), r->weight[0], r->weight[1], r->weight[2],
-                         r->duplicate, r->best));
+                         r->duplicate, r->best, x->opts.indexed));
     st = gm_examples_pool_fingerprint(x, out, err);
 done:
     return st;

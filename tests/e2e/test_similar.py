@@ -236,6 +236,20 @@ def test_wrong_usage():
         gm.expect(gm.run("similar", d / "posts.jsonl", "--pool", d / "pool.jsonl", "--encoder", "absent"), 1, "absent")
 
 
+def test_index():
+    """A pool that a search by the graph looks at whole has the same answers; of a larger one nearly all."""
+    with Files() as d:
+        for more in ((), ("--entity", "best"), ("--weights", "text=1", "--k", "5")):
+            assert d.ask(*more, "--index", "hnsw").out == d.ask(*more).out
+        d.write("pool.jsonl", jsonl([post(i) for i in range(1500)]))
+        found, exact = d.ask("--index", "hnsw", "--threads", "1").out, d.ask().out
+        found, exact = ([[h["post"] for h in json.loads(line)["similar"]] for line in out.splitlines()]
+                        for out in (found, exact))
+        same = sum(len(set(a) & set(b)) for a, b in zip(found, exact))
+        assert same >= 0.9 * sum(map(len, exact)), (same, found, exact)
+        gm.expect(d.similar(d / "posts.jsonl", "--pool", d / "pool.jsonl", "--index", "flat"), 2, "--index")
+
+
 def test_vectors_are_kept():
     """A pool's vectors, of texts, names and pictures, are made once: the answers are the same with them, without
     them, and where they are damaged or can't be kept."""

@@ -3,6 +3,8 @@
 
 #include "base/parallel.h"
 #include "base/rng.h"
+#include "similar/index.h"
+#include "similar/pair_score.h"
 #include "similar/search.h"
 
 #include <math.h>
@@ -328,6 +330,85 @@ static void nothing_to_find(void **state)
     data_clear(&d);
 }
 
+/* ---- through an index ---- */
+
+/* The share of the exact answers' places that the index fills as well (samples may be equally similar); what it
+ * has is scored and ordered alike. */
+static double recall(const struct data *d, const struct gm_similar_rule *rule, size_t k)
+{
+    struct gm_error err;
+    struct gm_similar_scale scale;
+    struct gm_similar_index *x;
+    size_t n = d->posts.n, n_all = 0, n_same = 0;
+    struct gm_similar_hit *a = calloc(n * k, sizeof *a), *b = calloc(n * k, sizeof *b);
+    size_t *n_a = calloc(n, sizeof *n_a), *n_b = calloc(n, sizeof *n_b);
+    const struct gm_similar_sides sides = {&d->pool, &d->posts, rule};
+    assert_true(a && b && n_a && n_b);
+    must(gm_similar_extremes(&d->pool, &d->posts, rule, NULL, &scale, &err), &err);
+    must(gm_similar_search(&d->pool, &d->posts, rule, &scale, k, NULL, a, n_a, &err), &err);
+    must(gm_similar_index_new(&x, &d->pool, rule, &scale, NULL, &err), &err);
+    must(gm_similar_index_search(x, &d->posts, k, NULL, b, n_b, &err), &err);
+    for (size_t q = 0; q < n; q++) {
+        assert_int_equal(n_b[q], n_a[q]);
+        for (size_t i = 0; i < n_b[q]; i++) {
+            struct gm_similar_hit own;
+            const struct gm_similar_hit *h = &b[q * k + i];
+            gm_similar_score(&sides, &scale, q, h->post, &own);
+            assert_true(h->score == own.score && (i == 0 || h[-1].score >= h->score));
+            assert_false(
+                gm_similar_vectors_alike(&d->posts, q, &d->pool, h->post, rule->duplicate));
+            n_same += h->score >= a[q * k + i].score - 1e-9;
+        }
+        n_all += n_a[q];
+    }
+    gm_similar_index_free(x);
+    free(a);
+    free(b);
+    free(n_a);
+    free(n_b);
+    return (double)n_same / (double)n_all;
+}
+
+static void an_index_finds_nearly_all(void **state)
+{
+    static const struct gm_similar_rule rules[] = {
+        {{0.4, 0.2, 0.6}, false, 0.8}, {{0.4, 0, 0.6}, false, 0.8},  {{1, 0, 0}, false, 0.8},
+        {{0, 1, 0}, false, 0.8},       {{0.4, 0.2, 0.6}, true, 0.8}, {{0, 0, 1}, true, 0.8}};
+    (void)state;
+    struct data d;
+    data_init(&d, 60, 3000, 4);
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        assert_true(recall(&d, &rules[i], 5) > 0.97);
+    data_clear(&d);
+    data_init(&d, 20, 200, 4); /* as many as are looked at */
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
+        assert_true(recall(&d, &rules[i], 5) == 1);
+    data_clear(&d);
+}
+
+static void extremes_of_a_sample(void **state)
+{
+    (void)state;
+    struct gm_error err;
+    struct data d;
+    struct gm_similar_scale all, some;
+    const struct gm_similar_rule rule = {{0.4, 0.2, 0.6}, false, 0.8};
+    data_init(&d, 30, 200, 4); /* so few pairs that all count */
+    must(gm_similar_extremes(&d.pool, &d.posts, &rule, NULL, &all, &err), &err);
+    must(gm_similar_extremes_sampled(&d.pool, &d.posts, &rule, &some, &err), &err);
+    assert_memory_equal(&all, &some, sizeof all);
+    data_clear(&d);
+    data_init(&d, 1100, 2200, 4);
+    must(gm_similar_extremes(&d.pool, &d.posts, &rule, NULL, &all, &err), &err);
+    must(gm_similar_extremes_sampled(&d.pool, &d.posts, &rule, &some, &err), &err);
+    for (size_t k = 0; k < GM_SIMILAR_PARTS; k++) { /* two of three pairs are among them */
+        double range = all.max[k] - all.min[k];
+        assert_true(some.min[k] >= all.min[k] - 1e-4 && some.min[k] < all.min[k] + 0.2 * range);
+        assert_true(some.max[k] <= all.max[k] + 1e-4 && some.max[k] > all.max[k] - 0.2 * range);
+    }
+    data_clear(&d);
+}
+
 static void count_calls(void *user, size_t done, size_t total)
 {
     size_t *calls = user;
@@ -378,6 +459,8 @@ int main(void)
         cmocka_unit_test_teardown(many_entities_of_one_sample, no_leak),
         cmocka_unit_test_teardown(a_post_does_not_find_itself, no_leak),
         cmocka_unit_test_teardown(nothing_to_find, no_leak),
+        cmocka_unit_test_teardown(an_index_finds_nearly_all, no_leak),
+        cmocka_unit_test_teardown(extremes_of_a_sample, no_leak),
         cmocka_unit_test_teardown(progress_is_told, no_leak),
         cmocka_unit_test_teardown(memory_may_run_out, no_leak),
     };
