@@ -98,6 +98,15 @@ enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, ui
                                       uint32_t h, const struct gm_plane planes[3],
                                       struct gm_error *err) GM_NODISCARD;
 
+/* gm_image_square_planes - `src` in the upper left of a black square of its longer side, blurred by a
+ * Gaussian where the square shrinks, and read linearly at side x side places: scikit-image's resize with
+ * anti_aliasing, as OWLv2's processor does it.
+ *   out [3][side][side], plane by plane as planes[] says, from values that were not rounded
+ * Errors: ARG (a side of 0), NOMEM. */
+enum gm_status gm_image_square_planes(float *out, const struct gm_image *src, uint32_t side,
+                                      const struct gm_plane planes[3],
+                                      struct gm_error *err) GM_NODISCARD;
+
 /* gm_image_write_png, gm_image_write_jpeg - append the encoded picture; quality is 1..100.
  * Errors: ARG, NOMEM (over the buffer's maximum too). */
 enum gm_status gm_image_write_png(const struct gm_image *im, struct gm_buf *out,

@@ -13,6 +13,17 @@
  * Reference: Pillow's pictures, tests/ref/image_reference.py, compared in
  * tests/unit/test_image_resize.c.
  *
+ * In a square of the longer side L, of which a picture covers the upper left, read at S places a direction,
+ * with s = L / S, c_i = (i + 1/2) s - 1/2, d = max(0, (s - 1) / 2), r = floor(4 d + 1/2):
+ *
+ *   blurred[x] = sum over |k| <= r of g(k) in[m(x + k)],  g(k) = exp(-k^2 / (2 d^2)), divided by their sum
+ *   result[i] = (1 - t) blurred[f] + t blurred[m(f + 1)],  f = floor(m(c_i)), t = m(c_i) - f
+ *
+ * where m turns places outside of 0 .. L - 1 back at the first and last sample. Source: scikit-image's
+ * resize (anti_aliasing, order 1, mode mirror) by SciPy's gaussian_filter and zoom with grid_mode.
+ * Reference: the same sums pixel by pixel in test_image_resize.c, and OWLv2's processor in
+ * tests/ref/vision_reference.py.
+ *
  * Hot: bilinear. Its vertical pass, first, runs along whole rows; the horizontal pass then has
  * only the output rows to do, with four floats a pixel. CMake compiles this file with -O3 for
  * its vector loops. */
@@ -85,24 +96,78 @@ static void filter_taps(struct filter *f, const struct kernel *kernel, size_t i,
     f->taps = f->n[i] > f->taps ? f->n[i] : f->taps;
 }
 
+/* Room for `out` samples of at most `most` taps, all of weight 0. */
+static enum gm_status filter_room(struct filter *f, size_t most, bool is_fixed, uint32_t out,
+                                  struct gm_error *err)
+{
+    size_t n_weights;
+    void *weights = gm_mul_size(out, most, &n_weights) ? gm_alloc(n_weights, 4) : NULL;
+    f->most = most;
+    f->at = gm_alloc(out, sizeof *f->at);
+    f->n = gm_alloc(out, sizeof *f->n);
+    f->fixed = is_fixed ? weights : NULL;
+    f->weight = is_fixed ? NULL : weights;
+    if (!f->at || !f->n || !weights)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for resizing to %u pixels", out);
+    return GM_OK;
+}
+
 /* Weights that map [x0, x1) of `in` samples to `out` samples. */
 static enum gm_status filter_init(struct filter *f, const struct kernel *kernel, uint32_t in,
                                   double x0, double x1, uint32_t out, struct gm_error *err)
 {
     double scale = (double)((float)x1 - (float)x0) / out, /* as Pillow rounds it */
         widen = scale > 1 ? scale : 1;
-    f->most = (size_t)ceil(widen * kernel->reach) * 2 + 1;
-    f->at = gm_alloc(out, sizeof *f->at);
-    f->n = gm_alloc(out, sizeof *f->n);
-    size_t n_weights;
-    void *weights = gm_mul_size(out, f->most, &n_weights) ? gm_alloc(n_weights, 4) : NULL;
-    f->fixed = kernel->is_fixed ? weights : NULL;
-    f->weight = kernel->is_fixed ? NULL : weights;
-    if (!f->at || !f->n || !weights)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for resizing to %u pixels", out);
-    for (uint32_t i = 0; i < out; i++)
+    size_t most = (size_t)ceil(widen * kernel->reach) * 2 + 1;
+    enum gm_status st = filter_room(f, most, kernel->is_fixed, out, err);
+    for (uint32_t i = 0; st == GM_OK && i < out; i++)
         filter_taps(f, kernel, i, in, x0 + (i + 0.5) * scale, widen);
-    return GM_OK;
+    return st;
+}
+
+/* A place of 0 .. last, or outside, turned back at the ends. */
+static double mirror(double x, double last)
+{
+    if (last <= 0)
+        return 0;
+    x = fmod(fabs(x), 2 * last);
+    return x > last ? 2 * last - x : x;
+}
+
+/* One output's taps: both blurred samples that it lies between, of weight 1 - t and t. Taps that fall on
+ * the black beyond the `in` samples of the picture are left out. */
+static void blur_taps(struct filter *f, size_t i, uint32_t in, double center, double last,
+                      double deviation, int radius)
+{
+    double at = mirror(center, last), t = at - floor(at), sum = 0;
+    int32_t base = (int32_t)floor(at), first = base - radius - 1;
+    float *weight = f->weight + i * f->most;
+    first = first > 0 ? first : 0;
+    for (int k = -radius; k <= radius; k++)
+        sum += deviation > 0 ? exp(-0.5 * k * k / (deviation * deviation)) : 1;
+    f->at[i] = (uint32_t)first < in ? (uint32_t)first : in;
+    for (int half = 0; half < 2; half++)
+        for (int k = -radius; k <= radius; k++) {
+            double g = deviation > 0 ? exp(-0.5 * k * k / (deviation * deviation)) : 1;
+            uint32_t x = (uint32_t)mirror(mirror(base + half, last) + k, last);
+            if (x >= in)
+                continue;
+            weight[x - f->at[i]] += (float)((half ? t : 1 - t) * g / sum);
+            f->n[i] = x - f->at[i] + 1 > f->n[i] ? x - f->at[i] + 1 : f->n[i];
+        }
+    f->taps = f->n[i] > f->taps ? f->n[i] : f->taps;
+}
+
+/* Weights that map a side of the square, on which the picture covers `in` of `longer` samples. */
+static enum gm_status filter_blur(struct filter *f, uint32_t in, uint32_t longer, uint32_t out,
+                                  struct gm_error *err)
+{
+    double scale = (double)longer / out, deviation = scale > 1 ? (scale - 1) / 2 : 0;
+    int radius = (int)(4 * deviation + 0.5);
+    enum gm_status st = filter_room(f, 2 * (size_t)radius + 4, false, out, err);
+    for (uint32_t i = 0; st == GM_OK && i < out; i++)
+        blur_taps(f, i, in, (i + 0.5) * scale - 0.5, longer - 1.0, deviation, radius);
+    return st;
 }
 
 /* One resizing under way. Rows in memory: */
@@ -162,6 +227,19 @@ static void job_clear(struct job *j)
     filter_clear(&j->fy);
 }
 
+/* Rows for the filters, which are set. */
+static enum gm_status job_rows(struct job *j, uint32_t w, struct gm_error *err)
+{
+    j->first = j->fx.at[0];
+    j->n = j->fx.at[w - 1] + j->fx.n[w - 1] - j->first;
+    j->sum = gm_alloc(3 * j->n + 1, sizeof *j->sum);
+    j->padded = gm_alloc(4 * (j->n + j->fx.taps), sizeof *j->padded);
+    j->line = gm_alloc(4 * (size_t)w, sizeof *j->line);
+    if (!j->sum || !j->padded || !j->line)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %u pixels", j->src->w);
+    return GM_OK;
+}
+
 static enum gm_status job_init(struct job *j, const struct gm_image *src, const float box[4],
                                uint32_t w, uint32_t h, struct gm_error *err)
 {
@@ -174,13 +252,7 @@ static enum gm_status job_init(struct job *j, const struct gm_image *src, const 
                        src->h);
     GM_TRY(filter_init(&j->fx, &BILINEAR, src->w, b[0], b[2], w, err));
     GM_TRY(filter_init(&j->fy, &BILINEAR, src->h, b[1], b[3], h, err));
-    j->first = j->fx.at[0];
-    j->n = j->fx.at[w - 1] + j->fx.n[w - 1] - j->first;
-    j->sum = gm_alloc(3 * j->n + 1, sizeof *j->sum);
-    j->padded = gm_alloc(4 * (j->n + j->fx.taps), sizeof *j->padded);
-    j->line = gm_alloc(4 * (size_t)w, sizeof *j->line);
-    if (!j->sum || !j->padded || !j->line)
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory for a row of %u pixels", src->w);
+    st = job_rows(j, w, err);
 done:
     return st;
 }
@@ -292,6 +364,21 @@ enum gm_status gm_image_resize_bytes(struct gm_image **out, const struct gm_imag
     return resize_bytes(out, &BILINEAR_FIXED, src, box, w, h, err);
 }
 
+/* All rows of the job, plane by plane. */
+static void job_planes(struct job *j, float *out, uint32_t w, uint32_t h,
+                       const struct gm_plane planes[3])
+{
+    for (uint32_t y = 0; y < h; y++) {
+        job_row(j, w, y);
+        for (size_t c = 0; c < 3; c++) {
+            const float *from = j->line + planes[c].channel;
+            float *row = out + (c * h + y) * w, scale = planes[c].scale, shift = planes[c].shift;
+            for (size_t x = 0; x < w; x++)
+                row[x] = from[4 * x] * scale + shift;
+        }
+    }
+}
+
 enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, uint32_t w,
                                       uint32_t h, const struct gm_plane planes[3],
                                       struct gm_error *err)
@@ -302,15 +389,24 @@ enum gm_status gm_image_resize_planes(float *out, const struct gm_image *src, ui
     if (w == 0 || h == 0)
         return GM_FAIL(err, GM_EARG, "cannot resize to %u x %u pixels", w, h);
     GM_TRY(job_init(&j, src, whole, w, h, err));
-    for (uint32_t y = 0; y < h; y++) {
-        job_row(&j, w, y);
-        for (size_t c = 0; c < 3; c++) {
-            const float *from = j.line + planes[c].channel;
-            float *row = out + (c * h + y) * w, scale = planes[c].scale, shift = planes[c].shift;
-            for (size_t x = 0; x < w; x++)
-                row[x] = from[4 * x] * scale + shift;
-        }
-    }
+    job_planes(&j, out, w, h, planes);
+done:
+    job_clear(&j);
+    return st;
+}
+
+enum gm_status gm_image_square_planes(float *out, const struct gm_image *src, uint32_t side,
+                                      const struct gm_plane planes[3], struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct job j = {.src = src};
+    uint32_t longer = src->w > src->h ? src->w : src->h;
+    if (side == 0)
+        return GM_FAIL(err, GM_EARG, "cannot resize to no pixels");
+    GM_TRY(filter_blur(&j.fx, src->w, longer, side, err));
+    GM_TRY(filter_blur(&j.fy, src->h, longer, side, err));
+    GM_TRY(job_rows(&j, side, err));
+    job_planes(&j, out, side, side, planes);
 done:
     job_clear(&j);
     return st;

@@ -41,6 +41,94 @@ static void equals_pillow_within_one_level(void **state)
     compare_with_pillow(GOLDEN "cubic.txt", 6, gm_image_resize_cubic, 0);
 }
 
+/* The formula of resize.c's square, read as it stands: one channel of the square, 0 beyond the picture. */
+static long turned(long x, long last)
+{
+    while (last > 0 && (x < 0 || x > last))
+        x = x < 0 ? -x : 2 * last - x;
+    return last > 0 ? x : 0;
+}
+
+static double blurred(const double *in, long last, long x, double deviation)
+{
+    long radius = (long)(4 * deviation + 0.5);
+    double sum = 0, weights = 0;
+    for (long k = -radius; k <= radius; k++) {
+        double g = radius ? exp(-(double)(k * k) / (2 * deviation * deviation)) : 1;
+        sum += g * in[turned(x + k, last)];
+        weights += g;
+    }
+    return sum / weights;
+}
+
+/* n samples in, `side` out. */
+static void naive_line(const double *in, long n, double *out, long side)
+{
+    double s = (double)n / (double)side, deviation = s > 1 ? (s - 1) / 2 : 0;
+    for (long i = 0; i < side; i++) {
+        double c = ((double)i + 0.5) * s - 0.5;
+        c = c < 0 ? -c : c;
+        c = c > (double)n - 1 ? 2 * ((double)n - 1) - c : c;
+        long f = (long)c;
+        double t = c - (double)f, next = blurred(in, n - 1, turned(f + 1, n - 1), deviation);
+        out[i] = (1 - t) * blurred(in, n - 1, f, deviation) + t * next;
+    }
+}
+
+static void expect_square(const struct gm_image *im, uint32_t side)
+{
+    enum { MOST = 256 };
+    static double square[MOST][MOST], down[MOST][MOST], line[MOST], want[MOST];
+    static float got[3 * MOST * MOST];
+    struct gm_error err;
+    const struct gm_plane planes[3] = {{2, 2, -7}, {1, 1, 0}, {0, 0.5f, 1}};
+    long longer = im->w > im->h ? im->w : im->h;
+    must(gm_image_square_planes(got, im, side, planes, &err), &err);
+    for (size_t c = 0; c < 3; c++) {
+        for (long y = 0; y < longer; y++)
+            for (long x = 0; x < longer; x++)
+                square[y][x] = y < im->h && x < im->w
+                                   ? im->rgb[3 * (y * im->w + x) + (long)planes[c].channel]
+                                   : 0;
+        for (long x = 0; x < longer; x++) {
+            for (long y = 0; y < longer; y++)
+                line[y] = square[y][x];
+            naive_line(line, longer, want, side);
+            for (long y = 0; y < side; y++)
+                down[y][x] = want[y];
+        }
+        for (long y = 0; y < side; y++) {
+            naive_line(down[y], longer, want, side);
+            for (long x = 0; x < side; x++) {
+                double w = want[x] * (double)planes[c].scale + (double)planes[c].shift;
+                double g = (double)got[((long)c * side + y) * side + x];
+                if (fabs(w - g) > 1e-3)
+                    fail_msg("%ux%u to %u: %ld,%ld is %f, not %f", im->w, im->h, side, x, y, g, w);
+            }
+        }
+    }
+}
+
+static void squares_equal_the_formula(void **state)
+{
+    (void)state;
+    static const uint32_t sides[] = {3, 20, 64, 97, 173, 250};
+    struct gm_error err;
+    struct gm_image *src = golden_image("source.png"), *crop;
+    static const float boxes[][4] = {{0, 0, 173, 97}, {5, 2, 25, 97}, {7, 7, 8, 8}, {3, 3, 33, 33}};
+    for (size_t b = 0; b < sizeof boxes / sizeof *boxes; b++) {
+        const float *x = boxes[b];
+        must(gm_image_resize(&crop, src, x, (uint32_t)(x[2] - x[0]), (uint32_t)(x[3] - x[1]), &err),
+             &err);
+        for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
+            expect_square(crop, sides[i]);
+        gm_image_free(crop);
+    }
+    assert_int_equal(gm_image_square_planes(NULL, src, 0, NULL, &err), GM_EARG);
+    gm_image_free(src);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 static void same_size_is_the_same_picture(void **state)
 {
     (void)state;
@@ -121,6 +209,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equals_pillow_within_one_level),
+        cmocka_unit_test(squares_equal_the_formula),
         cmocka_unit_test(same_size_is_the_same_picture),
         cmocka_unit_test(empty_boxes_are_refused),
         cmocka_unit_test(planes_resize_alike),
