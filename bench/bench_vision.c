@@ -15,6 +15,7 @@
 #include "image/image.h"
 #include "nn/engine.h"
 #include "vision/clip.h"
+#include "vision/phrases.h"
 #include "vision/sam.h"
 
 #include <pthread.h>
@@ -106,7 +107,40 @@ done:
     return st;
 }
 
-static const struct kind KINDS[] = {{"clip", clip_load, clip_look}, {"sam", sam_load, sam_look}};
+static enum gm_status phrases_load(struct job *job, const char *path, bool bf16,
+                                   struct gm_error *err)
+{
+    struct gm_phrases *d = NULL;
+    enum gm_status st = gm_phrases_load(&d, path, bf16, err);
+    job->model = d;
+    job->lanes = d ? gm_phrases_lanes(d) : 0;
+    return st;
+}
+
+/* All logits of the phrases, then all boxes as shares of the picture's width and height. */
+static enum gm_status phrases_look(struct job *job, size_t lane, const struct gm_image *im,
+                                   struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_phrases_found f;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_phrases_run(job->model, lane, im, job->asked, job->n_asked, &a, &f, err));
+    GM_TRY(gm_buf_add(out, f.logits, f.n_boxes * f.n_phrases * sizeof *f.logits, err));
+    for (size_t i = 0; i < 4 * f.n_boxes; i++) {
+        float share = (float)(f.boxes[i / 4][i % 4] / (i % 2 ? im->h : im->w));
+        GM_TRY(gm_buf_add(out, &share, sizeof share, err));
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+static const struct kind KINDS[] = {{"clip", clip_load, clip_look},
+                                    {"sam", sam_load, sam_look},
+                                    {"owlvit", phrases_load, phrases_look},
+                                    {"owlv2", phrases_load, phrases_look},
+                                    {"grounding-dino", phrases_load, phrases_look}};
 
 static enum gm_status look_at(struct job *job, size_t lane, size_t i, struct gm_error *err)
 {

@@ -5,8 +5,8 @@
 
 MODEL is a folder, or a name such as IDEA-Research/grounding-dino-tiny, which transformers then downloads. FOLDER gets
 onnx/model.onnx, config.json, preprocessor_config.json and tokenizer.json, as optimum's and transformers.js's exports
-have them. optimum-cli does the same for OWL-ViT and OWLv2 and can't for Grounding DINO, whose text masks it would
-freeze to the phrases of one example: here they are computed in the model. Needs PyTorch and transformers (made with
+have them. optimum-cli does the same for OWL-ViT and OWLv2 and can't for Grounding DINO, where tracing would freeze
+the masks of one example's phrases and the paddings of its size: here the model computes both. Needs PyTorch and transformers (made with
 2.13.0 and 5.23.0); gmner itself never does.
 """
 import os
@@ -14,7 +14,9 @@ import sys
 
 import torch
 from transformers import AutoModelForZeroShotObjectDetection, AutoProcessor
-from transformers.models.grounding_dino import modeling_grounding_dino
+from torch.nn.functional import pad
+from transformers.models.grounding_dino import modeling_grounding_dino as dino
+from transformers.models.swin import modeling_swin as swin
 
 AXES = {"pixel_values": {0: "batch", 2: "height", 3: "width"}, "pixel_mask": {0: "batch", 1: "height", 2: "width"},
         "input_ids": {0: "texts", 1: "length"}, "attention_mask": {0: "texts", 1: "length"},
@@ -34,6 +36,22 @@ def phrase_masks(input_ids, special_tokens):
     return mask, torch.where(inside, at - before - 1, torch.zeros_like(before)).clamp(min=0)
 
 
+def pad_to_patches(self, x, height, width):
+    """SwinPatchEmbeddings.maybe_pad, without asking whether there is something to pad."""
+    h, w = self.patch_size
+    return pad(x, (0, (w - width % w) % w, 0, (h - height % h) % h))
+
+
+def pad_to_even(self, x, height, width):
+    """SwinPatchMerging.maybe_pad, the same."""
+    return pad(x, (0, 0, 0, width % 2, 0, height % 2))
+
+
+# What is put in the place of transformers' while tracing.
+INSTEAD = [(dino, "generate_masks_with_special_tokens_and_transfer_map", phrase_masks),
+           (swin.SwinPatchEmbeddings, "maybe_pad", pad_to_patches), (swin.SwinPatchMerging, "maybe_pad", pad_to_even)]
+
+
 class Exported(torch.nn.Module):
     def __init__(self, model, names):
         super().__init__()
@@ -45,12 +63,15 @@ class Exported(torch.nn.Module):
 
 
 def example(model, processor):
-    """Inputs of two phrases and a picture that is not square, where the model takes such."""
+    """Names and values of inputs of two phrases. Grounding DINO's picture has to be padded at every stage of Swin: what
+    cuts the padding off again is only in the traced model where there was some."""
     from PIL import Image
     texts = ["a cat", "a dog"]
-    out = processor(images=Image.new("RGB", (640, 480)), text=[texts], return_tensors="pt")
     if model.config.model_type == "grounding-dino":
-        out = processor(images=Image.new("RGB", (640, 480)), text=". ".join(texts) + ".", return_tensors="pt")
+        out = processor.tokenizer(". ".join(texts) + ".", return_tensors="pt", return_token_type_ids=True)
+        out = {**out, "pixel_values": torch.zeros(1, 3, 578, 770), "pixel_mask": torch.ones(1, 578, 770).long()}
+    else:
+        out = processor(images=Image.new("RGB", (640, 480)), text=[texts], return_tensors="pt")
     names = [n for n in ("pixel_values", "pixel_mask", "input_ids", "attention_mask", "token_type_ids") if n in out]
     return names, tuple(out[n] for n in names)
 
@@ -68,14 +89,16 @@ def write_onnx(module, inputs, path, names, outputs, axes):
 def export(model, processor, folder):
     """Write the four files; the model is in eval mode."""
     os.makedirs(os.path.join(folder, "onnx"), exist_ok=True)
-    modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map, was = \
-        phrase_masks, modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map
     names, inputs = example(model, processor)
+    was = [(owner, name, getattr(owner, name)) for owner, name, _ in INSTEAD]
+    for owner, name, function in INSTEAD:
+        setattr(owner, name, function)
     try:
         write_onnx(Exported(model, names), inputs, os.path.join(folder, "onnx", "model.onnx"), names,
                    ["logits", "pred_boxes"], AXES)
     finally:
-        modeling_grounding_dino.generate_masks_with_special_tokens_and_transfer_map = was
+        for owner, name, function in was:
+            setattr(owner, name, function)
     model.config.save_pretrained(folder)
     processor.image_processor.save_pretrained(folder)
     processor.tokenizer.save_pretrained(folder)

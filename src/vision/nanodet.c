@@ -45,9 +45,9 @@ static void decode_cell(const struct gm_nanodet_level *l, size_t cell, struct gm
     d->box[3] = (double)(y + stride * expected_bin(dis + 3 * GM_NANODET_BINS));
 }
 
-/* Insert by score, the worst falls out when full. Few cells pass the threshold, so that insertion
- * beats sorting; equal scores keep their order. Returns the new count. */
-static size_t insert(struct gm_detection *out, size_t n, size_t max, const struct gm_detection *d)
+/* Few cells pass the threshold, so that insertion beats sorting. */
+size_t gm_detection_insert(struct gm_detection *out, size_t n, size_t max,
+                           const struct gm_detection *d)
 {
     size_t at = n;
     while (at > 0 && out[at - 1].score < d->score)
@@ -88,7 +88,7 @@ size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels,
                 continue;
             struct gm_detection d = {.score = cls[best], .class_id = (uint32_t)best};
             decode_cell(l, cell, &d);
-            n_out = insert(out, n_out, max, &d);
+            n_out = gm_detection_insert(out, n_out, max, &d);
         }
     }
     return n_out;

@@ -34,6 +34,11 @@ struct gm_nanodet_level {
 size_t gm_nanodet_decode(const struct gm_nanodet_level *levels, size_t n_levels, float score_min,
                          struct gm_detection *out, size_t max);
 
+/* gm_detection_insert - put *d among the n best of `out`, best first, equals in order of coming; the worst
+ * falls out where max are there. Returns how many there are now. Cost O(max). */
+size_t gm_detection_insert(struct gm_detection *out, size_t n, size_t max,
+                           const struct gm_detection *d);
+
 /* gm_nms - non-maximum suppression within each class: keeps, of the n detections sorted best first,
  * those whose IoU with every kept one of their class is at most iou_max. In place; returns how many
  * stay, in order. Cost O(n^2) at worst. */

@@ -26,6 +26,7 @@
     X(ov_compiled_model_input_by_index)       \
     X(ov_compiled_model_outputs_size)         \
     X(ov_compiled_model_output_by_index)      \
+    X(ov_compiled_model_input_by_name)        \
     X(ov_compiled_model_output_by_name)       \
     X(ov_port_get_any_name)                   \
     X(ov_port_get_partial_shape)              \

@@ -17,7 +17,6 @@ struct gm_session_lane {
 
 struct gm_session_ports {
     struct gm_session_port *items;
-    ov_element_type_e *types;
     size_t n;
 };
 

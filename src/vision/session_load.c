@@ -256,17 +256,13 @@ static enum gm_status read_ports(struct gm_session *s, count_fn *count, port_fn 
     size_t n = 0;
     ov_status_e rc = count(s->compiled, &n);
     out->items = gm_alloc(n, sizeof *out->items);
-    out->types = gm_alloc(n, sizeof *out->types);
-    GM_TRY(out->items && out->types ? GM_OK
-                                    : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
+    GM_TRY(out->items ? GM_OK : GM_FAIL(err, GM_ENOMEM, "%s: out of memory", s->path));
     for (; rc == OK && out->n < n; out->n++) {
         ov_output_const_port_t *port = NULL;
         rc = get(s->compiled, out->n, &port);
         if (rc != OK)
             break;
         st = read_port(s, port, &out->items[out->n], err);
-        if (s->ov.ov_port_get_element_type(port, &out->types[out->n]) != OK)
-            out->types[out->n] = DYNAMIC;
         s->ov.ov_output_const_port_free(port);
         GM_TRY(st);
     }

@@ -46,7 +46,6 @@ static void ports_clear(struct gm_session_ports *p)
     for (size_t i = 0; i < p->n; i++)
         gm_free(p->items[i].name);
     gm_free(p->items);
-    gm_free(p->types);
 }
 
 void gm_session_free(struct gm_session *s)
@@ -69,12 +68,16 @@ void gm_session_free(struct gm_session *s)
     gm_free(s);
 }
 
-static ov_element_type_e type_of_input(const struct gm_session *s, const char *name)
+/* Ports may have several names, of which the lists of them tell one. False: there is no such input. */
+static bool type_of_input(const struct gm_session *s, const char *name, ov_element_type_e *type)
 {
-    for (size_t i = 0; i < s->inputs.n; i++)
-        if (strcmp(s->inputs.items[i].name, name) == 0)
-            return s->inputs.types[i];
-    return F32; /* the runtime tells that there is no such input */
+    ov_output_const_port_t *port = NULL;
+    bool has = s->ov.ov_compiled_model_input_by_name(s->compiled, name, &port) == OK;
+    if (!has || s->ov.ov_port_get_element_type(port, type) != OK)
+        *type = F32;
+    if (port)
+        s->ov.ov_output_const_port_free(port);
+    return has;
 }
 
 /* The tensor's numbers as the model has them: f32 are shared, whole numbers and truth values copied. */
@@ -109,10 +112,12 @@ static enum gm_status set_input(struct gm_session *s, struct gm_session_lane *l,
     int64_t dims[GM_SESSION_RANK_MAX];
     ov_shape_t shape = {0};
     ov_tensor_t *tensor = NULL;
+    ov_element_type_e type;
+    (void)type_of_input(s, t->name, &type); /* the runtime tells where there is no such input */
     GM_TRY(gm_session_dims(t, dims, err));
     ov_status_e rc = s->ov.ov_shape_create((int64_t)t->rank, dims, &shape);
     if (rc == OK)
-        rc = to_tensor(s, t, type_of_input(s, t->name), shape, &tensor);
+        rc = to_tensor(s, t, type, shape, &tensor);
     if (rc == OK)
         rc = s->ov.ov_infer_request_set_tensor(l->request, t->name, tensor);
     if (rc != OK) {
@@ -174,6 +179,12 @@ const struct gm_session_port *gm_session_outputs(const struct gm_session *s, siz
 {
     *n = s->outputs.n;
     return s->outputs.items;
+}
+
+bool gm_session_has_input(const struct gm_session *s, const char *name)
+{
+    ov_element_type_e type;
+    return type_of_input(s, name, &type);
 }
 
 bool gm_session_has_output(const struct gm_session *s, const char *name)

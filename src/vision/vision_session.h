@@ -66,8 +66,9 @@ struct gm_session_port {
 const struct gm_session_port *gm_session_inputs(const struct gm_session *s, size_t *n);
 const struct gm_session_port *gm_session_outputs(const struct gm_session *s, size_t *n);
 
-/* gm_session_has_output - whether an output has the name, which may be another of its names than
- * gm_session_outputs tells. */
+/* gm_session_has_input, gm_session_has_output - whether one has the name, which may be another of its names
+ * than gm_session_inputs and gm_session_outputs tell. */
+bool gm_session_has_input(const struct gm_session *s, const char *name);
 bool gm_session_has_output(const struct gm_session *s, const char *name);
 
 /* gm_session_lanes - how many inferences may run at once: lanes are numbered from 0. */

@@ -76,7 +76,7 @@ def owl(kind, size, vocab):
 def grounding_dino(size):
     if size == "full":  # IDEA-Research/grounding-dino-tiny
         return hf.GroundingDinoForObjectDetection(hf.GroundingDinoConfig())
-    swin = hf.SwinConfig(image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8], window_size=4,
+    swin = hf.SwinConfig(image_size=64, embed_dim=16, depths=[1, 1, 1, 1], num_heads=[1, 2, 4, 8], window_size=2,
                          out_indices=[2, 3, 4])
     text = hf.BertConfig(hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4)
     return hf.GroundingDinoForObjectDetection(hf.GroundingDinoConfig(
@@ -109,7 +109,7 @@ BERT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", ".de
 
 def processor_of(kind, size, folder):
     if kind == "grounding-dino":
-        edges = {} if size == "full" else {"size": {"shortest_edge": 160, "longest_edge": 240}}
+        edges = {} if size == "full" else {"size": {"shortest_edge": 192, "longest_edge": 448}}
         tokenizer = hf.BertTokenizer.from_pretrained(BERT)
         return hf.GroundingDinoProcessor(GroundingDinoImageProcessorPil(**edges), tokenizer)
     side = {"owlvit": 768, "owlv2": 960}[kind] // (1 if size == "full" else 4)
@@ -181,7 +181,7 @@ def results(kind, model, processor, images, texts):
         return list(v / np.linalg.norm(v, axis=1, keepdims=True))
     if kind == "sam":
         return [middle_mask(model, processor, image) for image in images]
-    raise SystemExit(f"no results of {kind}")
+    return [phrases_of(kind, model, processor, im, texts) for im in images]
 
 
 def middle_mask(model, processor, image):
@@ -192,8 +192,34 @@ def middle_mask(model, processor, image):
     return out.pred_masks[0, 0, int(out.iou_scores[0, 0].argmax())].float().numpy()
 
 
+def phrases_of(kind, model, processor, image, texts):
+    """Logits [boxes][texts], then boxes as shares of the picture's width and height."""
+    line = kind == "grounding-dino"
+    if line:  # its own marks of an end can't be in a phrase
+        plain = [t.lower().replace(".", " ").replace("?", " ").strip() for t in texts]
+        inputs = processor(images=image, text=". ".join(plain) + ".", return_tensors="pt")
+    else:
+        inputs = processor(images=image, text=[texts], return_tensors="pt", truncation=True)
+    out = model(**inputs)
+    logits = out.logits[0].float().numpy()
+    if line:
+        ids = inputs["input_ids"][0].tolist()
+        stops = [i for i, t in enumerate(ids) if t == 1012]
+        starts = [1] + [s + 1 for s in stops[:-1]]
+        logits = np.stack([logits[:, a:b].max(1) for a, b in zip(starts, stops)], 1)
+    sizes = torch.tensor([(image.height, image.width)])
+    if line:
+        found = processor.post_process_grounded_object_detection(
+            out, inputs["input_ids"], threshold=-1, text_threshold=2, target_sizes=sizes)[0]["boxes"]
+    else:
+        found = processor.image_processor.post_process_object_detection(
+            out, threshold=-1, target_sizes=sizes)[0]["boxes"]
+    shares = found.float().numpy() / np.array([image.width, image.height] * 2)
+    return np.concatenate([logits.ravel(), shares.ravel()])
+
+
 # sam is compared by sam_reference.py, in all its layouts.
-KINDS = ["clip"]
+KINDS = ["clip", "owlvit", "owlv2", "grounding-dino"]
 
 if __name__ == "__main__":
     make(*sys.argv[1:4])
