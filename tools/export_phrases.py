@@ -47,8 +47,18 @@ def pad_to_even(self, x, height, width):
     return pad(x, (0, 0, 0, width % 2, 0, height % 2))
 
 
-# What is put in the place of transformers' while tracing.
-INSTEAD = [(dino, "generate_masks_with_special_tokens_and_transfer_map", phrase_masks),
+def as_tensor(data, *args, **kwargs):
+    """torch.as_tensor, which makes a constant of the traced heights and widths that Grounding DINO gives it as
+    pairs."""
+    if isinstance(data, list) and data and all(isinstance(x, torch.Tensor) for pair in data for x in pair):
+        return torch.stack([torch.stack(tuple(pair)) for pair in data]).long()
+    return AS_TENSOR(data, *args, **kwargs)
+
+
+AS_TENSOR = torch.as_tensor
+# What is put in the place of transformers' and PyTorch's while tracing.
+INSTEAD = [(torch, "as_tensor", as_tensor),
+           (dino, "generate_masks_with_special_tokens_and_transfer_map", phrase_masks),
            (swin.SwinPatchEmbeddings, "maybe_pad", pad_to_patches), (swin.SwinPatchMerging, "maybe_pad", pad_to_even)]
 
 
@@ -94,7 +104,7 @@ def export(model, processor, folder):
     for owner, name, function in INSTEAD:
         setattr(owner, name, function)
     try:
-        write_onnx(Exported(model, names), inputs, os.path.join(folder, "onnx", "model.onnx"), names,
+        write_onnx(Exported(model, names).eval(), inputs, os.path.join(folder, "onnx", "model.onnx"), names,
                    ["logits", "pred_boxes"], AXES)
     finally:
         for owner, name, function in was:

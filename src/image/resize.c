@@ -307,9 +307,56 @@ static uint8_t weigh(const uint8_t *from, size_t step, const int32_t *weight, si
     return (uint8_t)(sum > 255 ? 255 : sum);
 }
 
-/* Rows first, rounded and clipped to bytes before the columns, as Pillow does it: where a bicubic
- * filter overshoots at an edge, clipping once at the end is off by many levels; and a bilinear one is
- * then the same in every byte. */
+/* Rows of n_rows lines, `line` bytes apart, whose first pixel is number `first` of the picture's. */
+static void pass_across(uint8_t *out, const uint8_t *in, size_t line, size_t first, size_t n_rows,
+                        const struct filter *f, size_t w)
+{
+    for (size_t y = 0; y < n_rows; y++, in += line)
+        for (size_t x = 0; x < 3 * w; x++)
+            *out++ = weigh(in + (f->at[x / 3] - first) * 3 + x % 3, 3, f->fixed + x / 3 * f->most,
+                           f->n[x / 3]);
+}
+
+/* `bytes` columns of lines that are `line` bytes apart, the first of which is number `first`. */
+static void pass_down(uint8_t *out, const uint8_t *in, size_t line, size_t bytes, size_t first,
+                      const struct filter *f, size_t h)
+{
+    for (size_t y = 0; y < h; y++)
+        for (size_t x = 0; x < bytes; x++)
+            *out++ =
+                weigh(in + (f->at[y] - first) * line + x, line, f->fixed + y * f->most, f->n[y]);
+}
+
+static size_t span(const struct filter *f, size_t n)
+{
+    return f->at[n - 1] + f->n[n - 1] - f->at[0];
+}
+
+/* Both directions, rounded and clipped to bytes between them, as Pillow does it: where a bicubic filter
+ * overshoots at an edge, clipping once at the end is off by many levels; and a bilinear one is then the same
+ * in every byte. Pillow 13 begins with the columns of a picture that loses most of its height. */
+static enum gm_status both_passes(struct gm_image *to, const struct gm_image *src,
+                                  const struct filter *fx, const struct filter *fy,
+                                  struct gm_error *err)
+{
+    size_t line = 3 * (size_t)src->w, x0 = fx->at[0], y0 = fy->at[0];
+    size_t nx = span(fx, to->w), ny = span(fy, to->h);
+    bool down_first =
+        src->h > to->h && (int64_t)src->h - to->h > 2 * ((int64_t)src->w - (int64_t)to->w);
+    uint8_t *between = down_first ? gm_alloc(to->h, 3 * nx) : gm_alloc(ny, 3 * (size_t)to->w);
+    if (!between)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for a picture between two passes");
+    if (down_first) {
+        pass_down(between, src->rgb + 3 * x0, line, 3 * nx, 0, fy, to->h);
+        pass_across(to->rgb, between, 3 * nx, x0, to->h, fx, to->w);
+    } else {
+        pass_across(between, src->rgb + y0 * line, line, 0, ny, fx, to->w);
+        pass_down(to->rgb, between, 3 * (size_t)to->w, 3 * (size_t)to->w, y0, fy, to->h);
+    }
+    gm_free(between);
+    return GM_OK;
+}
+
 static enum gm_status resize_bytes(struct gm_image **out, const struct kernel *kernel,
                                    const struct gm_image *src, const float box[4], uint32_t w,
                                    uint32_t h, struct gm_error *err)
@@ -317,8 +364,6 @@ static enum gm_status resize_bytes(struct gm_image **out, const struct kernel *k
     enum gm_status st = GM_OK;
     struct gm_image *to = NULL;
     struct filter fx = {0}, fy = {0};
-    uint8_t *rows = NULL; /* [source rows that are needed][w][3] */
-    size_t line = 3 * (size_t)w, n;
     double b[4];
     *out = NULL;
     GM_TRY(gm_image_new(&to, w, h, err));
@@ -328,22 +373,10 @@ static enum gm_status resize_bytes(struct gm_image **out, const struct kernel *k
             : GM_FAIL(err, GM_EARG, "the box holds no pixel of a %u x %u picture", src->w, src->h));
     GM_TRY(filter_init(&fx, kernel, src->w, b[0], b[2], w, err));
     GM_TRY(filter_init(&fy, kernel, src->h, b[1], b[3], h, err));
-    n = fy.at[h - 1] + fy.n[h - 1] - fy.at[0];
-    rows = gm_alloc(n, line);
-    GM_TRY(rows ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu rows", n));
-    for (size_t y = 0; y < n; y++)
-        for (size_t x = 0; x < line; x++)
-            rows[y * line + x] =
-                weigh(src->rgb + ((fy.at[0] + y) * src->w + fx.at[x / 3]) * 3 + x % 3, 3,
-                      fx.fixed + x / 3 * fx.most, fx.n[x / 3]);
-    for (size_t y = 0; y < h; y++)
-        for (size_t x = 0; x < line; x++)
-            to->rgb[y * line + x] = weigh(rows + (fy.at[y] - fy.at[0]) * line + x, line,
-                                          fy.fixed + y * fy.most, fy.n[y]);
+    GM_TRY(both_passes(to, src, &fx, &fy, err));
     *out = to;
     to = NULL;
 done:
-    gm_free(rows);
     filter_clear(&fx);
     filter_clear(&fy);
     gm_image_free(to);

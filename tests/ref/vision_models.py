@@ -151,10 +151,11 @@ def make(kind, folder, size):
 
 
 def spread(model):
-    """Larger weights in the heads, so that scores and boxes differ from place to place."""
+    """Weights of the heads with which scores and boxes differ from place to place and stay in a trained model's
+    range: transformers leaves some of them at 0 and others so large that every sigmoid is 0 or 1."""
     for name, p in model.named_parameters():
-        if p.ndim > 1 and ("box" in name or "class" in name or "logit" in name):
-            p.data.mul_(3)
+        if p.ndim > 1 and ("box" in name or "class_head" in name):
+            p.data.normal_(0, (3 if "logit" in name else 1) * p.shape[1] ** -0.5)
 
 
 def export_clip(model, path):
@@ -166,7 +167,7 @@ def export_clip(model, path):
         def forward(self, pixel_values):
             return self.model(pixel_values=pixel_values).image_embeds
 
-    export_phrases.write_onnx(Embeds(), (torch.zeros(1, 3, 224, 224),), path, ["pixel_values"], ["image_embeds"],
+    export_phrases.write_onnx(Embeds().eval(), (torch.zeros(1, 3, 224, 224),), path, ["pixel_values"], ["image_embeds"],
                               {"pixel_values": {0: "batch"}, "image_embeds": {0: "batch"}})
 
 
