@@ -1,6 +1,7 @@
 gm_test(vision_nanodet LINK gm_vision m)
 gm_test(vision_prepared LINK gm_vision)
 gm_test(vision_text LINK gm_vision m)
+gm_test(vision_phrases LINK gm_vision m)
 gm_test(vision_sam LINK gm_vision m)
 # With this variable OpenVINO's TBB leaves out RTLD_DEEPBIND, which the sanitizers cannot live with.
 foreach(test vision_session vision_clip vision_photos vision_shared)
@@ -16,7 +17,7 @@ set_tests_properties(ref/text_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 3000 L
 add_executable(bench_vision ../bench/bench_vision.c)
 target_link_libraries(bench_vision PRIVATE gm_vision gm_nn)
 add_test(NAME ref/vision_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
-         COMMAND tests/ref/vision_live.sh $<TARGET_FILE:bench_vision> ${CMAKE_BINARY_DIR}/ref-vision)
+         COMMAND tests/ref/vision_live.sh $<TARGET_FILE:bench_vision> $<TARGET_FILE:gmner> ${CMAKE_BINARY_DIR}/ref-vision)
 set_tests_properties(ref/vision_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long
                      RESOURCE_LOCK reference)
 # SAM beside transformers, with random models in every layout; skipped without PyTorch or the shared photos.

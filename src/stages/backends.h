@@ -20,6 +20,7 @@ extern const struct gm_backend gm_backend_entail_native;
 extern const struct gm_backend gm_backend_encode_native; /* in entail_native.c */
 extern const struct gm_backend gm_backend_entail_llm;
 extern const struct gm_backend gm_backend_ground_objects;
+extern const struct gm_backend gm_backend_ground_phrases;
 extern const struct gm_backend gm_backend_ground_llm;
 extern const struct gm_backend gm_backend_check_llm;
 extern const struct gm_backend gm_backend_segment_matting;

@@ -41,7 +41,7 @@ double gm_ground_prominence(const struct gm_object *o)
     return (double)o->score * sqrt(gm_ground_area(o->box));
 }
 
-static bool is_same(const struct gm_entity *a, const struct gm_entity *b, bool persons)
+bool gm_ground_is_same(const struct gm_entity *a, const struct gm_entity *b, bool persons)
 {
     if (persons)
         return gm_name_is_same(a->text, b->text);
@@ -55,7 +55,7 @@ enum gm_status gm_ground_give(const struct gm_ground_rule *r, struct gm_post *p,
     bool person = gm_ground_is_person(r, like);
     for (size_t i = 0; i < p->n_entities; i++) {
         struct gm_entity *e = &p->entities[i];
-        if (gm_ground_is_person(r, e) != person || !is_same(e, like, person) ||
+        if (gm_ground_is_person(r, e) != person || !gm_ground_is_same(e, like, person) ||
             !gm_ground_wants_box(r, e))
             continue;
         e->regions = gm_arena_alloc(&p->arena, n, sizeof *e->regions);

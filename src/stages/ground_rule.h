@@ -46,6 +46,10 @@ bool gm_ground_wants_box(const struct gm_ground_rule *r, const struct gm_entity 
 double gm_ground_prominence(const struct gm_object *o);
 double gm_ground_area(const double box[GM_BOX_XYXY]);
 
+/* gm_ground_is_same - whether two mentions are one entity: the same name, upper and lower case alike, or of persons
+ * gm_name_is_same (lettering.h). */
+bool gm_ground_is_same(const struct gm_entity *a, const struct gm_entity *b, bool persons);
+
 /* gm_ground_give - the same boxes for every mention of `like` that wants some, each with regions of its own,
  * as segment fills them. Errors: NOMEM. */
 enum gm_status gm_ground_give(const struct gm_ground_rule *r, struct gm_post *p,

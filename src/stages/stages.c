@@ -9,11 +9,12 @@ static const char *const stage_names[] = {"tag",    "look",   "read",   "inform"
 
 /* In stage order; the first backend of a stage is its embedded default. */
 static const struct gm_backend *const backends[] = {
-    &gm_backend_tag_native,      &gm_backend_look_detector,   &gm_backend_look_llm,
-    &gm_backend_read_ppocr,      &gm_backend_inform_llm,      &gm_backend_refine_llm,
-    &gm_backend_expand_template, &gm_backend_expand_llm,      &gm_backend_entail_native,
-    &gm_backend_entail_llm,      &gm_backend_ground_objects,  &gm_backend_ground_llm,
-    &gm_backend_check_llm,       &gm_backend_segment_matting, &gm_backend_segment_sam,
+    &gm_backend_tag_native,      &gm_backend_look_detector,  &gm_backend_look_llm,
+    &gm_backend_read_ppocr,      &gm_backend_inform_llm,     &gm_backend_refine_llm,
+    &gm_backend_expand_template, &gm_backend_expand_llm,     &gm_backend_entail_native,
+    &gm_backend_entail_llm,      &gm_backend_ground_objects, &gm_backend_ground_phrases,
+    &gm_backend_ground_llm,      &gm_backend_check_llm,      &gm_backend_segment_matting,
+    &gm_backend_segment_sam,
 };
 
 int gm_stage_order(const char *stage)

@@ -48,18 +48,54 @@ struct gm_phrases {
 
 /* ---- loading ---- */
 
-static enum gm_status load_json(struct gm_arena *a, const char *dir, const char *name,
-                                const char **path, struct gm_json **out, struct gm_error *err)
+/* Where exports put the model, and its weights beside it. */
+static const struct {
+    const char *model, *weights;
+} PLACES[] = {{"onnx/model.onnx", "onnx/model.onnx_data"},
+              {"model.onnx", "model.onnx_data"},
+              {"openvino_model.xml", "openvino_model.bin"}};
+
+/* *path = dir/name; NULL where there is no such file. */
+static enum gm_status find(struct gm_arena *a, const char *dir, const char *name, const char **path,
+                           struct gm_error *err)
 {
     *path = gm_path_join(a, dir, name);
     if (!*path)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (!gm_is_file(*path))
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s: no such file; a phrase detector is a folder with onnx/model.onnx, "
-                       "config.json, preprocessor_config.json and tokenizer.json (docs/models.md)",
-                       *path);
-    return gm_json_load(out, *path, JSON_MAX, err);
+        *path = NULL;
+    return GM_OK;
+}
+
+enum gm_status gm_phrases_files(struct gm_arena *a, const char *dir,
+                                const char *paths[GM_PHRASES_FILES], struct gm_error *err)
+{
+    static const char *const names[] = {"config.json", "preprocessor_config.json",
+                                        "tokenizer.json"};
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < 3; i++) {
+        GM_TRY(find(a, dir, names[i], &paths[i], err));
+        if (!paths[i]) {
+            st = GM_FAIL(err, GM_EMODEL,
+                         "%s: no %s there; a phrase detector is a folder with onnx/model.onnx, "
+                         "config.json, preprocessor_config.json and tokenizer.json "
+                         "(docs/models.md)",
+                         dir, names[i]);
+            goto done;
+        }
+    }
+    paths[3] = NULL;
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES && !paths[3]; i++) {
+        GM_TRY(find(a, dir, PLACES[i].model, &paths[3], err));
+        GM_TRY(find(a, dir, PLACES[i].weights, &paths[4], err));
+    }
+    if (!paths[3])
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s: neither onnx/model.onnx nor model.onnx nor openvino_model.xml there; "
+                     "docs/models.md says how to export one",
+                     dir);
+done:
+    return st;
 }
 
 static enum gm_status read_config(struct gm_phrases *d, const struct gm_json *config,
@@ -113,42 +149,22 @@ static enum gm_status check_ports(struct gm_phrases *d, const char *path, struct
     return GM_OK;
 }
 
-/* The first of the places where exports put the model; *path is NULL in none of them. */
-static enum gm_status find_model(struct gm_arena *a, const char *dir, const char **path,
-                                 struct gm_error *err)
-{
-    static const char *const places[] = {"onnx/model.onnx", "model.onnx", "openvino_model.xml"};
-    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
-        *path = gm_path_join(a, dir, places[i]);
-        if (!*path)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        if (gm_is_file(*path))
-            return GM_OK;
-    }
-    return GM_FAIL(err, GM_EMODEL,
-                   "%s: neither onnx/model.onnx nor model.onnx nor openvino_model.xml there; "
-                   "docs/models.md says how to export one",
-                   dir);
-}
-
 static enum gm_status load_files(struct gm_phrases *d, const char *dir, bool bf16,
                                  struct gm_arena *a, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *config = NULL, *processor = NULL;
-    const char *path, *model;
+    const char *paths[GM_PHRASES_FILES];
     struct gm_session_opts so = {.bf16 = bf16, .one_lane = true};
-    GM_TRY(load_json(a, dir, "config.json", &path, &config, err));
-    GM_TRY(read_config(d, config, path, err));
-    GM_TRY(load_json(a, dir, "preprocessor_config.json", &path, &processor, err));
-    GM_TRY(gm_processor_read(&d->processor, processor, d->family == OWL_V2, path, err));
-    GM_TRY(find_model(a, dir, &model, err));
-    path = gm_path_join(a, dir, "tokenizer.json");
-    GM_TRY(path ? gm_tokenizer_load(&d->tokenizer, path, err)
-                : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_phrases_files(a, dir, paths, err));
+    GM_TRY(gm_json_load(&config, paths[0], JSON_MAX, err));
+    GM_TRY(read_config(d, config, paths[0], err));
+    GM_TRY(gm_json_load(&processor, paths[1], JSON_MAX, err));
+    GM_TRY(gm_processor_read(&d->processor, processor, d->family == OWL_V2, paths[1], err));
+    GM_TRY(gm_tokenizer_load(&d->tokenizer, paths[2], err));
     so.many_shapes = d->family == GROUNDING_DINO;
-    GM_TRY(gm_session_load(&d->session, model, &so, err));
-    st = check_ports(d, model, err);
+    GM_TRY(gm_session_load(&d->session, paths[3], &so, err));
+    st = check_ports(d, paths[3], err);
 done:
     gm_json_free(config);
     gm_json_free(processor);

@@ -23,6 +23,14 @@
 
 struct gm_phrases;
 
+/* gm_phrases_files - the files of the folder that a detector is of: config.json, preprocessor_config.json,
+ * tokenizer.json, the model, and its weights where they are beside it (else NULL); in the arena. Errors: MODEL (one
+ * is missing: says which), NOMEM. */
+enum { GM_PHRASES_FILES = 5 };
+enum gm_status gm_phrases_files(struct gm_arena *a, const char *dir,
+                                const char *paths[GM_PHRASES_FILES],
+                                struct gm_error *err) GM_NODISCARD;
+
 /* gm_phrases_load - a folder as above. *out is yours.
  *   bf16  compute in bf16 where the CPU multiplies it
  * Errors: MODEL (a file is missing, or is of another kind: says which and what would fit), FORMAT (no JSON), those

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import signal
-import sqlite3
 import struct
 import subprocess
 import time
@@ -13,17 +12,10 @@ import zlib
 import gm
 import rle
 import tiny_sam
+from small_files import n_stored, png
 
 RECIPE = "name: r\nstages:\n  - stage: segment\n    backend: sam\n    model: {}\n    precision: f32\n"
 W, H = 96, 64  # larger than the model's 64 x 64: all is scaled by 2/3
-
-
-def png(grey, w=W, h=H):
-    def chunk(kind, data):
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-    rows = (b"\0" + bytes([grey]) * 3 * w) * h
-    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", w, h, 8, 2, 0, 0, 0))
-            + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b""))
 
 
 def post(number, image, boxes):
@@ -129,14 +121,6 @@ def test_models_that_are_none():
         gm.expect(predict(d), 1, "prompt_encoder_mask_decoder.xml", "not a model that OpenVINO reads")
         recipe = RECIPE.format(d / "sam/") + "    threshold: 0.5\n"
         gm.expect(gm.run("predict", d / "posts.jsonl", "-r", d.write("unknown.yaml", recipe)), 1, "threshold")
-
-
-def n_stored(run):
-    try:
-        with sqlite3.connect(f"file:{run}/store.sqlite?mode=ro", uri=True) as db:
-            return db.execute("SELECT count(*) FROM result").fetchone()[0]
-    except sqlite3.OperationalError:
-        return 0  # not there yet
 
 
 def test_killed_and_resumed():

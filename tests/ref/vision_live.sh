@@ -1,7 +1,7 @@
 #!/bin/sh
 # Vision models beside transformers, on small random ones:
 #
-#   vision_live.sh BENCH_VISION WORK_DIR [KIND...]
+#   vision_live.sh BENCH_VISION GMNER WORK_DIR [KIND...]
 #
 # Exit: 0 equal, 1 not, 77 (skipped, the reason on stderr) without PyTorch.
 set -eu
