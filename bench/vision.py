@@ -25,6 +25,7 @@ ASKED = ["a man in a dark suit", "the logo of a football club", "women singing o
 # results may be apart)
 MODELS = {
     "clip": ("CLIP ViT-B/32", "vision_model.onnx", 16, 1e-3),
+    "owlvit": ("OWL-ViT B/32, 768 x 768, three phrases", "", 1, 1e-3),
     "sam": ("SAM ViT-B, 1024 x 1024, one box", "vision_encoder.onnx", 1, 2e-2),
 }
 

@@ -95,7 +95,7 @@ done:
 
 enum gm_status gm_clip_load(struct gm_clip **out, const char *path, bool bf16, struct gm_error *err)
 {
-    const struct gm_session_opts opts = {.bf16 = bf16};
+    const struct gm_session_opts opts = {.bf16 = bf16, .batch_of_one = true};
     enum gm_status st = GM_OK;
     struct gm_clip *c = gm_alloc(1, sizeof *c);
     *out = NULL;

@@ -37,7 +37,10 @@ people's faces in a crowd; a black car's door; the flag of the United States; a 
 
 
 def clip_tokenizer(folder):
-    """CLIP's tokenizer with a vocabulary trained on WORDS; the end of a text has the highest id, as there."""
+    """CLIP's tokenizer with a vocabulary trained on WORDS (once a folder: training is not the same every time); the
+    end of a text has the highest id, as there."""
+    if os.path.exists(os.path.join(folder, "tokenizer.json")):
+        return hf.CLIPTokenizer.from_pretrained(folder)
     from tokenizers import pre_tokenizers, trainers
     tok = hf.CLIPTokenizer()._tokenizer
     alphabet = sorted(pre_tokenizers.ByteLevel.alphabet())
