@@ -137,6 +137,34 @@ static void every_word_gets_pieces(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* A hashtag or handle stays one word, of the pieces of its parts; other words are cut as ever. */
+static void names_in_parts(void **state)
+{
+    (void)state;
+    static const char *const words[] = {"#", "DonaldTrump", "@", "ladygaga", "DonaldTrump"};
+    static const char *const parts[] = {"donald", "trump", "lady", "gaga"};
+    struct gm_net net;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    open_net(&net);
+    struct gm_pieced whole = pieces_of(&net, words, 5, &a), want = pieces_of(&net, parts, 4, &a);
+    net.name_parts = true;
+    struct gm_pieced p = pieces_of(&net, words, 5, &a);
+    assert_int_equal(p.n_words, 5);
+    for (size_t i = 0; i < 2; i++) {
+        size_t w = 1 + 2 * i, n = p.first[w + 1] - p.first[w];
+        assert_int_equal(n, want.first[2 * i + 2] - want.first[2 * i]);
+        assert_memory_equal(p.ids + p.first[w], want.ids + want.first[2 * i], n * sizeof *p.ids);
+        assert_int_equal(p.cases[w], whole.cases[w]);
+    }
+    size_t n = whole.first[5] - whole.first[4];
+    assert_int_equal(p.first[5] - p.first[4], n);
+    assert_memory_equal(p.ids + p.first[4], whole.ids + whole.first[4], n * sizeof *p.ids);
+    gm_net_clear(&net);
+    gm_arena_clear(&a);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* A long post: windows within the encoder's positions, and one row for every word, in order, over
  * that word's own pieces, never at a window's edge where there is context on both sides. */
 static void windows_cover_every_word_once(void **state)
@@ -510,6 +538,7 @@ int main(void)
         cmocka_unit_test(word_shapes),
         cmocka_unit_test(transitions_allow_valid_sequences_only),
         cmocka_unit_test(every_word_gets_pieces),
+        cmocka_unit_test(names_in_parts),
         cmocka_unit_test(windows_cover_every_word_once),
         cmocka_unit_test(first_pieces_and_cases),
         cmocka_unit_test(context_is_attended_to_only),
