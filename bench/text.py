@@ -16,7 +16,7 @@ import statistics
 import subprocess
 import tempfile
 
-KINDS = {"read": "", "as RapidOCR, bf16": "    side: 736\n    pixels: 3000000\n    glance: 0\n",
+KINDS = {"embedded": "    glance: 160\n    pixels: 200000\n    lines: 8\n    tight: true\n", "read": "", "as RapidOCR, bf16": "    side: 736\n    pixels: 3000000\n    glance: 0\n",
          "as RapidOCR, f32": "    side: 736\n    pixels: 3000000\n    glance: 0\n    precision: f32\n"}
 
 

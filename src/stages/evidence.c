@@ -23,7 +23,6 @@ enum {
     X_PLACE,
     X_THING_TYPE,
     X_HASHTAG,
-    X_BYLINE,
     X_FIRST
 };
 
@@ -42,7 +41,6 @@ const struct gm_evidence_x gm_evidence_x[GM_EVIDENCE_X] = {
     [X_PLACE] = {"place", GM_EVIDENCE_MENTION},
     [X_THING_TYPE] = {"thing_type", GM_EVIDENCE_MENTION},
     [X_HASHTAG] = {"hashtag", GM_EVIDENCE_MENTION},
-    [X_BYLINE] = {"byline", GM_EVIDENCE_MENTION},
     [X_FIRST] = {"first", GM_EVIDENCE_MENTION},
 };
 const char *const gm_evidence_source_names[GM_EVIDENCE_SOURCES] = {"encoder", "model", "detector",
@@ -178,26 +176,6 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
 
 /* ---- the mention ---- */
 
-static bool ends_with(struct gm_str s, const char *end)
-{
-    size_t n = strlen(end);
-    return s.n >= n && strncasecmp(s.p + s.n - n, end, n) == 0 &&
-           (s.n == n || !gm_is_word_byte(end[0]) || !gm_is_word_byte(s.p[s.n - n - 1]));
-}
-
-/* Who made it rather than who is in it. */
-static bool is_byline(struct gm_str before)
-{
-    static const char *const ends[] = {"by",          "via",    "credit to",
-                                       "courtesy of", "photo:", "\xc2\xa9"};
-    while (before.n && strchr(" \t#@\"'", before.p[before.n - 1]))
-        before.n--;
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (ends_with(before, ends[i]))
-            return true;
-    return false;
-}
-
 static void look_at_mention(const struct gm_post *p, const struct gm_entity *e,
                             double x[GM_EVIDENCE_X])
 {
@@ -206,8 +184,8 @@ static void look_at_mention(const struct gm_post *p, const struct gm_entity *e,
     x[X_ORGANISATION] = kind == GM_KIND_ORGANISATION;
     x[X_PLACE] = kind == GM_KIND_PLACE;
     x[X_THING_TYPE] = kind == GM_KIND_THING;
-    x[X_HASHTAG] = ends_with(before, "#") || (e->text.n && e->text.p[0] == '#');
-    x[X_BYLINE] = is_byline(before);
+    x[X_HASHTAG] =
+        (before.n && before.p[before.n - 1] == '#') || (e->text.n && e->text.p[0] == '#');
     x[X_FIRST] = 1;
     for (size_t i = 0; i < p->n_entities; i++)
         if (p->entities[i].start < e->start)

@@ -13,7 +13,7 @@ enum gm_evidence_bit {
     GM_EVIDENCE_READER = 8,
     GM_EVIDENCE_MENTION = 16
 };
-enum { GM_EVIDENCE_SOURCES = 5, GM_EVIDENCE_SETS = 1 << GM_EVIDENCE_SOURCES, GM_EVIDENCE_X = 16 };
+enum { GM_EVIDENCE_SOURCES = 5, GM_EVIDENCE_SETS = 1 << GM_EVIDENCE_SOURCES, GM_EVIDENCE_X = 15 };
 
 /* A number x[i] of the evidence, and the source that it is from. */
 struct gm_evidence_x {
@@ -39,8 +39,8 @@ double gm_evidence_logit(double p);
  *                    sign that says "Navy Yard""); a caption without quotation marks says nothing.
  *                    title: the same for a thing, whose name on it is the thing itself
  *   mention          where any other source is known. organisation, place, thing_type: 1 for such a type
- *                    (a person has none of them); hashtag: 1 for one; byline: 1 behind "by", "via", "photo:"
- *                    and the like; first: 1 for the post's first entity
+ *                    (a person has none of them); hashtag: 1 for one; first: 1 for the post's first
+ *                    entity
  * Pure. Cost: linear in objects, caption and texts. */
 unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
                           double x[GM_EVIDENCE_X]);

@@ -57,18 +57,20 @@ done:
 
 /* Settings: model (a model's name or folder, default "ppocr"), precision (auto, f32, bf16, int8: as
  * auto), score (lines below it are dropped), side (smaller pictures are enlarged to it), pixels (larger
- * ones are reduced to them), glance (side of the first look; 0 = none). docs/grounding.md */
+ * ones are reduced to them), glance (side of the first look; 0 = none), lines (how many are read, the highest ones;
+ * 0 = all), tight (strips no wider than their lines). docs/grounding.md */
 static enum gm_status open_read(void **self, const struct gm_backend *b,
                                 const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model",  "precision", "score", "side",
-                                        "pixels", "glance",    NULL};
+    static const char *const known[] = {"model",  "precision", "score", "side", "pixels",
+                                        "glance", "lines",     "tight", NULL};
     enum gm_status st = GM_OK;
     struct read *r = NULL;
     struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
     struct gm_precision p;
     struct gm_ocr_opts opts = gm_ocr_opts_default();
-    double side = (double)opts.side, pixels = (double)opts.pixels, glance = (double)opts.glance;
+    double lines = (double)opts.lines, side = (double)opts.side, pixels = (double)opts.pixels,
+           glance = (double)opts.glance;
     *self = NULL;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
@@ -78,6 +80,9 @@ static enum gm_status open_read(void **self, const struct gm_backend *b,
     GM_TRY(gm_settings_num(settings, "side", 0, 2000, &side, err));
     GM_TRY(gm_settings_num(settings, "pixels", 10000, 3e6, &pixels, err));
     GM_TRY(gm_settings_num(settings, "glance", 0, 1000, &glance, err));
+    GM_TRY(gm_settings_num(settings, "lines", 0, GM_OCR_BOXES_MAX, &lines, err));
+    (void)gm_json_bool(gm_json_get(settings, "tight"), &opts.tight);
+    opts.lines = (size_t)lines;
     opts.side = (size_t)side;
     opts.pixels = (size_t)pixels;
     opts.glance = (size_t)glance;

@@ -18,6 +18,8 @@ enum {
     STRIP_H = 48,     /* of the recogniser and the classifier */
     STRIP_MIN = 320,  /* narrower lines are followed by grey */
     STRIP_MAX = 4096, /* wider ones are squeezed */
+    STRIP_LEAST = 96, /* of a strip that fits its line */
+    STRIP_STEP = 32,
     STRIPS_ALIKE = 6, /* neighbours in width that get the width of the widest */
     TURN_W = 192,     /* of the classifier's strip */
     BANNER = 8,       /* a picture of more than this many times its height in width … */
@@ -249,6 +251,13 @@ static size_t line_width(const struct strip *s, size_t most)
     return w > (double)most ? most : (size_t)fmax(w, 1);
 }
 
+/* The narrowest strip that the line fits, in steps of the recogniser's. */
+static size_t fit_width(const struct strip *s)
+{
+    size_t w = (line_width(s, STRIP_MAX) + STRIP_STEP - 1) / STRIP_STEP * STRIP_STEP;
+    return w > STRIP_LEAST ? w : STRIP_LEAST;
+}
+
 static int by_ratio(const void *a, const void *b)
 {
     const struct strip *s = a, *t = b;
@@ -313,6 +322,17 @@ done:
     return st;
 }
 
+/* Whether enough lines are higher than line i. */
+static bool is_small_print(const struct gm_ocr *r, const struct strip *strips, size_t n, size_t i)
+{
+    size_t n_higher = 0;
+    for (size_t k = 0; k < n && r->opts.lines; k++) {
+        uint32_t h = strips[k].crop.h, own = strips[i].crop.h;
+        n_higher += h > own || (h == own && k < i);
+    }
+    return r->opts.lines && n_higher >= r->opts.lines;
+}
+
 /* Put upright, in order of width, each with the width of its strip; ratio 0 = no line. */
 static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm_image *im,
                                   const struct gm_text_box *boxes, size_t n, struct strip *strips,
@@ -323,7 +343,12 @@ static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm
         struct strip *s = &strips[i];
         s->box = i;
         if (!gm_text_crop_init(&s->crop, &boxes[i].quad))
-            continue; /* of a banner's black edge */
+            s->crop.h = 0; /* of a banner's black edge */
+    }
+    for (size_t i = 0; i < n; i++) {
+        struct strip *s = &strips[i];
+        if (s->crop.h == 0 || is_small_print(r, strips, n, i))
+            continue;
         s->ratio = (double)s->crop.w / s->crop.h;
         GM_TRY(put_upright(r, lane, im, s, err));
     }
@@ -333,7 +358,7 @@ static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm
         double most = fmin(STRIP_H * strips[to - 1].ratio, STRIP_MAX);
         size_t w = most > STRIP_MIN ? (size_t)most : STRIP_MIN;
         for (size_t i = from; i < to; i++)
-            strips[i].w = w;
+            strips[i].w = r->opts.tight ? fit_width(&strips[i]) : w;
     }
 done:
     return st;

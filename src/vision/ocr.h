@@ -22,6 +22,10 @@ struct gm_ocr_opts {
     size_t pixels; /* a picture of more is reduced to it */
     size_t glance; /* first a look at the picture with its shorter side reduced to this: where that
                       shows no text the picture is done; 0 = none */
+    size_t lines;  /* only so many lines are read, the highest ones; 0 = all */
+    bool
+        tight; /* each line is read at its own width. RapidOCR follows short ones by grey, and makes
+                         neighbours in width as wide as the widest: a little surer, at twice the cost */
     double score_min; /* lines that are less sure are dropped; 0..1 */
     bool bf16;        /* compute in bf16 where the CPU multiplies it */
 };

@@ -128,16 +128,12 @@ static void test_mention(void **state)
     (void)state;
     static const struct {
         const char *text, *name, *type;
-        double organisation, place, thing, hashtag, byline;
+        double organisation, place, thing, hashtag;
     } cases[] = {
-        {"Ann in Rome", "Rome", "LOC", 0, 1, 0, 0, 0},
-        {"f\xc3\xa9 #UFC189 tonight", "UFC189", "OTHER", 0, 0, 1, 1, 0},
-        {"#UFC", "#UFC", "ORG", 1, 0, 0, 1, 0},
-        {"Photo: \"Ann\"", "Ann", "PER", 0, 0, 0, 0, 1},
-        {"art By  @ann", "ann", "PER", 0, 0, 0, 0, 1},
-        {"Derby Ann", "Ann", "PER", 0, 0, 0, 0, 0},
-        {"\xc2\xa9 Ann", "Ann", "PER", 0, 0, 0, 0, 1},
-        {"by #ann", "ann", "PER", 0, 0, 0, 1, 1},
+        {"Ann in Rome", "Rome", "LOC", 0, 1, 0, 0},
+        {"f\xc3\xa9 #UFC189 tonight", "UFC189", "OTHER", 0, 0, 1, 1},
+        {"#UFC", "#UFC", "ORG", 1, 0, 0, 1},
+        {"# UFC", "UFC", "PER", 0, 0, 0, 0},
     };
     double x[GM_EVIDENCE_X];
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -150,7 +146,6 @@ static void test_mention(void **state)
         assert_x(x, "place", cases[i].place);
         assert_x(x, "thing_type", cases[i].thing);
         assert_x(x, "hashtag", cases[i].hashtag);
-        assert_x(x, "byline", cases[i].byline);
     }
     struct gm_entity both[] = {entity_of("Ann", "PER"), entity_of("Bob", "PER")};
     struct gm_post p = post_of("", true);

@@ -225,6 +225,38 @@ static void texts_are_read(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+static const struct gm_written *find_line(const struct gm_post *p, const char *part)
+{
+    for (size_t i = 0; i < p->n_texts; i++)
+        if (gm_str_find(p->texts[i].text, gm_str(part), 0) != SIZE_MAX)
+            return &p->texts[i];
+    return NULL;
+}
+
+/* Of four lines the plate's is the lowest: it goes first. In strips no wider than their lines it is read in the
+ * same place. */
+static void few_lines_are_read(void **state)
+{
+    (void)state;
+    struct gm_post p[3], *list[3];
+    static const char *const settings[3] = {"{}", "{\"lines\": 3}",
+                                            "{\"lines\": 4, \"tight\": true}"};
+    for (size_t i = 0; i < 3; i++) {
+        post_of(&p[i], "{\"text\":\"a\",\"image\":\".deps/photos/grace_hopper.jpg\"}");
+        list[i] = &p[i];
+        run_stage("read", settings[i], &list[i], 1);
+    }
+    const struct gm_written *all = find_line(&p[0], "HOPPER"), *tight = find_line(&p[2], "HOPPER");
+    assert_int_equal(p[0].n_texts, p[1].n_texts + 1);
+    assert_null(find_line(&p[1], "HOPPER"));
+    assert_non_null(all);
+    assert_non_null(tight);
+    assert_memory_equal(all->box, tight->box, sizeof all->box);
+    for (size_t i = 0; i < 3; i++)
+        gm_post_clear(&p[i]);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* Any allocation may fail while a picture is read; of the later ones some are tried. */
 static void reading_may_run_out_of_memory(void **state)
 {
@@ -334,10 +366,15 @@ int main(void)
 {
     vision_tests_start(PHOTOS "grace_hopper.jpg");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_photo_to_mask),      cmocka_unit_test(large_photos),
-        cmocka_unit_test(bad_pictures_fail_alone), cmocka_unit_test(masks_of_both_models),
-        cmocka_unit_test(texts_are_read),          cmocka_unit_test(reading_may_run_out_of_memory),
-        cmocka_unit_test(things_without_masks),    cmocka_unit_test(bad_settings),
+        cmocka_unit_test(from_photo_to_mask),
+        cmocka_unit_test(large_photos),
+        cmocka_unit_test(bad_pictures_fail_alone),
+        cmocka_unit_test(masks_of_both_models),
+        cmocka_unit_test(texts_are_read),
+        cmocka_unit_test(few_lines_are_read),
+        cmocka_unit_test(reading_may_run_out_of_memory),
+        cmocka_unit_test(things_without_masks),
+        cmocka_unit_test(bad_settings),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,9 +23,9 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
 TYPES = ("PER", "ORG", "LOC", "OTHER")
 GRID = (0.4, 0.45, 0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85)
-NUMBERS = "encoder,person_score,beside_person,title,organisation,place,thing_type,hashtag,byline,first"
+NUMBERS = "encoder,person_score,beside_person,title,organisation,place,thing_type,hashtag,first"
 LOOK = """  - {stage: look, backend: detector}
-  - {stage: read, backend: ppocr}
+  - {stage: read, backend: ppocr, glance: 160, pixels: 200000, lines: 8, tight: true}
   - {stage: expand, backend: template}
   - {stage: entail, backend: native, model: entail-default}
 """
@@ -83,7 +83,7 @@ class Bench:
                 r["entities"] = [{k: e[k] for k in ("text", "type", "start", "end")} for e in g["entities"]]
             records.append(r)
         write_lines(posts, records)
-        tag = "" if view == "given" else "  - {stage: tag, backend: native, model: ner-default}\n"
+        tag = "" if view == "given" else "  - {stage: tag, backend: native, model: ner-default, policy: tweets}\n"
         write(recipe, f"name: {view}\nstages:\n{tag}{LOOK}")
         return self.predict(posts, recipe, out)
 
