@@ -33,6 +33,7 @@ RATES = {
     "entail": 0.20,   # yes and no are turned round, with a probability that tells little of it
     "box": 0.25,      # the box is elsewhere, or the wrong number
     "none": 0.05,     # no box at all is found
+    "ghost": 0.40,    # a box is found for what is not in the picture
     "crop": 0.10,     # a crop's yes and no are turned round
     "again": 0.40,    # the second look gives the wrong place again
 }
@@ -125,13 +126,19 @@ class Model(llm_server.Own):
             out.append(f"{i + 1}. {e['text']} ({WORDS[t]})")
         return "Named entities: " + " ".join(out or ["none"]) + "."
 
+    def place(self, post, name, is_check):
+        """The box that is said of an entity; None: it isn't there."""
+        right = self.boxes(post, name)
+        if not right:
+            return self.elsewhere(post, [[0, 0, 1, 1]]) if not is_check and self.errs("ghost", post, name) else None
+        if not is_check and self.errs("none", post, name):
+            return None
+        return self.elsewhere(post, right) if self.errs("again" if is_check else "box", post, name) else right[0]
+
     def places(self, post, lines, is_check, by_number):
         out = []
         for n, name in lines:
-            right = self.boxes(post, name)
-            wrong = self.errs("again" if is_check else "box", post, name)
-            gone = not right or (not is_check and self.errs("none", post, name))
-            box = None if gone else self.elsewhere(post, right) if wrong else right[0]
+            box = self.place(post, name, is_check)
             if by_number and box:
                 box = self.nearest(post, box)
             if box:
@@ -150,7 +157,7 @@ class Model(llm_server.Own):
     def nearest(self, post, box):
         """The proposal that fits best, where one does."""
         best = max(post["marks"], key=lambda m: iou(m, box), default=None)
-        return best if best and iou(best, box) >= 0.3 else None
+        return best if best and iou(best, box) >= 0.1 else None
 
     def said_as(self, post, box, by_number):
         if by_number:
@@ -177,14 +184,17 @@ def rows():
     head, s = shipped()
     ground = s["ground"].replace("coords: auto", 'coords: "1000"').rstrip() + "\n    batch: post\n    boxes: one\n"
     alone = re.sub(r"(?ms)^    (encoder|fusion):.*\Z", "", s["entail"])
-    informed = s["tag"] + s["look"] + s["inform"]  # what is read in the pictures comes with the posts
+    s["look"] = s["look"].replace("    detector: nanodet\n", "")  # objects and read texts come with the posts
+    # The weights of all sources are fitted on these tweets; what is left are those that were fitted on other posts.
+    s["entail"] = re.sub(r"(?s)      encoder\+model\+detector.*?\}\n", "", s["entail"])
+    informed = s["tag"] + s["look"] + s["inform"]
     crop = "  - stage: check\n    backend: llm\n    crop: 0.15\n    coords: \"1000\"\n    max_boxes: 1\n"
     for name, stages, right in (
             ("tag, look: always no box", s["tag"] + s["look"], False),
             ("+ read, inform: always no box", informed, False),
             ("+ ground, everyone asked about", informed + ground.replace("visible: 0.5", "visible: 0"), False),
             ("+ expand, entail: the model alone", informed + s["expand"] + alone + ground, False),
-            ("+ encoder, detector, reader, fused: riveg.yaml", informed + s["expand"] + s["entail"] + ground, False),
+            ("+ the encoder, fused with it: riveg.yaml", informed + s["expand"] + s["entail"] + ground, False),
             ("the same, `marks: 20`", informed + s["expand"] + s["entail"] + ground + "    marks: 20\n", False),
             ("riveg.yaml and check, `crop: 0.15`", informed + s["expand"] + s["entail"] + ground + crop, False),
             ("the ceiling: no error of the model's, its word alone", informed + s["expand"] + alone + ground, True),

@@ -215,17 +215,18 @@ def shipped_weights():
     """The fusion of recipes/riveg.yaml: {sources: {number: weight}}."""
     with open(os.path.join(gm.HOME, "recipes", "riveg.yaml"), encoding="utf-8") as f:
         return {s: {k: float(v) for k, v in re.findall(r"(\w+): (-?[0-9.e-]+)", numbers)}
-                for s, numbers in re.findall(r"(?m)^      ([a-z+]+): \{(.*)\}$", f.read())}
+                for s, numbers in re.findall(r"(?m)^      ([a-z+]+): \{([^}]*)\}$", f.read())}
 
 
-def fused(e, weights):
-    """What encoder and model come to, by hand; in a grey picture the detector sees nothing, and nothing is read."""
+def fused(e, is_first, weights):
+    """What all sources come to, by hand: the detector sees nothing in a grey picture, nothing is read in it, and the
+    mention is that of a place, which may be the post's first."""
     def logit(p):
         p = min(max(p, 1e-3), 1 - 1e-3)
         return math.log(p / (1 - p))
 
-    w = weights.get("encoder+model+detector", weights["encoder+model"])
-    z = w.get("bias", 0) + sum(w[s] * logit(e["evidence"][s]) for s in ("encoder", "model"))
+    w = weights["encoder+model+detector+reader+mention"]
+    z = w["bias"] + sum(w[s] * logit(e["evidence"][s]) for s in ("encoder", "model")) + w["place"] + is_first * w["first"]
     return 1 / (1 + math.exp(-z))
 
 
@@ -243,7 +244,7 @@ def test_riveg():
     assert all(p["objects"] == [] and p["texts"] == [] for p in out)
     for i, e in enumerate(entities):
         assert abs(e["evidence"]["model"] - (0.9 if says_visible(i) else 0.2)) < 1e-6
-        assert abs(e["visible"] - fused(e, weights)) < 1e-5, (e, weights)
+        assert abs(e["visible"] - fused(e, i % 2 == 0, weights)) < 1e-5, (e, weights)
         assert e["expression"].startswith("thing ")
         nonsense = e["visible"] >= 0.5 and says_nonsense(i)
         assert (e.get("note") == "ground_rejected:schema") == nonsense, e
