@@ -1,6 +1,7 @@
 gm_test(stages_refine LINK gm_stages)
 gm_test(stages_expand LINK gm_stages)
 gm_test(stages_said LINK gm_stages)
+gm_test(stages_marks LINK gm_stages)
 gm_test(stages_ground LINK gm_stages)
 gm_test(stages_fusion LINK gm_stages)
 gm_test(stages_lettering LINK gm_stages)
