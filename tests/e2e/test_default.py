@@ -90,6 +90,30 @@ def test_text_in_the_image():
         assert again.posts[0]["texts"] == post["texts"], again.posts
 
 
+def test_boxes_by_what_is_read():
+    """A thing whose name is read gets its lettering, one that is nowhere the whole picture; a place neither."""
+    text = "Hopper and the Compiler in Arlington"
+    post = {"id": "1", "text": text, "image": os.path.join(PHOTOS, "grace_hopper.jpg"), "entities": [
+        {"text": w, "type": t, "start": text.index(w), "end": text.index(w) + len(w)}
+        for w, t in (("Hopper", "OTHER"), ("Compiler", "OTHER"), ("Arlington", "LOC"))]}
+    with gm.Folder() as d:
+        recipe = d.write("x.yaml", "name: x\nstages:\n  - stage: look\n  - stage: read\n  - stage: ground\n"
+                                   "    picture_types: [OTHER]\n")
+        e = gm.expect_ok(gm.run("predict", d.write("in.jsonl", json.dumps(post)), "--recipe", recipe)).posts[0]["entities"]
+    (plate,), (picture,) = e[0]["regions"], e[1]["regions"]
+    assert plate["label"] == "lettering" and 90 < plate["box"][0] < plate["box"][2] < 180, plate
+    assert picture["label"] == "picture" and picture["box"][:2] == [0, 0] and picture["box"][3] > 500, picture
+    assert e[2]["note"] == "no_box:no_object", e[2]
+
+
+def test_evidence_is_weighed():
+    """The default keeps the encoder's word and weighs it with what was seen; without a picture there is none."""
+    photo = os.path.join(PHOTOS, "grace_hopper.jpg")
+    e = entity(gm.expect_ok(gm.run("predict", "--text", TWEET, "--image", photo)).posts[0], "Grace Hopper")
+    assert 0 < e["evidence"]["encoder"] < 1 and e["visible"] >= 0.8 and e["visible"] != e["evidence"]["encoder"], e
+    assert "evidence" not in entity(gm.expect_ok(gm.run("predict", "--text", TWEET)).posts[0], "Grace Hopper")
+
+
 def test_what_is_missing_says_why():
     """An entity without a box, or a box without a mask, has a note, with and without a run folder; a post
     without an image has none, for nobody judged its entities."""
