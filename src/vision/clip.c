@@ -4,7 +4,7 @@
  *   x [3][S][S], x[k][i] = (value[i][k] / 255 - MEAN[k]) / DEVIATION[k]       k: red, green, blue
  *   v = model(x),   out = v / |v|                                            [dim]; the norm is f64
  *
- * Only what the square shows is resized. Source: clip.h. Tests: tests/unit/test_vision_clip.c. */
+ * Source: clip.h. Tests: tests/unit/test_vision_clip.c. */
 #include "vision/clip.h"
 
 #include "base/alloc.h"
@@ -13,7 +13,11 @@
 #include <math.h>
 #include <string.h>
 
-enum { SIDE = 224, MAX_SIDE = 4096 };
+enum {
+    SIDE = 224,
+    MAX_SIDE = 4096,
+    LONG_SIDES = 8 /* a picture of more sides is long */
+};
 
 /* Of CLIP's training pictures. */
 static const float MEAN[3] = {0.48145466f, 0.4578275f, 0.40821073f};
@@ -133,34 +137,53 @@ size_t gm_clip_dim(const struct gm_clip *c) { return c->dim; }
 
 size_t gm_clip_lanes(const struct gm_clip *c) { return gm_session_lanes(c->session); }
 
-/* The middle square of the picture once its shorter side has `side` pixels: the part of the picture
- * that it shows, resized at once. The longer side is rounded down, and the square starts at whole
- * pixels, as in the reference. */
-static void middle_square(const struct gm_image *im, size_t side, float box[4])
+/* What is kept of a picture once its shorter side has `side` pixels. The longer side is rounded down, and the
+ * square starts at whole pixels, as in the reference. */
+struct middle {
+    size_t w, h, left, top;
+};
+
+static struct middle middle_of(const struct gm_image *im, size_t side)
 {
-    size_t w = im->w, h = im->h, shorter = w < h ? w : h;
-    size_t nw = w <= h ? side : side * w / shorter, nh = w <= h ? side * h / shorter : side;
-    double sx = (double)w / (double)nw, sy = (double)h / (double)nh;
-    size_t left = (nw - side) / 2, top = (nh - side) / 2;
-    box[0] = (float)((double)left * sx);
-    box[1] = (float)((double)top * sy);
-    box[2] = (float)((double)(left + side) * sx);
-    box[3] = (float)((double)(top + side) * sy);
+    size_t w = im->w, h = im->h;
+    struct middle m = {.w = w <= h ? side : side * w / h, .h = w <= h ? side * h / w : side};
+    m.left = (m.w - side) / 2;
+    m.top = (m.h - side) / 2;
+    return m;
+}
+
+/* The whole picture is resized, so that each byte is rounded as in the reference; of one that is very long, only
+ * what is kept. `from`: where that lies in *out. */
+static enum gm_status resize(struct gm_image **out, const struct gm_image *im, size_t side,
+                             size_t *from, struct gm_error *err)
+{
+    struct middle m = middle_of(im, side);
+    bool is_long = m.w + m.h > LONG_SIDES * side;
+    double sx = (double)im->w / (double)m.w, sy = (double)im->h / (double)m.h;
+    float box[4] = {0, 0, (float)im->w, (float)im->h};
+    if (is_long) {
+        box[0] = (float)((double)m.left * sx);
+        box[1] = (float)((double)m.top * sy);
+        box[2] = (float)((double)(m.left + side) * sx);
+        box[3] = (float)((double)(m.top + side) * sy);
+    }
+    *from = is_long ? 0 : m.top * m.w + m.left;
+    return gm_image_resize_cubic(out, im, box, (uint32_t)(is_long ? side : m.w),
+                                 (uint32_t)(is_long ? side : m.h), err);
 }
 
 static enum gm_status set_pixels(struct gm_clip *c, float *pixels, const struct gm_image *im,
                                  struct gm_error *err)
 {
-    struct gm_image *square = NULL;
-    float box[4];
-    size_t n = c->side * c->side;
-    middle_square(im, c->side, box);
-    enum gm_status st =
-        gm_image_resize_cubic(&square, im, box, (uint32_t)c->side, (uint32_t)c->side, err);
+    struct gm_image *small = NULL;
+    size_t from, n = c->side * c->side;
+    enum gm_status st = resize(&small, im, c->side, &from, err);
     for (size_t k = 0; st == GM_OK && k < 3; k++)
-        for (size_t i = 0; i < n; i++)
-            pixels[k * n + i] = ((float)square->rgb[3 * i + k] / 255 - MEAN[k]) / DEVIATION[k];
-    gm_image_free(square);
+        for (size_t i = 0; i < n; i++) {
+            size_t at = from + i / c->side * small->w + i % c->side;
+            pixels[k * n + i] = ((float)small->rgb[3 * at + k] / 255 - MEAN[k]) / DEVIATION[k];
+        }
+    gm_image_free(small);
     return st;
 }
 
