@@ -20,6 +20,9 @@ struct gm_pictures {
     void *user;
 };
 
+/* How clip.c prepares a picture: another number where that changes what a model sees of it. */
+enum { PREPARED = 2 };
+
 static enum gm_status open_kept(struct gm_pictures *p, const char *clip, bool bf16,
                                 const char *cache, struct gm_error *err)
 {
@@ -29,7 +32,7 @@ static enum gm_status open_kept(struct gm_pictures *p, const char *clip, bool bf
     if (!cache)
         return GM_OK;
     GM_TRY(gm_fingerprint_file("clip", clip, &encoder, err));
-    GM_TRY(gm_buf_add_c(&encoder, bf16 ? "bf16" : "f32", err));
+    GM_TRY(gm_buf_printf(&encoder, err, "%s %d", bf16 ? "bf16" : "f32", PREPARED));
     st = gm_vector_cache_open(&p->kept, cache, gm_buf_str(&encoder), gm_clip_dim(p->clip), err);
 done:
     gm_buf_clear(&encoder);
