@@ -138,7 +138,7 @@ def test_killed_and_gone_on_with():
                 p.send_signal(signal.SIGKILL)
                 killed += p.wait() == -signal.SIGKILL
             gm.expect_ok(predict(d, server, "kind: identity", "batch: entity", stage="expand", args=("--in-flight", "4")))
-            assert killed and 2 * n <= len(server.requests) <= 2 * n + 4 * killed, (killed, len(server.requests))
+            assert killed and 2 * n <= len(server.requests) <= 2 * n + 8 * killed, (killed, len(server.requests))
             assert all(e["expression"] == "a thing called " + e["text"] for p in read(d) for e in p["entities"])
 
 

@@ -135,7 +135,7 @@ def test_killed_and_gone_on_with():
         gm.expect_ok(predict(d, server, rec, "--in-flight", str(flight)))
         with open(d / "out.jsonl", encoding="utf-8") as f:
             out = f.read()
-        assert killed == 2 and n <= len(server.asked) <= n + flight * killed, len(server.asked)
+        assert killed == 2 and n <= len(server.asked) <= n + 2 * flight * killed, len(server.asked)
         gm.expect_ok(predict(d, server, rec, "--run", d / "second"))
         with open(d / "out.jsonl", encoding="utf-8") as f:
             assert f.read() == out

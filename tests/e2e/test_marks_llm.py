@@ -183,7 +183,7 @@ def test_killed_and_gone_on_with():
                 p.send_signal(signal.SIGKILL)
                 killed += p.wait() == -signal.SIGKILL
             gm.expect_ok(predict(d, server, *POST, args=("--in-flight", "4")))
-            assert killed and n <= len(server.requests) <= n + 4 * killed, (killed, len(server.requests))
+            assert killed and n <= len(server.requests) <= n + 8 * killed, (killed, len(server.requests))
             assert [p["entities"][0]["regions"][0]["box"] for p in read(d)] == [MARKED[1]["box"]] * n
 
 

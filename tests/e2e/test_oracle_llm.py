@@ -76,7 +76,7 @@ class Oracle(llm_server.Own):
 
 
 def tag(d):
-    rec = d.write("tag.yaml", "name: t\nstages:\n  - stage: tag\n    candidates: 0.05\n")
+    rec = d.write("tag.yaml", "name: t\nstages:\n  - stage: tag\n    candidates: 0.02\n")
     gm.expect_ok(gm.run("predict", DEV, "-r", rec, "-o", d / "tagged.jsonl"))
     with open(d / "tagged.jsonl", encoding="utf-8") as f:
         tagged = [json.loads(line) for line in f]
@@ -108,8 +108,8 @@ def test_ceiling():
     need()
     with gm.Folder() as d:
         gold, tagged = tag(d)
-        for settings, least in ((("combined: true", "threshold: 0.3", "missed: 0.1"), 0.945),
-                                (("span: 0.15", "type: 0.1", "missed: 0.15"), 0.95)):
+        for settings, least in ((("combined: true", "threshold: 0.3", "missed: 0.03"), 0.945),
+                                (("span: 0.15", "type: 0.1", "missed: 0.1"), 0.945)):
             f1, n_asked, n_requests = ceiling(d, gold, tagged, settings)
             print(f"oracle's ceiling with {settings}: {f1:.4f}, {n_asked} asked about in {n_requests} requests")
             assert f1 >= least, f1
@@ -118,12 +118,13 @@ def test_ceiling():
 TABLE = [("combined: true", "threshold: 0.3", "missed: 1"),
          ("combined: true", "threshold: 0.3", "missed: 0.2"),
          ("combined: true", "threshold: 0.3", "missed: 0.1"),
+         ("combined: true", "threshold: 0.3", "missed: 0.03"),
          ("span: 0.4", "type: 0.3", "missed: 0.2"),
          ("span: 0.3", "type: 0.3", "missed: 1"),
          ("span: 0.3", "type: 0.3", "missed: 0.2"),
          ("span: 0.3", "type: 0.3", "missed: 0.1"),
          ("span: 0.2", "type: 0.2", "missed: 0.2"),
-         ("span: 0.15", "type: 0.1", "missed: 0.15"),
+         ("span: 0.15", "type: 0.1", "missed: 0.1"),
          ("span: 0.1", "type: 0.1", "missed: 0.1")]
 
 
