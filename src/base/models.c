@@ -63,6 +63,7 @@ static enum gm_status read_manifest(struct gm_arena *a, const struct gm_json *j,
         GM_TRY(gm_json_text(&m->version, origin, "version", true, a, err));
     }
     (void)gm_json_bool(gm_json_get(j, "optional"), &m->optional);
+    (void)gm_json_bool(gm_json_get(j, "added"), &m->added);
     if (gm_json_kind(files) != GM_JSON_ARRAY || gm_json_count(files) == 0) {
         st = GM_FAIL(err, GM_EFORMAT, "\"files\" must be a list that is not empty");
         goto done;
@@ -217,6 +218,11 @@ static enum gm_status incomplete(const struct gm_model *m, const char *file, str
             err, GM_EMODEL,
             "model %s is none for this: it has no %s (%s); `gmner models list` lists others",
             m->name, file, m->summary);
+    if (m->added)
+        return GM_FAIL(err, GM_EMODEL,
+                       "model %s: %s%sis not there; it was put there by `gmner models add`: delete "
+                       "the manifest %s.json beside its folder, and add it again",
+                       m->name, file ? file : "", file ? " " : "", m->name);
     return GM_FAIL(err, GM_EMODEL, "model %s: %s%sis not there; %s%s", m->name, file ? file : "",
                    file ? " " : "",
                    m->registry ? "get it with: gmner models get "

@@ -1,8 +1,7 @@
 /* models.h - the model files that the program uses: manifests, where each file lies, checksums.
  *
  * A manifest is NAME.json in models/ of the program's home, or in one of the other folders below: {"name","task","summary","licence",
- * "optional"?: true, "origin"?:
- * {"registry","package","version"}, "files": [{"path","bytes","sha256"}]}, paths
+ * "optional"?: true, "added"?: true, "origin"?: {"registry","package","version"}, "files": [{"path","bytes","sha256"}]}, paths
  * relative to the model's folder. A model's folder is the first there is of
  *   $GMNER_MODELS/NAME   the user's cache, when the variable is set
  *   HOME/.deps/models/NAME   where the set-up puts downloads (HOME: see gm_home_path)
@@ -22,8 +21,9 @@ struct gm_model_file {
 
 struct gm_model {
     const char *name, *task, *summary, *licence;
-    const char *registry, *package, *version; /* NULL: made by this project */
+    const char *registry, *package, *version; /* NULL: made by this project, or added */
     bool optional; /* fetched and checked only where it is named, or is there */
+    bool added;    /* by `gmner models add`: the user's own */
     struct gm_model_file *files;
     size_t n_files;
 };

@@ -144,10 +144,11 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
            "%zu of %zu posts, the most uncertain first; %zu near-duplicates left out%s", n_chosen,
            n_posts, n_left_out, n_known ? " of these and of the known ones" : "");
     if (n_chosen < (size_t)o->n)
-        GM_LOG(
-            GM_LOG_WARN, "data",
-            "fewer than asked for: of the others nothing is unsure. Scores of `gmner predict` are "
-            "needed, and `candidates:` of the stage tag adds what it may have missed");
+        GM_LOG(GM_LOG_WARN, "data", "fewer than asked for: %s",
+               n_chosen + n_left_out == n_posts
+                   ? "there are no others"
+                   : "of the others nothing is unsure. Scores of `gmner predict` are needed, and "
+                     "`candidates:` of the stage tag adds what it may have missed");
 done:
     for (size_t i = 0; i < s.n_chosen; i++)
         gm_post_clear(&s.posts[i]);

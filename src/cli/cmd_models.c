@@ -94,7 +94,7 @@ static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
                              m->summary, m->licence));
         GM_TRY(m->registry ? gm_buf_printf(&out, err, "from %s: %s %s\n", m->registry, m->package,
                                            m->version)
-                           : gm_buf_add_c(&out, "comes with gmner\n", err));
+                           : gm_buf_add_c(&out, m->added ? "added\n" : "comes with gmner\n", err));
     }
     GM_TRY(gm_print(gm_buf_str(&out), err));
 done:

@@ -40,8 +40,10 @@ static enum gm_status check_name(struct gm_arena *a, const char *name, struct gm
     enum gm_status st = gm_models_load(a, &all, &n, err);
     for (size_t i = 0; i < n && st == GM_OK; i++)
         if (strcmp(all[i].name, name) == 0)
-            st = GM_FAIL(err, GM_EARG, "there is a model %s already (%s); give another --name",
-                         name, all[i].summary);
+            st =
+                GM_FAIL(err, GM_EARG, "there is a model %s already (%s); give another --name%s",
+                        name, all[i].summary,
+                        all[i].added ? ", or delete its manifest to put another in its place" : "");
     return st;
 }
 
@@ -170,6 +172,7 @@ static enum gm_status write_manifest(struct adding *x, const char *dir, const ch
               gm_json_set(j, "task", gm_json_new_str(gm_str(task))) &&
               gm_json_set(j, "summary", gm_json_new_str(summary)) &&
               gm_json_set(j, "licence", gm_json_new_str(GM_STR("its origin's"))) &&
+              gm_json_set(j, "added", gm_json_new_bool(true)) &&
               gm_json_set(j, "files", gm_json_ref(x->files));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_json_save(j, path, MANIFEST_MAX, err);

@@ -14,9 +14,16 @@ static enum gm_status settings_of(const char *dir, struct gm_json **settings, st
 {
     struct gm_arena a;
     gm_arena_init(&a, 0);
+    enum gm_status st = GM_OK;
     const char *path = gm_path_join(&a, dir, "gmner.json");
-    enum gm_status st = path ? gm_json_load(settings, path, MAX_SETTINGS, err)
-                             : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (!path)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    else if (gm_is_dir(dir) && !gm_is_file(path))
+        st = GM_FAIL(
+            err, GM_EMODEL,
+            "%s: no such file: only models of `gmner train`, which writes it, are averaged", path);
+    else
+        st = gm_json_load(settings, path, MAX_SETTINGS, err);
     gm_arena_clear(&a);
     return st;
 }
@@ -33,8 +40,8 @@ static enum gm_status text_of(const struct gm_json *settings, const char *key, s
 /* Whether what must be the same in all models is so in these two. */
 static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
 {
-    static const char *const keys[] = {"format",     "task",  "scheme",     "pooling", "knowledge",
-                                       "name_parts", "types", "fine_types", "base"};
+    static const char *const keys[] = {"format",    "task",       "head",  "scheme",     "pooling",
+                                       "knowledge", "name_parts", "types", "fine_types", "base"};
     enum gm_status st = GM_OK;
     struct gm_json *settings[2] = {NULL, NULL};
     struct gm_buf text[2];

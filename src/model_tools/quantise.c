@@ -79,7 +79,7 @@ done:
 
 enum gm_status gm_model_quantise(const char *dir, const char *out, struct gm_error *err)
 {
-    static const char *const others[] = {"config.json", "tokenizer.json", "gmner.json"};
+    static const char *const others[] = {"config.json", "tokenizer.json"};
     enum gm_status st = GM_OK;
     struct gm_safetensors *f = NULL;
     struct output o = {.n = 0};
@@ -92,6 +92,10 @@ enum gm_status gm_model_quantise(const char *dir, const char *out, struct gm_err
     GM_TRY(gm_mkdirs(out, err));
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
         GM_TRY(gm_net_copy_file(dir, out, others[i], err));
+    const char *settings = gm_path_join(&o.arena, dir, "gmner.json");
+    GM_TRY(settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (gm_is_file(settings)) /* a tagger of somebody else's needs none */
+        GM_TRY(gm_net_copy_file(dir, out, "gmner.json", err));
     const char *path = gm_path_join(&o.arena, out, "model.safetensors");
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_safetensors_write(path, o.tensors, o.names, o.n, NULL, err);

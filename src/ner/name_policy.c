@@ -26,14 +26,14 @@ enum { LONGEST = 48 };
 static struct gm_str key_of(struct gm_str s, char out[LONGEST])
 {
     size_t n = 0;
-    for (size_t i = 0; i < s.n; i++) {
-        char c = s.p[i];
-        bool capital = c >= 'A' && c <= 'Z';
-        if (!capital && !(c >= 'a' && c <= 'z') && !(c >= '0' && c <= '9'))
+    for (size_t at = 0; at < s.n;) {
+        uint32_t cp = gm_utf8_next(s, &at);
+        bool capital = cp >= 'A' && cp <= 'Z';
+        if (!gm_cp_is_alnum(cp) && !gm_cp_is_any_mark(cp))
             continue;
-        if (n == LONGEST)
+        if (cp >= 0x80 || n == LONGEST)
             return GM_STR("");
-        out[n++] = (char)(capital ? c + 'a' - 'A' : c);
+        out[n++] = (char)(capital ? cp + 'a' - 'A' : cp);
     }
     return (struct gm_str){out, n};
 }

@@ -10,6 +10,7 @@
 #include "ner/softmax_head.h"
 
 #include "base/path.h"
+#include "nn/finite.h"
 
 #include <stdio.h>
 
@@ -52,7 +53,8 @@ static char split(struct gm_str label, struct gm_str *type)
 
 /* What the names of all labels say of the scheme. */
 struct scheme {
-    bool has_o, has_b, has_end, has_bare;
+    bool has_o, has_b, has_end;
+    struct gm_str bare; /* the first label without a prefix but O; lives as long as the config */
 };
 
 static enum gm_status read_label(struct gm_tagger *t, const struct gm_json *names, size_t i,
@@ -73,12 +75,13 @@ static enum gm_status read_label(struct gm_tagger *t, const struct gm_json *name
     s->has_o = s->has_o || prefix == 'O';
     s->has_b = s->has_b || prefix == 'B';
     s->has_end = s->has_end || prefix == 'E' || prefix == 'S';
-    s->has_bare = s->has_bare || prefix == '\0';
+    if (prefix == '\0' && !s->bare.n)
+        s->bare = label;
     return prefix == 'O' ? GM_OK : gm_labels_add(&t->labels.types, type, &id, err);
 }
 
-/* Which of our labels a name is; of a scheme without B it is two of them. */
-static void place(struct gm_tagger *t, struct gm_str label, size_t row)
+/* Which of our labels a name is; of a scheme without B it is two of them. False = it has a row already. */
+static bool place(struct gm_tagger *t, struct gm_str label, size_t row)
 {
     struct gm_str type;
     char prefix = split(label, &type);
@@ -87,7 +90,10 @@ static void place(struct gm_tagger *t, struct gm_str label, size_t row)
         t->row[gm_ner_label(&t->labels, (struct gm_tag){'B', id})] = row;
         prefix = 'I';
     }
-    t->row[gm_ner_label(&t->labels, (struct gm_tag){prefix, id})] = row;
+    size_t *of = &t->row[gm_ner_label(&t->labels, (struct gm_tag){prefix, id})];
+    bool is_first = *of == SIZE_MAX;
+    *of = row;
+    return is_first;
 }
 
 static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *config,
@@ -104,10 +110,11 @@ static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *con
                        path);
     for (size_t i = 0; i < t->n_rows; i++)
         GM_TRY(read_label(t, names, i, path, &s, err));
-    if (!s.has_o || (s.has_bare && (s.has_b || s.has_end))) {
+    if (!s.has_o || (s.bare.n && (s.has_b || s.has_end))) {
         st = GM_FAIL(err, GM_EMODEL,
-                     "%s: the labels of \"id2label\" are no BIO, BIOES, BILOU or IO tags%s", path,
-                     s.has_o ? "" : " (there is no O)");
+                     "%s: the labels of \"id2label\" are no BIO, BIOES, BILOU or IO tags (%s%.*s)",
+                     path, s.has_o ? "one has a prefix such as B-, but not " : "there is no O",
+                     GM_STR_ARG(s.has_o ? s.bare : GM_STR("")));
         goto done;
     }
     t->labels.scheme = s.has_end ? GM_TAGS_BIOES : GM_TAGS_BIO;
@@ -122,7 +129,13 @@ static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *con
         struct gm_str label = {0};
         snprintf(key, sizeof key, "%zu", i);
         gm_json_str(gm_json_get(names, key), &label);
-        place(t, label, i);
+        if (!place(t, label, i)) {
+            st = GM_FAIL(err, GM_EMODEL,
+                         "%s: label %zu of \"id2label\", %.*s, is there before; each tag has one "
+                         "number",
+                         path, i, GM_STR_ARG(label));
+            goto done;
+        }
     }
 done:
     return st;
@@ -194,7 +207,7 @@ static enum gm_status get(const struct gm_tagger *t, const char *name, size_t co
     if (out->dtype != GM_F32 && out->dtype != GM_BF16 && out->dtype != GM_F16)
         return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)",
                        gm_safetensors_path(f), name);
-    return GM_OK;
+    return gm_tensor_check_finite(out, name, gm_safetensors_path(f), err);
 }
 
 enum gm_status gm_softmax_head_bind(struct gm_tagger *t, struct gm_error *err)

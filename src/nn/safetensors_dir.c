@@ -106,10 +106,10 @@ enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *
         st = open_index(out, dir, index, &a, err);
     else if (gm_is_file(pickle))
         st = GM_FAIL(err, GM_EMODEL,
-                     "%s: no model.safetensors, only a pickle; convert it: python3 -c \"from "
-                     "transformers import AutoModel; AutoModel.from_pretrained('%s')"
-                     ".save_pretrained('%s')\"",
-                     pickle, dir, dir);
+                     "%s: no model.safetensors, only a pickle; convert it: python3 -c \"import "
+                     "transformers as t; d = '%s'; getattr(t, (t.AutoConfig.from_pretrained(d)"
+                     ".architectures or ['AutoModel'])[0]).from_pretrained(d).save_pretrained(d)\"",
+                     pickle, dir);
     else
         st = GM_FAIL(err, GM_EMODEL, "%s: no such file; a model directory needs it", single);
 done:

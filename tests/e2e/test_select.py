@@ -52,6 +52,7 @@ def test_near_duplicates_and_what_is_known():
         posts = [post(0, [0.5, 0.5]), post(1, [0.5], text=text), post(2, [0.45], text=text + " again"), post(3, [0.9])]
         r = select(d, posts)
         assert chosen(r) == ["0", "1", "3"] and "1 near-duplicates left out" in r.err, r.err
+        assert "fewer than asked for: there are no others" in r.err and "unsure" not in r.err, r.err
         known = d.write("known.jsonl", json.dumps({"id": "k", "text": text.replace("old", "new")}) + "\n")
         r = select(d, posts, "--known", known)
         assert chosen(r) == ["0", "3"] and "fewer than asked for" in r.err, r.err

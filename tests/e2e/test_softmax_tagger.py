@@ -120,12 +120,20 @@ def test_added_under_a_name():
         assert [f["path"] for f in manifest["files"]] == \
             ["config.json", "model.safetensors", "more/note.txt", "tokenizer.json"], manifest
         assert manifest["task"] == "ner" and _dir.name not in json.dumps(manifest), manifest
-        assert "mine" in gm.expect_ok(gm.run("models", "list", env=env)).out
+        listed = gm.expect_ok(gm.run("models", "list", "mine", env=env)).out
+        assert "mine" in listed and "comes with gmner" not in listed, listed
         gm.expect_ok(gm.run("models", "check", "mine", env=env))
         want = gm.expect_ok(predict(path)).out
         assert gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", "mine", stdin=POSTS, env=env)).out == want
         gm.expect(gm.run("models", "add", path, "--name", "mine", env=env), 1, "there is a model mine already")
         gm.expect(gm.run("models", "add", path, "--name", "minilm", env=env), 1, "there is a model minilm already")
+        os.remove(d / "models/mine/model.safetensors")
+        r = gm.run("models", "check", "mine", env=env)
+        assert r.code == 1 and "model.safetensors is not there" in r.err and "delete the manifest mine.json" in r.err, r.err
+        gm.expect(gm.run("models", "add", path, "--name", "mine", env=env), 1, "delete its manifest")
+        os.remove(d / "models/mine.json")
+        gm.expect_ok(gm.run("models", "add", path, "--name", "mine", env=env))
+        gm.expect_ok(gm.run("models", "check", "mine", env=env))
         gm.expect(gm.run("models", "add", path, "--name", "../x", env=env), 1, "lower-case letters")
         gm.expect(gm.run("models", "add", d / "none", "--name", "x", env=env), 1, "no such file or folder")
         gm.expect(gm.run("models", "add", path, env=env), 2, "--name")
@@ -133,11 +141,22 @@ def test_added_under_a_name():
         gm.expect_ok(gm.run("models", "check", "one-file", env=env))
 
 
+def test_quantised_but_not_averaged():
+    path = tagger("rounded", BIO)
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run("models", "quantise", path, "-o", d / "q"))
+        assert gm.expect_ok(predict(d / "q", "--precision", "int8")).out == gm.expect_ok(predict(path, "--precision", "int8")).out
+        gm.expect(gm.run("models", "average", path, path, "-o", d / "a"), 1, "gmner.json", "`gmner train`")
+
+
 def test_refused_by_name():
     for labels, more, words in [
             (["LABEL_0", "LABEL_1"], {}, ["LABEL_0", "id2label"]),
             (["POS", "NEG"], {}, ["there is no O"]),
-            (["O", "PER", "B-PER"], {}, ["BIO, BIOES, BILOU or IO"]),
+            (["O", "PER", "B-PER"], {}, ["BIO, BIOES, BILOU or IO", "but not PER"]),
+            (["O", "B-PER", "I-PER", "B-PER"], {}, ["label 3", "B-PER, is there before"]),
+            (["O", "B-PER", "E-PER", "L-PER"], {}, ["label 3", "L-PER, is there before"]),
+            (["O", "PER", "PER"], {}, ["label 2", "PER, is there before"]),
             (BIO, {"hidden_act": "mish"}, ["mish"]),
             (BIO, {"architectures": ["BertForSequenceClassification"]}, ["BertForSequenceClassification"])]:
         path = tagger("refused", labels)

@@ -88,6 +88,7 @@ static void titles(void **state)
     are("[PER Mr. Adams] and [PER Mrs Grundling]", "Adams|Grundling");
     are("[PER Captain Hart], [PER Gov. Dr. Lee]", "Hart|Lee");
     are("[PER Captain] and [PER Mr.] [PER Prime Minister]", ""); /* nothing is left */
+    are("[PER Dré Smith], [PER Colé]", "Dré Smith|Colé");        /* no "Dr", no "Col" */
     are("[OTHER Mr Robot], [PER Missy Elliott], [PER Lady Gaga]",
         "Mr Robot|Missy Elliott|Lady Gaga");
 }
@@ -107,6 +108,7 @@ static void no_names(void **state)
     (void)state;
     are("[OTHER Valentine's Day] #[OTHER ValentinesDay] #[OTHER HappyHalloween]", "");
     are("[OTHER Valentine¡¯s Day] [OTHER CHRISTMAS]", "");
+    are("[OTHER Valentine’s Day] [OTHER Christmas家族] [OTHER Easteré]", "Christmas家族|Easteré");
     are("[OTHER Christmas Carol] [OTHER Easter Parade]", "Christmas Carol|Easter Parade");
     are("[LOC Irish] fans, [ORG Saudis], [OTHER American] and [LOC israeli] ones", "");
     are("[ORG American Airlines], [PER French], [LOC Ireland]", "American Airlines|French|Ireland");

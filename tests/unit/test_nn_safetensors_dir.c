@@ -54,7 +54,7 @@ static void nothing_there(void **state)
     (void)state;
     expect_refused(GM_EMODEL, "model.safetensors: no such file; a model directory needs it");
     put_text("pytorch_model.bin", "PK");
-    expect_refused(GM_EMODEL, "AutoModel.from_pretrained('");
+    expect_refused(GM_EMODEL, "['AutoModel'])[0]).from_pretrained(d)");
     remove(at("pytorch_model.bin"));
 }
 
