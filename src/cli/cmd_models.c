@@ -13,6 +13,7 @@
 #include <spawn.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 extern char **environ;
@@ -183,19 +184,48 @@ done:
     return st;
 }
 
+/* A model of a manifest stays as its checksums say. */
+static enum gm_status check_own(struct gm_arena *a, const char *name, struct gm_error *err)
+{
+    struct gm_model *all;
+    size_t n;
+    enum gm_status st = gm_models_load(a, &all, &n, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++)
+        for (size_t k = 0; k < all[i].n_files && strcmp(all[i].name, name) == 0; k++)
+            if (strcmp(all[i].files[k].path, "gmner.json") == 0)
+                return GM_FAIL(err, GM_EARG,
+                               "models: calibrate would change the packaged model %s, whose "
+                               "checksums are known; calibrate a copy of its folder",
+                               name);
+    return st;
+}
+
 static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
-    const char *dir;
+    const char *dir, *name;
     if (args->n != 2 || !dev)
         return GM_USAGE(err, "models: calibrate takes one MODEL and --dev FILE");
     gm_arena_init(&a, 0);
-    GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
+    GM_TRY(gm_model_find(&a, args->v[1], &dir, &name, err));
+    if (name)
+        GM_TRY(check_own(&a, name, err));
     st = gm_tagger_calibrate(dir, dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
+}
+
+/* What is written takes the place of nothing that is read. */
+static enum gm_status check_output(const char *dir, const char *output, struct gm_error *err)
+{
+    struct stat from, to;
+    if (stat(dir, &from) != 0 || stat(output, &to) != 0 || from.st_dev != to.st_dev ||
+        from.st_ino != to.st_ino)
+        return GM_OK;
+    return GM_FAIL(err, GM_EARG,
+                   "-o %s: the model itself, which would be lost; give another folder", output);
 }
 
 static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, struct gm_error *err)
@@ -207,6 +237,7 @@ static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, s
         return GM_USAGE(err, "models: quantise takes one MODEL and -o MODEL");
     gm_arena_init(&a, 0);
     GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
+    GM_TRY(check_output(dir, o->output, err));
     GM_TRY(gm_model_quantise(dir, o->output, err));
     if (o->dev)
         st = gm_tagger_calibrate(o->output, o->dev, err);
@@ -237,6 +268,8 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
     GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_model_find(&a, args->v[i + 1], &dirs[i], NULL, err));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(check_output(dirs[i], o->output, err));
     GM_TRY(gm_models_average(dirs, n, o->output, err));
     if (o->dev)
         st = gm_tagger_calibrate(o->output, o->dev, err);

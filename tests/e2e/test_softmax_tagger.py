@@ -147,6 +147,10 @@ def test_quantised_but_not_averaged():
         gm.expect_ok(gm.run("models", "quantise", path, "-o", d / "q"))
         assert gm.expect_ok(predict(d / "q", "--precision", "int8")).out == gm.expect_ok(predict(path, "--precision", "int8")).out
         gm.expect(gm.run("models", "average", path, path, "-o", d / "a"), 1, "gmner.json", "`gmner train`")
+        gm.expect(gm.run("models", "quantise", path, "-o", path + "/."), 1, "would be lost")
+        gm.expect(gm.run("models", "average", d / "q", path, "-o", path), 1, "would be lost")
+        gold = d.write("gold.jsonl", json.dumps({"id": "1", "text": "Ann", "entities": []}) + "\n")
+        gm.expect(gm.run("models", "calibrate", "ner-default", "--dev", gold), 1, "a copy of its folder")
 
 
 def test_refused_by_name():
