@@ -180,7 +180,7 @@ static enum gm_status find(struct gm_arena *a, const char *name, const char *fil
     enum gm_status st = GM_OK;
     struct stat sb;
     *found = NULL;
-    for (int i = 0; i < N_PLACES && !*found; i++) {
+    for (int i = 0; i < N_PLACES && !*found && *name; i++) { /* "": the place itself is no model */
         const char *path;
         GM_TRY(place_of(a, i, name, file, &path, err));
         if (path && stat(path, &sb) == 0 && (file ? S_ISREG(sb.st_mode) : S_ISDIR(sb.st_mode)))

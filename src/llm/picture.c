@@ -46,8 +46,10 @@ enum gm_status gm_picture_make(struct gm_picture *out, const struct gm_image *im
     gm_buf_init(&out->jpeg, max_jpeg_bytes);
     shown_part(im, view, part);
     float w = part[2] - part[0], h = part[3] - part[1];
-    if (rule->longest == 0 || rule->grid == 0 || !(w >= 1) || !(h >= 1))
+    if (rule->longest == 0 || rule->grid == 0 || im->w == 0 || im->h == 0)
         return GM_FAIL(err, GM_EARG, "a picture of no pixels cannot be sent");
+    if (!(w >= 1) || !(h >= 1))
+        return GM_OK;
     gm_picture_size(rule, (uint32_t)w, (uint32_t)h, size);
     out->w = size[0];
     out->h = size[1];

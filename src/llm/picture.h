@@ -36,8 +36,9 @@ struct gm_picture_view {
  * each side to a multiple of the grid: up where it was enlarged, else to the nearest. w, h >= 1. */
 void gm_picture_size(const struct gm_picture_rule *rule, uint32_t w, uint32_t h, uint32_t out[2]);
 
-/* gm_picture_make - resize to gm_picture_size and encode at the given JPEG quality; view NULL = as it is. Errors: ARG
- * (longest or grid 0, no pixels, a part outside), NOMEM, those of view->paint. */
+/* gm_picture_make - resize to gm_picture_size and encode at the given JPEG quality; view NULL = as it is. Of a part
+ * that has no pixel of the picture there is nothing to send: OK, with out->w = 0. Errors: ARG (longest or grid 0, an
+ * image of no pixels), NOMEM, those of view->paint. */
 enum gm_status gm_picture_make(struct gm_picture *out, const struct gm_image *im,
                                const struct gm_picture_view *view,
                                const struct gm_picture_rule *rule, int quality,

@@ -57,10 +57,11 @@ static enum gm_status set_model(struct gm_pipeline *p, const struct gm_stage *s,
 }
 
 /* Which stage it is, and the line of the setting that the message is about. */
-static void name_stage(const struct gm_pipeline *p, const struct gm_stage *s, struct gm_error *err)
+static void name_stage(const struct gm_pipeline *p, const struct gm_backend *b,
+                       const struct gm_json *settings, struct gm_error *err)
 {
-    const char *where = err ? gm_recipe_where(p->recipe, s->settings, err->msg) : NULL;
-    gm_error_prefix(err, "stage %s", s->backend->stage);
+    const char *where = err ? gm_recipe_where(p->recipe, settings, err->msg) : NULL;
+    gm_error_prefix(err, "stage %s", b->stage);
     if (where)
         gm_error_prefix(err, "%s", where);
 }
@@ -82,7 +83,7 @@ static enum gm_status set_servers(struct gm_pipeline *p, struct gm_stage *s, str
     s->servers = ++p->n_more;
 done:
     if (st != GM_OK)
-        name_stage(p, s, err);
+        name_stage(p, s->backend, s->settings, err);
     return st;
 }
 
@@ -136,6 +137,8 @@ static enum gm_status add_step(struct gm_pipeline *p, const struct gm_backend *s
     enum gm_status st = gm_settings_str(settings, only_if, &value, err);
     if (st == GM_OK && value.n)
         add_stage(p, step, settings, true);
+    if (st != GM_OK)
+        name_stage(p, step, settings, err);
     return st;
 }
 
@@ -300,7 +303,7 @@ static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, stru
         s->backend->use_llm(s->self, p->llm, s->servers);
 done:
     if (st != GM_OK)
-        name_stage(p, s, err);
+        name_stage(p, s->backend, s->settings, err);
     return st;
 }
 
@@ -388,6 +391,6 @@ done:
     pthread_mutex_unlock(&p->lock);
     gm_buf_clear(&text);
     if (st != GM_OK)
-        name_stage(p, s, err);
+        name_stage(p, s->backend, s->settings, err);
     return st;
 }

@@ -87,6 +87,7 @@ done:
 const char *gm_recipe_where(const struct gm_recipe *r, const struct gm_json *settings,
                             const char *message)
 {
+    const char *best = NULL, *first = NULL; /* where the message names it */
     for (size_t i = 0; i < r->n_stages; i++) {
         const struct gm_json *origins = r->stages[i].origins;
         if (r->stages[i].settings != settings)
@@ -95,11 +96,14 @@ const char *gm_recipe_where(const struct gm_recipe *r, const struct gm_json *set
             char quoted[80];
             struct gm_str where;
             snprintf(quoted, sizeof quoted, "setting \"%s\"", gm_json_key(it).p);
-            if (strstr(message, quoted) && gm_json_str(gm_json_value(it), &where))
-                return where.p;
+            const char *at = strstr(message, quoted);
+            if (!at || (first && at > first) || !gm_json_str(gm_json_value(it), &where))
+                continue;
+            first = at;
+            best = where.p;
         }
     }
-    return NULL;
+    return best;
 }
 
 void gm_recipe_free(struct gm_recipe *r)

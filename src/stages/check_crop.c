@@ -20,16 +20,17 @@ struct crop {
     size_t region;
     double part[4];
     struct gm_prompt_value values[N_VALUES];
+    const struct gm_llm_reply *reply; /* NULL: not asked about, as it shows nothing */
 };
 
-/* The crops of a post; n of everything. */
+/* The crops of a post; n of everything, of questions and replies n_asked. */
 struct crops {
     struct crop *each;
     struct gm_picture_view *views;
     struct gm_picture *pictures;
     struct gm_llm_question *q;
     struct gm_llm_reply *replies;
-    size_t n;
+    size_t n, n_asked;
 };
 
 static const char *check_word(void *user, const struct gm_json *value)
@@ -89,20 +90,32 @@ static void fill_crops(const struct gm_region_check *c, struct gm_region_check_w
             enlarge(w->asked[i].e->regions[k].box, c->crop, crop->part);
             fill_values(c, w->post, w->asked[i].e, crop->values);
             all->views[n] = (struct gm_picture_view){.part = crop->part};
-            all->q[n] = (struct gm_llm_question){.post = w->post,
-                                                 .values = crop->values,
-                                                 .n_values = N_VALUES,
-                                                 .asking = &c->cropping,
-                                                 .picture = &all->pictures[n],
-                                                 .logprobs = true,
-                                                 .check = check_word};
         }
 }
 
-/* The probability of yes; of a word alone 1 or 0. */
+/* A question for each crop that there is to see. */
+static void fill_questions(const struct gm_region_check *c, struct gm_post *post, struct crops *all)
+{
+    for (size_t i = 0; i < all->n; i++) {
+        if (all->pictures[i].w == 0)
+            continue;
+        all->each[i].reply = &all->replies[all->n_asked];
+        all->q[all->n_asked++] = (struct gm_llm_question){.post = post,
+                                                          .values = all->each[i].values,
+                                                          .n_values = N_VALUES,
+                                                          .asking = &c->cropping,
+                                                          .picture = &all->pictures[i],
+                                                          .logprobs = true,
+                                                          .check = check_word};
+    }
+}
+
+/* The probability of yes; of a word alone 1 or 0, as of what is not in the picture. */
 static double yes_of(const struct gm_llm_reply *r)
 {
     struct gm_str s = {NULL, 0};
+    if (!r)
+        return 0;
     double yes = gm_llm_yes(r->logprobs);
     (void)gm_json_str(r->value, &s);
     return isfinite(yes) ? yes : gm_said_yes(s);
@@ -121,8 +134,8 @@ static enum gm_status judge(const struct gm_region_check *c, struct gm_region_ch
     if (!regions)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
-        const struct gm_llm_reply *r = &all->replies[first + i];
-        bool is_read = r->st != GM_EFORMAT;
+        const struct gm_llm_reply *r = all->each[first + i].reply;
+        bool is_read = !r || r->st != GM_EFORMAT;
         double yes = is_read ? yes_of(r) : 1;
         if (!is_read)
             GM_TRY(gm_llm_reject_entity(&c->base, w->post, e, "not_yes_or_no", err));
@@ -139,7 +152,7 @@ static enum gm_status judge(const struct gm_region_check *c, struct gm_region_ch
     } else { /* asked about once more, with what the crops say of them */
         for (size_t i = 0; i < n; i++) {
             regions[i] = e->regions[i];
-            regions[i].score = (float)yes_of(&all->replies[first + i]);
+            regions[i].score = (float)yes_of(all->each[first + i].reply);
         }
         e->regions = regions;
     }
@@ -180,8 +193,10 @@ enum gm_status gm_check_crops(struct gm_region_check *c, struct gm_region_check_
     *answered = !w->post->error.stage.n;
     if (!*answered)
         goto done;
-    GM_TRY(gm_llm_stage_ask(&c->base, &all.pictures[0], all.q, all.n, all.replies, err));
-    for (size_t i = 0; i < all.n && *answered; i++)
+    fill_questions(c, w->post, &all);
+    if (all.n_asked)
+        GM_TRY(gm_llm_stage_ask(&c->base, all.q[0].picture, all.q, all.n_asked, all.replies, err));
+    for (size_t i = 0; i < all.n_asked && *answered; i++)
         *answered = !gm_llm_stage_failed(&c->base, w->post, &all.replies[i]);
     if (*answered)
         GM_TRY(judge_all(c, w, &all, err));

@@ -39,7 +39,6 @@ static enum gm_status read_crop(struct gm_region_check *c, const struct gm_json 
     static const char *const of_crop[] = {"confirm", "retry", "unconfirmed"};
     enum gm_status st = GM_OK;
     struct gm_str then = GM_STR("drop");
-    const struct gm_json *retry = gm_json_get(settings, "retry");
     c->crop = -1;
     c->confirm = 0.5;
     c->retry = true;
@@ -56,8 +55,7 @@ static enum gm_status read_crop(struct gm_region_check *c, const struct gm_json 
     if (!c->drops && !gm_str_eq_c(then, "keep"))
         return GM_FAIL(err, GM_EARG, "setting \"unconfirmed\" is \"%.*s\"; it must be drop or keep",
                        GM_STR_ARG(then));
-    if (retry && !gm_json_bool(retry, &c->retry))
-        return GM_FAIL(err, GM_EARG, "setting \"retry\" must be true or false");
+    GM_TRY(gm_settings_bool(settings, "retry", &c->retry, err));
     GM_TRY(gm_llm_prompt_load(&c->crop_prompt, &crop_prompt, settings, err));
     c->cropping = (struct gm_llm_asking){.prompt = c->crop_prompt, .max_tokens = 8};
 done:
@@ -72,7 +70,7 @@ static enum gm_status open_check(void *self, const struct gm_json *settings, str
     c->region = c->crop < 0 ? 0.5 : -1; /* crops: of every box */
     c->max_boxes = 10;
     GM_TRY(gm_settings_num(settings, "region", 0, 1, &c->region, err));
-    GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &c->max_boxes, err));
+    GM_TRY(gm_settings_whole(settings, "max_boxes", 1, 100, &c->max_boxes, err));
     GM_TRY(gm_marks_open(&c->marks, settings, err));
     GM_TRY(gm_llm_prompt_load(&c->ground_prompt, &ground_prompt, settings, err));
     GM_TRY(gm_schema_parse(

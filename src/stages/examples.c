@@ -44,9 +44,10 @@ enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_st
     }
     GM_TRY(gm_examples_pool_get(&e->pool, &x, err));
     if (e->need_pictures && e->pool->n_with_picture == 0)
-        st = GM_FAIL(err, GM_EFORMAT,
-                     "examples: %.*s has no post with a picture; \"images\" names their folder",
-                     GM_STR_ARG(x.file.pool));
+        st = GM_FAIL(
+            err, GM_EFORMAT,
+            "setting \"examples\": %.*s has no post with a picture; \"images\" names their folder",
+            GM_STR_ARG(x.file.pool));
     else if (!(e->kept = gm_arena_alloc(&e->arena, e->pool->posts.n, sizeof *e->kept)))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK) {

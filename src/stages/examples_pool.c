@@ -63,7 +63,7 @@ enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const str
     GM_TRY(gm_settings_check(j, "examples", known, err));
     GM_TRY(gm_pool_file_read(&x->file, "examples", j, err));
     GM_TRY(read_texts(x, j, err));
-    GM_TRY(gm_settings_num(j, "k", 1, GM_PROMPT_EXAMPLES_MAX, &x->k, err));
+    GM_TRY(gm_settings_whole(j, "k", 1, GM_PROMPT_EXAMPLES_MAX, &x->k, err));
     GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.rule.duplicate, err));
     GM_TRY(read_weights(gm_json_get(j, "weights"), x->opts.rule.weight, err));
     GM_TRY(gm_settings_str(j, "index", &index, err));
@@ -77,7 +77,7 @@ enum gm_status gm_examples_setting_read(struct gm_examples_setting *x, const str
                      GM_STR_ARG(index));
 done:
     if (st != GM_OK)
-        gm_error_prefix(err, "examples");
+        gm_error_prefix(err, "setting \"examples\"");
     return st;
 }
 
@@ -113,7 +113,11 @@ static enum gm_status pool_new(struct gm_examples_pool **out, const struct gm_ex
            GM_STR_ARG(x->file.pool));
     struct gm_similar_opts opts = x->opts;
     opts.cache = gm_vector_cache_path(&p->arena);
-    GM_TRY(gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &opts, err));
+    st = gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &opts, err);
+    if (st != GM_OK) {
+        gm_error_prefix(err, "setting \"examples\"");
+        goto done;
+    }
     *out = p;
     p = NULL;
 done:
@@ -128,9 +132,11 @@ enum gm_status gm_examples_pool_fingerprint(const struct gm_examples_setting *x,
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_pool_file_fingerprint(&x->file, out, err));
-    GM_TRY(gm_fingerprint_model(x->encoder.n ? x->encoder.p : "minilm", out, err));
-    if (x->clip.n)
+    st = gm_fingerprint_model(x->encoder.n ? x->encoder.p : "minilm", out, err);
+    if (st == GM_OK && x->clip.n)
         st = gm_fingerprint_file("clip", x->clip.p, out, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "setting \"examples\"");
 done:
     return st;
 }

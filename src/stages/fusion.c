@@ -18,6 +18,9 @@ static enum gm_status read_sources(struct gm_str names, unsigned *set, struct gm
                            "%s: there is no source \"%.*s\"; they are encoder, model, detector, "
                            "reader and mention, joined by +",
                            what, GM_STR_ARG(one));
+        if (*set & 1U << i)
+            return GM_FAIL(err, GM_EARG, "%s: \"%.*s\" names %.*s twice", what, GM_STR_ARG(names),
+                           GM_STR_ARG(one));
         *set |= 1U << i;
     }
     return *set ? GM_OK : GM_FAIL(err, GM_EARG, "%s: weights of no source", what);

@@ -42,7 +42,7 @@ enum gm_status gm_ground_coords_open(struct gm_ground_coords *c, struct gm_llm_s
     else
         GM_TRY(gm_settings_str(settings, "coords", &coords, err));
     GM_TRY(gm_settings_str(settings, "order", &order, err));
-    GM_TRY(gm_settings_num(settings, "max_pixels", 784, 1e9, &c->max_pixels, err));
+    GM_TRY(gm_settings_whole(settings, "max_pixels", 784, 1e9, &c->max_pixels, err));
     c->is_auto = gm_str_eq_c(coords, "auto");
     c->has_order = gm_json_get(settings, "order") != NULL;
     c->may_guess = !c->has_order && !gm_json_get(settings, "coords");

@@ -71,7 +71,7 @@ static enum gm_status read_boxes(struct ground *g, const struct gm_json *setting
 {
     enum gm_status st = GM_OK;
     g->max_boxes = 10;
-    GM_TRY(gm_settings_num(settings, "max_boxes", 1, 100, &g->max_boxes, err));
+    GM_TRY(gm_settings_whole(settings, "max_boxes", 1, 100, &g->max_boxes, err));
     GM_TRY(gm_ground_read_several(settings, &g->several, err));
     if (!g->several)
         g->max_boxes = 1;

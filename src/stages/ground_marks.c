@@ -3,7 +3,6 @@
 #include "image/overlap.h"
 #include "stages/stage.h"
 
-#include <math.h>
 #include <string.h>
 
 static const double same_iou = 0.9;
@@ -16,11 +15,9 @@ static enum gm_status read_settings(const struct gm_json *settings, double *most
     enum gm_status st = GM_OK;
     *most = 0;
     *file = GM_STR("");
-    GM_TRY(gm_settings_num(settings, "marks", 0, GM_MARKS_MAX, most, err));
+    GM_TRY(gm_settings_whole(settings, "marks", 0, GM_MARKS_MAX, most, err));
     GM_TRY(gm_settings_str(settings, "proposals", file, err));
-    if (*most != floor(*most))
-        st = GM_FAIL(err, GM_EARG, "setting \"marks\" is %g; it must be a whole number", *most);
-    else if (file->n && *most == 0)
+    if (file->n && *most == 0)
         st = GM_FAIL(err, GM_EARG,
                      "setting \"proposals\" is of the setting \"marks\": how many regions are "
                      "numbered, such as %d",

@@ -48,7 +48,7 @@ static enum gm_status whole(const struct gm_json *settings, const char *key, siz
                             size_t *out, struct gm_error *err)
 {
     double x = 0;
-    enum gm_status st = gm_settings_num(settings, key, 0, (double)most, &x, err);
+    enum gm_status st = gm_settings_whole(settings, key, 0, (double)most, &x, err);
     *out = (size_t)x;
     return st;
 }

@@ -66,9 +66,9 @@ static enum gm_status read_request(struct gm_llm_stage *s, const struct gm_json 
     int name = 0;
     GM_TRY(read_temperature(s, settings, err));
     GM_TRY(gm_settings_num(settings, "top_p", 0, 1, &s->top_p, err));
-    GM_TRY(gm_settings_num(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
+    GM_TRY(gm_settings_whole(settings, "max_tokens", 1, 100000, &s->max_tokens, err));
     GM_TRY(read_word(settings, "max_tokens_name", names, &name, err));
-    GM_TRY(gm_settings_num(settings, "seed", 0, 1e15, &s->seed, err));
+    GM_TRY(gm_settings_whole(settings, "seed", 0, 1e15, &s->seed, err));
     GM_TRY(read_extra(s, settings, err));
     s->max_name = (enum gm_llm_max_name)name;
 done:
@@ -82,9 +82,9 @@ static enum gm_status read_pictures(struct gm_llm_stage *s, const struct gm_json
     enum gm_status st = GM_OK;
     int images = 0;
     GM_TRY(read_word(settings, "images", words, &images, err));
-    GM_TRY(gm_settings_num(settings, "image_side", 28, 8192, &s->image_side, err));
-    GM_TRY(gm_settings_num(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
-    GM_TRY(gm_settings_num(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
+    GM_TRY(gm_settings_whole(settings, "image_side", 28, 8192, &s->image_side, err));
+    GM_TRY(gm_settings_whole(settings, "min_pixels", 0, 1e8, &s->min_pixels, err));
+    GM_TRY(gm_settings_whole(settings, "jpeg_quality", 1, 100, &s->jpeg_quality, err));
     s->images = (enum gm_llm_images)images;
     if (s->images == GM_LLM_IMAGES_NEVER && s->kind->needs_picture == GM_LLM_PICTURE_NEEDED)
         st = GM_FAIL(err, GM_EARG, "setting \"images\" is never, and %s asks about pictures",

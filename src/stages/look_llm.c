@@ -68,13 +68,9 @@ done:
 
 static enum gm_status open_look(void *self, const struct gm_json *settings, struct gm_error *err)
 {
-    const struct gm_json *both = gm_json_get(settings, "short");
-    struct gm_str detector;
+    bool both;
     (void)self;
-    if (both && gm_json_kind(both) != GM_JSON_BOOL)
-        return GM_FAIL(err, GM_EARG, "setting \"short\" must be true or false, but is %s",
-                       gm_json_kind_name(gm_json_kind(both)));
-    return gm_settings_str(settings, "detector", &detector, err);
+    return gm_settings_bool(settings, "short", &both, err);
 }
 
 static const char *const values[] = {GM_LLM_VALUES, "text", NULL};

@@ -18,8 +18,7 @@ enum gm_status gm_pool_file_read(struct gm_pool_file *f, const char *setting,
     GM_TRY(gm_settings_str(j, "xml", &f->xml, err));
     GM_TRY(gm_settings_str(j, "text", &f->text, err));
     if (!f->pool.n)
-        st = GM_FAIL(err, GM_EARG, "setting \"%s\" needs \"pool\", a file of annotated posts",
-                     setting);
+        st = GM_FAIL(err, GM_EARG, "\"pool\" is missing, a file of annotated posts");
     else if (!gm_format_parse(f->from.p, &format))
         st = GM_FAIL(err, GM_EARG, "setting \"from\" is \"%.*s\"; it must be one of %s",
                      GM_STR_ARG(f->from), GM_READABLE_FORMATS);
@@ -60,7 +59,7 @@ done:
     gm_reader_free(r);
     gm_texts_free(texts);
     if (st != GM_OK)
-        gm_error_prefix(err, "%s", f->setting);
+        gm_error_prefix(err, "setting \"%s\"", f->setting);
     return st;
 }
 
@@ -69,15 +68,18 @@ done:
 struct taking {
     struct gm_pool_posts *to;
     bool (*takes)(const struct gm_post *post);
+    size_t n_textless; /* of those not taken */
 };
 
 static enum gm_status take_post(void *user, struct gm_post *post, bool *taken, struct gm_error *err)
 {
-    const struct taking *t = user;
+    struct taking *t = user;
     struct gm_pool_posts *p = t->to;
     enum gm_status st = GM_OK;
-    if (t->takes && !t->takes(post))
+    if (t->takes && !t->takes(post)) {
+        t->n_textless += post->text.n == 0;
         return GM_OK;
+    }
     GM_TRY(GM_ARENA_GROW(&p->arena, p->items, p->n, p->cap, err));
     struct gm_post *own = gm_alloc(1, sizeof *own);
     if (!own)
@@ -93,11 +95,18 @@ enum gm_status gm_pool_posts_load(struct gm_pool_posts *p, const struct gm_pool_
                                   bool (*takes)(const struct gm_post *post), struct gm_error *err)
 {
     gm_arena_init(&p->arena, 0);
-    enum gm_status st = each_post(f, take_post, &(struct taking){p, takes}, err);
-    if (st == GM_OK && p->n == 0)
-        st = GM_FAIL(err, GM_EFORMAT, "%s: %.*s has no post%s", f->setting, GM_STR_ARG(f->pool),
-                     takes ? " to choose from" : "");
-    return st;
+    struct taking t = {.to = p, .takes = takes};
+    enum gm_status st = each_post(f, take_post, &t, err);
+    if (st != GM_OK || p->n)
+        return st;
+    if (t.n_textless)
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "setting \"%s\": %.*s has no post to choose from: of %zu the texts are not known; "
+            "\"text\" is to name the file of the data set that has them",
+            f->setting, GM_STR_ARG(f->pool), t.n_textless);
+    return GM_FAIL(err, GM_EFORMAT, "setting \"%s\": %.*s has no post%s", f->setting,
+                   GM_STR_ARG(f->pool), takes ? " to choose from" : "");
 }
 
 void gm_pool_posts_clear(struct gm_pool_posts *p)

@@ -18,7 +18,7 @@ struct row {
 
 struct gm_proposals {
     struct gm_arena arena; /* holds all of it */
-    struct row *rows;      /* [n], in order of their keys once they are read */
+    struct row *rows;      /* [n], in order of their keys, one each, once they are read */
     size_t n, cap;
 };
 
@@ -90,6 +90,27 @@ static int by_key(const void *a, const void *b)
     return gm_str_cmp(((const struct row *)a)->key, ((const struct row *)b)->key);
 }
 
+/* Rows of one picture become one: a file may have a line for each region. */
+static enum gm_status join_rows(struct gm_proposals *all, struct gm_error *err)
+{
+    size_t n = 0, last;
+    qsort(all->rows, all->n, sizeof *all->rows, by_key);
+    for (size_t i = 0; i < all->n; i = last) {
+        struct row joined = {.key = all->rows[i].key};
+        for (last = i; last < all->n && by_key(&all->rows[i], &all->rows[last]) == 0; last++)
+            joined.n += all->rows[last].n;
+        joined.objects = gm_arena_alloc(&all->arena, joined.n, sizeof *joined.objects);
+        if (!joined.objects)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        for (size_t k = i, at = 0; k < last; at += all->rows[k++].n)
+            memcpy(joined.objects + at, all->rows[k].objects,
+                   all->rows[k].n * sizeof *joined.objects);
+        all->rows[n++] = joined;
+    }
+    all->n = n;
+    return GM_OK;
+}
+
 static enum gm_status read_all(struct gm_proposals *all, struct gm_lines *lines,
                                struct gm_error *err)
 {
@@ -109,7 +130,7 @@ static enum gm_status read_all(struct gm_proposals *all, struct gm_lines *lines,
         }
     }
     if (all->n)
-        qsort(all->rows, all->n, sizeof *all->rows, by_key);
+        st = join_rows(all, err);
 done:
     return st;
 }

@@ -1,6 +1,7 @@
 /* proposals.h - regions of pictures that a file proposes, whoever found them: a detector, a region proposal
  * network, a person. JSON Lines {"id" or "image", "objects": [{"box": [xmin, ymin, xmax, ymax], "score"?,
- * "label"?}, …]} in pixels of the original image, so that records with objects will do. */
+ * "label"?}, …]} in pixels of the original image, so that records with objects will do; several lines of one
+ * picture count together. */
 #ifndef GM_STAGES_PROPOSALS_H
 #define GM_STAGES_PROPOSALS_H
 

@@ -77,11 +77,11 @@ static enum gm_status open_read(void **self, const struct gm_backend *b,
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
     GM_TRY(gm_precision_pick(precision.p, &p, err));
     GM_TRY(gm_settings_num(settings, "score", 0, 1, &opts.score_min, err));
-    GM_TRY(gm_settings_num(settings, "side", 0, 2000, &side, err));
-    GM_TRY(gm_settings_num(settings, "pixels", 10000, 3e6, &pixels, err));
-    GM_TRY(gm_settings_num(settings, "glance", 0, 1000, &glance, err));
-    GM_TRY(gm_settings_num(settings, "lines", 0, GM_OCR_BOXES_MAX, &lines, err));
-    (void)gm_json_bool(gm_json_get(settings, "tight"), &opts.tight);
+    GM_TRY(gm_settings_whole(settings, "side", 0, 2000, &side, err));
+    GM_TRY(gm_settings_whole(settings, "pixels", 10000, 3e6, &pixels, err));
+    GM_TRY(gm_settings_whole(settings, "glance", 0, 1000, &glance, err));
+    GM_TRY(gm_settings_whole(settings, "lines", 0, GM_OCR_BOXES_MAX, &lines, err));
+    GM_TRY(gm_settings_bool(settings, "tight", &opts.tight, err));
     opts.lines = (size_t)lines;
     opts.side = (size_t)side;
     opts.pixels = (size_t)pixels;

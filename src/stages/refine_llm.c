@@ -89,12 +89,9 @@ static enum gm_status open_refine(void *self, const struct gm_json *settings, st
 {
     struct gm_refine *r = self;
     enum gm_status st = GM_OK;
-    const struct gm_json *combined = gm_json_get(settings, "combined");
-    r->combined = is_combined(settings);
     r->missed = 0.2;
-    if (combined && gm_json_kind(combined) != GM_JSON_BOOL)
-        return GM_FAIL(err, GM_EARG, "setting \"combined\" must be true or false, but is %s",
-                       gm_json_kind_name(gm_json_kind(combined)));
+    r->combined = false;
+    GM_TRY(gm_settings_bool(settings, "combined", &r->combined, err));
     GM_TRY(check_way(r->combined, settings, err));
     GM_TRY(gm_settings_num(settings, "missed", 0, 1, &r->missed, err));
     GM_TRY(read_types(r, gm_json_get(settings, "types"), err));

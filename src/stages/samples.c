@@ -41,7 +41,7 @@ static enum gm_status read_setting(struct setting *x, const struct gm_json *j, s
     GM_TRY(gm_settings_str(j, "tagger", &x->tagger, err));
     GM_TRY(gm_settings_str(j, "precision", &x->precision, err));
     GM_TRY(gm_settings_str(j, "clip", &x->clip, err));
-    GM_TRY(gm_settings_num(j, "n", 1, N_MAX, &x->n, err));
+    GM_TRY(gm_settings_whole(j, "n", 1, N_MAX, &x->n, err));
     GM_TRY(gm_settings_num(j, "image_weight", 0, 1, &x->opts.image, err));
     GM_TRY(gm_settings_num(j, "duplicate", 0.1, 1, &x->opts.duplicate, err));
     x->opts.tagger = x->tagger.p;
@@ -49,7 +49,7 @@ static enum gm_status read_setting(struct setting *x, const struct gm_json *j, s
     x->opts.clip = x->clip.p;
 done:
     if (st != GM_OK)
-        gm_error_prefix(err, "samples");
+        gm_error_prefix(err, "setting \"samples\"");
     return st;
 }
 
@@ -151,6 +151,8 @@ static enum gm_status open_pool(struct gm_samples *s, const struct gm_json *j, s
     GM_LOG(GM_LOG_INFO, "llm", "samples are chosen from the %zu posts with knowledge of %.*s",
            s->posts.n, GM_STR_ARG(x.file.pool));
     st = gm_joint_load(&s->joint, s->posts.items, s->posts.n, &x.opts, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "setting \"samples\"");
 done:
     gm_arena_clear(&a);
     return st;
@@ -225,9 +227,11 @@ static enum gm_status fingerprint_pool(const struct gm_json *j, struct gm_buf *o
     struct setting x;
     GM_TRY(read_setting(&x, j, err));
     GM_TRY(gm_pool_file_fingerprint(&x.file, out, err));
-    GM_TRY(gm_fingerprint_model(x.tagger.p, out, err));
-    if (x.clip.n)
+    st = gm_fingerprint_model(x.tagger.p, out, err);
+    if (st == GM_OK && x.clip.n)
         st = gm_fingerprint_file("clip", x.clip.p, out, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "setting \"samples\"");
 done:
     return st;
 }

@@ -50,7 +50,7 @@ static enum gm_status find_things(struct segment *s, struct gm_str model, struct
     if (gm_str_eq_c(model, "none"))
         goto done;
     if (!gm_str_eq_c(model, "u2netp")) {
-        st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\" in \"things\"; it knows u2netp and none",
+        st = GM_FAIL(err, GM_EARG, "setting \"things\" is \"%.*s\"; it must be u2netp or none",
                      GM_STR_ARG(model));
         goto done;
     }

@@ -1,6 +1,7 @@
 /* Reading a stage's settings strictly: a key that nobody reads is a mistake of the user's. */
 #include "stages/stage.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum gm_status gm_settings_check(const struct gm_json *settings, const char *stage,
@@ -38,6 +39,28 @@ enum gm_status gm_settings_num(const struct gm_json *settings, const char *key, 
                        max);
     *value = x;
     return GM_OK;
+}
+
+enum gm_status gm_settings_whole(const struct gm_json *settings, const char *key, double min,
+                                 double max, double *value, struct gm_error *err)
+{
+    double x = *value;
+    enum gm_status st = gm_settings_num(settings, key, min, max, &x, err);
+    if (st == GM_OK && x != floor(x))
+        st = GM_FAIL(err, GM_EARG, "setting \"%s\" is %g; it must be a whole number", key, x);
+    if (st == GM_OK)
+        *value = x;
+    return st;
+}
+
+enum gm_status gm_settings_bool(const struct gm_json *settings, const char *key, bool *value,
+                                struct gm_error *err)
+{
+    const struct gm_json *j = gm_json_get(settings, key);
+    if (!j || gm_json_bool(j, value))
+        return GM_OK;
+    return GM_FAIL(err, GM_EARG, "setting \"%s\" must be true or false, but is %s", key,
+                   gm_json_kind_name(gm_json_kind(j)));
 }
 
 enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,

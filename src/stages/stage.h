@@ -90,12 +90,17 @@ const struct gm_backend *gm_backend_at(size_t i);
 int gm_stage_order(const char *stage);
 
 /* gm_settings_check - ARG error naming the first key of `settings` that is not in the NULL-ended
- * list `known`. gm_settings_num/str - read one; *value, the default, stays where the key is not there. A
- * number is to be in min..max; a text is borrowed from the settings and ended by NUL. Errors: ARG. */
+ * list `known`. gm_settings_num/whole/bool/str - read one; *value, the default, stays where the key is not
+ * there. A number is to be in min..max, and a whole one where `whole` says so; a text is borrowed from the
+ * settings and ended by NUL. Errors: ARG. */
 enum gm_status gm_settings_check(const struct gm_json *settings, const char *stage,
                                  const char *const *known, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_settings_num(const struct gm_json *settings, const char *key, double min,
                                double max, double *value, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_settings_whole(const struct gm_json *settings, const char *key, double min,
+                                 double max, double *value, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_settings_bool(const struct gm_json *settings, const char *key, bool *value,
+                                struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,
                                struct gm_str *value, struct gm_error *err) GM_NODISCARD;
 

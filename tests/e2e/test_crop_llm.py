@@ -183,6 +183,17 @@ def test_without_a_second_look():
         assert {n for n, *_ in server.crops} == {"Eve", "Fay"} and regions(out[2]) == [(C, 0.7)]
 
 
+def test_a_box_beyond_the_picture():
+    """There is nothing to ask about; it is not confirmed, and the post's other boxes are asked about as ever."""
+    beyond = [W + 10, 10, W + 60, 60]
+    with gm.Folder() as d, Server(crop) as server:
+        write_posts(d, [[("Ann", "PER", [(beyond, 1), (A, 0.9)]), ("Bob", "PER", [(beyond, 1)])], [("Cid", "PER", [(beyond, 1)])]])
+        out = [e for p in predict(d, server, "crop: 0.15", "retry: false") for e in p["entities"]]
+        assert [n for n, *_ in server.crops] == ["Ann"]
+        assert regions(out[0]) == [(A, 1)] and [regions(e) for e in out[1:]] == [[], []]
+        assert [e["note"] for e in out[1:]] == ["no_box:not_confirmed"] * 2
+
+
 def test_by_marks():
     """The second look among numbered boxes; without crops, too."""
     objects = [{"label": "person", "score": s, "box": b} for b, s in ((A, 0.9), (B, 0.8), (C, 0.7))]

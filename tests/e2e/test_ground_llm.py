@@ -327,7 +327,7 @@ def test_bad_settings():
         write_posts(d)
         write_pool(d)
         for setting, *parts in (
-                ("examples: pool.jsonl", "must be as {pool: FILE"), ("examples: {k: 3}", 'needs "pool"'),
+                ("examples: pool.jsonl", "must be as {pool: FILE"), ("examples: {k: 3}", '"pool" is missing'),
                 (with_pool(d, ", k: 9"), '"k"', "8"), (with_pool(d, ", entity: all"), "sum or best"),
                 (with_pool(d, ", weights: {words: 1}"), '"words"'), (with_pool(d, ", from: xls"), '"from" is "xls"'),
                 ("examples: {pool: %s}" % (d / "missing.jsonl"), "missing.jsonl")):

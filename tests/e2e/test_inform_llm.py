@@ -101,15 +101,18 @@ def test_refused_settings():
         write_pool(d)
         d.write("in.jsonl", '{"text": "x"}\n')
         d.write("bare.jsonl", '{"text": "x"}\n')
+        d.write("pgim.txt", "17\nNamed entities: 1. Ann Lee (person/singer)\n")
         pool = "pool: %s" % (d / "pool.jsonl")
-        for samples, words in (("{n: 3}", 'setting "samples" needs "pool"'), (f"{{{pool}, n: 0}}", '"n" is 0'),
+        for samples, words in (("{n: 3}", 'setting "samples": "pool" is missing'), (f"{{{pool}, n: 0}}", '"n" is 0'),
                                (f"{{{pool}, k: 3}}", 'unknown setting "k"'), (f"{{{pool}, from: x}}", '"from" is "x"'),
                                (f"{{pool: {d / 'bare.jsonl'}}}", "has no post to choose from"),
                                (f"{{{pool}, image_weight: 2}}", '"image_weight" is 2'),
+                               (f"{{{pool}, n: 1.5}}", '"n" is 1.5; it must be a whole number'), ("5", "but is an integer"),
+                               (f"{{pool: {d / 'pgim.txt'}, from: pgim}}", "of 1 the texts are not known"),
                                (f"{{{pool}, tagger: nobody}}", "nobody"),
                                (f"{{pool: {d / 'none.jsonl'}}}", "none.jsonl")):
             r = predict(d, server, recipe(d, samples))
-            assert r.code in (1, 2) and words in r.err, (samples, r.err)
+            assert r.code in (1, 2) and words in r.err and "r.yaml:5: stage inform" in r.err, (samples, r.err)
     assert not server.asked
 
 

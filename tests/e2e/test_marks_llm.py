@@ -126,6 +126,10 @@ def test_proposals():
             d.write("p.jsonl", json.dumps({"id": "0", "objects": OBJECTS}) + "\n")
             gm.expect_ok(predict(d, server, *settings))
             assert len(server.requests) == 2 and read(d)[0]["entities"][0]["regions"][0]["box"] == MARKED[0]["box"]
+            # a line for each region
+            d.write("p.jsonl", "".join(json.dumps({"id": i, "objects": [o]}) + "\n" for o in OBJECTS for i in ("1", "0")))
+            gm.expect_ok(predict(d, server, *settings))
+            assert len(server.requests) == 2 and read(d)[0]["entities"][0]["regions"][0]["box"] == MARKED[0]["box"]
             d.write("p.jsonl", json.dumps({"id": "0", "objects": []}) + "\n")
             gm.expect_ok(predict(d, server, *settings))
             assert len(server.requests) == 2

@@ -503,6 +503,7 @@ static void bad_settings(void **state)
         {"entail", "{\"bound\": -1, \"encoder\": \"x\"}", "setting \"bound\" is -1"},
         {"entail", "{\"fusion\": []}", "must be a mapping"},
         {"entail", "{\"fusion\": {\"eye\": {}}}", "there is no source \"eye\""},
+        {"entail", "{\"fusion\": {\"model+model\": {}}}", "names model twice"},
         {"entail", "{\"fusion\": {\"\": {}}}", "weights of no source"},
         {"entail", "{\"fusion\": {\"model+encoder\": {}, \"encoder+model\": {}}}", "here twice"},
         {"entail", "{\"fusion\": {\"model\": 3}}", "must be a mapping of weights"},
