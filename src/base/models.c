@@ -221,7 +221,7 @@ static enum gm_status incomplete(const struct gm_model *m, const char *file, str
     if (m->added)
         return GM_FAIL(err, GM_EMODEL,
                        "model %s: %s%sis not there; it was put there by `gmner models add`: delete "
-                       "the manifest %s.json beside its folder, and add it again",
+                       "its folder and the manifest %s.json beside it, and add it again",
                        m->name, file ? file : "", file ? " " : "", m->name);
     return GM_FAIL(err, GM_EMODEL, "model %s: %s%sis not there; %s%s", m->name, file ? file : "",
                    file ? " " : "",

@@ -22,11 +22,11 @@ struct adding {
     char *chunk;           /* [CHUNK] */
 };
 
-/* Lower-case letters, digits and "-_.", the first no dot: a name is a folder's name everywhere. */
+/* Lower-case letters, digits and "-_.", the first no sign: a name is a folder's name everywhere, and no option. */
 static bool is_name(const char *name)
 {
     static const char allowed[] = "abcdefghijklmnopqrstuvwxyz0123456789-_.";
-    return name[0] && name[0] != '.' && strspn(name, allowed) == strlen(name);
+    return name[0] && !strchr("-_.", name[0]) && strspn(name, allowed) == strlen(name);
 }
 
 static enum gm_status check_name(struct gm_arena *a, const char *name, struct gm_error *err)
@@ -34,16 +34,19 @@ static enum gm_status check_name(struct gm_arena *a, const char *name, struct gm
     struct gm_model *all;
     size_t n;
     if (!is_name(name))
-        return GM_FAIL(err, GM_EARG,
-                       "--name %s: a name has lower-case letters, digits, \"-\", \"_\" and \".\"",
-                       name);
+        return GM_FAIL(
+            err, GM_EARG,
+            "--name %s: a name has lower-case letters, digits, \"-\", \"_\" and \".\", and begins with a "
+            "letter or digit",
+            name);
     enum gm_status st = gm_models_load(a, &all, &n, err);
     for (size_t i = 0; i < n && st == GM_OK; i++)
         if (strcmp(all[i].name, name) == 0)
-            st =
-                GM_FAIL(err, GM_EARG, "there is a model %s already (%s); give another --name%s",
-                        name, all[i].summary,
-                        all[i].added ? ", or delete its manifest to put another in its place" : "");
+            st = GM_FAIL(err, GM_EARG, "there is a model %s already (%s); give another --name%s",
+                         name, all[i].summary,
+                         all[i].added
+                             ? ", or delete its folder and manifest to put another in its place"
+                             : "");
     return st;
 }
 
@@ -71,12 +74,19 @@ done:
     return st;
 }
 
-static bool is_pickle(const char *name)
+static bool has_xml(struct gm_arena *a, const char *bin)
+{
+    const char *xml = gm_arena_printf(a, "%.*s.xml", (int)(strlen(bin) - strlen(".bin")), bin).p;
+    return xml && gm_is_file(xml);
+}
+
+/* What Python pickled; the .bin beside an .xml holds the weights of OpenVINO's IR. */
+static bool is_pickle(struct gm_arena *a, const char *path)
 {
     static const char *const ends[] = {".bin", ".pt", ".pth", ".pkl", ".h5", ".msgpack", ".ot"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (gm_str_ends(gm_str(name), gm_str(ends[i])))
-            return true;
+        if (gm_str_ends(gm_str(path), gm_str(ends[i])))
+            return i > 0 || !has_xml(a, path);
     return false;
 }
 
@@ -122,11 +132,17 @@ static enum gm_status add_folder(struct adding *x, const char *from, const char 
         GM_TRY(path && name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
         if (gm_is_dir(path) && depth > 0)
             GM_TRY(add_folder(x, path, name, depth - 1, err));
-        else if (gm_is_file(path) && !is_pickle(name))
+        else if (gm_is_file(path) && !is_pickle(&x->a, path))
             GM_TRY(add_file(x, path, name, err));
     }
 done:
     return st;
+}
+
+static bool is_phrase_detector(struct gm_str model_type)
+{
+    return gm_str_eq_c(model_type, "owlvit") || gm_str_eq_c(model_type, "owlv2") ||
+           gm_str_eq_c(model_type, "grounding-dino");
 }
 
 /* What the model is for, as far as its files say. */
@@ -143,6 +159,8 @@ static enum gm_status task_of(struct adding *x, const char **task, struct gm_err
         GM_TRY(gm_json_load(&theirs, config, SETTINGS_MAX, err));
         gm_json_str(gm_json_at(gm_json_get(theirs, "architectures"), 0), &s);
         *task = gm_str_ends(s, GM_STR("ForTokenClassification")) ? "ner" : "encoder";
+        if (gm_json_str(gm_json_get(theirs, "model_type"), &s) && is_phrase_detector(s))
+            *task = "phrases";
     }
     if (gm_is_file(gmner)) {
         GM_TRY(gm_json_load(&ours, gmner, SETTINGS_MAX, err));
@@ -181,6 +199,17 @@ done:
     return st;
 }
 
+/* A folder that is there without a manifest is somebody's, or the rest of an `add` that was stopped: nothing is mixed
+ * with it, unless it is what is to be added. */
+static enum gm_status check_folder(const char *from, const char *to, struct gm_error *err)
+{
+    struct stat old, new;
+    if (stat(to, &old) != 0 ||
+        (stat(from, &new) == 0 && old.st_dev == new.st_dev &&old.st_ino == new.st_ino))
+        return GM_OK;
+    return GM_FAIL(err, GM_EARG, "%s is there already: remove it, or give another --name", to);
+}
+
 /* "folder/" is the folder's name too. */
 static const char *without_slashes(struct gm_arena *a, const char *path)
 {
@@ -208,6 +237,7 @@ enum gm_status gm_model_add(const char *from, const char *name, struct gm_error 
     GM_TRY(gm_models_own_dir(&x.a, &dir, err));
     x.to = gm_path_join(&x.a, dir, name);
     GM_TRY(x.to ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(check_folder(from, x.to, err));
     GM_TRY(gm_mkdirs(x.to, err));
     if (gm_is_dir(from))
         GM_TRY(add_folder(&x, from, "", 1, err));

@@ -164,6 +164,22 @@ def test_folders_that_are_none():
         gm.expect(predict(d), 1, "neither onnx/model.onnx nor model.onnx")
 
 
+def test_added_under_a_name():
+    """An .xml's weights come along."""
+    with gm.Folder() as d:
+        setup(d, [post(1, "white.png")])
+        env = {"GMNER_MODELS": d / "models"}
+        gm.expect_ok(gm.run("models", "add", d / "model", "--name", "dogs", env=env))
+        with open(d / "models/dogs.json", encoding="utf-8") as f:
+            assert json.load(f)["task"] == "phrases"
+        gm.expect_ok(predict(d))
+        want = records(d)
+        recipe = d.write("r.yaml", RECIPE.format("dogs", ""))
+        gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-o", d / "by-name.jsonl", "-r", recipe, env=env))
+        with open(d / "by-name.jsonl", encoding="utf-8") as f:
+            assert [json.loads(line) for line in f] == want and boxes(want[0])[1]
+
+
 def test_pictures_that_are_not_there():
     with gm.Folder() as d:
         setup(d, [post(1, "gone.png"), with_dog(post(2, "white.png")), post(3, "").replace('"image": "", ', "")])

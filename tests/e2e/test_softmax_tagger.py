@@ -3,6 +3,7 @@ their numbers are is compared with transformers in tests/ref/taggers_reference.p
 import json
 import os
 import random
+import shutil
 import struct
 import tempfile
 
@@ -129,12 +130,18 @@ def test_added_under_a_name():
         gm.expect(gm.run("models", "add", path, "--name", "minilm", env=env), 1, "there is a model minilm already")
         os.remove(d / "models/mine/model.safetensors")
         r = gm.run("models", "check", "mine", env=env)
-        assert r.code == 1 and "model.safetensors is not there" in r.err and "delete the manifest mine.json" in r.err, r.err
-        gm.expect(gm.run("models", "add", path, "--name", "mine", env=env), 1, "delete its manifest")
+        assert r.code == 1 and "model.safetensors is not there" in r.err and "delete its folder and the manifest mine.json" in r.err, r.err
+        gm.expect(gm.run("models", "add", path, "--name", "mine", env=env), 1, "delete its folder and manifest")
         os.remove(d / "models/mine.json")
+        shutil.rmtree(d / "models/mine")
         gm.expect_ok(gm.run("models", "add", path, "--name", "mine", env=env))
         gm.expect_ok(gm.run("models", "check", "mine", env=env))
-        gm.expect(gm.run("models", "add", path, "--name", "../x", env=env), 1, "lower-case letters")
+        for name in "../x", "-x", "_x":
+            gm.expect(gm.run("models", "add", path, "--name", name, env=env), 1, "lower-case letters")
+        d.write("models/own/weights.onnx", "x")
+        gm.expect(gm.run("models", "add", path, "--name", "own", env=env), 1, "models/own is there already")
+        assert os.listdir(d / "models/own") == ["weights.onnx"]
+        gm.expect_ok(gm.run("models", "add", d / "models/own", "--name", "own", env=env))
         gm.expect(gm.run("models", "add", d / "none", "--name", "x", env=env), 1, "no such file or folder")
         gm.expect(gm.run("models", "add", path, env=env), 2, "--name")
         gm.expect_ok(gm.run("models", "add", os.path.join(path, "config.json"), "--name", "one-file", env=env))
