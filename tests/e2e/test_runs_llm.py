@@ -161,7 +161,7 @@ def test_stages_overlap():
     n = 100
     held = []
     with Job(n) as d:
-        d.write("r.yaml", "name: two\nstages:\n  - stage: expand\n    backend: llm\n  - stage: ground\n    "
+        d.write("r.yaml", "name: two\nstages:\n  - stage: expand\n    backend: llm\n    images: never\n  - stage: ground\n    "
                           "backend: objects\n    visible: 0\n")
         d.write("posts.jsonl", "".join(
             json.dumps(dict(json.loads(line), image="none.jpg", objects=[
