@@ -3,18 +3,29 @@ effect on what is found."""
 import concurrent.futures
 import os
 import random
+import tempfile
 
 import gm
 
 PHOTO = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
 TWEET = "Rear Admiral Grace Hopper of the US Navy, who gave us the first compiler."
 NONE = {"GMNER_VISION_CACHE": "none"}
+# Two models of vision: the detector, whose precision can be chosen, and that of masks.
+RECIPE = "name: two\nstages:\n" + "".join(f"  - stage: {s}\n" for s in ("tag", "look", "expand", "entail", "ground", "segment"))
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-start-")
+
+
+def words():
+    path = os.path.join(_dir.name, "two.yaml")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(RECIPE)
+    return ["predict", "--recipe", path, "--text", TWEET, "--image", PHOTO]
 
 
 def predict(env, *more):
     if not os.path.exists(PHOTO):
         raise gm.Skip("no photos; `make setup` gets them")
-    r = gm.expect_ok(gm.run("predict", "--text", TWEET, "--image", PHOTO, *more, env=env))
+    r = gm.expect_ok(gm.run(*words(), *more, env=env))
     assert r.posts[0]["objects"], r.out
     return r.out
 
@@ -110,7 +121,7 @@ def test_a_folder_that_cannot_be_used():
             os.chmod(d / "read-only", 0o500)
             places.append(d / "read-only")
         for place in places:
-            r = gm.run("predict", "--text", TWEET, "--image", PHOTO, env={"GMNER_VISION_CACHE": place})
+            r = gm.run(*words(), env={"GMNER_VISION_CACHE": place})
             assert gm.expect_ok(r).out == first and "vision" not in r.err.lower(), (place, r.err)
         assert predict({"GMNER_VISION_CACHE": "", "XDG_CACHE_HOME": "", "HOME": ""}) == first
 
