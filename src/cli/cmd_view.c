@@ -30,6 +30,7 @@ struct view {
     struct gm_buf text;
     struct gm_progress progress;
     size_t n_posts, n_bad;
+    size_t n_masks;              /* files written */
     struct gm_troubles troubles; /* of those that are bad */
 };
 
@@ -124,6 +125,7 @@ static enum gm_status write_mask(struct view *v, const struct gm_post *post, siz
     GM_TRY(path.p ? gm_mask_write_png(mask, r->mask.h, r->mask.w, &v->text, err)
                   : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_file_write(path.p, gm_buf_str(&v->text), err));
+    v->n_masks++;
 done:
     gm_free(mask);
     gm_arena_clear(&a);
@@ -220,6 +222,10 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     GM_TRY(gm_reader_open(&reader, args->v[0], &ro, err));
     GM_TRY(open_all(&v, args->v[0], err));
     GM_TRY(show_all(&v, reader, err));
+    if (v.o->masks && v.n_masks == 0)
+        GM_LOG(GM_LOG_WARN, "view",
+               "no mask in %s, so none is in %s; `gmner predict -r masks` gives masks to boxes",
+               args->v[0], v.o->masks);
     if (v.report) {
         struct gm_report *report = v.report;
         v.report = NULL;

@@ -132,6 +132,13 @@ static enum gm_status check_ports(struct gm_phrases *d, const char *path, struct
 {
     size_t n_in, known = 0;
     const struct gm_session_port *in = gm_session_inputs(d->session, &n_in);
+    for (size_t i = 0; i < n_in; i++)
+        if (d->family == GROUNDING_DINO && strcmp(in[i].name, "input_ids") == 0 && in[i].dims[1])
+            return GM_FAIL(
+                err, GM_EMODEL,
+                "%s: takes texts of %zu tokens and no others, as OWL-ViT does, but config.json "
+                "says grounding-dino, whose texts are of any length",
+                path, in[i].dims[1]);
     for (size_t i = 0; i < INPUTS; i++)
         known += d->takes[i] = gm_session_has_input(d->session, INPUT_NAMES[i]);
     if (!d->takes[0] || !d->takes[1] || known != n_in)

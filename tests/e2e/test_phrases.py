@@ -144,6 +144,7 @@ def test_folders_that_are_none():
         gm.expect(predict(d, "threshold: 0.5"), 1, "threshold")
         for name, content, *words in (
                 ("config.json", '{"model_type": "clip"}', "model_type clip", "owlv2"),
+                ("config.json", '{"model_type": "grounding-dino"}', "of 16 tokens and no others"),
                 ("config.json", '{"model_type": "owlvit", "text_config": {"max_position_embeddings": 1}}', "1 tokens"),
                 ("preprocessor_config.json", '{"size": {"height": 8, "width": 0}}', "size.width"),
                 ("preprocessor_config.json", '{"size": 8, "do_normalize": true}', "image_mean"),

@@ -197,6 +197,7 @@ def test_a_data_set_of_masks():
             page = f.read()
         assert page.count("data:image/jpeg") == 1 and page.count('<path d="M') == 2, page[-3000:]
         gm.expect_ok(gm.run("view", d / "out.jsonl", "--masks", d / "png"))
+        assert "no mask in" in gm.expect_ok(gm.run("view", d / "boxes.jsonl", "--masks", d / "no-png")).err
         assert os.listdir(d / "png") and sorted(os.listdir(d / "png")) == ["00001-1-e0r0.png", "00001-1-e1r0.png"]
         for name, region in zip(sorted(os.listdir(d / "png")), masks(d)[0]):
             assert read_grey(d / f"png/{name}") == [[255 * v for v in row] for row in rle.decode(region["mask"])]
