@@ -22,7 +22,8 @@ enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
 {
     enum gm_status st = GM_OK;
     const char *from_env = getenv("OPENAI_BASE_URL");
-    const char *endpoint = c->endpoint ? c->endpoint : from_env && from_env[0] ? from_env : NULL;
+    const char *nowhere = c->dry_run ? "http://127.0.0.1/v1" : NULL; /* nothing is sent */
+    const char *endpoint = c->endpoint ? c->endpoint : from_env && from_env[0] ? from_env : nowhere;
     struct gm_llm_servers servers = {NULL, 0};
     *out = gm_llm_opts_default();
     out->model = c->model;

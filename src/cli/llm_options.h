@@ -46,7 +46,7 @@ struct gm_llm_cli {
 /* clang-format on */
 
 /* gm_llm_cli_read - *out from the options and the environment; its texts live in the arena or in
- * `c`. n_endpoints 0 = none was given. Errors: ARG (a message for the user), NOMEM. */
+ * `c`. n_endpoints 0 = none was given (a dry run needs none). Errors: ARG (a message for the user), NOMEM. */
 enum gm_status gm_llm_cli_read(const struct gm_llm_cli *c, struct gm_arena *a,
                                struct gm_llm_opts *out, struct gm_error *err) GM_NODISCARD;
 

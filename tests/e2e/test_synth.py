@@ -424,6 +424,8 @@ def test_dry_run_and_usage():
                                 "--price", "1,2", "--types", d.write("no.yaml", "vehicle:\naircraft:\nlocation:\n"), env={"GMNER_CACHE": d / "c.sqlite"}))
         assert "requests 9\n" in r.out and "cost, at most" in r.out, r.out  # two posts with 2 + 1, one with 3
         run = lambda *a: gm.run("synth", *a, env={"OPENAI_BASE_URL": "", "GMNER_CACHE": d / "c.sqlite"})  # noqa: E731
+        r = gm.expect_ok(run("--seeds", d / "seeds.jsonl", "--dry-run", "--price", "1,2"))  # as --help has it
+        assert "requests 9\n" in r.out, r.out
         gm.expect(run("-o", "x.jsonl"), 2, "--seeds FILE is needed")
         gm.expect(run("--seeds", d / "seeds.jsonl"), 2, "-o FILE is needed")
         gm.expect(run("--seeds", d / "seeds.jsonl", "-o", "x.json"), 2, "must end in .jsonl")
