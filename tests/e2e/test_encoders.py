@@ -126,7 +126,7 @@ def test_only_a_pickle():
     with tempfile.TemporaryDirectory() as d:
         tiny_model.write(d)
         os.rename(os.path.join(d, "model.safetensors"), os.path.join(d, "pytorch_model.bin"))
-        train(d, 1, "AutoModel.from_pretrained", "pytorch_model.bin")
+        train(d, 1, "only a pickle; convert it: python3 -c", "pytorch_model.bin")
 
 
 def test_missing_part():
