@@ -39,6 +39,7 @@ static enum gm_status check_ids(const struct gm_encoder_config *c, const struct 
 struct layers {
     const struct gm_encoder *enc;
     const struct gm_batch *b;
+    size_t longest; /* of its sequences */
     struct gm_distance_bias
         bias;           /* of MPNet and DeBERTa, the same for all layers but for its variables */
     struct gm_var *rel; /* DeBERTa's rows of distances */
@@ -73,22 +74,13 @@ static uint32_t vector_row(const struct gm_encoder_config *c, long distance)
     return (uint32_t)(at < 0 ? 0 : at > last ? last : at);
 }
 
-static size_t longest(const struct gm_batch *b)
-{
-    size_t most = 1;
-    for (size_t s = 0; s < b->n_seqs; s++)
-        if (b->offsets[s + 1] - b->offsets[s] > most)
-            most = b->offsets[s + 1] - b->offsets[s];
-    return most;
-}
-
 /* The rows of distances that the batch has, and DeBERTa's vectors of them: rows [first, last] of its table. */
 static enum gm_status begin_distances(struct layers *l, struct gm_graph *g, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_encoder *enc = l->enc;
     const struct gm_encoder_config *c = &enc->config;
-    size_t max = longest(l->b), n = 2 * max - 1;
+    size_t max = l->longest ? l->longest : 1, n = 2 * max - 1;
     void *rows_, *ids_;
     if (!c->buckets && !c->span)
         return GM_OK;
@@ -161,7 +153,7 @@ static enum gm_status attend(struct layers *l, size_t i, struct gm_graph *g, str
     GM_TRY(project_distances(l, i, g, err));
     if (l->bias.row)
         in.bias = &l->bias;
-    else if (c->is_near[i] && longest(l->b) > c->window + 1)
+    else if (c->is_near[i] && l->longest > c->window + 1)
         in.bias = &near;
     if (c->span) /* He et al. 2021: as many terms share the scale */
         in.scale = 1.0f / sqrtf((float)(c->hidden / c->heads) *
@@ -272,7 +264,7 @@ enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph 
 {
     enum gm_status st = GM_OK;
     const struct gm_encoder_config *c = &enc->config;
-    struct layers l = {.enc = enc, .b = b};
+    struct layers l = {.enc = enc, .b = b, .longest = gm_longest_sequence(b->offsets, b->n_seqs)};
     struct gm_var *x, *keep;
     GM_TRY(check_ids(c, b, err));
     GM_TRY(embed(enc, g, b, &x, err));

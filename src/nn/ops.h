@@ -56,6 +56,9 @@ enum gm_status gm_op_add(struct gm_graph *g, struct gm_var *x, struct gm_var *re
 enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_longest_sequence - rows of the longest of the sequences offsets[s] .. offsets[s+1]. */
+size_t gm_longest_sequence(const uint32_t *offsets, size_t n_seqs);
+
 /* What the scores of query i and key j depend on beside the two: their distance i - j. */
 struct gm_distance_bias {
     size_t window; /* keys farther away than this are not seen; 0 = all are */

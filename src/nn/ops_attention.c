@@ -103,7 +103,8 @@ static enum gm_status attention_new(struct gm_graph *g, const struct gm_attentio
 {
     enum gm_status st = GM_OK;
     void *ctx, *p;
-    size_t n_probs = 0, width = in->qkv->cols / 3, dim = width / in->heads, longest = 0;
+    size_t n_probs = 0, width = in->qkv->cols / 3, dim = width / in->heads;
+    size_t longest = gm_longest_sequence(in->offsets, in->n_seqs);
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof **out, err));
     struct attention *a = ctx;
     *a = (struct attention){.in = *in};
@@ -117,7 +118,6 @@ static enum gm_status attention_new(struct gm_graph *g, const struct gm_attentio
     a->probs_at = p;
     for (size_t s = 0; s < in->n_seqs; s++) {
         size_t len = in->offsets[s + 1] - in->offsets[s];
-        longest = len > longest ? len : longest;
         a->probs_at[s] = n_probs;
         n_probs += in->heads * len * len;
     }

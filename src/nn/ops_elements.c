@@ -174,7 +174,7 @@ struct rotation {
     float *cosine, *sine; /* [longest sequence][half a head] */
 };
 
-/* Turns q and k of all rows of x, or with `back` turns them back. */
+/* Turns q and k of all rows of x; with sines of the other sign, back. */
 static void rotate_all(const struct gm_graph *g, const struct rotation *r, void *x,
                        const float *sine)
 {
@@ -190,10 +190,8 @@ static void rotate_all(const struct gm_graph *g, const struct rotation *r, void 
 static enum gm_status rotate_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
     const struct rotation *r = ctx;
-    size_t n = 0, half = r->qkv->cols / 3 / r->heads / 2;
+    size_t n = gm_longest_sequence(r->offsets, r->n_seqs), half = r->qkv->cols / 3 / r->heads / 2;
     void *back_;
-    for (size_t s = 0; s < r->n_seqs; s++)
-        n = r->offsets[s + 1] - r->offsets[s] > n ? r->offsets[s + 1] - r->offsets[s] : n;
     enum gm_status st = gm_graph_alloc(g, &back_, n * half, sizeof(float), err);
     if (st != GM_OK)
         return st;
@@ -208,10 +206,8 @@ enum gm_status gm_op_rotate(struct gm_graph *g, struct gm_var *qkv, const uint32
                             size_t n_seqs, size_t heads, double theta, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = 0, half = qkv->cols / 3 / heads / 2;
+    size_t n = gm_longest_sequence(offsets, n_seqs), half = qkv->cols / 3 / heads / 2;
     void *ctx, *cosine, *sine;
-    for (size_t s = 0; s < n_seqs; s++)
-        n = offsets[s + 1] - offsets[s] > n ? offsets[s + 1] - offsets[s] : n;
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct rotation), err));
     GM_TRY(gm_graph_alloc(g, &cosine, n * half, sizeof(float), err));
     GM_TRY(gm_graph_alloc(g, &sine, n * half, sizeof(float), err));

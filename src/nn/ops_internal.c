@@ -50,3 +50,12 @@ void gm_ops_grad_done(const struct gm_graph *g, struct gm_var *v, const void *to
         gm_ops_dropout(g, v, to, &none, v->d, true);
     v->has_d = true;
 }
+
+size_t gm_longest_sequence(const uint32_t *offsets, size_t n_seqs)
+{
+    size_t most = 0;
+    for (size_t s = 0; s < n_seqs; s++)
+        if (offsets[s + 1] - offsets[s] > most)
+            most = offsets[s + 1] - offsets[s];
+    return most;
+}
