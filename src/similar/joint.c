@@ -6,7 +6,6 @@
 #include "similar/joint.h"
 
 #include "base/alloc.h"
-#include "base/fingerprint.h"
 #include "ner/tagger.h"
 #include "similar/vector_cache.h"
 
@@ -143,23 +142,6 @@ static void vectors_init(const struct gm_joint *j, struct gm_similar_vectors *v)
     gm_similar_vectors_init(v, gm_tagger_dim(j->tagger) + gm_pictures_dim(j->pictures), 0);
 }
 
-static enum gm_status open_kept(struct gm_joint *j, const struct gm_joint_opts *o,
-                                struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_buf encoder;
-    gm_buf_init(&encoder, (size_t)1 << 20);
-    if (!o->cache)
-        return GM_OK;
-    GM_TRY(gm_fingerprint_model(o->tagger ? o->tagger : "ner-default", &encoder, err));
-    GM_TRY(gm_buf_printf(&encoder, err, "features %s", o->precision ? o->precision : "f32"));
-    st = gm_vector_cache_open(&j->kept, o->cache, gm_buf_str(&encoder), gm_tagger_dim(j->tagger),
-                              err);
-done:
-    gm_buf_clear(&encoder);
-    return st;
-}
-
 static enum gm_status load_models(struct gm_joint *j, const struct gm_joint_opts *o,
                                   struct gm_error *err)
 {
@@ -167,7 +149,8 @@ static enum gm_status load_models(struct gm_joint *j, const struct gm_joint_opts
     const struct gm_tagger_opts to = {.precision = o->precision ? o->precision : "f32"};
     GM_TRY(gm_tagger_load(&j->tagger, o->tagger ? o->tagger : "ner-default", &to, err));
     GM_TRY(gm_tagger_session_new(&j->session, j->tagger, err));
-    GM_TRY(open_kept(j, o, err));
+    GM_TRY(gm_vector_cache_open_model(&j->kept, o->cache, o->tagger ? o->tagger : "ner-default",
+                                      "features", o->precision, gm_tagger_dim(j->tagger), err));
     if (o->clip)
         st = gm_pictures_load(&j->pictures, o->clip, o->precision, o->cache, o->unreadable, o->user,
                               err);

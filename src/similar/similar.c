@@ -8,7 +8,6 @@
 #include "similar/similar.h"
 
 #include "base/alloc.h"
-#include "base/fingerprint.h"
 #include "base/log.h"
 #include "similar/index.h"
 #include "similar/pictures.h"
@@ -52,23 +51,6 @@ static enum gm_status drop_pictures(struct gm_similar_rule *r, struct gm_error *
     return GM_OK;
 }
 
-static enum gm_status open_kept(struct gm_similar_pool *p, const struct gm_similar_opts *o,
-                                struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_buf encoder;
-    gm_buf_init(&encoder, (size_t)1 << 20);
-    if (!o->cache)
-        return GM_OK;
-    GM_TRY(gm_fingerprint_model(o->encoder ? o->encoder : "minilm", &encoder, err));
-    GM_TRY(gm_buf_printf(&encoder, err, "sentence %s", o->precision ? o->precision : "f32"));
-    st = gm_vector_cache_open(&p->kept, o->cache, gm_buf_str(&encoder),
-                              gm_sentence_dim(p->sentence), err);
-done:
-    gm_buf_clear(&encoder);
-    return st;
-}
-
 enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm_similar_opts *opts,
                                    struct gm_error *err)
 {
@@ -92,7 +74,8 @@ enum gm_status gm_similar_pool_new(struct gm_similar_pool **out, const struct gm
     if (o->clip && p->rule.weight[GM_SIMILAR_IMAGE] > 0)
         GM_TRY(gm_pictures_load(&p->pictures, o->clip, o->precision, o->cache, o->unreadable,
                                 o->user, err));
-    GM_TRY(open_kept(p, o, err));
+    GM_TRY(gm_vector_cache_open_model(&p->kept, o->cache, o->encoder ? o->encoder : "minilm",
+                                      "sentence", o->precision, gm_sentence_dim(p->sentence), err));
     gm_similar_vectors_for(p, &p->vectors);
     *out = p;
     p = NULL;

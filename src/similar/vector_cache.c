@@ -6,6 +6,7 @@
 #include "base/buf.h"
 #include "base/cache.h"
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "base/log.h"
 #include "base/path.h"
 #include "base/sha256.h"
@@ -82,6 +83,24 @@ enum gm_status gm_vector_cache_open(struct gm_vector_cache **out, const char *pa
     }
 done:
     gm_vector_cache_close(c);
+    return st;
+}
+
+enum gm_status gm_vector_cache_open_model(struct gm_vector_cache **out, const char *path,
+                                          const char *model, const char *what,
+                                          const char *precision, size_t dim, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf encoder;
+    *out = NULL;
+    if (!path)
+        return GM_OK;
+    gm_buf_init(&encoder, (size_t)1 << 20);
+    GM_TRY(gm_fingerprint_model(model, &encoder, err));
+    GM_TRY(gm_buf_printf(&encoder, err, "%s %s", what, precision ? precision : "f32"));
+    st = gm_vector_cache_open(out, path, gm_buf_str(&encoder), dim, err);
+done:
+    gm_buf_clear(&encoder);
     return st;
 }
 

@@ -27,6 +27,13 @@ const char *gm_vector_cache_path(struct gm_arena *a);
 enum gm_status gm_vector_cache_open(struct gm_vector_cache **out, const char *path,
                                     struct gm_str encoder, size_t dim,
                                     struct gm_error *err) GM_NODISCARD;
+/* gm_vector_cache_open_model - the same for an encoder that is a model directory: its content and `what`, in
+ * which precision (NULL = f32), are what vectors depend on; path NULL reads nothing. Errors: NOMEM, those of
+ * gm_fingerprint_model. */
+enum gm_status gm_vector_cache_open_model(struct gm_vector_cache **out, const char *path,
+                                          const char *model, const char *what,
+                                          const char *precision, size_t dim,
+                                          struct gm_error *err) GM_NODISCARD;
 void gm_vector_cache_close(struct gm_vector_cache *c); /* NULL-safe */
 
 /* gm_vector_cache_get - the vectors of n things, each named by its content; out [n][dim], where found[i].
