@@ -11,12 +11,13 @@ probability of 0.4, some neighbours change places, some words their case. With -
 whose entities have the same types in the same order, with this post's names in their places; where there is none, the
 post thinned. Knowledge: its sentences in another order, each thinned. The same question has the same answer.
 """
-import http.server
 import json
 import os
 import random
 import re
 import sys
+
+from synth_replay import serve_answers
 
 
 def read(path):
@@ -116,25 +117,7 @@ class Paraphraser:
 
 
 def serve(posts, port, contexts):
-    paraphraser = Paraphraser(posts, contexts)
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_POST(self):
-            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            said = paraphraser.answer(request["messages"][-1]["content"])
-            body = json.dumps({"choices": [{"message": {"role": "assistant", "content": said}, "finish_reason": "stop"}],
-                               "usage": {"prompt_tokens": 0, "completion_tokens": 0}}).encode()
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_):
-            pass
-
-    http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+    serve_answers(Paraphraser(posts, contexts).answer, port)
 
 
 def files(plain, known, out):

@@ -101,21 +101,8 @@ def align(posts, blocks):
     return pairs
 
 
-def serve(sentences, port):
-    posts = sentences[FIRST_POST:FIRST_POST + N]
-    blocks = [sentences[FIRST_BLOCK + BLOCK * k:FIRST_BLOCK + BLOCK * (k + 1)] for k in range(N)]
-    pairs = align(posts, blocks)
-    block_of = {text_of(posts[i]): blocks[k] for i, k in pairs}
-    print(f"{len(pairs)} blocks found", flush=True)
-
-    def answer(text):
-        post = re.search(r"^(?:An annotated post|A post without any entity of these types): (.*)$", text, re.M)[1]
-        block = block_of.get(post, [])
-        half = block if "without any entity" in text else block[:10] if "all of these entities" in text else block[10:]
-        if "were refused" in text:
-            half = []
-        return json.dumps({"sentences": [{"text": text_of(s), "entities": entities_of(s)} for s in half]})
-
+def serve_answers(answer, port):
+    """A chat-completions server on that port which says answer(last message's text), until it is stopped."""
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
@@ -133,6 +120,24 @@ def serve(sentences, port):
             pass
 
     http.server.ThreadingHTTPServer(("127.0.0.1", port), Handler).serve_forever()
+
+
+def serve(sentences, port):
+    posts = sentences[FIRST_POST:FIRST_POST + N]
+    blocks = [sentences[FIRST_BLOCK + BLOCK * k:FIRST_BLOCK + BLOCK * (k + 1)] for k in range(N)]
+    pairs = align(posts, blocks)
+    block_of = {text_of(posts[i]): blocks[k] for i, k in pairs}
+    print(f"{len(pairs)} blocks found", flush=True)
+
+    def answer(text):
+        post = re.search(r"^(?:An annotated post|A post without any entity of these types): (.*)$", text, re.M)[1]
+        block = block_of.get(post, [])
+        half = block if "without any entity" in text else block[:10] if "all of these entities" in text else block[10:]
+        if "were refused" in text:
+            half = []
+        return json.dumps({"sentences": [{"text": text_of(s), "entities": entities_of(s)} for s in half]})
+
+    serve_answers(answer, port)
 
 
 if __name__ == "__main__":
