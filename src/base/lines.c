@@ -111,6 +111,24 @@ enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
     }
 }
 
+enum gm_status gm_lines_each(struct gm_lines *l,
+                             enum gm_status (*fn)(void *user, struct gm_str line,
+                                                  struct gm_error *err),
+                             void *user, struct gm_error *err)
+{
+    struct gm_str line;
+    bool has;
+    for (;;) {
+        enum gm_status st = gm_lines_next(l, &line, &has, err);
+        if (st != GM_OK || !has)
+            return st;
+        if (gm_str_trim(line).n && (st = fn(user, line, err)) != GM_OK) {
+            gm_error_prefix(err, "%s:%zu", gm_lines_path(l), gm_lines_number(l));
+            return st;
+        }
+    }
+}
+
 size_t gm_lines_number(const struct gm_lines *l) { return l->number; }
 
 const char *gm_lines_path(const struct gm_lines *l) { return gm_input_path(l->in); }

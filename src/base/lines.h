@@ -16,6 +16,12 @@ enum gm_status gm_lines_of(struct gm_lines **out, struct gm_input *in, size_t ma
  * which is skipped whole, so that the caller may report it and go on), those of gm_input_read. */
 enum gm_status gm_lines_next(struct gm_lines *l, struct gm_str *line, bool *has,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_lines_each - `fn` for every line that is left and not blank. Errors: of gm_lines_next; of fn, with
+ * "path:line" in front. */
+enum gm_status gm_lines_each(struct gm_lines *l,
+                             enum gm_status (*fn)(void *user, struct gm_str line,
+                                                  struct gm_error *err),
+                             void *user, struct gm_error *err) GM_NODISCARD;
 size_t gm_lines_number(const struct gm_lines *l);    /* 1-based number of the line last returned */
 const char *gm_lines_path(const struct gm_lines *l); /* for messages; "standard input" for "-" */
 void gm_lines_free(struct gm_lines *l);

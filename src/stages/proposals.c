@@ -53,7 +53,7 @@ done:
 }
 
 /* Of a line only what is wanted, so that a record's other fields can't be wrong. */
-static enum gm_status read_row(struct gm_proposals *all, struct gm_str line, struct gm_error *err)
+static enum gm_status read_row(void *all, struct gm_str line, struct gm_error *err)
 {
     static const char *const wanted[] = {"id", "image", "objects"};
     enum gm_status st = GM_OK;
@@ -111,30 +111,6 @@ static enum gm_status join_rows(struct gm_proposals *all, struct gm_error *err)
     return GM_OK;
 }
 
-static enum gm_status read_all(struct gm_proposals *all, struct gm_lines *lines,
-                               struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_str line;
-    bool has;
-    for (;;) {
-        GM_TRY(gm_lines_next(lines, &line, &has, err));
-        if (!has)
-            break;
-        if (!gm_str_trim(line).n)
-            continue;
-        st = read_row(all, line, err);
-        if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", gm_lines_path(lines), gm_lines_number(lines));
-            goto done;
-        }
-    }
-    if (all->n)
-        st = join_rows(all, err);
-done:
-    return st;
-}
-
 enum gm_status gm_proposals_load(struct gm_proposals **out, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -145,7 +121,9 @@ enum gm_status gm_proposals_load(struct gm_proposals **out, const char *path, st
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&all->arena, 0);
     GM_TRY(gm_lines_open(&lines, path, LINE_MAX_BYTES, err));
-    GM_TRY(read_all(all, lines, err));
+    GM_TRY(gm_lines_each(lines, read_row, all, err));
+    if (all->n)
+        GM_TRY(join_rows(all, err));
     *out = all;
     all = NULL;
 done:

@@ -81,7 +81,7 @@ done:
     return st;
 }
 
-static enum gm_status add_line(struct gm_buf *out, struct gm_str line, struct gm_error *err)
+static enum gm_status add_line(void *out, struct gm_str line, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *j = NULL;
@@ -102,21 +102,8 @@ static enum gm_status read_fixed(struct gm_buf *out, const char *path, struct gm
 {
     enum gm_status st = GM_OK;
     struct gm_lines *lines = NULL;
-    struct gm_str line;
-    bool has = true;
     GM_TRY(gm_lines_open(&lines, path, SAMPLES_MAX_BYTES, err));
-    for (;;) {
-        GM_TRY(gm_lines_next(lines, &line, &has, err));
-        if (!has)
-            break;
-        if (!gm_str_trim(line).n)
-            continue;
-        st = add_line(out, line, err);
-        if (st != GM_OK) {
-            gm_error_prefix(err, "%s:%zu", path, gm_lines_number(lines));
-            goto done;
-        }
-    }
+    st = gm_lines_each(lines, add_line, out, err);
 done:
     gm_lines_free(lines);
     return st;
