@@ -7,9 +7,11 @@ GMNER is the program, GMNER_HOME the root of the sources.
 import functools
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 import traceback
 
 PROGRAM = os.environ["GMNER"]
@@ -57,6 +59,17 @@ def run(*args, stdin="", env=None, stdout=None, cwd=None, program=PROGRAM):
     for bad in ("AddressSanitizer", "ThreadSanitizer", "runtime error:", "LeakSanitizer"):
         assert bad not in err, f"{bad}: {args}\n{err[-4000:]}"
     return Result(p.returncode, out, err)
+
+
+def kill_runs(words, env, *waits):
+    """Start the program with these words for each of the waits (seconds), and kill it then; how many were killed."""
+    killed = 0
+    for wait_s in waits:
+        p = subprocess.Popen([PROGRAM, *words], stderr=subprocess.DEVNULL, env={**os.environ, **env})
+        time.sleep(wait_s)
+        p.send_signal(signal.SIGKILL)
+        killed += p.wait() == -signal.SIGKILL
+    return killed
 
 
 def expect(result, code, *parts):

@@ -1,11 +1,8 @@
 """How sure a model is of its boxes (ground: samples), and the stage check, which asks about the unsure ones. What is
 asserted is what the server was sent, and what becomes of its answers."""
 import json
-import os
 import re
-import signal
 import sqlite3
-import subprocess
 import time
 
 import families
@@ -258,13 +255,7 @@ def test_killed_and_gone_on_with():
                                   lambda _: verdicts((1, "change", [[1, 2, 300, 400]])), delay=0.01) as server:
         write_posts(d, [[(f"E{i}x", "PER", None)] for i in range(n)])
         recipe(d, ground=("batch: post", 'coords: "1000"', "samples: 2"), check=('coords: "1000"', "region: 0.1"))
-        killed = 0
-        for k in range(3):
-            p = subprocess.Popen([gm.PROGRAM, *words(d, server, "--in-flight", "4")], stderr=subprocess.DEVNULL,
-                                 env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"})
-            time.sleep(0.15 + 0.1 * k)
-            p.send_signal(signal.SIGKILL)
-            killed += p.wait() == -signal.SIGKILL
+        killed = gm.kill_runs(words(d, server, "--in-flight", "4"), {"GMNER_CACHE": d / "cache.sqlite"}, 0.15, 0.25, 0.35)
         predict(d, server, "--in-flight", "4")
         n_all = len(server.grounds) + len(server.checks)
         gm.expect_ok(gm.run(*words(d, server, out="whole.jsonl"), env={"GMNER_CACHE": d / "other.sqlite"}))

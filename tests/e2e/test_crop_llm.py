@@ -2,12 +2,9 @@
 asked about once more in the whole picture. What is asserted is what the server was sent, and what becomes of it."""
 import json
 import math
-import os
 import re
-import signal
 import sqlite3
 import struct
-import subprocess
 import time
 import zlib
 
@@ -255,13 +252,9 @@ def test_killed_and_gone_on_with():
     with gm.Folder() as d, Server(lambda name, before: word(0.9 if int(name[1:-1]) % 2 else 0.1),
                                   lambda lines: verdicts((1, "change", [[500, 500, 600, 750]])), delay=0.01) as server:
         write_posts(d, [[(f"E{i}x", "PER", [(A, 1)])] for i in range(n)])
-        settings, killed = ("crop: 0.15", 'coords: "1000"', "unconfirmed: keep"), 0
-        for k in range(3):
-            p = subprocess.Popen([gm.PROGRAM, *words(d, server, settings, "--in-flight", "4")], stderr=subprocess.DEVNULL,
-                                 env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"})
-            time.sleep(0.15 + 0.1 * k)
-            p.send_signal(signal.SIGKILL)
-            killed += p.wait() == -signal.SIGKILL
+        settings = ("crop: 0.15", 'coords: "1000"', "unconfirmed: keep")
+        killed = gm.kill_runs(words(d, server, settings, "--in-flight", "4"), {"GMNER_CACHE": d / "cache.sqlite"},
+                              0.15, 0.25, 0.35)
         predict(d, server, *settings)
         n_all = len(server.crops) + len(server.regions)
         gm.expect_ok(gm.run(*words(d, server, settings, out="whole.jsonl"), env={"GMNER_CACHE": d / "other.sqlite"}))

@@ -1,10 +1,7 @@
 """expand by a language model: what an entity looks like or what it is, about a post or an entity at a time, with the picture
 or without. What is asserted is what the server was sent, and that nothing it says makes, loses or renames an entity."""
 import json
-import os
 import re
-import signal
-import subprocess
 import time
 
 import gm
@@ -129,14 +126,9 @@ def test_killed_and_gone_on_with():
             d.write("in.jsonl", "".join(json.dumps({"id": str(i), "text": f"N{i}x and M{i}x", "entities": [
                 entity(f"N{i}x", "PER", 0, {}), entity(f"M{i}x", "PER", 7 + len(str(i)), {})]}) + "\n" for i in range(n)))
             d.write("r.yaml", "name: r\nstages:\n  - stage: expand\n    backend: llm\n    kind: identity\n    batch: entity\n")
-            words = [gm.PROGRAM, "predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
+            words = ["predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
                      server.url, "--model", "m", "--in-flight", "4"]
-            killed = 0
-            for k in range(3):
-                p = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"})
-                time.sleep(0.15 + 0.05 * k)
-                p.send_signal(signal.SIGKILL)
-                killed += p.wait() == -signal.SIGKILL
+            killed = gm.kill_runs(words, {"GMNER_CACHE": d / "cache.sqlite"}, 0.15, 0.2, 0.25)
             gm.expect_ok(predict(d, server, "kind: identity", "batch: entity", stage="expand", args=("--in-flight", "4")))
             assert killed and 2 * n <= len(server.requests) <= 2 * n + 8 * killed, (killed, len(server.requests))
             assert all(e["expression"] == "a thing called " + e["text"] for p in read(d) for e in p["entities"])

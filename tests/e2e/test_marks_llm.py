@@ -1,10 +1,7 @@
 """ground by numbers: proposed boxes are drawn and numbered in the picture, and the model answers with numbers. What is
 asserted is what the server was sent, and the boxes that come out."""
 import json
-import os
 import re
-import signal
-import subprocess
 import time
 
 import gm
@@ -178,14 +175,9 @@ def test_killed_and_gone_on_with():
                 posts = [dict(json.loads(line), text=f"Ann Lee {i}") for i, line in enumerate(f)]
             d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
             d.write("r.yaml", "name: r\nstages:\n  - stage: ground\n    backend: llm\n    batch: post\n    marks: 20\n")
-            words = [gm.PROGRAM, "predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
+            words = ["predict", d / "in.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
                      server.url, "--model", "m", "--in-flight", "4"]
-            killed = 0
-            for k in range(3):
-                p = subprocess.Popen(words, stderr=subprocess.DEVNULL, env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"})
-                time.sleep(0.15 + 0.05 * k)
-                p.send_signal(signal.SIGKILL)
-                killed += p.wait() == -signal.SIGKILL
+            killed = gm.kill_runs(words, {"GMNER_CACHE": d / "cache.sqlite"}, 0.15, 0.2, 0.25)
             gm.expect_ok(predict(d, server, *POST, args=("--in-flight", "4")))
             assert killed and n <= len(server.requests) <= n + 8 * killed, (killed, len(server.requests))
             assert [p["entities"][0]["regions"][0]["box"] for p in read(d)] == [MARKED[1]["box"]] * n

@@ -1,10 +1,7 @@
 """Correction by steps, against servers of the test's own: what is asked, about which entities, in which
 order; what becomes of the answers; what was missed; and that nobody confident is touched."""
 import json
-import os
 import re
-import signal
-import subprocess
 import sqlite3
 import time
 
@@ -269,13 +266,7 @@ def test_killed_between_the_steps():
         path = d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
         rec = d.write("r.yaml", "name: r\nstages:\n  - stage: refine\n    backend: llm\n    type: 0.3\n")
         words = ["predict", path, "-r", rec, "--endpoint", server.url, "--in-flight", "4"]
-        killed = 0
-        for k in range(3):
-            p = subprocess.Popen([gm.PROGRAM, *words, "-o", d / "out.jsonl"], stderr=subprocess.DEVNULL,
-                                 env={**os.environ, "GMNER_CACHE": d / "cache.sqlite"})
-            time.sleep(0.15 + 0.1 * k)
-            p.send_signal(signal.SIGKILL)
-            killed += p.wait() == -signal.SIGKILL
+        killed = gm.kill_runs([*words, "-o", d / "out.jsonl"], {"GMNER_CACHE": d / "cache.sqlite"}, 0.15, 0.25, 0.35)
         n_before = len(server.requests)
         gm.expect_ok(gm.run(*words, "-o", d / "out.jsonl", env={"GMNER_CACHE": d / "cache.sqlite"}))
         n_all = len(server.requests)
