@@ -8,15 +8,18 @@
 #include <time.h>
 
 /* A signal handler has nothing but globals to write to; every thread reads this one. */
-static atomic_int requested;
+static atomic_int caught, requested;
+static atomic_bool is_gentle;
 
 static _Thread_local struct gm_limit limit;
 
 static void on_signal(int number)
 {
-    if (requested)
+    if (caught)
         gm_temp_die(number);
-    requested = number;
+    caught = number;
+    if (!is_gentle)
+        requested = number;
 }
 
 void gm_stop_catch(void)
@@ -28,9 +31,17 @@ void gm_stop_catch(void)
     sigaction(SIGTERM, &a, NULL);
 }
 
+void gm_stop_catch_gently(void)
+{
+    is_gentle = true;
+    gm_stop_catch();
+}
+
+void gm_stop_now(void) { requested = caught ? caught : SIGTERM; }
+
 bool gm_stop_requested(void) { return requested != 0; }
 
-int gm_stop_signal(void) { return requested; }
+int gm_stop_signal(void) { return caught; }
 
 static long long now_ns(void)
 {

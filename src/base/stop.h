@@ -10,6 +10,10 @@
 /* gm_stop_catch - from now on the first SIGINT or SIGTERM only makes gm_stop_requested true; the
  * second ends the process as usual. Called once by the program, before threads start. */
 void gm_stop_catch(void);
+/* gm_stop_catch_gently - the same for a server, which finishes what it has: the first signal only shows in
+ * gm_stop_signal, and gm_stop_now makes gm_stop_requested true when the time for that is over. */
+void gm_stop_catch_gently(void);
+void gm_stop_now(void);
 /* gm_stop_requested - from any thread. gm_stop_signal - which signal asked for it; 0 = none has. */
 bool gm_stop_requested(void);
 int gm_stop_signal(void);

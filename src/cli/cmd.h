@@ -67,6 +67,7 @@ extern const struct gm_command gm_cmd_predict;
 extern const struct gm_command gm_cmd_train;
 extern const struct gm_command gm_cmd_eval;
 extern const struct gm_command gm_cmd_view;
+extern const struct gm_command gm_cmd_serve;
 extern const struct gm_command gm_cmd_similar;
 extern const struct gm_command gm_cmd_tune;
 extern const struct gm_command gm_cmd_guide;

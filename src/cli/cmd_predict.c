@@ -163,8 +163,13 @@ static enum gm_status run_file(struct job *job, const char *path, const struct g
     enum gm_status st = GM_OK;
     struct gm_reader *reader = NULL;
     struct gm_reader_opts ro = {.images_dir = job->o->images};
-    const struct gm_stream_sink sink = {job,      on_prepare, on_post,       on_unreadable,
-                                        on_flush, on_tick,    on_should_stop};
+    const struct gm_stream_sink sink = {.user = job,
+                                        .prepare = on_prepare,
+                                        .post = on_post,
+                                        .unreadable = on_unreadable,
+                                        .flush = on_flush,
+                                        .tick = on_tick,
+                                        .should_stop = on_should_stop};
     (void)gm_format_parse(job->o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, path, &ro, err));
     size_t total = gm_count_posts(path, gm_reader_format(reader));

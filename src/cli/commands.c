@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const struct gm_command *const commands[] = {
-    &gm_cmd_predict, &gm_cmd_view,  &gm_cmd_train, &gm_cmd_data, &gm_cmd_eval,   &gm_cmd_similar,
-    &gm_cmd_guide,   &gm_cmd_synth, &gm_cmd_tune,  &gm_cmd_runs, &gm_cmd_models, &gm_cmd_help,
+    &gm_cmd_predict, &gm_cmd_view,    &gm_cmd_serve, &gm_cmd_train, &gm_cmd_data,
+    &gm_cmd_eval,    &gm_cmd_similar, &gm_cmd_guide, &gm_cmd_synth, &gm_cmd_tune,
+    &gm_cmd_runs,    &gm_cmd_models,  &gm_cmd_help,
 };
 
 enum { N_COMMANDS = sizeof commands / sizeof *commands };

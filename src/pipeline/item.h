@@ -11,6 +11,7 @@ struct gm_item {
     size_t pos;           /* 1-based number in the input */
     size_t place;         /* the stage that it waits for or is in; n_stages = it is ready */
     bool is_ready;        /* set under the stream's lock */
+    bool is_out;          /* was handed out, before others of the input */
     struct gm_item *next; /* in its stage's queue */
     /* With a run folder: */
     struct gm_state state;     /* as the stage will see it */

@@ -77,6 +77,12 @@ struct gm_stream_sink {
      * those are stored that are answered within half a second, and the stream ends with CANCEL. A native stage stops by
      * itself within a batch when gm_stop_requested. NULL = never. */
     bool (*should_stop)(void *user);
+    /* A stage has worked for so many seconds on these posts; from any thread, several at once. NULL =
+     * nobody looks. */
+    void (*timed)(void *user, const char *stage, struct gm_post *const *posts, size_t n,
+                  double seconds);
+    /* A post is handed out when it is ready, whatever came before it. */
+    bool any_order;
 };
 
 /* gm_pipeline_stream - all posts of `reader` (of the shard) through the pipeline to the sink.
@@ -91,5 +97,21 @@ struct gm_stream_sink {
 enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
                                   const struct gm_stream_sink *sink,
                                   struct gm_error *err) GM_NODISCARD;
+
+/* Where the posts of a stream come from that is no file. */
+struct gm_post_source {
+    void *user;
+    /* Initialise and fill *post; *has is false at the end. While there is none yet it calls `wait`, which
+     * returns when descriptor fd can be read and brings the posts that are there to their end meanwhile;
+     * its errors are passed on. On the caller's thread. */
+    enum gm_status (*next)(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
+                           void *wait_user, struct gm_error *err);
+    int idle_ms; /* without a post for so long, a batch that is not full starts all the same */
+};
+
+/* gm_pipeline_serve - gm_pipeline_stream of a source; without a run folder and for the whole input. */
+enum gm_status gm_pipeline_serve(struct gm_pipeline *p, const struct gm_post_source *source,
+                                 const struct gm_stream_sink *sink,
+                                 struct gm_error *err) GM_NODISCARD;
 
 #endif

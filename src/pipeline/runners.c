@@ -6,17 +6,28 @@
 #include "pipeline/stream_internal.h"
 
 #include <math.h>
+#include <time.h>
 
 enum { ASK_MS = 100 }; /* how often somebody is asked whether to stop */
+
+static double now_s(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
 
 enum gm_status gm_stream_run_stage(struct gm_stream *s, struct gm_stage *stage,
                                    struct gm_post **posts, size_t n, struct gm_error *err)
 {
     struct gm_error e = {0};
+    double from = now_s();
     gm_limit_begin(s->p->post_seconds);
     enum gm_status st = stage->backend->run(stage->self, posts, n, &e);
     const struct gm_limit limit = gm_limit_get();
     gm_limit_end();
+    if (s->sink->timed)
+        s->sink->timed(s->sink->user, stage->backend->stage, posts, n, now_s() - from);
     if (st == GM_EAGAIN && gm_limit_is_over(&limit)) {
         st = GM_OK;
         if (n == 1)

@@ -45,7 +45,7 @@ static enum gm_status begin(struct gm_stream *s, struct gm_item *item, size_t po
 {
     enum gm_status st = GM_OK;
     item->pos = pos;
-    item->is_ready = false;
+    item->is_ready = item->is_out = false;
     gm_state_init(&item->state);
     s->n_items++; /* from here on it is cleared with the stream */
     s->n_images += item->post.image.n > 0;
@@ -57,12 +57,28 @@ done:
     return st;
 }
 
+static enum gm_status work_while_idle(void *user, int fd, struct gm_error *err);
+
+/* The next post of a source that is no file. */
+static enum gm_status take_one(struct gm_stream *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_item *item = gm_window_tail(s);
+    GM_TRY(s->source->next(s->source->user, &item->post, &s->more, work_while_idle, s, err));
+    if (s->more)
+        GM_TRY(begin(s, item, ++s->n_read, err));
+done:
+    return st;
+}
+
 /* Read one line of the input; a post of ours goes into the ring and on its way. */
 static enum gm_status read_one(struct gm_stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_error why = {0};
     struct gm_item *item = gm_window_tail(s);
+    if (s->source)
+        return take_one(s, err);
     st = gm_reader_next(s->reader, &item->post, &s->more, &why);
     if (st != GM_OK && s->more)
         return unreadable(s, &why, err);
@@ -166,7 +182,7 @@ static enum gm_status turn(struct gm_stream *s, bool can_read, enum job *job, st
     else if (*job == READ)
         GM_TRY(read_one(s, err));
     else if (*job == WAIT)
-        wait_news(s, can_read ? ASK_MS : IDLE_MS);
+        wait_news(s, can_read ? ASK_MS : s->idle_ms);
 done:
     return st;
 }
@@ -185,7 +201,7 @@ static enum gm_status work_while_idle(void *user, int fd, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct gm_stream *s = user;
     enum job job = RUN_BATCH;
-    while (!has_input(fd, job == END ? ASK_MS : job == WAIT ? 0 : IDLE_MS)) {
+    while (!has_input(fd, job == END ? ASK_MS : job == WAIT ? 0 : s->idle_ms)) {
         GM_TRY(turn(s, false, &job, err));
         GM_TRY(gm_runners_failed(s, err));
         if (job != RUN_BATCH && s->has_news && s->sink->flush)
@@ -211,7 +227,8 @@ done:
 static enum gm_status stream_init(struct gm_stream *s, struct gm_pipeline *p, size_t window,
                                   const struct gm_stream_sink *sink, struct gm_error *err)
 {
-    *s = (struct gm_stream){.p = p, .sink = sink, .has_llm = p->llm_opts != NULL};
+    *s = (struct gm_stream){
+        .p = p, .sink = sink, .has_llm = p->llm_opts != NULL, .idle_ms = IDLE_MS};
     enum gm_status st = gm_window_init(s, window, err);
     return st == GM_OK && s->has_llm ? gm_runners_start(s, err) : st;
 }
@@ -273,5 +290,20 @@ enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reade
             gm_run_end(p->run, how, gm_reader_count(reader), st == GM_OK ? err : NULL);
         st = st == GM_OK ? end : st;
     }
+    return st;
+}
+
+enum gm_status gm_pipeline_serve(struct gm_pipeline *p, const struct gm_post_source *source,
+                                 const struct gm_stream_sink *sink, struct gm_error *err)
+{
+    struct gm_stream s;
+    enum gm_status st = stream_init(&s, p, window_of(p), sink, err);
+    s.source = source;
+    s.idle_ms = source->idle_ms;
+    s.more = true;
+    if (st == GM_OK)
+        st = work(&s, err);
+    gm_runners_stop(&s, st != GM_ECANCEL);
+    gm_window_clear(&s);
     return st;
 }

@@ -19,7 +19,10 @@ struct gm_stream {
     struct gm_pipeline *p;
     bool has_llm;
     /* Of the caller's thread: */
-    struct gm_reader *reader;
+    struct gm_reader *reader;            /* NULL: the posts come from `source` */
+    const struct gm_post_source *source; /* or from neither: there is one post */
+    size_t n_read;                       /* posts of the source so far */
+    int idle_ms;
     const struct gm_stream_sink *sink;
     struct gm_item *items; /* the ring */
     size_t window, head, n_items, n_images;

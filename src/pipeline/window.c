@@ -94,24 +94,36 @@ size_t gm_window_pick(const struct gm_stream *s, bool llm, bool full)
     return s->p->n_stages;
 }
 
+/* Hand a post out, where it is ready and was not before. */
+static enum gm_status emit(struct gm_stream *s, struct gm_item *item, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    pthread_mutex_lock(&s->lock);
+    bool ready = item->is_ready && !item->is_out;
+    pthread_mutex_unlock(&s->lock);
+    if (!ready)
+        return GM_OK;
+    bool has_image = item->post.image.n > 0;
+    GM_TRY(gm_item_output(s->p, item, err));
+    GM_TRY(s->sink->post(s->sink->user, &item->post, err));
+    s->has_news = true;
+    gm_item_clear(item);
+    item->is_out = true;
+    s->n_images -= has_image;
+done:
+    return st;
+}
+
 enum gm_status gm_window_emit(struct gm_stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    while (s->n_items) {
-        struct gm_item *item = &s->items[s->head];
-        pthread_mutex_lock(&s->lock);
-        bool ready = item->is_ready;
-        pthread_mutex_unlock(&s->lock);
-        if (!ready)
+    for (size_t i = 0; i < s->n_items && s->sink->any_order; i++)
+        GM_TRY(emit(s, &s->items[(s->head + i) % s->window], err));
+    for (; s->n_items; s->n_items--) {
+        GM_TRY(emit(s, &s->items[s->head], err));
+        if (!s->items[s->head].is_out)
             break;
-        bool has_image = item->post.image.n > 0;
-        GM_TRY(gm_item_output(s->p, item, err));
-        GM_TRY(s->sink->post(s->sink->user, &item->post, err));
-        s->has_news = true;
-        gm_item_clear(item);
-        s->n_images -= has_image;
         s->head = (s->head + 1) % s->window;
-        s->n_items--;
     }
 done:
     return st;

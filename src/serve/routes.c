@@ -1,0 +1,53 @@
+/* The table of what can be asked for. */
+#include "serve/assets.h"
+#include "serve/server.h"
+
+#include <string.h>
+
+static const struct gm_route api[] = {
+    {"POST", "/v1/predict", false, true, gm_answer_predict, NULL},
+    {"GET", "/v1/recipes", false, false, gm_answer_recipes, NULL},
+    {"GET", "/metrics", false, false, gm_answer_metrics, NULL},
+    {"GET", "/healthz", true, false, gm_answer_health, NULL},
+    {"GET", "/readyz", true, false, gm_answer_ready, NULL},
+};
+
+enum { N_API = sizeof api / sizeof *api };
+
+/* One for all files of the page, and for the document of the API. */
+static const struct gm_route asset = {"GET", "/", true, false, gm_answer_asset, NULL};
+
+const struct gm_route *gm_routes_at(size_t i)
+{
+    return i < N_API ? &api[i] : i == N_API ? &asset : NULL;
+}
+
+size_t gm_routes_number(const struct gm_route *r)
+{
+    size_t i = 0;
+    while (gm_routes_at(i) && gm_routes_at(i) != r)
+        i++;
+    return i;
+}
+
+static const struct gm_route *at_path(struct gm_str path)
+{
+    const struct gm_asset *file;
+    for (size_t i = 0; i < N_API; i++)
+        if (gm_str_eq_c(path, api[i].path))
+            return &api[i];
+    for (size_t i = 0; (file = gm_assets_at(i)); i++)
+        if (gm_str_eq_c(path, file->path))
+            return &asset;
+    return NULL;
+}
+
+const struct gm_route *gm_routes_find(struct gm_str method, struct gm_str path, const char **allow)
+{
+    const struct gm_route *r = at_path(path);
+    *allow = r ? r->method : NULL;
+    if (!r)
+        return NULL;
+    bool is_get = strcmp(r->method, "GET") == 0 && gm_str_eq_c(method, "HEAD");
+    return is_get || gm_str_eq_c(method, r->method) ? r : NULL;
+}

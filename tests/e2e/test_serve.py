@@ -1,0 +1,148 @@
+"""gmner serve: answers as gmner predict gives them, in each form that they can be asked for and given in; the
+page, the API's own document, and the numbers."""
+import json
+import os
+
+import gm
+from served import Server, data_uri, problem
+
+
+def without_image(posts):
+    return [{k: v for k, v in p.items() if k != "image"} for p in posts]
+
+
+def predicted(posts, *words):
+    """What gmner predict says of the same posts."""
+    lines = "".join(json.dumps(p) + "\n" for p in posts)
+    return without_image(gm.expect_ok(gm.run("predict", *words, stdin=lines)).posts)
+
+
+PHOTO = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+WORDS = ("Grace Hopper at the Navy Yard", "RT @nasa : the Hubble telescope is up", "nothing to see here",
+         "Paris in May, with Édith Piaf \U0001f1eb\U0001f1f7", "#Obama meets Merkel in Berlin")
+TEXTS = [{"id": f"t{i}", "text": t, "mine": i} for i, t in enumerate(WORDS * 4)]
+
+
+def test_as_predict():
+    with Server("--recipe", "tag") as s:
+        wanted = predicted(TEXTS, "--recipe", "tag")
+        one = s.post(TEXTS[0])
+        assert one.status == 200 and one.headers["content-type"] == "application/json"
+        assert one.json == wanted[0], (one.json, wanted[0])
+        many = s.post({"posts": TEXTS})
+        assert many.json == {"posts": wanted}
+        lines = s.post({"posts": TEXTS}, "/v1/predict?stream=true")
+        assert lines.headers["content-type"] == "application/jsonl" and lines.lines == wanted
+        lines = s.post({"posts": TEXTS}, headers={"Accept": "text/html, application/jsonl;q=0.5"})
+        assert lines.lines == wanted
+        words = s.post({"tokens": ["Paris", "in", "May"]}).json
+        assert words == predicted([{"tokens": ["Paris", "in", "May"]}], "--recipe", "tag")[0]
+
+
+def test_forms():
+    with Server("--recipe", "tag") as s:
+        wanted = predicted(TEXTS, "--recipe", "tag")
+        given = s.post_form([("text", TEXTS[0]["text"]), ("id", "t0")])
+        assert given.json == {k: v for k, v in wanted[0].items() if k != "mine"}
+        assert s.post_form([("posts", json.dumps({"posts": TEXTS}))]).json == {"posts": wanted}
+        problem(s.post_form([("text", "a"), ("text", "b")]), 400, "bad-request", "twice")
+        problem(s.post_form([("txt", "a")]), 400, "bad-request", "txt", "caption")
+        cut = s.ask("POST", "/v1/predict", b"--x\r\nContent-Disposition: form-data; name=\"text\"\r\n\r\nParis",
+                    {"Content-Type": "multipart/form-data; boundary=x"})
+        problem(cut, 400, "bad-request", "middle of part 1")
+
+
+def test_pictures():
+    """A picture sent as data or as a file is the one that predict reads from a path."""
+    with gm.Folder() as d, Server("--recipe", "embedded") as s:
+        with open(PHOTO, "rb") as f:
+            data = f.read()
+        post = {"id": "g", "text": "Grace Hopper at the Navy Yard"}
+        wanted = predicted([{**post, "image": PHOTO}])[0]
+        assert wanted["entities"][0]["regions"], "the picture shows nobody"
+        asked = [s.post({**post, "image": data_uri(data)}),
+                 s.post_form([("id", "g"), ("text", post["text"]), ("image", data)]),
+                 s.post_form([("posts", json.dumps({**post, "image": "part:photo"})), ("photo", data)])]
+        for answer in asked:
+            assert answer.json == wanted, answer.body[:600]
+        times = s.post({**post, "image": data_uri(data)}, "/v1/predict?timings=true").json["timings"]
+        assert [t["stage"] for t in times] == ["tag", "look", "read", "expand", "entail", "ground", "segment"], times
+        secret = d.write("secret.jpg", data)
+        for image in (secret, "file://" + secret, "http://127.0.0.1:1/x.jpg", "../x.jpg", "part:no"):
+            problem(s.post({**post, "image": image}), 400, "bad-request", "\"image\"")
+        bad = problem(s.post({**post, "image": "data:;base64,aGVsbG8="}), 422, "post", "look", "picture")
+        assert bad["post"]["entities"], "what the text told is lost"
+        assert "image" not in bad["post"]
+        listed = s.post({"posts": [{**post, "image": "data:;base64,aGVsbG8="}, post]})
+        assert listed.status == 200 and listed.json["posts"][0]["error"]["stage"] == "look"
+
+
+def test_page_and_documents():
+    with Server("--recipe", "tag,embedded") as s:
+        page = s.get("/")
+        assert page.status == 200 and page.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'self'" in page.headers["content-security-policy"]
+        assert "frame-ancestors 'none'" in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff" and page.headers["referrer-policy"] == "no-referrer"
+        assert "<script>" not in page.body.decode() and "http" not in page.body.decode().split("<body>")[1]
+        again = s.get("/", {"If-None-Match": page.headers["etag"]})
+        assert again.status == 304 and not again.body
+        assert s.ask("HEAD", "/").body == b""
+        api = s.get("/openapi.json").json
+        recipes = s.get("/v1/recipes").json
+        assert [r["name"] for r in recipes["recipes"]] == ["tag", "embedded"]
+        assert recipes["recipes"][0]["default"] and not recipes["recipes"][1]["default"]
+        assert recipes["recipes"][0]["stages"] == [{"stage": "tag", "backend": "native"}]
+        assert s.get("/healthz").json == {"status": "alive"} and s.get("/readyz").json == {"status": "ready"}
+        with open(os.path.join(gm.HOME, "src/serve/openapi.json"), encoding="utf-8") as f:
+            assert api == json.load(f)
+
+
+def test_numbers():
+    with Server("--recipe", "tag") as s:
+        s.post({"posts": TEXTS})
+        s.get("/nothing")
+        m = s.metrics()
+        assert m['gmner_requests_total{route="/v1/predict",status="200"}'] == 1
+        assert m['gmner_requests_total{route="other",status="404"}'] == 1
+        assert m["gmner_posts_total"] == len(TEXTS) and m["gmner_posts_failed_total"] == 0
+        assert m['gmner_stage_posts_total{stage="tag"}'] == len(TEXTS)
+        assert m['gmner_stage_seconds_count{stage="tag"}'] >= 1
+        assert m['gmner_queue_posts{recipe="tag"}'] == 0 and m["gmner_connections"] >= 1
+
+
+def test_wrong_requests():
+    with Server("--recipe", "tag") as s:
+        problem(s.get("/nothing"), 404, "not-found", "/openapi.json")
+        wrong = s.get("/v1/predict")
+        problem(wrong, 405, "method-not-allowed")
+        assert wrong.headers["allow"] == "POST"
+        problem(s.post(b"{"), 400, "bad-request", "no JSON")
+        problem(s.post([]), 400, "bad-request", "an object")
+        problem(s.post({}), 400, "bad-request", "text")
+        problem(s.post({"text": 1}), 400, "bad-request", "\"text\"")
+        problem(s.post({"posts": []}), 400, "bad-request", "\"posts\"")
+        problem(s.post({"posts": [{"text": "a"}, {"text": 3}]}), 400, "bad-request", "posts[1]", "\"text\"")
+        problem(s.post({"posts": [{"text": "a"}], "recipe": "tag"}), 400, "bad-request", "beside")
+        problem(s.post({"text": "a"}, headers={"Content-Type": "text/plain"}), 415, "media-type")
+        problem(s.post({"text": "a"}, "/v1/predict?recipe=embedded"), 400, "bad-request", "/v1/recipes")
+        problem(s.post({"text": "a"}, "/v1/predict?stream=yes"), 400, "bad-request", "stream")
+        problem(s.post({"text": "a"}, "/v1/predict?recipes=tag"), 400, "bad-request", "recipes")
+        problem(s.post({"text": "a"}, "/v1/predict?stream=%zz"), 400, "bad-request", "%")
+        assert gm.HOME not in s.post({"text": "a", "image": "/etc/passwd"}).body.decode()
+
+
+def test_starting():
+    gm.expect(gm.run("serve", "--recipe", "no-such"), 2, "no-such")
+    gm.expect(gm.run("serve", "--listen", "0.0.0.0:0"), 2, "--token-file")
+    gm.expect(gm.run("serve", "--listen", "example.org:80"), 2, "a number")
+    gm.expect(gm.run("serve", "--listen", "127.0.0.1:70000"), 2, "127.0.0.1:8765")
+    gm.expect(gm.run("serve", "--tls-cert", "x.pem"), 2, "--tls-key")
+    gm.expect(gm.run("serve", "--recipe", "tag,tag"), 2, "two recipes")
+    gm.expect(gm.run("serve", "--max-posts", "9", "--max-queue", "8"), 2, "--max-queue")
+    with Server("--recipe", "tag") as s:
+        gm.expect(gm.run("serve", "--listen", f"127.0.0.1:{s.port}"), 1, "cannot listen", str(s.port))
+
+
+if __name__ == "__main__":
+    gm.main(globals())
