@@ -57,6 +57,7 @@ static enum gm_status run(const char *model, const char *path, struct gm_error *
     GM_TRY(gm_tagger_load(&t, model, NULL, err));
     GM_TRY(gm_tagger_session_new(&s, t, err));
     GM_TRY(gm_posts_read(&posts, path, err));
+    GM_TRY(gm_posts_cut(&posts, t->net.cut, err));
     print_crf(t);
     for (size_t i = 0; i < posts.n; i++) { /* one by one: batches would change their order */
         struct gm_post *p = &posts.items[i];

@@ -1,4 +1,5 @@
 gm_test(text_segment LINK gm_text)
+gm_test(text_cut LINK gm_text)
 gm_test(text_parts LINK gm_text)
 gm_test(text_mend LINK gm_text)
 # The inverse of the segmentation: tools/detokenise.py.

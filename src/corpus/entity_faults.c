@@ -7,15 +7,7 @@
 /* Whether a letter, digit or mark is of a script in which names are not parted by spaces. */
 static bool is_unspaced(uint32_t cp)
 {
-    static const uint32_t ranges[][2] = {
-        {0x0E00, 0x0EFF}, /* Thai, Lao */
-        {0x1000, 0x109F}, /* Myanmar */
-        {0x1780, 0x17FF}, /* Khmer */
-    };
-    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
-        if (cp >= ranges[i][0] && cp <= ranges[i][1])
-            return true;
-    return gm_cp_columns(cp) == 2; /* East Asian */
+    return gm_cp_unspaced(cp) != GM_SPACED || gm_cp_columns(cp) == 2; /* East Asian: Korean, too */
 }
 
 static bool is_of_word(uint32_t cp)

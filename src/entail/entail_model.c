@@ -162,7 +162,7 @@ enum gm_status gm_entail_inputs(const struct gm_entail *e, const struct gm_post 
     struct gm_offset at;
     size_t n;
     gm_offset_init(&at, p->text);
-    GM_TRY(gm_words_of(p, a, &ranges, &words, &n, err));
+    GM_TRY(gm_words_of(p, e->net.cut, a, &ranges, &words, &n, err));
     GM_TRY(gm_pieces_of_words(&e->net, words, n, tmp, a, &text, err));
     if (gm_post_short_caption(p).n)
         GM_TRY(gm_pieces_of_text(&e->net, gm_post_short_caption(p), tmp, a, &caption, err));

@@ -1,10 +1,14 @@
 /* conll_write.c - posts as CoNLL: the word, its tag, and for FMNERG its fine tag; knowledge behind
- * <EOS> tagged X. Raw text is cut at white space and where entities begin and end. */
+ * <EOS> tagged X. Raw text is cut at white space, where entities begin and end, and where words of scripts without
+ * spaces do (text/cut.h). */
 #include "formats/text_out.h"
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/utf8.h"
 #include "record/offsets.h"
+#include "text/segment.h"
+#include "text/unicode.h"
 
 #include <string.h>
 
@@ -75,6 +79,23 @@ static void mark_edges(const struct gm_post *p, const struct gm_entity **v, char
     }
 }
 
+/* Words of scripts without spaces: Chinese and Japanese a character each, as CoNLL files of them have. */
+static enum gm_status mark_unspaced(const struct gm_post *p, char *cuts, struct gm_error *err)
+{
+    struct gm_arena a;
+    struct gm_word *words;
+    size_t n;
+    gm_arena_init(&a, 0);
+    enum gm_status st = gm_segment(p->text, GM_CUT_CHARACTERS, &a, &words, &n, err);
+    for (size_t i = 0; i < n && st == GM_OK; i++) {
+        size_t at = words[i].start;
+        if (gm_cp_unspaced(gm_utf8_next(p->text, &at)) != GM_SPACED)
+            cuts[words[i].start] = cuts[words[i].end] = 1;
+    }
+    gm_arena_clear(&a);
+    return st;
+}
+
 static enum gm_status segment(struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -85,6 +106,7 @@ static enum gm_status segment(struct gm_post *p, struct gm_error *err)
         goto done;
     }
     mark_edges(p, v, cuts);
+    GM_TRY(mark_unspaced(p, cuts, err));
     GM_TRY(cut_words(p, cuts, err));
 done:
     gm_free(v);

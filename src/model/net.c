@@ -80,6 +80,26 @@ static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *o
     return GM_OK;
 }
 
+/* How the words of raw text are found: as gmner.json says. Models of before it did so know spaces alone; of somebody
+ * else's, who says nothing, the tokenizer of a Chinese BERT does: its words are characters, as in the data that such
+ * models are trained on. */
+static enum gm_status read_cut(struct gm_net *net, bool theirs, struct gm_error *err)
+{
+    const struct gm_json *words = gm_json_get(net->settings, "words");
+    struct gm_str name = {0}, head = {0};
+    net->cut = GM_CUT_SPACES;
+    if (words && (!gm_json_str(words, &name) || !gm_cut_parse(name, &net->cut)))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: \"words\" must be spaces, dictionary, characters or letters",
+                       net->dir);
+    theirs = theirs || (gm_json_str(gm_json_get(net->settings, "head"), &head) &&
+                        gm_str_eq_c(head, "softmax"));
+    if (!words && theirs)
+        net->cut =
+            gm_tokenizer_parts_chinese(net->tokenizer) ? GM_CUT_CHARACTERS : GM_CUT_DICTIONARY;
+    return GM_OK;
+}
+
 enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_net_opts *opts,
                            struct gm_error *err)
 {
@@ -115,6 +135,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
         goto done;
     }
     GM_TRY(read_shape(net, opts, &extra_rows, err));
+    GM_TRY(read_cut(net, !net->settings && !opts->training, err));
     GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, extra_rows, err));
     st = gm_safetensors_open_dir(&net->weights, net->dir, err);
 done:
@@ -292,6 +313,10 @@ enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_
     GM_TRY(gm_mkdirs(dir, err));
     if (skip)
         GM_TRY(add_base(net, settings, err));
+    if (!gm_json_set(settings, "words", gm_json_new_str(gm_str(gm_cut_name(net->cut))))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
     GM_TRY(gm_net_copy_file(net->dir, dir, "config.json", err));
     GM_TRY(gm_net_copy_file(net->dir, dir, "tokenizer.json", err));
     path = gm_path_join(&a, dir, "model.safetensors");

@@ -13,6 +13,7 @@
 
 #include "base/json.h"
 #include "nn/encoder.h"
+#include "text/cut.h"
 #include "tokenizer/tokenizer.h"
 
 /* New weights are drawn from this and not from a run's seed: only runs that begin alike can be
@@ -26,6 +27,7 @@ struct gm_net {
     const char *base_name; /* packaged model that frozen embeddings come from; NULL = none */
     struct gm_tokenizer *tokenizer;
     struct gm_special_tokens_ids special_ids;
+    enum gm_word_cut cut; /* how raw text is cut; training sets it, else as gmner.json says */
     bool name_parts; /* hashtags and handles are read in their parts (pack.h); the caller sets it */
     struct gm_encoder enc;
     bool

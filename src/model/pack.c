@@ -89,7 +89,7 @@ enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text,
 {
     struct gm_word *ranges;
     size_t n;
-    enum gm_status st = gm_segment(text, a, &ranges, &n, err);
+    enum gm_status st = gm_segment(text, net->cut, a, &ranges, &n, err);
     if (st != GM_OK)
         return st;
     struct gm_str *words = gm_arena_alloc(a, n, sizeof *words);

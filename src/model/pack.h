@@ -26,7 +26,8 @@ enum gm_status gm_pieces_of_words(const struct gm_net *net, const struct gm_str 
                                   struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* gm_pieces_of_text - the same for raw text, cut into words first (a caption, knowledge, a type). */
+/* gm_pieces_of_text - the same for raw text, cut into words first (a caption, knowledge, a type). Errors: as
+ * gm_segment. */
 enum gm_status gm_pieces_of_text(const struct gm_net *net, struct gm_str text,
                                  struct gm_pieces *tmp, struct gm_arena *a, struct gm_pieced *out,
                                  struct gm_error *err) GM_NODISCARD;

@@ -3,13 +3,14 @@
 #include "text/mend.h"
 
 /* Words of raw text: of what it was meant to be, with their places in what it is. */
-static enum gm_status words_of_raw(struct gm_str text, struct gm_arena *a, struct gm_word **ranges,
-                                   struct gm_str **words, size_t *n, struct gm_error *err)
+static enum gm_status words_of_raw(struct gm_str text, enum gm_word_cut cut, struct gm_arena *a,
+                                   struct gm_word **ranges, struct gm_str **words, size_t *n,
+                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_mended m;
     GM_TRY(gm_mend(text, a, &m, err));
-    GM_TRY(gm_segment(m.text, a, ranges, n, err));
+    GM_TRY(gm_segment(m.text, cut, a, ranges, n, err));
     *words = gm_arena_alloc(a, *n, sizeof **words);
     GM_TRY(*words ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", *n));
     for (size_t i = 0; i < *n; i++) {
@@ -22,11 +23,12 @@ done:
     return st;
 }
 
-enum gm_status gm_words_of(const struct gm_post *p, struct gm_arena *a, struct gm_word **ranges,
-                           struct gm_str **words, size_t *n, struct gm_error *err)
+enum gm_status gm_words_of(const struct gm_post *p, enum gm_word_cut cut, struct gm_arena *a,
+                           struct gm_word **ranges, struct gm_str **words, size_t *n,
+                           struct gm_error *err)
 {
     if (!p->has_tokens)
-        return words_of_raw(p->text, a, ranges, words, n, err);
+        return words_of_raw(p->text, cut, a, ranges, words, n, err);
     *n = p->n_tokens;
     *ranges = gm_arena_alloc(a, *n, sizeof **ranges);
     *words = gm_arena_alloc(a, *n, sizeof **words);

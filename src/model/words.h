@@ -6,8 +6,9 @@
 #include "text/segment.h"
 
 /* gm_words_of - byte ranges and views of the n words of post `p`, in the arena: its tokens, or its
- * text segmented as the training data is. Errors: NOMEM. */
-enum gm_status gm_words_of(const struct gm_post *p, struct gm_arena *a, struct gm_word **ranges,
-                           struct gm_str **words, size_t *n, struct gm_error *err) GM_NODISCARD;
+ * text segmented as the training data is. Errors: as gm_segment. */
+enum gm_status gm_words_of(const struct gm_post *p, enum gm_word_cut cut, struct gm_arena *a,
+                           struct gm_word **ranges, struct gm_str **words, size_t *n,
+                           struct gm_error *err) GM_NODISCARD;
 
 #endif

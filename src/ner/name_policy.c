@@ -38,14 +38,16 @@ static struct gm_str key_of(struct gm_str s, char out[LONGEST])
     return (struct gm_str){out, n};
 }
 
-/* The letters and digits of a handle or hashtag go on at byte `at`; its end in *end. */
+/* The letters and digits of a handle or hashtag go on at byte `at`; its end in *end. In scripts without spaces
+ * nobody knows where it ends, so that what the tagger found is left as it is. */
 static bool goes_on(struct gm_str text, size_t at, size_t *end)
 {
     if (at >= text.n)
         return false;
     *end = at;
     uint32_t cp = gm_utf8_next(text, end);
-    return cp == '_' || gm_cp_is_alnum(cp) || gm_cp_is_any_mark(cp);
+    return cp == '_' ||
+           ((gm_cp_is_alnum(cp) || gm_cp_is_any_mark(cp)) && gm_cp_unspaced(cp) == GM_SPACED);
 }
 
 /* Where the word of letters, digits and "_" around byte `at` begins, and what is before it. */

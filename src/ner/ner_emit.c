@@ -95,7 +95,7 @@ enum gm_status gm_ner_pack(const struct gm_tagger *t, struct gm_packer *p,
         struct gm_str *words;
         *r = (struct gm_ner_rows){.post = posts[i]};
         gm_arena_reset(&pieces);
-        GM_TRY(gm_words_of(r->post, a, &r->words, &words, &r->n_words, err));
+        GM_TRY(gm_words_of(r->post, t->net.cut, a, &r->words, &words, &r->n_words, err));
         GM_TRY(gm_pieces_of_words(&t->net, words, r->n_words, &tmp, &pieces, &text, err));
         GM_TRY(gm_pieces_of_text(&t->net, with_knowledge ? r->post->knowledge : GM_STR(""), &tmp,
                                  &pieces, &context, err));

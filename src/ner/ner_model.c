@@ -251,6 +251,8 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
 
 void gm_tagger_set_policy(struct gm_tagger *t, bool tweets) { t->tweets = tweets; }
 
+void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut) { t->net.cut = cut; }
+
 void gm_tagger_free(struct gm_tagger *t)
 {
     if (!t)

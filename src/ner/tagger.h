@@ -4,6 +4,7 @@
 #define GM_NER_TAGGER_H
 
 #include "record/record.h"
+#include "text/cut.h"
 
 struct gm_tagger;
 
@@ -24,6 +25,8 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
 /* gm_tagger_set_policy - whether the rules of name_policy.h are applied to what is found in raw text (no, where
  * this wasn't called). Before its sessions run. */
 void gm_tagger_set_policy(struct gm_tagger *t, bool tweets);
+/* gm_tagger_set_cut - how raw text is cut, whatever the model directory says of it. Before its sessions run. */
+void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut);
 void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
 
 /* gm_tagger_softmax_settings - a gmner.json for a directory of somebody else's tagger, which has none: it says

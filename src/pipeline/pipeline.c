@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "pipeline/ahead.h"
 #include "pipeline/pipeline_internal.h"
+#include "stages/native_stage.h"
 #include "text/segment.h"
 
 #include <string.h>
@@ -161,6 +162,38 @@ done:
     return st;
 }
 
+/* An object of the same members; NULL when memory is out. */
+static struct gm_json *copy_of(const struct gm_json *from)
+{
+    struct gm_json *to = gm_json_new_object();
+    bool ok = to != NULL;
+    for (void *it = gm_json_first(from); it && ok; it = gm_json_next(from, it))
+        ok = gm_json_set(to, gm_json_key(it).p, gm_json_ref(gm_json_value(it)));
+    if (ok)
+        return to;
+    gm_json_free(to);
+    return NULL;
+}
+
+/* What a step takes over from a stage that works alike. */
+static enum gm_status take_over(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
+{
+    const struct gm_json *from = NULL;
+    for (size_t i = 0; i < p->n_stages && s->backend->like; i++)
+        if (strcmp(p->stages[i].backend->stage, s->backend->like) == 0)
+            from = p->stages[i].settings;
+    for (const char *const *key = from ? s->backend->native->more : NULL; key && *key; key++) {
+        const struct gm_json *value = gm_json_get(from, *key);
+        if (!value)
+            continue;
+        bool ok = s->own || (s->own = copy_of(s->settings));
+        if (!ok || !gm_json_set(s->own, *key, gm_json_ref(value)))
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        s->settings = s->own;
+    }
+    return GM_OK;
+}
+
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err)
 {
@@ -185,6 +218,8 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     }
     GM_TRY(list_stages(p, err));
     GM_TRY(set_llm(p, opts, err));
+    for (size_t i = 0; i < p->n_stages; i++)
+        GM_TRY(take_over(p, &p->stages[i], err));
     p->run_dir = opts->run ? opts->run : gm_pipeline_uses_llm(p) ? opts->run_if_llm : NULL;
     if (p->llm_opts && p->llm_opts->dry_run)
         p->run_dir = NULL;
@@ -202,9 +237,11 @@ void gm_pipeline_free(struct gm_pipeline *p)
     if (!p)
         return;
     gm_ahead_end(p->ahead);
-    for (size_t i = 0; i < p->n_stages; i++)
+    for (size_t i = 0; i < p->n_stages; i++) {
         if (p->stages[i].is_open)
             p->stages[i].backend->close(p->stages[i].self);
+        gm_json_free(p->stages[i].own);
+    }
     gm_free(p->stages);
     gm_free(p->more);
     gm_llm_free(p->llm);
@@ -241,7 +278,7 @@ static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *p
     if (!post->has_tokens && has_more_runs(post->text, p->max_words))
         n = p->max_words + 1;
     else if (!post->has_tokens && post->text.n > p->max_words) /* a word is a byte or more */
-        GM_TRY(gm_segment(post->text, &a, &words, &n, err));
+        GM_TRY(gm_segment(post->text, GM_CUT_CHARACTERS, &a, &words, &n, err));
     if (n > p->max_words) {
         (void)GM_FAIL(&e, GM_EFORMAT,
                       "a post of over %zu words; cut it into parts, or give a higher "

@@ -11,7 +11,8 @@
 /* A stage of the recipe, or a step that one brings along, and its backend's state, once that is open. */
 struct gm_stage {
     const struct gm_backend *backend;
-    const struct gm_json *settings; /* the recipe's */
+    const struct gm_json *settings; /* the recipe's, or `own` */
+    struct gm_json *own;            /* of a step that takes settings over; NULL = none */
     size_t place;                   /* among the pipeline's stages */
     bool is_step;                   /* not the recipe's: the stage before it brings it along */
     size_t servers;                 /* which of the client's it asks: 0 = the run's */

@@ -115,7 +115,7 @@ static enum gm_status run_entail(void *session, struct gm_post **posts, size_t n
 static const struct gm_native_kind kind = {.model_key = "model",
                                            .load = load_entail,
                                            .free = free_entail,
-                                           .more = "fusion",
+                                           .more = (const char *const[]){"fusion", NULL},
                                            .read = read_fusion,
                                            .session_new = new_session,
                                            .run = run_entail,

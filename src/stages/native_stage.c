@@ -19,8 +19,8 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
                                     const struct gm_json *settings, struct gm_error *err)
 {
     const struct gm_native_kind *k = b->native;
-    const char *const known[] = {k->model_key, "precision", k->number_key ? k->number_key : k->more,
-                                 k->number_key ? k->more : NULL, NULL};
+    const char *known[8] = {k->model_key, "precision"};
+    size_t n_known = 2;
     enum gm_status st = GM_OK;
     struct native_stage *s = NULL;
     struct gm_str model, precision = GM_STR("auto");
@@ -29,6 +29,10 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
+    if (k->number_key)
+        known[n_known++] = k->number_key;
+    for (size_t i = 0; k->more && k->more[i]; i++)
+        known[n_known++] = k->more[i];
     if (!b->native->is_second)
         GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(model_setting(b, settings, &model, err));

@@ -15,8 +15,8 @@ struct gm_native_kind {
     enum gm_status (*load)(void **model, const char *dir, const char *precision, double number,
                            struct gm_error *err);
     void (*free)(void *model); /* NULL-safe */
-    /* Another setting of its own, and what reads the settings for it; NULL = none. */
-    const char *more;
+    /* Other settings of its own, ended by NULL, and what reads them; NULL = none. */
+    const char *const *more;
     enum gm_status (*read)(void *model, const struct gm_json *settings, struct gm_error *err);
     /* What one caller needs to run the model, which itself is only read. */
     enum gm_status (*session_new)(void **session, const void *model, struct gm_error *err);

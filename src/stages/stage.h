@@ -31,6 +31,9 @@ struct gm_backend {
     /* The same for a native step in front of it. */
     const struct gm_backend *first;
     const char *first_if;
+    /* Of such a step: the stage whose settings `more` (native_stage.h) are its own, too, so that both work alike;
+     * NULL: none. */
+    const char *like;
 
     /* Load models; `b` is the backend itself, settings a JSON object (may be NULL), borrowed during
      * the call. Keys that the backend does not know, and values out of range, are ARG errors that

@@ -16,16 +16,29 @@ static enum gm_status load_tagger(void **model, const char *dir, const char *pre
     return st;
 }
 
-/* Which of the names found are entities: all (none), or by the rules for tweets. */
-static enum gm_status read_policy(void *model, const struct gm_json *settings, struct gm_error *err)
+static const char *const more[] = {"policy", "words", NULL};
+
+/* policy: which of the names found are entities: all (none), or by the rules for tweets. words: how raw text is cut,
+ * where the tagger does not say so itself (auto). */
+static enum gm_status read_more(void *model, const struct gm_json *settings, struct gm_error *err)
 {
-    struct gm_str policy = GM_STR("none");
-    enum gm_status st = gm_settings_str(settings, "policy", &policy, err);
-    if (st == GM_OK && !gm_str_eq_c(policy, "none") && !gm_str_eq_c(policy, "tweets"))
-        st = GM_FAIL(err, GM_EARG, "setting \"policy\" is \"%.*s\"; it must be none or tweets",
-                     GM_STR_ARG(policy));
-    if (st == GM_OK)
-        gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
+    enum gm_status st = GM_OK;
+    struct gm_str policy = GM_STR("none"), words = GM_STR("auto");
+    enum gm_word_cut cut;
+    GM_TRY(gm_settings_str(settings, "policy", &policy, err));
+    GM_TRY(gm_settings_str(settings, "words", &words, err));
+    if (!gm_str_eq_c(policy, "none") && !gm_str_eq_c(policy, "tweets"))
+        return GM_FAIL(err, GM_EARG, "setting \"policy\" is \"%.*s\"; it must be none or tweets",
+                       GM_STR_ARG(policy));
+    gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
+    if (gm_cut_parse(words, &cut))
+        gm_tagger_set_cut(model, cut);
+    else if (!gm_str_eq_c(words, "auto"))
+        return GM_FAIL(err, GM_EARG,
+                       "setting \"words\" is \"%.*s\"; it must be auto, spaces, dictionary, "
+                       "characters or letters",
+                       GM_STR_ARG(words));
+done:
     return st;
 }
 
@@ -48,8 +61,8 @@ static enum gm_status run_tag(void *session, struct gm_post **posts, size_t n, s
 
 static const struct gm_native_kind tag = {.model_key = "model",
                                           .number_key = "candidates",
-                                          .more = "policy",
-                                          .read = read_policy,
+                                          .more = more,
+                                          .read = read_more,
                                           .load = load_tagger,
                                           .free = free_tagger,
                                           .session_new = new_session,
@@ -100,11 +113,13 @@ static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
 
 static const struct gm_native_kind retag = {.model_key = "tagger",
                                             .is_second = true,
+                                            .more = more,
+                                            .read = read_more,
                                             .load = load_tagger,
                                             .free = free_tagger,
                                             .session_new = new_session,
                                             .run = run_retag,
                                             .session_free = free_session};
 
-const struct gm_backend gm_backend_retag_native = {GM_NATIVE_BACKEND, .stage = "retag",
-                                                   .needs_knowledge = true, .native = &retag};
+const struct gm_backend gm_backend_retag_native = {
+    GM_NATIVE_BACKEND, .stage = "retag", .needs_knowledge = true, .like = "tag", .native = &retag};

@@ -102,13 +102,14 @@ size_t gm_synth_count_words(struct gm_str text, const struct gm_word *words, siz
     return n;
 }
 
-static enum gm_status count_words(struct gm_synth_seed *seed, struct gm_error *err)
+static enum gm_status count_words(struct gm_synth_seed *seed, enum gm_word_cut cut,
+                                  struct gm_error *err)
 {
     struct gm_arena work;
     struct gm_word *words;
     size_t n;
     gm_arena_init(&work, 0);
-    enum gm_status st = gm_segment(seed->text, &work, &words, &n, err);
+    enum gm_status st = gm_segment(seed->text, cut, &work, &words, &n, err);
     if (st == GM_OK)
         seed->n_words = gm_synth_count_words(seed->text, words, n);
     gm_arena_clear(&work);
@@ -130,7 +131,6 @@ static enum gm_status add_seed(struct gm_synth_seeds *s, const struct gm_post *p
                        "data convert FILE seeds.jsonl --text TEXTS");
     if (!p->has_entities)
         return GM_FAIL(err, GM_EFORMAT, "the post has no entities or tags: it is not annotated");
-    GM_TRY(count_words(&seed, err));
     GM_TRY(add_names(s, &seed, p, is_open, err));
     GM_TRY(gm_letters_add(&s->letters, seed.text, err));
     GM_TRY(GM_ARENA_GROW(&s->arena, s->items, s->n, s->cap, err));
@@ -142,19 +142,32 @@ done:
 struct reading {
     struct gm_synth_seeds *seeds;
     bool is_open; /* the seeds say what types there are */
+    struct gm_cut_counts counts;
 };
+
+static void count_cut(struct gm_cut_counts *c, const struct gm_post *p)
+{
+    if (!p->has_tokens)
+        gm_cut_count_raw(c, p->text);
+    for (size_t i = 0; i < p->n_tokens; i++)
+        gm_cut_count_word(c, gm_post_word(p, i));
+}
 
 static enum gm_status take_seed(void *user, struct gm_post *p, struct gm_error *err)
 {
-    const struct reading *x = user;
+    struct reading *x = user;
+    count_cut(&x->counts, p);
     return add_seed(x->seeds, p, x->is_open, err);
 }
 
 static enum gm_status read_posts(struct gm_synth_seeds *s, const char *path, bool is_open,
                                  struct gm_error *err)
 {
-    struct reading x = {s, is_open};
+    struct reading x = {.seeds = s, .is_open = is_open};
     enum gm_status st = gm_reader_each(path, NULL, take_seed, &x, err);
+    s->cut = gm_cut_of(&x.counts);
+    for (size_t i = 0; i < s->n && st == GM_OK; i++)
+        st = count_words(&s->items[i], s->cut, err);
     return st == GM_OK && s->n == 0 ? GM_FAIL(err, GM_EFORMAT, "%s: no posts", path) : st;
 }
 

@@ -28,6 +28,7 @@ struct gm_synth_seeds {
     struct gm_str guide;       /* what a guide says of the posts; empty = none */
     struct gm_str definitions; /* a line "- TYPE: definition" for each type, or its name alone */
     struct gm_letters letters;
+    enum gm_word_cut cut; /* how words are found where no spaces are: as in the posts */
 };
 
 /* gm_synth_seeds_load - read all posts of `path`, in any format. types_path: a YAML file of lines "TYPE:

@@ -231,8 +231,8 @@ done:
 }
 
 /* The text's words, and the places of the names in it. */
-static enum gm_status find_names(const struct gm_synth_seed *seed, enum gm_synth_kind kind,
-                                 struct names *names, struct gm_arena *a,
+static enum gm_status find_names(enum gm_word_cut cut, const struct gm_synth_seed *seed,
+                                 enum gm_synth_kind kind, struct names *names, struct gm_arena *a,
                                  struct gm_synth_sentence *out, enum gm_synth_reason *why,
                                  struct gm_error *err)
 {
@@ -240,7 +240,7 @@ static enum gm_status find_names(const struct gm_synth_seed *seed, enum gm_synth
     bool is_rewritten = kind == GM_SYNTH_REWRITE;
     if (is_rewritten && (*why = take_seed_names(seed, names)) != GM_SYNTH_FITS)
         return GM_OK;
-    GM_TRY(gm_segment(out->text, a, &out->words, &out->n_words, err));
+    GM_TRY(gm_segment(out->text, cut, a, &out->words, &out->n_words, err));
     out->mentions = gm_arena_alloc(a, out->n_words, sizeof *out->mentions);
     GM_TRY(out->mentions ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     *why = place_all(out, names);
@@ -271,7 +271,7 @@ enum gm_status gm_synth_sentence_read(const struct gm_synth_seeds *seeds,
     GM_TRY(read_names(seeds, gm_json_get(item, "entities"), a, &names, why, err));
     if (*why != GM_SYNTH_FITS)
         return GM_OK;
-    GM_TRY(find_names(seed, kind, &names, a, out, why, err));
+    GM_TRY(find_names(seeds->cut, seed, kind, &names, a, out, why, err));
     if (*why == GM_SYNTH_FITS)
         *why = check_length(out, seed, kind, opts);
     if (*why == GM_SYNTH_FITS && !opts->any_letters &&

@@ -2,16 +2,24 @@
 
 #include "base/utf8.h"
 #include "text/unicode.h"
+#include "text/word_breaks.h"
 
 #include <stdint.h>
 #include <string.h>
 
 enum char_kind {
     SPACE,
-    WORD,   /* letters and digits */
-    MARK,   /* goes with the letter before it */
-    JOINER, /* part of a word when between letters: zero-width joiners, soft hyphen, hyphen */
-    SINGLE  /* a word of its own */
+    WORD,    /* letters and digits */
+    MARK,    /* goes with the letter before it */
+    JOINER,  /* part of a word when between letters: zero-width joiners, soft hyphen, hyphen */
+    SINGLE,  /* a word of its own */
+    UNSPACED /* a letter of a script without spaces, where those are cut */
+};
+
+/* A text, and how what is without spaces is cut. */
+struct cutting {
+    struct gm_str text;
+    enum gm_word_cut cut;
 };
 
 /* The code point at byte `at`. */
@@ -46,23 +54,26 @@ static enum char_kind kind_of(uint32_t cp)
     return SINGLE;
 }
 
-static struct cp cp_at(struct gm_str s, size_t at)
+static struct cp cp_at(const struct cutting *x, size_t at)
 {
     size_t end = at;
-    uint32_t cp = gm_utf8_next(s, &end);
-    return (struct cp){kind_of(cp), end};
+    uint32_t cp = gm_utf8_next(x->text, &end);
+    enum char_kind kind = kind_of(cp);
+    bool is_cut = x->cut != GM_CUT_SPACES && kind == WORD && gm_cp_unspaced(cp) != GM_SPACED;
+    return (struct cp){is_cut ? UNSPACED : kind, end};
 }
 
 /* End of the run of letters, digits, their marks, and single joiners between them that starts at
  * `at`, which is a WORD. In an address slashes belong to the run too. */
-static size_t word_end(struct gm_str s, size_t at, bool in_url)
+static size_t word_end(const struct cutting *x, size_t at, bool in_url)
 {
+    struct gm_str s = x->text;
     while (at < s.n) {
-        struct cp c = cp_at(s, at);
+        struct cp c = cp_at(x, at);
         bool slash = in_url && s.p[at] == '/';
-        if (c.kind == JOINER && (c.end >= s.n || cp_at(s, c.end).kind != WORD))
+        if (c.kind == JOINER && (c.end >= s.n || cp_at(x, c.end).kind != WORD))
             break;
-        if (!slash && (c.kind == SPACE || c.kind == SINGLE))
+        if (!slash && (c.kind == SPACE || c.kind == SINGLE || c.kind == UNSPACED))
             break;
         at = c.end;
     }
@@ -104,16 +115,17 @@ static size_t cut_url_end(struct gm_str s, size_t at, size_t end)
 
 /* End of the word at byte `at`, which is not white space. *url is the end of the address that `at`
  * lies in, or less than `at`. */
-static size_t next_end(struct gm_str s, size_t at, size_t *url)
+static size_t next_end(const struct cutting *x, size_t at, size_t *url)
 {
+    struct gm_str s = x->text;
     static const char short_url[] = "http://t.co/";
     struct gm_str rest = gm_str_sub(s, at, s.n);
-    struct cp c = cp_at(s, at);
+    struct cp c = cp_at(x, at);
     bool in_url = at < *url;
     if (s.p[at] == '&' && reference_end(s, at) > at)
         return reference_end(s, at);
     if (in_url && s.p[at] == '/')
-        return word_end(s, at, true);
+        return word_end(x, at, true);
     if (c.kind != WORD)
         return c.end;
     if (!in_url && s.p[at] == 'h') {
@@ -122,29 +134,92 @@ static size_t next_end(struct gm_str s, size_t at, size_t *url)
         if (gm_str_starts(rest, gm_str(short_url)))
             return at + sizeof "http://t." - 1;
     }
-    size_t end = word_end(s, at, in_url);
+    size_t end = word_end(x, at, in_url);
     size_t cut = cut_url_end(s, at, end);
     return cut > at ? cut : end;
 }
 
-enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_word **spans, size_t *n,
-                          struct gm_error *err)
+/* ---- words without spaces ---- */
+
+/* Words as they are found, in the arena. */
+struct words {
+    struct gm_arena *a;
+    struct gm_word *items;
+    size_t n, cap;
+};
+
+static enum gm_status add(struct words *w, size_t start, size_t end, struct gm_error *err)
+{
+    enum gm_status st = GM_ARENA_GROW(w->a, w->items, w->n, w->cap, err);
+    if (st == GM_OK)
+        w->items[w->n++] = (struct gm_word){start, end};
+    return st;
+}
+
+/* End of the character at byte `at` with its marks. */
+static size_t character_end(const struct cutting *x, size_t at)
+{
+    struct cp c = cp_at(x, at);
+    while (c.end < x->text.n && cp_at(x, c.end).kind == MARK)
+        c = cp_at(x, c.end);
+    return c.end;
+}
+
+static bool is_character(const struct cutting *x, size_t at)
+{
+    return x->cut == GM_CUT_CHARACTERS &&
+           gm_cp_unspaced(gm_utf8_next(x->text, &at)) == GM_UNSPACED_CHARACTERS;
+}
+
+/* End of the run at byte `at` of letters without spaces that a dictionary has to cut. */
+static size_t run_end(const struct cutting *x, size_t at)
+{
+    do
+        at = character_end(x, at);
+    while (at < x->text.n && cp_at(x, at).kind == UNSPACED && !is_character(x, at));
+    return at;
+}
+
+/* The words from byte `at` on, where a letter without spaces is; *at moves behind them. */
+static enum gm_status add_unspaced(struct words *w, const struct cutting *x, size_t *at,
+                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t cap = 0, url = 0;
-    *spans = NULL;
-    *n = 0;
-    for (size_t at = 0; at < text.n;) {
-        struct cp c = cp_at(text, at);
-        if (c.kind == SPACE) {
-            at = c.end;
-            continue;
-        }
-        size_t end = next_end(text, at, &url);
-        GM_TRY(GM_ARENA_GROW(a, *spans, *n, cap, err));
-        (*spans)[(*n)++] = (struct gm_word){at, end};
-        at = end;
+    size_t start = *at, from = start, *ends, n;
+    if (is_character(x, start)) {
+        *at = character_end(x, start);
+        return add(w, start, *at, err);
+    }
+    *at = run_end(x, start);
+    GM_TRY(gm_word_breaks(gm_str_sub(x->text, start, *at), w->a, &ends, &n, err));
+    for (size_t i = 0; i < n; i++) {
+        GM_TRY(add(w, from, start + ends[i], err));
+        from = start + ends[i];
     }
 done:
+    return st;
+}
+
+enum gm_status gm_segment(struct gm_str text, enum gm_word_cut cut, struct gm_arena *a,
+                          struct gm_word **spans, size_t *n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct words w = {.a = a};
+    const struct cutting x = {text, cut};
+    size_t url = 0;
+    for (size_t at = 0; at < text.n && st == GM_OK;) {
+        struct cp c = cp_at(&x, at);
+        if (c.kind == SPACE) {
+            at = c.end;
+        } else if (c.kind == UNSPACED && cut != GM_CUT_LETTERS) {
+            st = add_unspaced(&w, &x, &at, err);
+        } else {
+            size_t end = cut == GM_CUT_LETTERS ? character_end(&x, at) : next_end(&x, at, &url);
+            st = add(&w, at, end, err);
+            at = end;
+        }
+    }
+    *spans = w.items;
+    *n = w.n;
     return st;
 }

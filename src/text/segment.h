@@ -1,4 +1,5 @@
-/* segment.h - raw text cut into words the way the training data (Twitter-GMNER) is, with offsets.
+/* segment.h - raw text cut into words the way the training data is, with offsets: where spaces part words as
+ * Twitter-GMNER is, and what is written without spaces as cut.h says.
  *
  * The rules, found by counting in that data's training split, where posts of Twitter-2015 (57%) and
  * of Twitter-2017 are cut differently; where they disagree the commoner way is taken:
@@ -16,6 +17,7 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "text/cut.h"
 
 #include <stddef.h>
 
@@ -25,8 +27,8 @@ struct gm_word {
 
 /* gm_segment - the words of well-formed UTF-8 `text`, in order; *spans [*n] lives in the arena.
  * Words are never empty, hold no white space, and cover everything that is not white space.
- * Errors: NOMEM. Cost O(text.n). Threads: yes. */
-enum gm_status gm_segment(struct gm_str text, struct gm_arena *a, struct gm_word **spans, size_t *n,
-                          struct gm_error *err) GM_NODISCARD;
+ * Errors: NOMEM; MODEL (a dictionary is needed and ICU is not there). Cost O(text.n). Threads: yes. */
+enum gm_status gm_segment(struct gm_str text, enum gm_word_cut cut, struct gm_arena *a,
+                          struct gm_word **spans, size_t *n, struct gm_error *err) GM_NODISCARD;
 
 #endif

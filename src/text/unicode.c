@@ -54,6 +54,34 @@ bool gm_cp_is_alnum(uint32_t cp)
            (c >= UTF8PROC_CATEGORY_ND && c <= UTF8PROC_CATEGORY_NO);
 }
 
+enum gm_unspaced gm_cp_unspaced(uint32_t cp)
+{
+    /* Letters, numbers and their marks of Han, kana and bopomofo (also of Script_Extensions), and those of line
+     * breaking class SA, in Unicode 15. */
+    static const struct {
+        uint32_t first, last;
+        enum gm_unspaced is;
+    } ranges[] = {
+        {0xE01, 0xE4E, GM_UNSPACED_SYLLABLES},      {0xE81, 0xECE, GM_UNSPACED_SYLLABLES},
+        {0xEDC, 0xEDF, GM_UNSPACED_SYLLABLES},      {0x1000, 0x103F, GM_UNSPACED_SYLLABLES},
+        {0x1050, 0x108F, GM_UNSPACED_SYLLABLES},    {0x109A, 0x109D, GM_UNSPACED_SYLLABLES},
+        {0x1780, 0x17DD, GM_UNSPACED_SYLLABLES},    {0x1950, 0x19C9, GM_UNSPACED_SYLLABLES},
+        {0x19DA, 0x19DA, GM_UNSPACED_SYLLABLES},    {0x1A20, 0x1A7C, GM_UNSPACED_SYLLABLES},
+        {0x1AA7, 0x1AA7, GM_UNSPACED_SYLLABLES},    {0x3005, 0x3029, GM_UNSPACED_CHARACTERS},
+        {0x3031, 0x312F, GM_UNSPACED_CHARACTERS},   {0x3192, 0x3229, GM_UNSPACED_CHARACTERS},
+        {0x3280, 0x3289, GM_UNSPACED_CHARACTERS},   {0x3400, 0x9FFF, GM_UNSPACED_CHARACTERS},
+        {0xA9E0, 0xA9EF, GM_UNSPACED_SYLLABLES},    {0xA9FA, 0xA9FE, GM_UNSPACED_SYLLABLES},
+        {0xAA60, 0xAADD, GM_UNSPACED_SYLLABLES},    {0xF900, 0xFAD9, GM_UNSPACED_CHARACTERS},
+        {0xFF66, 0xFF9F, GM_UNSPACED_CHARACTERS},   {0x11700, 0x1172B, GM_UNSPACED_SYLLABLES},
+        {0x1173A, 0x11746, GM_UNSPACED_SYLLABLES},  {0x16FE3, 0x16FF1, GM_UNSPACED_CHARACTERS},
+        {0x1AFF0, 0x1B167, GM_UNSPACED_CHARACTERS}, {0x20000, 0x323AF, GM_UNSPACED_CHARACTERS},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges && cp >= ranges[i].first; i++)
+        if (cp <= ranges[i].last)
+            return ranges[i].is;
+    return GM_SPACED;
+}
+
 bool gm_cp_is_any_mark(uint32_t cp)
 {
     utf8proc_category_t c = category(cp);

@@ -14,6 +14,12 @@ bool gm_cp_is_alnum(uint32_t cp);
 /* gm_cp_is_any_mark - general categories M*. */
 bool gm_cp_is_any_mark(uint32_t cp);
 
+/* gm_cp_unspaced - whether a letter or mark is of a script that is written without spaces between words, and how
+ * its words are found: each character for itself can be one (Chinese, Japanese), or only a dictionary finds them
+ * (Thai, Lao, Myanmar, Khmer and their neighbours: line breaking class SA of UAX 14). */
+enum gm_unspaced { GM_SPACED, GM_UNSPACED_CHARACTERS, GM_UNSPACED_SYLLABLES };
+enum gm_unspaced gm_cp_unspaced(uint32_t cp);
+
 /* The same questions as the `tokenizers` library answers them: its tables of general categories are
  * those of Unicode 8 (2015), so that what was added to Unicode later has no category. Equal answers
  * matter more than right ones, as models were trained on the library's output.

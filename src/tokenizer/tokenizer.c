@@ -394,4 +394,15 @@ int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token)
     return id >= 0 ? id : gm_vocab_find(&t->model->vocab, token);
 }
 
+bool gm_tokenizer_parts_chinese(const struct gm_tokenizer *t)
+{
+    for (size_t i = 0; i < t->normaliser.n; i++) {
+        const struct gm_step *step = &t->normaliser.items[i];
+        const struct gm_norm_bert *bert = step->settings;
+        if (step->run.norm == gm_norm_bert_run && bert->handle_chinese_chars)
+            return true;
+    }
+    return false;
+}
+
 size_t gm_tokenizer_n_ids(const struct gm_tokenizer *t) { return t->n_ids; }

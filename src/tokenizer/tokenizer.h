@@ -11,6 +11,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -63,6 +64,10 @@ struct gm_special_tokens_ids gm_tokenizer_special(const struct gm_tokenizer *t);
 
 /* gm_tokenizer_id - id of a token as the vocabulary writes it ("##ing"); -1 when absent. */
 int32_t gm_tokenizer_id(const struct gm_tokenizer *t, struct gm_str token);
+
+/* gm_tokenizer_parts_chinese - whether it makes a word of each Chinese character before anything else (BertNormalizer
+ * with handle_chinese_chars). */
+bool gm_tokenizer_parts_chinese(const struct gm_tokenizer *t);
 
 /* gm_tokenizer_n_ids - highest id + 1: the rows that an embedding table must have. */
 size_t gm_tokenizer_n_ids(const struct gm_tokenizer *t);

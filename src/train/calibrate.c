@@ -8,7 +8,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "eval/eval.h"
-#include "ner/tagger.h"
+#include "ner/ner_model.h"
 #include "train/calibration_fit.h"
 #include "train/posts.h"
 
@@ -61,6 +61,8 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
     GM_TRY(gm_tagger_session_new(&session, t, err));
     GM_TRY(gm_posts_read(&gold, path, err));
     GM_TRY(gm_posts_read(&pred, path, err));
+    GM_TRY(gm_posts_cut(&gold, t->net.cut, err));
+    GM_TRY(gm_posts_cut(&pred, t->net.cut, err));
     posts = gm_alloc(pred.n, sizeof *posts);
     GM_TRY(posts ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu posts", pred.n));
     for (size_t i = 0; i < pred.n; i++) {

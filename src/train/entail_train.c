@@ -78,6 +78,9 @@ static enum gm_status questions_read(struct entail_run *run, struct questions *q
     if (captions_path)
         GM_TRY(gm_captions_load(&captions, captions_path, err));
     GM_TRY(gm_posts_read(&posts, path, err));
+    if (q == &run->train)
+        run->e->net.cut = gm_posts_how_cut(&posts, run->o->words);
+    GM_TRY(gm_posts_cut(&posts, run->e->net.cut, err));
     for (size_t i = 0; i < posts.n; i++)
         GM_TRY(add_post(run, q, &posts.items[i], captions, &tmp, err));
     if (q->n == 0)

@@ -19,6 +19,7 @@ struct maker {
     struct gm_arena a;             /* of one post */
     struct gm_pieces tmp;
     size_t n_skipped, n_helped; /* entities left out; posts with a helper */
+    enum gm_word_cut cut;
 };
 
 /* ---- types ---- */
@@ -70,6 +71,7 @@ static enum gm_status collect_fine(struct gm_fine_types *f, struct maker *m, str
         return GM_OK;
     if (f->helper) {
         GM_TRY(gm_posts_read(&m->helpers, m->o->fine_file, err));
+        GM_TRY(gm_posts_cut(&m->helpers, m->cut, err));
         GM_TRY(gm_posts_index_init(&m->by_text, &m->helpers, err));
     }
     for (size_t i = 0; i < from->n; i++)
@@ -105,6 +107,7 @@ static enum gm_status open_tagger(struct maker *m, struct gm_error *err)
     if (st == GM_OK) {
         m->t->knowledge = false; /* until a post has some */
         m->t->net.name_parts = m->o->name_parts;
+        m->t->net.cut = m->cut;
     }
     return st;
 }
@@ -259,7 +262,7 @@ static enum gm_status add_examples(struct maker *m, size_t i, struct gm_error *e
     struct gm_str *words;
     size_t n;
     gm_arena_reset(&m->a);
-    GM_TRY(gm_words_of(p, &m->a, &ranges, &words, &n, err));
+    GM_TRY(gm_words_of(p, net->cut, &m->a, &ranges, &words, &n, err));
     GM_TRY(gm_pieces_of_words(net, words, n, &m->tmp, keep, &whole.text, err));
     GM_TRY(gm_pieces_of_text(net, m->o->knowledge ? p->knowledge : GM_STR(""), &m->tmp, keep,
                              &whole.context, err));
@@ -294,6 +297,8 @@ enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger 
     gm_arena_init(&m.a, 0);
     gm_pieces_init(&m.tmp);
     GM_TRY(gm_posts_read(&m.posts, o->train, err));
+    m.cut = gm_posts_how_cut(&m.posts, o->words);
+    GM_TRY(gm_posts_cut(&m.posts, m.cut, err));
     GM_TRY(open_tagger(&m, err));
     if (o->teacher)
         GM_TRY(gm_distill_targets(o->teacher, o->precision, &m.posts, &m.t->labels, &x->arena,

@@ -301,11 +301,14 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
         GM_TRY(read_dev(&run, err));
     GM_TRY(gm_ner_examples_read(&run.train, &run.t, o, err));
     GM_TRY(gm_tagger_session_new(&run.session, run.t, err));
+    GM_TRY(gm_posts_cut(&run.gold, run.t->net.cut, err));
+    GM_TRY(gm_posts_cut(&run.pred, run.t->net.cut, err));
     if (o->dev)
         GM_TRY(look_at_dev(&run, err));
-    GM_LOG(GM_LOG_INFO, "train", "%zu examples, %zu dev posts, %zu types, %zu fine types%s, %s",
-           run.train.n, run.gold.n, run.t->labels.types.n, run.t->fine_types.pairs.n,
-           run.t->fine_types.helper ? " as helpers" : "",
+    GM_LOG(GM_LOG_INFO, "train",
+           "%zu examples, %zu dev posts, %zu types, %zu fine types%s, words: %s, %s", run.train.n,
+           run.gold.n, run.t->labels.types.n, run.t->fine_types.pairs.n,
+           run.t->fine_types.helper ? " as helpers" : "", gm_cut_name(run.t->net.cut),
            run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
                                                .lanes = &run.session->net.lanes,

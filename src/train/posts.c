@@ -25,11 +25,11 @@ static enum gm_status reserve(struct gm_posts *p, struct gm_error *err)
     return GM_OK;
 }
 
-static enum gm_status add_words(struct gm_post *p, struct gm_error *err)
+static enum gm_status add_words(struct gm_post *p, enum gm_word_cut cut, struct gm_error *err)
 {
     struct gm_word *ranges;
     struct gm_str *words;
-    enum gm_status st = gm_words_of(p, &p->arena, &ranges, &words, &p->n_tokens, err);
+    enum gm_status st = gm_words_of(p, cut, &p->arena, &ranges, &words, &p->n_tokens, err);
     if (st != GM_OK)
         return st;
     p->tokens = gm_arena_alloc(&p->arena, p->n_tokens, sizeof *p->tokens);
@@ -59,11 +59,34 @@ enum gm_status gm_posts_read(struct gm_posts *out, const char *path, struct gm_e
                          gm_reader_path(r), gm_reader_line(r), GM_STR_ARG(p->id));
             goto done;
         }
-        if (!p->has_tokens)
-            GM_TRY(add_words(p, err));
     }
 done:
     gm_reader_free(r);
+    return st;
+}
+
+enum gm_word_cut gm_posts_how_cut(const struct gm_posts *p, const char *words)
+{
+    struct gm_cut_counts counts = {0};
+    enum gm_word_cut cut;
+    if (gm_cut_parse(gm_str(words), &cut))
+        return cut;
+    for (size_t i = 0; i < p->n; i++) {
+        const struct gm_post *post = &p->items[i];
+        if (!post->has_tokens)
+            gm_cut_count_raw(&counts, post->text);
+        for (size_t w = 0; w < post->n_tokens; w++)
+            gm_cut_count_word(&counts, gm_post_word(post, w));
+    }
+    return gm_cut_of(&counts);
+}
+
+enum gm_status gm_posts_cut(struct gm_posts *p, enum gm_word_cut cut, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n && st == GM_OK; i++)
+        if (!p->items[i].has_tokens)
+            st = add_words(&p->items[i], cut, err);
     return st;
 }
 

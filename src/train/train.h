@@ -26,7 +26,9 @@ struct gm_train_opts {
     double teacher_weight; /* ner: its share of the loss */
     const char *pooling;   /* ner: a word's state: mean of its pieces' or the first one's */
     bool case_features;    /* ner: a word's case is told to the encoder */
-    bool knowledge;   /* ner: read the posts' knowledge; a teacher reads it as it was trained */
+    bool knowledge; /* ner: read the posts' knowledge; a teacher reads it as it was trained */
+    const char
+        *words; /* how raw text is cut: auto (as the training data is), or a name of text/cut.h */
     bool name_parts;  /* ner: hashtags and handles are read in their parts (model/pack.h) */
     double spellings; /* ner: share of the posts that an epoch spells as tweets do (spellings.h) */
     size_t epochs;

@@ -142,7 +142,7 @@ static void before_labels(void **state)
     assert_int_equal(gm_ner_labels_build(&l, &err), GM_OK);
     gm_post_init(&p);
     p.text = GM_STR("#Ann - Bob-Lee # x -");
-    assert_int_equal(gm_segment(p.text, &p.arena, &words, &n, &err), GM_OK);
+    assert_int_equal(gm_segment(p.text, GM_CUT_SPACES, &p.arena, &words, &n, &err), GM_OK);
     assert_int_equal(n, 7); /* # Ann - Bob-Lee # x - */
     for (int tokens = 0; tokens < 2; tokens++) {
         float emit[7 * 3] = {0};
