@@ -147,4 +147,27 @@ def test_killed_and_gone_on_with():
     assert all(e["source"] == "inform" for p in posts for e in p["entities"])
 
 
+def test_the_second_tagging_obeys_the_first_ones_settings():
+    """policy and words of the stage tag hold for the pass behind inform, too: handles, titles, separators."""
+    need_model()
+    text = "RT @VanessaHudgens: President Obama visits London - New York"
+    found = {}
+    with gm.Folder() as d, Known() as server:
+        write_pool(d)
+        d.write("in.jsonl", json.dumps({"id": "1", "text": text}) + "\n")
+        for policy in ("none", "tweets"):
+            rec = recipe(d, f"{{pool: {d / 'pool.jsonl'}, n: 2}}", "    tagger: ner-knowledge\n")
+            with open(rec, encoding="utf-8") as f:
+                rules = f.read().replace("stage: tag\n", f"stage: tag\n    policy: {policy}\n")
+            d.write("r.yaml", rules)
+            gm.expect_ok(predict(d, server, rec))
+            with open(d / "out.jsonl", encoding="utf-8") as f:
+                entities = json.loads(f.read())["entities"]
+            assert all(e["source"] == "inform" for e in entities), entities
+            found[policy] = [e["text"] for e in entities]
+    assert "Obama" in found["tweets"] and "President Obama" not in found["tweets"], found
+    assert found["tweets"] != found["none"], found
+    assert not any("Hudgens" in e for e in found["tweets"]), found
+
+
 gm.main(globals())
