@@ -92,8 +92,7 @@ static enum gm_status take(struct entail *s, struct gm_post *p, const size_t *as
         e->evidence.has[GM_WITNESS_MODEL] = s->keeps_evidence;
         e->evidence.by[GM_WITNESS_MODEL] = e->visible;
     }
-    for (size_t i = 0; i < p->n_entities; i++)
-        gm_fusion_apply(&s->fusion, p, &p->entities[i]);
+    gm_fusion_apply(&s->fusion, p);
 done:
     return st;
 }

@@ -107,8 +107,8 @@ static enum gm_status run_entail(void *session, struct gm_post **posts, size_t n
         return gm_entail_predict(s->encoder, posts, n, err);
     enum gm_status st = run_encode(session, posts, n, err);
     for (size_t i = 0; i < n && st == GM_OK; i++)
-        for (size_t k = 0; k < posts[i]->n_entities && is_judged(posts[i]); k++)
-            gm_fusion_apply(&s->model->fusion, posts[i], &posts[i]->entities[k]);
+        if (is_judged(posts[i]))
+            gm_fusion_apply(&s->model->fusion, posts[i]);
     return st;
 }
 

@@ -1,6 +1,5 @@
 #include "stages/evidence.h"
 
-#include "base/utf8.h"
 #include "stages/label_affinity.h"
 #include "stages/lettering.h"
 
@@ -176,49 +175,55 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
 
 /* ---- the mention ---- */
 
-static void look_at_mention(const struct gm_post *p, const struct gm_entity *e,
+static void look_at_mention(struct gm_evidence_post *v, const struct gm_entity *e,
                             double x[GM_EVIDENCE_X])
 {
     enum gm_entity_kind kind = gm_entity_kind(e);
-    struct gm_str before = gm_str_sub(p->text, 0, gm_utf8_offset(p->text, e->start));
+    (void)gm_offset_to_cp(&v->at, e->start);
     x[X_ORGANISATION] = kind == GM_KIND_ORGANISATION;
     x[X_PLACE] = kind == GM_KIND_PLACE;
     x[X_THING_TYPE] = kind == GM_KIND_THING;
     x[X_HASHTAG] =
-        (before.n && before.p[before.n - 1] == '#') || (e->text.n && e->text.p[0] == '#');
-    x[X_FIRST] = 1;
-    for (size_t i = 0; i < p->n_entities; i++)
-        if (p->entities[i].start < e->start)
-            x[X_FIRST] = 0;
+        (v->at.byte && v->at.text.p[v->at.byte - 1] == '#') || (e->text.n && e->text.p[0] == '#');
+    x[X_FIRST] = e->start <= v->first;
 }
 
-unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
+void gm_evidence_begin(struct gm_evidence_post *v, const struct gm_post *p)
+{
+    *v = (struct gm_evidence_post){.post = p, .first = SIZE_MAX};
+    gm_offset_init(&v->at, p->text);
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (p->entities[i].start < v->first)
+            v->first = p->entities[i].start;
+}
+
+unsigned gm_evidence_take(struct gm_evidence_post *v, const struct gm_entity *e,
                           double x[GM_EVIDENCE_X])
 {
-    const struct gm_evidence *v = &e->evidence;
+    const struct gm_evidence *said = &e->evidence;
     unsigned set = 0;
     memset(x, 0, GM_EVIDENCE_X * sizeof *x);
-    if (v->has[GM_WITNESS_ENCODER]) {
-        x[X_ENCODER] = gm_evidence_logit(v->by[GM_WITNESS_ENCODER]);
+    if (said->has[GM_WITNESS_ENCODER]) {
+        x[X_ENCODER] = gm_evidence_logit(said->by[GM_WITNESS_ENCODER]);
         set |= GM_EVIDENCE_ENCODER;
     }
-    if (v->has[GM_WITNESS_MODEL]) {
-        x[X_MODEL] = gm_evidence_logit(v->by[GM_WITNESS_MODEL]);
+    if (said->has[GM_WITNESS_MODEL]) {
+        x[X_MODEL] = gm_evidence_logit(said->by[GM_WITNESS_MODEL]);
         set |= GM_EVIDENCE_MODEL;
     }
-    if (p->has_objects) {
+    if (v->post->has_objects) {
         if (gm_is_person(e))
-            look_for_person(p, x);
+            look_for_person(v->post, x);
         else
-            look_for_thing(p, e, x);
+            look_for_thing(v->post, e, x);
         set |= GM_EVIDENCE_DETECTOR;
     }
-    if (read_name(p, e, &x[X_READER])) {
+    if (read_name(v->post, e, &x[X_READER])) {
         x[X_TITLE] = gm_entity_kind(e) == GM_KIND_THING ? x[X_READER] : 0;
         set |= GM_EVIDENCE_READER;
     }
     if (set) {
-        look_at_mention(p, e, x);
+        look_at_mention(v, e, x);
         set |= GM_EVIDENCE_MENTION;
     }
     return set;

@@ -3,6 +3,7 @@
 #ifndef GM_STAGES_EVIDENCE_H
 #define GM_STAGES_EVIDENCE_H
 
+#include "record/offsets.h"
 #include "record/record.h"
 
 /* Where evidence comes from; a set of them is the sum of their bits. */
@@ -26,6 +27,16 @@ extern const char *const gm_evidence_source_names[GM_EVIDENCE_SOURCES]; /* bit 1
 /* gm_evidence_logit - log(p / (1 - p)), p held off 0 and 1 by 1e-3: a plain yes is worth 6.9. */
 double gm_evidence_logit(double p);
 
+/* A post whose entities are looked at one by one, best in order of mention. */
+struct gm_evidence_post {
+    const struct gm_post *post; /* borrowed */
+    struct gm_offset at;        /* a place in its text, as byte and as code point */
+    size_t first;               /* where its first entity begins */
+};
+
+/* gm_evidence_begin - read once what all entities of the post share. Cost: linear in them. */
+void gm_evidence_begin(struct gm_evidence_post *v, const struct gm_post *p);
+
 /* gm_evidence_take - x of an entity, and the set of the sources that say something; the numbers of the
  * others are 0.
  *   encoder, model   the logits of their probabilities
@@ -41,8 +52,8 @@ double gm_evidence_logit(double p);
  *   mention          where any other source is known. organisation, place, thing_type: 1 for such a type
  *                    (a person has none of them); hashtag: 1 for one; first: 1 for the post's first
  *                    entity
- * Pure. Cost: linear in objects, caption and texts. */
-unsigned gm_evidence_take(const struct gm_post *p, const struct gm_entity *e,
+ * Cost: linear in objects, caption and texts, and in the way from the entity before, not in the text. */
+unsigned gm_evidence_take(struct gm_evidence_post *v, const struct gm_entity *e,
                           double x[GM_EVIDENCE_X]);
 
 #endif

@@ -107,10 +107,15 @@ double gm_fusion_logit(const struct gm_fusion_set *s, const double x[GM_EVIDENCE
     return z;
 }
 
-void gm_fusion_apply(const struct gm_fusion *f, const struct gm_post *p, struct gm_entity *e)
+void gm_fusion_apply(const struct gm_fusion *f, struct gm_post *p)
 {
+    struct gm_evidence_post v;
     double x[GM_EVIDENCE_X];
-    const struct gm_fusion_set *s = gm_fusion_find(f, gm_evidence_take(p, e, x));
-    if (s)
-        e->visible = 1 / (1 + exp(-gm_fusion_logit(s, x)));
+    gm_evidence_begin(&v, p);
+    for (size_t i = 0; i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        const struct gm_fusion_set *s = gm_fusion_find(f, gm_evidence_take(&v, e, x));
+        if (s)
+            e->visible = 1 / (1 + exp(-gm_fusion_logit(s, x)));
+    }
 }

@@ -34,8 +34,8 @@ const struct gm_fusion_set *gm_fusion_find(const struct gm_fusion *f, unsigned s
 /* gm_fusion_logit - bias + sum of w x. */
 double gm_fusion_logit(const struct gm_fusion_set *s, const double x[GM_EVIDENCE_X]);
 
-/* gm_fusion_apply - set `visible` of the post's entity from its evidence; it stays where the fusion has
- * no weights for that. */
-void gm_fusion_apply(const struct gm_fusion *f, const struct gm_post *p, struct gm_entity *e);
+/* gm_fusion_apply - set `visible` of the post's entities from their evidence; it stays where the fusion has
+ * no weights for that. Cost: that of gm_evidence_take for each. */
+void gm_fusion_apply(const struct gm_fusion *f, struct gm_post *p);
 
 #endif

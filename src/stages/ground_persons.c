@@ -59,6 +59,21 @@ static size_t visible_persons(const struct gm_ground_rule *r, const struct gm_po
     return n;
 }
 
+/* The same boxes for every mention of that person. */
+static enum gm_status give(const struct gm_ground_rule *r, struct gm_post *p,
+                           const struct gm_entity *person, const struct gm_object *const *boxes,
+                           size_t n, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < p->n_entities && st == GM_OK; i++) {
+        struct gm_entity *e = &p->entities[i];
+        if (gm_ground_is_person(r, e) && gm_ground_wants_box(r, e) &&
+            gm_ground_is_same(e, person, true))
+            st = gm_ground_put(p, e, boxes, n, err);
+    }
+    return st;
+}
+
 static enum gm_status ground_one(const struct gm_ground_rule *r, struct gm_post *p,
                                  const struct gm_entity *person, const struct gm_object **boxes,
                                  size_t n, struct gm_error *err)
@@ -68,7 +83,7 @@ static enum gm_status ground_one(const struct gm_ground_rule *r, struct gm_post 
         if ((double)boxes[i]->score >= r->near_score * (double)boxes[0]->score &&
             gm_ground_area(boxes[i]->box) >= r->near_area * gm_ground_area(boxes[0]->box))
             boxes[n_near++] = boxes[i];
-    return gm_ground_give(r, p, person, boxes, n_near, err);
+    return give(r, p, person, boxes, n_near, err);
 }
 
 /* Drop the persons least probably visible (of equals the last mentioned) until `most` are left. */
@@ -103,7 +118,7 @@ enum gm_status gm_ground_persons(const struct gm_ground_rule *r, struct gm_post 
     }
     n_persons = drop_persons(persons, n_persons, n_boxes);
     for (size_t i = 0; i < n_persons; i++)
-        GM_TRY(gm_ground_give(r, p, persons[i], &boxes[i], 1, err));
+        GM_TRY(give(r, p, persons[i], &boxes[i], 1, err));
 done:
     return st;
 }

@@ -48,25 +48,17 @@ bool gm_ground_is_same(const struct gm_entity *a, const struct gm_entity *b, boo
     return a->text.n == b->text.n && strncasecmp(a->text.p, b->text.p, a->text.n) == 0;
 }
 
-enum gm_status gm_ground_give(const struct gm_ground_rule *r, struct gm_post *p,
-                              const struct gm_entity *like, const struct gm_object *const *objects,
-                              size_t n, struct gm_error *err)
+enum gm_status gm_ground_put(struct gm_post *p, struct gm_entity *e,
+                             const struct gm_object *const *objects, size_t n, struct gm_error *err)
 {
-    bool person = gm_ground_is_person(r, like);
-    for (size_t i = 0; i < p->n_entities; i++) {
-        struct gm_entity *e = &p->entities[i];
-        if (gm_ground_is_person(r, e) != person || !gm_ground_is_same(e, like, person) ||
-            !gm_ground_wants_box(r, e))
-            continue;
-        e->regions = gm_arena_alloc(&p->arena, n, sizeof *e->regions);
-        if (!e->regions)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory for regions");
-        for (size_t k = 0; k < n; k++) {
-            memcpy(e->regions[k].box, objects[k]->box, sizeof e->regions[k].box);
-            e->regions[k].score = objects[k]->score;
-            e->regions[k].label = objects[k]->label;
-        }
-        e->n_regions = n;
+    e->regions = gm_arena_alloc(&p->arena, n, sizeof *e->regions);
+    if (!e->regions)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for regions");
+    for (size_t k = 0; k < n; k++) {
+        memcpy(e->regions[k].box, objects[k]->box, sizeof e->regions[k].box);
+        e->regions[k].score = objects[k]->score;
+        e->regions[k].label = objects[k]->label;
     }
+    e->n_regions = n;
     return GM_OK;
 }

@@ -50,14 +50,14 @@ double gm_ground_area(const double box[GM_BOX_XYXY]);
  * gm_name_is_same (lettering.h). */
 bool gm_ground_is_same(const struct gm_entity *a, const struct gm_entity *b, bool persons);
 
-/* gm_ground_give - the same boxes for every mention of `like` that wants some, each with regions of its own,
- * as segment fills them. Errors: NOMEM. */
-enum gm_status gm_ground_give(const struct gm_ground_rule *r, struct gm_post *p,
-                              const struct gm_entity *like, const struct gm_object *const *objects,
-                              size_t n, struct gm_error *err) GM_NODISCARD;
+/* gm_ground_put - these boxes for one mention, in regions of its own, as segment fills them. Errors: NOMEM. */
+enum gm_status gm_ground_put(struct gm_post *p, struct gm_entity *e,
+                             const struct gm_object *const *objects, size_t n,
+                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_ground_persons, gm_ground_things - put boxes on the entities that want some: persons, all others.
- * Errors: NOMEM; things: those of gm_post_pixels where the picture's size is not known yet. */
+ * Errors: NOMEM; things: those of gm_post_pixels where the picture's size is not known yet. Cost: linear in the
+ * entities, things n log n, times the objects and lines of text. */
 enum gm_status gm_ground_persons(const struct gm_ground_rule *r, struct gm_post *p,
                                  struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_ground_things(const struct gm_ground_rule *r, struct gm_post *p,

@@ -14,6 +14,9 @@
 #include "stages/lettering.h"
 #include "stages/pixels.h"
 
+#include <stdlib.h>
+#include <strings.h>
+
 /* The free object nearest in meaning, of equals the most prominent; NULL when none is near. */
 static const struct gm_object *nearest_object(const struct gm_ground_rule *r,
                                               const struct gm_post *p, const struct gm_entity *e,
@@ -74,29 +77,85 @@ done:
     return st;
 }
 
+/* Entities by name, those of one name in order of mention, so that finding them costs no look at every other. */
+struct by_name {
+    struct gm_entity **list; /* [n] */
+    size_t *first;           /* [n] of each entity, where its name begins in the list */
+    size_t n;
+};
+
+static int compare_names(const void *a, const void *b)
+{
+    const struct gm_entity *x = *(struct gm_entity *const *)a, *y = *(struct gm_entity *const *)b;
+    if (x->text.n != y->text.n)
+        return x->text.n < y->text.n ? -1 : 1;
+    int order = strncasecmp(x->text.p, y->text.p, x->text.n);
+    return order ? order : x < y ? -1 : x > y;
+}
+
+static enum gm_status sort_names(struct by_name *s, struct gm_post *p, struct gm_error *err)
+{
+    s->n = p->n_entities;
+    s->list = gm_arena_alloc(&p->arena, s->n, sizeof(struct gm_entity *));
+    s->first = gm_arena_alloc(&p->arena, s->n, sizeof *s->first);
+    if (!s->list || !s->first)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for grounding");
+    for (size_t i = 0; i < s->n; i++)
+        s->list[i] = &p->entities[i];
+    if (s->n)
+        qsort(s->list, s->n, sizeof(struct gm_entity *), compare_names);
+    for (size_t i = 0, from = 0; i < s->n; i++) {
+        if (!gm_ground_is_same(s->list[from], s->list[i], false))
+            from = i;
+        s->first[s->list[i] - p->entities] = from;
+    }
+    return GM_OK;
+}
+
+static bool wants_box(const struct gm_ground_rule *r, const struct gm_entity *e)
+{
+    return !gm_ground_is_person(r, e) && gm_ground_wants_box(r, e);
+}
+
+/* The same box for every mention of that name. */
+static enum gm_status give(const struct gm_ground_rule *r, struct gm_post *p,
+                           const struct by_name *s, size_t first, const struct gm_object *o,
+                           struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = first; i < s->n && st == GM_OK; i++) {
+        if (!gm_ground_is_same(s->list[first], s->list[i], false))
+            break;
+        if (wants_box(r, s->list[i]))
+            st = gm_ground_put(p, s->list[i], &o, 1, err);
+    }
+    return st;
+}
+
 enum gm_status gm_ground_things(const struct gm_ground_rule *r, struct gm_post *p,
                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct by_name names;
     bool *taken = gm_arena_alloc(&p->arena, p->n_objects, sizeof *taken);
     if (!taken) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for grounding");
         goto done;
     }
+    GM_TRY(sort_names(&names, p, err));
     for (size_t i = 0; i < p->n_entities; i++) {
         const struct gm_entity *e = &p->entities[i];
         struct gm_object proposed;
         bool any = true;
-        if (gm_ground_is_person(r, e) || !gm_ground_wants_box(r, e))
+        if (!wants_box(r, e))
             continue;
         const struct gm_object *o = nearest_object(r, p, e, taken);
         if (o)
             taken[o - p->objects] = true;
         else
             GM_TRY(propose(r, p, e, &proposed, &any, err));
-        o = o ? o : &proposed;
         if (any)
-            GM_TRY(gm_ground_give(r, p, e, &o, 1, err));
+            GM_TRY(give(r, p, &names, names.first[i], o ? o : &proposed, err));
     }
 done:
     return st;

@@ -91,6 +91,7 @@ static enum gm_status each(void *user, struct gm_tune_post *p, struct gm_error *
     enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_tune_place *at[GM_TUNE_RUNS], *gold;
+    struct gm_evidence_post evidence;
     gm_arena_init(&a, 0);
     join_post(w, p);
     gold = gm_tune_places(&p->gold, &a);
@@ -101,12 +102,13 @@ static enum gm_status each(void *user, struct gm_tune_post *p, struct gm_error *
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
+    gm_evidence_begin(&evidence, &p->runs[0]);
     for (size_t i = 0; i < p->gold.n_entities; i++) {
         struct gm_entity e = {.visible = -1};
         struct gm_tune_row row = {
             .is_in = p->gold.entities[i].n_regions > 0, .fold = p->fold, .post = p->number};
         if (!join(w, p, at, gold[i], &e) ||
-            !(row.sources = gm_evidence_take(&p->runs[0], &e, row.x) & used_sources(w->o)))
+            !(row.sources = gm_evidence_take(&evidence, &e, row.x) & used_sources(w->o)))
             continue;
         GM_TRY(GM_ARENA_GROW(w->arena, w->rows, w->n, w->cap, err));
         w->rows[w->n++] = row;

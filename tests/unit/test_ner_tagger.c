@@ -473,6 +473,64 @@ static void entailment_keeps_the_mention(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* Word pieces that the classifier reads for n mentions in a text of as many words. */
+static size_t pieces_for(const struct gm_entail *e, size_t n)
+{
+    struct gm_packer packer;
+    struct gm_post post;
+    struct gm_arena a;
+    struct gm_pieces tmp;
+    struct gm_entail_input *in;
+    struct gm_error err;
+    gm_arena_init(&a, 0);
+    gm_pieces_init(&tmp);
+    gm_packer_init(&packer);
+    gm_post_init(&post);
+    struct gm_str *words = gm_arena_alloc(&a, n, sizeof *words);
+    struct gm_entity *entities = gm_arena_alloc(&a, n, sizeof *entities);
+    assert_true(words && entities);
+    for (size_t i = 0; i < n; i++) {
+        words[i] = GM_STR("Berlin");
+        entities[i] = (struct gm_entity){.text = GM_STR("Berlin"),
+                                         .type = GM_STR("LOC"),
+                                         .start = 7 * i,
+                                         .end = 7 * i + 6,
+                                         .visible = -1};
+    }
+    assert_int_equal(gm_post_set_words(&post, words, n, &err), GM_OK);
+    post.entities = entities;
+    post.n_entities = n;
+    assert_int_equal(gm_entail_inputs(e, &post, &tmp, &a, &in, &err), GM_OK);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal(gm_entail_add(e, &packer, &in[i], true, &err), GM_OK);
+    size_t pieces = packer.n_tokens;
+    post.entities = NULL;
+    gm_packer_clear(&packer);
+    gm_post_clear(&post);
+    gm_pieces_clear(&tmp);
+    gm_arena_clear(&a);
+    return pieces;
+}
+
+/* A question reads no more in a long text than in one of a window's length, so that ten times the entities in
+ * ten times the text are ten times the work. */
+static void entailment_reads_as_much_for_each(void **state)
+{
+    (void)state;
+    struct gm_entail *e;
+    struct gm_error err;
+    if (access(".deps/models/minilm/model.safetensors", R_OK) != 0)
+        skip_because("no .deps/models/minilm; `make setup` gets it");
+    struct gm_train_opts o = gm_train_opts_entail();
+    if (gm_entail_open(&e, ".deps/models/minilm", "f32", &o.net, &err) != GM_OK)
+        fail_msg("%s", err.msg);
+    for (size_t n = 100; n <= 10000; n *= 10)
+        assert_in_range(pieces_for(e, n), GM_ENTAIL_TEXT_PIECES * n,
+                        (GM_ENTAIL_TEXT_PIECES + 8) * n);
+    gm_entail_free(e);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* The words of mentions in any order, in a text with code points of one to four bytes, as a count of each code
  * point from the start finds them. */
 static void entailment_finds_the_words_of_mentions(void **state)
@@ -545,6 +603,7 @@ int main(void)
         cmocka_unit_test(context_is_attended_to_only),
         cmocka_unit_test(sessions_share_a_model),
         cmocka_unit_test(entailment_keeps_the_mention),
+        cmocka_unit_test(entailment_reads_as_much_for_each),
         cmocka_unit_test(entailment_finds_the_words_of_mentions),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
