@@ -4,7 +4,7 @@ gm_test(vision_text LINK gm_vision m)
 gm_test(vision_phrases LINK gm_vision m)
 gm_test(vision_sam LINK gm_vision m)
 # With this variable OpenVINO's TBB leaves out RTLD_DEEPBIND, which the sanitizers cannot live with.
-foreach(test vision_session vision_clip vision_photos vision_shared)
+foreach(test vision_session vision_clip vision_ocr vision_photos vision_shared)
   gm_test(${test} LINK gm_vision LABELS needs-model ENVIRONMENT TBB_ENABLE_SANITIZERS=1)
 endforeach()
 # The stage read beside RapidOCR on the shared photos (a quarter of an hour); skipped without them.

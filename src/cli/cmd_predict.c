@@ -341,7 +341,7 @@ done:
     gm_predict_out_abort(job.out);
     gm_captions_free(job.captions);
     gm_captions_free(job.captions_short);
-    gm_pipeline_free(job.pipeline);
+    gm_pipeline_leave(job.pipeline);
     gm_arena_clear(&a);
     return code;
 }

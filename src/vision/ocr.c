@@ -4,6 +4,7 @@
 
 #include "base/alloc.h"
 #include "base/buf.h"
+#include "base/parallel.h"
 #include "vision/ctc.h"
 #include "vision/onnx_meta.h"
 #include "vision/vision_session.h"
@@ -26,8 +27,9 @@ enum {
     BANNER_H = 30     /* … or of no more than this height gets black above and below */
 };
 
-/* A line stands on its head when the classifier is surer of it than this. */
-static const float TURNED_MIN = 0.9f;
+/* A line stands on its head when the classifier is surer of it than this, which is asked where the
+ * recogniser is less sure of what it reads than that: RapidOCR asks it of every line. */
+static const float TURNED_MIN = 0.9f, UPRIGHT_MIN = 0.9f;
 /* A picture that gets smaller than this is reduced smoothly, and not as RapidOCR does. */
 static const double SMOOTH_MAX = 0.8;
 
@@ -44,8 +46,14 @@ struct gm_ocr {
     struct gm_ocr_opts opts;
     struct gm_arena arena; /* the files' names and the characters */
     struct gm_ocr_files files;
-    struct gm_session *detector, *recogniser, *classifier; /* the last two after prepare */
+    struct gm_session *detector;
+    struct gm_session *recogniser; /* after prepare */
     struct gm_characters characters;
+    struct gm_session *classifier; /* when a line is doubted; under the lock */
+    pthread_mutex_t lock;
+    bool has_begun; /* to open the recogniser beside other work; under the lock */
+    bool is_opening;
+    pthread_t opener;
     struct lane lanes[GM_SESSION_LANES_MAX];
 };
 
@@ -55,7 +63,8 @@ struct gm_ocr_opts gm_ocr_opts_default(void)
                                 .pixels = 750000,
                                 .glance = 192,
                                 .score_min = 0.5,
-                                .bf16 = true};
+                                .bf16_find = true,
+                                .bf16_read = true};
 }
 
 enum gm_status gm_ocr_load(struct gm_ocr **out, const struct gm_ocr_files *files,
@@ -67,6 +76,7 @@ enum gm_status gm_ocr_load(struct gm_ocr **out, const struct gm_ocr_files *files
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for the reader");
     gm_arena_init(&r->arena, 0);
+    pthread_mutex_init(&r->lock, NULL);
     r->opts = opts ? *opts : gm_ocr_opts_default();
     r->files.recogniser = gm_arena_str(&r->arena, gm_str(files->recogniser)).p;
     r->files.classifier = gm_arena_str(&r->arena, gm_str(files->classifier)).p;
@@ -74,7 +84,7 @@ enum gm_status gm_ocr_load(struct gm_ocr **out, const struct gm_ocr_files *files
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for the reader");
         goto done;
     }
-    struct gm_session_opts so = {.model = "ppocr", .bf16 = r->opts.bf16, .many_shapes = true};
+    struct gm_session_opts so = {.model = "ppocr", .bf16 = r->opts.bf16_find, .many_shapes = true};
     GM_TRY(gm_session_load(&r->detector, files->detector, &so, err));
     *out = r;
     r = NULL;
@@ -89,6 +99,9 @@ void gm_ocr_free(struct gm_ocr *r)
         return;
     for (size_t i = 0; i < GM_SESSION_LANES_MAX; i++)
         gm_free(r->lanes[i].input);
+    if (r->is_opening)
+        pthread_join(r->opener, NULL);
+    pthread_mutex_destroy(&r->lock);
     gm_session_free(r->classifier);
     gm_session_free(r->recogniser);
     gm_session_free(r->detector);
@@ -98,24 +111,67 @@ void gm_ocr_free(struct gm_ocr *r)
 
 size_t gm_ocr_lanes(const struct gm_ocr *r) { return gm_session_lanes(r->detector); }
 
-enum gm_status gm_ocr_prepare(struct gm_ocr *r, struct gm_error *err)
+/* A model that is opened while lanes work gets as many as they are, whatever this one's threads. */
+static enum gm_status with_lanes(struct gm_ocr *r,
+                                 enum gm_status (*open)(struct gm_ocr *r, struct gm_error *err),
+                                 struct gm_error *err)
+{
+    size_t budget = gm_threads();
+    gm_threads_set(gm_ocr_lanes(r));
+    enum gm_status st = open(r, err);
+    gm_threads_set(budget);
+    return st;
+}
+
+static enum gm_status open_recogniser(struct gm_ocr *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str text;
-    const struct gm_session_tensor strip = {"x", NULL, {1, 3, STRIP_H, TURN_W}, 4};
-    if (r->classifier)
-        return GM_OK;
-    struct gm_session_opts so = {.model = "ppocr", .bf16 = r->opts.bf16, .many_shapes = true};
+    const struct gm_session_opts so = {
+        .model = "ppocr", .bf16 = r->opts.bf16_read, .many_shapes = true};
     if (!r->recogniser)
         GM_TRY(gm_session_load(&r->recogniser, r->files.recogniser, &so, err));
     if (!r->characters.n) {
         GM_TRY(gm_onnx_meta(&r->arena, r->files.recogniser, "character", &text, err));
         GM_TRY(gm_characters_split(&r->arena, text, &r->characters, err));
     }
-    so = (struct gm_session_opts){.model = "ppocr", .inputs = &strip, .n_inputs = 1};
-    GM_TRY(gm_session_load(&r->classifier, r->files.classifier, &so, err));
 done:
     return st;
+}
+
+static void *open_ahead(void *r)
+{
+    (void)open_recogniser(r, NULL); /* what can't be opened now says later why not */
+    return NULL;
+}
+
+/* A picture has text: while it is looked for, a thread that has nothing to do opens what reads it. */
+static void begin_to_open(struct gm_ocr *r)
+{
+    size_t lanes = gm_ocr_lanes(r);
+    if (lanes < 2 && gm_threads() < 2)
+        return;
+    pthread_mutex_lock(&r->lock);
+    if (!r->has_begun)
+        r->is_opening = gm_thread_start(&r->opener, lanes, open_ahead, r, NULL) == GM_OK;
+    r->has_begun = true;
+    pthread_mutex_unlock(&r->lock);
+}
+
+enum gm_status gm_ocr_prepare(struct gm_ocr *r, struct gm_error *err)
+{
+    r->has_begun = true;
+    if (r->is_opening)
+        pthread_join(r->opener, NULL);
+    r->is_opening = false;
+    return with_lanes(r, open_recogniser, err);
+}
+
+static enum gm_status open_classifier(struct gm_ocr *r, struct gm_error *err)
+{
+    const struct gm_session_tensor strip = {"x", NULL, {1, 3, STRIP_H, TURN_W}, 4};
+    const struct gm_session_opts so = {.model = "ppocr", .inputs = &strip, .n_inputs = 1};
+    return r->classifier ? GM_OK : gm_session_load(&r->classifier, r->files.classifier, &so, err);
 }
 
 /* Room for the planes of w x h pixels. */
@@ -223,6 +279,7 @@ enum gm_status gm_ocr_find(struct gm_ocr *r, size_t lane, const struct gm_image 
         GM_TRY(glance(r, lane, seen, &any, err));
     if (!any)
         goto done;
+    begin_to_open(r);
     double shorter = seen->w < seen->h ? seen->w : seen->h;
     GM_TRY(detect(r, lane, seen, fmax(1, (double)r->opts.side / shorter), &map, err));
     GM_TRY(gm_textmap_boxes(&map, &r->opts.map, seen->w, seen->h, out, max, n, err));
@@ -278,11 +335,16 @@ done:
     return st;
 }
 
-/* Turns a line that stands on its head. */
-static enum gm_status put_upright(struct gm_ocr *r, size_t lane, const struct gm_image *im,
-                                  struct strip *s, struct gm_error *err)
+/* Whether a line stands on its head: s->crop.is_turned. */
+static enum gm_status classify(struct gm_ocr *r, size_t lane, const struct gm_image *im,
+                               struct strip *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    pthread_mutex_lock(&r->lock);
+    st = with_lanes(r, open_classifier, err);
+    pthread_mutex_unlock(&r->lock);
+    if (st != GM_OK)
+        return st;
     GM_TRY(strip_input(r, lane, im, s, TURN_W, err));
     const struct gm_session_tensor in = {"x", r->lanes[lane].input, {1, 3, STRIP_H, TURN_W}, 4};
     struct gm_session_tensor out = {.name = "save_infer_model/scale_0.tmp_1"};
@@ -322,6 +384,24 @@ done:
     return st;
 }
 
+/* The same, after a look at how it stands where it is not surely read as it is. */
+static enum gm_status read_strip(struct gm_ocr *r, size_t lane, const struct gm_image *im,
+                                 struct strip *s, struct gm_arena *a, struct gm_text_line *line,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(recognise(r, lane, im, s, a, line, err));
+    if (line->score >= UPRIGHT_MIN)
+        goto done;
+    GM_TRY(classify(r, lane, im, s, err));
+    if (!s->crop.is_turned)
+        goto done;
+    *line = (struct gm_text_line){.quad = line->quad};
+    GM_TRY(recognise(r, lane, im, s, a, line, err));
+done:
+    return st;
+}
+
 /* Whether enough lines are higher than line i. */
 static bool is_small_print(const struct gm_ocr *r, const struct strip *strips, size_t n, size_t i)
 {
@@ -333,12 +413,10 @@ static bool is_small_print(const struct gm_ocr *r, const struct strip *strips, s
     return r->opts.lines && n_higher >= r->opts.lines;
 }
 
-/* Put upright, in order of width, each with the width of its strip; ratio 0 = no line. */
-static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm_image *im,
-                                  const struct gm_text_box *boxes, size_t n, struct strip *strips,
-                                  struct gm_error *err)
+/* In order of width, each with the width of its strip; ratio 0 = no line. */
+static void make_strips(const struct gm_ocr *r, const struct gm_text_box *boxes, size_t n,
+                        struct strip *strips)
 {
-    enum gm_status st = GM_OK;
     for (size_t i = 0; i < n; i++) {
         struct strip *s = &strips[i];
         s->box = i;
@@ -347,10 +425,8 @@ static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm
     }
     for (size_t i = 0; i < n; i++) {
         struct strip *s = &strips[i];
-        if (s->crop.h == 0 || is_small_print(r, strips, n, i))
-            continue;
-        s->ratio = (double)s->crop.w / s->crop.h;
-        GM_TRY(put_upright(r, lane, im, s, err));
+        if (s->crop.h && !is_small_print(r, strips, n, i))
+            s->ratio = (double)s->crop.w / s->crop.h;
     }
     qsort(strips, n, sizeof *strips, by_ratio);
     for (size_t from = 0; from < n; from += STRIPS_ALIKE) {
@@ -360,8 +436,6 @@ static enum gm_status make_strips(struct gm_ocr *r, size_t lane, const struct gm
         for (size_t i = from; i < to; i++)
             strips[i].w = r->opts.tight ? fit_width(&strips[i]) : w;
     }
-done:
-    return st;
 }
 
 enum gm_status gm_ocr_read(struct gm_ocr *r, size_t lane, const struct gm_image *im,
@@ -373,12 +447,12 @@ enum gm_status gm_ocr_read(struct gm_ocr *r, size_t lane, const struct gm_image 
     *n_lines = 0;
     if (!strips)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu lines of text", n);
-    GM_TRY(make_strips(r, lane, im, boxes, n, strips, err));
+    make_strips(r, boxes, n, strips);
     for (size_t i = 0; i < n; i++)
         out[i] = (struct gm_text_line){.quad = boxes[i].quad};
     for (size_t i = 0; i < n; i++)
         if (strips[i].ratio > 0)
-            GM_TRY(recognise(r, lane, im, &strips[i], a, &out[strips[i].box], err));
+            GM_TRY(read_strip(r, lane, im, &strips[i], a, &out[strips[i].box], err));
     for (size_t i = 0; i < n; i++)
         if (out[i].text.n)
             out[(*n_lines)++] = out[i];

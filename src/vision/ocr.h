@@ -27,7 +27,8 @@ struct gm_ocr_opts {
         tight; /* each line is read at its own width. RapidOCR follows short ones by grey, and makes
                          neighbours in width as wide as the widest: a little surer, at twice the cost */
     double score_min; /* lines that are less sure are dropped; 0..1 */
-    bool bf16;        /* compute in bf16 where the CPU multiplies it */
+    bool bf16_find,
+        bf16_read; /* the detector, the recogniser: compute in bf16 where the CPU multiplies it */
 };
 
 struct gm_ocr_opts gm_ocr_opts_default(void);
@@ -57,7 +58,8 @@ void gm_ocr_free(struct gm_ocr *r); /* NULL-safe */
 /* gm_ocr_lanes - how many pictures may be looked at at once (vision/vision_session.h). */
 size_t gm_ocr_lanes(const struct gm_ocr *r);
 
-/* gm_ocr_find - where lines are.
+/* gm_ocr_find - where lines are. As soon as a picture seems to have some, a thread of its own opens the
+ * recogniser, unless the caller's budget is one thread.
  *   lane  in [0, gm_ocr_lanes)
  *   out [max] out, boxes in pixels of `im`, in reading order;  *n  how many
  * Errors: NOMEM, MODEL, SHAPE. Threads: one at a time for a lane. Memory: that of opts.pixels, however
@@ -66,12 +68,12 @@ enum gm_status gm_ocr_find(struct gm_ocr *r, size_t lane, const struct gm_image 
                            struct gm_text_box *out, size_t max, size_t *n,
                            struct gm_error *err) GM_NODISCARD;
 
-/* gm_ocr_prepare - opens the other two models, if they are not; before gm_ocr_read, by one thread.
+/* gm_ocr_prepare - the recogniser is open after it; before gm_ocr_read, by one thread.
  * Errors: MODEL, NOMEM. */
 enum gm_status gm_ocr_prepare(struct gm_ocr *r, struct gm_error *err) GM_NODISCARD;
 
 /* gm_ocr_read - what stands in the boxes[n] that gm_ocr_find gave, in their order; those in which
- * nothing is read are left out.
+ * nothing is read are left out. The classifier is opened when a line is not surely read as it stands.
  *   out [n] out;  *n_lines  how many; texts are in the arena
  * Errors: as gm_ocr_find. Threads: one at a time for a lane. */
 enum gm_status gm_ocr_read(struct gm_ocr *r, size_t lane, const struct gm_image *im,
