@@ -28,9 +28,11 @@ import zipfile
 import tfjs_to_onnx
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-DEPS = os.path.join(ROOT, ".deps")
+# In an installed tree, which may be read-only, the program says where models go, and the work is done there.
+CHECKOUT = os.path.exists(os.path.join(ROOT, "CMakeLists.txt"))
+MODELS = os.environ.get("GMNER_MODELS") or os.path.join(ROOT, ".deps", "models")
+DEPS = os.path.join(ROOT, ".deps") if CHECKOUT else os.path.join(MODELS, ".set-up")
 ARCHIVES, STAMPS, TMP = (os.path.join(DEPS, d) for d in ("archives", "stamps", "tmp"))
-MODELS = os.environ.get("GMNER_MODELS") or os.path.join(DEPS, "models")
 # the tags of the pinned wheels; with them any Python's pip, on any system, picks the same files
 PIP_TAGS = ["--python-version", "3.11", "--implementation", "cp"] + [
     a for tag in ("_2_28", "_2_17", "2014", "1") for a in ("--platform", "manylinux%s_x86_64" % tag)]

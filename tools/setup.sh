@@ -104,6 +104,12 @@ if [ "${1-}" = lint ]; then
     exit 0
 fi
 
+# `setup.sh deb` - what `make deb` reads the libraries' packages with.
+if [ "${1-}" = deb ]; then
+    dpkg -s dpkg-dev file >/dev/null 2>&1 || install_apt dpkg-dev file
+    exit 0
+fi
+
 # `setup.sh clang` - for `make fuzz` and `make tsan`; nothing else needs it.
 if [ "${1-}" = clang ]; then
     dpkg -s clang libclang-rt-14-dev libomp-14-dev >/dev/null 2>&1 ||
@@ -117,7 +123,7 @@ fi
 # together, each is tried alone.
 case ${1-} in
 tests | tests-fast)
-    wanted="libheif1 g++ clang-format-14"
+    wanted="libheif1 g++ clang-format-14 mandoc zsh fish debootstrap"
     if [ "$1" = tests ]; then
         python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
         command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||

@@ -22,13 +22,9 @@ static const char schema[] =
 
 const char *gm_cache_path(struct gm_arena *a)
 {
-    const char *given = getenv("GMNER_CACHE"), *base = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
-    if (given && given[0])
-        return gm_arena_str(a, gm_str(given)).p;
-    if (base && base[0] == '/')
-        return gm_path_join(a, base, "gmner/replies.sqlite");
-    return home && home[0] ? gm_path_join(a, home, ".cache/gmner/replies.sqlite") : NULL;
+    const char *given = getenv("GMNER_CACHE");
+    return given && given[0] ? gm_arena_str(a, gm_str(given)).p
+                             : gm_user_path(a, "XDG_CACHE_HOME", ".cache", "gmner/replies.sqlite");
 }
 
 enum gm_status gm_cache_open(struct gm_cache **out, const char *path, struct gm_error *err)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { MANIFEST_MAX_BYTES = 1 << 20, MANIFESTS_MAX = 4096, N_PLACES = 3 };
+enum { MANIFEST_MAX_BYTES = 1 << 20, MANIFESTS_MAX = 4096, N_PLACES = 4 };
 
 /* ---- manifests ---- */
 
@@ -105,9 +105,10 @@ static int by_name(const void *x, const void *y)
 /* Places where a model's folder may be, best first; *dir is NULL when place i does not exist. */
 static enum gm_status place(struct gm_arena *a, int i, const char **dir, struct gm_error *err)
 {
-    if (i > 0)
+    if (i == 1 || i == 3)
         return gm_home_path(a, i == 1 ? ".deps/models" : "models", dir, err);
-    *dir = getenv("GMNER_MODELS");
+    *dir = i == 0 ? getenv("GMNER_MODELS")
+                  : gm_user_path(a, "XDG_DATA_HOME", ".local/share", "gmner/models");
     if (*dir && !(*dir)[0])
         *dir = NULL;
     return GM_OK;
@@ -192,13 +193,13 @@ done:
 
 enum gm_status gm_models_own_dir(struct gm_arena *a, const char **dir, struct gm_error *err)
 {
-    enum gm_status st = place(a, 0, dir, err);
+    enum gm_status st = GM_OK;
+    *dir = NULL;
+    for (int i = 0; i < 3 && st == GM_OK && !*dir; i++)
+        st = place(a, i, dir, err);
     if (st == GM_OK && !*dir)
-        st = place(a, 1, dir, err);
-    if (st == GM_OK && !*dir)
-        st = GM_FAIL(err, GM_EIO,
-                     "no folder .deps/models beside the program; set GMNER_MODELS to a folder for "
-                     "models");
+        st =
+            GM_FAIL(err, GM_EIO, "no folder for models: set GMNER_MODELS to one, or HOME to yours");
     return st;
 }
 

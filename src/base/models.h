@@ -5,6 +5,7 @@
  * relative to the model's folder. A model's folder is the first there is of
  *   $GMNER_MODELS/NAME   the user's cache, when the variable is set
  *   HOME/.deps/models/NAME   where the set-up puts downloads (HOME: see gm_home_path)
+ *   $XDG_DATA_HOME/gmner/models/NAME   the same of an installed program (default: ~/.local/share)
  *   HOME/models/NAME   models that come with the program
  * Functions are safe from any thread with separate arenas. */
 #ifndef GM_BASE_MODELS_H
@@ -29,7 +30,7 @@ struct gm_model {
 };
 
 /* gm_models_own_dir - the folder that `gmner models add` puts models and their manifests into: the first
- * two of the places above. Errors: IO (there is none), NOMEM. */
+ * that there is of the places above but the last; it need not exist yet. Errors: IO (none), NOMEM. */
 enum gm_status gm_models_own_dir(struct gm_arena *a, const char **dir,
                                  struct gm_error *err) GM_NODISCARD;
 

@@ -1,14 +1,19 @@
+#define _GNU_SOURCE /* dladdr1 */
 #include "base/path.h"
 
+#include <dlfcn.h>
 #include <limits.h>
+#include <link.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+static const char separator[] = "/";
+
 /* The slash that is missing between the two, if any. */
 static const char *between(const char *dir)
 {
-    return dir[0] == 0 || dir[strlen(dir) - 1] == '/' ? "" : "/";
+    return dir[0] == 0 || dir[strlen(dir) - 1] == '/' ? "" : separator;
 }
 
 char *gm_path_join(struct gm_arena *a, const char *dir, const char *name)
@@ -60,21 +65,42 @@ static enum gm_status is_in(struct gm_arena *a, const char *dir, const char *nam
     return GM_OK;
 }
 
+const char *gm_user_path(struct gm_arena *a, const char *variable, const char *below_home,
+                         const char *name)
+{
+    const char *base = getenv(variable), *home = getenv("HOME");
+    if (base && base[0] == '/')
+        return gm_path_join(a, base, name);
+    return home && home[0] ? gm_arena_printf(a, "%s/%s/%s", home, below_home, name).p : NULL;
+}
+
+/* The file that this code was loaded from: the shared library's, else the program's. */
+static bool own_file(char path[PATH_MAX])
+{
+    Dl_info info;
+    struct link_map *map = NULL;
+    if (dladdr1((const void *)&separator, &info, (void **)&map, RTLD_DL_LINKMAP) && map &&
+        map->l_name[0])
+        return realpath(map->l_name, path) != NULL;
+    ssize_t n = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (n > 0)
+        path[n] = 0;
+    return n > 0;
+}
+
 enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **path,
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *home = getenv("GMNER_HOME");
-    char exe[PATH_MAX];
+    char own[PATH_MAX];
     *path = NULL;
     if (home)
         GM_TRY(is_in(a, home, name, path, err));
-    ssize_t n = *path ? 0 : readlink("/proc/self/exe", exe, sizeof exe - 1);
-    if (n <= 0)
+    if (*path || !own_file(own))
         return GM_OK;
-    exe[n] = 0;
     /* Looked for upwards, as build trees nest (build/gmner, build/sanitize/gmner, build/x/tests/t). */
-    const char *dir = gm_path_dir(a, exe);
+    const char *dir = gm_path_dir(a, own);
     for (int up = 0; !*path && up < 4; up++) {
         dir = dir ? gm_path_dir(a, dir) : NULL;
         GM_TRY(is_in(a, dir, name, path, err));

@@ -23,8 +23,15 @@ struct gm_str gm_path_file(struct gm_str path);
  * where it is absolute or the current folder has no name. The result is NUL-ended. */
 struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path);
 
+/* gm_user_path - `name` in the folder that the environment variable names, where that is absolute, else
+ * in $HOME/below_home: "XDG_CACHE_HOME", ".cache" (XDG Base Directory Specification). NULL also where
+ * neither variable is set. */
+const char *gm_user_path(struct gm_arena *a, const char *variable, const char *below_home,
+                         const char *name);
+
 /* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
- * "models"): under $GMNER_HOME, else under the folder above the executable's or share/gmner in that, else
+ * "models"): under $GMNER_HOME, else under the folder above that of the program (or of the shared library that
+ * holds this code) or share/gmner in that, else
  * the same one, two and three folders further up; whichever has it first. *path is NULL when none has.
  * Errors: NOMEM. */
 enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **path,

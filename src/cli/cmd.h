@@ -21,6 +21,7 @@ enum gm_exit {
 struct gm_command {
     const char *name;
     const char *summary; /* one line, no full stop */
+    const char *words;   /* "a|b": what the first operand must be one of; NULL = any */
     const char *usage;   /* what follows "gmner NAME": "[FILE|-] [options]" */
     const char *about;   /* a paragraph or two for --help; NULL = none */
     const char
@@ -62,6 +63,8 @@ enum gm_status gm_help_command(const struct gm_command *c, struct gm_buf *out,
                                struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_help_environment(struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_help_markdown(struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
+/* gm_environment_at - variable i that the program reads, and what it says; false past the end. */
+bool gm_environment_at(size_t i, const char **name, const char **what);
 
 extern const struct gm_command gm_cmd_predict;
 extern const struct gm_command gm_cmd_train;

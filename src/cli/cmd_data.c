@@ -177,6 +177,7 @@ static const struct gm_option options[] = {
 const struct gm_command gm_cmd_data = {
     .name = "data",
     .summary = "convert, check, count, split annotated files, and select what to annotate next",
+    .words = "convert|check|stats|split|select",
     .usage = "convert IN OUT | check FILE... | stats FILE | split FILE | select [options]",
     .about = "`convert` reads and writes every format of docs/formats.md; what the target can't "
              "hold is named and counted on standard error. `check` finds what breaks benchmarks; "

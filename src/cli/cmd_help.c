@@ -1,9 +1,11 @@
 #include "cli/cmd.h"
+#include "cli/manual.h"
 
 #include <string.h>
 
 struct opts {
     bool markdown;
+    const char *install;
 };
 
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
@@ -20,6 +22,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
             return GM_USAGE(err, "no command \"%s\"%s%s; `gmner help` lists the commands",
                             args->v[0], nearest ? "; did you mean " : "", nearest ? nearest : "");
     }
+    if (o->install)
+        return gm_exit_of(gm_manual_write(o->install, err));
     gm_buf_init(&out, (size_t)1 << 22);
     st = o->markdown   ? gm_help_markdown(&out, err)
          : environment ? gm_help_environment(&out, err)
@@ -34,6 +38,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
 static const struct gm_option options[] = {
     {"markdown", 0, GM_OPT_FLAG, offsetof(struct opts, markdown), NULL, 0, 0, NULL,
      "print docs/cli.md: every command as Markdown"},
+    {"install", 0, GM_OPT_STR, offsetof(struct opts, install), NULL, 0, 0, "PREFIX",
+     "write the manual pages and the completions of bash, zsh and fish below PREFIX"},
     GM_OPTION_END,
 };
 
@@ -42,7 +48,8 @@ const struct gm_command gm_cmd_help = {
     .summary = "explain a command",
     .usage = "[COMMAND|environment]",
     .examples = "gmner help predict\n"
-                "gmner help environment\n",
+                "gmner help environment\n"
+                "gmner help --install ~/.local\n",
     .options = options,
     .opts_size = sizeof(struct opts),
     .max_args = 1,

@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <spawn.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -160,7 +161,7 @@ static enum gm_status get_models(struct gm_arena *a, const struct selection *s,
 {
     enum gm_status st = GM_OK;
     size_t n = 0;
-    const char *program;
+    const char *program, *own;
     const char **argv = gm_arena_alloc(a, s->n_all + 2, sizeof *argv);
     if (!argv)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -170,6 +171,9 @@ static enum gm_status get_models(struct gm_arena *a, const struct selection *s,
         return GM_FAIL(err, GM_EIO,
                        "tools/get_models.sh is not beside the program; set GMNER_HOME "
                        "to the folder of the sources");
+    GM_TRY(gm_models_own_dir(a, &own, err));
+    if (setenv("GMNER_MODELS", own, 1) != 0)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     argv[n++] = program;
     for (size_t i = 0; i < s->n_all; i++) {
         const struct gm_model *m = &s->all[i];
@@ -339,6 +343,7 @@ static const struct gm_option options[] = {
 const struct gm_command gm_cmd_models = {
     .name = "models",
     .summary = "list, fetch, check, add, calibrate, average and quantise models",
+    .words = "list|get|check|add|calibrate|average|quantise",
     .usage = "list|get|check|add|calibrate|average|quantise [NAME|MODEL...] [options]",
     .about =
         "`list` shows each model's task, size, licence, origin and whether it is there; `get` "

@@ -89,6 +89,7 @@ static const struct gm_option options[] = {
 const struct gm_command gm_cmd_runs = {
     .name = "runs",
     .summary = "look into run folders, join the parts of a job",
+    .words = "show|merge",
     .usage = "show DIR | merge DIR... [options]",
     .about =
         "A run folder (`gmner predict --run DIR`) holds every result of every stage. show tells how "

@@ -81,6 +81,13 @@ static struct gm_str split_default(const struct gm_option *o, struct gm_str *tol
     return gm_str_sub(help, 0, at);
 }
 
+void gm_option_sentence(const struct gm_option *o, char *text, size_t cap)
+{
+    struct gm_str told, what = split_default(o, &told);
+    snprintf(text, cap, "%.*s%s%.*s%s", GM_STR_ARG(what), told.n ? " (default: " : "",
+             GM_STR_ARG(told), told.n ? ")" : "");
+}
+
 enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,
                                struct gm_error *err)
 {
@@ -88,9 +95,7 @@ enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out
     for (const struct gm_option *o = table; o->name; o++) {
         char head[512], help[512];
         option_head(o, head, sizeof head);
-        struct gm_str told, what = split_default(o, &told);
-        snprintf(help, sizeof help, "%.*s%s%.*s%s", GM_STR_ARG(what), told.n ? " (default: " : "",
-                 GM_STR_ARG(told), told.n ? ")" : "");
+        gm_option_sentence(o, help, sizeof help);
         if (strlen(head) <= INDENT - 4)
             GM_TRY(gm_buf_printf(out, err, "  %-*s", INDENT - 2, head));
         else
@@ -166,6 +171,15 @@ static const struct {
      "no colours where NO_COLOR is set or TERM is dumb; no progress bar for the latter"},
 };
 enum { N_VARIABLES = sizeof variables / sizeof *variables };
+
+bool gm_environment_at(size_t i, const char **name, const char **what)
+{
+    if (i >= N_VARIABLES)
+        return false;
+    *name = variables[i].name;
+    *what = variables[i].what;
+    return true;
+}
 
 enum gm_status gm_help_environment(struct gm_buf *out, struct gm_error *err)
 {

@@ -54,6 +54,9 @@ enum gm_status gm_options_parse(const struct gm_option_set *sets, size_t n_sets,
                                 char *const *argv, struct gm_args *args,
                                 struct gm_error *err) GM_NODISCARD;
 
+/* gm_option_sentence - what the option does and its default, cut at `cap` bytes. */
+void gm_option_sentence(const struct gm_option *o, char *text, size_t cap);
+
 /* gm_options_help - append the table as text: two columns, wrapped at 100. */
 enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,
                                struct gm_error *err) GM_NODISCARD;

@@ -8,7 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char HOME_LIB[] = ".deps/openvino/lib/libopenvino_c.so";
+/* Of a checkout's set-up, and of an installed program. */
+static const char *const home_libs[] = {".deps/openvino/lib/libopenvino_c.so",
+                                        "lib/gmner/libopenvino_c.so"};
 static const char SYSTEM_LIB[] = "libopenvino_c.so";
 
 /* The path that is used, without trying another one when it does not work: a broken installation
@@ -16,9 +18,11 @@ static const char SYSTEM_LIB[] = "libopenvino_c.so";
 static enum gm_status library_path(struct gm_arena *a, const char **path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    size_t i;
     *path = getenv("GMNER_OPENVINO");
     if (!*path || !(*path)[0])
-        st = gm_home_path(a, HOME_LIB, path, err);
+        for (*path = NULL, i = 0; i < 2 && st == GM_OK && !*path; i++)
+            st = gm_home_path(a, home_libs[i], path, err);
     if (!*path)
         *path = SYSTEM_LIB;
     return st;

@@ -61,13 +61,10 @@ static uint64_t checksum(struct gm_str blob, struct gm_str key)
 /* NULL = none. */
 static const char *folder(struct gm_arena *a)
 {
-    const char *given = getenv("GMNER_VISION_CACHE"), *base = getenv("XDG_CACHE_HOME");
-    const char *home = getenv("HOME");
+    const char *given = getenv("GMNER_VISION_CACHE");
     if (given && given[0])
         return strcmp(given, "none") == 0 ? NULL : given;
-    if (base && base[0] == '/')
-        return gm_path_join(a, base, "gmner/vision");
-    return home && home[0] ? gm_path_join(a, home, ".cache/gmner/vision") : NULL;
+    return gm_user_path(a, "XDG_CACHE_HOME", ".cache", "gmner/vision");
 }
 
 /* What the processor can do, as it says itself: its name may be the same for many on a virtual machine. */

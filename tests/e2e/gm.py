@@ -2,7 +2,7 @@
 
 A test script defines functions test_*; `gm.main(globals())` runs them all, prints what failed, and
 exits with 1 when one did, with 77 when all were skipped. Python's standard library only.
-GMNER is the program, GMNER_HOME the root of the sources.
+GMNER is the program, GMNER_HOME the root of the sources; with GM_INSTALLED the program finds its files by itself.
 """
 import functools
 import json
@@ -16,6 +16,8 @@ import traceback
 
 PROGRAM = os.environ["GMNER"]
 HOME = os.environ["GMNER_HOME"]
+if os.environ.get("GM_INSTALLED"):
+    del os.environ["GMNER_HOME"]
 TIMEOUT_S = int(os.environ.get("GM_TIMEOUT", "300"))
 
 
