@@ -170,7 +170,8 @@ def test_zsh_completion():
 
 def test_same_program():
     """What the other whole-program tests say of the build holds of the installed tree, too."""
-    environ = {**os.environ, "GMNER": os.path.join(installed(), "bin", "gmner"), "GM_INSTALLED": "1"}
+    environ = {**os.environ, "GMNER": os.path.join(installed(), "bin", "gmner"), "GM_INSTALLED": "1",
+               "LD_LIBRARY_PATH": os.path.join(installed(), "lib", "gmner")}  # for those that copy the program alone
     folder = os.path.dirname(os.path.abspath(__file__))
     for name in ("usage", "outputs", "view", "tagging", "default"):
         p = subprocess.run([sys.executable, "-B", os.path.join(folder, f"test_{name}.py")], env=environ,
