@@ -25,7 +25,8 @@ static enum gm_status read_flag(const struct gm_query *q, const char *name, bool
 }
 
 static enum gm_status find_recipe(struct gm_server *s, const struct gm_query *q,
-                                  struct gm_served **out, struct gm_error *err)
+                                  struct gm_served **out, enum gm_problem *problem,
+                                  struct gm_error *err)
 {
     struct gm_str name = gm_query_get(q, "recipe");
     *out = s->served;
@@ -36,6 +37,7 @@ static enum gm_status find_recipe(struct gm_server *s, const struct gm_query *q,
             *out = &s->served[i];
             return GM_OK;
         }
+    *problem = GM_PROBLEM_NOT_FOUND;
     return GM_FAIL(err, GM_EARG,
                    "no recipe of this name is served; GET /v1/recipes lists those that are");
 }
@@ -58,7 +60,7 @@ static bool accepts_lines(struct gm_str accept)
 }
 
 static enum gm_status read_wish(struct gm_server *s, struct gm_call *call, struct wish *w,
-                                struct gm_error *err)
+                                enum gm_problem *problem, struct gm_error *err)
 {
     static const char *const known[] = {"recipe", "stream", "timings", NULL};
     enum gm_status st = GM_OK;
@@ -72,7 +74,7 @@ static enum gm_status read_wish(struct gm_server *s, struct gm_call *call, struc
                            "there is no parameter \"%.*s\"; there are recipe, stream and "
                            "timings",
                            GM_STR_ARG(q.params[i].name));
-    GM_TRY(find_recipe(s, &q, &w->of, err));
+    GM_TRY(find_recipe(s, &q, &w->of, problem, err));
     GM_TRY(read_flag(&q, "stream", &w->is_stream, err));
     GM_TRY(read_flag(&q, "timings", &w->has_times, err));
 done:
@@ -113,7 +115,7 @@ void gm_answer_predict(struct gm_server *s, struct gm_call *call, const struct g
         gm_problem_answer(call, GM_PROBLEM_UNAVAILABLE, "the server takes no new posts", NULL);
         return;
     }
-    enum gm_status st = read_wish(s, call, &w, &e);
+    enum gm_status st = read_wish(s, call, &w, &problem, &e);
     if (st == GM_OK)
         st = gm_predict_read(&job, call, gm_call_header(call, "Content-Type"), s->opts->max_posts,
                              &problem, &e);

@@ -33,21 +33,28 @@ static struct gm_str read_value(struct gm_str s, size_t *at, struct gm_arena *a)
     return quoted ? (struct gm_str){to, n} : gm_str_trim((struct gm_str){to, n});
 }
 
+static size_t skip_to(struct gm_str s, size_t at, const char *signs)
+{
+    while (at < s.n && !(s.p[at] && strchr(signs, s.p[at])))
+        at++;
+    return at;
+}
+
 struct gm_str gm_header_param(struct gm_str header, const char *name, struct gm_arena *a)
 {
-    size_t at = gm_str_find(header, GM_STR(";"), 0);
+    size_t at = skip_to(header, 0, ";");
     while (at < header.n) {
-        struct gm_str rest = gm_str_sub(header, at + 1, header.n);
-        size_t equals = gm_str_find(rest, GM_STR("="), 0);
-        if (equals == SIZE_MAX)
-            break;
-        struct gm_str key = gm_str_trim(gm_str_sub(rest, 0, equals));
-        at += equals + 2;
+        size_t end = skip_to(header, at + 1, "=;");
+        struct gm_str key = gm_str_trim(gm_str_sub(header, at + 1, end));
+        at = end;
+        if (end == header.n || header.p[end] == ';')
+            continue;
+        for (at = end + 1; at < header.n && (header.p[at] == ' ' || header.p[at] == '\t');)
+            at++;
         struct gm_str value = read_value(header, &at, a);
         if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0)
             return value;
-        while (at < header.n && header.p[at] != ';')
-            at++;
+        at = skip_to(header, at, ";");
     }
     return (struct gm_str){NULL, 0};
 }
@@ -86,7 +93,7 @@ static enum gm_status read_part(struct gm_form_part *p, struct gm_str text, size
         gm_str_cut(headers, '\n', &line, &headers);
         read_header(p, line, a);
     }
-    if (!p->name.n || !gm_utf8_is_valid(p->name))
+    if (!p->name.p || !gm_utf8_is_valid(p->name))
         return GM_FAIL(err, GM_EFORMAT,
                        "part %zu of the form has no name (Content-Disposition: form-data; name=…)",
                        number);

@@ -83,6 +83,7 @@ static enum gm_status read_post(const struct reading *r, struct gm_post *post, s
                                 struct gm_json *j, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    *r->problem = GM_PROBLEM_POST; /* from here on it is what is wrong with this post */
     if (gm_json_kind(j) != GM_JSON_OBJECT) {
         st = GM_FAIL(err, GM_EFORMAT, "expected a post, which is an object, found %s",
                      gm_json_kind_name(gm_json_kind(j)));

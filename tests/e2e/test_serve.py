@@ -69,7 +69,7 @@ def test_pictures():
         assert [t["stage"] for t in times] == ["tag", "look", "read", "expand", "entail", "ground", "segment"], times
         secret = d.write("secret.jpg", data)
         for image in (secret, "file://" + secret, "http://127.0.0.1:1/x.jpg", "../x.jpg", "part:no"):
-            problem(s.post({**post, "image": image}), 400, "bad-request", "\"image\"")
+            problem(s.post({**post, "image": image}), 422, "post", "\"image\"")
         bad = problem(s.post({**post, "image": "data:;base64,aGVsbG8="}), 422, "post", "look", "picture")
         assert bad["post"]["entities"], "what the text told is lost"
         assert "image" not in bad["post"]
@@ -118,14 +118,14 @@ def test_wrong_requests():
         problem(wrong, 405, "method-not-allowed")
         assert wrong.headers["allow"] == "POST"
         problem(s.post(b"{"), 400, "bad-request", "no JSON")
-        problem(s.post([]), 400, "bad-request", "an object")
-        problem(s.post({}), 400, "bad-request", "text")
-        problem(s.post({"text": 1}), 400, "bad-request", "\"text\"")
+        problem(s.post([]), 422, "post", "an object")
+        problem(s.post({}), 422, "post", "text")
+        problem(s.post({"text": 1}), 422, "post", "\"text\"")
         problem(s.post({"posts": []}), 400, "bad-request", "\"posts\"")
-        problem(s.post({"posts": [{"text": "a"}, {"text": 3}]}), 400, "bad-request", "posts[1]", "\"text\"")
+        problem(s.post({"posts": [{"text": "a"}, {"text": 3}]}), 422, "post", "posts[1]", "\"text\"")
         problem(s.post({"posts": [{"text": "a"}], "recipe": "tag"}), 400, "bad-request", "beside")
         problem(s.post({"text": "a"}, headers={"Content-Type": "text/plain"}), 415, "media-type")
-        problem(s.post({"text": "a"}, "/v1/predict?recipe=embedded"), 400, "bad-request", "/v1/recipes")
+        problem(s.post({"text": "a"}, "/v1/predict?recipe=embedded"), 404, "not-found", "/v1/recipes")
         problem(s.post({"text": "a"}, "/v1/predict?stream=yes"), 400, "bad-request", "stream")
         problem(s.post({"text": "a"}, "/v1/predict?recipes=tag"), 400, "bad-request", "recipes")
         problem(s.post({"text": "a"}, "/v1/predict?stream=%zz"), 400, "bad-request", "%")

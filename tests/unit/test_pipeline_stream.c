@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 enum { N_POSTS = 150, BAD_EVERY = 10 };
@@ -160,13 +161,63 @@ static void test_predictor(void **state)
     assert_null(p);
 }
 
+/* Posts that come one by one from a program: two, a pause, and the rest. */
+struct given {
+    int event;
+    long long n, n_waits;
+    struct seen seen;
+};
+
+static enum gm_status next_post(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
+                                void *wait_user, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct given *g = user;
+    if (g->n == 2 && ++g->n_waits == 1) {
+        /* what was given comes to its end while the next one is waited for */
+        const uint64_t one = 1;
+        assert_int_equal(write(g->event, &one, sizeof one), sizeof one);
+        GM_TRY(wait(wait_user, g->event, err));
+    }
+    *has = g->n < N_POSTS;
+    if (!*has)
+        return GM_OK;
+    gm_post_init(post);
+    post->text = GM_STR("t");
+    post->id = gm_arena_printf(&post->arena, "%lld", g->n++);
+done:
+    return st;
+}
+
+static enum gm_status on_given(void *user, struct gm_post *post, struct gm_error *err)
+{
+    return on_post(&((struct given *)user)->seen, post, err);
+}
+
+static void test_source(void **state)
+{
+    (void)state;
+    struct gm_pipeline *p;
+    const struct gm_pipeline_opts opts = {.recipe = recipe};
+    struct given g = {.event = eventfd(0, EFD_CLOEXEC), .seen = {.last = -1}};
+    const struct gm_post_source source = {&g, next_post, 0};
+    const struct gm_stream_sink sink = {.user = &g, .post = on_given, .any_order = true};
+    assert_int_equal(gm_pipeline_open(&p, &opts, NULL), GM_OK);
+    assert_int_equal(gm_pipeline_serve(p, &source, &sink, NULL), GM_OK);
+    assert_int_equal(g.seen.n, N_POSTS);
+    assert_int_equal(g.n_waits, 1);
+    gm_pipeline_free(p);
+    close(g.event);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 int main(void)
 {
     setenv("GMNER_HOME", ".", 0); /* tests run in the root of the sources */
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),     cmocka_unit_test(test_stop),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_override),
-        cmocka_unit_test(test_predictor),
+        cmocka_unit_test(test_predictor), cmocka_unit_test(test_source),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

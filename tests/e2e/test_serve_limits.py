@@ -1,0 +1,244 @@
+"""gmner serve and those who ask for too much, too slowly, or where they may not: every limit with its status, and a
+server that is as well afterwards as before."""
+import http.client
+import json
+import os
+import socket
+import ssl
+import subprocess
+import time
+
+import gm
+from served import Server, data_uri, problem
+
+PHOTO = os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg")
+TAG = ("--recipe", "tag")
+
+
+def raw(server, data, half_close=False):
+    """What comes back for these bytes until the server closes, or is silent for a second."""
+    with server.connect() as c:
+        c.sendall(data)
+        if half_close:
+            c.shutdown(socket.SHUT_WR)
+        c.settimeout(gm.TIMEOUT_S if half_close else 1)
+        out = b""
+        try:
+            while piece := c.recv(65536):
+                out += piece
+        except (TimeoutError, ConnectionError):
+            pass
+        return out
+
+
+def request(path="/v1/predict", body=b'{"text": "Paris in May"}', more=b""):
+    return (b"POST " + path.encode() + b" HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n" + more +
+            b"Content-Length: %d\r\n\r\n" % len(body) + body)
+
+
+def send(connection, value):
+    """Ask without waiting for the answer."""
+    connection.request("POST", "/v1/predict", json.dumps(value).encode(), {"Content-Type": "application/json"})
+
+
+def is_well(server):
+    assert server.get("/healthz").status == 200
+    assert server.post({"text": "Paris in May"}).json["entities"][0]["text"] == "Paris"
+
+
+def test_sizes():
+    with Server(*TAG, "--max-body", "0.1", "--max-posts", "3", "--max-header", "2000", "--max-words", "5") as s:
+        problem(s.post({"text": "a" * 200000}), 413, "too-large", "100000 bytes")
+        c = s.connection()
+        c.request("POST", "/v1/predict", iter([b"a" * 50000] * 4), {"Content-Type": "application/json"})
+        r = c.getresponse()
+        assert r.status == 413 and b"too-large" in r.read(), r.status
+        waits = raw(s, b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\n"
+                       b"Content-Length: 900000\r\n\r\n")
+        assert waits.startswith(b"HTTP/1.1 413"), waits
+        problem(s.post({"posts": [{"text": "a"}] * 4}), 413, "too-many-posts", "4", "3")
+        problem(s.get("/healthz", {"X": "a" * 3000}), 431, "headers-too-large", "2000")
+        assert raw(s, b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100000).split()[1:2] in ([b"431"], [b"413"], [])
+        problem(s.post({"text": "a b c d e f g"}), 422, "post", "5 words")
+        is_well(s)
+
+
+def test_memory_for_bodies():
+    """Bodies that were only announced count, too, until their connections end."""
+    with Server(*TAG, "--max-body", "1", "--max-memory", "1.5") as s:
+        with s.connect() as c:
+            c.sendall(request(body=b"").replace(b"Content-Length: 0", b"Content-Length: 900000"))
+            while s.metrics()["gmner_body_bytes"] < 900000:
+                time.sleep(0.01)
+            busy = s.post({"text": "a" * 700000})
+            problem(busy, 503, "busy")
+            assert int(busy.headers["retry-after"]) > 0
+        while s.metrics()["gmner_body_bytes"]:
+            time.sleep(0.01)
+        is_well(s)
+
+
+def test_pixels():
+    with open(PHOTO, "rb") as f:
+        photo = f.read()
+    with Server("--recipe", "embedded", "--max-pixels", "1000") as s:
+        p = problem(s.post({"text": "Grace Hopper", "image": data_uri(photo)}), 422, "post", "1000", "pixels")
+        assert p["post"]["entities"][0]["type"] == "PER"
+
+
+def test_queue():
+    """While the tagger is at a long post, others wait, and the queue is full."""
+    with Server(*TAG, "--max-queue", "4", "--max-posts", "4") as s:
+        is_well(s)
+        before = s.metrics()["gmner_posts_total"]
+        long, waits = s.connection(), s.connection()
+        send(long, {"text": "Paris " * 19000})
+        while s.metrics()['gmner_pipeline_posts{recipe="tag"}'] == 0:
+            time.sleep(0.001)
+        time.sleep(0.05)
+        send(waits, {"posts": [{"text": "Paris"}] * 4})
+        while s.metrics()['gmner_queue_posts{recipe="tag"}'] < 4:
+            assert s.metrics()["gmner_posts_total"] == before, "the long post is done too soon for this test"
+        full = s.post({"text": "Paris"})
+        problem(full, 429, "queue-full", "4 posts")
+        assert int(full.headers["retry-after"]) > 0
+        assert long.getresponse().status == waits.getresponse().status == 200
+        is_well(s)
+
+
+def test_time():
+    with Server(*TAG, "--timeout", "0.01") as s:
+        problem(s.post({"text": "Paris"}), 504, "timeout")
+    with Server(*TAG, "--timeout", "0.01") as s:
+        late = s.post({"posts": [{"text": "Paris"}] * 3}, "/v1/predict?stream=true")
+        assert late.status == 200 and late.lines[-1]["type"] == "urn:gmner:problem:timeout", late.body
+
+
+def test_slow_clients():
+    with Server(*TAG, "--header-timeout", "0.4", "--body-timeout", "0.4") as s:
+        for drip in (b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: " + b"a" * 100,
+                     request(body=b'{"text": "' + b"a" * 100)):
+            begin = time.monotonic()
+            with s.connect() as c:
+                try:
+                    for byte in drip + b"a" * 1000:
+                        c.sendall(bytes([byte]))
+                        time.sleep(0 if drip.startswith(b"POST") and byte != ord("a") else 0.05)
+                        assert time.monotonic() < begin + 30, "a client that drips is never cut off"
+                except ConnectionError:
+                    pass
+            assert time.monotonic() - begin < 15
+        with s.connect() as c:  # who does not take the answer
+            c.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            c.sendall(request(body=b'{"text": "Paris", "mine": "' + b"x" * 20_000_000 + b'"}'))
+            end = time.monotonic() + 30
+            while s.metrics()["gmner_connections"] > 1:
+                assert time.monotonic() < end, "a client that takes no answer keeps its connection"
+                time.sleep(0.05)
+        is_well(s)
+
+
+def test_half_closed():
+    with Server(*TAG) as s:
+        whole = raw(s, request(), half_close=True)
+        assert whole.startswith(b"HTTP/1.1 200") and b'"Paris"' in whole, whole
+        lines = raw(s, request("/v1/predict?stream=true"), half_close=True)
+        assert lines.startswith(b"HTTP/1.1 200") and b'"Paris"' in lines, lines
+        for cut in (1, 20, 60, len(request()) - 5):
+            raw(s, request()[:cut], half_close=True)
+        for cut in (30, len(request()) - 5, len(request())):  # and closed whole, with what would come
+            with s.connect() as c:
+                c.sendall(request()[:cut])
+        two = raw(s, request() + request())
+        assert two.count(b"HTTP/1.1 200") == 2, two
+        is_well(s)
+
+
+def test_no_http():
+    with Server(*TAG) as s:
+        for data in (b"\0" * 100, b"\r\n\r\n", b"GET\r\n\r\n", b"GET / HTTP/9.9\r\nHost: localhost\r\n\r\n",
+                     b"GET / HTTP/1.1\r\n\r\n", b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n",
+                     b"GET " + b"/a" * 20000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     request(more=b"Content-Length: 5\r\n"), request(more=b"Transfer-Encoding: chunked\r\n"),
+                     request(more=b"Transfer-Encoding: no-such\r\n"),
+                     b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: -5\r\n\r\n",
+                     b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999999999999999\r\n\r\n",
+                     b"POST /v1/predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+                     b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n", b"GET /../../etc/passwd HTTP/1.1\r\nHost: localhost\r\n\r\n",
+                     b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"):
+            out = raw(s, data)
+            assert b"HTTP/1.1 200" not in out and b"HTTP/1.0 200" not in out, (data[:80], out[:200])
+        is_well(s)
+
+
+def test_many_connections():
+    with Server(*TAG) as s:
+        idle = [s.connect() for _ in range(1000)]
+        begin = time.monotonic()
+        is_well(s)
+        assert time.monotonic() - begin < 20
+        assert s.metrics()["gmner_connections"] >= 1000
+        for c in idle:
+            c.close()
+        while s.metrics()["gmner_connections"] > 10:
+            time.sleep(0.02)
+    with Server(*TAG, "--max-connections", "8", "--header-timeout", "1") as s:
+        idle = [s.connect() for _ in range(20)]
+        time.sleep(1.5)  # those that came too late are closed, and the idle ones, too
+        for c in idle:
+            c.close()
+        is_well(s)
+
+
+def test_who_may_ask():
+    with gm.Folder() as d, Server(*TAG, "--host", "posts.example") as s:
+        for host in ("localhost", f"127.0.0.1:{s.port}", "[::1]:80", "posts.example", "POSTS.example:99"):
+            assert s.get("/healthz", {"Host": host}).status == 200, host
+        for host in ("evil.example", "localhost.evil.example", "posts.example.evil.example", "", "127.0.0.1.evil.example"):
+            problem(s.get("/healthz", {"Host": host}), 403, "forbidden-host")
+        here = {"Host": f"localhost:{s.port}"}
+        assert s.post({"text": "a"}, headers={**here, "Origin": f"http://localhost:{s.port}"}).status == 200
+        for origin in ("http://evil.example", "null", f"http://localhost:{s.port + 1}", "http://127.0.0.1"):
+            problem(s.post({"text": "a"}, headers={**here, "Origin": origin}), 403, "forbidden-origin")
+    with gm.Folder() as d:
+        token = d.write("token", "s3cret-of-the-test\n")
+        os.chmod(token, 0o644)
+        gm.expect(gm.run("serve", "--token-file", token), 2, "token", "chmod")
+        os.chmod(token, 0o600)
+        with Server(*TAG, "--token-file", token, address="0.0.0.0") as s:
+            assert "clear text" in s.stderr()
+            for wrong in ({}, {"Authorization": "s3cret-of-the-test"}, {"Authorization": "Bearer s3cret-of-the-tes"},
+                          {"Authorization": "Bearer "}, {"Authorization": "Basic s3cret-of-the-test"}):
+                refused = s.post({"text": "a"}, headers=wrong)
+                problem(refused, 401, "unauthorized")
+                assert refused.headers["www-authenticate"] == "Bearer"
+            assert s.post({"text": "a"}, headers={"Authorization": "Bearer s3cret-of-the-test"}).status == 200
+            problem(s.get("/metrics"), 401, "unauthorized")
+            assert s.get("/healthz").status == s.get("/").status == 200
+            assert "s3cret" not in s.stderr()
+
+
+def test_tls():
+    with gm.Folder() as d:
+        cert, key = d / "cert.pem", d / "key.pem"
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                        "-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", key,
+                        "-out", cert], check=True, capture_output=True)
+        gm.expect(gm.run("serve", "--listen", "127.0.0.1:0", "--tls-cert", key, "--tls-key", key), 2, "PEM")
+        with Server(*TAG, "--tls-cert", cert, "--tls-key", key) as s:
+            assert s.url.startswith("https://")
+            context = ssl.create_default_context(cafile=cert)
+            c = http.client.HTTPSConnection("localhost", s.port, context=context, timeout=gm.TIMEOUT_S)
+            for _ in range(3):
+                c.request("POST", "/v1/predict", b'{"text": "Paris in May"}', {"Content-Type": "application/json"})
+                assert b'"Paris"' in c.getresponse().read()
+            c.close()
+            raw(s, request())  # no TLS: closed
+            c = http.client.HTTPSConnection("localhost", s.port, context=context, timeout=gm.TIMEOUT_S)
+            c.request("GET", "/healthz")
+            assert c.getresponse().status == 200
+            c.close()
+
+
+if __name__ == "__main__":
+    gm.main(globals())

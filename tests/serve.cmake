@@ -1,0 +1,8 @@
+gm_test(serve_forms LINK gm_serve)
+gm_test(serve_guard LINK gm_serve)
+gm_e2e(serve LABELS needs-model threads)
+gm_e2e(serve_limits LABELS needs-model threads)
+gm_e2e(serve_load LABELS needs-model threads)
+gm_e2e(serve_schema LABELS needs-model)
+gm_e2e(serve_schema_long SCRIPT serve_schema LABELS long)
+set_property(TEST e2e/serve_schema_long APPEND PROPERTY ENVIRONMENT GM_EXAMPLES=1000)
