@@ -10,6 +10,7 @@
 #include "ner/softmax_head.h"
 
 #include "base/path.h"
+#include "ner/tag_names.h"
 #include "nn/finite.h"
 
 #include <stdio.h>
@@ -38,105 +39,84 @@ struct gm_json *gm_tagger_softmax_settings(void)
     return NULL;
 }
 
-/* "B-PER", "L_PER" (BILOU's last), "PER": the prefix in our letters, 0 where there is none, and the type. */
-static char split(struct gm_str label, struct gm_str *type)
+/* The names of all labels, in the order of the classifier's rows. */
+static enum gm_status read_names(struct gm_tagger *t, const struct gm_json *list, const char *path,
+                                 struct gm_str **out, struct gm_error *err)
 {
-    static const char theirs[] = "BIESLU", ours[] = "BIESES";
-    const char *at = label.n > 2 && (label.p[1] == '-' || label.p[1] == '_')
-                         ? memchr(theirs, label.p[0], sizeof theirs - 1)
-                         : NULL;
-    *type = at ? gm_str_sub(label, 2, label.n) : label;
-    if (gm_str_eq_c(label, "O"))
-        return 'O';
-    return at ? ours[at - theirs] : '\0';
-}
-
-/* What the names of all labels say of the scheme. */
-struct scheme {
-    bool has_o, has_b, has_end;
-    struct gm_str bare; /* the first label without a prefix but O; lives as long as the config */
-};
-
-static enum gm_status read_label(struct gm_tagger *t, const struct gm_json *names, size_t i,
-                                 const char *path, struct scheme *s, struct gm_error *err)
-{
-    char key[24];
-    struct gm_str label = {0}, type;
-    uint32_t id;
-    snprintf(key, sizeof key, "%zu", i);
-    if (!gm_json_str(gm_json_get(names, key), &label) || !label.n)
-        return GM_FAIL(err, GM_EMODEL, "%s: \"id2label\" has no name for label %zu", path, i);
-    if (gm_str_starts(label, GM_STR("LABEL_")))
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s: \"id2label\" says %.*s where a tag such as B-PER is needed; give the "
-                       "labels their names there",
-                       path, GM_STR_ARG(label));
-    char prefix = split(label, &type);
-    s->has_o = s->has_o || prefix == 'O';
-    s->has_b = s->has_b || prefix == 'B';
-    s->has_end = s->has_end || prefix == 'E' || prefix == 'S';
-    if (prefix == '\0' && !s->bare.n)
-        s->bare = label;
-    return prefix == 'O' ? GM_OK : gm_labels_add(&t->labels.types, type, &id, err);
+    struct gm_str *names = gm_arena_alloc(&t->labels.arena, t->n_rows, sizeof *names);
+    *out = names;
+    if (!names)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < t->n_rows; i++) {
+        char key[24];
+        snprintf(key, sizeof key, "%zu", i);
+        if (!gm_json_str(gm_json_get(list, key), &names[i]) || !names[i].n)
+            return GM_FAIL(err, GM_EMODEL, "%s: \"id2label\" has no name for label %zu", path, i);
+        if (gm_str_starts(names[i], GM_STR("LABEL_")))
+            return GM_FAIL(err, GM_EMODEL,
+                           "%s: \"id2label\" says %.*s where a tag such as B-PER is needed; give "
+                           "the labels their names there, in the order of the training data's",
+                           path, GM_STR_ARG(names[i]));
+    }
+    return GM_OK;
 }
 
 /* Which of our labels a name is; of a scheme without B it is two of them. False = it has a row already. */
-static bool place(struct gm_tagger *t, struct gm_str label, size_t row)
+static bool place(struct gm_tagger *t, const struct gm_tag_name *name, size_t row)
 {
-    struct gm_str type;
-    char prefix = split(label, &type);
-    uint32_t id = prefix == 'O' ? 0 : gm_labels_find(&t->labels.types, type);
-    if (t->labels.runs && prefix != 'O') {
-        t->row[gm_ner_label(&t->labels, (struct gm_tag){'B', id})] = row;
-        prefix = 'I';
-    }
-    size_t *of = &t->row[gm_ner_label(&t->labels, (struct gm_tag){prefix, id})];
+    bool outside = name->prefix == 'O';
+    uint32_t type = outside ? 0 : gm_labels_find(&t->labels.types, name->type);
+    if (t->labels.runs && !outside)
+        t->row[gm_ner_label(&t->labels, (struct gm_tag){'B', type})] = row;
+    size_t *of = &t->row[gm_ner_label(&t->labels, (struct gm_tag){name->prefix, type})];
     bool is_first = *of == SIZE_MAX;
     *of = row;
     return is_first;
+}
+
+static enum gm_status place_all(struct gm_tagger *t, const struct gm_tag_name *tags,
+                                const struct gm_str *names, const char *path, struct gm_error *err)
+{
+    t->row = gm_arena_alloc(&t->labels.arena, t->labels.k, sizeof *t->row);
+    if (!t->row)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t i = 0; i < t->labels.k; i++)
+        t->row[i] = SIZE_MAX;
+    for (size_t i = 0; i < t->n_rows; i++)
+        if (!place(t, &tags[i], i))
+            return GM_FAIL(err, GM_EMODEL,
+                           "%s: label %zu of \"id2label\", %.*s, is there before; each tag has one "
+                           "number",
+                           path, i, GM_STR_ARG(names[i]));
+    return GM_OK;
 }
 
 static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *config,
                                   const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_json *names = gm_json_get(config, "id2label");
-    struct scheme s = {0};
-    t->n_rows = gm_json_count(names);
+    const struct gm_json *list = gm_json_get(config, "id2label");
+    struct gm_str *names;
+    struct gm_tag_names tags;
+    uint32_t id;
+    t->n_rows = gm_json_count(list);
     if (t->n_rows == 0)
         return GM_FAIL(err, GM_EMODEL,
                        "%s: not a trained tagger: there is no gmner.json beside it, and it has no "
                        "\"id2label\" with a token classifier's labels",
                        path);
+    GM_TRY(read_names(t, list, path, &names, err));
+    st = gm_tag_names_read(names, t->n_rows, &t->labels.arena, &tags, err);
+    if (st == GM_EMODEL)
+        gm_error_prefix(err, "%s", path);
+    GM_TRY(st);
+    t->labels.scheme = tags.scheme;
+    t->labels.runs = tags.runs;
     for (size_t i = 0; i < t->n_rows; i++)
-        GM_TRY(read_label(t, names, i, path, &s, err));
-    if (!s.has_o || (s.bare.n && (s.has_b || s.has_end))) {
-        st = GM_FAIL(err, GM_EMODEL,
-                     "%s: the labels of \"id2label\" are no BIO, BIOES, BILOU or IO tags (%s%.*s)",
-                     path, s.has_o ? "one has a prefix such as B-, but not " : "there is no O",
-                     GM_STR_ARG(s.has_o ? s.bare : GM_STR("")));
-        goto done;
-    }
-    t->labels.scheme = s.has_end ? GM_TAGS_BIOES : GM_TAGS_BIO;
-    t->labels.runs = !s.has_end && !s.has_b;
+        if (tags.items[i].prefix != 'O')
+            GM_TRY(gm_labels_add(&t->labels.types, tags.items[i].type, &id, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
-    t->row = gm_arena_alloc(&t->labels.arena, t->labels.k, sizeof *t->row);
-    GM_TRY(t->row ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    for (size_t i = 0; i < t->labels.k; i++)
-        t->row[i] = SIZE_MAX;
-    for (size_t i = 0; i < t->n_rows; i++) {
-        char key[24];
-        struct gm_str label = {0};
-        snprintf(key, sizeof key, "%zu", i);
-        gm_json_str(gm_json_get(names, key), &label);
-        if (!place(t, label, i)) {
-            st = GM_FAIL(err, GM_EMODEL,
-                         "%s: label %zu of \"id2label\", %.*s, is there before; each tag has one "
-                         "number",
-                         path, i, GM_STR_ARG(label));
-            goto done;
-        }
-    }
+    st = place_all(t, tags.items, names, path, err);
 done:
     return st;
 }

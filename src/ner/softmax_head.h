@@ -1,5 +1,5 @@
 /* softmax_head.h - taggers of others: a Hugging Face directory that AutoModelForTokenClassification saved, with a
- * linear layer and softmax for a head, and labels in config.json's "id2label" as BIO, BIOES (also BILOU) or IO.
+ * linear layer and softmax for a head, and labels in config.json's "id2label" (tag_names.h).
  * Private to src/ner. */
 #ifndef GM_NER_SOFTMAX_HEAD_H
 #define GM_NER_SOFTMAX_HEAD_H

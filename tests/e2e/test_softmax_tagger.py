@@ -70,6 +70,20 @@ def test_runs_of_one_class_are_one_entity():
             assert a[2] != b[2] or b[0] > a[1] + 1, (a, b)
 
 
+def test_letters_in_front_and_behind_in_either_case():
+    want = found(tagger("bio", BIO))
+    for name, labels in (("suffix", ["O", "PER-B", "PER-I", "LOC-B", "LOC-I"]), ("suffix_", ["O", "PER_B", "PER_I", "LOC_B", "LOC_I"]),
+                         ("none", ["NONE", "B-PER", "I-PER", "B-LOC", "I-LOC"])):
+        assert found(tagger(name, labels)) == want, name
+    small = [[(s, e, t.lower(), x) for s, e, t, x in p] for p in want]
+    assert found(tagger("small", [l.lower() for l in BIO])) == small
+    want = found(tagger("bioes", BIOES))
+    assert found(tagger("bmes", ["O", "B-PER", "M-PER", "E-PER", "S-PER"])) == want
+    assert found(tagger("bmes_", ["o", "PER_b", "PER_m", "PER_e", "PER_s"])) == want
+    for name, labels in (("mail", ["O", "e-mail", "s-bahn"]), ("vitamins", ["O", "vitamin-b", "vitamin-e"])):
+        assert {e[2] for p in found(tagger(name, labels)) for e in p} == set(labels[1:]), name
+
+
 def test_no_label_is_made_up():
     """A scheme that lacks a label of a type never gives it: here no LOC of one word."""
     path = tagger("lacks", [*BIOES, "B-LOC", "I-LOC", "E-LOC"])
@@ -148,6 +162,18 @@ def test_added_under_a_name():
         gm.expect_ok(gm.run("models", "check", "one-file", env=env))
 
 
+def test_what_fails_leaves_nothing():
+    with gm.Folder() as d:
+        env = {"GMNER_MODELS": d / "models"}
+        d.write("broken/config.json", "{")
+        d.write("broken/onnx/model.onnx", "x")
+        d.write("models/here.txt", "")
+        gm.expect(gm.run("models", "add", d / "broken", "--name", "broken", env=env), 1, "config.json")
+        assert os.listdir(d / "models") == ["here.txt"], os.listdir(d / "models")
+        os.mkfifo(d / "models/pipe.json")  # no manifest, and nothing to wait for
+        assert "minilm" in gm.expect_ok(gm.run("models", "list", env=env)).out
+
+
 def test_quantised_but_not_averaged():
     path = tagger("rounded", BIO)
     with gm.Folder() as d:
@@ -164,7 +190,11 @@ def test_refused_by_name():
     for labels, more, words in [
             (["LABEL_0", "LABEL_1"], {}, ["LABEL_0", "id2label"]),
             (["POS", "NEG"], {}, ["there is no O"]),
-            (["O", "PER", "B-PER"], {}, ["BIO, BIOES, BILOU or IO", "but not PER"]),
+            (["O", "PER", "B-PER"], {}, ["BIO, BIOES, BILOU, BMES or IO", "but not PER"]),
+            (["PER", "B-PER", "I-PER"], {}, ["but not PER"]),  # is it outside, or a person?
+            (["B-PER", "I-PER"], {}, ["there is no O"]),
+            (["O", "PER-B", "PER-I", "LOC"], {}, ["but not LOC"]),
+            (["O", "O", "B-PER", "I-PER"], {}, ["label 1", "O, is there before"]),
             (["O", "B-PER", "I-PER", "B-PER"], {}, ["label 3", "B-PER, is there before"]),
             (["O", "B-PER", "E-PER", "L-PER"], {}, ["label 3", "L-PER, is there before"]),
             (["O", "PER", "PER"], {}, ["label 2", "PER, is there before"]),
