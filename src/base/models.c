@@ -127,6 +127,8 @@ static enum gm_status load_from(struct gm_arena *a, const char *dir, struct gm_m
             continue;
         const char *path = gm_path_join(a, dir, names[i]);
         GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        if (!gm_is_file(path)) /* a pipe of that name would never end */
+            continue;
         GM_TRY(GM_ARENA_GROW(a, *out, *n, *cap, err));
         GM_TRY(load_manifest(a, path, &(*out)[*n], err));
         (*n)++;

@@ -11,7 +11,7 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
                                const struct gm_data_opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    *in = (struct gm_data_in){.xml = o->xml};
+    *in = (struct gm_data_in){.xml = o->xml, .is_quiet = o->is_quiet};
     struct gm_reader_opts ro = {
         .images_dir = o->images, .lost = &in->lost, .keeps_bad_boxes = o->keeps_bad_boxes};
     (void)gm_format_parse(o->from, &ro.format); /* the option table lists what it knows */
@@ -23,7 +23,7 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
         GM_TRY(gm_captions_load(&in->captions_short, o->captions_short, err));
     ro.texts = in->texts;
     GM_TRY(gm_reader_open(&in->reader, path, &ro, err));
-    if (ro.format == GM_FORMAT_AUTO)
+    if (ro.format == GM_FORMAT_AUTO && !in->is_quiet)
         GM_LOG(GM_LOG_INFO, "data", "%s: read as %s (--from %s)", gm_reader_path(in->reader),
                gm_format_title(gm_reader_format(in->reader)),
                gm_format_name(gm_reader_format(in->reader)));
@@ -84,7 +84,8 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
             return st;
         }
         if (st != GM_OK) {
-            gm_troubles_tell(&in->troubles, "data", NULL, e.msg);
+            if (!in->is_quiet)
+                gm_troubles_tell(&in->troubles, "data", NULL, e.msg);
             ++*n_bad;
             continue;
         }

@@ -17,6 +17,7 @@ struct gm_data_opts {
     double similarity;
     bool json, all;
     bool keeps_bad_boxes; /* no option: `check` sets it, to tell of them */
+    bool is_quiet;        /* nor this: of a file that is read again, all was said */
 };
 
 /* The posts of one file with all that stands beside it: texts, captions, boxes. */
@@ -27,6 +28,7 @@ struct gm_data_in {
     struct gm_losses lost;
     struct gm_troubles troubles; /* of the posts that can't be read */
     const char *xml;
+    bool is_quiet;
 };
 
 /* gm_data_in_open - open `path` and say what it was taken for. Cleared by gm_data_in_close. */

@@ -118,6 +118,7 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
 {
     enum gm_status st = GM_OK;
     struct selecting s = {0};
+    struct gm_data_opts again = *o;
     struct gm_arena a;
     const size_t *chosen;
     size_t n_chosen, n_left_out, n_bad = 0, n_ignored = 0, n_known = 0;
@@ -138,7 +139,8 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
     size_t n_posts = s.n;
     GM_TRY(gm_select_pick(s.select, (size_t)o->n, &chosen, &n_chosen, &n_left_out, err));
     GM_TRY(sort_places(&s, chosen, n_chosen, &a, err));
-    GM_TRY(pass(o->pred, o, &s, keep, &n_ignored, err));
+    again.is_quiet = true;
+    GM_TRY(pass(o->pred, &again, &s, keep, &n_ignored, err));
     GM_TRY(write_all(o, &s, err));
     GM_LOG(GM_LOG_INFO, "data",
            "%zu of %zu posts, the most uncertain first; %zu near-duplicates left out%s", n_chosen,

@@ -125,6 +125,14 @@ static enum gm_status print_dry(const struct job *job, struct gm_error *err)
 
 /* ---- the run ---- */
 
+/* Whether --keep, --vary and --none are what they are without being given. */
+static bool are_counts_preset(const struct opts *o)
+{
+    const struct gm_synth_opts preset = gm_synth_opts_default();
+    return (size_t)o->keep == preset.n[GM_SYNTH_KEEP] &&
+           (size_t)o->vary == preset.n[GM_SYNTH_VARY] && (size_t)o->none == preset.n[GM_SYNTH_NONE];
+}
+
 static enum gm_exit check(const struct opts *o, enum gm_format *format, struct gm_error *err)
 {
     if (!o->seeds)
@@ -134,6 +142,11 @@ static enum gm_exit check(const struct opts *o, enum gm_format *format, struct g
                         o->words_max);
     if (o->drop > o->doubt)
         return GM_USAGE(err, "--drop %g is more than --doubt %g", o->drop, o->doubt);
+    if (o->augment && !are_counts_preset(o))
+        return GM_USAGE(
+            err,
+            "--keep, --vary and --none count new sentences, and --augment makes none: it rewrites "
+            "each post --rewrite times");
     if (o->llm.dry_run)
         return GM_EXIT_DONE;
     if (!o->output)

@@ -219,10 +219,28 @@ static const char *without_slashes(struct gm_arena *a, const char *path)
     return gm_arena_str(a, (struct gm_str){path, n}).p;
 }
 
+/* What was copied into a new folder, when the rest could not be; `depth` as of add_folder. */
+static void take_back(struct gm_arena *a, const char *folder, int depth)
+{
+    const char **names;
+    size_t n;
+    if (gm_dir_list(a, folder, NAMES_MAX, &names, &n, NULL) != GM_OK)
+        return;
+    for (size_t i = 0; i < n; i++) {
+        const char *path = gm_path_join(a, folder, names[i]);
+        if (path && gm_is_dir(path) && depth > 0)
+            take_back(a, path, depth - 1);
+        else if (path)
+            (void)remove(path);
+    }
+    (void)remove(folder);
+}
+
 enum gm_status gm_model_add(const char *from, const char *name, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *dir;
+    bool is_new = false;
     struct adding x = {.files = gm_json_new_array()};
     gm_arena_init(&x.a, 0);
     from = without_slashes(&x.a, from);
@@ -238,6 +256,7 @@ enum gm_status gm_model_add(const char *from, const char *name, struct gm_error 
     x.to = gm_path_join(&x.a, dir, name);
     GM_TRY(x.to ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(check_folder(from, x.to, err));
+    is_new = !gm_is_dir(x.to);
     GM_TRY(gm_mkdirs(x.to, err));
     if (gm_is_dir(from))
         GM_TRY(add_folder(&x, from, "", 1, err));
@@ -249,6 +268,8 @@ enum gm_status gm_model_add(const char *from, const char *name, struct gm_error 
     }
     st = write_manifest(&x, dir, from, name, err);
 done:
+    if (st != GM_OK && is_new)
+        take_back(&x.a, x.to, 1);
     gm_json_free(x.files);
     gm_arena_clear(&x.a);
     return st;

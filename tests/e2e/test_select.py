@@ -40,6 +40,11 @@ def test_most_uncertain_first():
         task = json.loads(r.out)[0]
         labels = {x["value"]["text"] for x in task["predictions"][0]["result"] if x["type"] == "labels"}
         assert labels == {e["text"] for e in next(p for p in posts if p["id"] == want[0])["entities"]}, task
+        assert r.err.count("read as") == 1, r.err
+        with open(d / "pred.jsonl", "a", encoding="utf-8") as f:
+            f.write("{\n")
+        r = gm.run("data", "select", "--pred", d / "pred.jsonl", "-n", "7")
+        assert r.code == 3 and len(r.errors) == 1, r.err  # told of once, though the file is read twice
         out = d / "next.jsonl"
         select(d, posts, "-o", out, n=7)
         with open(out, encoding="utf-8") as f:

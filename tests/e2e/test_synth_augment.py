@@ -95,6 +95,11 @@ def test_what_is_refused():
             assert line["reason"] == reason and line["text"] == sentence["text"] and line["kind"] == "rewrite"
 
 
+def test_counts_of_new_sentences_are_refused():
+    for option in ("--keep", "--vary", "--none"):
+        gm.expect(gm.run("synth", "--augment", option, "3", "--seeds", "x.txt", "-o", "y.jsonl"), 2, option, "--rewrite")
+
+
 def test_guide():
     """Its definitions and habits are told; one's own definitions go before."""
     asked = []
