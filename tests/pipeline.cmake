@@ -1,5 +1,5 @@
 gm_test(pipeline_recipe LINK gm_pipeline)
-gm_test(pipeline_stream LINK gm_pipeline libgmner LABELS threads)
+gm_test(pipeline_stream LINK gm_pipeline LABELS threads)
 gm_test(pipeline_state LINK gm_pipeline LABELS threads)
 gm_e2e(sam LABELS needs-model)
 gm_e2e(phrases LABELS needs-model)

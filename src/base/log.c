@@ -1,5 +1,6 @@
 #include "base/log.h"
 
+#include "base/host.h"
 #include "base/json.h"
 #include "base/utf8.h"
 
@@ -149,9 +150,24 @@ static const char *without_memory(const struct event *e)
     return line;
 }
 
+/* To the host of the thread, and not to stderr. */
+static void tell_host(const struct gm_host *host, const struct event *e)
+{
+    struct gm_buf b;
+    if (!host->log || e->level > host->log_level)
+        return;
+    gm_buf_init(&b, 1 << 16);
+    host->log(host->log_user, e->level, format_text(e, &b) == GM_OK ? b.p : e->msg);
+    gm_buf_clear(&b);
+}
+
 static void write_event(const struct event *e)
 {
     struct gm_buf b;
+    if (gm_host_get()) {
+        tell_host(gm_host_get(), e);
+        return;
+    }
     pthread_mutex_lock(&g.lock);
     if (e->level <= g.level) {
         gm_buf_init(&b, 1 << 16);

@@ -1,6 +1,7 @@
 #include "base/models.h"
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/path.h"
 #include "base/json.h"
 #include "base/sha256.h"
@@ -107,8 +108,9 @@ static enum gm_status place(struct gm_arena *a, int i, const char **dir, struct 
 {
     if (i == 1 || i == 3)
         return gm_home_path(a, i == 1 ? ".deps/models" : "models", dir, err);
-    *dir = i == 0 ? getenv("GMNER_MODELS")
-                  : gm_user_path(a, "XDG_DATA_HOME", ".local/share", "gmner/models");
+    const struct gm_host *host = gm_host_get();
+    const char *told = host && host->models ? host->models : getenv("GMNER_MODELS");
+    *dir = i == 0 ? told : gm_user_path(a, "XDG_DATA_HOME", ".local/share", "gmner/models");
     if (*dir && !(*dir)[0])
         *dir = NULL;
     return GM_OK;

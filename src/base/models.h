@@ -3,7 +3,7 @@
  * A manifest is NAME.json in models/ of the program's home, or in one of the other folders below: {"name","task","summary","licence",
  * "optional"?: true, "added"?: true, "origin"?: {"registry","package","version"}, "files": [{"path","bytes","sha256"}]}, paths
  * relative to the model's folder. A model's folder is the first there is of
- *   $GMNER_MODELS/NAME   the user's cache, when the variable is set
+ *   $GMNER_MODELS/NAME   the user's cache, when the variable is set (a host's `models` counts before it: base/host.h)
  *   HOME/.deps/models/NAME   where the set-up puts downloads (HOME: see gm_home_path)
  *   $XDG_DATA_HOME/gmner/models/NAME   the same of an installed program (default: ~/.local/share)
  *   HOME/models/NAME   models that come with the program

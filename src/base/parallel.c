@@ -1,6 +1,7 @@
 #include "base/parallel.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/log.h"
 
 #include <omp.h>
@@ -17,6 +18,8 @@ void gm_threads_set(size_t n)
 }
 
 size_t gm_threads(void) { return (size_t)omp_get_max_threads(); }
+
+size_t gm_cores(void) { return (size_t)omp_get_num_procs(); }
 
 /* Threads that only wait, so that all of them are there at once. */
 struct rehearsal {
@@ -73,6 +76,7 @@ struct start {
     void *(*fn)(void *);
     void *arg;
     size_t budget;
+    const struct gm_host *host;
 };
 
 static void *begin_thread(void *arg)
@@ -80,6 +84,7 @@ static void *begin_thread(void *arg)
     struct start start = *(struct start *)arg;
     gm_free(arg);
     gm_threads_set(start.budget);
+    gm_host_set(start.host);
     return start.fn(start.arg);
 }
 
@@ -99,7 +104,7 @@ enum gm_status gm_thread_start(pthread_t *out, size_t budget, void *(*fn)(void *
     struct start *start = gm_alloc(1, sizeof *start);
     if (!start)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    *start = (struct start){fn, arg, budget};
+    *start = (struct start){fn, arg, budget, gm_host_get()};
     set_of_signals(&blocked);
     pthread_sigmask(SIG_SETMASK, &blocked, &old); /* the new thread has it from its first moment */
     int rc = pthread_create(out, NULL, begin_thread, start);
@@ -113,9 +118,27 @@ enum gm_status gm_thread_start(pthread_t *out, size_t budget, void *(*fn)(void *
 
 void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx)
 {
-#pragma omp parallel for schedule(static) if (n > 1)
+    const struct gm_host *host = gm_host_get();
+#pragma omp parallel if (n > 1)
+    {
+        gm_host_set(host);
+#pragma omp for schedule(static)
+        for (size_t i = 0; i < n; i++)
+            fn(ctx, i);
+    }
+}
+
+/* One after the other. In a host's process OpenMP's threads spin where they wait for each other, for as long as its
+ * own default says, and on a busy machine keep the core from the very thread that they wait for: work that is one
+ * item is done by one thread there (measured: 15 times faster than by 2). */
+static void run_here(size_t n, void (*fn)(void *ctx, size_t lane, size_t i), void *ctx)
+{
+    size_t budget = gm_threads();
+    if (gm_host_get())
+        gm_threads_set(1);
     for (size_t i = 0; i < n; i++)
-        fn(ctx, i);
+        fn(ctx, 0, i);
+    gm_threads_set(budget);
 }
 
 void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane, size_t i),
@@ -124,12 +147,13 @@ void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane
     if (lanes > gm_threads())
         lanes = gm_threads();
     if (n < 2 || lanes < 2) {
-        for (size_t i = 0; i < n; i++)
-            fn(ctx, 0, i);
+        run_here(n, fn, ctx);
         return;
     }
+    const struct gm_host *host = gm_host_get();
 #pragma omp parallel num_threads((int)lanes)
     {
+        gm_host_set(host);
         omp_set_num_threads(1); /* of what fn calls: the setting ends with this region */
 #pragma omp for schedule(dynamic)
         for (size_t i = 0; i < n; i++)

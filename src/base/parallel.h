@@ -14,6 +14,9 @@
 void gm_threads_set(size_t n);
 size_t gm_threads(void);
 
+/* gm_cores - that the process may use. */
+size_t gm_cores(void);
+
 /* gm_threads_begin - start the threads of the calling thread's budget before there is work for them. Where
  * the system gives fewer (memory, or a limit on their number), the budget becomes what it gives, and a
  * warning says so: OpenMP's runtime would end the process in the middle of its work. */
@@ -35,8 +38,8 @@ void gm_parallel_for(size_t n, void (*fn)(void *ctx, size_t i), void *ctx);
 /* gm_parallel_tasks - fn(ctx, lane, i) for every i in [0, n) on at most `lanes` threads of the
  * budget, for items of uneven cost: a thread that is free takes the next one. `lane`, in [0, lanes),
  * is the thread's own while the call lasts, so that what belongs to a lane needs no lock. Where
- * there are several lanes and items, what fn calls has a budget of one thread; else all of it. fn
- * must not call it again. */
+ * there are several lanes and items, what fn calls has a budget of one thread; else all of it, but one thread
+ * in the process of a host (base/host.h), whose OpenMP is not ours to set. fn must not call it again. */
 void gm_parallel_tasks(size_t n, size_t lanes, void (*fn)(void *ctx, size_t lane, size_t i),
                        void *ctx);
 

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE /* dladdr1 */
 #include "base/path.h"
 
+#include "base/host.h"
+
 #include <dlfcn.h>
 #include <limits.h>
 #include <link.h>
@@ -92,7 +94,8 @@ enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **p
                             struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *home = getenv("GMNER_HOME");
+    const struct gm_host *host = gm_host_get();
+    const char *home = host && host->home ? host->home : getenv("GMNER_HOME");
     char own[PATH_MAX];
     *path = NULL;
     if (home)

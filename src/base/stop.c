@@ -12,6 +12,7 @@ static atomic_int caught, requested;
 static atomic_bool is_gentle;
 
 static _Thread_local struct gm_limit limit;
+static _Thread_local const atomic_bool *watched;
 
 static void on_signal(int number)
 {
@@ -43,6 +44,12 @@ bool gm_stop_requested(void) { return requested != 0; }
 
 int gm_stop_signal(void) { return caught; }
 
+void gm_stop_watch(const atomic_bool *flag) { watched = flag; }
+
+const atomic_bool *gm_stop_watched(void) { return watched; }
+
+bool gm_stop_asked(void) { return watched && atomic_load(watched); }
+
 static long long now_ns(void)
 {
     struct timespec t;
@@ -52,7 +59,7 @@ static long long now_ns(void)
 
 void gm_limit_begin(double seconds)
 {
-    limit = (struct gm_limit){.is_set = true, .seconds = seconds};
+    limit = (struct gm_limit){.is_set = true, .seconds = seconds, .flag = watched};
     if (seconds > 0)
         limit.end_ns = now_ns() + (long long)(seconds * 1e9);
 }
@@ -67,7 +74,7 @@ enum gm_status gm_limit_check(const struct gm_limit *l, struct gm_error *err)
 {
     if (!l->is_set)
         return GM_OK;
-    if (gm_stop_requested())
+    if (gm_stop_requested() || (l->flag && atomic_load(l->flag)))
         return GM_FAIL(err, GM_ECANCEL, "stopped on request");
     if (gm_limit_is_over(l))
         return GM_FAIL(err, GM_EAGAIN, "took longer than the %g seconds that a post may take",

@@ -98,6 +98,10 @@ void gm_ask_free(struct gm_ask *a)
 {
     if (!a)
         return;
+    if (a->holds_json) {
+        gm_json_free((struct gm_json *)(uintptr_t)a->tail.schema);
+        gm_json_free((struct gm_json *)(uintptr_t)a->tail.extra);
+    }
     gm_buf_clear(&a->body);
     gm_llm_reply_clear(&a->reply);
     gm_free(a);
@@ -252,6 +256,18 @@ void gm_asks_stop(struct gm_llm *llm, enum gm_status st, const char *why)
             gm_ask_stopped(llm, a);
 }
 
+/* What was borrowed of the caller may go with it. An answer that its check would not take may come
+ * into the cache: who takes it from there checks it again. */
+static void leave_caller(struct gm_ask *a)
+{
+    a->box = NULL;
+    a->check = NULL;
+    a->reply.user = NULL;
+    a->tail.schema = a->tail.schema ? gm_json_ref(a->tail.schema) : NULL;
+    a->tail.extra = a->tail.extra ? gm_json_ref(a->tail.extra) : NULL;
+    a->holds_json = true;
+}
+
 void gm_asks_orphan(struct gm_llm *llm, struct gm_llm_mailbox *box)
 {
     struct gm_ask *a;
@@ -259,7 +275,7 @@ void gm_asks_orphan(struct gm_llm *llm, struct gm_llm_mailbox *box)
         gm_ask_free(a);
     for (a = llm->all; a && box->n_open; a = a->all_next)
         if (a->box == box) {
-            a->box = NULL;
+            leave_caller(a);
             box->n_open--;
         }
 }

@@ -42,6 +42,11 @@ double gm_endpoint_next(const struct gm_endpoint *e, size_t n, double now)
 void gm_endpoint_ok(struct gm_endpoint *e, const struct gm_breaker *b)
 {
     e->n_ok++;
+    gm_endpoint_mend(e, b);
+}
+
+void gm_endpoint_mend(struct gm_endpoint *e, const struct gm_breaker *b)
+{
     e->fails_in_row = 0;
     e->rest_s = b->rest_s;
     e->failing_since = 0;

@@ -41,7 +41,9 @@ struct gm_endpoint *gm_endpoint_choose(struct gm_endpoint *e, size_t n, size_t f
 /* gm_endpoint_next - when the first of them may be ready again (now or later). */
 double gm_endpoint_next(const struct gm_endpoint *e, size_t n, double now);
 
+/* gm_endpoint_ok - it has answered. gm_endpoint_mend - its failures are forgotten. */
 void gm_endpoint_ok(struct gm_endpoint *e, const struct gm_breaker *b);
+void gm_endpoint_mend(struct gm_endpoint *e, const struct gm_breaker *b);
 
 /* gm_endpoint_failed - count a failure that is the server's, not the request's. Returns whether the
  * endpoint was healthy until now: if not, the request should not pay for it with a try. */

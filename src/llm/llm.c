@@ -65,7 +65,8 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
         goto done;
     }
     llm->has_model = opts->model != NULL;
-    GM_TRY(gm_secret_read(&llm->key, opts->key_file, NULL, err));
+    GM_TRY(opts->key ? gm_secret_copy(&llm->key, gm_str(opts->key), "the key", err)
+                     : gm_secret_read(&llm->key, opts->key_file, NULL, err));
     GM_TRY(gm_server_groups_open(llm, opts, err));
     GM_TRY(gm_http_new(&llm->http, opts->in_flight, err));
     GM_TRY(start_thread(llm, err));
@@ -110,6 +111,16 @@ void gm_llm_drain(struct gm_llm *llm, double grace_s)
     while ((was <= 0 || at < was) && !atomic_compare_exchange_weak(&llm->drain_at, &was, at)) {
     }
     gm_http_wake(llm->http);
+}
+
+void gm_llm_go_on(struct gm_llm *llm)
+{
+    pthread_mutex_lock(&llm->lock);
+    for (size_t i = 0; i < llm->n_ep && llm->stop == GM_ENET; i++)
+        gm_endpoint_mend(&llm->ep[i], &llm->breaker);
+    if (llm->stop == GM_ENET)
+        llm->stop = GM_OK;
+    pthread_mutex_unlock(&llm->lock);
 }
 
 /* ---- numbers ---- */

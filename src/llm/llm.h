@@ -60,6 +60,7 @@ struct gm_llm_opts {
     const struct gm_llm_servers *more;
     size_t n_more;
     const char *model;        /* NULL = "default" */
+    const char *key;          /* counts before key_file; copied; NULL = none is given here */
     const char *key_file;     /* as in secret.h; NULL = $OPENAI_API_KEY, which may be unset */
     const char *llama_server; /* command for a GGUF file; NULL = "llama-server" */
     size_t in_flight;         /* requests at once, over all endpoints; 1 to 4096 */
@@ -189,6 +190,10 @@ bool gm_llm_is_dry(const struct gm_llm *llm);
  * GM_LLM_GRACE_S - what a stop leaves, so that the process ends within a second. */
 #define GM_LLM_GRACE_S 0.5
 void gm_llm_drain(struct gm_llm *llm, double grace_s);
+
+/* gm_llm_go_on - a client that has stopped because its servers were dead asks them again, for who uses it for
+ * longer than one run. Threads: yes. */
+void gm_llm_go_on(struct gm_llm *llm);
 
 /* gm_llm_stats - the numbers so far. */
 void gm_llm_stats(struct gm_llm *llm, struct gm_llm_stats *out);

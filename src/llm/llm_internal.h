@@ -37,6 +37,7 @@ struct gm_ask {
     bool fresh; /* past the cache */
     bool can_do_without_pictures;
     struct gm_llm_tail tail;
+    bool holds_json; /* the schema and the extra members are held, and no more the caller's */
     enum gm_status (*read)(struct gm_json **out, struct gm_str text, struct gm_error *err);
     const char *(*check)(void *user, const struct gm_json *value);
     char key[GM_SHA256_HEX];         /* of the cache */

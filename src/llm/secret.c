@@ -19,8 +19,9 @@ void gm_secret_free(char *key)
 }
 
 /* What may stand in a header line. */
-static enum gm_status copy_key(char **out, struct gm_str s, const char *from, struct gm_error *err)
+enum gm_status gm_secret_copy(char **out, struct gm_str s, const char *from, struct gm_error *err)
 {
+    *out = NULL;
     s = gm_str_trim(s);
     for (size_t i = 0; i < s.n; i++)
         if (s.p[i] <= ' ' || s.p[i] > '~')
@@ -62,7 +63,7 @@ static enum gm_status find_key(char **out, struct gm_str text, const struct gm_s
             st = GM_FAIL(err, GM_EARG,
                          "%s: a key is one line; one for other servers is \"URL KEY\"", path);
         else if (wanted && !*out)
-            st = copy_key(out, has_url ? rest : line, path, err);
+            st = gm_secret_copy(out, has_url ? rest : line, path, err);
     }
     if (st == GM_OK && n_bare + n_urls == 0)
         st = GM_FAIL(err, GM_EARG, "%s: there is no key in it", path);
@@ -101,5 +102,5 @@ enum gm_status gm_secret_read(char **out, const char *path, const struct gm_str 
     if (path)
         return read_file(out, path, origin, err);
     const char *key = origin ? NULL : getenv("OPENAI_API_KEY");
-    return key && *key ? copy_key(out, gm_str(key), "OPENAI_API_KEY", err) : GM_OK;
+    return key && *key ? gm_secret_copy(out, gm_str(key), "OPENAI_API_KEY", err) : GM_OK;
 }

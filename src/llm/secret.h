@@ -14,6 +14,10 @@
  * holds the key. */
 enum gm_status gm_secret_read(char **out, const char *path, const struct gm_str *origin,
                               struct gm_error *err) GM_NODISCARD;
+/* gm_secret_copy - *out = a key that was given, yours; `from` says where, for messages. Errors: ARG (what is no
+ * printable ASCII, or empty), NOMEM. */
+enum gm_status gm_secret_copy(char **out, struct gm_str key, const char *from,
+                              struct gm_error *err) GM_NODISCARD;
 void gm_secret_free(char *key); /* NULL-safe; overwrites it */
 
 #endif

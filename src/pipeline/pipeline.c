@@ -235,8 +235,7 @@ done:
 /* What is more than memory. */
 static void end(struct gm_pipeline *p)
 {
-    gm_llm_free(p->llm);
-    gm_cache_close(p->cache);
+    gm_shared_drop(&p->client);
     gm_run_close(p->run);
 }
 
@@ -311,6 +310,8 @@ done:
 enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
                                       struct gm_error *err)
 {
+    if (post->is_refused)
+        return GM_OK;
     post->error.stage = post->error.code = post->error.message = GM_STR("");
     if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
         post->entities = NULL;
@@ -328,19 +329,59 @@ bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)
            (!s->backend->needs_knowledge || post->knowledge.n > 0);
 }
 
-static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
+/* ---- the client of the language model ---- */
+
+struct client {
+    struct gm_cache *cache;
+    struct gm_llm *llm;
+};
+
+static void client_free(void *thing)
+{
+    struct client *c = thing;
+    if (!c)
+        return;
+    gm_llm_free(c->llm);
+    gm_cache_close(c->cache);
+    gm_free(c);
+}
+
+static enum gm_status client_make(void **thing, const void *how, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_pipeline *p = how;
     struct gm_llm_opts opts = *p->llm_opts;
+    struct client *c = gm_alloc(1, sizeof *c);
+    *thing = NULL;
+    if (!c)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     opts.more = p->more;
     opts.n_more = p->n_more;
-    gm_cache_close(p->cache); /* of a try that failed */
-    p->cache = NULL;
     if (p->cache_path)
-        GM_TRY(gm_llm_open_cache(&opts, &p->cache, p->cache_path, err));
-    GM_TRY(gm_llm_new(&p->llm, &opts, err));
+        GM_TRY(gm_llm_open_cache(&opts, &c->cache, p->cache_path, err));
+    GM_TRY(gm_llm_new(&c->llm, &opts, err));
+    *thing = c;
+    c = NULL;
 done:
+    client_free(c);
     return st;
+}
+
+static const struct gm_shared_kind client = {"client", client_make, client_free};
+
+static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
+{
+    enum gm_status st = gm_shared_get(&p->client, &client, gm_str(p->recipe->path), p, err);
+    p->llm = st == GM_OK ? ((struct client *)p->client.thing)->llm : NULL;
+    return st;
+}
+
+bool gm_pipeline_shares_llm(const struct gm_pipeline *p) { return p->llm && !p->client.own; }
+
+void gm_pipeline_go_on(struct gm_pipeline *p)
+{
+    if (gm_pipeline_shares_llm(p))
+        gm_llm_go_on(p->llm);
 }
 
 static enum gm_status open_stage(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)

@@ -63,6 +63,19 @@ const char *gm_pipeline_at(const struct gm_pipeline *p);
 enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post,
                                struct gm_error *err) GM_NODISCARD;
 
+/* Where the posts of a stream come from that is no file. */
+struct gm_post_source {
+    void *user;
+    /* Initialise and fill *post; *has is false at the end. While there is none yet it calls `wait`, which
+     * returns when descriptor fd can be read and brings the posts that are there to their end meanwhile;
+     * its errors are passed on. Or it says AGAIN, and is asked again when those have gone on. Errors as those of
+     * gm_reader_next: with *has the post is told to be unreadable, and the next call goes on. On the caller's thread. */
+    enum gm_status (*next)(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
+                           void *wait_user, struct gm_error *err);
+    int idle_ms; /* without a post for so long, a batch that is not full starts all the same */
+    size_t most; /* posts that there are, at most; 0 = any number */
+};
+
 /* What happens with the posts of a stream. All are called on the caller's thread. */
 struct gm_stream_sink {
     void *user;
@@ -70,7 +83,8 @@ struct gm_stream_sink {
     enum gm_status (*prepare)(void *user, struct gm_post *post, struct gm_error *err);
     /* A post is ready; they come in input order. Not OK ends the run with that error. */
     enum gm_status (*post)(void *user, struct gm_post *post, struct gm_error *err);
-    /* An input line that can't be read; e's message has file and line. Not OK ends the run. */
+    /* An input line that can't be read; e's message has file and line. Not OK ends the run, as such a
+     * line does where this is NULL. */
     enum gm_status (*unreadable)(void *user, const struct gm_error *e, struct gm_error *err);
     /* The input has nothing at the moment, and what was handed out is to reach who waits for it:
      * NULL = nobody does. */
@@ -80,7 +94,7 @@ struct gm_stream_sink {
     void (*tick)(void *user, size_t n_done);
     /* Whether to stop: no new post is begun, of the requests to a language model that are under way
      * those are stored that are answered within half a second, and the stream ends with CANCEL. A native stage stops by
-     * itself within a batch when gm_stop_requested. NULL = never. */
+     * itself within a batch when gm_stop_requested, or when the flag of the caller's thread is set (base/stop.h). NULL = never. */
     bool (*should_stop)(void *user);
     /* A stage has worked for so many seconds on these posts; from any thread, several at once. NULL =
      * nobody looks. */
@@ -103,18 +117,7 @@ enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reade
                                   const struct gm_stream_sink *sink,
                                   struct gm_error *err) GM_NODISCARD;
 
-/* Where the posts of a stream come from that is no file. */
-struct gm_post_source {
-    void *user;
-    /* Initialise and fill *post; *has is false at the end. While there is none yet it calls `wait`, which
-     * returns when descriptor fd can be read and brings the posts that are there to their end meanwhile;
-     * its errors are passed on. On the caller's thread. */
-    enum gm_status (*next)(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
-                           void *wait_user, struct gm_error *err);
-    int idle_ms; /* without a post for so long, a batch that is not full starts all the same */
-};
-
-/* gm_pipeline_serve - gm_pipeline_stream of a source; without a run folder and for the whole input. */
+/* gm_pipeline_serve - gm_pipeline_stream of a source. */
 enum gm_status gm_pipeline_serve(struct gm_pipeline *p, const struct gm_post_source *source,
                                  const struct gm_stream_sink *sink,
                                  struct gm_error *err) GM_NODISCARD;

@@ -2,6 +2,7 @@
 #ifndef GM_PIPELINE_PIPELINE_INTERNAL_H
 #define GM_PIPELINE_PIPELINE_INTERNAL_H
 
+#include "base/shared.h"
 #include "pipeline/pipeline.h"
 #include "pipeline/recipe.h"
 #include "pipeline/run.h"
@@ -36,9 +37,9 @@ struct gm_pipeline {
     struct gm_llm_servers *more;        /* [n_stages] room for the endpoints of stages */
     size_t n_more;
     const char *cache_path;
-    struct gm_cache *cache;
-    struct gm_llm *llm; /* made when a stage needs it */
-    bool has_learned;   /* the stages know what they must of the model, for pictures */
+    struct gm_held client; /* the client and its cache, made when a stage needs them */
+    struct gm_llm *llm;    /* that; NULL until then */
+    bool has_learned;      /* the stages know what they must of the model, for pictures */
     struct gm_shard shard;
     size_t max_words;
     double post_seconds;      /* 0 = no limit */
@@ -58,11 +59,16 @@ enum gm_status gm_stage_ready(struct gm_pipeline *p, struct gm_stage *s, bool ha
 enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long long *config,
                                struct gm_error *err) GM_NODISCARD;
 
+/* gm_pipeline_shares_llm - whether other sessions use the client of the language model, too.
+ * gm_pipeline_go_on - before posts come: such a client that gave its servers up asks them again. */
+bool gm_pipeline_shares_llm(const struct gm_pipeline *p);
+void gm_pipeline_go_on(struct gm_pipeline *p);
+
 /* gm_stage_needs - whether the stage has something to do for this post. */
 bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post);
 
 /* gm_pipeline_start_post - what an earlier run found is found anew: the entities when the recipe
- * starts with the tagger, and a failure in any case; a post of too many words fails at once.
+ * starts with the tagger, and a failure in any case but that of a post that could not be read; a post of too many words fails at once.
  * Errors: NOMEM. */
 enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
                                       struct gm_error *err) GM_NODISCARD;

@@ -59,6 +59,7 @@ static void *run_asks(void *arg)
 {
     struct gm_stream *s = arg;
     const size_t none = s->p->n_stages;
+    gm_stop_watch(&s->abandon);
     pthread_mutex_lock(&s->lock);
     while (!s->quit) {
         struct gm_error e = {0};
@@ -100,14 +101,24 @@ enum gm_status gm_runners_start(struct gm_stream *s, struct gm_error *err)
     return GM_OK;
 }
 
+/* A client that other sessions use goes on; who waits for it here gives up. */
+static void hurry(struct gm_stream *s, bool patient)
+{
+    if (gm_pipeline_shares_llm(s->p))
+        atomic_store(&s->abandon, !patient);
+    else if (s->p->llm)
+        gm_llm_drain(s->p->llm, patient ? INFINITY : GM_LLM_GRACE_S);
+}
+
+static bool is_in_haste(void) { return gm_stop_requested() || gm_stop_asked(); }
+
 /* Until no runner has a post; the user may lose patience meanwhile. */
 static void wait_for_all(struct gm_stream *s, bool patient)
 {
     pthread_mutex_lock(&s->lock);
     while (s->n_running) {
-        if (s->p->llm)
-            gm_llm_drain(s->p->llm, patient ? INFINITY : GM_LLM_GRACE_S);
-        while (s->n_running && !(patient && gm_stop_requested()))
+        hurry(s, patient);
+        while (s->n_running && !(patient && is_in_haste()))
             gm_window_wait(s, ASK_MS);
         patient = false;
     }
@@ -120,7 +131,7 @@ void gm_runners_stop(struct gm_stream *s, bool patient)
     s->quit = true;
     pthread_cond_broadcast(&s->work);
     pthread_mutex_unlock(&s->lock);
-    wait_for_all(s, patient && !gm_stop_requested());
+    wait_for_all(s, patient && !is_in_haste());
     for (size_t i = 0; i < s->n_runners; i++)
         pthread_join(s->runners[i], NULL);
     gm_free(s->runners);

@@ -29,7 +29,12 @@ static enum gm_status unreadable(struct gm_stream *s, const struct gm_error *why
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_run_output o = {.pos = gm_reader_count(s->reader), .error = gm_str(why->msg)};
+    const struct gm_run_output o = {.pos = s->n_read, .error = gm_str(why->msg)};
+    if (!s->sink->unreadable) {
+        if (err)
+            *err = *why;
+        return why->code;
+    }
     if (!in_shard(s, o.pos))
         return GM_OK;
     if (s->p->run)
@@ -59,38 +64,30 @@ done:
 
 static enum gm_status work_while_idle(void *user, int fd, struct gm_error *err);
 
-/* The next post of a source that is no file. */
-static enum gm_status take_one(struct gm_stream *s, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_item *item = gm_window_tail(s);
-    GM_TRY(s->source->next(s->source->user, &item->post, &s->more, work_while_idle, s, err));
-    if (s->more)
-        GM_TRY(begin(s, item, ++s->n_read, err));
-done:
-    return st;
-}
-
-/* Read one line of the input; a post of ours goes into the ring and on its way. */
+/* Take one post of the input; one of ours goes into the ring and on its way. AGAIN: the input has none
+ * at the moment. */
 static enum gm_status read_one(struct gm_stream *s, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     struct gm_error why = {0};
     struct gm_item *item = gm_window_tail(s);
-    if (s->source)
-        return take_one(s, err);
-    st = gm_reader_next(s->reader, &item->post, &s->more, &why);
-    if (st != GM_OK && s->more)
+    bool has = false;
+    enum gm_status st =
+        s->source->next(s->source->user, &item->post, &has, work_while_idle, s, &why);
+    if (st == GM_EAGAIN)
+        return st;
+    s->more = has;
+    s->n_read += has;
+    if (st != GM_OK && has)
         return unreadable(s, &why, err);
     if (st != GM_OK && err)
         *err = why;
-    if (st != GM_OK || !s->more)
+    if (st != GM_OK || !has)
         return st;
-    if (!in_shard(s, gm_reader_count(s->reader))) {
+    if (!in_shard(s, s->n_read)) {
         gm_post_clear(&item->post);
         return GM_OK;
     }
-    return begin(s, item, gm_reader_count(s->reader), err);
+    return begin(s, item, s->n_read, err);
 }
 
 /* ---- working ---- */
@@ -112,7 +109,7 @@ static enum gm_status run_batch(struct gm_stream *s, size_t place, struct gm_err
     }
     pthread_mutex_unlock(&s->lock);
     if (has_picture) /* of one post at a time one picture is looked at */
-        gm_ahead_start(s->p, place, s->window == 1 ? 1 : gm_threads());
+        gm_ahead_start(s->p, place, s->is_alone ? 1 : gm_threads());
     s->p->at = stage->backend->stage;
     GM_TRY(gm_stage_ready(s->p, stage, false, err));
     GM_TRY(gm_stream_run_stage(s, stage, posts, n, err));
@@ -180,7 +177,7 @@ static enum gm_status turn(struct gm_stream *s, bool can_read, enum job *job, st
     if (*job == RUN_BATCH)
         GM_TRY(run_batch(s, place, err));
     else if (*job == READ)
-        GM_TRY(read_one(s, err));
+        st = read_one(s, err);
     else if (*job == WAIT)
         wait_news(s, can_read ? ASK_MS : s->idle_ms);
 done:
@@ -212,12 +209,27 @@ done:
     return st;
 }
 
+/* The source has no post at the moment: those that are here go on meanwhile. */
+static enum gm_status work_meanwhile(struct gm_stream *s, struct gm_error *err)
+{
+    const struct timespec moment = {0, 1000000};
+    enum job job = END;
+    enum gm_status st = turn(s, false, &job, err);
+    if (st == GM_OK && job != RUN_BATCH)
+        nanosleep(&moment, NULL);
+    return st;
+}
+
 /* Turns until nothing is left to do. */
 static enum gm_status work(struct gm_stream *s, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (enum job job = READ; job != END;)
-        GM_TRY(turn(s, true, &job, err));
+    for (enum job job = READ; job != END;) {
+        st = turn(s, true, &job, err);
+        if (st == GM_EAGAIN)
+            st = work_meanwhile(s, err);
+        GM_TRY(st);
+    }
     GM_TRY(gm_window_emit(s, err));
     st = gm_runners_failed(s, err);
 done:
@@ -229,6 +241,7 @@ static enum gm_status stream_init(struct gm_stream *s, struct gm_pipeline *p, si
 {
     *s = (struct gm_stream){
         .p = p, .sink = sink, .has_llm = p->llm_opts != NULL, .idle_ms = IDLE_MS};
+    gm_pipeline_go_on(p);
     enum gm_status st = gm_window_init(s, window, err);
     return st == GM_OK && s->has_llm ? gm_runners_start(s, err) : st;
 }
@@ -248,6 +261,7 @@ enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post, stru
     struct gm_stream s;
     const struct gm_stream_sink sink = {.user = post, .post = take_back};
     enum gm_status st = stream_init(&s, p, 1, &sink, err);
+    s.is_alone = true;
     if (st == GM_OK) {
         s.items[0].post = *post;
         st = begin(&s, &s.items[0], 1, err);
@@ -263,31 +277,35 @@ enum gm_status gm_pipeline_run(struct gm_pipeline *p, struct gm_post *post, stru
 
 /* ---- many ---- */
 
-static size_t window_of(const struct gm_pipeline *p)
+static size_t window_of(const struct gm_pipeline *p, size_t most)
 {
-    if (!p->llm_opts)
-        return GM_BATCH_POSTS;
-    size_t asked = WINDOW_A_REQUEST * p->llm_opts->in_flight;
-    return asked > WINDOW_LLM ? asked : WINDOW_LLM;
+    size_t asked = p->llm_opts ? WINDOW_A_REQUEST * p->llm_opts->in_flight : 0;
+    size_t least = p->llm_opts ? WINDOW_LLM : GM_BATCH_POSTS;
+    size_t window = asked > least ? asked : least;
+    return most && most < window ? most : window;
 }
 
-enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
-                                  const struct gm_stream_sink *sink, struct gm_error *err)
+/* The reader is told who works while it waits; NULL = the posts come from elsewhere. */
+static enum gm_status flow(struct gm_pipeline *p, const struct gm_post_source *source,
+                           struct gm_reader *reader, const struct gm_stream_sink *sink,
+                           struct gm_error *err)
 {
     struct gm_stream s;
-    enum gm_status st = stream_init(&s, p, window_of(p), sink, err);
-    s.reader = reader;
+    enum gm_status st = stream_init(&s, p, window_of(p, source->most), sink, err);
+    s.source = source;
+    s.idle_ms = source->idle_ms;
     s.more = true;
-    gm_reader_on_wait(reader, work_while_idle, &s);
+    if (reader)
+        gm_reader_on_wait(reader, work_while_idle, &s);
     if (st == GM_OK)
         st = work(&s, err);
-    gm_reader_on_wait(reader, NULL, NULL);
+    if (reader)
+        gm_reader_on_wait(reader, NULL, NULL);
     gm_runners_stop(&s, st != GM_ECANCEL);
     gm_window_clear(&s);
     if (p->run) {
         const char *how = st == GM_OK ? "complete" : st == GM_ECANCEL ? "stopped" : "failed";
-        enum gm_status end =
-            gm_run_end(p->run, how, gm_reader_count(reader), st == GM_OK ? err : NULL);
+        enum gm_status end = gm_run_end(p->run, how, s.n_read, st == GM_OK ? err : NULL);
         st = st == GM_OK ? end : st;
     }
     return st;
@@ -296,14 +314,21 @@ enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reade
 enum gm_status gm_pipeline_serve(struct gm_pipeline *p, const struct gm_post_source *source,
                                  const struct gm_stream_sink *sink, struct gm_error *err)
 {
-    struct gm_stream s;
-    enum gm_status st = stream_init(&s, p, window_of(p), sink, err);
-    s.source = source;
-    s.idle_ms = source->idle_ms;
-    s.more = true;
-    if (st == GM_OK)
-        st = work(&s, err);
-    gm_runners_stop(&s, st != GM_ECANCEL);
-    gm_window_clear(&s);
-    return st;
+    return flow(p, source, NULL, sink, err);
+}
+
+/* A reader that waits for input calls who works meanwhile by itself. */
+static enum gm_status next_of_reader(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
+                                     void *wait_user, struct gm_error *err)
+{
+    (void)wait;
+    (void)wait_user;
+    return gm_reader_next(user, post, has, err);
+}
+
+enum gm_status gm_pipeline_stream(struct gm_pipeline *p, struct gm_reader *reader,
+                                  const struct gm_stream_sink *sink, struct gm_error *err)
+{
+    const struct gm_post_source source = {reader, next_of_reader, IDLE_MS, 0};
+    return flow(p, &source, reader, sink, err);
 }

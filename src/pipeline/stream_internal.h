@@ -7,6 +7,7 @@
 #include "pipeline/item.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 
 enum { GM_BATCH_POSTS = 128, GM_BATCH_IMAGES = 16, GM_STREAM_STAGES_MAX = 16 };
 
@@ -18,10 +19,10 @@ struct gm_item_queue {
 struct gm_stream {
     struct gm_pipeline *p;
     bool has_llm;
+    bool is_alone; /* one post: of its pictures one is looked at at a time */
     /* Of the caller's thread: */
-    struct gm_reader *reader;            /* NULL: the posts come from `source` */
-    const struct gm_post_source *source; /* or from neither: there is one post */
-    size_t n_read;                       /* posts of the source so far */
+    const struct gm_post_source *source; /* NULL: there is one post */
+    size_t n_read;                       /* posts that it gave, with those that could not be read */
     int idle_ms;
     const struct gm_stream_sink *sink;
     struct gm_item *items; /* the ring */
@@ -37,7 +38,8 @@ struct gm_stream {
     size_t n_done;    /* posts that are ready */
     size_t n_running; /* posts that runners have */
     bool quit;
-    enum gm_status st; /* of the first runner that failed */
+    atomic_bool abandon; /* runners are to give up what they wait for */
+    enum gm_status st;   /* of the first runner that failed */
     struct gm_error err;
 };
 

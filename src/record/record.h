@@ -107,6 +107,7 @@ struct gm_post {
     struct gm_str id;
     bool has_id;             /* the input gave it; else it is the post's 1-based number there */
     struct gm_str text;      /* valid UTF-8 */
+    bool is_refused;         /* it could not be read: its error stays, and no stage sees it */
     bool names_only;         /* the format has no texts (RiVEG, CCKS entities, boxes): `text` is the
                                entities' names joined by "; " */
     struct gm_token *tokens; /* words given by the input; NULL = raw text, to be segmented */

@@ -272,7 +272,7 @@ static bool should_stop(void *user)
 static enum gm_status serve(struct gm_worker *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_post_source source = {w, next_post, IDLE_MS};
+    const struct gm_post_source source = {w, next_post, IDLE_MS, 0};
     const struct gm_stream_sink sink = {.user = w,
                                         .post = on_post,
                                         .tick = on_tick,

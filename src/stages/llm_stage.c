@@ -304,6 +304,8 @@ static enum gm_status collect(const struct gm_llm_stage *s, struct gm_llm_mailbo
         struct gm_llm_reply r;
         if (!gm_llm_poll(box, 100,
                          &r)) { /* every request gets its reply, or the post's time is over */
+            if (gm_stop_asked())
+                return GM_FAIL(err, GM_ECANCEL, "stopped on request");
             if (gm_limit_is_over(&limit) && !gm_stop_requested())
                 return gm_limit_check(&limit, err);
             if (gm_stop_requested() && !drained) /* where the caller's own thread waits here */

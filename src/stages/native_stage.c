@@ -2,11 +2,76 @@
 
 #include "base/alloc.h"
 #include "base/models.h"
+#include "base/shared.h"
 
 struct native_stage {
     const struct gm_native_kind *kind;
-    void *model, *session;
+    struct gm_held model; /* a struct loaded */
+    void *session;
 };
+
+/* ---- the model, which sessions share ---- */
+
+struct loaded {
+    const struct gm_native_kind *kind;
+    void *model;
+};
+
+/* What it is made of. */
+struct what {
+    const struct gm_native_kind *kind;
+    const char *dir, *precision;
+    double number;
+    const struct gm_json *settings;
+};
+
+static void free_loaded(void *thing)
+{
+    struct loaded *l = thing;
+    if (!l)
+        return;
+    l->kind->free(l->model);
+    gm_free(l);
+}
+
+static enum gm_status load(void **thing, const void *how, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct what *w = how;
+    struct loaded *l = gm_alloc(1, sizeof *l);
+    *thing = NULL;
+    if (!l)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    l->kind = w->kind;
+    GM_TRY(w->kind->load(&l->model, w->dir, w->precision, w->number, err));
+    if (w->kind->read)
+        GM_TRY(w->kind->read(l->model, w->settings, err));
+    *thing = l;
+    l = NULL;
+done:
+    free_loaded(l);
+    return st;
+}
+
+static const struct gm_shared_kind loaded_kind = {"native model", load, free_loaded};
+
+/* The settings are part of the name: some are read into the model. */
+static enum gm_status share(struct gm_held *out, const struct gm_backend *b, const struct what *w,
+                            struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf name;
+    gm_buf_init(&name, (size_t)1 << 24);
+    GM_TRY(gm_buf_printf(&name, err, "%s\n%s\n%s\n", b->stage, w->dir, w->precision));
+    if (w->settings)
+        GM_TRY(gm_json_write(w->settings, false, &name, err));
+    GM_TRY(gm_shared_get(out, &loaded_kind, gm_buf_str(&name), w, err));
+done:
+    gm_buf_clear(&name);
+    return st;
+}
+
+/* ---- the stage ---- */
 
 static enum gm_status model_setting(const struct gm_backend *b, const struct gm_json *settings,
                                     struct gm_str *model, struct gm_error *err)
@@ -24,8 +89,7 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
     enum gm_status st = GM_OK;
     struct native_stage *s = NULL;
     struct gm_str model, precision = GM_STR("auto");
-    const char *dir;
-    double number = 0;
+    struct what what = {.kind = k, .settings = settings};
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
@@ -38,17 +102,16 @@ enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
     GM_TRY(model_setting(b, settings, &model, err));
     GM_TRY(gm_settings_str(settings, "precision", &precision, err));
     if (b->native->number_key)
-        GM_TRY(gm_settings_num(settings, b->native->number_key, 0, 1, &number, err));
-    GM_TRY(gm_model_dir(&a, model.p, &dir, err));
+        GM_TRY(gm_settings_num(settings, b->native->number_key, 0, 1, &what.number, err));
+    GM_TRY(gm_model_dir(&a, model.p, &what.dir, err));
     if (!(s = gm_alloc(1, sizeof *s))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    s->kind = b->native;
-    GM_TRY(s->kind->load(&s->model, dir, precision.p, number, err));
-    if (s->kind->read)
-        GM_TRY(s->kind->read(s->model, settings, err));
-    GM_TRY(s->kind->session_new(&s->session, s->model, err));
+    s->kind = k;
+    what.precision = precision.p;
+    GM_TRY(share(&s->model, b, &what, err));
+    GM_TRY(k->session_new(&s->session, ((const struct loaded *)s->model.thing)->model, err));
     *self = s;
     s = NULL;
 done:
@@ -70,7 +133,7 @@ void gm_native_stage_close(void *self)
     if (!s)
         return;
     s->kind->session_free(s->session);
-    s->kind->free(s->model);
+    gm_shared_drop(&s->model);
     gm_free(s);
 }
 

@@ -3,6 +3,7 @@
 #ifndef GM_VISION_SESSION_INTERNAL_H
 #define GM_VISION_SESSION_INTERNAL_H
 
+#include "base/shared.h"
 #include "vision/openvino_api.h"
 #include "vision/prepared.h"
 #include "vision/vision_session.h"
@@ -20,20 +21,26 @@ struct gm_session_ports {
     size_t n;
 };
 
-struct gm_session {
+/* A model that is ready for this CPU; it is only read. */
+struct gm_compiled {
     struct gm_openvino_api ov;
     char *path;
-    ov_core_t *core; /* one a session: creating one takes 2 ms, sharing would need a global */
+    ov_core_t *core; /* one a model: creating one takes 2 ms, sharing would need a global */
     struct gm_prepared prepared; /* which `compiled` reads on in */
     ov_compiled_model_t *compiled;
+    struct gm_session_ports inputs, outputs;
+};
+
+struct gm_session {
+    struct gm_held held;         /* the model, which sessions of a host share */
+    const struct gm_compiled *m; /* that */
     struct gm_session_lane lanes[GM_SESSION_LANES_MAX];
     size_t n_lanes;
-    struct gm_session_ports inputs, outputs;
 };
 
 /* gm_session_fail - the runtime's own words, which run over several lines, behind ours; NOMEM in place of `code` where
  * they mean that. */
-enum gm_status gm_session_fail(const struct gm_session *s, enum gm_status code, ov_status_e rc,
+enum gm_status gm_session_fail(const struct gm_compiled *m, enum gm_status code, ov_status_e rc,
                                const char *what, struct gm_error *err);
 
 /* gm_session_dims - a tensor's dims as the runtime takes them. Errors: SHAPE (too many). */

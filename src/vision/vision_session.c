@@ -7,19 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-enum gm_status gm_session_fail(const struct gm_session *s, enum gm_status code, ov_status_e rc,
+enum gm_status gm_session_fail(const struct gm_compiled *m, enum gm_status code, ov_status_e rc,
                                const char *what, struct gm_error *err)
 {
-    const char *info = s->ov.ov_get_error_info(rc);
-    const char *more = s->ov.ov_get_last_err_msg(); /* a copy that is ours */
+    const char *info = m->ov.ov_get_error_info(rc);
+    const char *more = m->ov.ov_get_last_err_msg(); /* a copy that is ours */
     if (more && gm_openvino_lacks_memory(more)) {
         code = GM_ENOMEM;
         what = "out of memory";
     }
-    GM_FAIL(err, code, "%s: %s (%s%s%.600s)", s->path, what, info ? info : "unknown error",
+    GM_FAIL(err, code, "%s: %s (%s%s%.600s)", m->path, what, info ? info : "unknown error",
             more && more[0] ? ": " : "", more ? more : "");
     if (more)
-        s->ov.ov_free(more);
+        m->ov.ov_free(more);
     return code;
 }
 
@@ -37,34 +37,20 @@ enum gm_status gm_session_dims(const struct gm_session_tensor *t, int64_t dims[G
 static void drop_held(struct gm_session *s, struct gm_session_lane *l)
 {
     for (size_t i = 0; i < l->n_held; i++)
-        s->ov.ov_tensor_free(l->held[i]);
+        s->m->ov.ov_tensor_free(l->held[i]);
     l->n_held = 0;
-}
-
-static void ports_clear(struct gm_session_ports *p)
-{
-    for (size_t i = 0; i < p->n; i++)
-        gm_free(p->items[i].name);
-    gm_free(p->items);
 }
 
 void gm_session_free(struct gm_session *s)
 {
     if (!s)
         return;
-    ports_clear(&s->inputs);
-    ports_clear(&s->outputs);
     for (size_t i = 0; i < s->n_lanes; i++) {
         drop_held(s, &s->lanes[i]);
         if (s->lanes[i].request)
-            s->ov.ov_infer_request_free(s->lanes[i].request);
+            s->m->ov.ov_infer_request_free(s->lanes[i].request);
     }
-    if (s->compiled)
-        s->ov.ov_compiled_model_free(s->compiled);
-    gm_prepared_clear(&s->prepared);
-    if (s->core)
-        s->ov.ov_core_free(s->core);
-    gm_free(s->path);
+    gm_shared_drop(&s->held);
     gm_free(s);
 }
 
@@ -72,11 +58,11 @@ void gm_session_free(struct gm_session *s)
 static bool type_of_input(const struct gm_session *s, const char *name, ov_element_type_e *type)
 {
     ov_output_const_port_t *port = NULL;
-    bool has = s->ov.ov_compiled_model_input_by_name(s->compiled, name, &port) == OK;
-    if (!has || s->ov.ov_port_get_element_type(port, type) != OK)
+    bool has = s->m->ov.ov_compiled_model_input_by_name(s->m->compiled, name, &port) == OK;
+    if (!has || s->m->ov.ov_port_get_element_type(port, type) != OK)
         *type = F32;
     if (port)
-        s->ov.ov_output_const_port_free(port);
+        s->m->ov.ov_output_const_port_free(port);
     return has;
 }
 
@@ -90,10 +76,10 @@ static ov_status_e to_tensor(const struct gm_session *s, const struct gm_session
         n *= t->dims[i];
     if (type != I64 && type != I32 &&
         type != BOOLEAN) /* the runtime only reads; its C has no const */
-        return s->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, out);
-    ov_status_e rc = s->ov.ov_tensor_create(type, shape, out);
+        return s->m->ov.ov_tensor_create_from_host_ptr(F32, shape, (void *)(uintptr_t)t->data, out);
+    ov_status_e rc = s->m->ov.ov_tensor_create(type, shape, out);
     if (rc == OK)
-        rc = s->ov.ov_tensor_data(*out, &data);
+        rc = s->m->ov.ov_tensor_data(*out, &data);
     for (size_t i = 0; i < n && rc == OK; i++) {
         if (type == I64)
             ((int64_t *)data)[i] = (int64_t)t->data[i];
@@ -115,21 +101,21 @@ static enum gm_status set_input(struct gm_session *s, struct gm_session_lane *l,
     ov_element_type_e type;
     (void)type_of_input(s, t->name, &type); /* the runtime tells where there is no such input */
     GM_TRY(gm_session_dims(t, dims, err));
-    ov_status_e rc = s->ov.ov_shape_create((int64_t)t->rank, dims, &shape);
+    ov_status_e rc = s->m->ov.ov_shape_create((int64_t)t->rank, dims, &shape);
     if (rc == OK)
         rc = to_tensor(s, t, type, shape, &tensor);
     if (rc == OK)
-        rc = s->ov.ov_infer_request_set_tensor(l->request, t->name, tensor);
+        rc = s->m->ov.ov_infer_request_set_tensor(l->request, t->name, tensor);
     if (rc != OK) {
         char what[128];
         snprintf(what, sizeof what, "input '%.80s' does not fit", t->name);
-        st = gm_session_fail(s, GM_ESHAPE, rc, what, err);
+        st = gm_session_fail(s->m, GM_ESHAPE, rc, what, err);
     }
 done:
     if (tensor)
-        s->ov.ov_tensor_free(tensor); /* the request keeps its own reference */
+        s->m->ov.ov_tensor_free(tensor); /* the request keeps its own reference */
     if (shape.dims)
-        s->ov.ov_shape_free(&shape);
+        s->m->ov.ov_shape_free(&shape);
     return st;
 }
 
@@ -141,21 +127,21 @@ static enum gm_status get_output(struct gm_session *s, struct gm_session_lane *l
     ov_shape_t shape = {0};
     ov_element_type_e type = DYNAMIC;
     void *data = NULL;
-    ov_status_e rc = s->ov.ov_infer_request_get_tensor(l->request, t->name, &tensor);
+    ov_status_e rc = s->m->ov.ov_infer_request_get_tensor(l->request, t->name, &tensor);
     if (rc != OK) {
         char what[128];
         snprintf(what, sizeof what, "has no output '%.80s'", t->name);
-        st = gm_session_fail(s, GM_EMODEL, rc, what, err);
+        st = gm_session_fail(s->m, GM_EMODEL, rc, what, err);
         goto done;
     }
     l->held[l->n_held++] = tensor;
-    rc = s->ov.ov_tensor_get_element_type(tensor, &type);
+    rc = s->m->ov.ov_tensor_get_element_type(tensor, &type);
     if (rc == OK)
-        rc = s->ov.ov_tensor_get_shape(tensor, &shape);
+        rc = s->m->ov.ov_tensor_get_shape(tensor, &shape);
     if (rc == OK)
-        rc = s->ov.ov_tensor_data(tensor, &data);
+        rc = s->m->ov.ov_tensor_data(tensor, &data);
     if (rc != OK || type != F32 || shape.rank < 0 || shape.rank > GM_SESSION_RANK_MAX) {
-        st = GM_FAIL(err, GM_ESHAPE, "%s: output '%s' is no f32 tensor of rank 0 to %d", s->path,
+        st = GM_FAIL(err, GM_ESHAPE, "%s: output '%s' is no f32 tensor of rank 0 to %d", s->m->path,
                      t->name, (int)GM_SESSION_RANK_MAX);
         goto done;
     }
@@ -165,20 +151,20 @@ static enum gm_status get_output(struct gm_session *s, struct gm_session_lane *l
         t->dims[i] = (size_t)shape.dims[i];
 done:
     if (shape.dims)
-        s->ov.ov_shape_free(&shape);
+        s->m->ov.ov_shape_free(&shape);
     return st;
 }
 
 const struct gm_session_port *gm_session_inputs(const struct gm_session *s, size_t *n)
 {
-    *n = s->inputs.n;
-    return s->inputs.items;
+    *n = s->m->inputs.n;
+    return s->m->inputs.items;
 }
 
 const struct gm_session_port *gm_session_outputs(const struct gm_session *s, size_t *n)
 {
-    *n = s->outputs.n;
-    return s->outputs.items;
+    *n = s->m->outputs.n;
+    return s->m->outputs.items;
 }
 
 bool gm_session_has_input(const struct gm_session *s, const char *name)
@@ -190,9 +176,9 @@ bool gm_session_has_input(const struct gm_session *s, const char *name)
 bool gm_session_has_output(const struct gm_session *s, const char *name)
 {
     ov_output_const_port_t *port = NULL;
-    bool has = s->ov.ov_compiled_model_output_by_name(s->compiled, name, &port) == OK;
+    bool has = s->m->ov.ov_compiled_model_output_by_name(s->m->compiled, name, &port) == OK;
     if (port)
-        s->ov.ov_output_const_port_free(port);
+        s->m->ov.ov_output_const_port_free(port);
     return has;
 }
 
@@ -207,15 +193,15 @@ enum gm_status gm_session_run(struct gm_session *s, size_t lane, const struct gm
     struct gm_session_lane *l = &s->lanes[lane];
     drop_held(s, l);
     if (n_out > GM_SESSION_OUTPUTS_MAX) {
-        st = GM_FAIL(err, GM_EARG, "%s: %zu outputs asked for, the most is %d", s->path, n_out,
+        st = GM_FAIL(err, GM_EARG, "%s: %zu outputs asked for, the most is %d", s->m->path, n_out,
                      (int)GM_SESSION_OUTPUTS_MAX);
         goto done;
     }
     for (size_t i = 0; i < n_in; i++)
         GM_TRY(set_input(s, l, &in[i], err));
-    ov_status_e rc = s->ov.ov_infer_request_infer(l->request);
+    ov_status_e rc = s->m->ov.ov_infer_request_infer(l->request);
     if (rc != OK) {
-        st = gm_session_fail(s, GM_EMODEL, rc, "the model could not be run", err);
+        st = gm_session_fail(s->m, GM_EMODEL, rc, "the model could not be run", err);
         goto done;
     }
     for (size_t i = 0; i < n_out; i++)
@@ -236,5 +222,5 @@ enum gm_status gm_session_expect(const struct gm_session *s, const struct gm_ses
     for (size_t i = 0; i < rank && nw < 200; i++)
         nw += (size_t)snprintf(want + nw, sizeof want - nw, "%s%zu", i ? "," : "", dims[i]);
     return GM_FAIL(err, GM_ESHAPE, "%s: tensor '%s' has the shape [%s], not [%s]: another model?",
-                   s->path, t->name, have, want);
+                   s->m->path, t->name, have, want);
 }

@@ -8,7 +8,8 @@
  * Threads: a session has lanes, one a thread of the budget (base/parallel.h), at most
  * GM_SESSION_LANES_MAX (or one with all threads, where the caller wants that). A lane is an inference of its own on its share of the threads, so that with
  * a picture a lane (gm_parallel_tasks) one is decoded while another is looked at, and no thread
- * waits for the others inside of the model. */
+ * waits for the others inside of the model. Sessions of one host (base/host.h) that load the same file alike
+ * share what the runtime made of it, which has room for as many of them as the host says; lanes are their own. */
 #ifndef GM_VISION_VISION_SESSION_H
 #define GM_VISION_VISION_SESSION_H
 

@@ -13,9 +13,10 @@ RECIPE = "name: boxes\nstages:\n  - stage: look\n  - stage: expand\n"
 def test_same_as_the_program():
     with gm.Folder() as d:
         recipe = d.write("boxes.yaml", RECIPE)
-        r = gm.run(recipe, stdin=POSTS, program=EMBED)
-        assert r.code == 0 and r.err == "", r.err
-        assert r.out == gm.expect_ok(gm.run("predict", "-", "--recipe", recipe, stdin=POSTS)).out
+        want = gm.expect_ok(gm.run("predict", "-", "--recipe", recipe, stdin=POSTS)).out
+        for how in ("batch=0", "batch=1", "batch=7"):
+            r = gm.run(recipe, how, "hosts=2", stdin=POSTS, program=EMBED)
+            assert r.code == 0 and r.err == "" and r.out == want, (how, r.err, r.out)
 
 
 def comma_locale(d):
@@ -44,11 +45,14 @@ def test_numbers_in_a_locale_with_a_decimal_comma():
 
 def test_errors():
     r = gm.run("no-such-recipe", program=EMBED)
-    assert r.code == 2 and "no recipe \"no-such-recipe\"" in r.err and r.out == "", r.err
+    assert r.code == 1 and "arg: no recipe \"no-such-recipe\"" in r.err and r.out == "", r.err
     with gm.Folder() as d:
         recipe = d.write("boxes.yaml", RECIPE)
-        r = gm.run(recipe, stdin='{"text": 3}\nnothing\n{"text": "x"}\n', program=EMBED)
-        assert r.code == 1 and len(r.err.splitlines()) == 2 and len(r.posts) == 1, (r.out, r.err)
+        for how in ("batch=0", "batch=1", "batch=9"):
+            r = gm.run(recipe, how, stdin='{"text": 3}\nnothing\n{"text": "x"}\n', program=EMBED)
+            assert r.code == 0 and r.err == "", (r.out, r.err)
+            assert [p.get("error", {}).get("stage") for p in r.posts] == ["input", "input", None], r.out
+            assert [p.get("id") for p in r.posts] == ["1", "2", None] or r.posts[2]["text"] == "x", r.out
 
 
 gm.main(globals())

@@ -3,7 +3,6 @@
 #include "unit.h"
 
 #include "base/file.h"
-#include "gmner/gmner.h"
 #include "pipeline/pipeline.h"
 
 #include <stdio.h>
@@ -139,28 +138,6 @@ static void test_override(void **state)
     assert_null(p);
 }
 
-static void test_predictor(void **state)
-{
-    (void)state;
-    struct gm_predictor *p;
-    const char *record;
-    char why[256];
-    assert_int_equal(gm_predictor_open(&p, recipe, why, sizeof why), 0);
-    assert_int_equal(
-        gm_predictor_run(p, "{\"text\": \"\xFF!\", \"n\": 1}", &record, why, sizeof why), 0);
-    assert_non_null(strstr(record, "\"text\": \"\xEF\xBF\xBD!\""));
-    assert_non_null(strstr(record, "\"n\": 1"));
-    assert_null(strchr(record, '\n'));
-    assert_int_not_equal(gm_predictor_run(p, "{", &record, why, sizeof why), 0);
-    assert_non_null(strstr(why, "not valid JSON"));
-    assert_null(record);
-    assert_int_not_equal(gm_predictor_run(p, "{}", &record, why, 0), 0);
-    assert_int_equal(gm_predictor_run(p, "{\"text\": \"a\"}", &record, NULL, 0), 0);
-    gm_predictor_free(p);
-    assert_int_not_equal(gm_predictor_open(&p, "none", why, sizeof why), 0);
-    assert_null(p);
-}
-
 /* Posts that come one by one from a program: two, a pause, and the rest. */
 struct given {
     int event;
@@ -200,7 +177,7 @@ static void test_source(void **state)
     struct gm_pipeline *p;
     const struct gm_pipeline_opts opts = {.recipe = recipe};
     struct given g = {.event = eventfd(0, EFD_CLOEXEC), .seen = {.last = -1}};
-    const struct gm_post_source source = {&g, next_post, 0};
+    const struct gm_post_source source = {&g, next_post, 0, 0};
     const struct gm_stream_sink sink = {.user = &g, .post = on_given, .any_order = true};
     assert_int_equal(gm_pipeline_open(&p, &opts, NULL), GM_OK);
     assert_int_equal(gm_pipeline_serve(p, &source, &sink, NULL), GM_OK);
@@ -217,7 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),     cmocka_unit_test(test_stop),
         cmocka_unit_test(test_no_memory), cmocka_unit_test(test_override),
-        cmocka_unit_test(test_predictor), cmocka_unit_test(test_source),
+        cmocka_unit_test(test_source),
     };
     return cmocka_run_group_tests(tests, setup, teardown);
 }

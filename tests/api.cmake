@@ -1,0 +1,5 @@
+gm_test(library LINK gm_api LABELS threads)
+add_executable(embed e2e/embed.c)
+target_link_libraries(embed PRIVATE gmner_shared)
+gm_e2e(embed LABELS threads)
+set_property(TEST e2e/embed APPEND PROPERTY ENVIRONMENT "GM_EMBED=$<TARGET_FILE:embed>")
