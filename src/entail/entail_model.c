@@ -43,6 +43,7 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
     struct gm_net_opts net = {.task = "entail",
                               .precision = precision,
                               .training = tuning != NULL,
+                              .tuning = tuning,
                               .extra_rows = 2 * GM_N_CASES,
                               .extra_name = "case_embeddings.weight"};
     *out = NULL;

@@ -4,7 +4,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/models.h"
-#include "base/sha256.h"
+#include "model/net_base.h"
 #include "nn/finite.h"
 #include "nn/lanes.h"
 
@@ -12,27 +12,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { MAX_JSON = 128 << 20, FINGERPRINT_ROWS = 64 };
+enum { MAX_JSON = 128 << 20 };
 
-/* A short proof that an embedding table is the one a model was trained on: SHA-256 of its shape and
- * of rows spread evenly over it. */
-static void fingerprint(const struct gm_tensor *t, char hex[GM_SHA256_HEX])
+/* An adapter's config.json and tokenizer.json are its base's, unless it has its own. */
+const char *gm_net_dir_of(const struct gm_net *net, const char *name)
 {
-    char rows[FINGERPRINT_ROWS + 1][GM_SHA256_HEX], shape[64];
-    size_t bytes = t->shape[1] * gm_dtype_size(t->dtype);
-    snprintf(shape, sizeof shape, "%d %zu %zu", (int)t->dtype, t->shape[0], t->shape[1]);
-    gm_sha256(gm_str(shape), rows[FINGERPRINT_ROWS]);
-    for (size_t i = 0; i < FINGERPRINT_ROWS; i++) {
-        size_t row = t->shape[0] * i / FINGERPRINT_ROWS;
-        gm_sha256((struct gm_str){(const char *)t->data + row * bytes, bytes}, rows[i]);
-    }
-    gm_sha256((struct gm_str){rows[0], sizeof rows}, hex);
+    struct gm_arena a;
+    if (!net->is_adapter)
+        return net->dir;
+    gm_arena_init(&a, 0);
+    const char *own = gm_path_join(&a, net->dir, name);
+    bool has_own = own && gm_is_file(own);
+    gm_arena_clear(&a);
+    return has_own ? net->dir : net->adapter.base_dir;
 }
 
 static enum gm_status path_in(struct gm_net *net, const char *name, const char **out,
                               struct gm_error *err)
 {
-    *out = gm_path_join(&net->arena, net->dir, name);
+    *out = gm_path_join(&net->arena, gm_net_dir_of(net, name), name);
     return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
@@ -55,6 +53,57 @@ static enum gm_status read_settings(struct gm_net *net, const char *task, struct
                      path);
 done:
     return st;
+}
+
+/* Whether the directory is an adapter, and below what. */
+static enum gm_status read_adapter(struct gm_net *net, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_adapter_read(&net->adapter, net->dir, net->settings, &net->arena, &net->is_adapter,
+                           err));
+    if (!net->is_adapter)
+        goto done;
+    if (!strchr(net->adapter.base, '/'))
+        net->base_name = net->adapter.base;
+    const char *ours = gm_path_join(&a, net->adapter.base_dir, "gmner.json");
+    const char *weights = gm_path_join(&a, net->dir, GM_ADAPTER_WEIGHTS);
+    GM_TRY(ours && weights ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (gm_is_file(ours)) {
+        st = GM_FAIL(
+            err, GM_EMODEL,
+            "%s: the base of an adapter must be a plain encoder, not a model that gmner trained",
+            net->adapter.base_dir);
+        goto done;
+    }
+    st = gm_safetensors_open(&net->adapter_weights, weights, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* New adapters, or those that the directory has and training goes on with. */
+static enum gm_status add_adapters(struct gm_net *net, const struct gm_net_tuning *tuning,
+                                   struct gm_error *err)
+{
+    const struct gm_lora_opts *have = &net->adapter.lora, *want = &tuning->lora;
+    if (net->settings && !net->is_adapter)
+        return GM_FAIL(
+            err, GM_EARG,
+            "%s: a whole model that was trained; lora_rank needs a plain encoder to begin with, or "
+            "an adapter to go on from",
+            net->dir);
+    if (net->is_adapter && (have->rank != want->rank || have->alpha != want->alpha ||
+                            have->rank_stabilised != want->rank_stabilised))
+        return GM_FAIL(
+            err, GM_EARG,
+            "%s: an adapter of rank %zu and alpha %g%s; set lora_rank, lora_alpha and lora_rs so, or "
+            "lora_rank 0 to train the whole encoder",
+            net->dir, have->rank, have->alpha, have->rank_stabilised ? ", rank-stabilised" : "");
+    net->lora = *want;
+    net->lora_f32 = tuning->lora_f32;
+    return gm_lora_add(&net->params, want, err);
 }
 
 /* What a trained model says of itself, else what is asked for. */
@@ -120,6 +169,7 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     GM_TRY(read_settings(net, opts->task, err));
     if (net->settings)
         net->base_name = NULL; /* a trained model has a base of its own, or none */
+    GM_TRY(read_adapter(net, err));
     GM_TRY(path_in(net, "config.json", &path, err));
     GM_TRY(gm_encoder_config_load(&config, path, err));
     GM_TRY(path_in(net, "tokenizer.json", &path, err));
@@ -137,43 +187,10 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     GM_TRY(read_shape(net, opts, &extra_rows, err));
     GM_TRY(read_cut(net, !net->settings && !opts->training, err));
     GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, extra_rows, err));
-    st = gm_safetensors_open_dir(&net->weights, net->dir, err);
-done:
-    return st;
-}
-
-/* Word embeddings of the base model, checked to be those that the model was trained on. */
-static enum gm_status bind_base(struct gm_net *net, const struct gm_json *base,
-                                struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_str name = {0}, want = {0};
-    const char *path;
-    struct gm_tensor t;
-    char have[GM_SHA256_HEX];
-    if (!gm_json_str(gm_json_get(base, "model"), &name) ||
-        !gm_json_str(gm_json_get(base, "fingerprint"), &want))
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s/gmner.json: \"base\" needs \"model\" and \"fingerprint\"", net->dir);
-    if (memchr(name.p, '/', name.n))
-        return GM_FAIL(err, GM_EMODEL,
-                       "%s/gmner.json: base model \"%.*s\" must be a packaged model's name",
-                       net->dir, GM_STR_ARG(name));
-    net->base_name = gm_arena_str(&net->arena, name).p;
-    GM_TRY(net->base_name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_model_path(&net->arena, net->base_name, "model.safetensors", &path, err));
-    GM_TRY(gm_safetensors_open(&net->base_weights, path, err));
-    if (!gm_safetensors_get(net->base_weights, net->enc.config.names->word, &t) || t.rank != 2 ||
-        t.shape[0] < FINGERPRINT_ROWS)
-        return GM_FAIL(err, GM_EMODEL, "%s: no %s", path, net->enc.config.names->word);
-    fingerprint(&t, have);
-    if (!gm_str_eq_c(want, have))
-        return GM_FAIL(
-            err, GM_EMODEL,
-            "%s: not the weights that %s was trained on; get them with `gmner models get "
-            "%s`",
-            path, net->dir, net->base_name);
-    st = gm_param_bind(&net->params.p[net->enc.word], net->base_weights, err);
+    if (opts->tuning && opts->tuning->lora.rank)
+        GM_TRY(add_adapters(net, opts->tuning, err));
+    st = gm_safetensors_open_dir(&net->weights, net->is_adapter ? net->adapter.base_dir : net->dir,
+                                 err);
 done:
     return st;
 }
@@ -190,27 +207,95 @@ void gm_net_say_head(const struct gm_net *net)
         }
 }
 
+bool gm_net_tensor(const struct gm_net *net, const char *name, struct gm_tensor *out,
+                   const char **path)
+{
+    bool own = net->is_adapter && gm_params_find(net->adapter_weights, name, out);
+    *path = gm_safetensors_path(own ? net->adapter_weights : net->weights);
+    return own || gm_safetensors_get(net->weights, name, out);
+}
+
+/* Adapters go on where they ended, begin anew, or are merged. */
+static enum gm_status bind_adapters(struct gm_net *net, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_safetensors *f = net->adapter_weights;
+    const char *missing = gm_params_missing(&net->params);
+    if (net->is_adapter)
+        GM_TRY(gm_net_base_check(net, err));
+    if (net->lora.rank && net->is_adapter) {
+        GM_TRY(gm_lora_check(&net->params, f, net->lora.rank, err));
+        if (missing && strstr(missing, ".lora_"))
+            st = GM_FAIL(err, GM_EMODEL, "%s: no tensor %s; lora_targets must be as they were",
+                         gm_safetensors_path(f), missing);
+    } else if (net->lora.rank) {
+        st = gm_lora_init(&net->params, GM_HEAD_SEED, err);
+    } else if (net->is_adapter) {
+        st = gm_lora_merge(&net->params, f, &net->adapter.lora, err);
+    }
+done:
+    return st;
+}
+
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *base = gm_json_get(net->settings, "base");
+    if (net->is_adapter) /* what it has of its own goes before the base's */
+        GM_TRY(gm_params_bind(&net->params, net->adapter_weights, err));
     GM_TRY(gm_params_bind(&net->params, net->weights, err));
-    if (base) {
+    if (net->is_adapter || net->lora.rank) {
+        GM_TRY(bind_adapters(net, err));
+    } else if (base) {
         /* Only the word embeddings may come from elsewhere: everything else must be in the file. */
         const char *missing = gm_params_missing(&net->params);
         if (missing && strcmp(missing, net->enc.config.names->word) == 0)
-            st = bind_base(net, base, err);
+            st = gm_net_base_bind(net, base, err);
     }
     if (st == GM_OK && net->settings && gm_params_missing(&net->params))
-        st = GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing", gm_safetensors_path(net->weights),
+        st = GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing",
+                     gm_safetensors_path(net->is_adapter ? net->adapter_weights : net->weights),
                      gm_params_missing(&net->params));
 done:
     return st;
 }
 
+/* With adapters the encoder stays as it is, and they learn at the rates of their layers. */
+static void tune_adapters(struct gm_params *ps)
+{
+    for (size_t i = 0; i < ps->n; i++)
+        if (ps->p[i].group == 0 && !strstr(ps->p[i].names[0], ".lora_"))
+            ps->p[i].frozen = true;
+    for (size_t i = 0; i < ps->n; i++) {
+        const struct gm_lora *l = ps->p[i].lora;
+        if (l)
+            ps->p[l->a].lr_scale = ps->p[i].lr_scale;
+        for (size_t k = 0; l && k < l->n; k++)
+            ps->p[l->part[k].b].lr_scale = ps->p[i].lr_scale;
+    }
+}
+
+void gm_net_say_trained(const struct gm_net *net)
+{
+    double all = 0, trained = 0;
+    for (size_t i = 0; i < net->params.n; i++) {
+        const struct gm_param *p = &net->params.p[i];
+        all += p->helper && p->frozen ? 0 : (double)p->n;
+        trained += p->frozen ? 0 : (double)p->n;
+    }
+    GM_LOG(GM_LOG_INFO, "train", "%s: %.2f of %.2f million numbers are trained (%.2f %%)%s",
+           net->dir, trained / 1e6, all / 1e6, 100 * trained / all,
+           net->lora.rank ? ", by adapters of the frozen encoder" : "");
+}
+
 enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, struct gm_error *err)
 {
     struct gm_encoder_config *c = &net->enc.config;
+    if (net->lora.rank && t->freeze_layers)
+        return GM_FAIL(
+            err, GM_EARG,
+            "freeze_layers: with lora_rank all layers are frozen; lora_targets says which "
+            "have adapters");
     if (t->freeze_layers > c->layers)
         return GM_FAIL(err, GM_EARG, "freeze_layers: %zu, but %s has %zu layers", t->freeze_layers,
                        net->dir, c->layers);
@@ -229,6 +314,8 @@ enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t, st
         }
     }
     net->params.p[net->enc.word].frozen = t->freeze_embeddings;
+    if (net->lora.rank)
+        tune_adapters(&net->params);
     return GM_OK;
 }
 
@@ -259,73 +346,9 @@ void gm_net_clear(struct gm_net *net)
     gm_params_clear(&net->params);
     gm_safetensors_free(net->weights);
     gm_safetensors_free(net->base_weights);
+    gm_safetensors_free(net->adapter_weights);
     gm_tokenizer_free(net->tokenizer);
     gm_json_free(net->settings);
     gm_arena_clear(&net->arena);
     *net = (struct gm_net){0};
-}
-
-enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
-                                struct gm_error *err)
-{
-    struct gm_buf b;
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    gm_buf_init(&b, MAX_JSON);
-    const char *from = gm_path_join(&a, from_dir, name), *to = gm_path_join(&a, to_dir, name);
-    enum gm_status st =
-        from && to ? gm_file_read(from, &b, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (st == GM_OK)
-        st = gm_file_write(to, gm_buf_str(&b), err);
-    gm_buf_clear(&b);
-    gm_arena_clear(&a);
-    return st;
-}
-
-static enum gm_status add_base(const struct gm_net *net, struct gm_json *settings,
-                               struct gm_error *err)
-{
-    struct gm_tensor t;
-    char hex[GM_SHA256_HEX];
-    const struct gm_safetensors *from = net->base_weights ? net->base_weights : net->weights;
-    struct gm_json *base = gm_json_new_object();
-    if (!gm_safetensors_get(from, net->enc.config.names->word, &t)) {
-        gm_json_free(base);
-        return GM_FAIL(err, GM_EMODEL, "%s: no %s", gm_safetensors_path(from),
-                       net->enc.config.names->word);
-    }
-    fingerprint(&t, hex);
-    bool ok = base && gm_json_set(base, "model", gm_json_new_str(gm_str(net->base_name))) &&
-              gm_json_set(base, "fingerprint", gm_json_new_str(gm_str(hex)));
-    if (gm_json_set(settings, "base", base) && ok)
-        return GM_OK;
-    return GM_FAIL(err, GM_ENOMEM, "out of memory");
-}
-
-enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
-                           bool bf16, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_arena a;
-    const char *path;
-    bool skip = net->params.p[net->enc.word].frozen && net->base_name;
-    gm_arena_init(&a, 0);
-    GM_TRY(gm_mkdirs(dir, err));
-    if (skip)
-        GM_TRY(add_base(net, settings, err));
-    if (!gm_json_set(settings, "words", gm_json_new_str(gm_str(gm_cut_name(net->cut))))) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    GM_TRY(gm_net_copy_file(net->dir, dir, "config.json", err));
-    GM_TRY(gm_net_copy_file(net->dir, dir, "tokenizer.json", err));
-    path = gm_path_join(&a, dir, "model.safetensors");
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_params_save(&net->params, path, bf16 ? GM_BF16 : GM_F32, skip, NULL, err));
-    path = gm_path_join(&a, dir, "gmner.json");
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    st = gm_json_save(settings, path, MAX_JSON, err);
-done:
-    gm_arena_clear(&a);
-    return st;
 }

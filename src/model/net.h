@@ -7,11 +7,14 @@
  *   tokenizer.json
  *   model.safetensors  weights (transformers' names for the encoder), some perhaps int8 (nn/int8.h)
  * Word embeddings that were frozen in training are not written again: "base" in gmner.json names the
- * packaged model they come from, with a fingerprint of its rows, and they are mapped from there. */
+ * packaged model they come from, with a fingerprint of its rows, and they are mapped from there.
+ * A directory of adapters (adapter.h) holds neither encoder nor tokenizer: "base" names the model that has them. Its adapters
+ * are merged when it is opened for prediction, so that it costs no more than a whole model. */
 #ifndef GM_MODEL_NET_H
 #define GM_MODEL_NET_H
 
 #include "base/json.h"
+#include "model/adapter.h"
 #include "nn/encoder.h"
 #include "text/cut.h"
 #include "tokenizer/tokenizer.h"
@@ -25,6 +28,11 @@ struct gm_net {
     struct gm_json *settings; /* gmner.json; NULL for a plain encoder directory */
     const char *dir;
     const char *base_name; /* packaged model that frozen embeddings come from; NULL = none */
+    bool is_adapter;
+    struct gm_adapter adapter; /* where it is one: its base's weights are in `weights`, */
+    struct gm_safetensors *adapter_weights;
+    struct gm_lora_opts lora; /* of the adapters in training; rank 0 = none */
+    bool lora_f32;
     struct gm_tokenizer *tokenizer;
     struct gm_special_tokens_ids special_ids;
     enum gm_word_cut cut; /* how raw text is cut; training sets it, else as gmner.json says */
@@ -43,12 +51,16 @@ struct gm_net_tuning {
     size_t freeze_layers;   /* so many of the lowest layers stay as they are */
     double layer_decay;     /* rate of a layer over that of the layer above it; 1 = all alike */
     double hidden_dropout, attention_dropout; /* < 0: as config.json says */
+    struct gm_lora_opts
+        lora;      /* rank > 0: only adapters of the encoder, and all that is not the encoder */
+    bool lora_f32; /* adapters are saved as f32, else as bf16 */
 };
 
 struct gm_net_opts {
     const char *task;      /* "ner", "entail": what gmner.json must say */
     const char *precision; /* auto, f32, bf16, int8 (not with training); NULL = auto */
     bool training;
+    const struct gm_net_tuning *tuning; /* of training; NULL = everything is trained */
     bool first_piece; /* as in gm_net; a trained model's own gmner.json goes before it */
     size_t
         extra_rows; /* rows of the extra input embedding; 0 = none, as where gmner.json says so */
@@ -66,6 +78,14 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
  * plain encoder does not have (gm_params_missing), then calls gm_net_ready. Errors: MODEL (a tensor is
  * missing or of another shape, or the base model is not the one of the fingerprint), IO, FORMAT, NOMEM. */
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
+/* gm_net_dir_of - the folder that one of the model's files is in: its own, or that of an adapter's base. */
+const char *gm_net_dir_of(const struct gm_net *net, const char *name);
+/* gm_net_tensor - a tensor that the table of parameters does not have, from the adapter or else the weights; *path
+ * is that of the file. False: there is none. */
+bool gm_net_tensor(const struct gm_net *net, const char *name, struct gm_tensor *out,
+                   const char **path);
+/* gm_net_say_trained - a line that says how many numbers are trained. */
+void gm_net_say_trained(const struct gm_net *net);
 /* gm_net_say_head - a line that says so where a plain encoder comes with a head, which is left out. */
 void gm_net_say_head(const struct gm_net *net);
 /* gm_net_ready - step 3: checks that nothing is missing; prepares the compute type. For prediction
@@ -86,7 +106,7 @@ enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
                            struct gm_error *err) GM_NODISCARD;
 
 /* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
- * frozen embeddings are left out). Matrices and embeddings as bf16 when `bf16`, else f32. The files are
+ * frozen embeddings, or all of a frozen encoder but its adapters, are left out). Matrices and embeddings as bf16 when `bf16`, else f32. The files are
  * replaced one after the other, gmner.json last. Errors: IO, MODEL, NOMEM. */
 enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
                            bool bf16, struct gm_error *err) GM_NODISCARD;

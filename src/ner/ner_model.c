@@ -192,6 +192,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     struct gm_net_opts net = {.task = "ner",
                               .precision = o->precision,
                               .training = o->tuning != NULL,
+                              .tuning = o->tuning,
                               .first_piece = o->first_piece,
                               .extra_rows = o->no_case ? 0 : GM_N_CASES,
                               .extra_name = "case_embeddings.weight"};

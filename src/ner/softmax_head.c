@@ -152,7 +152,8 @@ enum gm_status gm_softmax_head_labels(struct gm_tagger *t, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct gm_json *config = NULL;
     struct gm_str kind = {0};
-    const char *path = gm_path_join(&t->net.arena, t->net.dir, "config.json");
+    const char *path =
+        gm_path_join(&t->net.arena, gm_net_dir_of(&t->net, "config.json"), "config.json");
     gm_labels_init(&t->labels.types, GM_NER_MAX_TYPES);
     gm_arena_init(&t->labels.arena, 0);
     t->softmax = true;
@@ -176,18 +177,18 @@ done:
 static enum gm_status get(const struct gm_tagger *t, const char *name, size_t cols,
                           struct gm_tensor *out, struct gm_error *err)
 {
-    const struct gm_safetensors *f = t->net.weights;
-    if (!gm_safetensors_get(f, name, out))
-        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing", gm_safetensors_path(f), name);
+    const char *path;
+    if (!gm_net_tensor(&t->net, name, out, &path))
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is missing", path, name);
     size_t have = out->rank == 2 ? out->shape[1] : 1;
     if (out->rank != (cols > 1 ? 2u : 1u) || out->shape[0] != t->n_rows || have != cols)
         return GM_FAIL(err, GM_EMODEL,
-                       "%s: tensor %s has shape [%zu,%zu] where [%zu,%zu] is needed",
-                       gm_safetensors_path(f), name, out->shape[0], have, t->n_rows, cols);
+                       "%s: tensor %s has shape [%zu,%zu] where [%zu,%zu] is needed", path, name,
+                       out->shape[0], have, t->n_rows, cols);
     if (out->dtype != GM_F32 && out->dtype != GM_BF16 && out->dtype != GM_F16)
-        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)",
-                       gm_safetensors_path(f), name);
-    return gm_tensor_check_finite(out, name, gm_safetensors_path(f), err);
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)", path,
+                       name);
+    return gm_tensor_check_finite(out, name, path, err);
 }
 
 enum gm_status gm_softmax_head_bind(struct gm_tagger *t, struct gm_error *err)

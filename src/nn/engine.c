@@ -1,4 +1,4 @@
-/* engine.c - products dst[m][n] = a[m][k] b[k][n] (+ bias[n]) (+ dst, or GELU) by oneDNN, the
+/* engine.c - products dst[m][n] = s a[m][k] b[k][n] (+ bias[n]) (+ dst, or GELU) by oneDNN, the
  * only user of it. A product's primitive depends on shape, types and layouts; it is made when
  * first met and kept in a hash table. In int8 a and b are whole numbers, dst their exact int32
  * sums; the scales are the caller's. Naive reference: check_product (plain loops in f64) in
@@ -137,12 +137,39 @@ size_t gm_rows_bucket(size_t n)
     return n == 0 ? 16 : (n + step - 1) / step * step;
 }
 
+/* A matrix whose rows (transposed: columns) are stored `step` elements apart; 0 = side by side. */
 static enum gm_status desc_2d(dnnl_memory_desc_t *out, size_t rows, size_t cols, enum gm_dtype t,
-                              dnnl_format_tag_t tag, struct gm_error *err)
+                              bool transposed, size_t step, struct gm_error *err)
 {
     dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
-    dnnl_status_t s = dnnl_memory_desc_create_with_tag(out, 2, dims, dnnl_type(t), tag);
+    dnnl_dim_t far = (dnnl_dim_t)(step ? step : transposed ? rows : cols);
+    dnnl_dims_t strides = {transposed ? 1 : far, transposed ? far : 1};
+    dnnl_status_t s = dnnl_memory_desc_create_with_strides(out, 2, dims, dnnl_type(t), strides);
     return s == dnnl_success ? GM_OK : fail(s, "memory descriptor", err);
+}
+
+static enum gm_status desc_any(dnnl_memory_desc_t *out, size_t rows, size_t cols, enum gm_dtype t,
+                               struct gm_error *err)
+{
+    dnnl_dims_t dims = {(dnnl_dim_t)rows, (dnnl_dim_t)cols};
+    dnnl_status_t s =
+        dnnl_memory_desc_create_with_tag(out, 2, dims, dnnl_type(t), dnnl_format_tag_any);
+    return s == dnnl_success ? GM_OK : fail(s, "memory descriptor", err);
+}
+
+/* What is done to a product before it is written. */
+static enum gm_status append_ops(dnnl_post_ops_t ops, const struct gm_matmul *d,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (d->scale != 0)
+        DNNL_TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_linear, d->scale, 0));
+    if (d->accumulate)
+        DNNL_TRY(dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef));
+    else if (d->gelu)
+        DNNL_TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_gelu_erf, 0, 0));
+done:
+    return st;
 }
 
 /* What the primitive is made from; `b_any` leaves the layout of b to oneDNN. */
@@ -154,26 +181,21 @@ static enum gm_status describe(struct gm_engine *e, const struct gm_matmul *d,
     dnnl_memory_desc_t a = NULL, b = NULL, bias = NULL, dst = NULL;
     dnnl_primitive_attr_t attr = NULL;
     dnnl_post_ops_t ops = NULL;
-    GM_TRY(desc_2d(&a, d->m, d->k, d->dtype, d->a_trans ? dnnl_ba : dnnl_ab, err));
+    GM_TRY(desc_2d(&a, d->m, d->k, d->dtype, d->a_trans, d->a_row, err));
     if (packed)
         DNNL_TRY(dnnl_memory_desc_clone(&b, packed->desc));
+    else if (b_any)
+        GM_TRY(desc_any(&b, d->k, d->n, d->dtype, err));
     else
-        GM_TRY(desc_2d(&b, d->k, d->n, d->dtype,
-                       b_any                            ? dnnl_format_tag_any
-                       : d->b_layout == GM_B_TRANSPOSED ? dnnl_ba
-                                                        : dnnl_ab,
-                       err));
+        GM_TRY(desc_2d(&b, d->k, d->n, d->dtype, d->b_layout == GM_B_TRANSPOSED, d->b_row, err));
     if (d->has_bias)
-        GM_TRY(desc_2d(&bias, 1, d->n, GM_F32, dnnl_ab, err));
-    GM_TRY(desc_2d(&dst, d->m, d->n, d->dst_dtype, dnnl_ab, err));
+        GM_TRY(desc_2d(&bias, 1, d->n, GM_F32, false, 0, err));
+    GM_TRY(desc_2d(&dst, d->m, d->n, d->dst_dtype, false, d->dst_row, err));
     DNNL_TRY(dnnl_primitive_attr_create(&attr));
     DNNL_TRY(dnnl_primitive_attr_set_scratchpad_mode(attr, dnnl_scratchpad_mode_user));
-    if (d->accumulate || d->gelu) {
+    if (d->accumulate || d->gelu || d->scale != 0) {
         DNNL_TRY(dnnl_post_ops_create(&ops));
-        if (d->accumulate)
-            DNNL_TRY(dnnl_post_ops_append_sum(ops, 1.0f, 0, dnnl_data_type_undef));
-        else
-            DNNL_TRY(dnnl_post_ops_append_eltwise(ops, dnnl_eltwise_gelu_erf, 0, 0));
+        GM_TRY(append_ops(ops, d, err));
         DNNL_TRY(dnnl_primitive_attr_set_post_ops(attr, ops));
     }
     DNNL_TRY(dnnl_matmul_primitive_desc_create(out, e->cpu, a, b, bias, dst, attr));
@@ -235,7 +257,8 @@ static bool same(const struct product *p, const struct gm_matmul *d)
     return p->d.m == d->m && p->d.k == d->k && p->d.n == d->n && p->d.dtype == d->dtype &&
            p->d.dst_dtype == d->dst_dtype && p->d.a_trans == d->a_trans &&
            p->d.b_layout == d->b_layout && p->d.has_bias == d->has_bias &&
-           p->d.accumulate == d->accumulate && p->d.gelu == d->gelu;
+           p->d.accumulate == d->accumulate && p->d.gelu == d->gelu && p->d.a_row == d->a_row &&
+           p->d.b_row == d->b_row && p->d.dst_row == d->dst_row && p->d.scale == d->scale;
 }
 
 /* Weights of one shape and type all get one layout (packing always asks oneDNN the same question),
@@ -338,7 +361,7 @@ enum gm_status gm_pack(struct gm_engine *e, struct gm_packed **packed, const voi
     dnnl_primitive_t reorder = NULL;
     if (!*packed)
         GM_TRY(packed_new(e, packed, dtype, k, n, err));
-    GM_TRY(desc_2d(&plain, k, n, dtype, trans ? dnnl_ba : dnnl_ab, err));
+    GM_TRY(desc_2d(&plain, k, n, dtype, trans, 0, err));
     DNNL_TRY(dnnl_memory_create(&src, plain, e->cpu, handle(w)));
     DNNL_TRY(dnnl_memory_create(&dst, (*packed)->desc, e->cpu, (*packed)->data));
     /* oneDNN keeps made primitives itself, so this costs microseconds beside the copy. */

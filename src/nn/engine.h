@@ -51,9 +51,11 @@ void gm_packed_free(struct gm_packed *p); /* NULL-safe */
 
 enum gm_b_layout { GM_B_ROWS, GM_B_TRANSPOSED, GM_B_PACKED };
 
-/* dst[m,n] = a[m,k] * b[k,n] (+ bias[n]) (+ dst), or the GELU of the first two */
+/* dst[m,n] = scale * a[m,k] * b[k,n] (+ bias[n]) (+ dst), or the GELU of the first two */
 struct gm_matmul {
     size_t m, k, n;
+    size_t a_row, b_row, dst_row; /* elements from a row as stored to the next; 0 = side by side */
+    float scale;                  /* 0 = 1; else without bias and GELU */
     enum gm_dtype dtype; /* of a and b: F32, BF16; or I8 with dst I32, b packed, nothing else */
     enum gm_dtype dst_dtype;
     bool a_trans; /* a is stored [k,m] */

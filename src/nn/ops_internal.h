@@ -19,5 +19,13 @@ struct gm_dropout gm_ops_mask_from(struct gm_dropout d, size_t at);
 /* gm_ops_dropout - y (+)= dropout(x) for as many elements as v has, over the threads. */
 void gm_ops_dropout(const struct gm_graph *g, const struct gm_var *v, const void *x,
                     const struct gm_dropout *drop, void *y, bool add);
+/* gm_ops_operand - a matrix as right operand of x W', in *d and *b: in prediction packed, which the lanes have done
+ * once; in training, where weights change, packed where the rows repay it. Errors: NOMEM, SHAPE. */
+enum gm_status gm_ops_operand(struct gm_graph *g, struct gm_param *w, size_t rows,
+                              struct gm_matmul *d, const void **b,
+                              struct gm_error *err) GM_NODISCARD;
+/* gm_ops_lora - y += what the adapters of the layer that made y from x say (lora.h). */
+enum gm_status gm_ops_lora(struct gm_graph *g, const struct gm_lora *l, struct gm_var *x,
+                           struct gm_var *y, struct gm_error *err) GM_NODISCARD;
 
 #endif

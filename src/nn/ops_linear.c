@@ -66,21 +66,30 @@ static enum gm_status linear_back(struct gm_graph *g, void *ctx, struct gm_error
                           .n = in,
                           .dtype = g->dtype,
                           .dst_dtype = g->dtype,
-                          .b_layout = GM_B_ROWS,
+                          .b_layout = w->frozen ? GM_B_PACKED : GM_B_ROWS,
                           .accumulate = l->x->has_d};
-    GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, gm_param_matrix(w, g->dtype), NULL, l->x->d, err));
+    if (w->frozen) /* once and for all, unlike one that changes with each step */
+        GM_TRY(gm_op_linear_pack(g, w, err));
+    GM_TRY(gm_matmul_run(g->engine, &d, l->y->d,
+                         w->frozen ? (const void *)w->packed_back : gm_param_matrix(w, g->dtype),
+                         NULL, l->x->d, err));
     l->x->has_d = true;
 done:
     return st;
 }
 
+/* Into the layouts of both products that W is in: x W', and d_y W where W stays as it is. */
 static enum gm_status pack(struct gm_graph *g, struct gm_param *w, const void *values,
                            struct gm_error *err)
 {
-    return gm_pack(g->engine, &w->packed, values, g->dtype, w->shape[1], w->shape[0], true, err);
+    size_t out = w->shape[0], in = w->shape[1];
+    enum gm_status st = gm_pack(g->engine, &w->packed, values, g->dtype, in, out, true, err);
+    if (st == GM_OK && g->params->training && w->frozen)
+        st = gm_pack(g->engine, &w->packed_back, values, g->dtype, out, in, false, err);
+    return st;
 }
 
-/* Packs a matrix that is stored as int8: its values are there for this moment only. */
+/* Packs a matrix that is stored in another type: its values are there for this moment only. */
 static enum gm_status pack_values(struct gm_graph *g, struct gm_param *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -110,9 +119,7 @@ enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w, struct 
     return st;
 }
 
-/* The weights as right operand: in prediction packed, which the lanes have done once; in training,
- * where weights change, packed when the batch repays it. */
-static enum gm_status operand(struct gm_graph *g, struct gm_param *w, size_t rows,
+enum gm_status gm_ops_operand(struct gm_graph *g, struct gm_param *w, size_t rows,
                               struct gm_matmul *d, const void **b, struct gm_error *err)
 {
     const void *plain = gm_param_matrix(w, g->dtype);
@@ -200,9 +207,11 @@ static enum gm_status linear(struct gm_graph *g, struct gm_var *x, size_t weight
                           .dst_dtype = g->dtype,
                           .has_bias = true,
                           .gelu = gelu};
-    GM_TRY(operand(g, w, x->rows, &d, &b, err));
+    GM_TRY(gm_ops_operand(g, w, x->rows, &d, &b, err));
     GM_TRY(gm_matmul_run(g->engine, &d, x->x, b, g->params->p[bias].w, (*y)->x, err));
-    st = gm_graph_record(g, linear_back, l, *y, err);
+    GM_TRY(gm_graph_record(g, linear_back, l, *y, err));
+    if (w->lora)
+        st = gm_ops_lora(g, w->lora, x, *y, err);
 done:
     return st;
 }
@@ -217,7 +226,7 @@ enum gm_status gm_op_linear_activate(struct gm_graph *g, struct gm_var *x, size_
                                      size_t bias, enum gm_activation f, struct gm_var **y,
                                      struct gm_error *err)
 {
-    if (!g->training && f == GM_GELU)
+    if (!g->training && f == GM_GELU && !g->params->p[weight].lora)
         return linear(g, x, weight, bias, true, y, err);
     enum gm_status st = linear(g, x, weight, bias, false, y, err);
     return st == GM_OK ? gm_op_activate(g, *y, f, y, err) : st;

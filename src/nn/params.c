@@ -23,6 +23,7 @@ void gm_params_clear(struct gm_params *ps)
     for (size_t i = 0; i < ps->n; i++) {
         struct gm_param *p = &ps->p[i];
         gm_packed_free(p->packed);
+        gm_packed_free(p->packed_back);
         void *all[] = {p->scale, p->w, p->w16, p->g, p->m, p->v, p->slot, p->touched};
         for (size_t k = 0; k < sizeof all / sizeof *all; k++)
             gm_free(all[k]);
@@ -33,10 +34,12 @@ void gm_params_clear(struct gm_params *ps)
 }
 
 enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
-                                   size_t rows, size_t cols, const char *const names[3],
-                                   struct gm_error *err)
+                                   size_t rows, size_t cols,
+                                   const char *const names[GM_PARAM_PARTS], struct gm_error *err)
 {
-    size_t parts = names[1] ? 3 : 1, n;
+    size_t parts = 1, n;
+    while (parts < GM_PARAM_PARTS && names[parts])
+        parts++;
     if (!gm_mul_size(rows, parts, &rows) || !gm_mul_size(rows, cols ? cols : 1, &n))
         return GM_FAIL(err, GM_ESHAPE, "parameter %s is too large", names[0]);
     if (ps->n == ps->cap) {
@@ -74,15 +77,21 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
     va_start(ap, name_fmt);
     vsnprintf(name, sizeof name, name_fmt, ap);
     va_end(ap);
-    return gm_params_add_parts(ps, index, kind, rows, cols, (const char *const[3]){name}, err);
+    return gm_params_add_parts(ps, index, kind, rows, cols,
+                               (const char *const[GM_PARAM_PARTS]){name}, err);
 }
 
-static bool has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
+bool gm_param_has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
-/* Of a model that holds the encoder, as checkpoints with a head have it. */
+/* Of a model that holds the encoder, as checkpoints with a head have it; and what peft puts in front of these. */
 static const char *const prefixes[] = {"",         "bert.",  "roberta.", "distilbert.",
                                        "electra.", "mpnet.", "deberta.", "model."};
-enum { N_PREFIXES = sizeof prefixes / sizeof *prefixes, MAX_NAME = 300 };
+static const char *const outer[] = {"", "base_model.model."};
+enum {
+    N_PREFIXES = sizeof prefixes / sizeof *prefixes,
+    N_OUTER = sizeof outer / sizeof *outer,
+    MAX_NAME = 300
+};
 
 /* A tensor by its name, by that behind a prefix, or by the LayerNorm names of the first BERT
  * checkpoints; `text` is its name in the file. */
@@ -91,14 +100,15 @@ static bool find(const struct gm_safetensors *f, const char *name, struct gm_ten
 {
     static const char *const norms[][2] = {{"LayerNorm.weight", "LayerNorm.gamma"},
                                            {"LayerNorm.bias", "LayerNorm.beta"}};
-    for (size_t i = 0; i < N_PREFIXES; i++) {
-        snprintf(text, MAX_NAME, "%s%s", prefixes[i], name);
+    for (size_t i = 0; i < N_OUTER * N_PREFIXES; i++) {
+        const char *first = outer[i / N_PREFIXES], *second = prefixes[i % N_PREFIXES];
+        snprintf(text, MAX_NAME, "%s%s%s", first, second, name);
         if (gm_safetensors_get(f, text, out))
             return true;
         for (size_t k = 0; k < 2; k++)
             if (gm_str_ends(gm_str(name), gm_str(norms[k][0]))) {
                 int n = (int)(strlen(name) - strlen(norms[k][0]));
-                snprintf(text, MAX_NAME, "%s%.*s%s", prefixes[i], n, name, norms[k][1]);
+                snprintf(text, MAX_NAME, "%s%s%.*s%s", first, second, n, name, norms[k][1]);
                 if (gm_safetensors_get(f, text, out))
                     return true;
             }
@@ -106,16 +116,31 @@ static bool find(const struct gm_safetensors *f, const char *name, struct gm_ten
     return false;
 }
 
-bool gm_params_is_matrix(const struct gm_params *ps, const char *name)
+bool gm_params_find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out)
 {
     char text[MAX_NAME];
+    return find(f, name, out, text);
+}
+
+/* Whether `name` is `want`, perhaps with a prefix. */
+static bool is_name(const char *name, const char *want)
+{
+    char text[MAX_NAME];
+    for (size_t i = 0; i < N_OUTER * N_PREFIXES; i++) {
+        snprintf(text, sizeof text, "%s%s%s", outer[i / N_PREFIXES], prefixes[i % N_PREFIXES],
+                 want);
+        if (strcmp(text, name) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool gm_params_is_matrix(const struct gm_params *ps, const char *name)
+{
     for (size_t i = 0; i < ps->n; i++)
         for (size_t k = 0; k < ps->p[i].n_parts; k++)
-            for (size_t x = 0; x < N_PREFIXES; x++) {
-                snprintf(text, sizeof text, "%s%s", prefixes[x], ps->p[i].names[k]);
-                if (strcmp(text, name) == 0)
-                    return ps->p[i].kind == GM_MATRIX;
-            }
+            if (is_name(name, ps->p[i].names[k]))
+                return ps->p[i].kind == GM_MATRIX;
     return false;
 }
 
@@ -214,7 +239,7 @@ enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors 
 {
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < ps->n && st == GM_OK; i++)
-        if (!has_values(&ps->p[i]))
+        if (!gm_param_has_values(&ps->p[i]))
             st = gm_param_bind(&ps->p[i], f, err);
     return st;
 }
@@ -222,12 +247,12 @@ enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors 
 const char *gm_params_missing(const struct gm_params *ps)
 {
     for (size_t i = 0; i < ps->n; i++)
-        if (!has_values(&ps->p[i]))
+        if (!gm_param_has_values(&ps->p[i]))
             return ps->p[i].missing ? ps->p[i].missing : ps->p[i].names[0];
     return NULL;
 }
 
-static enum gm_status own_f32(struct gm_param *p, struct gm_error *err)
+enum gm_status gm_param_own(struct gm_param *p, struct gm_error *err)
 {
     if (p->w)
         return GM_OK;
@@ -244,7 +269,7 @@ enum gm_status gm_params_init_normal(struct gm_params *ps, size_t index, double 
                                      struct gm_rng *rng, struct gm_error *err)
 {
     struct gm_param *p = &ps->p[index];
-    enum gm_status st = own_f32(p, err);
+    enum gm_status st = gm_param_own(p, err);
     for (size_t i = 0; st == GM_OK && i < p->n; i++)
         p->w[i] = (float)(std * gm_rng_normal(rng));
     return st;
@@ -254,7 +279,7 @@ enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float va
                                     struct gm_error *err)
 {
     struct gm_param *p = &ps->p[index];
-    enum gm_status st = own_f32(p, err);
+    enum gm_status st = gm_param_own(p, err);
     for (size_t i = 0; st == GM_OK && i < p->n; i++)
         p->w[i] = value;
     return st;
@@ -272,7 +297,7 @@ enum gm_status gm_params_add_zeros(struct gm_params *ps, size_t *index, size_t n
 
 static enum gm_status ready_for_training(struct gm_param *p, struct gm_error *err)
 {
-    enum gm_status st = own_f32(p, err);
+    enum gm_status st = gm_param_own(p, err);
     if (st != GM_OK)
         return st;
     p->m = gm_alloc(p->n, sizeof *p->m); /* zeroed pages: untouched embedding rows cost nothing */
@@ -296,37 +321,44 @@ void gm_param_changed(struct gm_param *p)
 /* Whether a matrix can stay as it is stored. */
 static bool is_usable(const struct gm_params *ps, const struct gm_param *p)
 {
-    return p->stored.dtype == ps->dtype ||
-           (!ps->training && (ps->int8 || p->stored.dtype == GM_I8));
+    return p->stored.dtype == ps->dtype || ps->training || ps->int8 || p->stored.dtype == GM_I8;
+}
+
+/* The bf16 copy that products read, in place of the f32 values where those are of no more use. */
+static enum gm_status own_bf16(const struct gm_params *ps, struct gm_param *p, struct gm_error *err)
+{
+    p->w16 = gm_alloc_aligned(p->n, sizeof *p->w16);
+    if (!p->w16)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
+    gm_param_changed(p);
+    if (!ps->training || p->frozen) {
+        gm_free(p->w);
+        p->w = NULL;
+    }
+    return GM_OK;
+}
+
+enum gm_status gm_param_ready(const struct gm_params *ps, struct gm_param *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (ps->training && !p->frozen)
+        st = ready_for_training(p, err);
+    else if (p->kind == GM_VECTOR || (p->kind == GM_MATRIX && p->stored.data && !is_usable(ps, p)))
+        st = gm_param_own(p, err);
+    if (st == GM_OK && p->kind == GM_MATRIX && p->w && ps->dtype == GM_BF16 && !ps->int8)
+        st = own_bf16(ps, p, err);
+    return st;
 }
 
 enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     const char *missing = gm_params_missing(ps);
     if (missing)
         return GM_FAIL(err, GM_EMODEL, "tensor %s is missing", missing);
-    for (size_t i = 0; i < ps->n; i++) {
-        struct gm_param *p = &ps->p[i];
-        enum gm_status st = GM_OK;
-        if (ps->training && !p->frozen)
-            st = ready_for_training(p, err);
-        else if (p->kind == GM_VECTOR ||
-                 (p->kind == GM_MATRIX && p->stored.data && !is_usable(ps, p)))
-            st = own_f32(p, err);
-        if (st == GM_OK && p->kind == GM_MATRIX && p->w && ps->dtype == GM_BF16 && !ps->int8) {
-            p->w16 = gm_alloc_aligned(p->n, sizeof *p->w16);
-            if (!p->w16)
-                return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
-            gm_param_changed(p);
-            if (!ps->training || p->frozen) {
-                gm_free(p->w);
-                p->w = NULL;
-            }
-        }
-        if (st != GM_OK)
-            return st;
-    }
-    return GM_OK;
+    for (size_t i = 0; i < ps->n && st == GM_OK; i++)
+        st = gm_param_ready(ps, &ps->p[i], err);
+    return st;
 }
 
 struct gm_tensor gm_param_view(const struct gm_param *p)
@@ -411,62 +443,4 @@ void gm_params_zero_grad(struct gm_params *ps)
         p->n_touched = 0;
         p->has_g = false;
     }
-}
-
-/* The n_parts tensors of one parameter, their values in a new block. */
-static enum gm_status export_param(const struct gm_param *p, enum gm_dtype dtype, void **block,
-                                   struct gm_tensor *out, const char **names, struct gm_error *err)
-{
-    size_t n = p->n / p->n_parts;
-    enum gm_dtype t = p->kind == GM_VECTOR ? GM_F32 : dtype;
-    float *values = gm_alloc_aligned(p->n, sizeof *values);
-    *block = values;
-    if (!values)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_param_values(p, values);
-    if (t == GM_BF16)
-        for (size_t i = 0; i < p->n; i++) { /* in place: the halves trail what is still to read */
-            uint16_t h = gm_bf16_from_f32(values[i]);
-            memcpy((char *)values + 2 * i, &h, 2);
-        }
-    for (size_t k = 0; k < p->n_parts; k++) {
-        out[k] = (struct gm_tensor){.dtype = t,
-                                    .rank = p->rank,
-                                    .shape = {p->shape[0] / p->n_parts, p->shape[1]},
-                                    .data = (char *)values + k * n * gm_dtype_size(t)};
-        names[k] = p->names[k];
-    }
-    return GM_OK;
-}
-
-enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
-                              bool skip_frozen, const char *const *metadata, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    size_t max = ps->n * GM_PARAM_PARTS, n = 0;
-    struct gm_tensor *tensors = gm_alloc(max, sizeof *tensors);
-    const char **names = gm_alloc(max, sizeof *names);
-    void **blocks = gm_alloc(ps->n, sizeof *blocks);
-    if (!tensors || !names || !blocks) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
-    /* Vectors first: f32 data in front keeps everything aligned. */
-    for (int vectors = 1; vectors >= 0; vectors--)
-        for (size_t i = 0; i < ps->n; i++) {
-            const struct gm_param *p = &ps->p[i];
-            if ((p->kind == GM_VECTOR) != vectors || p->helper ||
-                (skip_frozen && p->frozen && p->kind == GM_EMBEDDING))
-                continue;
-            GM_TRY(export_param(p, dtype, &blocks[i], tensors + n, names + n, err));
-            n += p->n_parts;
-        }
-    st = gm_safetensors_write(path, tensors, names, n, metadata, err);
-done:
-    for (size_t i = 0; blocks && i < ps->n; i++)
-        gm_free(blocks[i]);
-    gm_free(blocks);
-    gm_free(names);
-    gm_free(tensors);
-    return st;
 }

@@ -16,6 +16,8 @@ enum gm_param_kind {
 
 enum { GM_PARAM_PARTS = 3 };
 
+struct gm_lora;
+
 struct gm_param {
     /* What it is. A parameter may be stored as up to three tensors of equal shape, one below the
      * other (query, key, value). */
@@ -39,7 +41,10 @@ struct gm_param {
     float *w;                 /* f32 values, owned; NULL for stored matrices and embeddings */
     uint16_t *w16;            /* bf16 copy of a matrix for products, owned */
     struct gm_packed *packed; /* the same in oneDNN's layout; made when first worth it */
+    struct gm_packed *packed_back; /* and as the other operand: of one that is frozen in training */
     bool packed_stale;
+    const struct gm_lora
+        *lora; /* adapters of a matrix in training (lora.h); in the table's arena */
 
     /* Training. */
     float *g;          /* gradient [n]; of an embedding: [n_touched, width] */
@@ -71,9 +76,10 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
  * Errors: NOMEM. */
 enum gm_status gm_params_add_zeros(struct gm_params *ps, size_t *index, size_t n,
                                    struct gm_error *err) GM_NODISCARD;
-/* gm_params_add_parts - the same for three tensors of [rows,cols] (cols 0: [rows]) each. */
+/* gm_params_add_parts - the same for up to three tensors (names: then NULL) of [rows,cols] (cols 0: [rows]) each. */
 enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
-                                   size_t rows, size_t cols, const char *const names[3],
+                                   size_t rows, size_t cols,
+                                   const char *const names[GM_PARAM_PARTS],
                                    struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
@@ -86,8 +92,12 @@ enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors 
 /* gm_param_bind - the same for one parameter, which may have values: it then takes those of `f`, where there. */
 enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_params_find - tensor `name` of a file, where it may carry such a prefix. */
+bool gm_params_find(const struct gm_safetensors *f, const char *name, struct gm_tensor *out);
 /* gm_params_is_matrix - whether tensor `name` of a file is a matrix of the table, or part of one. */
 bool gm_params_is_matrix(const struct gm_params *ps, const char *name);
+/* gm_param_has_values - whether it was bound or initialised. */
+bool gm_param_has_values(const struct gm_param *p);
 /* gm_params_missing - name of the first parameter that still has no values; NULL = complete. */
 const char *gm_params_missing(const struct gm_params *ps);
 
@@ -98,10 +108,15 @@ enum gm_status gm_params_init_const(struct gm_params *ps, size_t index, float va
                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_params_ready - after binding: copy what must be f32 or bf16, and allocate what training needs.
- * For prediction a matrix stays mapped where its product packs what is stored: int8, or any type
- * for int8 products.
+ * A matrix stays mapped where its product packs what is stored: in prediction int8, or any type for int8
+ * products; in training one that is frozen.
  * Errors: NOMEM, MODEL (something is missing, named). */
 enum gm_status gm_params_ready(struct gm_params *ps, struct gm_error *err) GM_NODISCARD;
+/* gm_param_ready - the same for one of them, which has values. */
+enum gm_status gm_param_ready(const struct gm_params *ps, struct gm_param *p,
+                              struct gm_error *err) GM_NODISCARD;
+/* gm_param_own - make the values writable f32, in p->w. Errors: NOMEM. */
+enum gm_status gm_param_own(struct gm_param *p, struct gm_error *err) GM_NODISCARD;
 
 /* gm_param_view - the values where they lie; of a matrix in I8 they are those times p->scale. */
 struct gm_tensor gm_param_view(const struct gm_param *p);
@@ -126,10 +141,17 @@ void gm_params_add_grad(struct gm_param *p, const float *d);
 /* gm_params_zero_grad - forget all gradients. */
 void gm_params_zero_grad(struct gm_params *ps);
 
-/* gm_params_save - write all parameters (but helpers, and frozen embeddings when `skip_frozen`) as
- * safetensors of `dtype` (F32 or BF16): matrices and embeddings in it, vectors always f32. `metadata` as gm_safetensors_write. */
-enum gm_status gm_params_save(const struct gm_params *ps, const char *path, enum gm_dtype dtype,
-                              bool skip_frozen, const char *const *metadata,
+struct gm_params_saving {
+    enum gm_dtype dtype;  /* F32 or BF16, of matrices and embeddings; vectors are always f32 */
+    bool skip_embeddings; /* leave out frozen embeddings, */
+    bool trained_only;    /* or all that is frozen */
+    const char *prefix;   /* in front of all names; NULL = none */
+};
+
+/* gm_params_save - write all parameters but helpers and what `how` leaves out as safetensors. `metadata` as
+ * gm_safetensors_write. Errors: IO, NOMEM. */
+enum gm_status gm_params_save(const struct gm_params *ps, const char *path,
+                              const struct gm_params_saving *how, const char *const *metadata,
                               struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -215,6 +215,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     GM_LOG(GM_LOG_INFO, "train",
            "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)", run.train.n,
            run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
+    gm_net_say_trained(&run.e->net);
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
                                                .lanes = &run.session->net.lanes,
                                                .n_examples = run.train.n,

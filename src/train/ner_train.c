@@ -310,6 +310,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
            run.gold.n, run.t->labels.types.n, run.t->fine_types.pairs.n,
            run.t->fine_types.helper ? " as helpers" : "", gm_cut_name(run.t->net.cut),
            run.t->net.params.dtype == GM_BF16 ? "bf16" : "f32");
+    gm_net_say_trained(&run.t->net);
     st = gm_trainer_run(&(struct gm_trainable){.self = &run,
                                                .lanes = &run.session->net.lanes,
                                                .n_examples = run.train.n,

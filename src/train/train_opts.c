@@ -64,6 +64,12 @@ static const struct setting {
     {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL},
     {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL},
     {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL},
+    {"lora_rank", COUNT, AT(net.lora.rank), 0, 4096, NULL},
+    {"lora_alpha", REAL, AT(net.lora.alpha), 0, 1e6, NULL},
+    {"lora_dropout", REAL, AT(net.lora.dropout), 0, 0.9, NULL},
+    {"lora_targets", TEXT, AT(net.lora.targets), 0, 0, NULL},
+    {"lora_rs", FLAG, AT(net.lora.rank_stabilised), 0, 0, NULL},
+    {"lora_f32", FLAG, AT(net.lora_f32), 0, 0, NULL},
     {"checkpoint_minutes", MINUTES, AT(checkpoint_minutes), 0, 1e6, NULL},
     {"seed", SEED, AT(seed), 0, 0, NULL},
 };
@@ -94,7 +100,7 @@ struct gm_train_opts gm_train_opts_default(void)
         .weight_decay = 0.01,
         .clip_norm = 1,
         .checkpoint_minutes = 10,
-        .net = {.layer_decay = 1, .hidden_dropout = -1, .attention_dropout = -1},
+        .net = {.layer_decay = 1, .hidden_dropout = -1, .attention_dropout = -1, .lora.alpha = 32},
         .seed = 1};
 }
 

@@ -1,0 +1,82 @@
+/* net_save.c - writing model directories. Tests: tests/unit/test_ner_tagger.c, tests/e2e/test_training.py,
+ * test_adapters.py. */
+#include "model/net.h"
+
+#include "base/file.h"
+#include "base/path.h"
+#include "model/net_base.h"
+
+enum { MAX_JSON = 128 << 20 };
+
+enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
+                                struct gm_error *err)
+{
+    struct gm_buf b;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    gm_buf_init(&b, MAX_JSON);
+    const char *from = gm_path_join(&a, from_dir, name), *to = gm_path_join(&a, to_dir, name);
+    enum gm_status st =
+        from && to ? gm_file_read(from, &b, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK)
+        st = gm_file_write(to, gm_buf_str(&b), err);
+    gm_buf_clear(&b);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static enum gm_status save_whole(const struct gm_net *net, const char *dir, bool bf16,
+                                 bool skip_embeddings, struct gm_arena *a, struct gm_error *err)
+{
+    static const char *const others[] = {"config.json", "tokenizer.json"};
+    const struct gm_params_saving how = {.dtype = bf16 ? GM_BF16 : GM_F32,
+                                         .skip_embeddings = skip_embeddings};
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < 2; i++)
+        GM_TRY(gm_net_copy_file(gm_net_dir_of(net, others[i]), dir, others[i], err));
+    const char *path = gm_path_join(a, dir, "model.safetensors");
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    st = gm_params_save(&net->params, path, &how, NULL, err);
+done:
+    return st;
+}
+
+/* The adapters, and what is trained beside the encoder. */
+static enum gm_status save_adapter(const struct gm_net *net, const char *dir, struct gm_arena *a,
+                                   struct gm_error *err)
+{
+    static const char *const metadata[] = {"format", "pt", NULL};
+    const struct gm_params_saving how = {.dtype = net->lora_f32 ? GM_F32 : GM_BF16,
+                                         .trained_only = true,
+                                         .prefix = GM_ADAPTER_PREFIX};
+    const char *path = gm_path_join(a, dir, GM_ADAPTER_WEIGHTS);
+    enum gm_status st = path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK)
+        st = gm_params_save(&net->params, path, &how, metadata, err);
+    return st == GM_OK
+               ? gm_adapter_write(&net->params, &net->lora, gm_net_adapter_base(net), dir, err)
+               : st;
+}
+
+enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,
+                           bool bf16, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    const char *path;
+    bool skip = net->params.p[net->enc.word].frozen && net->base_name;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_mkdirs(dir, err));
+    if (!gm_json_set(settings, "words", gm_json_new_str(gm_str(gm_cut_name(net->cut)))))
+        GM_TRY(GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (skip || net->lora.rank)
+        GM_TRY(gm_net_base_say(net, settings, err));
+    GM_TRY(net->lora.rank ? save_adapter(net, dir, &a, err)
+                          : save_whole(net, dir, bf16, skip, &a, err));
+    path = gm_path_join(&a, dir, "gmner.json");
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    st = gm_json_save(settings, path, MAX_JSON, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}
