@@ -10,6 +10,7 @@ gm_test(nn_attention LINK gm_nn LABELS threads)
 gm_test(nn_lanes LINK gm_nn LABELS threads ${passive})
 gm_test(nn_optim LINK gm_nn LABELS threads ${passive})
 gm_test(nn_params LINK gm_nn)
+gm_test(nn_lora LINK gm_nn ${passive})
 gm_test(nn_finite LINK gm_nn)
 gm_test(nn_engine LINK gm_nn ${passive})
 

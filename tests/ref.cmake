@@ -21,3 +21,10 @@ add_test(NAME ref/taggers_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/taggers_live.sh $<TARGET_FILE:gmner> $<TARGET_FILE:bench_emissions>
                  ${CMAKE_BINARY_DIR}/ref-taggers)
 set_tests_properties(ref/taggers_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS long RESOURCE_LOCK reference)
+# Adapters beside peft.
+add_executable(test_lora_live unit/test_lora_live.c)
+target_link_libraries(test_lora_live PRIVATE gm_model gm_nn gm_options PkgConfig::CMOCKA)
+add_test(NAME ref/lora_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
+         COMMAND tests/ref/lora_live.sh $<TARGET_FILE:gmner> $<TARGET_FILE:test_lora_live> ${CMAKE_BINARY_DIR}/ref-lora)
+set_tests_properties(ref/lora_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS long RESOURCE_LOCK reference
+                     ENVIRONMENT OMP_WAIT_POLICY=passive)

@@ -354,7 +354,7 @@ const struct gm_command gm_cmd_models = {
         "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
         "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
         "several that were trained alike (with other seeds, say), by the means of their "
-        "weights: often better than each of them. `quantise` writes MODEL with the linear "
+        "weights: often better than each of them; of adapters it is exact. `quantise` writes MODEL with the linear "
         "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
         "bit what MODEL does; other precisions, and training that goes on from it, use the "
         "rounded weights; average before it. "

@@ -174,10 +174,12 @@ const struct gm_command gm_cmd_train = {
         "loss, speed and dev scores; the best epoch is kept. The same seed, machine kind,\n"
         "precision and thread count give the same weights. MODEL gets model.safetensors,\n"
         "config.json, tokenizer.json, gmner.json, metrics.jsonl and config.yaml (the settings; `--config`\n"
-        "with it trains the same again). docs/training.md explains every setting.",
+        "with it trains the same again); with lora_rank in the settings adapter_model.safetensors and\n"
+        "adapter_config.json in place of the first three. docs/training.md explains every setting.",
     .examples =
         "gmner train --train train.txt --dev dev.txt -o my-tagger\n"
         "gmner train --config recipes/train/ner-default.yaml --train train.txt --dev dev.txt -o my-tagger\n"
+        "gmner train --config recipes/train/ner-large.yaml --train train.txt --dev dev.txt -o my-large\n"
         "gmner train --task entail --train train.txt --dev dev.txt --xml xml/ -o my-entail\n"
         "gmner train --resume -o my-tagger\n",
     .options = options,

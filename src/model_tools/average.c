@@ -6,6 +6,7 @@
 #include "base/path.h"
 #include "base/json.h"
 #include "model/net.h"
+#include "model_tools/average_adapter.h"
 #include "nn/finite.h"
 
 enum { MAX_SETTINGS = 128 << 20 };
@@ -40,8 +41,9 @@ static enum gm_status text_of(const struct gm_json *settings, const char *key, s
 /* Whether what must be the same in all models is so in these two. */
 static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
 {
-    static const char *const keys[] = {"format",    "task",       "head",  "scheme",     "pooling",
-                                       "knowledge", "name_parts", "types", "fine_types", "base"};
+    static const char *const keys[] = {"format",     "task",      "head",       "scheme",
+                                       "pooling",    "knowledge", "name_parts", "types",
+                                       "fine_types", "base",      "adapter"};
     enum gm_status st = GM_OK;
     struct gm_json *settings[2] = {NULL, NULL};
     struct gm_buf text[2];
@@ -107,8 +109,17 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
     return st;
 }
 
-static enum gm_status average_weights(const char *const *dirs, size_t n, const char *path,
-                                      struct gm_error *err)
+static enum gm_status open_weights(const char *dir, bool adapter, struct gm_arena *a,
+                                   struct gm_safetensors **f, struct gm_error *err)
+{
+    if (!adapter)
+        return gm_safetensors_open_dir(f, dir, err);
+    const char *path = gm_path_join(a, dir, GM_ADAPTER_WEIGHTS);
+    return path ? gm_safetensors_open(f, path, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+static enum gm_status average_weights(const char *const *dirs, size_t n, bool adapter,
+                                      const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
@@ -119,16 +130,18 @@ static enum gm_status average_weights(const char *const *dirs, size_t n, const c
     const char **names;
     GM_TRY(files ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_safetensors_open_dir(&files[i], dirs[i], err));
+        GM_TRY(open_weights(dirs[i], adapter, &a, &files[i], err));
     n_tensors = gm_safetensors_count(files[0]);
     tensors = gm_arena_alloc(&a, n_tensors, sizeof *tensors);
     names = gm_arena_alloc(&a, n_tensors, sizeof *names);
     GM_TRY(tensors && names ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n_tensors; i++) {
         names[i] = gm_safetensors_name(files[0], i);
-        GM_TRY(mean_of(files, n, names[i], &tensors[i], err));
+        GM_TRY((gm_average_is_factor(names[i]) ? gm_average_factor : mean_of)(files, n, names[i],
+                                                                              &tensors[i], err));
     }
-    st = gm_safetensors_write(path, tensors, names, n_tensors, NULL, err);
+    static const char *const metadata[] = {"format", "pt", NULL};
+    st = gm_safetensors_write(path, tensors, names, n_tensors, adapter ? metadata : NULL, err);
 done:
     for (size_t i = 0; tensors && i < n_tensors; i++)
         gm_free((void *)(uintptr_t)tensors[i].data);
@@ -163,15 +176,21 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *
     enum gm_status st = GM_OK;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    const char *weights = gm_path_join(&a, out, "model.safetensors");
+    bool adapter;
+    GM_TRY(gm_adapter_is(dirs[0], &adapter, err));
+    const char *weights = gm_path_join(&a, out, adapter ? GM_ADAPTER_WEIGHTS : "model.safetensors");
     const char *settings = gm_path_join(&a, out, "gmner.json");
     GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 1; i < n; i++)
         GM_TRY(same_kind(dirs[0], dirs[i], err));
     GM_TRY(gm_mkdirs(out, err));
-    GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
-    GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));
-    GM_TRY(average_weights(dirs, n, weights, err));
+    if (adapter) {
+        GM_TRY(gm_average_adapter_config(dirs, n, out, err));
+    } else {
+        GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
+        GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));
+    }
+    GM_TRY(average_weights(dirs, n, adapter, weights, err));
     st = write_settings(dirs[0], n, settings, err);
 done:
     gm_arena_clear(&a);

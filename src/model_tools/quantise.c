@@ -84,8 +84,18 @@ enum gm_status gm_model_quantise(const char *dir, const char *out, struct gm_err
     struct gm_safetensors *f = NULL;
     struct output o = {.n = 0};
     struct gm_params ps;
+    bool adapter;
     gm_params_init(&ps, GM_F32, false);
     gm_arena_init(&o.arena, 0);
+    GM_TRY(gm_adapter_is(dir, &adapter, err));
+    if (adapter) {
+        st = GM_FAIL(
+            err, GM_EMODEL,
+            "%s: an adapter, which has no weights of its own to round; --precision int8 predicts with it "
+            "as it is",
+            dir);
+        goto done;
+    }
     GM_TRY(read_table(&ps, dir, err));
     GM_TRY(gm_safetensors_open_dir(&f, dir, err));
     GM_TRY(round_all(&o, &ps, f, err));

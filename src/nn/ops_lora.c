@@ -4,7 +4,8 @@
  *   t = s x A',   y[:, part] += t B'
  *   u = s d_y[:, part] B,   d_B = d_y[:, part]' t,   d_A = u' x,   d_x += u A
  *
- * where u, the gradient of x A', lies in the place of t's. With dropout x is dropout(x), an operation of its own. The parts' A are one matrix [n r][in], as they read the same x. Gradients against central differences:
+ * where u, the gradient of x A', lies in the place of t's. With dropout x is dropout(x), an operation of its own.
+ * The parts' A are one matrix [n r][in], as they read the same x. Gradients against central differences:
  * tests/unit/test_nn_ops.c; against peft: tests/ref/lora_reference.py. */
 #include "nn/ops_internal.h"
 

@@ -3,6 +3,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "model/adapter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -15,9 +16,10 @@
 
 /* What a run leaves, in the order in which it is moved: the mark behind all that it vouches for, and
  * last the settings, by which a run in the folder aside is known. */
-static const char *const files[] = {"model.safetensors", "config.json", "tokenizer.json", MARK,
+static const char *const files[] = {"model.safetensors", "config.json",     "tokenizer.json",
+                                    GM_ADAPTER_WEIGHTS,  GM_ADAPTER_CONFIG, MARK,
                                     "metrics.jsonl",     SETTINGS};
-enum { N_FILES = sizeof files / sizeof *files };
+enum { N_FILES = sizeof files / sizeof *files, N_WHOLE = 3, N_WEIGHTS = 5 };
 
 static enum gm_status join(const char *dir, const char *name, struct gm_arena *a, const char **path,
                            struct gm_error *err)
@@ -91,6 +93,25 @@ done:
     return st;
 }
 
+/* The weights of the old model that the new one has none of: one is whole, the other an adapter. Its mark, which is
+ * moved behind its weights, says by what is gone or still there which of the two it is. */
+static enum gm_status remove_other_kind(const char *dir, const char *model, struct gm_arena *a,
+                                        struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *settings = NULL;
+    bool adapter = false;
+    const char *mark;
+    GM_TRY(join(dir, MARK, a, &mark, err));
+    GM_TRY(gm_json_load(&settings, mark, 64 << 20, err));
+    (void)gm_json_bool(gm_json_get(settings, "adapter"), &adapter);
+    for (size_t i = adapter ? 0 : N_WHOLE; i < (adapter ? N_WHOLE : N_WEIGHTS); i++)
+        GM_TRY(remove_file(model, files[i], a, err));
+done:
+    gm_json_free(settings);
+    return st;
+}
+
 static enum gm_status move(const char *name, const char *dir, const char *model, struct gm_arena *a,
                            struct gm_error *err)
 {
@@ -114,8 +135,10 @@ enum gm_status gm_train_folder_finish(const char *dir, const char *model, struct
         goto done;
     GM_TRY(remove_file(model, CHECKPOINT, &a, err)); /* of the run whose model is replaced */
     GM_TRY(has(dir, MARK, &a, &whole, err));
-    if (whole) /* else the mark was moved already */
+    if (whole) { /* else the mark was moved already */
         GM_TRY(remove_file(model, MARK, &a, err));
+        GM_TRY(remove_other_kind(dir, model, &a, err));
+    }
     for (size_t i = 0; i < N_FILES; i++)
         GM_TRY(move(files[i], dir, model, &a, err));
     rmdir(dir); /* stays where something else is in it */

@@ -341,4 +341,5 @@ def test_damaged_weights_are_named():
         assert "smaller lr" not in r.err
 
 
-gm.main(globals())
+if __name__ == "__main__":
+    gm.main(globals())

@@ -1,6 +1,7 @@
 /* Every operation's gradient against central differences through the tape, in f32: towards its
  * inputs, its parameters, and where a variable has several users. Dropout is on where an operation
  * has it: the seed of a step fixes the mask. */
+#include "nn/lora.h"
 #include "nn/ops.h"
 
 #include "base/parallel.h"
@@ -108,6 +109,8 @@ static void check_param(struct bench *b, size_t index)
     struct gm_param *p = &b->params.p[index];
     float grad[2048] = {0};
     char what[64];
+    if (p->frozen)
+        return;
     assert_true(p->n <= 2048);
     for (size_t i = 0; i < p->n; i++)
         if (p->kind != GM_EMBEDDING)
@@ -204,6 +207,24 @@ FORWARD(linear_forward)
 {
     o->n_y = b->n_rows;
     return gm_op_linear(&b->g, x, 0, 1, &o->y, err);
+}
+
+/* Of a frozen matrix in three parts the first and the last have adapters, B not zero. */
+static void lora_params(struct bench *b)
+{
+    static const char *const names[GM_PARAM_PARTS] = {"l.q.weight", "l.k.weight", "l.v.weight"};
+    const struct gm_lora_opts o = {.rank = 2, .alpha = 3, .dropout = 0.3, .targets = "q, v"};
+    struct gm_rng r;
+    size_t w;
+    gm_rng_init(&r, 1);
+    ASSERT_OK(gm_params_add_parts(&b->params, &w, GM_MATRIX, 4, 5, names, err));
+    ASSERT_OK(gm_params_init_normal(&b->params, w, 0.6, &r, err));
+    add_param(b, GM_VECTOR, 12, 0, 2);
+    ASSERT_OK(gm_lora_add(&b->params, &o, err));
+    b->params.p[w].frozen = true;
+    assert_int_equal(b->params.n, 5);
+    for (size_t i = 2; i < b->params.n; i++)
+        ASSERT_OK(gm_params_init_normal(&b->params, i, 0.6, &r, err));
 }
 
 static void norm_params(struct bench *b)
@@ -461,6 +482,8 @@ static const struct op_case cases[] = {
     {"attention, table of distances", ROWS, 18, table_params, attention_table},
     {"attention, vectors of distances", ROWS, 18, vectors_params, attention_vectors},
     {"attention, rotated", ROWS, 24, no_params, rotated},
+    {"adapters", ROWS, 5, lora_params, linear_forward},
+    {"adapters, packed weights", 70, 5, lora_params, linear_forward},
 };
 
 static void gradients(void **state) { check_case(*state); }

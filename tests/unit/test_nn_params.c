@@ -327,7 +327,7 @@ static void save_and_load(void **state)
             struct model a, b;
             struct gm_str v;
             new_values(&a, GM_F32, training);
-            ASSERT_OK(gm_params_save(&a.ps, file, saved[s], false,
+            ASSERT_OK(gm_params_save(&a.ps, file, &(struct gm_params_saving){.dtype = saved[s]},
                                      (const char *const[]){"a", "b", NULL}, err));
             ASSERT_OK(model_load(&b, GM_F32, false, err));
             assert_true(gm_safetensors_metadata(b.f, "a", &v) && gm_str_eq_c(v, "b"));
@@ -343,7 +343,7 @@ static void save_and_load(void **state)
             if (saved[s] == GM_F32)
                 assert_non_null(b.ps.p[b.qkv].stored.data);
             /* Saving what was loaded gives the same file. */
-            ASSERT_OK(gm_params_save(&b.ps, file2, saved[s], false,
+            ASSERT_OK(gm_params_save(&b.ps, file2, &(struct gm_params_saving){.dtype = saved[s]},
                                      (const char *const[]){"a", "b", NULL}, err));
             struct gm_safetensors *x;
             ASSERT_OK(gm_safetensors_open(&x, file2, err));
@@ -374,7 +374,8 @@ static void saved_from_bf16(void **state)
         new_values(&a, GM_BF16, training);
         assert_null(gm_params_missing(&a.ps)); /* made ready, it is still complete */
         gm_param_values(&a.ps.p[a.matrix], want);
-        ASSERT_OK(gm_params_save(&a.ps, file, GM_F32, false, NULL, err));
+        ASSERT_OK(
+            gm_params_save(&a.ps, file, &(struct gm_params_saving){.dtype = GM_F32}, NULL, err));
         ASSERT_OK(model_load(&b, GM_F32, false, err));
         gm_param_values(&b.ps.p[b.matrix], got);
         assert_memory_equal(want, got, sizeof got);
@@ -394,7 +395,9 @@ static void frozen_embeddings_are_left_out(void **state)
     struct gm_tensor t;
     new_values(&m, GM_F32, false);
     m.ps.p[m.embedding].frozen = m.ps.p[m.matrix].frozen = true;
-    ASSERT_OK(gm_params_save(&m.ps, file, GM_F32, true, NULL, err));
+    ASSERT_OK(gm_params_save(&m.ps, file,
+                             &(struct gm_params_saving){.dtype = GM_F32, .skip_embeddings = true},
+                             NULL, err));
     model_clear(&m);
     expect_model_error("tensor words.weight is missing", NULL);
     ASSERT_OK(gm_safetensors_open(&m.f, file, err));
@@ -403,7 +406,7 @@ static void frozen_embeddings_are_left_out(void **state)
     gm_safetensors_free(m.f);
     new_values(&m, GM_F32, false);
     m.ps.p[m.embedding].frozen = true;
-    ASSERT_OK(gm_params_save(&m.ps, file, GM_F32, false, NULL, err));
+    ASSERT_OK(gm_params_save(&m.ps, file, &(struct gm_params_saving){.dtype = GM_F32}, NULL, err));
     model_clear(&m);
     ASSERT_OK(model_load(&m, GM_F32, false, err));
     model_clear(&m);
@@ -466,7 +469,8 @@ static void memory_runs_out(void **state)
                 gm_alloc_fail_at(++at);
                 st = model_load(&m, used[u % 2], training, &err);
                 if (st == GM_OK)
-                    st = gm_params_save(&m.ps, file2, GM_BF16, false, NULL, &err);
+                    st = gm_params_save(&m.ps, file2, &(struct gm_params_saving){.dtype = GM_BF16},
+                                        NULL, &err);
                 gm_alloc_fail_at(0);
                 if (st != GM_OK && st != GM_ENOMEM)
                     fail_msg("allocation %zu: status %d, %s", at, (int)st, err.msg);

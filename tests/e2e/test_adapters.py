@@ -1,0 +1,190 @@
+"""Adapters (LoRA): trained, loaded, averaged, gone on from and refused, on a tiny encoder made here. Beside peft:
+tests/ref/lora_live.sh."""
+import functools
+import json
+import os
+import shutil
+import tempfile
+
+import gm
+import tiny_model
+from posts_data import conll
+from test_training import metrics, settings_of, tensors, train
+
+_dir = tempfile.TemporaryDirectory(prefix="gm-e2e-adapters-")
+LORA = "lora_rank: 4\nlora_alpha: 8\nlora_f32: true\nhead_lr: 0.02\nlr: 0.01\n"
+POST = ("--text", "Bert visits in Rome . Anna lives in Paris .")
+
+
+def factors(directory):
+    header, data = tiny_model.read_raw(os.path.join(directory, "adapter_model.safetensors"))
+    assert header["__metadata__"] == {"format": "pt"}
+    shutil.copy(os.path.join(directory, "adapter_model.safetensors"), os.path.join(_dir.name, "model.safetensors"))
+    values = tensors(_dir.name)
+    return {n: (header[n]["shape"], v) for n, v in values.items()}
+
+
+def entities(model, *more, env=None):
+    r = gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", model, *POST, *more, env=env))
+    return [(e["text"], e["type"]) for e in r.posts[0]["entities"]]
+
+
+@functools.cache
+def seeds():
+    """Two adapters of other seeds, with their encoder."""
+    base = os.path.join(_dir.name, "base")
+    tiny_model.write(base)
+    out = []
+    with gm.Folder() as d:
+        dev = d.write("dev.txt", conll())
+        for seed in ("1", "2"):
+            gm.expect_ok(train(d, LORA, "--dev", dev, "--seed", seed, epochs=20, start=base))
+            assert metrics(d)[-1]["dev_f1"] > 0.9, metrics(d)[-1]
+            out.append(os.path.join(_dir.name, seed))
+            shutil.move(d / "model", out[-1])
+    return base, out
+
+
+def delta(directory, layer):
+    """s B A of a layer."""
+    f = factors(directory)
+    (rank, n_in), a = f[f"base_model.model.{layer}.lora_A.weight"]
+    (n_out, _), b = f[f"base_model.model.{layer}.lora_B.weight"]
+    with open(os.path.join(directory, "adapter_config.json"), encoding="utf-8") as c:
+        config = json.load(c)
+    assert config["r"] == rank, config
+    s = config["lora_alpha"] / (rank ** 0.5 if config["use_rslora"] else rank)
+    return [s * sum(b[i * rank + r] * a[r * n_in + j] for r in range(rank)) for i in range(n_out) for j in range(n_in)]
+
+
+def test_an_adapter_is_small_and_predicts():
+    base, (model, _) = seeds()
+    assert sorted(os.listdir(model)) == ["adapter_config.json", "adapter_model.safetensors", "config.yaml", "gmner.json",
+                                         "metrics.jsonl"], os.listdir(model)
+    names = set(factors(model))
+    assert len([n for n in names if ".lora_" in n]) == 12, names
+    assert all(n.startswith("base_model.model.") for n in names), names
+    assert {n.split(".")[2] for n in names if ".lora_" not in n} == {"classifier", "crf", "case_embeddings"}, names
+    found = entities(model)
+    assert {t for t, _ in found} >= {"Bert", "Rome", "Anna", "Paris"}, found
+    assert entities(model, "--precision", "int8") and entities(model, "--precision", "f32") == found
+    assert settings_of(model)["base"]["model"].rstrip("/") == base, settings_of(model)
+
+
+def test_the_mean_of_adapters_is_exact():
+    _, models = seeds()
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run("models", "average", *models, "-o", d / "mean"))
+        for layer in ("encoder.layer.0.attention.self.value", "encoder.layer.0.output.dense"):
+            want = [(x + y) / 2 for x, y in zip(*(delta(m, layer) for m in models))]
+            have = delta(d / "mean", layer)
+            assert max(abs(w - h) for w, h in zip(want, have)) < 1e-6 and max(map(abs, have)) > 1e-3
+        heads = [factors(m)["base_model.model.classifier.bias"][1] for m in (*models, d / "mean")]
+        assert all(abs((x + y) / 2 - z) < 1e-6 for x, y, z in zip(*heads)), heads
+        assert entities(d / "mean")
+
+
+def test_what_else_is_done_with_models():
+    _, (model, _) = seeds()
+    with gm.Folder() as d:
+        shutil.copytree(model, d / "copy")
+        gm.expect_ok(gm.run("models", "calibrate", d / "copy", "--dev", d.write("dev.txt", conll())))
+        assert "calibration" in settings_of(d / "copy")
+        gm.expect(gm.run("models", "quantise", d / "copy", "-o", d / "int8"), 1, "an adapter", "--precision int8")
+        os.mkdir(d / "cache")
+        env = {"GMNER_MODELS": str(d / "cache")}
+        gm.expect_ok(gm.run("models", "add", model, "--name", "mine", env=env))
+        assert entities("mine", env=env) == entities(model)
+
+
+def test_going_on_and_starting_from_one():
+    _, (model, _) = seeds()
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, LORA, start=model, epochs=1))
+        before, after = factors(model), factors(d / "model")
+        assert before.keys() == after.keys() and before != after
+        far = max(abs(x - y) for n in before for x, y in zip(before[n][1], after[n][1]))
+        assert far < 0.3, far  # it went on, and did not begin anew
+        gm.expect(train(d, LORA.replace("rank: 4", "rank: 2"), start=model, out="x"), 1, "an adapter of rank 4")
+        gm.expect(train(d, LORA + "lora_targets: query\n", start=model, out="x"), 1, "lora_", "not among the adapters")
+        # Without lora_rank it is merged, and all of it is trained.
+        gm.expect_ok(train(d, "head_lr: 0.01\n", start=model, epochs=1, out="whole"))
+        assert os.path.isfile(d / "whole/model.safetensors")
+        gm.expect(train(d, LORA, start=d / "whole", out="x"), 1, "a whole model that was trained")
+
+
+def test_layers_by_name():
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, LORA + "lora_targets: query, output.dense\n", start=seeds()[0]))
+        layers = {n.split(".lora_")[0].split("layer.0.")[1] for n in factors(d / "model") if ".lora_" in n}
+        assert layers == {"attention.self.query", "attention.output.dense", "output.dense"}, layers
+        gm.expect(train(d, LORA + "lora_targets: q_proj\n", start=seeds()[0], out="x"), 1, '"q_proj"',
+                  "query, key, value, dense")
+        gm.expect(train(d, LORA + "freeze_layers: 1\n", start=seeds()[0], out="x"), 1, "freeze_layers")
+
+
+def test_one_kind_takes_the_others_place():
+    base, _ = seeds()
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, "head_lr: 0.01\n", start=base))
+        gm.expect_ok(train(d, LORA, start=base))  # with --overwrite
+        assert not {"model.safetensors", "config.json", "tokenizer.json"} & set(os.listdir(d / "model"))
+        gm.expect_ok(train(d, "head_lr: 0.01\n", start=base))
+        assert not [n for n in os.listdir(d / "model") if n.startswith("adapter")], os.listdir(d / "model")
+        entities(d / "model")
+
+
+def test_the_base_must_be_there_and_the_same():
+    base, (model, _) = seeds()
+    with gm.Folder() as d:
+        shutil.copytree(model, d / "copy")
+        shutil.copytree(base, d / "base")
+        settings = settings_of(model)
+
+        def with_base(name):
+            with open(d / "copy/gmner.json", "w", encoding="utf-8") as f:
+                json.dump({**settings, "base": {**settings["base"], "model": str(name)}}, f)
+            return gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST, env=env)
+
+        env = {}
+        gm.expect_ok(with_base(d / "base"))
+        path = d / "base/model.safetensors"
+        header, data = tiny_model.read_raw(path)
+        at = header["encoder.layer.0.output.dense.weight"]["data_offsets"][0]
+        with open(path, "r+b") as f:
+            f.seek(os.path.getsize(path) - len(data) + at)
+            f.write(b"\0\0\0\x3f")
+        gm.expect(with_base(d / "base"), 1, "not the weights that the adapter", "was trained on")
+        gm.expect(with_base("hub/unknown-base"), 1, "hub/unknown-base", "models add FOLDER --name unknown-base")
+        # A home that knows mpnet and does not have it.
+        os.makedirs(d / "home/models")
+        os.makedirs(d / "home/.deps/models")
+        for part in ("recipes", "prompts"):
+            os.symlink(os.path.join(gm.HOME, part), d / f"home/{part}")
+        shutil.copy(os.path.join(gm.HOME, "models/mpnet.json"), d / "home/models/mpnet.json")
+        env = {"GMNER_HOME": str(d / "home")}
+        gm.expect(with_base("mpnet"), 1, "gmner models get mpnet")
+
+
+def test_adapters_of_other_kinds():
+    _, (model, _) = seeds()
+    with gm.Folder() as d:
+        shutil.copytree(model, d / "copy")
+        with open(d / "copy/adapter_config.json", encoding="utf-8") as f:
+            config = json.load(f)
+        for more in ({"use_dora": True}, {"bias": "all"}, {"peft_type": "IA3"}, {"alpha_pattern": {"query": 3}},
+                     {"init_lora_weights": "pissa"}, {"layer_replication": [[0, 1]]}, {"fan_in_fan_out": True}):
+            with open(d / "copy/adapter_config.json", "w", encoding="utf-8") as f:
+                json.dump({**config, **more}, f)
+            r = gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST)
+            gm.expect(r, 1, "adapter_config.json", next(iter(more)), "not supported")
+        # What peft writes beside that is harmless, and without gmner.json it is a start for training.
+        os.remove(d / "copy/gmner.json")
+        with open(d / "copy/adapter_config.json", "w", encoding="utf-8") as f:
+            json.dump({**config, "use_dora": False, "alpha_pattern": {}, "layer_replication": None, "eva_config": None,
+                       "init_lora_weights": True, "rank_pattern": {}}, f)
+        gm.expect_ok(train(d, "head_lr: 0.01\n", start=d / "copy", epochs=1))
+
+
+if __name__ == "__main__":
+    gm.main(globals())
