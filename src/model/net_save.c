@@ -67,9 +67,9 @@ enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_
     bool skip = net->params.p[net->enc.word].frozen && net->base_name;
     gm_arena_init(&a, 0);
     GM_TRY(gm_mkdirs(dir, err));
-    if (!gm_json_set(settings, "words", gm_json_new_str(gm_str(gm_cut_name(net->cut)))))
-    if (net->lora.rank && !gm_json_set(settings, "adapter", gm_json_new_bool(true)))
-        GM_TRY(GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    bool ok = gm_json_set(settings, "words", gm_json_new_str(gm_str(gm_cut_name(net->cut)))) &&
+              (!net->lora.rank || gm_json_set(settings, "adapter", gm_json_new_bool(true)));
+    GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     if (skip || net->lora.rank)
         GM_TRY(gm_net_base_say(net, settings, err));
     GM_TRY(net->lora.rank ? save_adapter(net, dir, &a, err)

@@ -43,7 +43,7 @@ static enum gm_status same_kind(const char *dir, const char *other, struct gm_er
 {
     static const char *const keys[] = {"format",     "task",      "head",       "scheme",
                                        "pooling",    "knowledge", "name_parts", "types",
-                                       "fine_types", "base",      "adapter"};
+                                       "fine_types", "base",      "adapter",    "words"};
     enum gm_status st = GM_OK;
     struct gm_json *settings[2] = {NULL, NULL};
     struct gm_buf text[2];
