@@ -10,7 +10,7 @@ MOVED := $(shell for c in build/CMakeCache.txt build/*/CMakeCache.txt; do \
         echo "$${c%/*}/ is of another tree: removed"; rm -rf "$${c%/*}"; fi; done)
 $(if $(MOVED),$(info $(MOVED)))
 
-.PHONY: build all setup setup-tests install deb demo test test-fast test-long bench bench-llm sanitize tsan coverage fuzz lint format clean distclean help
+.PHONY: build all setup setup-tests install deb wheel demo test test-fast test-long bench bench-llm sanitize tsan coverage fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -34,6 +34,10 @@ install: build
 deb: build
 	@command -v dpkg-shlibdeps >/dev/null && command -v file >/dev/null || tools/setup.sh deb
 	@cpack --config build/CPackConfig.cmake -B build
+
+# The Python package, dist/gmner-*.whl (docs/python.md).
+wheel: setup
+	@tools/wheel.sh
 
 demo: build
 	@tools/demo.sh
@@ -114,6 +118,7 @@ distclean: clean
 help:
 	@echo "make            install what is missing, then build build/gmner"
 	@echo "make install    PREFIX=/usr/local, DESTDIR: program, data, manual pages, completions;  make deb: a Debian package"
+	@echo "make wheel      the Python package, dist/gmner-*.whl"
 	@echo "make demo       and find, box and mask the named entities of real posts (build/demo/)"
 	@echo "make test       and run all tests; those that are skipped are listed with the reason"
 	@echo "make test-fast  the fast ones only, under a minute;  make test-long: the long ones only"

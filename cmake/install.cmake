@@ -40,6 +40,7 @@ foreach(manifest ${manifests})
   get_filename_component(name ${manifest} NAME_WE)
   if(none STREQUAL NOTFOUND AND NOT needed STREQUAL NOTFOUND)
     install(DIRECTORY ${fetched}/${name} DESTINATION ${GM_DATA}/models)
+    list(APPEND GM_NEEDED_MODELS ${fetched}/${name})
   endif()
 endforeach()
 

@@ -11,7 +11,7 @@ set -eu
 cd "$(dirname "$0")/.."
 stamp=.deps/stamps/setup
 
-apt_packages="gcc g++ libc6-dev cmake ninja-build pkg-config python3 ca-certificates
+apt_packages="gcc g++ libc6-dev cmake ninja-build pkg-config python3 python3-dev ca-certificates
     libjansson-dev libyaml-dev libexpat1-dev libutf8proc-dev libicu-dev libjpeg62-turbo-dev libspng-dev
     libwebp-dev libgif-dev libtiff-dev libexif-dev libfreetype-dev libharfbuzz-dev libfribidi-dev fonts-dejavu-core fonts-droid-fallback libcmocka-dev
     nettle-dev libcurl4-openssl-dev libsqlite3-dev libhnswlib-dev zlib1g-dev libmicrohttpd-dev openssl"

@@ -104,11 +104,11 @@ enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **p
         return GM_OK;
     /* Looked for upwards, as build trees nest (build/gmner, build/sanitize/gmner, build/x/tests/t). */
     const char *dir = gm_path_dir(a, own);
-    for (int up = 0; !*path && up < 4; up++) {
-        dir = dir ? gm_path_dir(a, dir) : NULL;
+    for (int up = 0; !*path && up <= 4; up++) {
         GM_TRY(is_in(a, dir, name, path, err));
         if (!*path)
             GM_TRY(is_in(a, gm_path_join(a, dir, "share/gmner"), name, path, err));
+        dir = dir ? gm_path_dir(a, dir) : NULL;
     }
 done:
     if (st != GM_OK)

@@ -30,9 +30,9 @@ const char *gm_user_path(struct gm_arena *a, const char *variable, const char *b
                          const char *name);
 
 /* gm_home_path - path of a file or folder that comes with the program ("recipes/embedded.yaml",
- * "models"): under the host's home (base/host.h), else $GMNER_HOME, else under the folder above that of the
- * program (or of the shared library that holds this code) or share/gmner in that, else the same one, two
- * and three folders further up; whichever has it first. *path is NULL when none has. Errors: NOMEM. */
+ * "models"): under the host's home (base/host.h), else $GMNER_HOME, else under the folder of the program
+ * (or of the shared library that holds this code) or share/gmner in that, else the same one to four folders
+ * further up; whichever has it first. *path is NULL when none has. Errors: NOMEM. */
 enum gm_status gm_home_path(struct gm_arena *a, const char *name, const char **path,
                             struct gm_error *err) GM_NODISCARD;
 

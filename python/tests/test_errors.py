@@ -1,0 +1,174 @@
+"""What is wrong is an exception that says what, and never a crash. The sanitizers run this file."""
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+from conftest import photo
+
+import gmner
+
+
+@pytest.mark.parametrize("call", [
+    lambda m: m(5), lambda m: m(b"bytes"), lambda m: m(), lambda m: m({"id": "1"}), lambda m: m("a", image=7),
+    lambda m: m("a", image=np.zeros((4, 4))), lambda m: m("a", image=np.zeros((4, 4, 7), np.uint8)),
+    lambda m: m("a", image=np.zeros((0, 4, 3), np.uint8)), lambda m: m({"text": None}), lambda m: m({"text": 5}),
+    lambda m: m.pipe("text"), lambda m: m.pipe({"text": "a"}), lambda m: list(m.pipe([5])),
+    lambda m: list(m.pipe([("a", None, 3)])), lambda m: list(m.pipe(["a"], as_tuples=True)),
+    lambda m: m.pipe(7), lambda m: m({"text": "a", "more": object()}), lambda m: gmner.load(5),
+    lambda m: gmner.load("tag", threads="1"), lambda m: gmner.load("tag", threads=True),
+    lambda m: gmner.load("tag", colour=1), lambda m: gmner.load("tag", llm_budget="x"),
+    lambda m: gmner.Post.from_json(5)])
+def test_wrong_types(tagger, call):
+    with pytest.raises(TypeError):
+        call(tagger)
+
+
+@pytest.mark.parametrize("call", [
+    lambda m: m.pipe(["a"], batch_size=0), lambda m: m("a", errors="ignore"), lambda m: m.pipe([], errors=""),
+    lambda m: gmner.load("tag", threads=-1), lambda m: gmner.load("tag", threads=2000),
+    lambda m: m({"text": "a", "x": float("nan")}), lambda m: gmner.Post.from_json("{"), lambda m: gmner.Post.from_json("3"),
+    lambda m: gmner.load("tag\0")])
+def test_wrong_values(tagger, call):
+    with pytest.raises(ValueError):
+        call(tagger)
+
+
+def test_a_recipe_that_is_none():
+    with pytest.raises(gmner.ArgumentError, match='no recipe "nope"; there are: embedded'):
+        gmner.load("nope")
+    with pytest.raises(gmner.ArgumentError):
+        gmner.load("riveg")  # asks a language model, and no server is named
+
+
+def test_a_model_that_is_missing(tmp_path):
+    with pytest.raises(gmner.GmnerError) as caught:
+        gmner.load("tag", tagger=tmp_path / "none", threads=1)("Obama")
+    assert str(tmp_path / "none") in str(caught.value)
+    assert isinstance(caught.value, (gmner.ModelError, gmner.FileError, gmner.ArgumentError))
+
+
+def test_posts_that_fail(nlp):
+    with pytest.raises(gmner.FileError, match="missing.jpg") as caught:
+        nlp("Obama in Rome", image="missing.jpg")
+    assert caught.value.stage == "look" and [e.text for e in caught.value.post.ents] == ["Obama", "Rome"]
+    post = nlp("Obama in Rome", image="missing.jpg", errors="keep")
+    assert isinstance(post.error, OSError) and [e.text for e in post.ents] == ["Obama", "Rome"]
+    with pytest.raises(gmner.GmnerError):
+        nlp("Obama", image=b"no picture")
+    posts = list(nlp.pipe(["Rome", ("Rome", b""), {"text": "Rome", "entities": 5}, "Rome"]))
+    assert [p.error is None for p in posts] == [True, False, False, True]
+    with pytest.raises(gmner.FormatError):
+        list(nlp.pipe(["Rome", {"text": "Rome", "entities": 5}], errors="raise"))
+
+
+def test_texts_that_are_odd(tagger):
+    for text in ("\ud83d alone", "\0", "a" * 100000, "\U0010ffff", "\r\n\t"):
+        assert tagger(text).error is None
+
+
+def test_closed():
+    model = gmner.load("tag", threads=1)
+    with model:
+        assert model("Rome").ents
+    for call in (lambda: model("Rome"), lambda: list(model.pipe(["Rome"])), model.usage, model.__enter__):
+        with pytest.raises(gmner.ClosedError, match="closed"):
+            call()
+    model.close()
+    model.cancel()
+    assert "closed" in repr(model)
+
+
+def test_closed_while_others_use_it():
+    model = gmner.load("tag", threads=1)
+    texts = ["Obama met Merkel in Berlin"] * 50
+    ends = []
+
+    def work():
+        try:
+            while True:
+                assert len(list(model.pipe(texts))) == 50
+        except gmner.ClosedError:
+            ends.append("closed")
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(0.3)
+    model.close()
+    for t in threads:
+        t.join()
+    assert ends == ["closed"] * 3
+
+
+def test_cancel(tagger):
+    caught = []
+
+    def work():
+        try:
+            list(tagger.pipe(["Obama met Merkel in Berlin on Monday " * 10] * 20000, batch_size=20000))
+        except gmner.CancelledError as e:
+            caught.append(e)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    while thread.is_alive():
+        time.sleep(0.05)
+        tagger.cancel()
+    assert len(caught) == 1
+    assert tagger("Rome").ents
+
+
+def test_ctrl_c(tagger):
+    timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        list(tagger.pipe(["Obama met Merkel in Berlin on Monday " * 10] * 20000, batch_size=20000))
+    timer.join()
+    assert tagger("Rome").ents
+
+
+def test_nothing_leaks(tagger):
+    def rss():
+        with open("/proc/self/statm", encoding="ascii") as f:
+            return int(f.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def work():
+        for _ in range(100):
+            tagger("Obama in Berlin")
+            with pytest.raises(TypeError):
+                tagger(5)
+            gmner.load("tag", threads=1).close()
+
+    work()
+    before = rss()
+    for _ in range(3):
+        work()
+    assert rss() - before < 8 << 20
+
+
+def test_extension_alone():
+    """The extension's own checks, past those of the package."""
+    from gmner import _gmner
+    model = _gmner.Model({"recipe": b"tag", "threads": 1}, None)
+    for pairs in (5, [5], [(b"{}",)], [("{}", None)], [(b"{}", "x")], [(b"{}", None, 1)]):
+        with pytest.raises(TypeError):
+            model.predict(pairs)
+    assert model.predict([]) == []
+    assert '"stage": "input"' in model.predict([(b"{", None)])[0]
+    for options in ({"nope": 1}, {"recipe": "tag"}, {"threads": b"1"}):
+        with pytest.raises(TypeError):
+            _gmner.Model(options, None)
+    with pytest.raises(OverflowError):
+        _gmner.Model({"threads": -1}, None)
+    with pytest.raises(TypeError):
+        _gmner.Model([], None)
+
+
+def test_log(caplog, tmp_path):
+    caplog.set_level("DEBUG", "gmner")
+    with gmner.load("embedded", threads=1) as model:
+        model("Grace Hopper", image=photo("grace_hopper.jpg"))
+    assert all(r.name == "gmner" for r in caplog.records)
