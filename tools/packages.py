@@ -5,7 +5,8 @@
     packages.py all             libraries and photos into .deps/, every model into the model cache
     packages.py models NAME...  these models only (their manifests are models/NAME.json)
     packages.py group NAME      the packages of packages.lock that are marked with this group, which
-                                `size` and `all` leave out: "llm" is a llama.cpp server with a model
+                                `size` and `all` leave out: "llm" is a llama.cpp server with a model, "page" what
+                                drives a browser and looks for what its users could not use
 
 Archives come through the ordinary clients, pip and npm, and are never installed: each is checked
 against its SHA-256 sum, the files needed are unpacked, and the archive is deleted. What is there

@@ -126,6 +126,7 @@ tests | tests-fast)
     wanted="libheif1 g++ clang-format-14 mandoc zsh fish debootstrap"
     if [ "$1" = tests ]; then
         python3 -c 'import ensurepip' 2>/dev/null || wanted="$wanted python3-venv"
+        command -v node >/dev/null || wanted="$wanted nodejs"
         command -v chromium >/dev/null || command -v chromium-browser >/dev/null ||
             command -v google-chrome >/dev/null || wanted="$wanted chromium"
     fi
@@ -138,6 +139,7 @@ tests | tests-fast)
         (install_apt "$package") || echo "setup: going on without $package" >&2
     done
     [ "$1" = tests ] || exit 0
+    python3 tools/packages.py group page || echo "setup: going on without what drives the browser" >&2
     exec python3 tools/packages.py group llm
     ;;
 esac

@@ -7,7 +7,7 @@
 #include "serve/serve.h"
 
 struct opts {
-    const char *listen, *token_file, *tls_cert, *tls_key, *hosts;
+    const char *listen, *token_file, *tls_cert, *tls_key, *hosts, *data;
     const char *recipes, *settings, *tagger, *precision;
     struct gm_llm_cli llm;
     double max_body, max_memory;
@@ -56,6 +56,7 @@ static enum gm_status fill(const struct opts *o, struct gm_arena *a, struct gm_l
         .header_s = o->header_timeout,
         .body_s = o->body_timeout,
         .drain_s = o->drain,
+        .data = o->data,
         .listening = on_listening,
         .pipeline = {.settings = o->settings,
                      .tagger = o->tagger,
@@ -107,6 +108,8 @@ static const struct gm_option options[] = {
     {"tls-key", 0, GM_OPT_STR, offsetof(struct opts, tls_key), NULL, 0, 0, "FILE", "and its key"},
     {"host", 0, GM_OPT_STR, offsetof(struct opts, hosts), NULL, 0, 0, "NAME,…",
      "names that the server goes by, beside addresses and localhost; others are refused"},
+    {"data", 0, GM_OPT_STR, offsetof(struct opts, data), NULL, 0, 0, "DIR",
+     "folder for the records that the page keeps under a permanent address; without it the page keeps none"},
     {"settings", 0, GM_OPT_STR, offsetof(struct opts, settings), NULL, 0, 0, "FILE",
      "settings of the stages that count before the recipes' own, as `gmner tune` writes them"},
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "MODEL",

@@ -20,7 +20,19 @@ struct figure {
     struct gm_buf *out;
     const struct gm_post *post;
     uint32_t w, h; /* the picture's pixels, the unit of boxes and masks */
+    bool has_masks;
 };
+
+/* The beginning of <img>, up to within its attributes. */
+static enum gm_status open_img(struct figure *f, uint32_t w, uint32_t h, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(f->out, err, "<img width=\"%u\" height=\"%u\" alt=\"", w, h));
+    GM_TRY(gm_html_text(f->out, f->post->caption.n ? f->post->caption : GM_STR("the post's image"),
+                        err));
+done:
+    return st;
+}
 
 static enum gm_status add_picture(struct figure *f, const struct gm_image *im, struct gm_error *err)
 {
@@ -37,9 +49,7 @@ static enum gm_status add_picture(struct figure *f, const struct gm_image *im, s
         im = small;
     }
     GM_TRY(gm_image_write_jpeg(im, QUALITY, &jpeg, err));
-    GM_TRY(gm_buf_printf(f->out, err, "<img width=\"%u\" height=\"%u\" alt=\"", im->w, im->h));
-    GM_TRY(gm_html_text(f->out, f->post->caption.n ? f->post->caption : GM_STR("the post's image"),
-                        err));
+    GM_TRY(open_img(f, im->w, im->h, err));
     GM_TRY(gm_buf_add_c(f->out, "\" src=\"data:image/jpeg;base64,", err));
     GM_TRY(gm_base64_write(f->out, gm_buf_str(&jpeg), err));
     GM_TRY(gm_buf_add_c(f->out, "\">", err));
@@ -60,7 +70,7 @@ static enum gm_status add_mask(struct figure *f, const struct gm_region *region,
     gm_arena_init(&a, 0);
     float px = (float)(f->w > f->h ? f->w : f->h) / SHOWN_PX; /* a pixel of the page */
     px = px > 1 ? px : 1;
-    if (region->mask.counts.n == 0)
+    if (!f->has_masks || region->mask.counts.n == 0)
         goto done;
     st = gm_region_mask(region, f->w, f->h, &mask, err);
     if (st == GM_OK)
@@ -220,13 +230,43 @@ done:
     return st;
 }
 
-enum gm_status gm_html_figure(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+/* The figure around its picture: `im` NULL = one that the page's reader has already. */
+static enum gm_status add_figure(struct figure *f, const struct gm_image *im, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(f->out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", f->w,
+                         f->h));
+    if (im) {
+        GM_TRY(add_picture(f, im, err));
+    } else {
+        GM_TRY(open_img(f, f->w, f->h, err));
+        GM_TRY(gm_buf_add_c(f->out, "\">", err));
+    }
+    GM_TRY(add_overlay(f, err));
+    GM_TRY(add_labels(f, err));
+    GM_TRY(gm_buf_add_c(f->out, "</div>", err));
+    if (f->post->caption.n) {
+        GM_TRY(gm_buf_add_c(f->out, "<figcaption dir=\"auto\">", err));
+        GM_TRY(gm_html_text(f->out, f->post->caption, err));
+        GM_TRY(gm_buf_add_c(f->out, "</figcaption>", err));
+    }
+    GM_TRY(gm_buf_add_c(f->out, "</figure>\n", err));
+done:
+    return st;
+}
+
+enum gm_status gm_html_figure(struct gm_buf *out, const struct gm_post *post,
+                              const struct gm_html_shown *shown, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_image *im;
     struct gm_image *owned = NULL;
     struct gm_error why;
     uint32_t size[2];
+    if (shown) {
+        struct figure f = {out, post, shown->w, shown->h, false};
+        return shown->w && shown->h ? add_figure(&f, NULL, err) : GM_OK;
+    }
     st = gm_post_picture(post, &im, &owned, size, &why);
     if (st == GM_ENOMEM)
         return GM_FAIL(err, st, "%s", why.msg);
@@ -234,19 +274,8 @@ enum gm_status gm_html_figure(struct gm_buf *out, const struct gm_post *post, st
         return add_missing(out, post->error.stage.n ? "" : why.msg, err);
     if (!im)
         return GM_OK;
-    struct figure f = {out, post, size[0], size[1]};
-    GM_TRY(
-        gm_buf_printf(out, err, "<figure><div class=\"frame\" style=\"--w:%u;--h:%u\">", f.w, f.h));
-    GM_TRY(add_picture(&f, im, err));
-    GM_TRY(add_overlay(&f, err));
-    GM_TRY(add_labels(&f, err));
-    GM_TRY(gm_buf_add_c(out, "</div>", err));
-    if (post->caption.n) {
-        GM_TRY(gm_buf_add_c(out, "<figcaption dir=\"auto\">", err));
-        GM_TRY(gm_html_text(out, post->caption, err));
-        GM_TRY(gm_buf_add_c(out, "</figcaption>", err));
-    }
-    GM_TRY(gm_buf_add_c(out, "</figure>\n", err));
+    struct figure f = {out, post, size[0], size[1], true};
+    GM_TRY(add_figure(&f, im, err));
 done:
     gm_image_free(owned);
     return st;

@@ -4,7 +4,6 @@
 
 #include "record/image_path.h"
 #include "report/html.h"
-#include "report/html_figure.h"
 #include "report/marks.h"
 
 /* <tag>escaped text</tag>, or with attributes in `open`; nothing for an empty text. */
@@ -184,11 +183,12 @@ done:
 }
 
 enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size_t number,
-                            const struct gm_str *marks, size_t n, struct gm_error *err)
+                            const struct gm_str *marks, size_t n, const struct gm_html_shown *shown,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(add_head(out, post, number, marks, n, err));
-    GM_TRY(gm_html_figure(out, post, err));
+    GM_TRY(gm_html_figure(out, post, shown, err));
     GM_TRY(gm_buf_add_c(out, "<div class=\"found\">\n", err));
     GM_TRY(add_text(out, post, err));
     GM_TRY(add_error(out, post, err));

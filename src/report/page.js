@@ -1,20 +1,6 @@
-"use strict";
-// Lights up an entity in text, table and picture together, and filters the posts.
+// Filters the posts of a report. Behind card.js in one script.
 const posts = [...document.querySelectorAll(".post")];
 const $ = (id) => document.getElementById(id);
-
-function light(event) {
-  const post = event.target.closest(".post");
-  const entity = event.target.closest("[data-e]");
-  if (!post) return;
-  const on = event.type !== "mouseout" && event.type !== "focusout" && entity;
-  post.querySelectorAll("[data-e]").forEach((x) =>
-    x.classList.toggle("on", Boolean(on) && x.dataset.e === entity.dataset.e));
-  const frame = post.querySelector(".frame");
-  if (frame) frame.classList.toggle("lit", Boolean(on) && frame.querySelector(".on") !== null);
-}
-for (const kind of ["mouseover", "mouseout", "focusin", "focusout"])
-  document.querySelector("main").addEventListener(kind, light);
 
 function fits(post, types, which, words) {
   const own = post.dataset.types.split("\n");

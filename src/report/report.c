@@ -1,4 +1,4 @@
-/* report.c - see report.h. page.css and page.js are put into the program by CMake. */
+/* report.c - see report.h. page.css, card.js and page.js are put into the program by CMake. */
 #include "report/report.h"
 
 #include "base/alloc.h"
@@ -170,7 +170,7 @@ enum gm_status gm_report_add(struct gm_report *r, const struct gm_post *post, un
         }
     gm_buf_reset(&r->card);
     GM_TRY(count_post(r, post, err));
-    GM_TRY(gm_html_post(&r->card, post, r->n_posts, names, n, err));
+    GM_TRY(gm_html_post(&r->card, post, r->n_posts, names, n, NULL, err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(&r->card), err));
 done:
     return st;

@@ -40,6 +40,7 @@ void gm_answer_asset(struct gm_server *s, struct gm_call *call, const struct gm_
     (void)s, (void)route;
     for (size_t i = 0; (a = gm_assets_at(i)) && !gm_str_eq_c(call->path, a->path);)
         i++;
+    a = a ? a : gm_assets_at(0); /* /r/ID is the page */
     gm_buf_init(&body, BODY_MAX);
     gm_call_set_header(call, "ETag", a->etag);
     if (gm_str_eq_c(gm_call_header(call, "If-None-Match"), a->etag))

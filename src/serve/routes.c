@@ -8,6 +8,10 @@ static const struct gm_route api[] = {
     {"POST", "/v1/predict", false, true, gm_answer_predict, NULL},
     {"GET", "/v1/recipes", false, false, gm_answer_recipes, NULL},
     {"GET", "/metrics", false, false, gm_answer_metrics, NULL},
+    {"GET", "/v1/page", false, false, gm_answer_page, NULL},
+    {"POST", "/v1/card", false, true, gm_answer_card, NULL},
+    {"POST", "/v1/records", false, true, gm_answer_keep, NULL},
+    {"GET", "/v1/record", false, false, gm_answer_kept, NULL},
     {"GET", "/healthz", true, false, gm_answer_health, NULL},
     {"GET", "/readyz", true, false, gm_answer_ready, NULL},
 };
@@ -33,6 +37,8 @@ size_t gm_routes_number(const struct gm_route *r)
 static const struct gm_route *at_path(struct gm_str path)
 {
     const struct gm_asset *file;
+    if (gm_str_starts(path, GM_STR("/r/"))) /* of a record: the page, which asks for it */
+        return &asset;
     for (size_t i = 0; i < N_API; i++)
         if (gm_str_eq_c(path, api[i].path))
             return &api[i];

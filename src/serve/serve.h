@@ -23,7 +23,8 @@ struct gm_serve_opts {
     size_t max_held_bytes; /* of the bodies of all requests together */
     double request_s;      /* for the answer to a request */
     double header_s, body_s;
-    double drain_s; /* for what is queued when the server is told to stop */
+    const char *data; /* a folder for records that the page keeps; NULL = it keeps none */
+    double drain_s;   /* for what is queued when the server is told to stop */
     /* Told once the server listens: its address as a URL; NULL = nobody. */
     void (*listening)(void *user, const char *url);
     void *user;

@@ -56,6 +56,10 @@ void gm_answer_recipes(struct gm_server *s, struct gm_call *call, const struct g
 void gm_answer_health(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_ready(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_metrics(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_page(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_card(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_keep(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_kept(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_asset(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 
 #endif

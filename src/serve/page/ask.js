@@ -1,0 +1,38 @@
+// Requests to the server, with its token where it wants one, and its problems (RFC 9457) as errors.
+const key = "gmner-token";
+
+export class Problem extends Error {
+  constructor(document, status) {
+    super(document.detail || document.title || `status ${status}`);
+    this.status = status;
+    this.document = document;
+  }
+}
+
+function askForToken() {
+  const dialog = document.getElementById("token");
+  dialog.showModal();
+  return new Promise((done) => dialog.addEventListener("close", () => {
+    sessionStorage.setItem(key, document.getElementById("token-text").value.trim());
+    done(dialog.returnValue === "use");
+  }, { once: true }));
+}
+
+// The response, of any status below 400; else throws a Problem.
+export async function ask(url, options = {}) {
+  const headers = new Headers(options.headers);
+  const token = sessionStorage.getItem(key);
+  if (token) headers.set("Authorization", `Bearer ${token}`);
+  const response = await fetch(url, { ...options, headers });
+  if (response.ok) return response;
+  if (response.status === 401 && await askForToken()) return ask(url, options);
+  throw new Problem(await response.json().catch(() => ({})), response.status);
+}
+
+export const getJson = async (url) => (await ask(url)).json();
+
+export const postJson = (url, value) =>
+  ask(url, { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(value) });
+
+export const query = (values) => new URLSearchParams(
+  Object.entries(values).filter(([, v]) => v !== "" && v !== null && v !== undefined)).toString();
