@@ -151,8 +151,11 @@ static bool is_quoted(struct gm_str caption, struct gm_str word)
     return false;
 }
 
-static bool read_name(const struct gm_post *p, const struct gm_entity *e, double *share)
+/* is_mention: a sentence in the picture speaks of it. */
+static bool read_name(const struct gm_post *p, const struct gm_entity *e, double *share,
+                      bool *is_mention)
 {
+    *is_mention = false;
     struct gm_str rest = p->caption, quote;
     size_t at = 0, n = 0, n_read = 0;
     if (e->evidence.has[GM_WITNESS_READER]) {
@@ -160,7 +163,9 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
         return true;
     }
     if (p->has_texts) {
-        *share = gm_lettering_find(p, e->text).share;
+        struct gm_lettering l = gm_lettering_find(p, e->text);
+        *share = l.share;
+        *is_mention = l.is_mention;
         return true;
     }
     if (!next_quote(&rest, &quote))
@@ -202,6 +207,7 @@ unsigned gm_evidence_take(struct gm_evidence_post *v, const struct gm_entity *e,
 {
     const struct gm_evidence *said = &e->evidence;
     unsigned set = 0;
+    bool is_mention;
     memset(x, 0, GM_EVIDENCE_X * sizeof *x);
     if (said->has[GM_WITNESS_ENCODER]) {
         x[X_ENCODER] = gm_evidence_logit(said->by[GM_WITNESS_ENCODER]);
@@ -218,8 +224,8 @@ unsigned gm_evidence_take(struct gm_evidence_post *v, const struct gm_entity *e,
             look_for_thing(v->post, e, x);
         set |= GM_EVIDENCE_DETECTOR;
     }
-    if (read_name(v->post, e, &x[X_READER])) {
-        x[X_TITLE] = gm_entity_kind(e) == GM_KIND_THING ? x[X_READER] : 0;
+    if (read_name(v->post, e, &x[X_READER], &is_mention)) {
+        x[X_TITLE] = gm_entity_kind(e) == GM_KIND_THING && !is_mention ? x[X_READER] : 0;
         set |= GM_EVIDENCE_READER;
     }
     if (set) {

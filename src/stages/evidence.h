@@ -48,7 +48,8 @@ void gm_evidence_begin(struct gm_evidence_post *v, const struct gm_post *p);
  *   reader           reader: the share of the name that was read in the picture: the record's, else of
  *                    the lines in `texts` (lettering.h), else of the words that the caption quotes ("a
  *                    sign that says "Navy Yard""); a caption without quotation marks says nothing.
- *                    title: the same for a thing, whose name on it is the thing itself
+ *                    title: the same for a thing, whose name on it is the thing itself, unless a sentence
+ *                    holds it
  *   mention          where any other source is known. organisation, place, thing_type: 1 for such a type
  *                    (a person has none of them); hashtag: 1 for one; first: 1 for the post's first
  *                    entity

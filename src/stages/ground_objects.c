@@ -9,6 +9,7 @@
 #include "stages/ground_boxes.h"
 #include "stages/ground_rule.h"
 #include "stages/label_affinity.h"
+#include "stages/lettering.h"
 
 #include "base/alloc.h"
 #include "record/note.h"
@@ -150,7 +151,10 @@ static enum gm_status note_missing(const struct gm_ground_rule *r, struct gm_pos
         return gm_note_set(p, e, "no_box", "taken", err);
     if (has_object(r, p, e, 0))
         return gm_note_below(p, e, "no_box", "below_score", r->score_min, err);
-    return gm_note_set(p, e, "no_box", gm_ground_is_person(r, e) ? "no_person" : "no_object", err);
+    if (gm_ground_is_person(r, e))
+        return gm_note_set(p, e, "no_box", "no_person", err);
+    bool is_written = gm_lettering_is_page(p) || gm_lettering_find(p, e->text).is_mention;
+    return gm_note_set(p, e, "no_box", is_written ? "only_written" : "no_object", err);
 }
 
 static enum gm_status ground_post(const struct gm_ground_rule *r, struct gm_post *p,

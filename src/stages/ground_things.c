@@ -5,6 +5,7 @@
  * - where the name is read in the picture, the lettering: of an organisation its sign or mark, of a thing
  *   what is written on it, if that is small. Large lettering is a title: a cover or a poster, and that is
  *   the whole picture
+ *   Nothing for a name that sentences in the picture speak of, nor in a page of text
  * - for the types of `picture_types`, the whole picture: products, covers, posters and artworks fill
  *   theirs. On the tweets annotated by eye it is the right box of 28 of 42 visible OTHER, the object
  *   that U2-Netp marks of 23. */
@@ -59,6 +60,8 @@ static enum gm_status propose(const struct gm_ground_rule *r, struct gm_post *p,
     bool is_read = l.share > 0 && l.share >= r->lettering_min;
     *any = false;
     *o = (struct gm_object){.score = e->visible >= 0 ? (float)e->visible : 1};
+    if (l.is_mention || gm_lettering_is_page(p))
+        goto done;
     if (!fills && !(is_read && kind == GM_KIND_ORGANISATION))
         goto done;
     GM_TRY(need_size(p, err));

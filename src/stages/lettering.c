@@ -12,12 +12,15 @@
 #include <string.h>
 
 enum {
-    LETTERS = 128, /* of a name or a line that are looked at */
-    WORDS = 24,    /* of a name */
-    FUZZY = 5,     /* letters from which on a word may be misread, and of each edit */
-    MANY_LINES = 6 /* from which on a line must stand out */
+    LETTERS = 128,  /* of a name or a line that are looked at */
+    WORDS = 24,     /* of a name */
+    FUZZY = 5,      /* letters from which on a word may be misread, and of each edit */
+    MANY_LINES = 6, /* from which on a line must stand out */
+    SENTENCE = 3,   /* words beside those of a name that make a line one */
+    PAGE_WORDS = 5  /* of half of a page's lines */
 };
 static const double stands_out = 1.25; /* its height against the lines' median */
+static const double heads = 1.5;       /* the same, of what a page of text doesn't have */
 
 /* Letters and numbers, folded; where a word begins is marked. */
 struct letters {
@@ -125,15 +128,18 @@ static bool holds(const struct letters *line, const uint32_t *w, size_t n)
 
 static double height_of(const struct gm_written *t) { return t->box[3] - t->box[1]; }
 
-/* Whether few lines are higher: the line is 1.25 times as high as the line in the middle. */
-static bool is_prominent(const struct gm_post *p, const struct gm_written *t)
+/* Whether few lines are higher: the line is `times` as high as the line in the middle. */
+static bool is_higher(const struct gm_post *p, const struct gm_written *t, double times)
 {
     size_t below = 0;
-    if (p->n_texts < MANY_LINES)
-        return true;
     for (size_t i = 0; i < p->n_texts; i++)
-        below += height_of(&p->texts[i]) * stands_out <= height_of(t);
+        below += height_of(&p->texts[i]) * times <= height_of(t);
     return below * 2 >= p->n_texts;
+}
+
+static bool is_prominent(const struct gm_post *p, const struct gm_written *t)
+{
+    return p->n_texts < MANY_LINES || is_higher(p, t, stands_out);
 }
 
 static void join_box(double box[GM_BOX_XYXY], const double with[GM_BOX_XYXY], bool is_first)
@@ -147,7 +153,9 @@ static void join_box(double box[GM_BOX_XYXY], const double with[GM_BOX_XYXY], bo
 struct search {
     struct letters name;
     size_t word[WORDS], n_words; /* where the words that count begin */
-    bool is_read[WORDS];
+    bool is_read[WORDS];         /* in lines that stand out */
+    bool is_seen[WORDS];         /* in any line */
+    bool is_shown;               /* in a line that is no sentence */
     struct gm_lettering by_word, whole;
     size_t n_by_word, n_whole; /* lines */
 };
@@ -159,43 +167,85 @@ static void list_words(struct search *s)
             s->word[s->n_words++] = i;
 }
 
-static void search_line(struct search *s, const struct letters *line, const struct gm_written *t)
+static size_t letters_of(const struct search *s, size_t k)
 {
-    bool any = false;
+    return word_end(&s->name, s->word[k]) - s->word[k];
+}
+
+static size_t count_words(const struct letters *l)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < l->n; i = word_end(l, i))
+        n++;
+    return n;
+}
+
+/* Whether the line says more than the name, of which it holds so many words and letters. */
+static bool is_sentence(const struct letters *line, size_t words, size_t letters)
+{
+    return count_words(line) >= words + SENTENCE && 2 * line->n >= 3 * letters;
+}
+
+static void search_line(struct search *s, const struct letters *line, const struct gm_written *t,
+                        bool is_prominent)
+{
+    size_t words = 0, letters = 0;
     bool is_joined = word_end(&s->name, 0) < s->name.n; /* of several parts */
-    if (is_joined && s->name.n + 1 >= FUZZY && line->n + 1 >= s->name.n &&
-        edits(s->name.cp, s->name.n, line) <= s->name.n / FUZZY)
+    if (is_prominent && is_joined && s->name.n + 1 >= FUZZY && line->n + 1 >= s->name.n &&
+        edits(s->name.cp, s->name.n, line) <= s->name.n / FUZZY) {
         join_box(s->whole.box, t->box, s->n_whole++ == 0);
-    for (size_t k = 0; k < s->n_words; k++) {
-        size_t i = s->word[k];
-        if (holds(line, s->name.cp + i, word_end(&s->name, i) - i))
-            any = s->is_read[k] = true;
+        s->is_shown |= !is_sentence(line, 1, s->name.n);
     }
-    if (any)
+    for (size_t k = 0; k < s->n_words; k++) {
+        if (!holds(line, s->name.cp + s->word[k], letters_of(s, k)))
+            continue;
+        s->is_seen[k] = true;
+        s->is_read[k] |= is_prominent;
+        words++;
+        letters += letters_of(s, k);
+    }
+    if (!words)
+        return;
+    s->is_shown |= !is_sentence(line, words, letters);
+    if (is_prominent)
         join_box(s->by_word.box, t->box, s->n_by_word++ == 0);
 }
 
 struct gm_lettering gm_lettering_find(const struct gm_post *p, struct gm_str name)
 {
     struct search s = {.n_words = 0};
-    size_t all = 0, read = 0;
+    size_t all = 0, read = 0, seen = 0;
     read_letters(&s.name, name, true);
     list_words(&s);
     for (size_t i = 0; i < p->n_texts && s.n_words; i++) {
         struct letters line;
-        if (!is_prominent(p, &p->texts[i]))
-            continue;
         read_letters(&line, p->texts[i].text, false);
-        search_line(&s, &line, &p->texts[i]);
+        search_line(&s, &line, &p->texts[i], is_prominent(p, &p->texts[i]));
     }
     for (size_t k = 0; k < s.n_words; k++) {
-        size_t n = word_end(&s.name, s.word[k]) - s.word[k];
+        size_t n = letters_of(&s, k);
         all += n;
         read += s.is_read[k] ? n : 0;
+        seen += s.is_seen[k] ? n : 0;
     }
     s.by_word.share = all ? (double)read / (double)all : 0;
     s.whole.share = 1;
-    return s.n_whole && read < all ? s.whole : s.by_word;
+    struct gm_lettering l = s.n_whole && read < all ? s.whole : s.by_word;
+    l.is_mention = !s.is_shown && (s.n_whole || (seen && 2 * seen >= all));
+    return l;
+}
+
+bool gm_lettering_is_page(const struct gm_post *p)
+{
+    size_t long_lines = 0;
+    for (size_t i = 0; i < p->n_texts; i++) {
+        struct letters line;
+        if (is_higher(p, &p->texts[i], heads))
+            return false;
+        read_letters(&line, p->texts[i].text, false);
+        long_lines += count_words(&line) >= PAGE_WORDS;
+    }
+    return p->n_texts >= MANY_LINES && 2 * long_lines >= p->n_texts;
 }
 
 static bool is_part(const struct letters *part, const struct letters *of, size_t from, size_t to)

@@ -89,6 +89,47 @@ static void test_prose(void **state)
     assert_true(gm_lettering_find(&p, GM_STR("Adele")).share == 1);
 }
 
+/* A sentence that holds the name mentions it, unless the name stands on its own as well. */
+static void test_mentions(void **state)
+{
+    (void)state;
+    static const char *const said[] = {"so they say that Silver Harbour is", "off, and Silver"},
+                             *const half[] = {"a word about Silver Street today"},
+                             *const cover[] = {"as told in Silver Harbour by her", "SILVER",
+                                               "HARBOUR"},
+                             *const title[] = {"the Silver Harbour story"};
+    struct gm_lettering l = find("Silver Harbour", said, 1);
+    assert_true(l.is_mention && l.share == 1);
+    assert_false(
+        find("Silver Harbour", said, 2).is_mention); /* "off, and Silver": two words more */
+    assert_false(find("Silver Harbour", half, 1).is_mention); /* 6 of 13 letters: not read */
+    assert_false(find("Silver Harbour", cover, 3).is_mention);
+    assert_false(find("Silver Harbour", title, 1).is_mention);
+    assert_false(find("Bank", said, 2).is_mention);
+}
+
+/* Six lines of five words, none of them much higher than the others. */
+static void test_pages(void **state)
+{
+    (void)state;
+    struct gm_written texts[6];
+    struct gm_post p = {.texts = texts, .n_texts = 6, .has_texts = true};
+    for (size_t i = 0; i < 6; i++)
+        texts[i] = (struct gm_written){GM_STR("what a week it was"), 0.9f, {0, 0, 90, 10}};
+    assert_true(gm_lettering_is_page(&p));
+    assert_false(gm_lettering_find(&p, GM_STR("Adele")).is_mention);
+    texts[1].text = texts[4].text = texts[5].text = GM_STR("to all of them");
+    assert_true(gm_lettering_is_page(&p));
+    texts[0].text = GM_STR("it was of them");
+    assert_false(gm_lettering_is_page(&p));
+    texts[0].text = GM_STR("of all of them and us");
+    texts[2].box[3] = 15;
+    assert_false(gm_lettering_is_page(&p)); /* a heading, or a poster */
+    texts[2].box[3] = 14;
+    p.n_texts = 5;
+    assert_false(gm_lettering_is_page(&p));
+}
+
 /* The least edits by trying every part of the line, against what the search says. */
 static size_t plain_edits(const char *w, size_t m, const char *s, size_t n)
 {
@@ -153,7 +194,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_words),       cmocka_unit_test(test_hashtags),
         cmocka_unit_test(test_misread),     cmocka_unit_test(test_box),
-        cmocka_unit_test(test_prose),       cmocka_unit_test(test_edits_against_all_parts),
+        cmocka_unit_test(test_prose),       cmocka_unit_test(test_mentions),
+        cmocka_unit_test(test_pages),       cmocka_unit_test(test_edits_against_all_parts),
         cmocka_unit_test(test_same_person),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

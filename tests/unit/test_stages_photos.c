@@ -1,6 +1,9 @@
 /* look, ground and segment on the demo photos, as a recipe runs them. */
+#include "post_files.h"
 #include "vision_files.h"
 
+#include "base/buf.h"
+#include "image/label.h"
 #include "image/overlap.h"
 #include "stages/stage.h"
 
@@ -257,6 +260,77 @@ static void few_lines_are_read(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* Black lines on white, as a screenshot has them: the path of a PNG file. */
+static const char *write_lines(const char *const *lines, size_t n, uint32_t size_px)
+{
+    static const struct gm_color white = {255, 255, 255};
+    struct gm_error err;
+    struct gm_buf png;
+    struct gm_image *im;
+    struct gm_font *font;
+    if (gm_font_open(&font, size_px, false, &err) != GM_OK)
+        skip_because("%s", err.msg);
+    must(gm_image_new(&im, 640, (uint32_t)(n + 1) * 2 * size_px, &err), &err);
+    memset(im->rgb, 255, (size_t)im->w * im->h * 3);
+    for (size_t i = 0; i < n; i++)
+        must(gm_draw_label(im, font, 20, (float)(i + 1) * 2 * (float)size_px, gm_str(lines[i]),
+                           white, &err),
+             &err);
+    gm_buf_init(&png, 1 << 24);
+    must(gm_image_write_png(im, &png, &err), &err);
+    const char *path = temp_file_bytes(png.p, png.n);
+    gm_buf_clear(&png);
+    gm_font_free(font);
+    gm_image_free(im);
+    return path;
+}
+
+/* What a post about a film, its maker and a company gets for a picture of these lines: the notes and labels. */
+static const char *shown_by(const char *const *lines, size_t n, uint32_t size_px)
+{
+    static char text[256];
+    struct gm_post p, *list[1] = {&p};
+    size_t at = 0;
+    post_of(&p, "{\"text\":\"Silver Harbour, Anna Becker, Northwind Airlines\",\"entities\":["
+                "{\"text\":\"Silver Harbour\",\"type\":\"OTHER\",\"start\":0,\"end\":14},"
+                "{\"text\":\"Anna Becker\",\"type\":\"PER\",\"start\":16,\"end\":27},"
+                "{\"text\":\"Northwind Airlines\",\"type\":\"ORG\",\"start\":29,\"end\":47}]}");
+    p.image = gm_str(write_lines(lines, n, size_px));
+    run_stage("look", NULL, list, 1);
+    run_stage("read", "{\"glance\": 160, \"pixels\": 200000, \"lines\": 8, \"tight\": true}", list,
+              1);
+    run_stage("ground", "{\"picture_types\": [\"OTHER\"]}", list, 1);
+    for (size_t i = 0; i < p.n_entities; i++) {
+        const struct gm_entity *e = &p.entities[i];
+        struct gm_str said = e->n_regions ? e->regions[0].label : e->note;
+        at +=
+            (size_t)snprintf(text + at, sizeof text - at, "%s%.*s", i ? " " : "", GM_STR_ARG(said));
+    }
+    (void)unlink(p.image.p);
+    gm_post_clear(&p);
+    assert_int_equal(gm_alloc_live(), 0);
+    return text;
+}
+
+/* Screenshots of text speak of names and show nobody and nothing; a poster with the title is the film's. */
+static void screenshots_show_nothing(void **state)
+{
+    (void)state;
+    static const char none[] = "no_box:only_written no_box:no_person no_box:only_written";
+    static const char *const page[] = {
+        "I have just read that Anna Becker of",    "Northwind Airlines told a paper in Lisbon",
+        "that the film will not be shown at all",  "this year. Nobody has asked her why it",
+        "must be so. Tickets for Silver Harbour",  "can be given back until May, she said,",
+        "and Northwind Airlines flies all people", "home from Lisbon who came there for it."};
+    static const char *const message[] = {"So the film Silver Harbour is off, says",
+                                          "Anna Becker, and I am not the only one",
+                                          "whom Northwind Airlines now flies home"};
+    static const char *const poster[] = {"SILVER", "HARBOUR"};
+    assert_string_equal(shown_by(page, 8, 26), none);
+    assert_string_equal(shown_by(message, 3, 26), none);
+    assert_string_equal(shown_by(poster, 2, 80), "picture no_box:no_person no_box:no_object");
+}
+
 /* Any allocation may fail while a picture is read; of the later ones some are tried. */
 static void reading_may_run_out_of_memory(void **state)
 {
@@ -369,15 +443,11 @@ int main(void)
 {
     vision_tests_start(PHOTOS "grace_hopper.jpg");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_photo_to_mask),
-        cmocka_unit_test(large_photos),
-        cmocka_unit_test(bad_pictures_fail_alone),
-        cmocka_unit_test(masks_of_both_models),
-        cmocka_unit_test(texts_are_read),
-        cmocka_unit_test(few_lines_are_read),
-        cmocka_unit_test(reading_may_run_out_of_memory),
-        cmocka_unit_test(things_without_masks),
-        cmocka_unit_test(bad_settings),
+        cmocka_unit_test(from_photo_to_mask),       cmocka_unit_test(large_photos),
+        cmocka_unit_test(bad_pictures_fail_alone),  cmocka_unit_test(masks_of_both_models),
+        cmocka_unit_test(texts_are_read),           cmocka_unit_test(few_lines_are_read),
+        cmocka_unit_test(screenshots_show_nothing), cmocka_unit_test(reading_may_run_out_of_memory),
+        cmocka_unit_test(things_without_masks),     cmocka_unit_test(bad_settings),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
