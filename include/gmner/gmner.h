@@ -245,6 +245,7 @@ struct gmner_opts {
     const char *tagger;    /* the tagger's model: a folder, or a name of one; NULL = the recipe's */
     const char *precision; /* "auto", "f32", "bf16", "int8"; NULL = the recipe's */
     size_t max_words;      /* a post of more fails; 0 = 20,000 */
+    uint64_t max_pixels;   /* a picture of more can't be read; 0 = 100 million */
     double post_seconds;   /* a stage that needs longer for a post fails it; 0 = any time */
 
     /* Where files are. */

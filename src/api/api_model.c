@@ -115,6 +115,31 @@ done:
     return st;
 }
 
+/* What messages call the program's options here; "" = nothing that a host could do. */
+static const char *option(const char *flag)
+{
+    static const char *const names[][2] = {
+        {"--precision", "option precision"},
+        {"--endpoint URL", "option llm_endpoint"},
+        {"--endpoint URL (or FILE.gguf), or set OPENAI_BASE_URL", "option llm_endpoint"},
+        {"--endpoint URL or FILE.gguf, or set OPENAI_BASE_URL", "option llm_endpoint"},
+        {"--key-file", "the file of option llm_key_file"},
+        {"--llama-server", "option llm_server"},
+        {"--price IN,OUT a million tokens", "options llm_price_in and llm_price_out"},
+        {"--in-flight", "option llm_in_flight"},
+        {"--max-words", "option max_words"},
+        {"--max-pixels", "option max_pixels"},
+        {"--run", "option run"},
+        {"--clip FILE", "the setting clip"},
+        {"`gmner train --task ner`", "training"},
+        {"`gmner train --task ner --encoder`", "training"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(names[i][0], flag) == 0)
+            return names[i][1];
+    return ""; /* advice on how to call the program */
+}
+
 static void pass_on(void *user, enum gm_log_level level, const char *line)
 {
     const struct gmner_model *m = user;
@@ -132,6 +157,8 @@ static enum gm_status set_host(struct gmner_model *m, const struct gmner_opts *o
     m->log = o->log;
     m->log_user = o->log_user;
     h->log = o->log ? pass_on : NULL;
+    h->option = option;
+    h->max_pixels = o->max_pixels;
     h->log_user = m;
     h->log_level =
         (enum gm_log_level)((o->log_level ? o->log_level : GMNER_LOG_INFO) - GMNER_LOG_ERROR);

@@ -10,6 +10,7 @@
 #include "base/log.h"
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct gm_shared; /* base/shared.h */
 
@@ -20,12 +21,18 @@ struct gm_host {
     size_t sessions;          /* how many may work at once; 0 = one */
     void (*log)(void *user, enum gm_log_level level, const char *line); /* NULL = nobody listens */
     void *log_user;
-    enum gm_log_level log_level; /* the most verbose that it wants */
+    enum gm_log_level log_level;             /* the most verbose that it wants */
+    const char *(*option)(const char *flag); /* gm_option; NULL = without its dashes */
+    uint64_t max_pixels;                     /* of a picture or mask; 0 = the process's limit */
 };
 
 /* gm_host_set - for the calling thread, until the next call; borrowed; NULL = no host.
  * gm_host_get - the calling thread's; NULL = the program itself is at work. */
 void gm_host_set(const struct gm_host *host);
 const struct gm_host *gm_host_get(void);
+
+/* gm_option - an option of the program as a message calls it: the flag itself ("--in-flight") in the
+ * program, which alone has flags, and what the host calls it elsewhere ("llm_in_flight"). */
+const char *gm_option(const char *flag);
 
 #endif

@@ -1,6 +1,7 @@
 #include "formats/conll.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "formats/format.h"
 
 #include <string.h>
@@ -101,9 +102,10 @@ static enum gm_status columns_check(struct gm_conll *c, struct gm_str line,
         c->is_tabbed = memchr(line.p, '\t', line.n) != NULL;
     size_t n = split(line, c->is_tabbed, cols);
     if (n > MAX_COLUMNS)
-        return GM_FAIL(err, GM_EFORMAT,
-                       "%zu columns; expected a word and a tag (or two: coarse and fine) a line%s",
-                       n, c->n_columns ? "" : "; --from text reads plain text, a post a line");
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "%zu columns; expected a word and a tag (or two: coarse and fine) a line%s", n,
+            c->n_columns ? "" : gm_option("; --from text reads plain text, a post a line"));
     if (c->n_columns == 0) {
         c->n_columns = n;
         c->columns_line = gm_text_lines_number(c->lines);
@@ -133,7 +135,7 @@ static enum gm_status add_tag(struct gm_conll *c, struct gm_str text, struct gm_
             (int)(text.n < 60 ? text.n : 60), text.p,
             gm_text_lines_number(c->lines) == c->columns_line && text.n &&
                     !memchr(text.p, '-', text.n)
-                ? "; --from text reads plain text, a post a line"
+                ? gm_option("; --from text reads plain text, a post a line")
                 : "");
     if (tag.prefix != 'O')
         GM_TRY(gm_labels_add(types, type, &tag.type, err));

@@ -1,5 +1,6 @@
 #include "formats/guess.h"
 
+#include "base/host.h"
 #include "base/json_scan.h"
 #include "formats/conll.h"
 #include "formats/format.h"
@@ -71,8 +72,8 @@ enum gm_status gm_format_guess_line(struct gm_str line, const char *path, size_t
         return GM_FAIL(
             err, GM_EFORMAT,
             "%s:%zu: a JSON array of something else than posts (objects with \"text\" or "
-            "\"tokens\"); --from says which format it is",
-            path, number);
+            "\"tokens\")%s",
+            path, number, gm_option("; --from says which format it is"));
     if (memchr(s.p, 0, s.n) && !row)
         return GM_FAIL(err, GM_EFORMAT,
                        "%s:%zu: NUL bytes; expected UTF-8 text, JSON Lines or "

@@ -2,6 +2,7 @@
 #include "image/image.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "image/image_internal.h"
 
 #include <string.h>
@@ -9,7 +10,12 @@
 static _Atomic uint64_t max_pixels = GM_IMAGE_MAX_PIXELS;
 
 void gm_image_max_pixels_set(uint64_t n) { max_pixels = n ? n : GM_IMAGE_MAX_PIXELS; }
-uint64_t gm_image_max_pixels(void) { return max_pixels; }
+
+uint64_t gm_image_max_pixels(void)
+{
+    const struct gm_host *host = gm_host_get();
+    return host && host->max_pixels ? host->max_pixels : max_pixels;
+}
 
 static bool is_allowed(uint64_t w, uint64_t h)
 {
@@ -26,10 +32,10 @@ enum gm_status gm_image_check_size(uint64_t w, uint64_t h, struct gm_error *err)
     bool side = w > GM_IMAGE_MAX_SIDE || h > GM_IMAGE_MAX_SIDE;
     return GM_FAIL(err, GM_EFORMAT,
                    "the header claims %llu x %llu pixels; the limit is %d a side and %llu in all: "
-                   "scale the picture down%s",
+                   "scale the picture down%s%s",
                    (unsigned long long)w, (unsigned long long)h, GM_IMAGE_MAX_SIDE,
                    (unsigned long long)gm_image_max_pixels(),
-                   side ? "" : ", or raise the limit with --max-pixels");
+                   side ? "" : ", or raise the limit with ", side ? "" : gm_option("--max-pixels"));
 }
 
 enum gm_status gm_image_new(struct gm_image **out, uint32_t w, uint32_t h, struct gm_error *err)

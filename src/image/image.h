@@ -22,7 +22,7 @@ struct gm_image {
 enum { GM_IMAGE_MAX_SIDE = 65535, GM_IMAGE_MAX_PIXELS = 100 * 1000 * 1000 };
 
 /* gm_image_max_pixels_set - the limit on all pixels of a picture or mask for the whole process; 0 =
- * GM_IMAGE_MAX_PIXELS. Called once, before pictures are read. */
+ * GM_IMAGE_MAX_PIXELS. Called once, before pictures are read. That of a host (base/host.h) counts before it. */
 void gm_image_max_pixels_set(uint64_t n);
 uint64_t gm_image_max_pixels(void);
 

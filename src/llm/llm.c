@@ -1,6 +1,7 @@
 #include "llm/llm.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
@@ -41,7 +42,8 @@ static enum gm_status check_opts(const struct gm_llm_opts *o, struct gm_error *e
     if (o->in_flight < 1 || o->in_flight > 4096)
         return GM_FAIL(err, GM_EARG, "requests in flight must be from 1 to 4096");
     if (o->budget > 0 && o->price_in <= 0 && o->price_out <= 0)
-        return GM_FAIL(err, GM_EARG, "a budget needs the prices: --price IN,OUT a million tokens");
+        return GM_FAIL(err, GM_EARG, "a budget needs the prices: %s",
+                       gm_option("--price IN,OUT a million tokens"));
     if (o->max_tries < 1 || o->max_asks < 1 || o->breaker_fails < 1 || !(o->timeout_s > 0))
         return GM_FAIL(err, GM_EARG, "tries, asks and the time-out of a request must be over 0");
     return GM_OK;

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/progress.h"
 #include "base/stop.h"
 #include "llm/http.h"
@@ -136,9 +137,8 @@ static enum gm_status wait_healthy(struct gm_local_server *s, const char *argv0,
             s->pid = 0;
             last_words(s->log_fd, words, sizeof words);
             if (WIFEXITED(status) && WEXITSTATUS(status) == 127 && !words[0])
-                return GM_FAIL(err, GM_EIO,
-                               "%s: no such program; give llama.cpp's server with --llama-server",
-                               argv0);
+                return GM_FAIL(err, GM_EIO, "%s: no such program; give llama.cpp's server with %s",
+                               argv0, gm_option("--llama-server"));
             return GM_FAIL(err, GM_EAGAIN, "%s ended before it was ready: %s", argv0, words);
         }
         if (gm_http_status(health, 500) == 200)

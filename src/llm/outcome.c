@@ -1,5 +1,6 @@
 /* What each outcome of an HTTP request means: an answer, another try, a rest for everybody, the end.
  * On the client's thread, under the lock. */
+#include "base/host.h"
 #include "base/log.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
@@ -129,16 +130,19 @@ static void on_refusal(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint 
 {
     char text[1200];
     int s = e->status;
-    const char *more = "";
+    const char *more = "", *file = "";
     bool redirect = s >= 300 && s < 400, missing = s == 404 || s == 405;
     if (s == 401 || s == 403)
         more = ep->key ? "; if the key is refused, set OPENAI_API_KEY to the right one"
                : ep < llm->groups[0].ep + llm->groups[0].n_ep
                    ? "; set OPENAI_API_KEY"
-                   : "; give its key in a line \"URL KEY\" of --key-file";
+                   : "; give its key in a line \"URL KEY\" of ";
     else if (redirect)
         more = "; a redirect, which is not followed: give the address itself";
-    int n = snprintf(text, sizeof text, "%s: status %d: %.600s%s", ep->name, s, e->text, more);
+    if ((s == 401 || s == 403) && !ep->key && ep >= llm->groups[0].ep + llm->groups[0].n_ep)
+        file = gm_option("--key-file");
+    int n =
+        snprintf(text, sizeof text, "%s: status %d: %.600s%s%s", ep->name, s, e->text, more, file);
     if (missing && ep->n_ok == 0 && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, "; asked was %s%s",
                  gm_http_target_address(ep->target),

@@ -1,5 +1,6 @@
 /* The endpoints of a run: those of --endpoint, and those of stages that have their own. */
 #include "base/alloc.h"
+#include "base/host.h"
 #include "llm/llm_internal.h"
 #include "llm/secret.h"
 
@@ -140,8 +141,8 @@ enum gm_status gm_server_groups_open(struct gm_llm *llm, const struct gm_llm_opt
     for (size_t i = 0; i < o->n_more; i++)
         n += o->more[i].n;
     if (n == 0)
-        return GM_FAIL(err, GM_EARG,
-                       "no endpoint: give --endpoint URL (or FILE.gguf), or set OPENAI_BASE_URL");
+        return GM_FAIL(err, GM_EARG, "no endpoint: give %s",
+                       gm_option("--endpoint URL (or FILE.gguf), or set OPENAI_BASE_URL"));
     llm->groups = gm_alloc(o->n_more + 1, sizeof *llm->groups);
     llm->ep = gm_alloc(n, sizeof *llm->ep);
     llm->servers = gm_alloc(n, sizeof *llm->servers);

@@ -1,6 +1,7 @@
 #include "model/net.h"
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/path.h"
 #include "base/log.h"
 #include "base/models.h"
@@ -161,8 +162,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     gm_arena_init(&net->arena, 0);
     GM_TRY(gm_precision_pick(opts->precision, &precision, err));
     if (precision.int8 && opts->training)
-        return GM_FAIL(err, GM_EARG,
-                       "--precision int8 is for prediction; train with auto, bf16 or f32");
+        return GM_FAIL(err, GM_EARG, "%s int8 is for prediction; train with auto, bf16 or f32",
+                       gm_option("--precision"));
     gm_params_init(&net->params, precision.dtype, opts->training);
     net->params.int8 = precision.int8;
     GM_TRY(gm_model_find(&net->arena, dir, &net->dir, &net->base_name, err));

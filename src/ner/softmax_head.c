@@ -9,6 +9,7 @@
  * (tests/ref/tagger_reference.py). */
 #include "ner/softmax_head.h"
 
+#include "base/host.h"
 #include "base/path.h"
 #include "ner/tag_names.h"
 #include "nn/finite.h"
@@ -163,8 +164,8 @@ enum gm_status gm_softmax_head_labels(struct gm_tagger *t, struct gm_error *err)
     if (kind.n && !gm_str_ends(kind, GM_STR("ForTokenClassification"))) {
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: not a trained tagger but a %.*s, and there is no gmner.json beside it; "
-                     "`gmner train --task ner --encoder` makes one of it",
-                     path, GM_STR_ARG(kind));
+                     "%s makes one of it",
+                     path, GM_STR_ARG(kind), gm_option("`gmner train --task ner --encoder`"));
         goto done;
     }
     GM_TRY(read_labels(t, config, path, err));

@@ -6,6 +6,7 @@
 #include "nn/engine.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "nn/int8.h"
 
 #include <oneapi/dnnl/dnnl.h>
@@ -119,11 +120,11 @@ enum gm_status gm_precision_pick(const char *name, struct gm_precision *out, str
     if (strcmp(name, "f32") == 0)
         out->dtype = GM_F32;
     else if (strcmp(name, "bf16") == 0 && !bf16)
-        return GM_FAIL(err, GM_EARG,
-                       "this CPU does not multiply bf16; use --precision f32 or auto");
+        return GM_FAIL(err, GM_EARG, "this CPU does not multiply bf16; use %s f32 or auto",
+                       gm_option("--precision"));
     else if (strcmp(name, "int8") == 0 && !int8)
-        return GM_FAIL(err, GM_EARG,
-                       "this CPU has no int8 dot products (VNNI); use --precision auto");
+        return GM_FAIL(err, GM_EARG, "this CPU has no int8 dot products (VNNI); use %s auto",
+                       gm_option("--precision"));
     else if (strcmp(name, "int8") == 0)
         out->int8 = true;
     else if (strcmp(name, "bf16") != 0)

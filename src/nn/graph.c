@@ -9,6 +9,7 @@
  * reference: central differences through the whole tape, tests/unit/test_nn_ops.c. */
 #include "nn/graph.h"
 
+#include "base/host.h"
 #include "base/rng.h"
 
 struct gm_node {
@@ -53,8 +54,9 @@ enum gm_status gm_graph_alloc(struct gm_graph *g, void **out, size_t n, size_t s
     *out = gm_workspace_alloc(g->ws, n, size);
     if (*out)
         return GM_OK;
-    return GM_FAIL(err, GM_ENOMEM, "out of memory for activations (%zu bytes held)%s",
-                   gm_workspace_bytes(g->ws), g->training ? "; use a smaller --batch-tokens" : "");
+    return GM_FAIL(err, GM_ENOMEM, "out of memory for activations (%zu bytes held)%s%s",
+                   gm_workspace_bytes(g->ws), g->training ? "; use a smaller " : "",
+                   g->training ? gm_option("--batch-tokens") : "");
 }
 
 enum gm_status gm_graph_var(struct gm_graph *g, struct gm_var **out, size_t rows, size_t cols,

@@ -1,6 +1,7 @@
 /* Opening the stages of a recipe, and what a post is when it comes to them. */
 #include "base/alloc.h"
 #include "base/cache.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/models.h"
 #include "base/path.h"
@@ -21,8 +22,8 @@ static enum gm_status set_tagger(struct gm_recipe *r, const char *model, struct 
     if (st == GM_EMODEL)
         return GM_FAIL(err, GM_EARG,
                        "%s: no such model folder, and no model of this name "
-                       "(`gmner models list`); `gmner train --task ner` writes one",
-                       model);
+                       "(`gmner models list`); %s writes one",
+                       model, gm_option("`gmner train --task ner`"));
     if (st == GM_OK)
         st = gm_recipe_set(r, "tag", NULL, "model", name ? name : dir, &n, err);
     if (st == GM_OK && n == 0)
@@ -105,11 +106,8 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
         if (s->servers)
             continue;
         if (!p->llm_opts->n_endpoints) {
-            st =
-                GM_FAIL(err, GM_EARG,
-                        "recipe %s asks a language model: give --endpoint URL or FILE.gguf, or set "
-                        "OPENAI_BASE_URL",
-                        p->recipe->name);
+            st = GM_FAIL(err, GM_EARG, "recipe %s asks a language model: give %s", p->recipe->name,
+                         gm_option("--endpoint URL or FILE.gguf, or set OPENAI_BASE_URL"));
             goto done;
         }
         const char *model = p->llm_opts->model;
@@ -297,9 +295,8 @@ static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *p
         GM_TRY(gm_segment(post->text, GM_CUT_CHARACTERS, &a, &words, &n, err));
     if (n > p->max_words) {
         (void)GM_FAIL(&e, GM_EFORMAT,
-                      "a post of over %zu words; cut it into parts, or give a higher "
-                      "--max-words",
-                      p->max_words);
+                      "a post of over %zu words; cut it into parts, or give a higher %s",
+                      p->max_words, gm_option("--max-words"));
         gm_post_fail(post, "input", &e);
     }
 done:

@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/host.h"
 #include "base/path.h"
 #include "pipeline/run_internal.h"
 
@@ -62,8 +63,8 @@ static enum gm_status lock_folder(struct gm_run *r, const char *dir, struct gm_e
         who[strcspn(who, "\n")] = 0;
         return GM_FAIL(err, GM_EAGAIN,
                        "%s: process %s works on this run folder; wait for it, or give another one "
-                       "with --run",
-                       dir, who);
+                       "with %s",
+                       dir, who, gm_option("--run"));
     }
     snprintf(who, sizeof who, "%ld\n", (long)getpid());
     if (ftruncate(r->lock_fd, 0) != 0 || !gm_pwrite_all(r->lock_fd, gm_str(who), 0))
@@ -86,8 +87,8 @@ static enum gm_status check_shard(struct gm_run *r, const char *dir, struct gm_s
     if (has && !gm_str_eq_c(gm_stmt_text(q, 0), text)) {
         st = GM_FAIL(err, GM_EARG,
                      "%s: this run folder holds shard %.*s, not %s; give another one "
-                     "with --run",
-                     dir, GM_STR_ARG(gm_stmt_text(q, 0)), text);
+                     "with %s",
+                     dir, GM_STR_ARG(gm_stmt_text(q, 0)), text, gm_option("--run"));
         goto done;
     }
     if (!has) {

@@ -1,6 +1,7 @@
 /* The threads that take posts through the stages that ask a language model, a post each, so that
  * --in-flight requests are under way while the caller's thread works. */
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/parallel.h"
 #include "base/stop.h"
 #include "pipeline/stream_internal.h"
@@ -95,7 +96,8 @@ enum gm_status gm_runners_start(struct gm_stream *s, struct gm_error *err)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (enum gm_status st = GM_OK; s->n_runners < n; s->n_runners++)
         if ((st = gm_thread_start(&s->runners[s->n_runners], 1, run_asks, s, err)) != GM_OK) {
-            gm_error_prefix(err, "%zu threads are too many; give a smaller --in-flight", n);
+            gm_error_prefix(err, "%zu threads are too many; give a smaller %s", n,
+                            gm_option("--in-flight"));
             return st;
         }
     return GM_OK;

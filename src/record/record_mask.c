@@ -1,6 +1,7 @@
 #include "record/record_mask.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "image/image.h"
 #include "image/mask.h"
 
@@ -9,9 +10,9 @@ enum gm_status gm_mask_check_size(uint64_t h, uint64_t w, struct gm_error *err)
     if (h == 0 || w == 0 || h > INT32_MAX || w > INT32_MAX || h * w > gm_image_max_pixels())
         return GM_FAIL(err, GM_EFORMAT,
                        "a mask of %llu x %llu pixels: at least 1 and at most %llu "
-                       "in all (--max-pixels)",
+                       "in all (%s)",
                        (unsigned long long)w, (unsigned long long)h,
-                       (unsigned long long)gm_image_max_pixels());
+                       (unsigned long long)gm_image_max_pixels(), gm_option("--max-pixels"));
     return GM_OK;
 }
 

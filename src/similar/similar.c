@@ -8,6 +8,7 @@
 #include "similar/similar.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "similar/index.h"
 #include "similar/pictures.h"
@@ -40,14 +41,14 @@ static enum gm_status drop_pictures(struct gm_similar_rule *r, struct gm_error *
     if (w[GM_SIMILAR_IMAGE] <= 0)
         return GM_OK;
     if (rest <= 0)
-        return GM_FAIL(err, GM_EARG,
-                       "similarity of pictures alone needs a picture encoder (--clip FILE)");
+        return GM_FAIL(err, GM_EARG, "similarity of pictures alone needs a picture encoder (%s)",
+                       gm_option("--clip FILE"));
     w[GM_SIMILAR_IMAGE] = 0;
     w[GM_SIMILAR_TEXT] /= rest;
     w[GM_SIMILAR_ENTITY] /= rest;
     GM_LOG(GM_LOG_INFO, "similar",
-           "no picture encoder (--clip FILE): posts are compared by text=%g entity=%g",
-           w[GM_SIMILAR_TEXT], w[GM_SIMILAR_ENTITY]);
+           "no picture encoder (%s): posts are compared by text=%g entity=%g",
+           gm_option("--clip FILE"), w[GM_SIMILAR_TEXT], w[GM_SIMILAR_ENTITY]);
     return GM_OK;
 }
 

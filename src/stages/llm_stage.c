@@ -1,6 +1,7 @@
 #include "stages/llm_stage.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "base/log.h"
 #include "base/parallel.h"
 #include "base/stop.h"
@@ -398,8 +399,8 @@ enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture 
 {
     memset(replies, 0, n * sizeof *replies);
     if (!s->llm)
-        return GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give --endpoint URL",
-                       s->stage);
+        return GM_FAIL(err, GM_EARG, "the stage %s asks a language model: give %s", s->stage,
+                       gm_option("--endpoint URL"));
     enum gm_status st = ask_all(s, picture, questions, n, replies, err);
     size_t refused = first_refusal(replies, n);
     if (st != GM_OK || refused == n || !does_with_fewer(s, &questions[refused], &replies[refused]))

@@ -114,6 +114,7 @@ static void test_options(void **state)
          GMNER_EARG,
          "llm_key"},
         {{.recipe = "tag", .llm_budget = -1}, GMNER_EARG, "llm_budget"},
+        {{.recipe = "riveg"}, GMNER_EARG, "give option llm_endpoint"},
         {{.recipe = "tag", .threads = 100000}, GMNER_EARG, "threads"},
         {{.recipe = "tag", .log_level = 9}, GMNER_EARG, "log_level"},
     };
@@ -124,6 +125,8 @@ static void test_options(void **state)
         assert_int_equal(e.status, bad[i].rc);
         if (!strstr(e.message, bad[i].says))
             fail_msg("%s does not say %s", e.message, bad[i].says);
+        if (strstr(e.message, "--"))
+            fail_msg("%s gives advice about an option of the program", e.message);
         assert_true((m == NULL) == (bad[i].rc != GMNER_OK));
         gmner_close(m);
     }
