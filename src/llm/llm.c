@@ -118,9 +118,10 @@ void gm_llm_drain(struct gm_llm *llm, double grace_s)
 void gm_llm_go_on(struct gm_llm *llm)
 {
     pthread_mutex_lock(&llm->lock);
-    for (size_t i = 0; i < llm->n_ep && llm->stop == GM_ENET; i++)
+    bool gave_up = llm->stop == GM_ENET || llm->stop == GM_EARG;
+    for (size_t i = 0; i < llm->n_ep && gave_up; i++)
         gm_endpoint_mend(&llm->ep[i], &llm->breaker);
-    if (llm->stop == GM_ENET)
+    if (gave_up)
         llm->stop = GM_OK;
     pthread_mutex_unlock(&llm->lock);
 }

@@ -191,7 +191,7 @@ bool gm_llm_is_dry(const struct gm_llm *llm);
 #define GM_LLM_GRACE_S 0.5
 void gm_llm_drain(struct gm_llm *llm, double grace_s);
 
-/* gm_llm_go_on - a client that has stopped because its servers were dead asks them again, for who uses it for
+/* gm_llm_go_on - a client that has stopped because its servers were dead or refused it asks them again, for who uses it for
  * longer than one run. Threads: yes. */
 void gm_llm_go_on(struct gm_llm *llm);
 

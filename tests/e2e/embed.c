@@ -6,9 +6,11 @@
  *                                  threads, sessions, endpoint, model, key, in_flight, run, home, cache, log=1
  *
  * The records of the first thread are written. */
+#define _POSIX_C_SOURCE 200809L
 #include <gmner/gmner.h>
 
 #include <locale.h>
+#include <signal.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -179,8 +181,31 @@ static int run_all(struct host *first, size_t n)
     return rc;
 }
 
+/* What belongs to the process. */
+struct state {
+    void (*handlers[32])(int);
+    char locale[512];
+    char **environment, *last;
+};
+
+extern char **environ;
+
+static void look(struct state *s)
+{
+    struct sigaction a;
+    memset(s, 0, sizeof *s);
+    for (int i = 1; i < 32; i++)
+        if (sigaction(i, NULL, &a) == 0)
+            s->handlers[i] = a.sa_handler;
+    snprintf(s->locale, sizeof s->locale, "%s", setlocale(LC_ALL, NULL));
+    s->environment = environ;
+    for (char **e = environ; *e; e++)
+        s->last = *e;
+}
+
 int main(int argc, char **argv)
 {
+    struct state before, after;
     struct gmner_opts o;
     struct gmner_error e;
     struct host h = {0};
@@ -197,9 +222,14 @@ int main(int argc, char **argv)
     add(&h.in, "", 0);
     if (hosts < 1 || hosts > HOSTS_MAX)
         return 2;
+    look(&before);
     int rc = gmner_open(&o, &h.model, &e);
     rc = rc ? fail(&e) : run_all(&h, hosts);
     gmner_close(h.model);
     free(h.in.p);
+    look(&after);
+    if (memcmp(&before, &after, sizeof before) != 0)
+        rc = fprintf(stderr,
+                     "signal handlers, the locale or the environment are not as they were\n");
     return rc ? 1 : 0;
 }
