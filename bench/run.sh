@@ -6,6 +6,7 @@
 # bench/run.sh similar: gmner similar, beside sentence-transformers and NumPy; see bench/similar.py.
 # bench/run.sh text: the stage read beside RapidOCR; see bench/text.py.
 # bench/run.sh vision: CLIP and other vision models beside PyTorch on the same weights; see bench/vision.py.
+# bench/run.sh serve: gmner serve beside gmner predict, and beside FastAPI with PyTorch; see bench/serve.py.
 # bench/run.sh things: masks of things beside rembg; see bench/things.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
 set -eu
@@ -39,6 +40,15 @@ if [ "${1:-}" = things ]; then
     tools/reference_env.sh --rembg || exit $?
     cmake --build build --target gmner >/dev/null
     exec python3 bench/things.py --peer-python .deps/venv/bin/python "$@"
+fi
+if [ "${1:-}" = serve ]; then
+    shift
+    command -v wrk >/dev/null || { echo "bench: no wrk, which makes the load (Debian: wrk)" >&2; exit 1; }
+    if tools/reference_env.sh --serve; then
+        set -- --peer-python .deps/venv/bin/python "$@"
+    fi
+    cmake --build build --target gmner >/dev/null
+    exec python3 bench/serve.py "$@"
 fi
 similar=
 if [ "${1:-}" = similar ]; then

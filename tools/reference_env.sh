@@ -1,8 +1,8 @@
 #!/bin/sh
 # Makes the Python environment that gmner is compared with: PyTorch (CPU build), transformers and,
-# with --bench, ONNX Runtime and OpenVINO, with --ocr RapidOCR, with --peft peft, with --rembg rembg. Only tests and benchmarks use it; gmner never does.
+# with --bench, ONNX Runtime and OpenVINO, with --ocr RapidOCR, with --peft peft, with --rembg rembg, with --serve FastAPI. Only tests and benchmarks use it; gmner never does.
 #
-#   tools/reference_env.sh [--bench] [--ocr] [--peft] [--rembg] [DIR]      DIR: default .deps/venv
+#   tools/reference_env.sh [--bench] [--ocr] [--peft] [--rembg] [--serve] [DIR]      DIR: default .deps/venv
 #
 # Exit 0: DIR/bin/python is ready (a second call returns at once). 77: it can't be had here, with
 # the reason on stderr, so that a test may skip. 2: usage.
@@ -19,8 +19,8 @@ extras=
 dir=$root/.deps/venv
 for arg; do
     case $arg in
-    --bench | --ocr | --peft | --rembg) extras="$extras ${arg#--}" ;;
-    -*) echo "usage: tools/reference_env.sh [--bench] [--ocr] [--peft] [--rembg] [DIR]" >&2; exit 2 ;;
+    --bench | --ocr | --peft | --rembg | --serve) extras="$extras ${arg#--}" ;;
+    -*) echo "usage: tools/reference_env.sh [--bench] [--ocr] [--peft] [--rembg] [--serve] [DIR]" >&2; exit 2 ;;
     *) dir=$arg ;;
     esac
 done

@@ -26,7 +26,9 @@ struct gm_worker {
     pthread_t thread;
     bool has_thread;
     int event;                    /* there is a post, or the end */
-    struct gm_pipeline *pipeline; /* of the thread */
+    struct gm_pipeline *pipeline; /* of the thread, as llm_opts */
+    struct gm_llm_opts llm_opts;
+    bool uses_llm;
     pthread_mutex_t lock;
     /* Under the lock: */
     struct gm_job *jobs;                  /* all */
@@ -244,6 +246,7 @@ static void add_stats(struct gm_llm_stats *to, const struct gm_llm_stats *s)
     to->retries += s->retries;
     to->prompt_tokens += s->prompt_tokens;
     to->completion_tokens += s->completion_tokens;
+    to->cost += s->cost;
 }
 
 /* gm_stream_sink.tick */
@@ -268,6 +271,20 @@ static bool should_stop(void *user)
     return gm_stop_requested();
 }
 
+/* A new client of language models has what the ones before it have left of the budget. */
+static enum gm_status open_pipeline(struct gm_worker *w, struct gm_error *err)
+{
+    struct gm_pipeline_opts opts = *w->opts;
+    if (opts.llm && opts.llm->budget > 0) {
+        w->llm_opts = *opts.llm;
+        w->llm_opts.budget -= w->llm_before.cost;
+        if (w->llm_opts.budget <= 0)
+            return GM_FAIL(err, GM_ECANCEL, "the budget of --budget is spent");
+        opts.llm = &w->llm_opts;
+    }
+    return gm_pipeline_open(&w->pipeline, &opts, err);
+}
+
 /* Posts through the pipeline until the worker is closed or the pipeline fails. */
 static enum gm_status serve(struct gm_worker *w, struct gm_error *err)
 {
@@ -279,12 +296,21 @@ static enum gm_status serve(struct gm_worker *w, struct gm_error *err)
                                         .should_stop = should_stop,
                                         .timed = on_timed,
                                         .any_order = true};
-    GM_TRY(gm_pipeline_open(&w->pipeline, w->opts, err));
+    GM_TRY(open_pipeline(w, err));
+    w->uses_llm = gm_pipeline_uses_llm(w->pipeline);
     GM_TRY(gm_pipeline_serve(w->pipeline, &source, &sink, err));
 done:
+    if (w->pipeline)
+        on_tick(w, 0); /* what was asked and spent to the end */
     gm_pipeline_free(w->pipeline);
     w->pipeline = NULL;
     return st;
+}
+
+/* Whether it was a language model's server that failed: it is dead, refuses the key, or the money is spent. */
+static bool is_backend(const struct gm_worker *w, enum gm_status st)
+{
+    return w->uses_llm && (st == GM_ENET || st == GM_ECANCEL || st == GM_EARG);
 }
 
 /* The pipeline is gone, and the posts that it had with it. */
@@ -295,11 +321,11 @@ static void after(struct gm_worker *w, enum gm_status st, const struct gm_error 
         w->tickets[i].job->n_out--;
     w->n_tickets = 0;
     w->llm_before = w->llm;
-    if (st == GM_ECANCEL) {
+    if (st == GM_ECANCEL && gm_stop_requested()) {
         fail_all(w, GM_PROBLEM_UNAVAILABLE, "the server has stopped before it was done");
     } else if (st != GM_OK) {
         GM_LOG(GM_LOG_ERROR, "serve", "recipe %s: %s", w->opts->recipe, e->msg);
-        fail_all(w, st == GM_ENET ? GM_PROBLEM_BACKEND : GM_PROBLEM_INTERNAL,
+        fail_all(w, is_backend(w, st) ? GM_PROBLEM_BACKEND : GM_PROBLEM_INTERNAL,
                  "the recipe does not work at the moment; the server's log says why");
     }
     remove_finished(w);
