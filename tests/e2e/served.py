@@ -12,6 +12,14 @@ import time
 import gm
 
 
+PATIENT = ("--timeout", "600", "--post-timeout", "0", "--drain", "600")  # for a program with sanitizers
+
+
+def long_text(words):
+    """A post that takes the tagger a second or two."""
+    return " ".join(["Grace Hopper visits Paris in May"] * (words // (60 if gm.is_sanitized() else 6)))
+
+
 class Answer:
     def __init__(self, status, headers, body):
         self.status, self.headers, self.body = status, headers, body
@@ -96,6 +104,13 @@ class Server:
     def post_form(self, fields, path="/v1/predict", headers=None):
         body, kind = form(fields)
         return self.ask("POST", path, body, {"Content-Type": kind, **(headers or {})})
+
+    def wait_for(self, name, value):
+        """Until a number is that; a request is counted when its answer is sent, and so after the client has it."""
+        end = time.monotonic() + gm.TIMEOUT_S
+        while self.metrics().get(name) != value:
+            assert time.monotonic() < end, f"{name} is {self.metrics().get(name)}, and never {value}"
+            time.sleep(0.01)
 
     def metrics(self):
         """{"name{labels}": value}"""

@@ -5,7 +5,7 @@ import threading
 import time
 
 import gm
-from served import Server, problem
+from served import PATIENT, Server, long_text, problem
 
 TAG = ("--recipe", "tag")
 CLIENTS = 200
@@ -66,7 +66,7 @@ def test_turns():
 
 
 def test_stop_finishes():
-    with Server(*TAG) as s:
+    with Server(*TAG, *PATIENT) as s:
         s.post({"text": "the model is loaded"})
         ready = s.connection()
         ready.request("GET", "/readyz")
@@ -75,7 +75,7 @@ def test_stop_finishes():
         for i in range(12):  # the first is long, and the others wait behind it
             c = s.connection()
             stream = "?stream=true" if i % 3 == 2 else ""
-            posts = [{"text": (text(0) + " ") * 2000}] if i == 0 else [{"id": f"{i}.{j}", "text": text(j)} for j in range(5)]
+            posts = [{"text": long_text(16000)}] if i == 0 else [{"id": f"{i}.{j}", "text": text(j)} for j in range(5)]
             c.request("POST", "/v1/predict" + stream, json.dumps({"posts": posts}).encode(),
                       {"Content-Type": "application/json"})
             asked.append((c, posts, bool(stream)))
@@ -100,7 +100,7 @@ def test_stop_in_time():
     with Server(*TAG, "--drain", "0.1") as s:
         s.post({"text": "the model is loaded"})
         c = s.connection()
-        c.request("POST", "/v1/predict", json.dumps({"posts": [{"text": "Paris " * 19000}] * 8}).encode(),
+        c.request("POST", "/v1/predict", json.dumps({"posts": [{"text": long_text(19000)}] * 8}).encode(),
                   {"Content-Type": "application/json"})
         while s.metrics()['gmner_pipeline_posts{recipe="tag"}'] == 0:
             time.sleep(0.001)
