@@ -1,5 +1,6 @@
 # What `cmake --install` (make install) puts where, by the FHS, and the Debian package of it:
 #   bin/gmner                       the program
+#   lib/libgmner.so, .a, include/   the library, with files for pkg-config and CMake
 #   lib/gmner/                      libraries of ours alone: oneDNN, OpenVINO
 #   share/gmner/                    recipes, prompts, models, and the script that gets more models
 #   share/man, share/…completions   made by the program itself (gmner help --install)
@@ -10,6 +11,21 @@ set(GM_DATA share/gmner)
 
 install(TARGETS gmner RUNTIME DESTINATION bin)
 set_target_properties(gmner PROPERTIES INSTALL_RPATH "\$ORIGIN/../${GM_PRIVATE}")
+
+install(TARGETS gmner_shared LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+set_target_properties(gmner_shared PROPERTIES INSTALL_RPATH "\$ORIGIN/gmner:\$ORIGIN/../gmner")
+install(FILES ${CMAKE_BINARY_DIR}/libgmner.a DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(FILES include/gmner/gmner.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gmner)
+include(CMakePackageConfigHelpers)
+file(RELATIVE_PATH UP /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" UP ${UP})
+configure_file(cmake/gmner.pc.in gmner.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/gmner.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+configure_package_config_file(cmake/gmnerConfig.cmake.in gmnerConfig.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/gmner PATH_VARS CMAKE_INSTALL_LIBDIR CMAKE_INSTALL_INCLUDEDIR)
+write_basic_package_version_file(gmnerConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/gmnerConfig.cmake ${CMAKE_BINARY_DIR}/gmnerConfigVersion.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/gmner)
 
 # Libraries that no Debian package has: the set-up's, where the build uses them.
 set(deps ${CMAKE_SOURCE_DIR}/.deps)
@@ -56,7 +72,7 @@ set(CPACK_PACKAGE_NAME gmner)
 set(CPACK_PACKAGE_CONTACT "the authors of gmner")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY "named entities of posts, and where their image shows them")
 set(CPACK_PACKAGING_INSTALL_PREFIX /usr)
-set(CPACK_STRIP_FILES gmner)
+set(CPACK_STRIP_FILES ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SECTION science)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)

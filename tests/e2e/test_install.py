@@ -2,11 +2,13 @@
 
 GM_BUILD is the build folder that `cmake --install` takes it from.
 """
+import json
 import os
 import pty
 import pwd
 import re
 import select
+import shlex
 import shutil
 import subprocess
 import sys
@@ -81,6 +83,40 @@ def test_nothing_of_the_build():
                 assert all(p.startswith("$ORIGIN") for one in paths for p in one.split(":")), (path, paths)
             elif len(data) < 1 << 20:
                 assert gm.HOME.encode() not in data, path
+
+
+def test_embedding_by_pkg_config():
+    """The README's example against the installed tree alone, shared and static."""
+    pc = {**os.environ, "PKG_CONFIG_PATH": os.path.join(installed(), "lib", "pkgconfig")}
+
+    def flags(*more):
+        out = subprocess.run(["pkg-config", "--cflags", "--libs", *more, "gmner"], env=pc, capture_output=True,
+                             text=True, check=True).stdout
+        return shlex.split(out)
+
+    post = json.loads(gm.expect_ok(gm.run(*WORDS)).out)
+    with gm.Folder() as d:
+        subprocess.run(["cc", os.path.join(gm.HOME, "examples", "embed.c"), "-o", d / "embed", *flags()], check=True)
+        out = run_bare(d / "embed", *WORDS[2::2], LD_LIBRARY_PATH=os.path.join(installed(), "lib"))
+        assert [line.split("\t")[0] for line in out.splitlines()] == [e["text"] for e in post["entities"]], out
+        assert "with a mask" in out
+        static = [w.replace("-lgmner", "-l:libgmner.a") for w in flags("--static")]
+        subprocess.run(["cc", os.path.join(gm.HOME, "examples", "embed.c"), "-o", d / "embed", *static], check=True)
+        assert "libgmner" not in subprocess.run(["ldd", d / "embed"], capture_output=True, text=True, check=True).stdout
+        share = os.path.join(installed(), "share", "gmner")
+        assert run_bare(d / "embed", *WORDS[2::2], GMNER_HOME=share,
+                        GMNER_OPENVINO=os.path.join(installed(), "lib/gmner/libopenvino_c.so")) == out
+
+
+def test_embedding_by_cmake():
+    with gm.Folder() as d:
+        shutil.copy(os.path.join(gm.HOME, "examples", "embed.c"), d.path)
+        d.write("CMakeLists.txt", "cmake_minimum_required(VERSION 3.20)\nproject(host C)\n"
+                                  "find_package(gmner 0.1 REQUIRED)\nadd_executable(host embed.c)\n"
+                                  "target_link_libraries(host gmner::gmner)\n")
+        for words in (["-S", d.path, "-B", d / "build", f"-DCMAKE_PREFIX_PATH={installed()}"], ["--build", d / "build"]):
+            subprocess.run(["cmake", *words], check=True, stdout=subprocess.DEVNULL)
+        assert "with a mask" in run_bare(d / "build/host", *WORDS[2::2])
 
 
 def test_models_go_to_the_users_folder():
