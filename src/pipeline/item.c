@@ -1,9 +1,65 @@
 #include "pipeline/item.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
 #include "record/image_path.h"
+#include "text/segment.h"
+
+#include <string.h>
 
 #define TEXT_MAX ((size_t)1 << 30)
+
+/* Each run of what is no white space has a word at least: a text of millions of words is known
+ * without memory for them. */
+static bool has_more_runs(struct gm_str text, size_t max)
+{
+    size_t n = 0;
+    bool in_run = false;
+    for (size_t i = 0; i < text.n && n <= max; i++) {
+        bool space = gm_is_space_byte(text.p[i]);
+        n += !space && !in_run;
+        in_run = !space;
+    }
+    return n > max;
+}
+
+static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *post,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_error e;
+    struct gm_word *words;
+    struct gm_arena a;
+    size_t n = post->n_tokens;
+    gm_arena_init(&a, 0);
+    if (!post->has_tokens && has_more_runs(post->text, p->max_words))
+        n = p->max_words + 1;
+    else if (!post->has_tokens && post->text.n > p->max_words) /* a word is a byte or more */
+        GM_TRY(gm_segment(post->text, GM_CUT_CHARACTERS, &a, &words, &n, err));
+    if (n > p->max_words) {
+        (void)GM_FAIL(&e, GM_EFORMAT,
+                      "a post of over %zu words; cut it into parts, or give a higher %s",
+                      p->max_words, gm_option("--max-words"));
+        gm_post_fail(post, "input", &e);
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
+                                      struct gm_error *err)
+{
+    if (post->is_refused)
+        return GM_OK;
+    post->error.stage = post->error.code = post->error.message = GM_STR("");
+    if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
+        post->entities = NULL;
+        post->n_entities = 0;
+        post->has_entities = false;
+    }
+    return check_words(p, post, err);
+}
 
 /* The text and how it is cut into words: what every stage sees. */
 static enum gm_status hash_base(struct gm_item *item, struct gm_error *err)

@@ -1,4 +1,4 @@
-/* Opening the stages of a recipe, and what a post is when it comes to them. */
+/* Opening the stages of a recipe. */
 #include "base/alloc.h"
 #include "base/cache.h"
 #include "base/host.h"
@@ -8,7 +8,6 @@
 #include "pipeline/ahead.h"
 #include "pipeline/pipeline_internal.h"
 #include "stages/native_stage.h"
-#include "text/segment.h"
 
 #include <string.h>
 
@@ -192,6 +191,17 @@ static enum gm_status take_over(struct gm_pipeline *p, struct gm_stage *s, struc
     return GM_OK;
 }
 
+static enum gm_status check_stage(const struct gm_pipeline *p, const struct gm_stage *s,
+                                  struct gm_error *err)
+{
+    enum gm_status st = s->backend->check(s->backend, s->settings, err);
+    if (st != GM_OK)
+        name_stage(p, s->backend, s->settings, err);
+    if (st == GM_EARG && err) /* the file's fault, as all that a recipe may have wrong */
+        err->code = GM_EFORMAT;
+    return st == GM_EARG ? GM_EFORMAT : st;
+}
+
 enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeline_opts *opts,
                                 struct gm_error *err)
 {
@@ -216,8 +226,10 @@ enum gm_status gm_pipeline_open(struct gm_pipeline **out, const struct gm_pipeli
     }
     GM_TRY(list_stages(p, err));
     GM_TRY(set_llm(p, opts, err));
-    for (size_t i = 0; i < p->n_stages; i++)
+    for (size_t i = 0; i < p->n_stages; i++) {
         GM_TRY(take_over(p, &p->stages[i], err));
+        GM_TRY(check_stage(p, &p->stages[i], err));
+    }
     p->run_dir = opts->run ? opts->run : gm_pipeline_uses_llm(p) ? opts->run_if_llm : NULL;
     if (p->llm_opts && p->llm_opts->dry_run)
         p->run_dir = NULL;
@@ -243,6 +255,9 @@ void gm_pipeline_leave(struct gm_pipeline *p)
     if (!p)
         return;
     gm_ahead_end(p->ahead);
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (p->stages[i].is_open && !p->stages[i].backend->opens_ahead)
+            p->stages[i].backend->close(p->stages[i].self);
     end(p);
     left = p;
     (void)left;
@@ -264,58 +279,6 @@ void gm_pipeline_free(struct gm_pipeline *p)
     gm_recipe_free(p->recipe);
     pthread_mutex_destroy(&p->lock);
     gm_free(p);
-}
-
-/* Each run of what is no white space has a word at least: a text of millions of words is known
- * without memory for them. */
-static bool has_more_runs(struct gm_str text, size_t max)
-{
-    size_t n = 0;
-    bool in_run = false;
-    for (size_t i = 0; i < text.n && n <= max; i++) {
-        bool space = gm_is_space_byte(text.p[i]);
-        n += !space && !in_run;
-        in_run = !space;
-    }
-    return n > max;
-}
-
-static enum gm_status check_words(const struct gm_pipeline *p, struct gm_post *post,
-                                  struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_error e;
-    struct gm_word *words;
-    struct gm_arena a;
-    size_t n = post->n_tokens;
-    gm_arena_init(&a, 0);
-    if (!post->has_tokens && has_more_runs(post->text, p->max_words))
-        n = p->max_words + 1;
-    else if (!post->has_tokens && post->text.n > p->max_words) /* a word is a byte or more */
-        GM_TRY(gm_segment(post->text, GM_CUT_CHARACTERS, &a, &words, &n, err));
-    if (n > p->max_words) {
-        (void)GM_FAIL(&e, GM_EFORMAT,
-                      "a post of over %zu words; cut it into parts, or give a higher %s",
-                      p->max_words, gm_option("--max-words"));
-        gm_post_fail(post, "input", &e);
-    }
-done:
-    gm_arena_clear(&a);
-    return st;
-}
-
-enum gm_status gm_pipeline_start_post(const struct gm_pipeline *p, struct gm_post *post,
-                                      struct gm_error *err)
-{
-    if (post->is_refused)
-        return GM_OK;
-    post->error.stage = post->error.code = post->error.message = GM_STR("");
-    if (strcmp(p->stages[0].backend->stage, "tag") == 0) {
-        post->entities = NULL;
-        post->n_entities = 0;
-        post->has_entities = false;
-    }
-    return check_words(p, post, err);
 }
 
 bool gm_stage_needs(const struct gm_stage *s, const struct gm_post *post)

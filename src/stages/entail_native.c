@@ -48,7 +48,8 @@ static enum gm_status load_entail(void **model, const char *dir, const char *pre
 static enum gm_status read_fusion(void *model, const struct gm_json *settings, struct gm_error *err)
 {
     struct entail *m = model;
-    return gm_fusion_read(&m->fusion, settings, err);
+    struct gm_fusion fusion;
+    return gm_fusion_read(m ? &m->fusion : &fusion, settings, err);
 }
 
 static void free_session(void *session)

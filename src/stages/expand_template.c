@@ -138,12 +138,18 @@ static struct gm_str expression_of(struct gm_post *p, const struct gm_entity *e)
     return e->type.n ? words_of_type(&p->arena, e->type) : GM_STR("a thing");
 }
 
+static enum gm_status check_template(const struct gm_backend *b, const struct gm_json *settings,
+                                     struct gm_error *err)
+{
+    static const char *const known[] = {NULL};
+    return gm_settings_check(settings, b->stage, known, err);
+}
+
 static enum gm_status open_template(void **self, const struct gm_backend *b,
                                     const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {NULL};
     *self = NULL;
-    return gm_settings_check(settings, b->stage, known, err);
+    return check_template(b, settings, err);
 }
 
 static enum gm_status run_template(void *self, struct gm_post **posts, size_t n,
@@ -170,6 +176,7 @@ const struct gm_backend gm_backend_expand_template = {
     .stage = "expand",
     .name = "template",
     .needs_image = true,
+    .check = check_template,
     .open = open_template,
     .run = run_template,
     .close = close_template,

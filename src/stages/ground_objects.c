@@ -126,6 +126,15 @@ done:
     return st;
 }
 
+static enum gm_status check_ground(const struct gm_backend *b, const struct gm_json *settings,
+                                   struct gm_error *err)
+{
+    void *rule;
+    enum gm_status st = open_ground(&rule, b, settings, err); /* which opens no model */
+    close_ground(rule);
+    return st;
+}
+
 /* Whether an object of at least that score could be the entity. */
 static bool has_object(const struct gm_ground_rule *r, const struct gm_post *p,
                        const struct gm_entity *e, double score_min)
@@ -193,6 +202,7 @@ const struct gm_backend gm_backend_ground_objects = {
     .stage = "ground",
     .name = "objects",
     .needs_image = true,
+    .check = check_ground,
     .open = open_ground,
     .run = run_ground,
     .close = close_ground,

@@ -53,13 +53,13 @@ static enum gm_status whole(const struct gm_json *settings, const char *key, siz
     return st;
 }
 
+/* g->opts has the detector's defaults before. */
 static enum gm_status read_numbers(struct ground *g, const struct gm_json *settings,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     g->visible_min = GM_VISIBLE_MIN;
     g->near_score = 0.8;
-    g->opts = gm_phrases_opts_default(g->detector);
     GM_TRY(gm_settings_num(settings, "visible", 0, 1, &g->visible_min, err));
     GM_TRY(gm_settings_num(settings, "score", 0, 1, &g->opts.score_min, err));
     GM_TRY(gm_settings_num(settings, "text", 0, 1, &g->opts.text_min, err));
@@ -72,38 +72,61 @@ done:
     return st;
 }
 
-/* The folder of the setting "model", which has no default that could be fetched. */
-static enum gm_status find_model(struct gm_arena *a, const struct gm_json *settings,
-                                 const char **dir, struct gm_error *err)
+/* The setting "model", which has no default that could be fetched. */
+static enum gm_status model_setting(const struct gm_json *settings, struct gm_str *model,
+                                    struct gm_error *err)
 {
-    struct gm_str model = {NULL, 0};
-    enum gm_status st = gm_settings_str(settings, "model", &model, err);
-    if (st == GM_OK && !model.p)
+    *model = (struct gm_str){NULL, 0};
+    enum gm_status st = gm_settings_str(settings, "model", model, err);
+    if (st == GM_OK && !model->p)
         st = GM_FAIL(err, GM_EARG,
                      "setting \"model\" is missing: the folder of an exported OWL-ViT, OWLv2 or "
                      "Grounding DINO, such as ./owlv2 (docs/models.md says how to get one)");
+    return st;
+}
+
+static enum gm_status find_model(struct gm_arena *a, const struct gm_json *settings,
+                                 const char **dir, struct gm_error *err)
+{
+    struct gm_str model;
+    enum gm_status st = model_setting(settings, &model, err);
     return st == GM_OK ? gm_model_dir(a, model.p, dir, err) : st;
+}
+
+static enum gm_status check_ground(const struct gm_backend *b, const struct gm_json *settings,
+                                   struct gm_error *err)
+{
+    static const char *const known[] = {"model", "precision",  "visible", "score",   "text", "iou",
+                                        "boxes", "near_score", "at_once", "objects", NULL};
+    enum gm_status st = GM_OK;
+    struct ground numbers = {.detector = NULL};
+    struct gm_precision p;
+    struct gm_str model, precision = GM_STR("auto");
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &p, err));
+    GM_TRY(model_setting(settings, &model, err));
+    GM_TRY(read_numbers(&numbers, settings, err));
+done:
+    return st;
 }
 
 static enum gm_status open_ground(void **self, const struct gm_backend *b,
                                   const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "precision",  "visible", "score",   "text", "iou",
-                                        "boxes", "near_score", "at_once", "objects", NULL};
     enum gm_status st = GM_OK;
-    struct gm_str precision = GM_STR("auto");
     struct gm_precision p;
+    struct gm_str precision = GM_STR("auto");
     struct ground *g = gm_alloc(1, sizeof *g);
     const char *dir;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
     GM_TRY(g ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    GM_TRY(gm_precision_pick(precision.p, &p, err));
+    GM_TRY(check_ground(b, settings, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &p, err));
     GM_TRY(find_model(&a, settings, &dir, err));
     GM_TRY(gm_phrases_load(&g->detector, dir, p.dtype == GM_BF16, err));
+    g->opts = gm_phrases_opts_default(g->detector);
     GM_TRY(read_numbers(g, settings, err));
     *self = g;
     g = NULL;
@@ -301,6 +324,7 @@ const struct gm_backend gm_backend_ground_phrases = {
     .stage = "ground",
     .name = "phrases",
     .needs_image = true,
+    .check = check_ground,
     .open = open_ground,
     .run = run_ground,
     .close = close_ground,

@@ -18,12 +18,12 @@ static const struct gm_llm_stage_kind *kind_of(const struct gm_backend *b,
     return other ? other : b->llm;
 }
 
-enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
-                                 const struct gm_json *settings, struct gm_error *err)
+/* What all kinds have. *out is there to be closed whatever the result, unless it is NULL. */
+static enum gm_status open_base(struct gm_llm_stage **out, const struct gm_backend *b,
+                                const struct gm_json *settings, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     struct gm_llm_stage *s = gm_alloc(1, b->llm->size ? b->llm->size : sizeof *s);
-    *self = NULL;
+    *out = s;
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->stage = b->stage;
@@ -31,7 +31,25 @@ enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
     s->read = s->kind->read;
     gm_arena_init(&s->arena, 0);
     sem_init(&s->decoders, 0, (unsigned)gm_threads());
-    GM_TRY(gm_llm_stage_read_settings(s, settings, err));
+    return gm_llm_stage_read_settings(s, settings, err);
+}
+
+enum gm_status gm_llm_stage_check(const struct gm_backend *b, const struct gm_json *settings,
+                                  struct gm_error *err)
+{
+    struct gm_llm_stage *s;
+    enum gm_status st = open_base(&s, b, settings, err);
+    gm_llm_stage_close(s);
+    return st;
+}
+
+enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
+                                 const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_llm_stage *s;
+    *self = NULL;
+    GM_TRY(open_base(&s, b, settings, err));
     if (s->kind->schema)
         GM_TRY(gm_schema_parse(&s->schema, gm_str(s->kind->schema), err));
     if (s->kind->open) {

@@ -127,10 +127,12 @@ struct gm_llm_stage_kind {
 };
 
 /* What is the same in all of these backends. */
-#define GM_LLM_BACKEND                                                    \
-    .name = "llm", .open = gm_llm_stage_open, .run = gm_llm_stage_run,    \
-    .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint, \
+#define GM_LLM_BACKEND                                                                             \
+    .name = "llm", .check = gm_llm_stage_check, .open = gm_llm_stage_open,                         \
+    .run = gm_llm_stage_run, .close = gm_llm_stage_close, .fingerprint = gm_llm_stage_fingerprint, \
     .use_llm = gm_llm_stage_use, .learn = gm_llm_stage_learn
+enum gm_status gm_llm_stage_check(const struct gm_backend *b, const struct gm_json *settings,
+                                  struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_llm_stage_open(void **self, const struct gm_backend *b,
                                  const struct gm_json *settings, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n,

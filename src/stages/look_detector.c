@@ -3,12 +3,11 @@
  * the backend that asks a language model for one. */
 #include "stages/backends.h"
 #include "stages/caption.h"
+#include "stages/each_picture.h"
 #include "stages/pixels.h"
 
 #include "base/alloc.h"
 #include "base/models.h"
-#include "base/parallel.h"
-#include "base/stop.h"
 #include "nn/engine.h"
 #include "vision/coco_classes.h"
 #include "vision/detector.h"
@@ -32,8 +31,14 @@ static void close_look(void *self)
     gm_free(l);
 }
 
-static enum gm_status load(struct look **out, const char *model,
-                           const struct gm_detector_opts *opts, struct gm_error *err)
+/* What the settings come to. */
+struct settings {
+    struct gm_str model;
+    struct gm_detector_opts opts;
+    double caption_score;
+};
+
+static enum gm_status load(struct look **out, const struct settings *x, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *path;
@@ -43,8 +48,8 @@ static enum gm_status load(struct look **out, const char *model,
     *out = NULL;
     if (!l)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(gm_model_path(&a, model, "nanodet.onnx", &path, err));
-    GM_TRY(gm_detector_load(&l->detector, path, opts, err));
+    GM_TRY(gm_model_path(&a, x->model.p, "nanodet.onnx", &path, err));
+    GM_TRY(gm_detector_load(&l->detector, path, &x->opts, err));
     *out = l;
     l = NULL;
 done:
@@ -57,47 +62,76 @@ done:
  * (objects below it are dropped), iou (how far two boxes of a kind may overlap), caption_score (a
  * caption mentions no object below it). Defaults chosen by eye on the photos of 400 tweets:
  * docs/grounding.md. */
-static enum gm_status open_look(void **self, const struct gm_backend *b,
-                                const struct gm_json *settings, struct gm_error *err)
+static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct settings *x, struct gm_error *err)
 {
     static const char *const known[] = {"model", "precision",     "score",
                                         "iou",   "caption_score", NULL};
     enum gm_status st = GM_OK;
-    struct look *l = NULL;
-    struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
+    struct gm_str precision = GM_STR("auto");
     struct gm_precision p;
-    struct gm_detector_opts opts = gm_detector_opts_default();
-    double score = (double)opts.score_min, iou = (double)opts.iou_max, caption_score = 0.45;
-    *self = NULL;
+    *x = (struct settings){gm_str(b->model), gm_detector_opts_default(), 0.45};
+    double score = (double)x->opts.score_min, iou = (double)x->opts.iou_max;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    GM_TRY(gm_precision_pick(precision.p, &p, err));
+    GM_TRY(gm_settings_str(settings, "model", &x->model, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &p, err));
     GM_TRY(gm_settings_num(settings, "score", 0.01, 1, &score, err));
     GM_TRY(gm_settings_num(settings, "iou", 0, 1, &iou, err));
-    GM_TRY(gm_settings_num(settings, "caption_score", 0, 1, &caption_score, err));
-    opts.score_min = (float)score;
-    opts.iou_max = (float)iou;
-    opts.bf16 = p.dtype == GM_BF16;
-    GM_TRY(load(&l, model.p, &opts, err));
+    GM_TRY(gm_settings_num(settings, "caption_score", 0, 1, &x->caption_score, err));
+    x->opts.score_min = (float)score;
+    x->opts.iou_max = (float)iou;
+    x->opts.bf16 = p.dtype == GM_BF16;
+done:
+    return st;
+}
+
+static enum gm_status check_look(const struct gm_backend *b, const struct gm_json *settings,
+                                 struct gm_error *err)
+{
+    struct settings x;
+    return read_settings(b, settings, &x, err);
+}
+
+static enum gm_status open_look(void **self, const struct gm_backend *b,
+                                const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct look *l = NULL;
+    struct settings x;
+    *self = NULL;
+    GM_TRY(read_settings(b, settings, &x, err));
+    GM_TRY(load(&l, &x, err));
     l->makes_captions = true;
-    l->caption_score = caption_score;
+    l->caption_score = x.caption_score;
     *self = l;
 done:
     return st;
 }
 
 /* The settings are those of the backend behind it, which has checked them: `detector` names the model. */
+static enum gm_status detector_setting(const struct gm_backend *b, const struct gm_json *settings,
+                                       struct gm_str *model, struct gm_error *err)
+{
+    *model = gm_str(b->model);
+    return gm_settings_str(settings, "detector", model, err);
+}
+
+static enum gm_status check_detect(const struct gm_backend *b, const struct gm_json *settings,
+                                   struct gm_error *err)
+{
+    struct gm_str model;
+    return detector_setting(b, settings, &model, err);
+}
+
 static enum gm_status open_detect(void **self, const struct gm_backend *b,
                                   const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct look *l = NULL;
-    struct gm_str model = gm_str(b->model);
-    const struct gm_detector_opts opts = gm_detector_opts_default();
+    struct settings x = {.opts = gm_detector_opts_default()};
     *self = NULL;
-    GM_TRY(gm_settings_str(settings, "detector", &model, err));
-    GM_TRY(load(&l, model.p, &opts, err));
+    GM_TRY(detector_setting(b, settings, &x.model, err));
+    GM_TRY(load(&l, &x, err));
     *self = l;
 done:
     return st;
@@ -106,19 +140,21 @@ done:
 static enum gm_status fingerprint_detect(const struct gm_backend *b, const struct gm_json *settings,
                                          struct gm_buf *out, struct gm_error *err)
 {
-    struct gm_str model = gm_str(b->model);
-    enum gm_status st = gm_settings_str(settings, "detector", &model, err);
+    struct gm_str model;
+    enum gm_status st = detector_setting(b, settings, &model, err);
     return st == GM_OK ? gm_fingerprint_model(model.p, out, err) : st;
 }
 
-static enum gm_status look_at(struct look *l, size_t lane, struct gm_post *p, struct gm_error *err)
+static enum gm_status look_at(void *self, const struct gm_picture_turn *t, struct gm_error *err)
 {
+    const struct look *l = self;
+    struct gm_post *p = t->post;
     enum gm_status st = GM_OK;
     const struct gm_image *im;
     struct gm_detection found[OBJECTS_MAX];
     size_t n;
     GM_TRY(gm_post_pixels(p, GM_NANODET_SIDE, &im, err));
-    GM_TRY(gm_detector_run(l->detector, lane, im, p->image_w, p->image_h, found, OBJECTS_MAX, &n,
+    GM_TRY(gm_detector_run(l->detector, t->lane, im, p->image_w, p->image_h, found, OBJECTS_MAX, &n,
                            err));
     struct gm_object *objects = gm_arena_alloc(&p->arena, n, sizeof *objects);
     if (!objects) {
@@ -142,28 +178,10 @@ done:
     return st;
 }
 
-struct batch {
-    struct look *look;
-    struct gm_post **posts;
-    struct gm_limit limit; /* of the thread that waits for the batch */
-};
-
-static void look_at_one(void *ctx, size_t lane, size_t i)
-{
-    const struct batch *b = ctx;
-    struct gm_post *p = b->posts[i];
-    struct gm_error e = {0};
-    if (p->error.stage.n || !p->image.n || gm_limit_check(&b->limit, NULL) != GM_OK)
-        return;
-    if (look_at(b->look, lane, p, &e) != GM_OK)
-        gm_post_fail(p, "look", &e);
-}
-
 static enum gm_status run_look(void *self, struct gm_post **posts, size_t n, struct gm_error *err)
 {
-    struct batch b = {self, posts, gm_limit_get()};
-    gm_parallel_tasks(n, gm_detector_lanes(b.look->detector), look_at_one, &b);
-    return gm_limit_check(&b.limit, err);
+    const struct look *l = self;
+    return gm_each_picture(posts, n, gm_detector_lanes(l->detector), "look", look_at, self, err);
 }
 
 const struct gm_backend gm_backend_look_detector = {
@@ -172,6 +190,7 @@ const struct gm_backend gm_backend_look_detector = {
     .needs_image = true,
     .opens_ahead = true,
     .model = "nanodet",
+    .check = check_look,
     .open = open_look,
     .run = run_look,
     .close = close_look,
@@ -183,6 +202,7 @@ const struct gm_backend gm_backend_detect = {
     .name = "detector",
     .needs_image = true,
     .model = "nanodet",
+    .check = check_detect,
     .open = open_detect,
     .run = run_look,
     .close = close_look,

@@ -3,6 +3,7 @@
 #include "base/alloc.h"
 #include "base/models.h"
 #include "base/shared.h"
+#include "nn/engine.h"
 
 struct native_stage {
     const struct gm_native_kind *kind;
@@ -80,38 +81,60 @@ static enum gm_status model_setting(const struct gm_backend *b, const struct gm_
     return gm_settings_str(settings, b->native->model_key, model, err);
 }
 
-enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
-                                    const struct gm_json *settings, struct gm_error *err)
+/* All that the settings say but where `model` is, and what is `more`. */
+static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct gm_str *model, struct what *w, struct gm_error *err)
 {
     const struct gm_native_kind *k = b->native;
     const char *known[8] = {k->model_key, "precision"};
     size_t n_known = 2;
     enum gm_status st = GM_OK;
-    struct native_stage *s = NULL;
-    struct gm_str model, precision = GM_STR("auto");
-    struct what what = {.kind = k, .settings = settings};
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    *self = NULL;
+    struct gm_str precision = GM_STR("auto");
+    struct gm_precision p;
+    *w = (struct what){.kind = k, .settings = settings};
     if (k->number_key)
         known[n_known++] = k->number_key;
     for (size_t i = 0; k->more && k->more[i]; i++)
         known[n_known++] = k->more[i];
-    if (!b->native->is_second)
+    if (!k->is_second)
         GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(model_setting(b, settings, &model, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    if (b->native->number_key)
-        GM_TRY(gm_settings_num(settings, b->native->number_key, 0, 1, &what.number, err));
+    GM_TRY(model_setting(b, settings, model, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &p, err));
+    if (k->number_key)
+        GM_TRY(gm_settings_num(settings, k->number_key, 0, 1, &w->number, err));
+    w->precision = precision.p;
+done:
+    return st;
+}
+
+enum gm_status gm_native_stage_check(const struct gm_backend *b, const struct gm_json *settings,
+                                     struct gm_error *err)
+{
+    struct gm_str model;
+    struct what what;
+    enum gm_status st = read_settings(b, settings, &model, &what, err);
+    return st == GM_OK && b->native->read ? b->native->read(NULL, settings, err) : st;
+}
+
+enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
+                                    const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct native_stage *s = NULL;
+    struct gm_str model;
+    struct what what;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    *self = NULL;
+    GM_TRY(read_settings(b, settings, &model, &what, err));
     GM_TRY(gm_model_dir(&a, model.p, &what.dir, err));
     if (!(s = gm_alloc(1, sizeof *s))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    s->kind = k;
-    what.precision = precision.p;
+    s->kind = what.kind;
     GM_TRY(share(&s->model, b, &what, err));
-    GM_TRY(k->session_new(&s->session, ((const struct loaded *)s->model.thing)->model, err));
+    GM_TRY(s->kind->session_new(&s->session, ((const struct loaded *)s->model.thing)->model, err));
     *self = s;
     s = NULL;
 done:

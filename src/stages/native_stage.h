@@ -15,7 +15,8 @@ struct gm_native_kind {
     enum gm_status (*load)(void **model, const char *dir, const char *precision, double number,
                            struct gm_error *err);
     void (*free)(void *model); /* NULL-safe */
-    /* Other settings of its own, ended by NULL, and what reads them; NULL = none. */
+    /* Other settings of its own, ended by NULL, and what reads them (without a model: says only what is wrong with
+     * them); NULL = none. */
     const char *const *more;
     enum gm_status (*read)(void *model, const struct gm_json *settings, struct gm_error *err);
     /* What one caller needs to run the model, which itself is only read. */
@@ -24,9 +25,12 @@ struct gm_native_kind {
     void (*session_free)(void *session); /* NULL-safe */
 };
 
-#define GM_NATIVE_BACKEND                                                       \
-    .name = "native", .open = gm_native_stage_open, .run = gm_native_stage_run, \
-    .close = gm_native_stage_close, .fingerprint = gm_native_stage_fingerprint
+#define GM_NATIVE_BACKEND                                                           \
+    .name = "native", .check = gm_native_stage_check, .open = gm_native_stage_open, \
+    .run = gm_native_stage_run, .close = gm_native_stage_close,                     \
+    .fingerprint = gm_native_stage_fingerprint
+enum gm_status gm_native_stage_check(const struct gm_backend *b, const struct gm_json *settings,
+                                     struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_native_stage_open(void **self, const struct gm_backend *b,
                                     const struct gm_json *settings,
                                     struct gm_error *err) GM_NODISCARD;

@@ -1,11 +1,10 @@
 /* read, by PP-OCR: the lines of text in the picture. */
 #include "stages/backends.h"
+#include "stages/each_picture.h"
 #include "stages/pixels.h"
 
 #include "base/alloc.h"
 #include "base/models.h"
-#include "base/parallel.h"
-#include "base/stop.h"
 #include "nn/engine.h"
 #include "vision/ocr.h"
 #include "vision/vision_session.h"
@@ -56,41 +55,62 @@ done:
 }
 
 /* Settings: model (a model's name or folder, default "ppocr"), precision (auto, f32, bf16, int8: as
- * auto), score (lines below it are dropped), side (smaller pictures are enlarged to it), pixels (larger
- * ones are reduced to them), glance (side of the first look; 0 = none), lines (how many are read, the highest ones;
- * 0 = all), tight (strips no wider than their lines). docs/grounding.md */
-static enum gm_status open_read(void **self, const struct gm_backend *b,
-                                const struct gm_json *settings, struct gm_error *err)
+ * auto), precision_read (of the recogniser alone), score (lines below it are dropped), upright (lines
+ * read with a score below it may stand on their head; 1 = all may), side (smaller pictures are
+ * enlarged to it), pixels (larger ones are reduced to them), glance (side of the first look; 0 = none), lines (how many
+ * are read, the highest ones; 0 = all), tight (strips no wider than their lines). docs/grounding.md */
+static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct gm_str *model, struct gm_ocr_opts *opts,
+                                    struct gm_error *err)
 {
-    static const char *const known[] = {"model",  "precision", "precision_read", "score", "side",
-                                        "pixels", "glance",    "lines",          "tight", NULL};
+    static const char *const known[] = {"model",   "precision", "precision_read", "score", "side",
+                                        "upright", "pixels",    "glance",         "lines", "tight",
+                                        NULL};
     enum gm_status st = GM_OK;
-    struct read *r = NULL;
-    struct gm_str model = gm_str(b->model), precision = GM_STR("auto");
-    struct gm_precision p, read_p;
-    struct gm_ocr_opts opts = gm_ocr_opts_default();
-    double lines = (double)opts.lines, side = (double)opts.side, pixels = (double)opts.pixels,
-           glance = (double)opts.glance;
-    *self = NULL;
+    struct gm_str precision = GM_STR("auto");
+    struct gm_precision find, read;
+    *model = gm_str(b->model);
+    *opts = gm_ocr_opts_default();
+    double lines = (double)opts->lines, side = (double)opts->side, pixels = (double)opts->pixels,
+           glance = (double)opts->glance;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    struct gm_str read_precision = precision;
-    GM_TRY(gm_settings_str(settings, "precision_read", &read_precision, err));
-    GM_TRY(gm_precision_pick(precision.p, &p, err));
-    GM_TRY(gm_precision_pick(read_precision.p, &read_p, err));
-    GM_TRY(gm_settings_num(settings, "score", 0, 1, &opts.score_min, err));
+    GM_TRY(gm_settings_str(settings, "model", model, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &find, err));
+    GM_TRY(gm_settings_precision(settings, "precision_read", &precision, &read, err));
+    GM_TRY(gm_settings_num(settings, "upright", 0, 1, &opts->upright_min, err));
+    GM_TRY(gm_settings_num(settings, "score", 0, 1, &opts->score_min, err));
     GM_TRY(gm_settings_whole(settings, "side", 0, 2000, &side, err));
     GM_TRY(gm_settings_whole(settings, "pixels", 10000, 3e6, &pixels, err));
     GM_TRY(gm_settings_whole(settings, "glance", 0, 1000, &glance, err));
     GM_TRY(gm_settings_whole(settings, "lines", 0, GM_OCR_BOXES_MAX, &lines, err));
-    GM_TRY(gm_settings_bool(settings, "tight", &opts.tight, err));
-    opts.lines = (size_t)lines;
-    opts.side = (size_t)side;
-    opts.pixels = (size_t)pixels;
-    opts.glance = (size_t)glance;
-    opts.bf16_find = p.dtype == GM_BF16;
-    opts.bf16_read = read_p.dtype == GM_BF16;
+    GM_TRY(gm_settings_bool(settings, "tight", &opts->tight, err));
+    opts->lines = (size_t)lines;
+    opts->side = (size_t)side;
+    opts->pixels = (size_t)pixels;
+    opts->glance = (size_t)glance;
+    opts->bf16_find = find.dtype == GM_BF16;
+    opts->bf16_read = read.dtype == GM_BF16;
+done:
+    return st;
+}
+
+static enum gm_status check_read(const struct gm_backend *b, const struct gm_json *settings,
+                                 struct gm_error *err)
+{
+    struct gm_str model;
+    struct gm_ocr_opts opts;
+    return read_settings(b, settings, &model, &opts, err);
+}
+
+static enum gm_status open_read(void **self, const struct gm_backend *b,
+                                const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct read *r = NULL;
+    struct gm_str model;
+    struct gm_ocr_opts opts;
+    *self = NULL;
+    GM_TRY(read_settings(b, settings, &model, &opts, err));
     if (!(r = gm_alloc(1, sizeof *r))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
@@ -111,27 +131,20 @@ struct found {
 
 struct batch {
     struct read *read;
-    struct gm_post **posts;
-    struct found *found;   /* a post each */
-    struct gm_limit limit; /* of the thread that waits for the batch */
+    struct found *found; /* a post each */
 };
 
-static bool is_skipped(const struct batch *b, size_t i)
-{
-    const struct gm_post *p = b->posts[i];
-    return p->error.stage.n || !p->image.n || gm_limit_check(&b->limit, NULL) != GM_OK;
-}
-
-static enum gm_status find_in(const struct batch *b, size_t lane, size_t i, struct gm_error *err)
+static enum gm_status find_in(void *ctx, const struct gm_picture_turn *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_post *p = b->posts[i];
-    struct gm_text_box *boxes = b->read->lanes[lane]->boxes;
+    const struct batch *b = ctx;
+    struct gm_post *p = t->post;
+    struct gm_text_box *boxes = b->read->lanes[t->lane]->boxes;
     const struct gm_image *im;
     size_t n;
     GM_TRY(gm_post_pixels(p, b->read->side_min, &im, err));
-    GM_TRY(gm_ocr_find(b->read->ocr, lane, im, boxes, GM_OCR_BOXES_MAX, &n, err));
-    struct found *f = &b->found[i];
+    GM_TRY(gm_ocr_find(b->read->ocr, t->lane, im, boxes, GM_OCR_BOXES_MAX, &n, err));
+    struct found *f = &b->found[t->i];
     if (!(f->boxes = gm_arena_alloc(&p->arena, n, sizeof *boxes))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu lines of text", n);
         goto done;
@@ -145,14 +158,6 @@ done:
     return st;
 }
 
-static void find_one(void *ctx, size_t lane, size_t i)
-{
-    const struct batch *b = ctx;
-    struct gm_error e = {0};
-    if (!is_skipped(b, i) && find_in(b, lane, i, &e) != GM_OK)
-        gm_post_fail(b->posts[i], "read", &e);
-}
-
 /* The upright box around a line, in pixels of the whole picture. */
 static void box_around(const struct gm_quad *q, double sx, double sy, double box[GM_BOX_XYXY])
 {
@@ -163,20 +168,24 @@ static void box_around(const struct gm_quad *q, double sx, double sy, double box
     box[3] = sy * fmax(fmax(s[0].y, s[1].y), fmax(s[2].y, s[3].y));
 }
 
-static enum gm_status read_in(const struct batch *b, size_t lane, size_t i, struct gm_error *err)
+static enum gm_status read_in(void *ctx, const struct gm_picture_turn *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_post *p = b->posts[i];
-    const struct found *f = &b->found[i];
+    const struct batch *b = ctx;
+    struct gm_post *p = t->post;
+    const struct found *f = &b->found[t->i];
     const struct gm_image *im;
     size_t n;
+    if (!f->n)
+        return GM_OK;
+    p->has_texts = false; /* until it is all read */
     struct gm_text_line *lines = gm_arena_alloc(&p->arena, f->n, sizeof *lines);
     GM_TRY(gm_post_pixels(p, b->read->side_min, &im, err));
     if (!lines) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu lines of text", f->n);
         goto done;
     }
-    GM_TRY(gm_ocr_read(b->read->ocr, lane, im, f->boxes, f->n, &p->arena, lines, &n, err));
+    GM_TRY(gm_ocr_read(b->read->ocr, t->lane, im, f->boxes, f->n, &p->arena, lines, &n, err));
     if (!(p->texts = gm_arena_alloc(&p->arena, n, sizeof *p->texts))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory for %zu lines of text", n);
         goto done;
@@ -187,18 +196,9 @@ static enum gm_status read_in(const struct batch *b, size_t lane, size_t i, stru
                    p->texts[k].box);
     }
     p->n_texts = n;
+    p->has_texts = true;
 done:
     return st;
-}
-
-static void read_one(void *ctx, size_t lane, size_t i)
-{
-    const struct batch *b = ctx;
-    struct gm_error e = {0};
-    if (!b->found[i].n || is_skipped(b, i) || read_in(b, lane, i, &e) == GM_OK)
-        return;
-    b->posts[i]->has_texts = false;
-    gm_post_fail(b->posts[i], "read", &e);
 }
 
 /* First where text is, in all posts, then what it says: the models for that are opened when the first
@@ -207,18 +207,17 @@ static enum gm_status run_read(void *self, struct gm_post **posts, size_t n, str
 {
     enum gm_status st = GM_OK;
     struct read *r = self;
-    struct batch b = {r, posts, gm_alloc(n, sizeof *b.found), gm_limit_get()};
-    size_t any = 0;
+    struct batch b = {r, gm_alloc(n, sizeof *b.found)};
+    size_t lanes = gm_ocr_lanes(r->ocr), any = 0;
     if (!b.found)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu posts", n);
-    gm_parallel_tasks(n, gm_ocr_lanes(r->ocr), find_one, &b);
+    GM_TRY(gm_each_picture(posts, n, lanes, "read", find_in, &b, err));
     for (size_t i = 0; i < n; i++)
         any += b.found[i].n;
     if (any) {
         GM_TRY(gm_ocr_prepare(r->ocr, err));
-        gm_parallel_tasks(n, gm_ocr_lanes(r->ocr), read_one, &b);
+        GM_TRY(gm_each_picture(posts, n, lanes, "read", read_in, &b, err));
     }
-    st = gm_limit_check(&b.limit, err);
 done:
     gm_free(b.found);
     return st;
@@ -230,6 +229,7 @@ const struct gm_backend gm_backend_read_ppocr = {
     .needs_image = true,
     .opens_ahead = true,
     .model = "ppocr",
+    .check = check_read,
     .open = open_read,
     .run = run_read,
     .close = close_read,

@@ -1,13 +1,13 @@
 /* segment, by matting: one mask a box. Boxes of persons go to a model of persons, others to one of things,
  * which is opened when the first comes; a box without a mask says why. */
 #include "stages/backends.h"
+#include "stages/each_picture.h"
 #include "stages/label_affinity.h"
 #include "stages/pixels.h"
 #include "stages/segment_post.h"
 
 #include "base/alloc.h"
 #include "base/models.h"
-#include "base/parallel.h"
 #include "base/stop.h"
 #include "vision/matting.h"
 #include "vision/vision_session.h"
@@ -49,11 +49,6 @@ static enum gm_status find_things(struct segment *s, struct gm_str model, struct
     gm_arena_init(&a, 0);
     if (gm_str_eq_c(model, "none"))
         goto done;
-    if (!gm_str_eq_c(model, "u2netp")) {
-        st = GM_FAIL(err, GM_EARG, "setting \"things\" is \"%.*s\"; it must be u2netp or none",
-                     GM_STR_ARG(model));
-        goto done;
-    }
     GM_TRY(gm_model_path(&a, model.p, FILES[GM_MATTING_THING], &path, err));
     s->things_path = gm_strdup(path);
     st = s->things_path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -62,42 +57,66 @@ done:
     return st;
 }
 
+/* What the settings come to. */
+struct settings {
+    struct gm_str model, things;
+    enum gm_matting_kind kind; /* of persons */
+    struct gm_matting_opts opts;
+};
+
 /* Settings: model ("selfie" or "pose"), things ("u2netp" or "none"), threshold (probability that makes a pixel a person's),
  * min_share (smaller pieces than this share of the largest are dropped). */
-static enum gm_status open_segment(void **self, const struct gm_backend *b,
-                                   const struct gm_json *settings, struct gm_error *err)
+static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct settings *x, struct gm_error *err)
 {
     static const char *const known[] = {"model", "things", "threshold", "min_share", NULL};
     enum gm_status st = GM_OK;
+    *x = (struct settings){
+        .model = gm_str(b->model), .things = GM_STR("u2netp"), .opts = gm_matting_opts_default()};
+    double threshold = (double)x->opts.threshold, min_share = (double)x->opts.min_share;
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
+    GM_TRY(gm_settings_str(settings, "model", &x->model, err));
+    GM_TRY(gm_settings_str(settings, "things", &x->things, err));
+    GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
+    GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
+    x->opts.threshold = (float)threshold;
+    x->opts.min_share = (float)min_share;
+    if (!gm_matting_kind_parse(x->model.p, &x->kind) || x->kind == GM_MATTING_THING)
+        st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\"; it knows selfie and pose",
+                     GM_STR_ARG(x->model));
+    else if (!gm_str_eq_c(x->things, "none") && !gm_str_eq_c(x->things, "u2netp"))
+        st = GM_FAIL(err, GM_EARG, "setting \"things\" is \"%.*s\"; it must be u2netp or none",
+                     GM_STR_ARG(x->things));
+done:
+    return st;
+}
+
+static enum gm_status check_segment(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct gm_error *err)
+{
+    struct settings x;
+    return read_settings(b, settings, &x, err);
+}
+
+static enum gm_status open_segment(void **self, const struct gm_backend *b,
+                                   const struct gm_json *settings, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
     struct segment *s = NULL;
-    struct gm_str model = gm_str(b->model), things = GM_STR("u2netp");
-    enum gm_matting_kind kind;
+    struct settings x;
     const char *path;
-    struct gm_matting_opts opts = gm_matting_opts_default();
-    double threshold = (double)opts.threshold, min_share = (double)opts.min_share;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
-    GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(gm_settings_str(settings, "things", &things, err));
-    GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
-    GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
-    opts.threshold = (float)threshold;
-    opts.min_share = (float)min_share;
-    if (!gm_matting_kind_parse(model.p, &kind) || kind == GM_MATTING_THING) {
-        st = GM_FAIL(err, GM_EARG, "unknown model \"%.*s\"; it knows selfie and pose",
-                     GM_STR_ARG(model));
-        goto done;
-    }
+    GM_TRY(read_settings(b, settings, &x, err));
     if (!(s = gm_alloc(1, sizeof *s))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    s->opts = opts;
-    GM_TRY(find_things(s, things, err));
-    GM_TRY(gm_model_path(&a, model.p, FILES[kind], &path, err));
-    GM_TRY(gm_matting_load(&s->matting, kind, path, &opts, err));
+    s->opts = x.opts;
+    GM_TRY(find_things(s, x.things, err));
+    GM_TRY(gm_model_path(&a, x.model.p, FILES[x.kind], &path, err));
+    GM_TRY(gm_matting_load(&s->matting, x.kind, path, &x.opts, err));
     *self = s;
     s = NULL;
 done:
@@ -143,22 +162,9 @@ done:
     return st;
 }
 
-struct batch {
-    struct segment *segment;
-    struct gm_post **posts;
-    struct gm_limit limit; /* of the thread that waits for the batch */
-};
-
-static void segment_one(void *ctx, size_t lane, size_t i)
+static enum gm_status segment_in(void *self, const struct gm_picture_turn *t, struct gm_error *err)
 {
-    const struct batch *b = ctx;
-    struct gm_post *p = b->posts[i];
-    struct gm_error e = {0};
-    if (!gm_segment_is_due(p) || gm_limit_check(&b->limit, NULL) != GM_OK)
-        return;
-    enum gm_status st = gm_segment_post(p, lane, &b->limit, segment_region, b->segment, &e);
-    if (st != GM_OK && st != GM_ECANCEL && st != GM_EAGAIN) /* those two run_segment tells of */
-        gm_post_fail(p, "segment", &e);
+    return gm_segment_post(t->post, t->lane, t->limit, segment_region, self, err);
 }
 
 static bool has_things(const struct gm_post *p)
@@ -177,12 +183,10 @@ static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
 {
     enum gm_status st = GM_OK;
     struct segment *s = self;
-    struct batch b = {s, posts, gm_limit_get()};
     for (size_t i = 0; i < n && s->things_path && !s->things; i++)
         if (has_things(posts[i]))
             GM_TRY(gm_matting_load(&s->things, GM_MATTING_THING, s->things_path, &s->opts, err));
-    gm_parallel_tasks(n, gm_matting_lanes(s->matting), segment_one, &b);
-    st = gm_limit_check(&b.limit, err);
+    st = gm_each_picture(posts, n, gm_matting_lanes(s->matting), "segment", segment_in, s, err);
 done:
     return st;
 }
@@ -205,6 +209,7 @@ const struct gm_backend gm_backend_segment_matting = {
     .needs_image = true,
     .opens_ahead = true,
     .model = "selfie",
+    .check = check_segment,
     .open = open_segment,
     .run = run_segment,
     .close = close_segment,

@@ -2,6 +2,7 @@
  * and all its boxes are asked about that encoding. Without such a model the backend matting does the
  * work. */
 #include "stages/backends.h"
+#include "stages/each_picture.h"
 #include "stages/pixels.h"
 #include "stages/segment_post.h"
 
@@ -32,23 +33,52 @@ static void close_segment(void *self)
     gm_free(s);
 }
 
-/* The model's files by the settings model (a name or folder, default "sam"), encoder and decoder (files in it).
- * Where no model is named and there is none of the default's name, files->encoder stays NULL. */
+/* What the settings come to. */
+struct settings {
+    struct gm_str model, encoder, decoder; /* .p NULL = not named */
+    bool bf16;
+};
+
+/* Settings: model (a name or folder, default "sam"), encoder and decoder (files in it); precision of the encoder (auto,
+ * f32, bf16, int8: as auto). */
+static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct settings *x, struct gm_error *err)
+{
+    static const char *const known[] = {"model", "encoder", "decoder", "precision", NULL};
+    enum gm_status st = GM_OK;
+    struct gm_str precision = GM_STR("auto");
+    struct gm_precision p;
+    *x = (struct settings){.bf16 = false};
+    GM_TRY(gm_settings_check(settings, b->stage, known, err));
+    GM_TRY(gm_settings_precision(settings, "precision", &precision, &p, err));
+    GM_TRY(gm_settings_str(settings, "model", &x->model, err));
+    GM_TRY(gm_settings_str(settings, "encoder", &x->encoder, err));
+    GM_TRY(gm_settings_str(settings, "decoder", &x->decoder, err));
+    x->bf16 = p.dtype == GM_BF16;
+done:
+    return st;
+}
+
+static enum gm_status check_segment(const struct gm_backend *b, const struct gm_json *settings,
+                                    struct gm_error *err)
+{
+    struct settings x;
+    return read_settings(b, settings, &x, err);
+}
+
+/* The model's files. Where no model is named and there is none of the default's name, files->encoder stays NULL. */
 static enum gm_status find_model(struct gm_arena *a, const struct gm_backend *b,
-                                 const struct gm_json *settings, struct gm_sam_files *files,
+                                 const struct settings *x, struct gm_sam_files *files,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str model = {NULL, 0}, encoder = {NULL, 0}, decoder = {NULL, 0};
     const char *dir;
     *files = (struct gm_sam_files){0};
-    GM_TRY(gm_settings_str(settings, "model", &model, err));
-    GM_TRY(gm_settings_str(settings, "encoder", &encoder, err));
-    GM_TRY(gm_settings_str(settings, "decoder", &decoder, err));
-    if (!model.p && !encoder.p && !decoder.p && gm_model_dir(a, b->model, &dir, NULL) == GM_EMODEL)
+    if (!x->model.p && !x->encoder.p && !x->decoder.p &&
+        gm_model_dir(a, b->model, &dir, NULL) == GM_EMODEL)
         goto done;
-    GM_TRY(gm_model_dir(a, model.p ? model.p : b->model, &dir, err));
-    *files = (struct gm_sam_files){encoder.p, decoder.p};
+    GM_TRY(gm_model_dir(a, x->model.p ? x->model.p : b->model, &dir, err));
+    *files = (struct gm_sam_files){x->encoder.p, x->decoder.p};
     GM_TRY(gm_sam_find(a, dir, files, err));
 done:
     return st;
@@ -73,28 +103,23 @@ static enum gm_status load(struct segment *s, const struct gm_sam_files *files, 
     return st;
 }
 
-/* Settings: model, encoder, decoder; precision of the encoder (auto, f32, bf16, int8: as auto). */
 static enum gm_status open_segment(void **self, const struct gm_backend *b,
                                    const struct gm_json *settings, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "encoder", "decoder", "precision", NULL};
     enum gm_status st = GM_OK;
     struct segment *s = NULL;
-    struct gm_str precision = GM_STR("auto");
-    struct gm_precision p;
+    struct settings x;
     struct gm_sam_files files;
     struct gm_arena a;
     gm_arena_init(&a, 0);
     *self = NULL;
-    GM_TRY(gm_settings_check(settings, b->stage, known, err));
-    GM_TRY(gm_settings_str(settings, "precision", &precision, err));
-    GM_TRY(gm_precision_pick(precision.p, &p, err));
-    GM_TRY(find_model(&a, b, settings, &files, err));
+    GM_TRY(read_settings(b, settings, &x, err));
+    GM_TRY(find_model(&a, b, &x, &files, err));
     if (!(s = gm_alloc(1, sizeof *s))) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    GM_TRY(load(s, &files, p.dtype == GM_BF16, err));
+    GM_TRY(load(s, &files, x.bf16, err));
     *self = s;
     s = NULL;
 done:
@@ -131,34 +156,33 @@ done:
     return st;
 }
 
+static enum gm_status segment_in(void *self, const struct gm_picture_turn *t, struct gm_error *err)
+{
+    struct segment *s = self;
+    s->seen = NULL; /* a post that is gone may have lain where this one lies */
+    return gm_segment_post(t->post, t->lane, t->limit, segment_region, s, err);
+}
+
 /* A picture after the other: each is encoded with all threads. */
 static enum gm_status run_segment(void *self, struct gm_post **posts, size_t n,
                                   struct gm_error *err)
 {
     struct segment *s = self;
-    const struct gm_limit limit = gm_limit_get();
     if (s->matting)
         return gm_backend_segment_matting.run(s->matting, posts, n, err);
-    for (size_t i = 0; i < n && gm_limit_check(&limit, NULL) == GM_OK; i++) {
-        struct gm_error e = {0};
-        if (!gm_segment_is_due(posts[i]))
-            continue;
-        s->seen = NULL; /* a post that is gone may have lain where this one lies */
-        enum gm_status st = gm_segment_post(posts[i], 0, &limit, segment_region, s, &e);
-        if (st != GM_OK && st != GM_ECANCEL && st != GM_EAGAIN) /* those two are told below */
-            gm_post_fail(posts[i], "segment", &e);
-    }
-    return gm_limit_check(&limit, err);
+    return gm_each_picture(posts, n, 1, "segment", segment_in, s, err);
 }
 
 static enum gm_status fingerprint(const struct gm_backend *b, const struct gm_json *settings,
                                   struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct settings x;
     struct gm_sam_files files;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    GM_TRY(find_model(&a, b, settings, &files, err));
+    GM_TRY(read_settings(b, settings, &x, err));
+    GM_TRY(find_model(&a, b, &x, &files, err));
     if (files.encoder) {
         GM_TRY(gm_fingerprint_file("encoder", files.encoder, out, err));
         GM_TRY(gm_fingerprint_file("decoder", files.decoder, out, err));
@@ -175,6 +199,7 @@ const struct gm_backend gm_backend_segment_sam = {
     .name = "sam",
     .needs_image = true,
     .model = "sam",
+    .check = check_segment,
     .open = open_segment,
     .run = run_segment,
     .close = close_segment,

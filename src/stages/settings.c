@@ -1,6 +1,8 @@
 /* Reading a stage's settings strictly: a key that nobody reads is a mistake of the user's. */
 #include "stages/stage.h"
 
+#include "nn/engine.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -71,6 +73,19 @@ enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,
         return GM_OK;
     return GM_FAIL(err, GM_EARG, "setting \"%s\" must be a text, but is %s", key,
                    gm_json_kind_name(gm_json_kind(j)));
+}
+
+enum gm_status gm_settings_precision(const struct gm_json *settings, const char *key,
+                                     struct gm_str *name, struct gm_precision *out,
+                                     struct gm_error *err)
+{
+    enum gm_status st = gm_settings_str(settings, key, name, err);
+    if (st != GM_OK)
+        return st;
+    st = gm_precision_pick(name->p, out, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "setting \"%s\"", key);
+    return st;
 }
 
 enum gm_status gm_fingerprint_setting(const struct gm_backend *b, const struct gm_json *settings,

@@ -18,7 +18,7 @@ struct gm_backend {
     bool needs_knowledge; /* posts without knowledge do */
     bool
         opens_ahead; /* open takes long and is asked for nothing but models: a thread of its own may do
-                             it while other stages work */
+                             it while other stages work; close does nothing but free them, and may be left out */
     const char *model; /* default of the setting "model"; NULL: there is no such setting */
     const struct gm_native_kind
         *native; /* of a backend that holds one native model (native_stage.h) */
@@ -34,6 +34,11 @@ struct gm_backend {
     /* Of such a step: the stage whose settings `more` (native_stage.h) are its own, too, so that both work alike;
      * NULL: none. */
     const char *like;
+
+    /* Read the settings as `open` does and find nothing out but what is wrong with them: no model is opened. The
+     * pipeline asks all its stages before the first post. Errors: those of `open` that are the settings'. */
+    enum gm_status (*check)(const struct gm_backend *b, const struct gm_json *settings,
+                            struct gm_error *err);
 
     /* Load models; `b` is the backend itself, settings a JSON object (may be NULL), borrowed during
      * the call. Keys that the backend does not know, and values out of range, are ARG errors that
@@ -106,5 +111,12 @@ enum gm_status gm_settings_bool(const struct gm_json *settings, const char *key,
                                 struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_settings_str(const struct gm_json *settings, const char *key,
                                struct gm_str *value, struct gm_error *err) GM_NODISCARD;
+
+/* gm_settings_precision - the same of a precision (nn/engine.h); *name, the default, becomes what is set. Errors: ARG,
+ * also for what this CPU has no instructions for. */
+struct gm_precision;
+enum gm_status gm_settings_precision(const struct gm_json *settings, const char *key,
+                                     struct gm_str *name, struct gm_precision *out,
+                                     struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -30,14 +30,16 @@ static enum gm_status read_more(void *model, const struct gm_json *settings, str
     if (!gm_str_eq_c(policy, "none") && !gm_str_eq_c(policy, "tweets"))
         return GM_FAIL(err, GM_EARG, "setting \"policy\" is \"%.*s\"; it must be none or tweets",
                        GM_STR_ARG(policy));
-    gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
-    if (gm_cut_parse(words, &cut))
-        gm_tagger_set_cut(model, cut);
-    else if (!gm_str_eq_c(words, "auto"))
+    bool has_cut = gm_cut_parse(words, &cut);
+    if (!has_cut && !gm_str_eq_c(words, "auto"))
         return GM_FAIL(err, GM_EARG,
                        "setting \"words\" is \"%.*s\"; it must be auto, spaces, dictionary, "
                        "characters or letters",
                        GM_STR_ARG(words));
+    if (model)
+        gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
+    if (model && has_cut)
+        gm_tagger_set_cut(model, cut);
 done:
     return st;
 }

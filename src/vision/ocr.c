@@ -27,9 +27,8 @@ enum {
     BANNER_H = 30     /* … or of no more than this height gets black above and below */
 };
 
-/* A line stands on its head when the classifier is surer of it than this, which is asked where the
- * recogniser is less sure of what it reads than that: RapidOCR asks it of every line. */
-static const float TURNED_MIN = 0.9f, UPRIGHT_MIN = 0.9f;
+/* A line stands on its head when the classifier is surer of it than this. */
+static const float TURNED_MIN = 0.9f;
 /* A picture that gets smaller than this is reduced smoothly, and not as RapidOCR does. */
 static const double SMOOTH_MAX = 0.8;
 
@@ -63,6 +62,7 @@ struct gm_ocr_opts gm_ocr_opts_default(void)
                                 .pixels = 750000,
                                 .glance = 192,
                                 .score_min = 0.5,
+                                .upright_min = 0.9,
                                 .bf16_find = true,
                                 .bf16_read = true};
 }
@@ -391,7 +391,7 @@ static enum gm_status read_strip(struct gm_ocr *r, size_t lane, const struct gm_
 {
     enum gm_status st = GM_OK;
     GM_TRY(recognise(r, lane, im, s, a, line, err));
-    if (line->score >= UPRIGHT_MIN)
+    if ((double)line->score >= r->opts.upright_min)
         goto done;
     GM_TRY(classify(r, lane, im, s, err));
     if (!s->crop.is_turned)

@@ -27,6 +27,9 @@ struct gm_ocr_opts {
         tight; /* each line is read at its own width. RapidOCR follows short ones by grey, and makes
                          neighbours in width as wide as the widest: a little surer, at twice the cost */
     double score_min; /* lines that are less sure are dropped; 0..1 */
+    double
+        upright_min; /* of lines that are less sure than this the classifier is asked whether they stand on their
+                           head. RapidOCR asks it of all (1), and is misled by it more often than helped */
     bool bf16_find,
         bf16_read; /* the detector, the recogniser: compute in bf16 where the CPU multiplies it */
 };

@@ -293,6 +293,28 @@ def test_recipes():
         gm.expect(gm.run("predict", "--recipe", d / "none.yaml", "--text", "x"), 1, d / "none.yaml")
 
 
+def test_settings_are_read_before_any_post():
+    """What a recipe has wrong is told at the start with its line, whatever posts there are: text alone, or none."""
+    with gm.Folder() as d:
+        empty = d.write("none.jsonl", "")
+        for stage, backend, setting, part in (
+                ("tag", "native", "policy: some", "it must be none or tweets"),
+                ("look", "detector", "score: 7", '"score" is 7'), ("look", "llm", "sighted: 1", 'unknown setting "sighted"'),
+                ("read", "ppocr", "lines: 1.5", "it must be a whole number"),
+                ("read", "ppocr", "precision_read: f8", "f8"), ("expand", "template", "size: 3", 'unknown setting "size"'),
+                ("entail", "native", "fusion: 3", "must be a mapping"), ("ground", "objects", "boxes: 3", '"boxes"'),
+                ("ground", "phrases", "objects: 0.5", "it must be a whole number"), ("ground", "llm", "prompt: no.txt", "no.txt"),
+                ("segment", "matting", "things: cats", "it must be u2netp or none"),
+                ("segment", "matting", "model: dogs", "it knows selfie and pose"),
+                ("segment", "sam", "precision: high", "high")):
+            more = "    model: ./no\n" if backend == "phrases" else ""
+            path = d.write("r.yaml", f"name: x\nstages:\n  - stage: {stage}\n    backend: {backend}\n    {setting}\n{more}")
+            for words in (("--text", "Ann Lee"), (empty,)):
+                r = gm.expect(gm.run("predict", "--recipe", path, "--endpoint", "http://127.0.0.1:1/v1", *words)
+                              if backend == "llm" else gm.run("predict", "--recipe", path, *words), 1, f"stage {stage}: ", part)
+                assert r.out == "" and (backend == "llm" or f"{path}:5: " in r.err or "knows" in r.err), r.err
+
+
 def test_settings_files():
     """What a settings file has counts, and what is wrong with it is told with its line."""
     with gm.Folder() as d:
