@@ -485,6 +485,30 @@ static PyType_Spec model_spec = {"gmner._gmner.Model", sizeof(struct model), 0, 
 
 /* ---- the module ---- */
 
+/* html(json, image) -> the post's page */
+static PyObject *html_of(PyObject *module, PyObject *pair)
+{
+    struct gmner_post post;
+    struct gmner_error error;
+    char *html = NULL;
+    size_t len = 0;
+    int rc;
+    (void)module;
+    if (read_pair(pair, &post) != 0)
+        return NULL;
+    Py_BEGIN_ALLOW_THREADS;
+    rc = gmner_html(&post, &html, &len, &error);
+    Py_END_ALLOW_THREADS;
+    if (rc != GMNER_OK)
+        return raise_status(rc, error.message);
+    PyObject *text = PyUnicode_DecodeUTF8(html, (Py_ssize_t)len, "replace");
+    gmner_html_free(html);
+    return text;
+}
+
+static PyMethodDef module_methods[] = {
+    {"html", html_of, METH_VARARGS, "html(json, image) -> the post's page"}, {NULL, NULL, 0, NULL}};
+
 static int fill_module(PyObject *module)
 {
     PyObject *type = PyType_FromSpec(&model_spec);
@@ -498,15 +522,9 @@ static int fill_module(PyObject *module)
 }
 
 static PyModuleDef_Slot module_slots[] = {{Py_mod_exec, (void *)fill_module}, {0, NULL}};
-static struct PyModuleDef module_def = {PyModuleDef_HEAD_INIT,
-                                        "_gmner",
-                                        "The library under gmner.",
-                                        0,
-                                        NULL,
-                                        module_slots,
-                                        NULL,
-                                        NULL,
-                                        NULL};
+static struct PyModuleDef module_def = {PyModuleDef_HEAD_INIT, .m_name = "_gmner",
+                                        .m_doc = "The library under gmner.",
+                                        .m_methods = module_methods, .m_slots = module_slots};
 
 PyMODINIT_FUNC PyInit__gmner(void);
 PyMODINIT_FUNC PyInit__gmner(void) { return PyModuleDef_Init(&module_def); }

@@ -220,6 +220,15 @@ GMNER_API int gmner_result_json(struct gmner_result *result, size_t post, const 
 
 GMNER_API void gmner_result_free(struct gmner_result *result); /* NULL-safe */
 
+/* gmner_html - a post as an HTML page of its own, which loads nothing: the picture with boxes and masks, the text
+ * with the entities marked, and a table of them. post->json is what gmner_result_json gave, or any record;
+ * post->image_bytes the picture where the record has no path of one. A picture that can't be read is shown as
+ * missing. *html is yours: gmner_html_free; *len (may be NULL) its length without the NUL at its end.
+ * Errors: EARG, ENOMEM. Threads: yes. */
+GMNER_API int gmner_html(const struct gmner_post *post, char **html, size_t *len,
+                         struct gmner_error *error);
+GMNER_API void gmner_html_free(char *html); /* NULL-safe */
+
 /* ---- 7. options ---- */
 
 enum gmner_log_level {

@@ -3,6 +3,8 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 version: str
 
+def html(json: bytes, image: Optional[bytes]) -> str: ...
+
 class Model:
     def __new__(cls, options: Dict[str, Union[bytes, int, float]],
                 log: Optional[Callable[[int, str], None]]) -> "Model": ...

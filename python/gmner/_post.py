@@ -2,12 +2,13 @@
 from __future__ import annotations
 
 import functools
+import html
 import json
 from typing import Any, Dict, List, Optional
 
 import numpy as np
 
-from . import _export
+from . import _export, _gmner
 from ._errors import GmnerError, error_of_code
 
 
@@ -205,6 +206,16 @@ class Post:
         if not isinstance(post._record, dict):
             raise ValueError("a record must be a JSON object")
         return post
+
+    def to_html(self) -> str:
+        """A page of its own: the picture with boxes and masks, the text with the entities marked, a table."""
+        return _gmner.html(self._json.encode("utf-8", "surrogatepass"), self._image)
+
+    def _repr_html_(self) -> str:
+        """For notebooks: the page in a frame, so that neither's styles reach the other."""
+        height = 720 if self.image else 190 + 56 * len(self.ents)
+        return (f'<iframe srcdoc="{html.escape(self.to_html())}" sandbox="allow-scripts" '
+                f'style="border:0;width:100%;height:{height}px"></iframe>')
 
     def to_spacy(self, nlp: Any = None) -> Any:
         """A spaCy Doc with the entities; nlp cuts the words (default: spacy.blank("xx"))."""

@@ -191,3 +191,20 @@ def test_pickled_and_opened_anew(tagger):
 def test_from_json(tagger):
     post = tagger("Obama in Berlin")
     assert [e.text for e in gmner.Post.from_json(post.to_json()).ents] == ["Obama", "Berlin"]
+
+
+def test_html_is_the_card(nlp):
+    import html
+    import re
+    with open(photo("grace_hopper.jpg"), "rb") as f:
+        content = f.read()
+    pages = [nlp("Grace Hopper <b>", image=image).to_html() for image in (photo("grace_hopper.jpg"), content)]
+    for page in pages:
+        assert page.startswith("<!DOCTYPE html>") and page.count("<article") == 1
+        assert "data:image/jpeg;base64," in page and "&lt;b&gt;" in page and "<b>" not in page
+    assert re.sub(r'<span class="file".*?</span>', "", pages[0]) == re.sub(r'<span class="file".*?</span>', "", pages[1])
+    post = nlp("Obama in Rome")
+    frame = post._repr_html_()
+    assert html.unescape(re.search(r'srcdoc="([^"]*)"', frame).group(1)) == post.to_html()
+    assert "can&#39;t" in nlp("Rome", image="missing.jpg", errors="keep").to_html() or "missing.jpg" in nlp(
+        "Rome", image="missing.jpg", errors="keep").to_html()

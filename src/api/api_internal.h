@@ -1,5 +1,5 @@
 /* api_internal.h - what the files behind include/gmner/gmner.h share. Each has a part of that header:
- * api_error.c 1 and 2, api_model.c 3 and 7, api_post.c 4, api_session.c 5, 8 and 9, api_result.c 6. */
+ * api_error.c 1 and 2, api_model.c 3 and 7, api_post.c 4, api_session.c 5, 8 and 9, api_result.c and api_html.c 6. */
 #ifndef GM_API_API_INTERNAL_H
 #define GM_API_API_INTERNAL_H
 

@@ -29,15 +29,18 @@ function filter() {
   $("shown").textContent = shown === posts.length ? "" : `${shown} of ${posts.length} posts shown`;
 }
 
-$("filters").hidden = false;
-$("filters").addEventListener("submit", (event) => event.preventDefault());
-$("filters").addEventListener("click", (event) => {
-  const button = event.target.closest("[aria-pressed]");
-  if (!button) return;
-  button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
-  filter();
-});
-$("words").addEventListener("input", filter);
-$("which").addEventListener("change", filter);
-$("objects").addEventListener("change", () =>
-  document.body.classList.toggle("objects", $("objects").checked));
+const filters = $("filters"); // the page of one post has none
+if (filters) {
+  filters.hidden = false;
+  filters.addEventListener("submit", (event) => event.preventDefault());
+  filters.addEventListener("click", (event) => {
+    const button = event.target.closest("[aria-pressed]");
+    if (!button) return;
+    button.setAttribute("aria-pressed", button.getAttribute("aria-pressed") !== "true");
+    filter();
+  });
+  $("words").addEventListener("input", filter);
+  $("which").addEventListener("change", filter);
+  $("objects").addEventListener("change", () =>
+    document.body.classList.toggle("objects", $("objects").checked));
+}

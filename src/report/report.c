@@ -65,10 +65,9 @@ done:
     return st;
 }
 
-static enum gm_status write_head(struct gm_report *r, const char *title, struct gm_error *err)
+static enum gm_status add_head(struct gm_buf *b, const char *title, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_buf *b = &r->card;
     GM_TRY(gm_buf_add_c(b,
                         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
                         "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n"
@@ -79,7 +78,39 @@ static enum gm_status write_head(struct gm_report *r, const char *title, struct 
     GM_TRY(gm_html_text(b, gm_str(title), err));
     GM_TRY(gm_buf_add_c(b, "</title>\n<style>\n", err));
     GM_TRY(gm_buf_add_str(b, style(), err));
-    GM_TRY(gm_buf_add_c(b, "</style>\n</head>\n<body>\n<header class=\"page\"><h1>", err));
+    GM_TRY(gm_buf_add_c(b, "</style>\n</head>\n<body>\n", err));
+done:
+    return st;
+}
+
+static enum gm_status add_script(struct gm_buf *b, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(b, "<script>", err));
+    GM_TRY(gm_buf_add_str(b, script(), err));
+    GM_TRY(gm_buf_add_c(b, "</script>\n</body>\n</html>\n", err));
+done:
+    return st;
+}
+
+enum gm_status gm_report_card(struct gm_buf *out, const struct gm_post *post, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(add_head(out, "gmner", err));
+    GM_TRY(gm_buf_add_c(out, "<main>\n", err));
+    GM_TRY(gm_html_post(out, post, 1, NULL, 0, NULL, err));
+    GM_TRY(gm_buf_add_c(out, "</main>\n", err));
+    GM_TRY(add_script(out, err));
+done:
+    return st;
+}
+
+static enum gm_status write_head(struct gm_report *r, const char *title, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf *b = &r->card;
+    GM_TRY(add_head(b, title, err));
+    GM_TRY(gm_buf_add_c(b, "<header class=\"page\"><h1>", err));
     GM_TRY(gm_html_text(b, gm_str(title), err));
     GM_TRY(gm_buf_add_c(b, "</h1></header>\n<main>\n", err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(b), err));
@@ -269,10 +300,9 @@ static enum gm_status write_foot(struct gm_report *r, struct gm_error *err)
     GM_TRY(add_filters(r, b, err));
     GM_TRY(gm_buf_add_c(b,
                         "</section>\n<footer>Made by gmner. Boxes and masks belong to the entity "
-                        "of the same colour and name.</footer>\n<script>",
+                        "of the same colour and name.</footer>\n",
                         err));
-    GM_TRY(gm_buf_add_str(b, script(), err));
-    GM_TRY(gm_buf_add_c(b, "</script>\n</body>\n</html>\n", err));
+    GM_TRY(add_script(b, err));
     GM_TRY(gm_out_write(r->out, gm_buf_str(b), err));
 done:
     return st;

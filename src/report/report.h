@@ -7,6 +7,7 @@
 #ifndef GM_REPORT_REPORT_H
 #define GM_REPORT_REPORT_H
 
+#include "base/buf.h"
 #include "record/record.h"
 
 struct gm_report;
@@ -37,5 +38,10 @@ enum gm_status gm_report_add_text(struct gm_report *r, const char *heading, stru
  */
 enum gm_status gm_report_commit(struct gm_report *r, struct gm_error *err) GM_NODISCARD;
 void gm_report_abort(struct gm_report *r); /* drop what was written; NULL-safe */
+
+/* gm_report_card - append the page of one post alone, without totals and filters; its picture as
+ * gm_report_add has it. Errors: NOMEM. Threads: yes. */
+enum gm_status gm_report_card(struct gm_buf *out, const struct gm_post *post,
+                              struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -61,6 +61,7 @@ static void test_null(void **state)
     struct gmner_session *s;
     struct gmner_result *r;
     const char *json;
+    char *html;
     open_both(&m, &s);
     assert_int_equal(gmner_open(NULL, NULL, &e), GMNER_EARG);
     assert_non_null(strstr(e.message, "model is NULL"));
@@ -83,6 +84,9 @@ static void test_null(void **state)
     assert_int_equal(gmner_model_usage(NULL, NULL, &e), GMNER_EARG);
     assert_int_equal(gmner_model_usage(m, NULL, &e), GMNER_EARG);
     assert_int_equal(gmner_session_close(NULL, &e), GMNER_EARG);
+    assert_int_equal(gmner_html(NULL, &html, NULL, &e), GMNER_EARG);
+    assert_null(html);
+    gmner_html_free(NULL);
     gmner_cancel(NULL);
     gmner_opts_init(NULL, 8);
     gmner_result_free(NULL);
@@ -165,6 +169,21 @@ static void test_sizes(void **state)
     gmner_close(m);
 }
 
+/* The page of a result: its second post, whose picture was given as bytes that are none. */
+static void check_page(struct gmner_result *r)
+{
+    struct gmner_post post = {
+        .struct_size = sizeof post, .image_bytes = "no picture", .image_len = 10};
+    char *html;
+    size_t len;
+    assert_int_equal(gmner_result_json(r, 1, &post.json, &post.json_len, NULL), GMNER_OK);
+    assert_int_equal(gmner_html(&post, &html, &len, NULL), GMNER_OK);
+    assert_int_equal(strlen(html), len);
+    assert_non_null(strstr(html, "<article"));
+    assert_non_null(strstr(html, "PER"));
+    gmner_html_free(html);
+}
+
 static void test_posts(void **state)
 {
     (void)state;
@@ -212,6 +231,7 @@ static void test_posts(void **state)
     assert_null(json);
     assert_int_equal(gmner_result_json(r, GMNER_ALL_POSTS, &json, &len, NULL), GMNER_OK);
     assert_int_equal(json[len - 1], '\n');
+    check_page(r);
     gmner_result_free(r);
 }
 
