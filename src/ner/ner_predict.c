@@ -193,11 +193,14 @@ static void decode_one(void *self, size_t thread, size_t i)
         own->st = decode(x->t, &x->rows[i], &own->work, &own->err);
 }
 
+/* Fewer posts are decoded before other threads have begun. */
+enum { DECODED_ALONE = 32 };
+
 static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_rows *rows,
                                  size_t n, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n_threads = gm_threads();
+    size_t n_threads = n < DECODED_ALONE ? 1 : gm_threads();
     struct decoding x = {t, rows, gm_alloc(n_threads, sizeof *x.threads)};
     if (!x.threads)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");

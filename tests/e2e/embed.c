@@ -1,7 +1,7 @@
 /* gmner inside of another program, for tests/e2e/test_embed.py: posts as lines of JSON from standard input,
  * records to standard output.
  *
- *     embed RECIPE [name=value…]   batch=N posts a call, 0 = a stream (the default); hosts=N threads, each with a
+ *     embed RECIPE [name=value…]   batch=N posts a call, 0 = a stream (the default); bytes=1: its pictures are given in memory; hosts=N threads, each with a
  *                                  session and all posts, whose records must be the same; options of gmner_opts:
  *                                  threads, sessions, endpoint, model, key, in_flight, run, home, cache, log=1
  *
@@ -28,6 +28,8 @@ struct host {
     struct text in, out;
     size_t batch;
     char *next; /* of a stream */
+    size_t bytes;
+    struct text picture;
     int rc;
 };
 
@@ -58,6 +60,26 @@ static void take(struct host *h, struct gmner_result *r, size_t post)
         add(&h->out, json, n);
 }
 
+/* The file that the line names, in memory; the name stays, and leads nowhere. */
+static void hold_picture(struct host *h, struct gmner_post *post)
+{
+    static const char key[] = "\"image\": \"";
+    char path[4096] = "", block[65536];
+    const char *from = strstr(h->next, key);
+    if (!from || from > h->next + post->json_len)
+        return;
+    from += sizeof key - 1;
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(from, "\""), from);
+    FILE *f = fopen(path, "rb");
+    h->picture.n = 0;
+    for (size_t n; f && (n = fread(block, 1, sizeof block, f)) > 0;)
+        add(&h->picture, block, n);
+    if (f)
+        fclose(f);
+    post->image_bytes = h->picture.p;
+    post->image_len = h->picture.n;
+}
+
 static int next(void *user, struct gmner_post *post)
 {
     struct host *h = user;
@@ -66,6 +88,8 @@ static int next(void *user, struct gmner_post *post)
         return GMNER_NEXT_END;
     post->json = h->next;
     post->json_len = (size_t)(end - h->next);
+    if (h->bytes)
+        hold_picture(h, post);
     h->next = end + 1;
     return GMNER_NEXT_POST;
 }
@@ -117,6 +141,7 @@ static void *work(void *arg)
     if (rc != 0)
         h->rc = fail(&e);
     gmner_session_free(s);
+    free(h->picture.p);
     return NULL;
 }
 
@@ -127,7 +152,7 @@ static void say(void *user, int level, const char *line)
 }
 
 /* One "name=value"; 0 = there is no such name. */
-static int set(struct gmner_opts *o, size_t *batch, size_t *hosts, char *word)
+static int set(struct gmner_opts *o, struct host *h, size_t *hosts, char *word)
 {
     char *value = strchr(word, '=');
     if (!value)
@@ -137,7 +162,8 @@ static int set(struct gmner_opts *o, size_t *batch, size_t *hosts, char *word)
         const char *name;
         const char **text;
         size_t *number;
-    } known[] = {{"batch", NULL, batch},
+    } known[] = {{"batch", NULL, &h->batch},
+                 {"bytes", NULL, &h->bytes},
                  {"hosts", NULL, hosts},
                  {"threads", NULL, &o->threads},
                  {"sessions", NULL, &o->sessions},
@@ -215,7 +241,7 @@ int main(int argc, char **argv)
     gmner_opts_init(&o, sizeof o);
     o.recipe = argc > 1 ? argv[1] : NULL;
     for (int i = 2; i < argc; i++)
-        if (!set(&o, &h.batch, &hosts, argv[i]))
+        if (!set(&o, &h, &hosts, argv[i]))
             return 2;
     for (size_t n; (n = fread(block, 1, sizeof block, stdin)) > 0;)
         add(&h.in, block, n);

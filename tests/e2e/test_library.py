@@ -95,6 +95,34 @@ def test_every_recipe():
                 assert "sesame" not in r.err + r.out and "--" not in r.err, r.err
 
 
+def test_pictures_in_memory():
+    given = inputs()
+    want = gm.expect_ok(gm.run("predict", "-", stdin=given)).out
+    r = gm.run("embedded", "bytes=1", stdin=given, program=EMBED)
+    assert r.code == 0 and r.out == want and "data:" not in r.out, r.err
+
+
+def most_memory(*words):
+    """The most that a host used, in MB."""
+    with subprocess.Popen([EMBED, *words], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as p:
+        p.stdin.write(inputs().encode())
+        p.stdin.close()
+        _, status, used = os.wait4(p.pid, 0)
+        p.returncode = os.waitstatus_to_exitcode(status)
+    assert p.returncode == 0
+    return used.ru_maxrss / 1024
+
+
+def test_sessions_share():
+    """Three more sessions need buffers, and no weights."""
+    if gm.is_sanitized():
+        raise gm.Skip("a sanitizer keeps what is freed")
+    for recipe, more in (("tag", 0.5), ("embedded", 0.35)):
+        one, four = (most_memory(recipe, "threads=1", "sessions=4", f"hosts={n}") for n in (1, 4))
+        print(f"{recipe}: {one:.0f} MB, with four sessions {four:.0f} MB")
+        assert four < (1 + more) * one, (recipe, one, four)
+
+
 # ---- a host in Python ----
 
 class Opts(ctypes.Structure):
