@@ -12,8 +12,9 @@
 
 static void print_row(const float *x, size_t n)
 {
+    printf("[");
     for (size_t i = 0; i < n; i++)
-        printf("%s%.9g", i ? "," : "[", (double)x[i]);
+        printf("%s%.9g", i ? "," : "", (double)x[i]);
     printf("]");
 }
 
@@ -27,7 +28,7 @@ static void print_crf(const struct gm_tagger *t)
                GM_STR_ARG(type));
     }
     printf("],\"trans\":");
-    print_row(crf.trans, crf.k * crf.k);
+    print_row(crf.trans, crf.trans ? crf.k * crf.k : 0); /* taggers of others have none */
     printf(",\"start\":");
     print_row(crf.start, crf.k);
     printf(",\"end\":");

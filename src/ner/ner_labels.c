@@ -38,6 +38,73 @@ static bool may_follow(const struct gm_ner_labels *l, struct gm_tag a, struct gm
     return inside ? !opens(b.prefix) && a.type == b.type : opens(b.prefix);
 }
 
+/* The sets of labels that may stand before others, in ranges: one of all of them (BIO) or of those that no entity is
+ * open behind (BIOES), and for each type those that are inside of it; of runs also those of all others. */
+struct sets {
+    uint32_t *first;
+    uint16_t *set_of;
+    struct gm_crf_range *ranges;
+    size_t n, n_ranges;
+};
+
+static void add_range(struct sets *s, size_t from, size_t to)
+{
+    if (from < to)
+        s->ranges[s->n_ranges++] = (struct gm_crf_range){(uint16_t)from, (uint16_t)to};
+}
+
+static void end_set(struct sets *s) { s->first[++s->n] = (uint32_t)s->n_ranges; }
+
+static void fill_sets(const struct gm_ner_labels *l, struct sets *s)
+{
+    size_t per = per_type(l);
+    bool bioes = per == 4;
+    s->first[0] = 0;
+    add_range(s, 0, bioes ? 1 : l->k);
+    for (size_t z = 0; z < l->types.n && bioes; z++)
+        add_range(s, 1 + per * z + 2, 1 + per * z + 4); /* E and S */
+    end_set(s);
+    s->set_of[0] = 0;
+    for (size_t z = 0; z < l->types.n; z++) {
+        size_t b = 1 + per * z;
+        s->set_of[b] = 0;
+        if (l->runs) {
+            s->set_of[b] = (uint16_t)s->n;
+            add_range(s, 0, b);
+            add_range(s, b + 2, l->k);
+            end_set(s);
+        }
+        s->set_of[b + 1] = (uint16_t)s->n; /* I */
+        if (bioes) {
+            s->set_of[b + 2] = (uint16_t)s->n; /* E */
+            s->set_of[b + 3] = 0;              /* S */
+        }
+        add_range(s, b, b + 2); /* behind B and I */
+        end_set(s);
+    }
+}
+
+static enum gm_status build_moves(struct gm_ner_labels *l, struct gm_error *err)
+{
+    size_t n_sets = 1 + 2 * l->types.n, n_ranges = 1 + 3 * l->types.n;
+    struct sets s = {.first = gm_arena_alloc(&l->arena, n_sets + 1, sizeof *s.first),
+                     .set_of = gm_arena_alloc(&l->arena, l->k, sizeof *s.set_of),
+                     .ranges = gm_arena_alloc(&l->arena, n_ranges, sizeof *s.ranges)};
+    uint32_t *whole = gm_arena_alloc(&l->arena, 2, sizeof *whole);
+    uint16_t *zero = gm_arena_alloc(&l->arena, l->k, sizeof *zero);
+    struct gm_crf_range *all = gm_arena_alloc(&l->arena, 1, sizeof *all);
+    if (!s.first || !s.set_of || !s.ranges || !whole || !zero || !all)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    fill_sets(l, &s);
+    l->moves = (struct gm_crf_moves){s.n, s.set_of, s.first, s.ranges};
+    *all = (struct gm_crf_range){0, (uint16_t)l->k};
+    memset(zero, 0, l->k * sizeof *zero);
+    whole[0] = 0;
+    whole[1] = 1;
+    l->any_move = (struct gm_crf_moves){1, zero, whole, all};
+    return GM_OK;
+}
+
 enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err)
 {
     l->k = 1 + l->types.n * per_type(l);
@@ -53,7 +120,7 @@ enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err
         for (size_t j = 0; j < l->k; j++)
             l->allowed[i * l->k + j] = may_follow(l, a, gm_ner_tag(l, j));
     }
-    return GM_OK;
+    return build_moves(l, err);
 }
 
 void gm_ner_labels_clear(struct gm_ner_labels *l)

@@ -99,11 +99,14 @@ static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
     size_t k = t->labels.k, h = t->net.enc.config.hidden;
     GM_TRY(gm_params_add(ps, &t->head_w, GM_VECTOR, k, h, err, "classifier.weight"));
     GM_TRY(gm_params_add(ps, &t->head_b, GM_VECTOR, k, 0, err, "classifier.bias"));
-    GM_TRY(gm_params_add(ps, &t->trans, GM_VECTOR, k, k, err, "crf.transitions"));
+    if (!t->softmax) /* whose transitions weigh nothing */
+        GM_TRY(gm_params_add(ps, &t->trans, GM_VECTOR, k, k, err, "crf.transitions"));
     GM_TRY(gm_params_add(ps, &t->start, GM_VECTOR, k, 0, err, "crf.start_transitions"));
     GM_TRY(gm_params_add(ps, &t->end, GM_VECTOR, k, 0, err, "crf.end_transitions"));
     ps->p[t->head_w].group = ps->p[t->head_b].group = 1;
-    ps->p[t->trans].group = ps->p[t->start].group = ps->p[t->end].group = 2;
+    ps->p[t->start].group = ps->p[t->end].group = 2;
+    if (!t->softmax)
+        ps->p[t->trans].group = 2;
     if (t->net.enc.has_extra)
         ps->p[t->net.enc.extra].group = 1;
     ps->p[t->head_w].decay = true;
@@ -326,7 +329,8 @@ struct gm_crf gm_ner_crf(const struct gm_tagger *t)
 {
     const struct gm_param *p = t->net.params.p;
     return (struct gm_crf){.k = t->labels.k,
-                           .trans = p[t->trans].w,
+                           .trans = t->softmax ? NULL : p[t->trans].w,
+                           .moves = t->softmax ? &t->labels.moves : NULL,
                            .start = p[t->start].w,
                            .end = p[t->end].w,
                            .allowed = t->labels.allowed,
@@ -337,7 +341,9 @@ struct gm_crf gm_ner_crf(const struct gm_tagger *t)
 struct gm_crf gm_ner_lattice_crf(const struct gm_tagger *t)
 {
     struct gm_crf crf = gm_ner_crf(t);
-    if (t->softmax && !t->labels.runs) /* of runs each sequence of classes is one allowed path */
+    if (t->softmax && !t->labels.runs) { /* of runs each sequence of classes is one allowed path */
         crf.allowed = crf.allowed_start = crf.allowed_end = NULL;
+        crf.moves = &t->labels.any_move;
+    }
     return crf;
 }

@@ -21,6 +21,7 @@ struct gm_ner_labels {
         runs; /* BIO in which an entity never follows one of its own type: IO's runs of one class */
     size_t k;
     uint8_t *allowed, *allowed_start, *allowed_end; /* [k,k], [k], [k]: valid sequences only */
+    struct gm_crf_moves moves, any_move; /* the same as `allowed` in sets of labels; everything */
     struct gm_arena arena;
 };
 

@@ -198,7 +198,7 @@ enum gm_status gm_softmax_head_bind(struct gm_tagger *t, struct gm_error *err)
     struct gm_params *ps = &t->net.params;
     size_t h = t->net.enc.config.hidden;
     struct gm_tensor w, b;
-    const size_t zero[] = {t->head_w, t->head_b, t->trans, t->start, t->end};
+    const size_t zero[] = {t->head_w, t->head_b, t->start, t->end};
     GM_TRY(get(t, "classifier.weight", h, &w, err));
     GM_TRY(get(t, "classifier.bias", 1, &b, err));
     for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)

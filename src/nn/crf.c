@@ -20,17 +20,18 @@
  * which also holds the gradient against differences. */
 #include "nn/crf.h"
 
+#include "nn/crf_moves.h"
+
 #include <math.h>
 
 static bool may(const uint8_t *allowed, size_t i) { return !allowed || allowed[i]; }
 
-static enum gm_status allocate(struct gm_crf_lattice *l, size_t n, size_t k, struct gm_arena *a,
-                               struct gm_error *err)
+static enum gm_status allocate(struct gm_crf_lattice *l, struct gm_arena *a, struct gm_error *err)
 {
-    *l = (struct gm_crf_lattice){.n = n, .k = k};
+    size_t n = l->n, k = l->k;
     double **blocks[] = {&l->alpha, &l->beta, &l->step};
     size_t counts[] = {n * k, n * k, k * k};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < (l->moves ? 2 : 3); i++) {
         *blocks[i] = gm_arena_alloc(a, counts[i], sizeof(double));
         if (!*blocks[i])
             return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
@@ -38,35 +39,69 @@ static enum gm_status allocate(struct gm_crf_lattice *l, size_t n, size_t k, str
     return GM_OK;
 }
 
-/* log of the sum of exp(a[i * stride_a] + b[i]) */
-static double log_sum(size_t n, const double *a, size_t stride_a, const double *b)
+/* log of the sum of exp(a[i] + b[i]) */
+static double log_sum(size_t n, const double *a, const double *b)
 {
     double top = -INFINITY, sum = 0;
     for (size_t i = 0; i < n; i++) {
-        double v = a[i * stride_a] + b[i];
+        double v = a[i] + b[i];
         top = v > top ? v : top;
     }
     if (isinf(top))
         return top;
-    for (size_t i = 0; i < n; i++)
-        sum += exp(a[i * stride_a] + b[i] - top);
+    for (size_t i = 0; i < n; i++) {
+        double v = a[i] + b[i];
+        if (v > -INFINITY) /* half of the moves of BIO are not allowed, and exp costs the most */
+            sum += exp(v - top);
+    }
     return top + log(sum);
 }
 
-static void fill_alpha(struct gm_crf_lattice *l, const struct gm_crf *crf)
+/* out[j] = log of the sum over i of exp(before[i] + step[i][j]), row by row, as the matrix lies; top [k]. */
+static void step_sum(const struct gm_crf_lattice *l, const double *before, double *top, double *out)
+{
+    size_t k = l->k;
+    for (size_t j = 0; j < k; j++) {
+        top[j] = -INFINITY;
+        out[j] = 0;
+    }
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < k; j++) {
+            double v = before[i] + l->step[i * k + j];
+            top[j] = v > top[j] ? v : top[j];
+        }
+    for (size_t i = 0; i < k; i++)
+        for (size_t j = 0; j < k; j++) {
+            double v = before[i] + l->step[i * k + j];
+            if (v > -INFINITY)
+                out[j] += exp(v - top[j]);
+        }
+    for (size_t j = 0; j < k; j++)
+        out[j] = isinf(top[j]) ? top[j] : top[j] + log(out[j]);
+}
+
+/* `work` [gm_crf_moves_work] where there are moves, else [k]. */
+static void fill_alpha(struct gm_crf_lattice *l, const struct gm_crf *crf, double *work)
 {
     size_t k = l->k;
     for (size_t j = 0; j < k; j++)
         l->alpha[j] =
             may(crf->allowed_start, j) ? (double)crf->start[j] + (double)l->emit[j] : -INFINITY;
-    for (size_t t = 1; t < l->n; t++)
+    for (size_t t = 1; t < l->n; t++) {
+        double *now = l->alpha + t * k;
+        const double *before = now - k;
+        if (l->moves)
+            gm_crf_moves_before(l->moves, k, before, gm_join_sum, work, now);
+        else
+            step_sum(l, before, work, now);
         for (size_t j = 0; j < k; j++)
-            l->alpha[t * k + j] =
-                (double)l->emit[t * k + j] + log_sum(k, l->step + j, k, l->alpha + (t - 1) * k);
+            now[j] += (double)l->emit[t * k + j];
+    }
 }
 
-/* `ahead` [k] is working memory. */
-static void fill_beta(struct gm_crf_lattice *l, const struct gm_crf *crf, double *ahead)
+/* `ahead` [k] is working memory, and work as above. */
+static void fill_beta(struct gm_crf_lattice *l, const struct gm_crf *crf, double *ahead,
+                      double *work)
 {
     size_t k = l->k, last = l->n - 1;
     for (size_t j = 0; j < k; j++)
@@ -74,27 +109,31 @@ static void fill_beta(struct gm_crf_lattice *l, const struct gm_crf *crf, double
     for (size_t t = last; t-- > 0;) {
         for (size_t j = 0; j < k; j++)
             ahead[j] = (double)l->emit[(t + 1) * k + j] + l->beta[(t + 1) * k + j];
-        for (size_t i = 0; i < k; i++)
-            l->beta[t * k + i] = log_sum(k, l->step + i * k, 1, ahead);
+        if (l->moves)
+            gm_crf_moves_after(l->moves, k, ahead, gm_join_sum, work, l->beta + t * k);
+        for (size_t i = 0; i < k && !l->moves; i++)
+            l->beta[t * k + i] = log_sum(k, l->step + i * k, ahead);
     }
-    l->log_z = log_sum(k, l->alpha + last * k, 1, l->beta + last * k);
+    l->log_z = log_sum(k, l->alpha + last * k, l->beta + last * k);
 }
 
 enum gm_status gm_crf_lattice_fill(struct gm_crf_lattice *l, const struct gm_crf *crf,
                                    const float *emit, size_t n, struct gm_arena *a,
                                    struct gm_error *err)
 {
-    enum gm_status st = allocate(l, n, crf->k, a, err);
+    *l = (struct gm_crf_lattice){.n = n, .k = crf->k, .moves = crf->moves};
+    enum gm_status st = allocate(l, a, err);
     if (st != GM_OK || n == 0)
         return st;
-    double *ahead = gm_arena_alloc(a, crf->k, sizeof *ahead);
+    size_t n_work = crf->moves ? gm_crf_moves_work(crf->moves, crf->k) : crf->k;
+    double *ahead = gm_arena_alloc(a, crf->k + n_work, sizeof *ahead);
     if (!ahead)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
     l->emit = emit;
-    for (size_t i = 0; i < crf->k * crf->k; i++)
+    for (size_t i = 0; i < crf->k * crf->k && !crf->moves; i++)
         l->step[i] = may(crf->allowed, i) ? (double)crf->trans[i] : -INFINITY;
-    fill_alpha(l, crf);
-    fill_beta(l, crf, ahead);
+    fill_alpha(l, crf, ahead + crf->k);
+    fill_beta(l, crf, ahead, ahead + crf->k);
     return GM_OK;
 }
 
@@ -109,17 +148,25 @@ double gm_crf_marginal(const struct gm_crf_lattice *l, size_t t, size_t k)
     return probability(l, l->alpha[t * l->k + k] + l->beta[t * l->k + k]);
 }
 
+/* Weight of the move from label i to j. */
+static double step_of(const struct gm_crf_lattice *l, size_t i, size_t j)
+{
+    if (l->moves)
+        return gm_crf_moves_may(l->moves, i, j) ? 0 : -INFINITY;
+    return l->step[i * l->k + j];
+}
+
 double gm_crf_span(const struct gm_crf_lattice *l, size_t from, size_t to, const uint16_t *labels,
                    size_t not_next)
 {
     size_t k = l->k, last = labels[to - from - 1];
     double w = l->alpha[from * k + labels[0]];
     for (size_t t = from + 1; t < to; t++)
-        w += l->step[labels[t - from - 1] * k + labels[t - from]] +
+        w += step_of(l, labels[t - from - 1], labels[t - from]) +
              (double)l->emit[t * k + labels[t - from]];
     double p = probability(l, w + l->beta[(to - 1) * k + last]);
     if (to < l->n && not_next < k)
-        p -= probability(l, w + l->step[last * k + not_next] + (double)l->emit[to * k + not_next] +
+        p -= probability(l, w + step_of(l, last, not_next) + (double)l->emit[to * k + not_next] +
                                 l->beta[to * k + not_next]);
     return p < 0 ? 0 : p;
 }
@@ -188,6 +235,69 @@ enum gm_status gm_crf_nll(const struct gm_crf *crf, const float *emit, const uin
     return st;
 }
 
+/* ---- best paths ---- */
+
+/* now[j] = max over i of before[i] + trans[i][j], row by row: the matrix is read as it lies. */
+static void step_best(const struct gm_crf *crf, const double *before, double *now)
+{
+    size_t k = crf->k;
+    for (size_t j = 0; j < k; j++)
+        now[j] = -INFINITY;
+    for (size_t i = 0; i < k; i++) {
+        const float *row = crf->trans + i * k;
+        const uint8_t *allowed = crf->allowed ? crf->allowed + i * k : NULL;
+        for (size_t j = 0; j < k; j++) {
+            double v = may(allowed, j) ? before[i] + (double)row[j] : -INFINITY;
+            now[j] = v > now[j] ? v : now[j];
+        }
+    }
+}
+
+/* score[t][j] = the best score of words 0 .. t that ends in label j. `work` [k + gm_crf_moves_work]. */
+static void best_heads(const struct gm_crf *crf, const float *emit, size_t n, double *score,
+                       double *work)
+{
+    size_t k = crf->k;
+    for (size_t t = 0; t < n; t++) {
+        double *now = score + t * k;
+        const double *before = now - k;
+        if (t == 0)
+            for (size_t j = 0; j < k; j++)
+                now[j] = may(crf->allowed_start, j) ? (double)crf->start[j] : -INFINITY;
+        else if (crf->moves)
+            gm_crf_moves_before(crf->moves, k, before, gm_join_larger, work, now);
+        else
+            step_best(crf, before, now);
+        for (size_t j = 0; j < k; j++)
+            now[j] += (double)emit[t * k + j];
+    }
+}
+
+/* The label that the best path had before label j, the smallest of equals; 0 where there is none. */
+static size_t best_before(const struct gm_crf *crf, const double *before, size_t j)
+{
+    const struct gm_crf_moves *m = crf->moves;
+    size_t arg = 0;
+    double top = -INFINITY;
+    for (size_t r = m ? m->first[m->set_of[j]] : 0; m && r < m->first[m->set_of[j] + 1]; r++)
+        for (size_t i = m->ranges[r].from; i < m->ranges[r].to; i++)
+            if (before[i] > top)
+                top = before[arg = i];
+    for (size_t i = 0; i < crf->k && !m; i++) {
+        double v = before[i] + (double)crf->trans[i * crf->k + j];
+        if (may(crf->allowed, i * crf->k + j) && v > top) {
+            top = v;
+            arg = i;
+        }
+    }
+    return arg;
+}
+
+static size_t n_work_of(const struct gm_crf *crf)
+{
+    return crf->moves ? gm_crf_moves_work(crf->moves, crf->k) : 0;
+}
+
 enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_t n, uint16_t *best,
                               double *score, struct gm_arena *a, struct gm_error *err)
 {
@@ -196,29 +306,12 @@ enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_
         *score = 0;
     if (n == 0)
         return GM_OK;
-    double *s = gm_arena_alloc(a, 2 * k, sizeof *s), *before = s ? s + k : NULL;
-    uint16_t *from = gm_arena_alloc(a, n * k, sizeof *from); /* best label before (t, j) */
-    if (!s || !from)
+    double *heads = gm_arena_alloc(a, n * k, sizeof *heads);
+    double *work = gm_arena_alloc(a, n_work_of(crf), sizeof *work);
+    if (!heads || !work)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for a post of %zu words", n);
-    for (size_t j = 0; j < k; j++)
-        s[j] = may(crf->allowed_start, j) ? (double)crf->start[j] + (double)emit[j] : -INFINITY;
-    for (size_t t = 1; t < n; t++) {
-        memcpy(before, s, k * sizeof *s);
-        for (size_t j = 0; j < k; j++) {
-            double top = -INFINITY;
-            uint16_t arg = 0;
-            for (size_t i = 0; i < k; i++) {
-                double v = may(crf->allowed, i * k + j) ? before[i] + (double)crf->trans[i * k + j]
-                                                        : -INFINITY;
-                if (v > top) {
-                    top = v;
-                    arg = (uint16_t)i;
-                }
-            }
-            s[j] = top + (double)emit[t * k + j];
-            from[t * k + j] = arg;
-        }
-    }
+    best_heads(crf, emit, n, heads, work);
+    double *s = heads + (n - 1) * k;
     size_t last = 0;
     for (size_t j = 0; j < k; j++) {
         s[j] += may(crf->allowed_end, j) ? (double)crf->end[j] : -INFINITY;
@@ -229,9 +322,26 @@ enum gm_status gm_crf_viterbi(const struct gm_crf *crf, const float *emit, size_
         *score = s[last];
     for (size_t t = n; t-- > 0;) {
         best[t] = (uint16_t)last;
-        last = from[t * k + last];
+        if (t > 0)
+            last = best_before(crf, heads + (t - 1) * k, last);
     }
     return GM_OK;
+}
+
+/* tail[i] = the best score of what follows label i, with next[j] that of the next word's label j and what follows it. */
+static void best_tails(const struct gm_crf *crf, const double *next, double *tail, double *work)
+{
+    size_t k = crf->k;
+    if (crf->moves) {
+        gm_crf_moves_after(crf->moves, k, next, gm_join_larger, work, tail);
+        return;
+    }
+    for (size_t i = 0; i < k; i++) {
+        tail[i] = -INFINITY;
+        for (size_t j = 0; j < k; j++)
+            if (may(crf->allowed, i * k + j))
+                tail[i] = fmax(tail[i], (double)crf->trans[i * k + j] + next[j]);
+    }
 }
 
 enum gm_status gm_crf_max_marginals(const struct gm_crf *crf, const float *emit, size_t n,
@@ -240,31 +350,20 @@ enum gm_status gm_crf_max_marginals(const struct gm_crf *crf, const float *emit,
     size_t k = crf->k;
     if (n == 0)
         return GM_OK;
-    double *tail = gm_arena_alloc(a, 2 * k, sizeof *tail), *next = tail ? tail + k : NULL;
+    double *tail = gm_arena_alloc(a, 2 * k + n_work_of(crf), sizeof *tail);
     if (!tail)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    /* Forwards: best[t][j] = best score of words 0..t that ends in j. */
-    for (size_t t = 0; t < n; t++)
-        for (size_t j = 0; j < k; j++) {
-            double top = t || !may(crf->allowed_start, j) ? -INFINITY : (double)crf->start[j];
-            for (size_t i = 0; t && i < k; i++)
-                if (may(crf->allowed, i * k + j))
-                    top = fmax(top, best[(t - 1) * k + i] + (double)crf->trans[i * k + j]);
-            best[t * k + j] = top + (double)emit[t * k + j];
-        }
-    /* Backwards: tail[i] = best score of what follows label i at word t. */
+    double *next = tail + k, *work = next + k;
+    best_heads(crf, emit, n, best, work);
+    for (size_t i = 0; i < k; i++)
+        tail[i] = may(crf->allowed_end, i) ? (double)crf->end[i] : -INFINITY;
     for (size_t t = n; t-- > 0;) {
+        if (t + 1 < n)
+            best_tails(crf, next, tail, work);
         for (size_t i = 0; i < k; i++) {
-            double top = t + 1 < n || !may(crf->allowed_end, i) ? -INFINITY : (double)crf->end[i];
-            for (size_t j = 0; t + 1 < n && j < k; j++)
-                if (may(crf->allowed, i * k + j))
-                    top = fmax(top, (double)crf->trans[i * k + j] + (double)emit[(t + 1) * k + j] +
-                                        next[j]);
-            tail[i] = top;
-        }
-        memcpy(next, tail, k * sizeof *tail);
-        for (size_t i = 0; i < k; i++)
             best[t * k + i] += tail[i];
+            next[i] = (double)emit[t * k + i] + tail[i];
+        }
     }
     return GM_OK;
 }

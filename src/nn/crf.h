@@ -10,6 +10,20 @@
 #include "base/arena.h"
 #include "nn/tensor.h"
 
+#include <stdint.h>
+
+/* Which label may stand before which, as sets of labels that many labels share; borrowed. */
+struct gm_crf_range {
+    uint16_t from, to; /* half-open */
+};
+struct gm_crf_moves {
+    size_t n_sets;
+    const uint16_t *set_of; /* [k] the set of the labels that may stand before label j */
+    const uint32_t
+        *first; /* [n_sets+1] set s is ranges first[s] .. first[s+1], in order, without overlap */
+    const struct gm_crf_range *ranges;
+};
+
 struct gm_crf {
     size_t k;                     /* labels */
     const float *trans;           /* [k,k] from row to column */
@@ -18,6 +32,9 @@ struct gm_crf {
     const uint8_t *allowed;       /* [k,k] 0/1; NULL = all */
     const uint8_t *allowed_start; /* [k]; NULL = all */
     const uint8_t *allowed_end;   /* [k]; NULL = all */
+    /* In place of trans and allowed: allowed transitions weigh nothing. Not in training. What costs k^2 below costs k
+     * then, for the label sets of src/ner. */
+    const struct gm_crf_moves *moves;
 };
 
 /* Gradients of the parameters above, f32, added to. */
@@ -69,8 +86,9 @@ struct gm_crf_lattice {
     const float *emit; /* [n,k] borrowed */
     double *alpha;     /* [n,k] log sum over the paths up to word t that end in label j */
     double *beta;      /* [n,k] the same over what follows word t, `end` included */
-    double *step;      /* [k,k] trans, -INFINITY where not allowed */
-    double log_z;      /* of all paths; -INFINITY when none is allowed, probabilities are then 0 */
+    double *step;      /* [k,k] trans, -INFINITY where not allowed; NULL where there are moves */
+    const struct gm_crf_moves *moves;
+    double log_z; /* of all paths; -INFINITY when none is allowed, probabilities are then 0 */
 };
 
 /* gm_crf_lattice_fill - run forward-backward; memory from `a`; emit [n,k] must outlive it.

@@ -186,6 +186,18 @@ def test_quantised_but_not_averaged():
         gm.expect(gm.run("models", "calibrate", "ner-default", "--dev", gold), 1, "a copy of its folder")
 
 
+def test_a_thousand_types():
+    """Linear in labels: their square (each from each, twice a word and forwards and backwards) took 22 s here."""
+    labels = ["O", *(p + str(i) for i in range(1000) for p in ("B-", "I-"))]
+    path = tagger("thousand", labels, [0] + [1 + i % 7 for i in range(2000)])
+    before = os.times()
+    posts = gm.expect_ok(predict(path, "--threads", "1")).posts
+    after = os.times()
+    assert len(posts) == 40 and any(p["entities"] for p in posts)
+    if not gm.is_sanitized():
+        assert after.children_user - before.children_user < 5, (before, after)
+
+
 def test_refused_by_name():
     for labels, more, words in [
             (["LABEL_0", "LABEL_1"], {}, ["LABEL_0", "id2label"]),

@@ -3,6 +3,7 @@
 #include "entail/entail_model.h"
 #include "model/features.h"
 #include "ner/ner_model.h"
+#include "nn/crf_moves.h"
 #include "train/train.h"
 
 #include "unit.h"
@@ -85,6 +86,33 @@ static void transitions_allow_valid_sequences_only(void **state)
         assert_true(n_valid > 8);
         gm_ner_labels_clear(&l);
     }
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* The moves in sets of labels are the table of allowed ones, of every scheme. */
+static void moves_are_the_allowed_transitions(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"LOC", "ORG", "PER"};
+    for (int scheme = 0; scheme < 3; scheme++)
+        for (size_t n = 1; n <= 3; n++) {
+            struct gm_error err;
+            struct gm_ner_labels l = {.scheme = scheme == 1 ? GM_TAGS_BIOES : GM_TAGS_BIO,
+                                      .runs = scheme == 2};
+            gm_labels_init(&l.types, 8);
+            gm_arena_init(&l.arena, 0);
+            for (size_t i = 0; i < n; i++) {
+                uint32_t id;
+                assert_int_equal(gm_labels_add(&l.types, gm_str(names[i]), &id, &err), GM_OK);
+            }
+            assert_int_equal(gm_ner_labels_build(&l, &err), GM_OK);
+            for (size_t i = 0; i < l.k; i++)
+                for (size_t j = 0; j < l.k; j++) {
+                    assert_int_equal(gm_crf_moves_may(&l.moves, i, j), l.allowed[i * l.k + j]);
+                    assert_true(gm_crf_moves_may(&l.any_move, i, j));
+                }
+            gm_ner_labels_clear(&l);
+        }
     assert_int_equal(gm_alloc_live(), 0);
 }
 
@@ -596,6 +624,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(word_shapes),
         cmocka_unit_test(transitions_allow_valid_sequences_only),
+        cmocka_unit_test(moves_are_the_allowed_transitions),
         cmocka_unit_test(every_word_gets_pieces),
         cmocka_unit_test(names_in_parts),
         cmocka_unit_test(windows_cover_every_word_once),

@@ -1,6 +1,7 @@
 /* The CRF against enumeration of all paths, its gradient against differences, and its behaviour on
  * posts and scores far from ordinary. */
 #include "nn/crf.h"
+#include "nn/crf_moves.h"
 
 #include "nn_check.h"
 
@@ -251,6 +252,68 @@ static void sure_of_the_forbidden(void **state)
             check_max_marginals(&s, &p, &a);
             check_loss(&s, &p, &a);
         }
+    gm_arena_clear(&a);
+}
+
+/* The allowed moves of a sample as sets: one for each label, in ranges. */
+static struct gm_crf_moves moves_of(const struct sample *s, uint16_t *set_of, uint32_t *first,
+                                    struct gm_crf_range *ranges)
+{
+    size_t k = s->crf.k, n = 0;
+    for (size_t j = 0; j < k; j++) {
+        set_of[j] = (uint16_t)j;
+        first[j] = (uint32_t)n;
+        for (size_t i = 0; i < k; i++) {
+            if (s->crf.allowed && !s->may[i * k + j])
+                continue;
+            if (n > first[j] && ranges[n - 1].to == i)
+                ranges[n - 1].to++;
+            else
+                ranges[n++] = (struct gm_crf_range){(uint16_t)i, (uint16_t)(i + 1)};
+        }
+    }
+    first[k] = (uint32_t)n;
+    return (struct gm_crf_moves){k, set_of, first, ranges};
+}
+
+/* With transitions that weigh nothing: the same against all paths, whether moves are sets or a matrix. */
+static void moves_agree_with_enumeration(void **state)
+{
+    (void)state;
+    static struct paths p;
+    struct sample s;
+    struct gm_rng r;
+    struct gm_arena a;
+    uint16_t set_of[MAX_K];
+    uint32_t first[MAX_K + 1];
+    struct gm_crf_range ranges[MAX_K * MAX_K];
+    gm_arena_init(&a, 0);
+    gm_rng_init(&r, 11);
+    for (size_t k = 1; k <= MAX_K; k++)
+        for (size_t t = 1; t <= MAX_T; t++)
+            for (int round = 0; round < 24; round++) {
+                static const double spreads[] = {1, 10, 50, 500};
+                sample_make(&s, &r, k, t, spreads[round % 4], round % 3 > 0);
+                memset(s.trans, 0, sizeof s.trans);
+                enumerate(&s, &p);
+                const struct gm_crf_moves m = moves_of(&s, set_of, first, ranges);
+                s.crf.moves = &m;
+                s.crf.trans = NULL;
+                s.crf.allowed = NULL;
+                check_lattice(&s, &p, &a);
+                uint16_t best[MAX_T], dense[MAX_T];
+                double score, max_dense[MAX_T * MAX_K], max_sets[MAX_T * MAX_K];
+                ASSERT_OK(gm_crf_viterbi(&s.crf, s.emit, t, best, &score, &a, err));
+                ASSERT_OK(gm_crf_max_marginals(&s.crf, s.emit, t, max_sets, &a, err));
+                s.crf.moves = NULL;
+                s.crf.trans = s.trans;
+                s.crf.allowed = round % 3 > 0 ? s.may : NULL;
+                check_viterbi(&s, &p, &a);
+                ASSERT_OK(gm_crf_viterbi(&s.crf, s.emit, t, dense, NULL, &a, err));
+                ASSERT_OK(gm_crf_max_marginals(&s.crf, s.emit, t, max_dense, &a, err));
+                assert_memory_equal(best, dense, t * sizeof *best);
+                assert_memory_equal(max_sets, max_dense, t * k * sizeof *max_sets);
+            }
     gm_arena_clear(&a);
 }
 
@@ -520,6 +583,7 @@ int main(void)
         cmocka_unit_test(agrees_with_enumeration),
         cmocka_unit_test(extreme_scores),
         cmocka_unit_test(sure_of_the_forbidden),
+        cmocka_unit_test(moves_agree_with_enumeration),
         cmocka_unit_test(forbidden_gold_is_infinite),
         cmocka_unit_test(ties_take_the_smaller_label),
         cmocka_unit_test(posts_in_one_call),
