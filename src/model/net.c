@@ -173,8 +173,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     GM_TRY(read_adapter(net, err));
     GM_TRY(path_in(net, "config.json", &path, err));
     GM_TRY(gm_encoder_config_load(&config, path, err));
+    GM_TRY(gm_tokenizer_load_dir(&net->tokenizer, gm_net_dir_of(net, "tokenizer.json"), err));
     GM_TRY(path_in(net, "tokenizer.json", &path, err));
-    GM_TRY(gm_tokenizer_load(&net->tokenizer, path, err));
     net->special_ids = gm_tokenizer_special(net->tokenizer);
     if (net->special_ids.cls < 0 || net->special_ids.sep < 0 || net->special_ids.unk < 0) {
         st = GM_FAIL(err, GM_EMODEL, "%s: no [CLS], [SEP] or [UNK] token (<s>, </s>, <unk>)", path);

@@ -4,7 +4,7 @@
  * A model directory holds
  *   gmner.json         task, labels, settings, and where missing tensors come from
  *   config.json        the encoder's shape (as Hugging Face writes it)
- *   tokenizer.json
+ *   tokenizer.json     (of an encoder of others also what older tokenizers kept: tokenizer/layouts.h)
  *   model.safetensors  weights (transformers' names for the encoder), some perhaps int8 (nn/int8.h)
  * Word embeddings that were frozen in training are not written again: "base" in gmner.json names the
  * packaged model they come from, with a fingerprint of its rows, and they are mapped from there.
@@ -99,6 +99,11 @@ void gm_net_clear(struct gm_net *net);
  * 128 MiB, too). */
 enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const char *name,
                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_net_copy_tokenizer - write a model directory's tokenizer.json into another one, as it is or made of what the first
+ * has in its place. Errors: as gm_tokenizer_text, and of writing. */
+enum gm_status gm_net_copy_tokenizer(const char *from_dir, const char *to_dir,
+                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_net_tune - set what is frozen, rates and dropout (between gm_net_open and gm_net_ready).
  * Errors: ARG (more layers to freeze than there are). */

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "model/net_base.h"
+#include "tokenizer/layouts.h"
 
 enum { MAX_JSON = 128 << 20 };
 
@@ -25,15 +26,31 @@ enum gm_status gm_net_copy_file(const char *from_dir, const char *to_dir, const 
     return st;
 }
 
+enum gm_status gm_net_copy_tokenizer(const char *from_dir, const char *to_dir, struct gm_error *err)
+{
+    struct gm_buf b;
+    struct gm_arena a;
+    const char *from;
+    gm_arena_init(&a, 0);
+    gm_buf_init(&b, MAX_JSON);
+    const char *to = gm_path_join(&a, to_dir, "tokenizer.json");
+    enum gm_status st = to ? gm_tokenizer_text(&b, from_dir, &a, &from, err)
+                           : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK)
+        st = gm_file_write(to, gm_buf_str(&b), err);
+    gm_buf_clear(&b);
+    gm_arena_clear(&a);
+    return st;
+}
+
 static enum gm_status save_whole(const struct gm_net *net, const char *dir, bool bf16,
                                  bool skip_embeddings, struct gm_arena *a, struct gm_error *err)
 {
-    static const char *const others[] = {"config.json", "tokenizer.json"};
     const struct gm_params_saving how = {.dtype = bf16 ? GM_BF16 : GM_F32,
                                          .skip_embeddings = skip_embeddings};
     enum gm_status st = GM_OK;
-    for (size_t i = 0; i < 2; i++)
-        GM_TRY(gm_net_copy_file(gm_net_dir_of(net, others[i]), dir, others[i], err));
+    GM_TRY(gm_net_copy_file(gm_net_dir_of(net, "config.json"), dir, "config.json", err));
+    GM_TRY(gm_net_copy_tokenizer(gm_net_dir_of(net, "tokenizer.json"), dir, err));
     const char *path = gm_path_join(a, dir, "model.safetensors");
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_params_save(&net->params, path, &how, NULL, err);

@@ -188,7 +188,7 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *
         GM_TRY(gm_average_adapter_config(dirs, n, out, err));
     } else {
         GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
-        GM_TRY(gm_net_copy_file(dirs[0], out, "tokenizer.json", err));
+        GM_TRY(gm_net_copy_tokenizer(dirs[0], out, err));
     }
     GM_TRY(average_weights(dirs, n, adapter, weights, err));
     st = write_settings(dirs[0], n, settings, err);

@@ -79,7 +79,6 @@ done:
 
 enum gm_status gm_model_quantise(const char *dir, const char *out, struct gm_error *err)
 {
-    static const char *const others[] = {"config.json", "tokenizer.json"};
     enum gm_status st = GM_OK;
     struct gm_safetensors *f = NULL;
     struct output o = {.n = 0};
@@ -100,8 +99,8 @@ enum gm_status gm_model_quantise(const char *dir, const char *out, struct gm_err
     GM_TRY(gm_safetensors_open_dir(&f, dir, err));
     GM_TRY(round_all(&o, &ps, f, err));
     GM_TRY(gm_mkdirs(out, err));
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        GM_TRY(gm_net_copy_file(dir, out, others[i], err));
+    GM_TRY(gm_net_copy_file(dir, out, "config.json", err));
+    GM_TRY(gm_net_copy_tokenizer(dir, out, err));
     const char *settings = gm_path_join(&o.arena, dir, "gmner.json");
     GM_TRY(settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     if (gm_is_file(settings)) /* a tagger of somebody else's needs none */

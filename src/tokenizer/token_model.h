@@ -53,7 +53,7 @@ struct gm_token_model {
                           struct gm_error *err);
 };
 
-extern const struct gm_token_model gm_wordpiece, gm_unigram, gm_bpe;
+extern const struct gm_token_model gm_wordpiece, gm_unigram, gm_bpe, gm_fast_bpe;
 
 /* gm_token_id_check - a token id as int32_t, gm_token_id_read - the same from JSON. Errors: MODEL
  * (out of range or no integer), naming `what`. */

@@ -8,6 +8,7 @@
 #include "base/utf8.h"
 #include "text/unicode.h"
 #include "tokenizer/added_tokens.h"
+#include "tokenizer/layouts.h"
 #include "tokenizer/normalise.h"
 #include "tokenizer/pretokenise.h"
 #include "tokenizer/special_tokens.h"
@@ -15,7 +16,8 @@
 
 enum { MAX_FILE = 128 << 20 };
 
-static const struct gm_token_model *const kinds[] = {&gm_wordpiece, &gm_unigram, &gm_bpe};
+static const struct gm_token_model *const kinds[] = {&gm_wordpiece, &gm_unigram, &gm_bpe,
+                                                     &gm_fast_bpe};
 
 struct gm_tokenizer {
     const struct gm_token_model *kind;
@@ -215,27 +217,54 @@ done:
     return st;
 }
 
-enum gm_status gm_tokenizer_load(struct gm_tokenizer **out, const char *path, struct gm_error *err)
+/* From the text of a tokenizer.json. */
+static enum gm_status load_text(struct gm_tokenizer **out, struct gm_str text, const char *path,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *root = NULL;
-    struct gm_buf file;
     struct gm_str vocab;
     *out = NULL;
     struct gm_tokenizer *t = gm_alloc(1, sizeof *t);
     if (!t)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&t->arena, 0);
-    gm_buf_init(&file, MAX_FILE);
-    GM_TRY(gm_file_read(path, &file, err));
-    GM_TRY(parse(&root, &vocab, gm_buf_str(&file), path, err));
+    GM_TRY(parse(&root, &vocab, text, path, err));
     GM_TRY(load_parts(t, root, vocab, path, err));
     *out = t;
     t = NULL;
 done:
     gm_json_free(root);
-    gm_buf_clear(&file);
     gm_tokenizer_free(t);
+    return st;
+}
+
+enum gm_status gm_tokenizer_load(struct gm_tokenizer **out, const char *path, struct gm_error *err)
+{
+    struct gm_buf file;
+    gm_buf_init(&file, MAX_FILE);
+    *out = NULL;
+    enum gm_status st = gm_file_read(path, &file, err);
+    if (st == GM_OK)
+        st = load_text(out, gm_buf_str(&file), path, err);
+    gm_buf_clear(&file);
+    return st;
+}
+
+enum gm_status gm_tokenizer_load_dir(struct gm_tokenizer **out, const char *dir,
+                                     struct gm_error *err)
+{
+    struct gm_buf text;
+    struct gm_arena a;
+    const char *path;
+    gm_buf_init(&text, MAX_FILE);
+    gm_arena_init(&a, 0);
+    *out = NULL;
+    enum gm_status st = gm_tokenizer_text(&text, dir, &a, &path, err);
+    if (st == GM_OK)
+        st = load_text(out, gm_buf_str(&text), path, err);
+    gm_arena_clear(&a);
+    gm_buf_clear(&text);
     return st;
 }
 

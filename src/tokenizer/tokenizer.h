@@ -40,6 +40,10 @@ void gm_pieces_reset(struct gm_pieces *p); /* empty, keep the memory */
  * Errors: IO, FORMAT (no JSON), MODEL (not supported or broken, saying what), NOMEM. */
 enum gm_status gm_tokenizer_load(struct gm_tokenizer **out, const char *path,
                                  struct gm_error *err) GM_NODISCARD;
+/* gm_tokenizer_load_dir - the same of a Hugging Face directory, with a tokenizer.json or what older tokenizers kept
+ * (layouts.h). Errors: as there, too. */
+enum gm_status gm_tokenizer_load_dir(struct gm_tokenizer **out, const char *dir,
+                                     struct gm_error *err) GM_NODISCARD;
 void gm_tokenizer_free(struct gm_tokenizer *t); /* NULL-safe */
 
 /* gm_tokenizer_encode - append the pieces of `text` (well-formed UTF-8) to `out`, without [CLS] and

@@ -2,6 +2,7 @@
 pieces and byte-level pieces, weights in several files, positions that run out."""
 import json
 import os
+import shutil
 import tempfile
 
 import gm
@@ -106,6 +107,59 @@ def test_sentence_pieces():
 
 def test_byte_level():
     learns("bpe-roberta")
+
+
+def rewrite(kind, name, files):
+    """A copy of an encoder's directory with these files in place of tokenizer.json."""
+    path = os.path.join(_dir.name, name)
+    shutil.copytree(encoder(kind), path)
+    os.remove(os.path.join(path, "tokenizer.json"))
+    for file, text in files.items():
+        with open(os.path.join(path, file), "w", encoding="utf-8") as f:
+            f.write(text)
+    return path
+
+
+def test_byte_level_in_two_files():
+    """vocab.json and merges.txt say what tokenizer.json says of them."""
+    with open(os.path.join(encoder("bpe-roberta"), "tokenizer.json"), encoding="utf-8") as f:
+        given = json.load(f)
+    path = rewrite("bpe-roberta", "two-files", {
+        "vocab.json": json.dumps(given["model"]["vocab"]),
+        "merges.txt": "#version: 0.2\n" + "".join(" ".join(m) + "\n" for m in given["model"]["merges"]),
+        "tokenizer_config.json": json.dumps({"add_prefix_space": given["pre_tokenizer"]["add_prefix_space"]})})
+    out = train(path)
+    text = json.dumps({"text": "Carla visits in Rome, naïve #Anna2 😀 Bert's"})
+    want, got = (gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", t, stdin=text)).out
+                 for t in (tagger("bpe-roberta"), out))
+    assert got == want
+
+
+def bertweet(name, config="{}"):
+    """Words that are merged letter by letter, some of whose beginnings are in no vocabulary."""
+    words = [*NAMES, *PLACES, "lives", "visits", "in"]
+    merges = [f"{w[:i]} {w[i]}{'</w>' * (i + 1 == len(w))} {90 - i}\n" for w in words for i in range(1, len(w))]
+    pieces = words + [c for w in words for c in (w[0] + "@@", w[-1])] + list("@:.!")
+    return rewrite("bpe-roberta", name, {"vocab.txt": "".join(f"{p} 5\n" for p in dict.fromkeys(pieces)),
+                                         "bpe.codes": "".join(merges), "tokenizer_config.json": config})
+
+
+def test_bertweet():
+    out = train(bertweet("bertweet"))
+    post, = gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", out,
+                                stdin=json.dumps({"text": "@Anna: lives in Paris!"}))).posts
+    assert [(e["text"], e["type"]) for e in post["entities"]] == [("Anna", "PER"), ("Paris", "LOC")], post
+    gm.expect_ok(gm.run("models", "quantise", out, "-o", out + "-int8"))
+    train(bertweet("normalized", '{"normalization": true}'), 1, "normalization", "tokenizer_config.json")
+
+
+def test_vocabularies_that_are_refused():
+    path = rewrite("bpe-roberta", "sentencepiece", {"spm.model": "x"})
+    train(path, 1, "spm.model is SentencePiece's own format", "AutoTokenizer", "save_pretrained('" + path)
+    train(rewrite("bpe-roberta", "nothing", {}), 1, "no tokenizer.json", "AutoTokenizer")
+    train(rewrite("bpe-roberta", "uncounted", {"vocab.txt": "word\n", "bpe.codes": "a b 1\n"}), 1, "vocab.txt:1",
+          "a word and its number")
+    train(rewrite("bpe-roberta", "foreign", {"vocab.txt": "the\n"}), 1, "vocab.txt", "has no [SEP]")
 
 
 def test_long_post():

@@ -56,8 +56,8 @@ static bool same(const struct gm_pieces *p, const struct gm_json *line, size_t n
     const struct gm_json *ids = gm_json_get(line, "ids"), *at = gm_json_get(line, "offsets");
     for (size_t i = 0; i < p->n && i < gm_json_count(ids); i++) {
         struct gm_piece x = p->items[i];
-        if (x.id == int_at(ids, i) && x.start == int_at(at, 2 * i) &&
-            x.end == int_at(at, 2 * i + 1))
+        if (x.id == int_at(ids, i) &&
+            (!at || (x.start == int_at(at, 2 * i) && x.end == int_at(at, 2 * i + 1))))
             continue;
         printf("line %zu piece %zu: %d [%u,%u), expected %lld [%lld,%lld)\n", number, i, (int)x.id,
                (unsigned)x.start, (unsigned)x.end, int_at(ids, i), int_at(at, 2 * i),
@@ -87,7 +87,8 @@ static struct gm_tokenizer *open_tokenizer(const struct gm_json *head)
         assert_int_equal(gm_file_write(path, gm_buf_str(&text), NULL), GM_OK);
     }
     gm_buf_clear(&text);
-    if (gm_tokenizer_load(&t, path, &err) != GM_OK)
+    if ((gm_is_dir(path) ? gm_tokenizer_load_dir(&t, path, &err)
+                         : gm_tokenizer_load(&t, path, &err)) != GM_OK)
         fail_msg("%s", err.msg);
     return t;
 }
