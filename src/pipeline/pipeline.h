@@ -72,7 +72,8 @@ struct gm_post_source {
      * gm_reader_next: with *has the post is told to be unreadable, and the next call goes on. On the caller's thread. */
     enum gm_status (*next)(void *user, struct gm_post *post, bool *has, gm_wait_fn *wait,
                            void *wait_user, struct gm_error *err);
-    int idle_ms; /* without a post for so long, a batch that is not full starts all the same */
+    int idle_ms; /* without a post for so long, a batch that is not full starts all the same; `next` may
+                    change it before it waits */
     size_t most; /* posts that there are, at most; 0 = any number */
 };
 

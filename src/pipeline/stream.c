@@ -161,6 +161,8 @@ static void wait_news(struct gm_stream *s, int ms)
         nanosleep(&gather, NULL);
 }
 
+static int idle_ms(const struct gm_stream *s) { return s->source ? s->source->idle_ms : IDLE_MS; }
+
 /* Hand out what is ready, and do one job, which is then in *job. */
 static enum gm_status turn(struct gm_stream *s, bool can_read, enum job *job, struct gm_error *err)
 {
@@ -179,7 +181,7 @@ static enum gm_status turn(struct gm_stream *s, bool can_read, enum job *job, st
     else if (*job == READ)
         st = read_one(s, err);
     else if (*job == WAIT)
-        wait_news(s, can_read ? ASK_MS : s->idle_ms);
+        wait_news(s, can_read ? ASK_MS : idle_ms(s));
 done:
     return st;
 }
@@ -198,7 +200,7 @@ static enum gm_status work_while_idle(void *user, int fd, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct gm_stream *s = user;
     enum job job = RUN_BATCH;
-    while (!has_input(fd, job == END ? ASK_MS : job == WAIT ? 0 : s->idle_ms)) {
+    while (!has_input(fd, job == END ? ASK_MS : job == WAIT ? 0 : idle_ms(s))) {
         GM_TRY(turn(s, false, &job, err));
         GM_TRY(gm_runners_failed(s, err));
         if (job != RUN_BATCH && s->has_news && s->sink->flush)
@@ -239,8 +241,7 @@ done:
 static enum gm_status stream_init(struct gm_stream *s, struct gm_pipeline *p, size_t window,
                                   const struct gm_stream_sink *sink, struct gm_error *err)
 {
-    *s = (struct gm_stream){
-        .p = p, .sink = sink, .has_llm = p->llm_opts != NULL, .idle_ms = IDLE_MS};
+    *s = (struct gm_stream){.p = p, .sink = sink, .has_llm = p->llm_opts != NULL};
     gm_pipeline_go_on(p);
     enum gm_status st = gm_window_init(s, window, err);
     return st == GM_OK && s->has_llm ? gm_runners_start(s, err) : st;
@@ -293,7 +294,6 @@ static enum gm_status flow(struct gm_pipeline *p, const struct gm_post_source *s
     struct gm_stream s;
     enum gm_status st = stream_init(&s, p, window_of(p, source->most), sink, err);
     s.source = source;
-    s.idle_ms = source->idle_ms;
     s.more = true;
     if (reader)
         gm_reader_on_wait(reader, work_while_idle, &s);

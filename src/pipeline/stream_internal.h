@@ -23,7 +23,6 @@ struct gm_stream {
     /* Of the caller's thread: */
     const struct gm_post_source *source; /* NULL: there is one post */
     size_t n_read;                       /* posts that it gave, with those that could not be read */
-    int idle_ms;
     const struct gm_stream_sink *sink;
     struct gm_item *items; /* the ring */
     size_t window, head, n_items, n_images;

@@ -9,8 +9,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-/* Milliseconds: a post that comes alone waits so long for company. */
-enum { IDLE_MS = 1 };
+/* Milliseconds that a post waits for company, where those before it had some: clients that have just been
+ * answered ask again together, but a client that is alone waits for nobody. */
+enum { GATHER_MS = 5 };
 
 /* A post that the pipeline has, known by its parsed JSON, which goes along with it. */
 struct ticket {
@@ -28,6 +29,7 @@ struct gm_worker {
     int event;                    /* there is a post, or the end */
     struct gm_pipeline *pipeline; /* of the thread, as llm_opts */
     struct gm_llm_opts llm_opts;
+    struct gm_post_source source;
     bool uses_llm;
     pthread_mutex_t lock;
     /* Under the lock: */
@@ -36,6 +38,7 @@ struct gm_worker {
     size_t n_waiting;                     /* posts of those */
     struct ticket *tickets;
     size_t n_tickets, cap_tickets;
+    size_t n_batch; /* posts of a stage's last batches: the most, which fades */
     struct gm_llm_stats llm, llm_before; /* of all pipelines; of those before this one */
     bool is_closing;
 };
@@ -184,6 +187,7 @@ static enum gm_status next_post(void *user, struct gm_post *post, bool *has, gm_
     uint64_t news;
     pthread_mutex_lock(&w->lock);
     while (!w->waiting && !w->is_closing) {
+        w->source.idle_ms = w->n_batch > 1 ? GATHER_MS : 0;
         pthread_mutex_unlock(&w->lock);
         st = wait(wait_user, w->event, err);
         if (st != GM_OK)
@@ -226,6 +230,7 @@ static void on_timed(void *user, const char *stage, struct gm_post *const *posts
     struct gm_worker *w = user;
     gm_metrics_stage(w->metrics, stage, n, seconds);
     pthread_mutex_lock(&w->lock);
+    w->n_batch = n > w->n_batch / 2 ? n : w->n_batch / 2;
     for (size_t i = 0; i < n; i++) {
         const struct ticket *t = find_ticket(w, posts[i]->source);
         if (!t || !t->job->has_times)
@@ -289,7 +294,6 @@ static enum gm_status open_pipeline(struct gm_worker *w, struct gm_error *err)
 static enum gm_status serve(struct gm_worker *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct gm_post_source source = {w, next_post, IDLE_MS, 0};
     const struct gm_stream_sink sink = {.user = w,
                                         .post = on_post,
                                         .tick = on_tick,
@@ -298,7 +302,7 @@ static enum gm_status serve(struct gm_worker *w, struct gm_error *err)
                                         .any_order = true};
     GM_TRY(open_pipeline(w, err));
     w->uses_llm = gm_pipeline_uses_llm(w->pipeline);
-    GM_TRY(gm_pipeline_serve(w->pipeline, &source, &sink, err));
+    GM_TRY(gm_pipeline_serve(w->pipeline, &w->source, &sink, err));
 done:
     if (w->pipeline)
         on_tick(w, 0); /* what was asked and spent to the end */
@@ -371,6 +375,7 @@ enum gm_status gm_worker_start(struct gm_worker **out, const struct gm_pipeline_
     w->opts = opts;
     w->metrics = metrics;
     w->max_waiting = max_waiting;
+    w->source = (struct gm_post_source){.user = w, .next = next_post};
     pthread_mutex_init(&w->lock, NULL);
     w->event = eventfd(0, EFD_CLOEXEC);
     if (w->event < 0) {
