@@ -1,7 +1,9 @@
 #include "pipeline/merge.h"
 
 #include "base/alloc.h"
+#include "base/file.h"
 #include "base/log.h"
+#include "base/path.h"
 #include "pipeline/run_schema.h"
 
 #include <stdint.h>
@@ -63,37 +65,67 @@ done:
     return st;
 }
 
+/* Whether a process that opened this run folder has ended before it had made the store: the lock is the
+ * first file there. */
+static bool has_only_begun(const char *dir, struct gm_arena *a)
+{
+    const char *lock = gm_path_join(a, dir, "lock"), *store = gm_run_path(a, dir);
+    return lock && store && gm_is_file(lock) && !gm_is_file(store);
+}
+
+/* The part's place in its job, "" = the run ended before it was written down; *n_input is raised to the
+ * length of the input where the part knows it. */
+static enum gm_status open_part(struct part *p, struct gm_arena *a, struct gm_str *shard,
+                                size_t *n_input, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str number;
+    long long x = 0;
+    *shard = GM_STR("");
+    if (!has_only_begun(p->dir, a)) {
+        GM_TRY(gm_run_read(&p->store, p->dir, err));
+        GM_TRY(get_meta(p, "shard", a, shard, err));
+    }
+    if (!shard->n) {
+        GM_LOG(GM_LOG_WARN, "merge", "%s: its run has only begun; run its command again", p->dir);
+        goto done;
+    }
+    GM_TRY(get_meta(p, "n_input", a, &number, err));
+    if (!gm_str_to_int(number, &x))
+        GM_LOG(GM_LOG_WARN, "merge", "%s: part %.*s is not complete; run its command again", p->dir,
+               GM_STR_ARG(*shard));
+    if ((size_t)x > *n_input)
+        *n_input = (size_t)x;
+    GM_TRY(gm_stmt_new(&p->rows, p->store,
+                       "SELECT pos, record, image, error FROM output ORDER BY pos", err));
+    GM_TRY(gm_stmt_run(p->rows, NULL, 0, &p->has, err));
+done:
+    return st;
+}
+
 /* Open all; *n_input is the length of the input as far as a complete part knows it. */
 static enum gm_status open_parts(struct part *parts, const char *const *dirs, size_t n,
                                  struct gm_arena *a, size_t *n_input, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str shard, i, of, first_of = GM_STR(""), number;
+    struct gm_str shard, i, of, first_of = {NULL, 0};
+    size_t first = 0;
     *n_input = 0;
     for (size_t k = 0; k < n; k++) {
-        struct part *p = &parts[k];
-        long long x = 0;
-        p->dir = dirs[k];
-        GM_TRY(gm_run_read(&p->store, dirs[k], err));
-        GM_TRY(get_meta(p, "shard", a, &shard, err));
-        gm_str_cut(shard, '/', &i, &of);
-        if (k == 0)
+        parts[k].dir = dirs[k];
+        GM_TRY(open_part(&parts[k], a, &shard, n_input, err));
+        if (!gm_str_cut(shard, '/', &i, &of))
+            continue;
+        if (!first_of.p) {
             first_of = of;
+            first = k;
+        }
         if (!gm_str_eq(of, first_of)) {
             st = GM_FAIL(err, GM_EARG,
                          "%s is one of %.*s parts and %s one of %.*s; parts of one job are needed",
-                         dirs[0], GM_STR_ARG(first_of), dirs[k], GM_STR_ARG(of));
+                         dirs[first], GM_STR_ARG(first_of), dirs[k], GM_STR_ARG(of));
             goto done;
         }
-        GM_TRY(get_meta(p, "n_input", a, &number, err));
-        if (!gm_str_to_int(number, &x))
-            GM_LOG(GM_LOG_WARN, "merge", "%s: part %.*s is not complete; run its command again",
-                   dirs[k], GM_STR_ARG(shard));
-        if ((size_t)x > *n_input)
-            *n_input = (size_t)x;
-        GM_TRY(gm_stmt_new(&p->rows, p->store,
-                           "SELECT pos, record, image, error FROM output ORDER BY pos", err));
-        GM_TRY(gm_stmt_run(p->rows, NULL, 0, &p->has, err));
     }
 done:
     return st;

@@ -308,6 +308,16 @@ def test_shards():
         assert r.code == 3 and "post 2: missing" in r.err and "missing=17 duplicates=17" in r.err, r.err
         assert "post 3: in more than one folder, the same" in r.err
         assert len(read(d / "gaps.jsonl").splitlines()) == 34
+        # A part that was killed before it had written anything, or before it had said which part it is.
+        os.makedirs(d / "begun")
+        gm.expect(gm.run("runs", "merge", runs[0], d / "begun", "-o", d / "x"), 1, "no run folder")
+        d.write("begun/lock", "")
+        shutil.copytree(runs[1], d / "unnamed")
+        with sqlite3.connect(d / "unnamed/store.sqlite") as store:
+            store.execute("DELETE FROM meta")
+        for cut in ("begun", "unnamed"):
+            r = gm.run("runs", "merge", d / cut, runs[0], runs[2], "-o", d / "gaps.jsonl")
+            assert r.code == 3 and f"{cut}: its run has only begun" in r.err and "missing=17" in r.err, r.err
         gm.expect(predict(d, "x.jsonl", "-r", d.recipe, "--shard", "2/3", "--run", runs[0]), 2, "holds shard 1/3")
         gm.expect_ok(predict(d, "x.jsonl", "-r", d.recipe, "--shard", "2/2", "--run", d / "half"))
         gm.expect(gm.run("runs", "merge", runs[0], d / "half", "-o", d / "x"), 1, "one of 3 parts")
