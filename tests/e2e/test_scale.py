@@ -119,7 +119,8 @@ def test_a_thousand_parts():
         died = run_parts(d, range(1, n + 1), n, killed)
         assert len(died) > 100, len(died)
         # Some parts never came back: their posts are missing, each is named, the others stay in order.
-        runs = [d / f"out/part{i}.run" for i in rng.sample(range(1, n + 1), n) if os.path.exists(d / f"out/part{i}.run/lock")]
+        runs = [d / f"out/part{i}.run" for i in rng.sample(range(1, n + 1), n)]
+        runs = [run for run in runs if os.path.exists(os.path.join(run, "lock"))]
         r = gm.run("runs", "merge", *runs, "-o", d / "gaps.jsonl")
         gaps = read(d / "gaps.jsonl").splitlines()
         missing = int(re.search(r"missing=(\d+)", r.err)[1])
