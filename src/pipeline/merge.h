@@ -13,7 +13,8 @@ struct gm_merge_report {
 
 /* gm_runs_merge - every post of the run folders to `post`, by its position in the input. Where
  * several folders have a post, the first named gives it. Gaps and duplicates are logged as ranges
- * and counted. A folder whose run ended before it knew its part has none of them, and is named. `out_dir` is the folder that the output will be in, for relative image paths.
+ * and counted. A folder whose run ended before it knew its part has none of them, and is named.
+ * `out_dir` is the folder that the output will be in, for relative image paths.
  * Errors: ARG (folders of different splits), IO, FORMAT, NOMEM, those of `post`. */
 enum gm_status
 gm_runs_merge(const char *const *dirs, size_t n, const char *out_dir,
