@@ -1,5 +1,6 @@
 /* segment, by matting: one mask a box. Boxes of persons go to a model of persons, others to one of things,
- * which is opened when the first comes; a box without a mask says why. */
+ * which is opened when the first comes; a box without a mask says why. The box that ground made of a whole
+ * picture is then drawn in to its mask, where that is a good part of it: a product before its ground. */
 #include "stages/backends.h"
 #include "stages/each_picture.h"
 #include "stages/label_affinity.h"
@@ -9,15 +10,26 @@
 #include "base/alloc.h"
 #include "base/models.h"
 #include "base/stop.h"
+#include "image/mask.h"
 #include "vision/matting.h"
 #include "vision/vision_session.h"
+
+#include <string.h>
+
+/* A mask of a whole picture, and the box around it. */
+struct drawn {
+    const char *counts; /* the mask's; NULL = none */
+    double box[GM_BOX_XYXY];
+};
 
 struct segment {
     struct gm_matting *matting;
     struct gm_matting *things; /* NULL until it is needed */
     char *things_path;         /* NULL = things get no mask */
     struct gm_matting_opts opts;
+    double tighten;                                  /* share of the picture that makes one drawn */
     struct gm_mask_room rooms[GM_SESSION_LANES_MAX]; /* a lane each */
+    struct drawn drawn[GM_SESSION_LANES_MAX];
 };
 
 /* File of each matting kind in its model's folder. */
@@ -62,23 +74,29 @@ struct settings {
     struct gm_str model, things;
     enum gm_matting_kind kind; /* of persons */
     struct gm_matting_opts opts;
+    double tighten;
 };
 
 /* Settings: model ("selfie" or "pose"), things ("u2netp" or "none"), threshold (probability that makes a pixel a person's),
- * min_share (smaller pieces than this share of the largest are dropped). */
+ * min_share (smaller pieces than this share of the largest are dropped), tighten (a whole picture's box is drawn in to
+ * this share of it or more). */
 static enum gm_status read_settings(const struct gm_backend *b, const struct gm_json *settings,
                                     struct settings *x, struct gm_error *err)
 {
-    static const char *const known[] = {"model", "things", "threshold", "min_share", NULL};
+    static const char *const known[] = {"model",     "things",  "threshold",
+                                        "min_share", "tighten", NULL};
     enum gm_status st = GM_OK;
-    *x = (struct settings){
-        .model = gm_str(b->model), .things = GM_STR("u2netp"), .opts = gm_matting_opts_default()};
+    *x = (struct settings){.model = gm_str(b->model),
+                           .things = GM_STR("u2netp"),
+                           .opts = gm_matting_opts_default(),
+                           .tighten = 0.5};
     double threshold = (double)x->opts.threshold, min_share = (double)x->opts.min_share;
     GM_TRY(gm_settings_check(settings, b->stage, known, err));
     GM_TRY(gm_settings_str(settings, "model", &x->model, err));
     GM_TRY(gm_settings_str(settings, "things", &x->things, err));
     GM_TRY(gm_settings_num(settings, "threshold", 0.01, 0.99, &threshold, err));
     GM_TRY(gm_settings_num(settings, "min_share", 0, 1, &min_share, err));
+    GM_TRY(gm_settings_num(settings, "tighten", 0, 1, &x->tighten, err));
     x->opts.threshold = (float)threshold;
     x->opts.min_share = (float)min_share;
     if (!gm_matting_kind_parse(x->model.p, &x->kind) || x->kind == GM_MATTING_THING)
@@ -114,6 +132,7 @@ static enum gm_status open_segment(void **self, const struct gm_backend *b,
         goto done;
     }
     s->opts = x.opts;
+    s->tighten = x.tighten;
     GM_TRY(find_things(s, x.things, err));
     GM_TRY(gm_model_path(&a, x.model.p, FILES[x.kind], &path, err));
     GM_TRY(gm_matting_load(&s->matting, x.kind, path, &x.opts, err));
@@ -134,6 +153,27 @@ static bool is_of_person(const struct gm_entity *e, const struct gm_region *r)
         if (gm_str_eq_c(e->type, *type) || gm_str_eq_c(e->fine_type, *type))
             return true;
     return false;
+}
+
+static bool is_picture(const struct gm_region *r) { return gm_str_eq_c(r->label, "picture"); }
+
+/* Keep the box around a whole picture's mask, if that is large enough. */
+static void keep_drawn(struct segment *s, size_t lane, const struct gm_region *r)
+{
+    struct drawn *d = &s->drawn[lane];
+    double *b = d->box;
+    if (gm_mask_box(s->rooms[lane].mask, r->mask.h, r->mask.w, b) &&
+        (b[2] - b[0]) * (b[3] - b[1]) >= s->tighten * r->mask.w * r->mask.h)
+        d->counts = r->mask.counts.p;
+}
+
+/* All regions of that mask get its box; not before the last has found it by the box that it had. */
+static void draw_in(const struct drawn *d, struct gm_post *p)
+{
+    for (size_t e = 0; e < p->n_entities && d->counts; e++)
+        for (size_t k = 0; k < p->entities[e].n_regions; k++)
+            if (p->entities[e].regions[k].mask.counts.p == d->counts)
+                memcpy(p->entities[e].regions[k].box, d->box, sizeof d->box);
 }
 
 static enum gm_status segment_region(void *self, size_t lane, struct gm_post *p,
@@ -158,13 +198,20 @@ static enum gm_status segment_region(void *self, size_t lane, struct gm_post *p,
         r->note = is_person ? GM_STR("no_mask:nobody_seen") : GM_STR("no_mask:nothing_seen");
     else
         GM_TRY(gm_region_put_mask(p, r, room->mask, im, err));
+    if (area && is_picture(r))
+        keep_drawn(s, lane, r);
 done:
     return st;
 }
 
 static enum gm_status segment_in(void *self, const struct gm_picture_turn *t, struct gm_error *err)
 {
-    return gm_segment_post(t->post, t->lane, t->limit, segment_region, self, err);
+    struct drawn *d = &((struct segment *)self)->drawn[t->lane];
+    d->counts = NULL;
+    enum gm_status st = gm_segment_post(t->post, t->lane, t->limit, segment_region, self, err);
+    if (st == GM_OK)
+        draw_in(d, t->post);
+    return st;
 }
 
 static bool has_things(const struct gm_post *p)

@@ -355,6 +355,41 @@ static void reading_may_run_out_of_memory(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* The box of a whole picture is drawn in to what its mask marks, for all that have it; with `tighten: 1` never, and
+ * no other box is. */
+static void whole_pictures_are_drawn_in(void **state)
+{
+    (void)state;
+    static const char line[] =
+        "{\"text\":\"Ada Bob Cy\",\"image\":\".deps/photos/grace_hopper.jpg\",\"entities\":["
+        "{\"text\":\"Ada\",\"type\":\"OTHER\",\"start\":0,\"end\":3,\"regions\":["
+        "{\"label\":\"picture\",\"box\":[0,0,512,600]}]},"
+        "{\"text\":\"Bob\",\"type\":\"OTHER\",\"start\":4,\"end\":7,\"regions\":["
+        "{\"label\":\"picture\",\"box\":[0,0,512,600]}]},"
+        "{\"text\":\"Cy\",\"type\":\"OTHER\",\"start\":8,\"end\":10,\"regions\":["
+        "{\"label\":\"tie\",\"box\":[0,0,512,600]}]}]}";
+    static const char *const settings[] = {NULL, "{\"tighten\": 1}"};
+    struct gm_post p[2], *list[1];
+    for (size_t i = 0; i < 2; i++) {
+        post_of(&p[i], line);
+        list[0] = &p[i];
+        run_stage("segment", settings[i], list, 1);
+        assert_int_equal(p[i].error.stage.n, 0);
+    }
+    const double whole[] = {0, 0, 512, 600};
+    const double *drawn = p[0].entities[0].regions[0].box;
+    assert_true(drawn[0] > 0 && drawn[1] > 0 && gm_box_iou(drawn, whole) >= 0.5);
+    assert_true(gm_box_iou(drawn, whole) < 0.99);
+    assert_memory_equal(drawn, p[0].entities[1].regions[0].box, sizeof whole);
+    assert_memory_equal(whole, p[0].entities[2].regions[0].box, sizeof whole);
+    assert_memory_equal(whole, p[1].entities[0].regions[0].box, sizeof whole);
+    assert_true(gm_str_eq(p[0].entities[0].regions[0].mask.counts,
+                          p[1].entities[0].regions[0].mask.counts));
+    gm_post_clear(&p[0]);
+    gm_post_clear(&p[1]);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* As it was before things had masks. */
 static void things_without_masks(void **state)
 {
@@ -443,11 +478,17 @@ int main(void)
 {
     vision_tests_start(PHOTOS "grace_hopper.jpg");
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(from_photo_to_mask),       cmocka_unit_test(large_photos),
-        cmocka_unit_test(bad_pictures_fail_alone),  cmocka_unit_test(masks_of_both_models),
-        cmocka_unit_test(texts_are_read),           cmocka_unit_test(few_lines_are_read),
-        cmocka_unit_test(screenshots_show_nothing), cmocka_unit_test(reading_may_run_out_of_memory),
-        cmocka_unit_test(things_without_masks),     cmocka_unit_test(bad_settings),
+        cmocka_unit_test(from_photo_to_mask),
+        cmocka_unit_test(large_photos),
+        cmocka_unit_test(bad_pictures_fail_alone),
+        cmocka_unit_test(masks_of_both_models),
+        cmocka_unit_test(texts_are_read),
+        cmocka_unit_test(few_lines_are_read),
+        cmocka_unit_test(screenshots_show_nothing),
+        cmocka_unit_test(reading_may_run_out_of_memory),
+        cmocka_unit_test(whole_pictures_are_drawn_in),
+        cmocka_unit_test(things_without_masks),
+        cmocka_unit_test(bad_settings),
         cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
