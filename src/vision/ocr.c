@@ -308,11 +308,16 @@ static size_t line_width(const struct strip *s, size_t most)
     return w > (double)most ? most : (size_t)fmax(w, 1);
 }
 
-/* The narrowest strip that the line fits, in steps of the recogniser's. */
+/* The narrowest strip that the line fits, of few widths: the runtime prepares itself for each anew, which takes as
+ * long as a line of 300 pixels. */
 static size_t fit_width(const struct strip *s)
 {
-    size_t w = (line_width(s, STRIP_MAX) + STRIP_STEP - 1) / STRIP_STEP * STRIP_STEP;
-    return w > STRIP_LEAST ? w : STRIP_LEAST;
+    size_t line = line_width(s, STRIP_MAX), w = STRIP_LEAST;
+    while (w < line)
+        w += w < 2 * STRIP_LEAST   ? STRIP_STEP
+             : w < 4 * STRIP_LEAST ? 2 * STRIP_STEP
+                                   : 4 * STRIP_STEP;
+    return w;
 }
 
 static int by_ratio(const void *a, const void *b)

@@ -133,6 +133,8 @@ static enum gm_status set_up(struct gm_compiled *m, const struct gm_session_opts
         {"NUM_STREAMS", streams},
         {"INFERENCE_PRECISION_HINT", opts && opts->bf16 ? "bf16" : "f32"},
         {"ENABLE_CPU_PINNING", "NO"},
+        {"SNIPPETS_MODE", "DISABLE"}, /* code for several operations at once: takes longer to make
+                                         than it saves */
         {"CPU_RUNTIME_CACHE_CAPACITY", opts && opts->many_shapes ? KERNELS_KEPT : KERNELS_ALL}};
     ov_status_e rc = m->ov.ov_core_create(&m->core);
     if (rc != OK)
@@ -171,7 +173,7 @@ static enum gm_status find_prepared(struct gm_compiled *m, const struct gm_sessi
         return GM_OK;
     if (m->ov.ov_get_openvino_version(&version) != OK || !version.buildNumber)
         goto done;
-    GM_TRY(gm_buf_printf(&how, err, "%s%s", opts->bf16 ? "bf16" : "f32",
+    GM_TRY(gm_buf_printf(&how, err, "plain %s%s", opts->bf16 ? "bf16" : "f32",
                          opts->batch_of_one ? " 1" : ""));
     GM_TRY(put_inputs(&how, opts, err));
     GM_TRY(gm_prepared_init(&m->prepared, m->path, version.buildNumber, gm_buf_str(&how), err));

@@ -5,7 +5,7 @@
     text_reference.py photos GMNER FOLDER WORK_DIR        every picture of FOLDER, read by both
 
 `photos` runs RapidOCR as it is (ONNX Runtime, f32) and `gmner predict` with the stage read set to the same
-(side 736, no glance, f32), and says with its exit status whether at least 98% of RapidOCR's lines are found
+(side 736, no glance, every line's way up asked for, f32), and says with its exit status whether at least 98% of RapidOCR's lines are found
 (their upright boxes overlap by half) and the text is equal in 97% of those. Needs the environment of
 tools/reference_env.sh --ocr.
 """
@@ -25,6 +25,7 @@ stages:
     side: 736
     pixels: 3000000
     glance: 0
+    upright: 1
     precision: f32
 """
 
