@@ -7,7 +7,7 @@
 #include "serve/serve.h"
 
 struct opts {
-    const char *listen, *token_file, *tls_cert, *tls_key, *hosts, *data;
+    const char *listen, *token_file, *tls_cert, *tls_key, *hosts, *data, *browse, *beside, *gold;
     const char *recipes, *settings, *tagger, *precision;
     struct gm_llm_cli llm;
     double max_body, max_memory;
@@ -57,6 +57,8 @@ static enum gm_status fill(const struct opts *o, struct gm_arena *a, struct gm_l
         .body_s = o->body_timeout,
         .drain_s = o->drain,
         .data = o->data,
+        .browse = {o->browse, o->beside},
+        .gold = o->gold,
         .listening = on_listening,
         .pipeline = {.settings = o->settings,
                      .tagger = o->tagger,
@@ -88,6 +90,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
                         "--max-posts %lld can't be over --max-queue %lld: such a request could "
                         "never be taken",
                         o->max_posts, o->max_queue);
+    if ((o->beside || o->gold) && !o->browse)
+        return GM_USAGE(err, "--beside and --gold go with --browse FILE");
     gm_arena_init(&a, 0);
     enum gm_status st = fill(o, &a, &llm, &so, err);
     if (st == GM_OK)
@@ -110,6 +114,13 @@ static const struct gm_option options[] = {
      "names that the server goes by, beside addresses and localhost; others are refused"},
     {"data", 0, GM_OPT_STR, offsetof(struct opts, data), NULL, 0, 0, "DIR",
      "folder for the records that the page keeps under a permanent address; without it the page keeps none"},
+    {"browse", 0, GM_OPT_STR, offsetof(struct opts, browse), NULL, 0, 0, "FILE",
+     "a file of posts, in any format, or a run folder, to look through and correct in the page; corrections are "
+     "kept in FILE.corrections.jsonl"},
+    {"beside", 0, GM_OPT_STR, offsetof(struct opts, beside), NULL, 0, 0, "FILE",
+     "a second one, whose posts of the same ids are shown beside"},
+    {"gold", 0, GM_OPT_STR, offsetof(struct opts, gold), NULL, 0, 0, "FILE",
+     "annotated posts; the page can then show what differs from them"},
     {"settings", 0, GM_OPT_STR, offsetof(struct opts, settings), NULL, 0, 0, "FILE",
      "settings of the stages that count before the recipes' own, as `gmner tune` writes them"},
     {"tagger", 0, GM_OPT_STR, offsetof(struct opts, tagger), NULL, 0, 0, "MODEL",
@@ -158,6 +169,7 @@ const struct gm_command gm_cmd_serve = {
     .examples =
         "gmner serve\n"
         "gmner serve --recipe embedded,masks,tag --max-queue 4096\n"
+        "gmner serve --browse predicted.jsonl --gold dev.jsonl --data kept\n"
         "gmner serve --listen 0.0.0.0:8765 --token-file token --tls-cert cert.pem --tls-key key.pem\n"
         "curl -H 'Content-Type: application/json' -d '{\"text\": \"Paris in May\"}' "
         "http://127.0.0.1:8765/v1/predict\n",

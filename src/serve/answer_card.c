@@ -50,13 +50,26 @@ void gm_answer_card(struct gm_server *s, struct gm_call *call, const struct gm_r
     gm_page_answer(call, st, "text/html; charset=utf-8", &body, &e);
 }
 
+static enum gm_status write_abilities(struct gm_server *s, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_printf(out, err, "{\"records\": %s, \"files\": [",
+                         s->opts->data ? "true" : "false"));
+    for (size_t i = 0; i < GM_SERVE_BROWSED && s->browsed[i]; i++) {
+        GM_TRY(gm_buf_add_c(out, i ? ", " : "", err));
+        GM_TRY(gm_browse_about(s->browsed[i], out, err));
+    }
+    GM_TRY(gm_buf_add_c(out, "]}", err));
+done:
+    return st;
+}
+
 void gm_answer_page(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
 {
     struct gm_buf body;
     struct gm_error e = {0};
     (void)route;
     gm_buf_init(&body, CARD_MAX);
-    enum gm_status st =
-        gm_buf_printf(&body, &e, "{\"records\": %s}", s->opts->data ? "true" : "false");
+    enum gm_status st = write_abilities(s, &body, &e);
     gm_page_answer(call, st, "application/json", &body, &e);
 }

@@ -12,6 +12,7 @@ static const struct {
     [GM_PROBLEM_FORBIDDEN_ORIGIN] = {403, "forbidden-origin", "Pages of other sites may not ask"},
     [GM_PROBLEM_NOT_FOUND] = {404, "not-found", "There is nothing here"},
     [GM_PROBLEM_METHOD] = {405, "method-not-allowed", "This can't be done here"},
+    [GM_PROBLEM_CONFLICT] = {409, "conflict", "Somebody else was first"},
     [GM_PROBLEM_TOO_LARGE] = {413, "too-large", "The body is too large"},
     [GM_PROBLEM_TOO_MANY_POSTS] = {413, "too-many-posts", "Too many posts"},
     [GM_PROBLEM_MEDIA_TYPE] = {415, "media-type", "A body of this type is not read"},

@@ -12,6 +12,12 @@ static const struct gm_route api[] = {
     {"POST", "/v1/card", false, true, gm_answer_card, NULL},
     {"POST", "/v1/records", false, true, gm_answer_keep, NULL},
     {"GET", "/v1/record", false, false, gm_answer_kept, NULL},
+    {"GET", "/v1/browse/rows", false, false, gm_answer_rows, NULL},
+    {"GET", "/v1/browse/post", false, false, gm_answer_post, NULL},
+    {"GET", "/v1/browse/picture", false, false, gm_answer_picture, NULL},
+    {"GET", "/v1/browse/export", false, false, gm_answer_export, NULL},
+    {"POST", "/v1/browse/lease", false, true, gm_answer_lease, NULL},
+    {"POST", "/v1/browse/save", false, true, gm_answer_save, NULL},
     {"GET", "/healthz", true, false, gm_answer_health, NULL},
     {"GET", "/readyz", true, false, gm_answer_ready, NULL},
 };

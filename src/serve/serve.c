@@ -79,6 +79,17 @@ done:
     return st;
 }
 
+static enum gm_status open_files(struct gm_server *s, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_serve_opts *o = s->opts;
+    for (size_t i = 0; i < GM_SERVE_BROWSED; i++)
+        if (o->browse[i])
+            GM_TRY(gm_browse_open(&s->browsed[i], o->browse[i], o->gold, err));
+done:
+    return st;
+}
+
 static enum gm_status start_httpd(struct gm_server *s, const struct place *p, struct gm_error *err)
 {
     const struct gm_serve_opts *o = s->opts;
@@ -160,11 +171,15 @@ static void free_server(struct gm_server *s)
 {
     for (size_t i = 0; i < s->opts->n_recipes; i++)
         gm_worker_stop(s->served[i].worker);
+    gm_export_wait(s);
     gm_httpd_stop(s->httpd); /* every call has its answer now */
     for (size_t i = 0; i < s->opts->n_recipes; i++) {
         gm_worker_free(s->served[i].worker);
         gm_recipe_free(s->served[i].recipe);
     }
+    for (size_t i = 0; i < GM_SERVE_BROWSED; i++)
+        gm_browse_free(s->browsed[i]);
+    pthread_mutex_destroy(&s->exported.lock);
     gm_secret_free(s->token);
     gm_free(s);
 }
@@ -181,6 +196,7 @@ enum gm_status gm_serve(const struct gm_serve_opts *opts, struct gm_error *err)
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->opts = opts;
+    pthread_mutex_init(&s->exported.lock, NULL);
     s->started_ns = gm_now_ns();
     for (size_t i = 0; gm_routes_at(i); i++)
         s->metrics.routes[i] = gm_routes_at(i)->path;
@@ -188,6 +204,7 @@ enum gm_status gm_serve(const struct gm_serve_opts *opts, struct gm_error *err)
     GM_TRY(read_place(opts, &a, &p, err));
     if (opts->token_file)
         GM_TRY(gm_secret_read(&s->token, opts->token_file, NULL, err));
+    GM_TRY(open_files(s, err));
     GM_TRY(start_workers(s, err));
     gm_stop_catch_gently();
     GM_TRY(start_httpd(s, &p, err));

@@ -7,7 +7,7 @@
 
 #include "pipeline/pipeline.h"
 
-enum { GM_SERVE_RECIPES = 16, GM_SERVE_HOSTS = 16 };
+enum { GM_SERVE_RECIPES = 16, GM_SERVE_HOSTS = 16, GM_SERVE_BROWSED = 2 };
 
 struct gm_serve_opts {
     const char *listen;             /* "127.0.0.1:8765" */
@@ -24,7 +24,10 @@ struct gm_serve_opts {
     double request_s;      /* for the answer to a request */
     double header_s, body_s;
     const char *data; /* a folder for records that the page keeps; NULL = it keeps none */
-    double drain_s;   /* for what is queued when the server is told to stop */
+    const char
+        *browse[GM_SERVE_BROWSED]; /* files of posts to look through and correct; NULL = none */
+    const char *gold;              /* what they are compared with; NULL = nothing */
+    double drain_s;                /* for what is queued when the server is told to stop */
     /* Told once the server listens: its address as a URL; NULL = nobody. */
     void (*listening)(void *user, const char *url);
     void *user;

@@ -4,9 +4,11 @@
 #define GM_SERVE_SERVER_H
 
 #include "pipeline/recipe.h"
+#include "serve/browse.h"
 #include "serve/serve.h"
 #include "serve/worker.h"
 
+#include <pthread.h>
 #include <stdatomic.h>
 
 struct gm_served {
@@ -24,6 +26,16 @@ struct gm_server {
     atomic_size_t held_bytes; /* of bodies that were announced */
     atomic_size_t n_calls;    /* requests that have no whole answer yet */
     atomic_bool is_stopping;
+    struct gm_browse *browsed[GM_SERVE_BROWSED]; /* NULL = none */
+    struct {
+        pthread_mutex_t lock; /* around starting and joining the thread */
+        pthread_t thread;
+        bool has_thread;
+        atomic_bool is_running;
+        struct gm_call *call; /* held; what the thread writes to it */
+        struct gm_browse *file;
+        enum gm_format format;
+    } exported;
     long long started_ns;
 };
 
@@ -60,6 +72,14 @@ void gm_answer_page(struct gm_server *s, struct gm_call *call, const struct gm_r
 void gm_answer_card(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_keep(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_kept(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_rows(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_post(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_picture(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_export(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_lease(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+void gm_answer_save(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
+/* gm_export_wait - until no export is being written any more. */
+void gm_export_wait(struct gm_server *s);
 void gm_answer_asset(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 
 #endif

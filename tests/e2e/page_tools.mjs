@@ -11,7 +11,7 @@ export const { chromium } = require(path.join(packages, "playwright-core"));
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(60000);
+  page.setDefaultTimeout(30000);
   page.faults = [];
   page.on("pageerror", (e) => page.faults.push(String(e)));
   page.on("console", (m) => m.type() === "error" && !/status of 4\d\d/.test(m.text()) && page.faults.push(m.text()));

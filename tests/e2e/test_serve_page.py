@@ -1,9 +1,11 @@
 """The page of gmner serve as people use it: page_*.mjs drive a headless Chromium by Playwright (skipped where
 `tools/setup.sh tests` has not fetched them)."""
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 
 import gm
 from served import Server, problem
@@ -80,6 +82,173 @@ def test_card():
         problem(s.post(record, "/v1/card?q=1"), 400, "bad-request", "no parameter q")
         problem(s.post({"text": 4}, "/v1/card"), 400, "bad-request", "\"text\"")
         problem(s.post([], "/v1/card"), 400, "bad-request", "object")
+
+
+def browsed(d, n=3000):
+    """A file of posts as gmner predict writes them, the first with a picture and a mask; gold beside it."""
+    with open(os.path.join(gm.HOME, ".deps", "photos", "grace_hopper.jpg"), "rb") as f:
+        d.write("grace.jpg", f.read())
+    one = json.dumps({"id": "grace", "text": "Grace Hopper at the Navy Yard in Boston", "image": "grace.jpg"})
+    d.write("one.jsonl", one + "\n")
+    gm.expect_ok(gm.run("predict", d / "one.jsonl", "-o", d / "first.jsonl"))
+    with open(d / "first.jsonl", encoding="utf-8") as f:
+        posts = [json.loads(f.readline())]
+    posts += [post_of(i) for i in range(1, n)]
+    d.write("posts.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+    gold = [posts[0]] + [post_of(i, "ORG" if i == 9 else None) for i in range(1, n)]
+    d.write("gold.jsonl", "".join(json.dumps(p) + "\n" for p in gold))
+    return posts
+
+
+def post_of(i, kind=None):
+    kind = kind or ("PER", "ORG", "LOC")[i % 3]
+    entity = {"text": "Ann\U0001f600", "type": kind, "start": 0, "end": 4, "score": 0.5 if i == 7 else 0.9 + i % 10 / 100,
+              "source": "tag" if i % 2 else "refine"}
+    return {"id": f"p{i}", "text": f"Ann\U0001f600 in post {i}", "entities": [entity]}
+
+
+def killed(*words):
+    """A server that is killed at the end, as by a power cut."""
+    s = Server(*words).__enter__()
+
+    class Killed:
+        def __enter__(self):
+            return s
+
+        def __exit__(self, *_):
+            s.process.kill()
+            s.process.wait()
+            s.log.close()
+
+    return Killed()
+
+
+def test_browse():
+    with gm.Folder() as d:
+        browsed(d)
+        words = ("--recipe", "tag", "--browse", d / "posts.jsonl", "--gold", d / "gold.jsonl")
+        with killed(*words, "--beside", d / "first.jsonl") as s:
+            steps("browse_correct", s.url, d.path)
+        with Server(*words) as s:
+            steps("browse_again", s.url, d.path)
+            steps("browse_conflict", s.url, d.path)
+            keep_pictures(d)
+
+
+def rows(s, **filters):
+    words = "".join(f"&{k}={v}" for k, v in filters.items())
+    return s.get("/v1/browse/rows?file=0&count=500" + words).json
+
+
+def test_browse_filters():
+    """Each filter against what the posts themselves say."""
+    with gm.Folder() as d:
+        posts = browsed(d, 300)
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl", "--gold", d / "gold.jsonl") as s:
+            about = s.get("/v1/page").json["files"][0]
+            assert about["name"] == "posts.jsonl" and about["posts"] == 300 and about["gold"], about
+
+            def expect(test, **filters):
+                wanted = [p["id"] for p in posts if test(p)]
+                found = rows(s, **filters)
+                assert [r["id"] for r in found["rows"]] == wanted and found["total"] == len(wanted), (filters, found["total"])
+
+            expect(lambda p: True)
+            expect(lambda p: any(e["type"] == "LOC" for e in p["entities"]), type="LOC")
+            expect(lambda p: any(e["source"] == "refine" for e in p["entities"]), source="refine")
+            expect(lambda p: any(e["score"] <= 0.93 for e in p["entities"]), score="0.93")
+            expect(lambda p: any(e.get("regions") for e in p["entities"]), image="found")
+            expect(lambda p: "image" not in p, image="text")
+            expect(lambda p: False, image="error")
+            expect(lambda p: False, type="NONE")
+            expect(lambda p: p["id"] == "p9", wrong="any")
+            expect(lambda p: p["id"] == "p9", wrong="type")
+            expect(lambda p: p["id"] != "p9", wrong="right")
+            expect(lambda p: True, corrected="no")
+            assert rows(s, order="uncertainty")["rows"][0]["id"] == "p7"
+            assert [r["id"] for r in s.get("/v1/browse/rows?file=0&from=10&count=2").json["rows"]] == ["p10", "p11"]
+            for bad in ("image=x", "wrong=x", "corrected=x", "order=x", "score=x", "count=501", "from=-1", "more=1"):
+                problem(s.get("/v1/browse/rows?file=0&" + bad), 400, "bad-request")
+            problem(s.get("/v1/browse/rows?file=1"), 404, "not-found")
+            problem(s.get("/v1/browse/post?file=0&post=300"), 404, "not-found")
+            picture = s.get("/v1/browse/picture?file=0&post=0")
+            assert picture.headers["content-type"] == "image/jpeg"
+            with open(d / "grace.jpg", "rb") as f:
+                assert picture.body == f.read()
+            problem(s.get("/v1/browse/picture?file=0&post=1"), 404, "not-found")
+            assert d.path not in s.get("/v1/browse/post?file=0&post=0").body.decode()
+
+
+def save(s, version, who="a", post=5, entities=None):
+    entities = [{"text": "Ann", "type": "PER", "start": 0, "end": 3}] if entities is None else entities
+    return s.post({"file": 0, "post": post, "who": who, "version": version, "entities": entities}, "/v1/browse/save")
+
+
+def test_browse_editing():
+    """Leases, versions, and a journal that a killed process leaves in the middle of a line."""
+    with gm.Folder() as d:
+        browsed(d, 20)
+        words = ("--recipe", "tag", "--browse", d / "posts.jsonl")
+
+        def lease(who, ends=False):
+            return s.post({"file": 0, "post": 5, "who": who, "name": who * 3, "ends": ends}, "/v1/browse/lease")
+
+        with killed(*words) as s:
+            assert lease("a").json["seconds"] == 30 and lease("a").status == 200
+            held = problem(lease("b"), 409, "conflict", "aaa edits")
+            assert held["current"]["version"] == 0
+            problem(save(s, 0, "b"), 409, "conflict", "else edits")
+            assert save(s, 0).json["version"] == 1
+            old = problem(save(s, 0), 409, "conflict", "meanwhile")
+            assert old["current"]["version"] == 1 and old["current"]["record"]["entities"][0]["text"] == "Ann"
+            assert lease("a", True).json["seconds"] == 0 and save(s, 1, "b").json["version"] == 2
+            assert lease("b").status == 200
+            for bad in ([{"text": "Bob", "type": "PER", "start": 0, "end": 3}], [{"start": 0}], [1]):
+                problem(save(s, 2, "b", entities=bad), 400, "bad-request")
+            problem(save(s, 0, "", 1), 400, "bad-request", "who")
+            problem(save(s, 0, "a", 20), 404, "not-found")
+            gm.expect(gm.run("serve", "--listen", "127.0.0.1:0", *words), 1, "another process")
+        journal = d / "posts.jsonl.corrections.jsonl"
+        with open(journal, encoding="utf-8") as f:
+            lines = f.read().splitlines()
+        assert [json.loads(l)["version"] for l in lines] == [1, 2] and json.loads(lines[0])["id"] == "p5"
+        with open(journal, "a", encoding="utf-8") as f:
+            f.write(lines[1][:50])
+        with Server(*words) as s:
+            assert s.get("/v1/browse/post?file=0&post=5").json["version"] == 2
+            assert "cut short" in s.stderr()
+            assert save(s, 2).json["version"] == 3
+        with open(journal, encoding="utf-8") as f:
+            assert [json.loads(l)["version"] for l in f] == [1, 2, 3]
+        d.write("posts.jsonl", json.dumps(post_of(1)) + "\n")
+        gm.expect(gm.run("serve", "--listen", "127.0.0.1:0", *words), 1, "corrections.jsonl:1", "another file")
+
+
+def test_browse_exports():
+    """Each format is what gmner data writes of the same posts; the journal's corrections are in it."""
+    with gm.Folder() as d:
+        browsed(d, 20)
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl") as s:
+            for name in ("jsonl", "conll", "fmnerg", "ccks", "ccks-text", "coco", "labelstudio", "riveg", "riveg-pred",
+                         "riveg-ve", "riveg-vg", "ofa-ve", "ofa-vg"):
+                out = d / ("converted." + name)
+                gm.run("data", "convert", d / "posts.jsonl", out, "--to", name)
+                with open(out, "rb") as f:
+                    wanted = f.read()
+                exported = s.get("/v1/browse/export?file=0&format=" + name)
+                assert exported.status == 200 and exported.body == wanted, (name, exported.body[:300], wanted[:300])
+            gm.run("data", "convert", d / "posts.jsonl", d / "xml", "--to", "voc")
+            with tarfile.open(fileobj=io.BytesIO(s.get("/v1/browse/export?file=0&format=voc").body)) as tar:
+                names = sorted(tar.getnames())
+                assert names == sorted("xml/" + n for n in os.listdir(d / "xml")), names
+                for name in names:
+                    with open(os.path.join(d.path, name), "rb") as f:
+                        assert tar.extractfile(name).read() == f.read(), name
+            problem(s.get("/v1/browse/export?file=0&format=csv"), 400, "bad-request")
+            assert save(s, 0).status == 200
+            line = s.get("/v1/browse/export?file=0&format=jsonl").body.decode().splitlines()[5]
+            assert json.loads(line)["entities"][0]["text"] == "Ann"
+            assert not [n for n in d.names() if ".export-" in n], d.names()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,214 @@
+// Browsing and correcting: filters, keys, spans, types, boxes by pointer, masks, undo, conflicts, exports.
+import assert from "node:assert/strict";
+import fs from "node:fs";
+import path from "node:path";
+import { accessible, open, shots } from "./page_tools.mjs";
+
+const post = async (page, n = 0) => (await page.request.get(new URL(`/v1/browse/post?file=0&post=${n}`, page.url()).href)).json();
+const kept = (page, version) => page.waitForFunction((v) => document.getElementById("browse-status").textContent === `Kept as version ${v}.`, version);
+const ids = (page) => page.$$eval("#list [role=option] b", (all) => all.map((x) => x.textContent));
+const shown = (page) => page.waitForSelector("#browse-card .post");
+
+// Selects characters of the text by code points, past the types that are shown in it.
+const select = (page, from, to) => page.evaluate(([a, b]) => {
+  const walker = document.createTreeWalker(document.querySelector("#browse-card .text"), NodeFilter.SHOW_TEXT);
+  const range = document.createRange();
+  let at = 0;
+  for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+    if (node.parentElement.closest(".tag")) continue;
+    const n = node.data.length;
+    if (a >= at && a < at + n) range.setStart(node, a - at);
+    if (b > at && b <= at + n) range.setEnd(node, b - at);
+    at += n;
+  }
+  getSelection().removeAllRanges();
+  getSelection().addRange(range);
+}, [from, to]);
+
+export async function begin(page) {
+  await shown(page);
+  await page.waitForSelector("#browse-card canvas.mask");
+}
+
+async function drag(page, selector, dx, dy) {
+  const handle = page.locator(selector).first();
+  await handle.scrollIntoViewIfNeeded();
+  const box = await handle.boundingBox();
+  const x = box.x + box.width / 2, y = box.y + box.height / 2;
+  await page.mouse.move(x, y);
+  await page.mouse.down();
+  await page.mouse.move(x + dx / 2, y + dy / 2);
+  await page.mouse.move(x + dx, y + dy);
+  await page.mouse.up();
+}
+
+async function filters(page) {
+  assert.equal(await page.textContent("#total"), "3000 posts");
+  assert((await ids(page)).length < 40, "the whole list is in the page");
+  await page.selectOption("#by-type", "LOC");
+  await page.waitForFunction(() => document.getElementById("total").textContent === "1001 of 3000 posts");
+  assert.deepEqual((await ids(page)).slice(0, 3), ["grace", "p2", "p5"]);
+  await page.selectOption("#by-type", "");
+  await page.selectOption("[name=wrong]", "type");
+  await page.waitForFunction(() => document.getElementById("total").textContent === "1 of 3000 posts");
+  await page.selectOption("[name=wrong]", "");
+  await page.selectOption("[name=order]", "uncertainty");
+  await page.waitForFunction(() => document.querySelector("#list b").textContent === "p7");
+  await page.selectOption("[name=order]", "file");
+  await page.waitForFunction(() => document.querySelector("#list b").textContent === "grace");
+}
+
+async function keys(page) {
+  await page.click("#list [role=option] >> nth=0");
+  const is = (id) => page.waitForFunction((x) => document.querySelector("#browse-card h2")?.textContent === x, id);
+  await is("grace");
+  await page.keyboard.press("n");
+  await is("p1");
+  await page.keyboard.press("p");
+  await is("grace");
+  await page.focus("#list");
+  await page.keyboard.press("End");
+  await is("p2999");
+  assert((await ids(page)).includes("p2999"));
+  await page.keyboard.press("Home");
+  await is("grace");
+  assert.equal(await page.textContent("#beside-card h2"), "grace");
+  await page.waitForSelector("#browse-card canvas.mask");
+}
+
+async function corrections(page) {
+  await page.click("#edit");
+  await page.waitForSelector("#edit-fields:not([hidden])");
+  const before = await post(page);
+  await page.fill("#type", "ORG");
+  await page.press("#type", "Tab");
+  await kept(page, 1);
+  let now = (await post(page)).record.entities[0];
+  assert.equal(now.type, "ORG");
+  assert.equal(now.source, "corrected");
+  // the box moves by what it was dragged, in pixels of the picture
+  const scale = await page.$eval("#browse-card svg", (s) => s.viewBox.baseVal.width / s.getBoundingClientRect().width);
+  await drag(page, "#browse-card .region[data-e='0'] rect", 12, 9);
+  await kept(page, 2);
+  const old = before.record.entities[0].regions[0].box;
+  now = (await post(page)).record.entities[0];
+  assert(Math.abs(now.regions[0].box[0] - old[0] - 12 * scale) < 1 && Math.abs(now.regions[0].box[1] - old[1] - 9 * scale) < 1,
+    `${old} to ${now.regions[0].box}`);
+  await drag(page, "#browse-card .region[data-e='0'] .handle", 10, 10);
+  await kept(page, 3);
+  const small = (await post(page)).record.entities[0].regions[0].box;
+  assert(small[0] > now.regions[0].box[0] + 5 && small[2] === now.regions[0].box[2], `${small}`);
+  await page.click("text=Accept the mask");
+  await kept(page, 4);
+  await page.click("text=Reject the mask");
+  await kept(page, 5);
+  now = (await post(page)).record.entities[0];
+  assert(!now.regions[0].mask && now.regions[0].note === "no_mask:rejected");
+  assert.equal(await page.$("#browse-card canvas.mask"), null);
+  await page.keyboard.press("Control+z");
+  await kept(page, 6);
+  assert((await post(page)).record.entities[0].regions[0].mask, "undo does not bring the mask back");
+  await page.click("#redo");
+  await kept(page, 7);
+  assert(!(await post(page)).record.entities[0].regions[0].mask);
+  await page.click("#undo");
+  await kept(page, 8);
+  await page.selectOption("#visible", "0");
+  await kept(page, 9);
+  assert.deepEqual((await post(page)).record.entities[0].regions ?? [], []);
+  await page.click("#undo");
+  await kept(page, 10);
+  // a new entity of selected words; then its end moved, then it is removed, and that undone
+  const text = before.record.text, from = [...text].indexOf("y", 25);
+  await select(page, 20, 24);
+  await page.fill("#new-type", "OTHER");
+  await select(page, 20, 24);
+  await page.click("#add-entity");
+  await kept(page, 11);
+  const added = (await post(page)).record.entities.find((e) => e.start === 20);
+  assert.equal(added.text, [...text].slice(20, 24).join(""), `${from}`);
+  assert.equal(added.type, "OTHER");
+  await page.click("[aria-label='End a character later']");
+  await kept(page, 12);
+  assert.equal((await post(page)).record.entities.find((e) => e.start === 20).end, 25);
+  await page.click("#remove-entity");
+  await kept(page, 13);
+  await page.click("#undo");
+  await kept(page, 14);
+}
+
+export async function browse_correct(browser, url, folder) {
+  const page = await open(browser, url);
+  await begin(page);
+  await filters(page);
+  await keys(page);
+  await accessible(page, "browsing");
+  await corrections(page);
+  await accessible(page, "correcting");
+  // another person can't edit it meanwhile, and is told who does
+  const other = await open(browser, url);
+  await begin2(other);
+  await other.click("#edit");
+  await other.waitForSelector("#browse-problem:not([hidden])");
+  assert.match(await other.textContent("#browse-problem-text"), /somebody edits this post/);
+  assert.equal(await other.isVisible("#edit-fields"), false);
+  await page.click("#edit");
+  await page.waitForFunction(() => document.getElementById("browse-status").textContent === "The post is free again.");
+  await other.click("#edit");
+  await other.waitForSelector("#edit-fields:not([hidden])");
+  // somebody (a program) is faster: the conflict is shown, and one's own can be kept over it
+  await other.click("#edit");
+  // an export is what is seen
+  const [download] = await Promise.all([page.waitForEvent("download"), page.click("#export")]);
+  await download.saveAs(path.join(folder, "exported.jsonl"));
+  const first = JSON.parse(fs.readFileSync(path.join(folder, "exported.jsonl"), "utf8").split("\n")[0]);
+  assert.equal(first.image, "grace.jpg");
+  assert.deepEqual(first.entities, (await post(page)).record.entities);
+  assert.deepEqual([...page.faults, ...other.faults], []);
+}
+
+const begin2 = (page) => shown(page);
+
+// A correction that comes from elsewhere while one edits.
+export async function browse_conflict(browser, url) {
+  const page = await open(browser, url);
+  await begin2(page);
+  await page.click("#next");
+  await page.waitForFunction(() => document.querySelector("#browse-card h2")?.textContent === "p1");
+  await page.click("#edit");
+  await page.waitForSelector("#edit-fields:not([hidden])");
+  // the lease is lost, as by a laptop that slept, and the other one is done
+  await page.evaluate(async () => {
+    const answer = await (await fetch("/v1/browse/post?file=0&post=1")).json();
+    window.other = answer.record.entities.map((e) => ({ ...e, type: "LOC" }));
+  });
+  let first = true;
+  await page.route("**/v1/browse/save", async (route) => {
+    const body = route.request().postDataJSON(), others = first;
+    first = false;
+    if (others) await page.request.post(new URL("/v1/browse/save", page.url()).href, { data: { ...body, entities: await page.evaluate(() => window.other) } });
+    await route.continue();
+  });
+  await page.fill("#type", "GROUP");
+  await page.press("#type", "Tab");
+  await page.waitForSelector("#conflict:not([hidden])");
+  assert.match(await page.textContent("#browse-problem-text"), /corrected this post meanwhile/);
+  await page.click("#mine");
+  await kept(page, 2);
+  assert.equal((await post(page, 1)).record.entities[0].type, "GROUP");
+  assert.deepEqual(page.faults, []);
+}
+
+// After the server was killed and started again all corrections are there.
+export async function browse_again(browser, url, folder) {
+  const page = await open(browser, url);
+  await begin(page);
+  const now = await post(page);
+  assert.equal(now.version, 14);
+  assert.equal(now.record.entities[0].type, "ORG");
+  await page.waitForFunction(() => /version 14/.test(document.getElementById("browse-status").textContent));
+  await page.selectOption("[name=corrected]", "yes");
+  await page.waitForFunction(() => document.getElementById("total").textContent === "1 of 3000 posts");
+  assert.deepEqual(page.faults, []);
+  await shots(browser, url, folder, "browse", async (p) => { await begin(p); });
+}
