@@ -172,14 +172,29 @@ class Crf(nn.Module):
         return paths
 
 
+def is_mpnet(model_dir):
+    with open(f"{model_dir}/config.json", encoding="utf-8") as f:
+        return json.load(f)["model_type"] == "mpnet"
+
+
+def with_adapters(encoder, rank):
+    """peft's LoRA on every linear layer; all else of the encoder frozen. Its factors are f32 whatever the base is."""
+    from peft import LoraConfig, get_peft_model
+    linear = [n for n, m in encoder.named_modules() if isinstance(m, nn.Linear)]
+    return get_peft_model(encoder, LoraConfig(r=rank, lora_alpha=2 * rank, target_modules=linear))
+
+
 class Tagger(nn.Module):
-    def __init__(self, model_dir, freeze_embeddings=False, head_dropout=0.1):
+    def __init__(self, model_dir, freeze_embeddings=False, head_dropout=0.1, lora=0, base_bf16=False):
         super().__init__()
-        from transformers import BertModel
+        from transformers import AutoModel
         from transformers.utils import logging
         logging.disable_progress_bar()
-        self.encoder = BertModel.from_pretrained(model_dir, add_pooling_layer=False,
-                                                 dtype=torch.float32, attn_implementation="sdpa")
+        attention = {} if is_mpnet(model_dir) else {"attn_implementation": "sdpa"}  # MPNet has one way only
+        self.encoder = AutoModel.from_pretrained(model_dir, add_pooling_layer=False, **attention,
+                                                 dtype=torch.bfloat16 if base_bf16 else torch.float32)
+        if lora:
+            self.encoder = with_adapters(self.encoder, lora)
         if freeze_embeddings:
             self.encoder.embeddings.word_embeddings.weight.requires_grad_(False)
         self.cases = nn.Embedding(N_CASES, CASE_DIM)

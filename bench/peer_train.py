@@ -5,6 +5,7 @@ Prints one JSON line. A token is a word piece; [CLS] and [SEP] count, padding do
 The fit is the quality reference of the default tagger: AdamW, linear decay after 6% warm-up.
 """
 import argparse
+import resource
 import time
 
 import torch
@@ -43,9 +44,9 @@ def measure(model, encoded, args, rng):
     optimizer = make_optimizer(model)
     model.train()
     batches = pm.shuffled(encoded, args.batch, rng, args.bucket)
-    rates, at = [], 0
+    rates, cpu_rates, at = [], [], 0
     for window in range(-1, args.windows):
-        n_tokens, start = 0, time.perf_counter()
+        n_tokens, start, cpu = 0, time.perf_counter(), time.process_time()
         for _ in range(args.steps if window >= 0 else args.warmup):
             posts = [encoded[i] for i in batches[at % len(batches)]]
             at += 1
@@ -53,7 +54,9 @@ def measure(model, encoded, args, rng):
             step(model, optimizer, pm.collate(posts), args.precision)
         if window >= 0:
             rates.append(n_tokens / (time.perf_counter() - start))
-    return {"name": "train", "tokens_per_s": pm.median(rates), "windows": rates}
+            cpu_rates.append(n_tokens / (time.process_time() - cpu))
+    return {"name": "train", "tokens_per_s": pm.median(rates), "tokens_per_cpu_s": pm.median(cpu_rates), "windows": rates,
+            "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def fit(model, encoded, dev, args, rng):
@@ -92,6 +95,8 @@ def main():
     parser.add_argument("--precision", choices=["f32", "bf16"], default="bf16")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--freeze-embeddings", action="store_true")
+    parser.add_argument("--lora", type=int, default=0, help="train adapters of this rank, by peft; 0: the whole encoder")
+    parser.add_argument("--base-bf16", action="store_true", help="with --lora: the frozen weights are bf16, so that no product casts them")
     parser.add_argument("--bucket", action="store_true", help="batches of posts of like length")
     parser.add_argument("--warmup", type=int, default=3)
     parser.add_argument("--steps", type=int, default=8, help="steps a window")
@@ -104,7 +109,7 @@ def main():
     rng = pm.setup(args)
     tokenizer = pm.load_tokenizer(args.model)
     encoded = pm.encode_posts(tokenizer, pm.read_conll(args.train))
-    model = pm.Tagger(args.model, args.freeze_embeddings)
+    model = pm.Tagger(args.model, args.freeze_embeddings, lora=args.lora, base_bf16=args.base_bf16)
     if args.epochs:
         result = fit(model, encoded, pm.encode_posts(tokenizer, pm.read_conll(args.dev)), args, rng)
     else:

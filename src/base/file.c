@@ -1,3 +1,4 @@
+#define _DEFAULT_SOURCE /* madvise */
 #include "base/file.h"
 
 #include "base/alloc.h"
@@ -101,6 +102,15 @@ void gm_map_close(struct gm_map *m)
         munmap((void *)(uintptr_t)m->p, m->n);
     if (m)
         *m = (struct gm_map){0};
+}
+
+void gm_map_release(const void *p, size_t n)
+{
+    uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE),
+              from = ((uintptr_t)p + page - 1) / page * page;
+    uintptr_t to = ((uintptr_t)p + n) / page * page;
+    if (from < to)
+        (void)madvise((void *)from, to - from, MADV_DONTNEED);
 }
 
 bool gm_pwrite_all(int fd, struct gm_str bytes, off_t at)

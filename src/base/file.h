@@ -26,6 +26,9 @@ struct gm_map {
  * NOMEM (no address space for it). *out is then empty. */
 enum gm_status gm_map_open(struct gm_map *out, const char *path, struct gm_error *err) GM_NODISCARD;
 void gm_map_close(struct gm_map *m); /* NULL-safe, may be called twice */
+/* gm_map_release - bytes [p, p + n) of a mapping are not needed for now: their whole pages leave the process's memory,
+ * and come back from the file when they are read again. */
+void gm_map_release(const void *p, size_t n);
 
 /* Writing: to standard output, or to a temporary file (temp.h) beside the target, which replaces it only
  * on gm_out_commit and takes over its mode and owner. A symbolic link stays, and what it leads to is

@@ -43,6 +43,7 @@ struct layers {
     struct gm_distance_bias
         bias;           /* of MPNet and DeBERTa, the same for all layers but for its variables */
     struct gm_var *rel; /* DeBERTa's rows of distances */
+    struct gm_angles *far, *near; /* ModernBERT's */
 };
 
 /* The row of MPNet's table for distance query - key: its half says the sign, and within a half, distances up to a
@@ -109,6 +110,16 @@ done:
     return st;
 }
 
+static enum gm_status begin_angles(struct layers *l, struct gm_graph *g, struct gm_error *err)
+{
+    const struct gm_encoder_config *c = &l->enc->config;
+    size_t half = c->hidden / c->heads / 2;
+    if (!c->rotary)
+        return GM_OK;
+    enum gm_status st = gm_op_angles(g, l->longest, half, c->theta_far, &l->far, err);
+    return st == GM_OK ? gm_op_angles(g, l->longest, half, c->theta_near, &l->near, err) : st;
+}
+
 /* DeBERTa's vectors of distances in one layer: through its k and q, or through projections of their own. */
 static enum gm_status project_distances(struct layers *l, size_t i, struct gm_graph *g,
                                         struct gm_error *err)
@@ -149,7 +160,7 @@ static enum gm_status attend(struct layers *l, size_t i, struct gm_graph *g, str
     GM_TRY(gm_op_linear(g, x, enc->layer[i].qkv.w, enc->layer[i].qkv.b, &in.qkv, err));
     if (c->rotary)
         GM_TRY(gm_op_rotate(g, in.qkv, l->b->offsets, l->b->n_seqs, c->heads,
-                            c->is_near[i] ? c->theta_near : c->theta_far, err));
+                            c->is_near[i] ? l->near : l->far, err));
     GM_TRY(project_distances(l, i, g, err));
     if (l->bias.row)
         in.bias = &l->bias;
@@ -269,6 +280,7 @@ enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph 
     GM_TRY(check_ids(c, b, err));
     GM_TRY(embed(enc, g, b, &x, err));
     GM_TRY(begin_distances(&l, g, err));
+    GM_TRY(begin_angles(&l, g, err));
     GM_TRY(gm_graph_var(g, &keep, x->rows, x->cols, err));
     for (size_t i = 0; i < c->layers; i++) {
         struct gm_workspace_mark mark = gm_workspace_mark(g->ws);

@@ -398,6 +398,9 @@ static enum gm_status read_layer_types(const struct source *s, struct gm_encoder
     size_t every = 3;
     enum gm_status st =
         number(s, "global_attn_every_n_layers", false, 1, GM_ENCODER_MAX_LAYERS, &every, err);
+    if (st == GM_OK && gm_json_count(list) && gm_json_count(list) != c->layers)
+        st = GM_FAIL(err, GM_EMODEL, "%s: layer_types has %zu entries for num_hidden_layers %zu",
+                     s->path, gm_json_count(list), c->layers);
     for (size_t i = 0; i < c->layers && st == GM_OK; i++) {
         struct gm_str type = i % every ? GM_STR("sliding_attention") : GM_STR("full_attention");
         if (gm_json_count(list))

@@ -80,6 +80,8 @@ enum gm_status gm_params_check_finite(const struct gm_params *ps, bool embedding
                                 : check_range(p, &t, 0, p->n, err);
         if (st != GM_OK)
             return st;
+        if (p->stored.data) /* else the whole file would be in memory until the end */
+            gm_safetensors_release(&p->stored);
     }
     return GM_OK;
 }

@@ -87,11 +87,21 @@ struct gm_attention_input {
 enum gm_status gm_op_attention(struct gm_graph *g, const struct gm_attention_input *in,
                                struct gm_var **y, struct gm_error *err) GM_NODISCARD;
 
-/* gm_op_rotate - turns q and k of qkv in place by their positions in the sequence: rotary embeddings
- * with the angles position * theta^(-2i/d). Source: Su et al. 2021. What made qkv must not read it in
- * its backward. Errors: NOMEM. */
+/* Angles position * theta^(-2i/d) of rotary embeddings, d = 2 half the columns of a head. Source: Su et al. 2021. */
+struct gm_angles {
+    size_t n, half;
+    float *cosine, *sine; /* [n][half] */
+};
+
+/* gm_op_angles - those of positions 0 .. n, in the graph's memory of this step: once for all layers with one theta.
+ * Errors: NOMEM. */
+enum gm_status gm_op_angles(struct gm_graph *g, size_t n, size_t half, double theta,
+                            struct gm_angles **out, struct gm_error *err) GM_NODISCARD;
+
+/* gm_op_rotate - turns q and k of qkv in place by their positions in the sequence; `angles` of at least the
+ * longest one's, which live until backward has run. What made qkv must not read it in its backward. Errors: NOMEM. */
 enum gm_status gm_op_rotate(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
-                            size_t n_seqs, size_t heads, double theta,
+                            size_t n_seqs, size_t heads, const struct gm_angles *angles,
                             struct gm_error *err) GM_NODISCARD;
 
 /* gm_op_mean_rows - y[i] = mean of rows begin[i] .. end[i] of x (at least one each): picks the

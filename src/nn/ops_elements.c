@@ -171,8 +171,30 @@ struct rotation {
     struct gm_var *qkv;
     const uint32_t *offsets;
     size_t n_seqs, heads;
-    float *cosine, *sine; /* [longest sequence][half a head] */
+    const struct gm_angles *angles;
 };
+
+enum gm_status gm_op_angles(struct gm_graph *g, size_t n, size_t half, double theta,
+                            struct gm_angles **out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    void *x, *cosine, *sine;
+    GM_TRY(gm_graph_alloc(g, &x, 1, sizeof **out, err));
+    GM_TRY(gm_graph_alloc(g, &cosine, n * half, sizeof(float), err));
+    GM_TRY(gm_graph_alloc(g, &sine, n * half, sizeof(float), err));
+    *out = x;
+    **out = (struct gm_angles){n, half, cosine, sine};
+    for (size_t i = 0; i < half; i++) {
+        float rate = (float)pow(theta, -(double)i / (double)half);
+        for (size_t t = 0; t < n; t++) {
+            float angle = (float)t * rate;
+            (*out)->cosine[t * half + i] = cosf(angle);
+            (*out)->sine[t * half + i] = sinf(angle);
+        }
+    }
+done:
+    return st;
+}
 
 /* Turns q and k of all rows of x; with sines of the other sign, back. */
 static void rotate_all(const struct gm_graph *g, const struct rotation *r, void *x,
@@ -183,45 +205,35 @@ static void rotate_all(const struct gm_graph *g, const struct rotation *r, void 
     for (size_t s = 0; s < r->n_seqs; s++)
         for (size_t row = r->offsets[s], t = 0; row < r->offsets[s + 1]; row++, t++)
             for (size_t k = 0; k < 2; k++)
-                g->kn->rotate(r->heads, dim, r->cosine + t * half, sine + t * half,
+                g->kn->rotate(r->heads, dim, r->angles->cosine + t * half, sine + t * half,
                               gm_ops_at(g, x, (3 * row + k) * width));
 }
 
 static enum gm_status rotate_back(struct gm_graph *g, void *ctx, struct gm_error *err)
 {
     const struct rotation *r = ctx;
-    size_t n = gm_longest_sequence(r->offsets, r->n_seqs), half = r->qkv->cols / 3 / r->heads / 2;
+    size_t n = r->angles->n * r->angles->half;
     void *back_;
-    enum gm_status st = gm_graph_alloc(g, &back_, n * half, sizeof(float), err);
+    enum gm_status st = gm_graph_alloc(g, &back_, n, sizeof(float), err);
     if (st != GM_OK)
         return st;
     float *back = back_;
-    for (size_t i = 0; i < n * half; i++)
-        back[i] = -r->sine[i];
+    for (size_t i = 0; i < n; i++)
+        back[i] = -r->angles->sine[i];
     rotate_all(g, r, r->qkv->d, back);
     return GM_OK;
 }
 
 enum gm_status gm_op_rotate(struct gm_graph *g, struct gm_var *qkv, const uint32_t *offsets,
-                            size_t n_seqs, size_t heads, double theta, struct gm_error *err)
+                            size_t n_seqs, size_t heads, const struct gm_angles *angles,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = gm_longest_sequence(offsets, n_seqs), half = qkv->cols / 3 / heads / 2;
-    void *ctx, *cosine, *sine;
+    void *ctx;
     GM_TRY(gm_graph_alloc(g, &ctx, 1, sizeof(struct rotation), err));
-    GM_TRY(gm_graph_alloc(g, &cosine, n * half, sizeof(float), err));
-    GM_TRY(gm_graph_alloc(g, &sine, n * half, sizeof(float), err));
     struct rotation *r = ctx;
-    *r = (struct rotation){qkv, offsets, n_seqs, heads, cosine, sine};
-    for (size_t i = 0; i < half; i++) {
-        float rate = (float)pow(theta, -(double)i / (double)half);
-        for (size_t t = 0; t < n; t++) {
-            float angle = (float)t * rate;
-            r->cosine[t * half + i] = cosf(angle);
-            r->sine[t * half + i] = sinf(angle);
-        }
-    }
-    rotate_all(g, r, qkv->x, r->sine);
+    *r = (struct rotation){qkv, offsets, n_seqs, heads, angles};
+    rotate_all(g, r, qkv->x, angles->sine);
     st = gm_graph_record(g, rotate_back, r, NULL, err);
 done:
     return st;

@@ -42,6 +42,8 @@ enum gm_status gm_op_linear_pack(struct gm_graph *g, struct gm_param *w, struct 
     else
         st = plain ? pack(g, w, plain, err) : pack_values(g, w, err);
     w->packed_stale = st != GM_OK;
+    if (st == GM_OK && w->stored.data) /* the packed form is what is read from now on */
+        gm_safetensors_release(&w->stored);
     return st;
 }
 

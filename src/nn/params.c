@@ -229,8 +229,10 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
     p->w = gm_alloc_aligned(p->n, sizeof *p->w);
     if (!p->w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t k = 0; k < p->n_parts; k++)
+    for (size_t k = 0; k < p->n_parts; k++) {
         part_values(&parts[k], p->scale ? p->scale + k * rows : NULL, p->w + k * n);
+        gm_safetensors_release(&parts[k]);
+    }
     return GM_OK;
 }
 
@@ -259,8 +261,10 @@ enum gm_status gm_param_own(struct gm_param *p, struct gm_error *err)
     p->w = gm_alloc_aligned(p->n, sizeof *p->w);
     if (!p->w)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu weights", p->n);
-    if (p->stored.data)
+    if (p->stored.data) {
         part_values(&p->stored, p->scale, p->w);
+        gm_safetensors_release(&p->stored);
+    }
     p->stored.data = NULL;
     return GM_OK;
 }

@@ -243,6 +243,11 @@ bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct
     return found;
 }
 
+void gm_safetensors_release(const struct gm_tensor *t)
+{
+    gm_map_release(t->data, gm_tensor_count(t) * gm_dtype_size(t->dtype));
+}
+
 size_t gm_safetensors_count(const struct gm_safetensors *f) { return f->n; }
 const char *gm_safetensors_name(const struct gm_safetensors *f, size_t i)
 {

@@ -35,6 +35,9 @@ void gm_safetensors_free(struct gm_safetensors *f); /* NULL-safe; all views of i
  * "__metadata__"[name] is then the name of the stored one: it is found by both. */
 bool gm_safetensors_get(const struct gm_safetensors *f, const char *name, struct gm_tensor *out);
 
+/* gm_safetensors_release - the values of a view of a file were read and are not needed for now (gm_map_release). */
+void gm_safetensors_release(const struct gm_tensor *t);
+
 size_t gm_safetensors_count(const struct gm_safetensors *f);
 const char *gm_safetensors_name(const struct gm_safetensors *f, size_t i);
 const char *gm_safetensors_path(const struct gm_safetensors *f);

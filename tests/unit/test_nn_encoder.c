@@ -237,6 +237,8 @@ static void configs(void **state)
         {",\"hidden_size\":4098}",
          "\"hidden_size\" must be a whole number from 1 to 4096, not 4098"},
         {",\"hidden_size\":0}", "from 1 to 4096, not 0"},
+        {",\"model_type\":\"modernbert\",\"layer_types\":[\"full_attention\",\"full_attention\"]}",
+         "layer_types has 2 entries for num_hidden_layers 1"},
         {",\"hidden_size\":8.5}", "\"hidden_size\" must be a whole number from 1 to 4096"},
     };
     (void)state;

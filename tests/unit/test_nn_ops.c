@@ -334,7 +334,10 @@ FORWARD(attention_vectors)
 
 FORWARD(rotated)
 {
-    GM_RETURN_IF(gm_op_rotate(&b->g, x, sequences, 5, 2, 10, err));
+    struct gm_angles *angles;
+    GM_RETURN_IF(gm_op_angles(&b->g, gm_longest_sequence(sequences, 5), x->cols / 3 / 2 / 2, 10,
+                              &angles, err));
+    GM_RETURN_IF(gm_op_rotate(&b->g, x, sequences, 5, 2, angles, err));
     o->n_y = ROWS;
     return gm_op_attention(&b->g, &attention_of(x), &o->y, err);
 }
