@@ -10,6 +10,9 @@ Tasks
   train-*    training on posts of train.txt, 32 a batch: word pieces a second, [CLS] and [SEP]
              counted, padding not. The peer batches posts of like length. train-frozen keeps the
              word embeddings as they are; -bf16 and -f32 train them too.
+  lora-*     training adapters (LoRA, rank 16, every linear layer) of all-mpnet-base-v2, the peer by peft with
+             frozen weights in bf16: word pieces a second, word pieces a second of processor time (for
+             machines that do other work, too), and the process's most memory in MB (less is better).
   predict-*  tagging a file, from its reading to the last line written: posts a second, less the
              time to start (of gmner: the start task; the peers take the time themselves).
   share-*    the limit: GFLOP/s of the linear layers' products in the whole of gmner's training or
@@ -30,6 +33,7 @@ import random
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
 import vocabulary
@@ -37,6 +41,7 @@ import vocabulary
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 WORK = os.path.join(ROOT, "build", "bench")
 POSTS_A_BATCH = 32
+LORA_RANK = 16
 TOKENS_A_POST = 22.4  # word pieces of Twitter-GMNER's dev posts, [CLS] and [SEP] counted
 TEXT = "RT @ HistoryPixs : Angelina Jolie when she was only 16 years old ."
 
@@ -66,7 +71,7 @@ def synthetic_posts(encoder, n):
 def write_inputs(args):
     """The posts both sides read; their paths and counts in args."""
     os.makedirs(WORK, exist_ok=True)
-    for name, source, n in (("train", args.train, args.n_train), ("posts", args.posts, args.n_posts)):
+    for name, source, n in (("train", args.train, args.n_train), ("lora", args.train, args.n_lora), ("posts", args.posts, args.n_posts)):
         posts = read_conll(source)[:n] if os.path.exists(source) else synthetic_posts(args.encoder, n)
         if not os.path.exists(source):
             print(f"bench: no {source}: made-up posts of the same lengths instead", file=sys.stderr)
@@ -141,6 +146,46 @@ def our_train(args, precision, frozen=False, encoder=None):
 
 def our_train_frozen(args, precision):
     return our_train(args, precision, frozen=True)
+
+
+def measured(command, args):
+    """(processor seconds, most memory in MB) of a command."""
+    env = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
+    with tempfile.TemporaryFile() as log:
+        child = subprocess.Popen(command, stdout=log, stderr=log, env=env)
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+        if child.returncode:
+            log.seek(0)
+            words = log.read().decode(errors="replace").strip().splitlines() or ["no message"]
+            raise Missing(f"{os.path.basename(command[0])} failed ({child.returncode}): {words[-1]}")
+    return usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+
+
+def our_lora(args, precision, epochs):
+    """(tokens a second of the last epoch, processor seconds, most memory in MB) of a run."""
+    out, config = os.path.join(WORK, "lora"), os.path.join(WORK, "lora.yaml")
+    with open(config, "w", encoding="utf-8") as f:
+        f.write(f"epochs: {epochs}\nbatch_posts: {POSTS_A_BATCH}\nlora_rank: {LORA_RANK}\n")
+    cpu_s, peak_mb = measured([args.gmner, "train", "--train", f"{args.lora_file}.txt", "--config", config, "--encoder",
+                               args.large, "-o", out, "--precision", precision, "--overwrite", "--threads",
+                               str(args.threads)], args)
+    with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as f:
+        return json.loads(f.read().splitlines()[-1])["tokens_per_s"], cpu_s, peak_mb
+
+
+def our_lora_train(args, precision):
+    return our_lora(args, precision, 2)[0]
+
+
+def our_lora_cpu(args, precision):
+    """Of the second epoch: what two take longer than one."""
+    one, two = our_lora(args, precision, 1)[1], our_lora(args, precision, 2)[1]
+    return TOKENS_A_POST * args.lora_count / (two - one)
+
+
+def our_lora_memory(args, precision):
+    return our_lora(args, precision, 1)[2]
 
 
 def our_tagger(args, precision):
@@ -238,6 +283,15 @@ def torch_train_frozen(args, precision):
     return torch_train(args, precision, "--freeze-embeddings")
 
 
+def torch_lora(key):
+    def measure(args, precision):
+        out, _ = peer(args, "peer_train.py", "--model", args.large, "--train", f"{args.lora_file}.txt", "--precision",
+                      precision, "--batch", str(POSTS_A_BATCH), "--bucket", "--lora", str(LORA_RANK), "--base-bf16",
+                      "--warmup", "2", "--steps", "3", "--windows", "1")
+        return json.loads(out)[key]
+    return measure
+
+
 def torch_start(args, precision):
     return peer(args, "peer_start.py", "--text", TEXT, "--precision", precision)[1]
 
@@ -259,11 +313,14 @@ def images_peer(mode):
     return measure
 
 
-# name, unit, precision, ours, {peer: measure}; a task in seconds is better when smaller
+# name, unit, precision, ours, {peer: measure}; a task in seconds or MB is better when smaller
 TASKS = [
     ("train-bf16", "tokens/s", "bf16", our_train, {"torch": torch_train}),
     ("train-frozen", "tokens/s", "bf16", our_train_frozen, {"torch": torch_train_frozen}),
     ("train-f32", "tokens/s", "f32", our_train, {"torch": torch_train}),
+    ("lora-train", "tokens/s", "bf16", our_lora_train, {"peft": torch_lora("tokens_per_s")}),
+    ("lora-cpu", "tokens/s", "bf16", our_lora_cpu, {"peft": torch_lora("tokens_per_cpu_s")}),
+    ("lora-memory", "MB", "bf16", our_lora_memory, {"peft": torch_lora("peak_mb")}),
     ("predict-bf16", "posts/s", "bf16", our_predict,
      {"torch": predict_peer("torch"), "openvino": predict_peer("openvino"),
       "onnxruntime f32": predict_peer("onnxruntime", "f32")}),
@@ -314,7 +371,7 @@ def result_line(task, program, figures):
             line[f"{side}_missing"] = runs
     ratio = None
     if line["ours"] and line["peer"]:
-        ratio = line["peer"] / line["ours"] if unit == "s" else line["ours"] / line["peer"]
+        ratio = line["peer"] / line["ours"] if unit in ("s", "MB") else line["ours"] / line["peer"]
     return {**line, "ratio": ratio}
 
 
@@ -355,6 +412,7 @@ def parse_args():
     parser.add_argument("--tagger", help="model directory (default: the shipped tagger)")
     parser.add_argument("--encoder", default=os.path.join(
         os.environ.get("GMNER_MODELS", os.path.join(ROOT, ".deps", "models")), "minilm"))
+    parser.add_argument("--large", help="encoder of the lora tasks (default: mpnet beside --encoder)")
     parser.add_argument("--train", default=os.path.join(data, "train.txt"))
     parser.add_argument("--posts", default=os.path.join(data, "dev.txt"))
     parser.add_argument("--tweets", default=os.path.join(data, "..", "tweets-with-images",
@@ -368,6 +426,8 @@ def parse_args():
     if args.rounds < 1 or args.threads < 1:
         parser.error("--rounds and --threads are at least 1")
     args.n_train, args.n_posts, args.steps = (128, 64, 2) if args.quick else (640, 1500, 17)
+    args.n_lora = 64 if args.quick else 192
+    args.large = args.large or os.path.join(os.path.dirname(args.encoder), "mpnet")
     args.n_images = 16 if args.quick else 400
     if args.quick:
         args.rounds = 1

@@ -55,7 +55,7 @@ if [ "${1:-}" = similar ]; then
     shift
     similar=yes
 fi
-if tools/reference_env.sh --bench; then
+if tools/reference_env.sh --bench --peft; then
     set -- --peer-python .deps/venv/bin/python "$@"
 fi
 if [ -n "$similar" ]; then
