@@ -1,0 +1,28 @@
+"""examples/spark/predict.py on a real local Spark: every post once, and byte for byte the program's."""
+import glob
+import os
+import subprocess
+import sys
+
+import pytest
+from conftest import HOME
+from conftest import predict as program
+
+pytest.importorskip("pyspark", reason="pyspark is not installed")
+
+
+def test_example(tmp_path):
+    posts = [{"id": f"p{i}", "text": f"Obama met {i} people in Rome"} for i in range(200)]
+    expected = program(tmp_path, posts, "--recipe", "tag")
+    java = subprocess.run(["java", "-version"], check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    if java.returncode != 0:
+        pytest.skip("there is no java, which Spark runs on")
+    env = {**os.environ, "PYSPARK_SUBMIT_ARGS": "--master local[2] --conf spark.ui.enabled=false --conf "
+           "spark.driver.bindAddress=127.0.0.1 pyspark-shell", "PYSPARK_PYTHON": sys.executable, "SPARK_LOCAL_IP": "127.0.0.1"}
+    subprocess.run([sys.executable, os.path.join(HOME, "examples", "spark", "predict.py"), str(tmp_path / "posts.jsonl"),
+                    str(tmp_path / "out"), "--recipe", "tag"], check=True, timeout=900, env=env)
+    found = []
+    for path in sorted(glob.glob(str(tmp_path / "out" / "part-*"))):
+        with open(path, encoding="utf-8") as f:
+            found += f.read().split("\n")[:-1]
+    assert sorted(found) == sorted(expected)
