@@ -210,5 +210,10 @@ export async function browse_again(browser, url, folder) {
   await page.selectOption("[name=corrected]", "yes");
   await page.waitForFunction(() => document.getElementById("total").textContent === "1 of 3000 posts");
   assert.deepEqual(page.faults, []);
-  await shots(browser, url, folder, "browse", async (p) => { await begin(p); });
+  // side by side where there is room, else under each other
+  await shots(browser, url, folder, "browse", async (p) => {
+    await begin(p);
+    const list = await p.locator("#list").boundingBox(), pane = await p.locator("#pane").boundingBox();
+    assert(p.viewportSize().width < 500 ? pane.y >= list.y + list.height : pane.x >= list.x + list.width, "the columns");
+  });
 }

@@ -11,7 +11,7 @@ export const { chromium } = require(path.join(packages, "playwright-core"));
 export async function open(browser, url, options = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
-  page.setDefaultTimeout(30000);
+  page.setDefaultTimeout(60000);
   page.faults = [];
   page.on("pageerror", (e) => page.faults.push(String(e)));
   page.on("console", (m) => m.type() === "error" && !/status of 4\d\d/.test(m.text()) && page.faults.push(m.text()));
@@ -39,6 +39,8 @@ export async function shots(browser, url, folder, name, prepare) {
       await prepare(page);
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       assert(wide <= 0, `${name}: on a ${device} the page is ${wide} pixels too wide`);
+      const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number));
+      assert(colorScheme === "dark" ? Math.max(...ground) < 60 : Math.min(...ground) > 200, `${colorScheme}: ${ground}`);
       await accessible(page, `${name}, ${device}, ${colorScheme}`);
       await page.screenshot({ path: path.join(folder, `${name}-${device}-${colorScheme}.png`) });
       assert.deepEqual(page.faults, []);

@@ -73,7 +73,16 @@ async function showBeside() {
   }
 }
 
-async function openPost(position, row) {
+// One after the other, so that the post that is shown is the last one asked for; those in between are skipped.
+let wanted = 0, turn = Promise.resolve();
+
+function openPost(position, row) {
+  const mine = ++wanted;
+  turn = turn.then(() => mine === wanted ? openNow(position, row) : null).catch(fail);
+  return turn;
+}
+
+async function openNow(position, row) {
   if (edit) await stopEditing();
   at("browse-problem").hidden = true;
   const answer = await getJson(`/v1/browse/post?${query({ file: 0, post: row.post })}`);
@@ -308,7 +317,7 @@ export async function startBrowse(abilities) {
   if (files[1]) at("beside-head").textContent = files[1].name;
   at("annotator").value = localStorage.getItem("gmner-name") || "";
   at("annotator").addEventListener("change", () => localStorage.setItem("gmner-name", at("annotator").value));
-  list = makeList(at("list"), getRows, fillRow, (position, row) => openPost(position, row).catch(fail));
+  list = makeList(at("list"), getRows, fillRow, openPost);
   at("browse-filters").addEventListener("change", refresh);
   at("browse-filters").addEventListener("submit", (event) => event.preventDefault());
   at("next").addEventListener("click", () => list.step(1));
