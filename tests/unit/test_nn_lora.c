@@ -11,7 +11,7 @@
 enum { OUT = 6, IN = 5, RANK = 3, ROWS = 40, PARTS = 3 };
 static const char *const qkv[GM_PARAM_PARTS] = {"layer.0.q.weight", "layer.0.k.weight",
                                                 "layer.0.v.weight"};
-static const char file[] = "lora.safetensors";
+static char file[256]; /* in the scratch folder */
 
 /* Matrices [3 OUT, IN] in three parts and [OUT, OUT], with biases. */
 struct model {
@@ -247,5 +247,7 @@ int main(void)
         cmocka_unit_test(unknown_targets),
         cmocka_unit_test(foreign_tensors),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    snprintf(file, sizeof file, "%s", scratch_path("lora.safetensors"));
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + !scratch_remove((const char *const[]){"lora.safetensors", NULL});
 }
