@@ -50,8 +50,9 @@ def lines_of(folder):
 
 def test_a_worker_is_killed(cluster, posts, tmp_path, monkeypatch):
     expected = program(tmp_path, posts, "--recipe", "tag")
-    pids = tmp_path / "pids"
+    pids, calls = tmp_path / "pids", tmp_path / "calls"
     pids.mkdir()
+    calls.mkdir()
     Base = gmner.ray.Predictor
 
     class Told(Base):  # a predictor that says which process it is in, and which is not too fast to be killed
@@ -60,6 +61,7 @@ def test_a_worker_is_killed(cluster, posts, tmp_path, monkeypatch):
             (pids / str(os.getpid())).touch()
 
         def __call__(self, batch):
+            (calls / f"{os.getpid()}-{time.monotonic_ns()}").touch()
             time.sleep(0.3)
             return super().__call__(batch)
 
@@ -67,9 +69,9 @@ def test_a_worker_is_killed(cluster, posts, tmp_path, monkeypatch):
     killed = []
 
     def kill():
-        while len(list(out.glob("block-*"))) < 2:
+        while len(os.listdir(calls)) < 5:
             time.sleep(0.05)
-        pid = int(sorted(os.listdir(pids))[0])
+        pid = int(max(os.listdir(calls), key=lambda name: int(name.split("-")[1])).split("-")[0])  # which is in a call
         os.kill(pid, signal.SIGKILL)
         killed.append(pid)
 
