@@ -49,7 +49,7 @@ def links_of(name):
 
 def options_of_scripts():
     """The options that the tree's own scripts and benchmarks take."""
-    paths = [path for folder in ("bench", "tools", "tests") for path in glob.glob(os.path.join(ROOT, folder, "**"), recursive=True)
+    paths = [path for folder in ("bench", "tools", "tests", "python") for path in glob.glob(os.path.join(ROOT, folder, "**"), recursive=True)
              if os.path.isfile(path) and path.endswith((".py", ".sh", ".c", "lint"))]
     return {option for path in paths for option in OPTION.findall(read(os.path.relpath(path, ROOT)))}
 
