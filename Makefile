@@ -10,7 +10,7 @@ MOVED := $(shell for c in build/CMakeCache.txt build/*/CMakeCache.txt; do \
         echo "$${c%/*}/ is of another tree: removed"; rm -rf "$${c%/*}"; fi; done)
 $(if $(MOVED),$(info $(MOVED)))
 
-.PHONY: build all setup setup-tests install deb wheel demo test test-fast test-long bench bench-llm sanitize tsan coverage fuzz lint format clean distclean help
+.PHONY: build all setup setup-tests install deb wheel demo test test-fast test-long test-endurance bench bench-llm sanitize tsan coverage fuzz lint format clean distclean help
 
 build: setup build/release.ok
 	@cmake --build build -j $(JOBS)
@@ -42,9 +42,10 @@ wheel: setup
 demo: build
 	@tools/demo.sh
 
-# Three tiers: all; those with the label fast, in under a minute; those with the label long alone.
+# All tests but those that take longer than the others together (label endurance: a soak, a build in a fresh
+# Debian); those with the label fast, in under a minute; those with the label long alone.
 test: build setup-tests
-	@tools/run_tests.py build -j $(JOBS)
+	@tools/run_tests.py build -j $(JOBS) -LE endurance
 
 test-fast: build setup
 	@tools/setup.sh tests-fast
@@ -52,6 +53,9 @@ test-fast: build setup
 
 test-long: build setup-tests
 	@tools/run_tests.py build -j $(JOBS) -L long
+
+test-endurance: build setup-tests
+	@tools/run_tests.py build -j $(JOBS) -L endurance
 
 # What only tests need. Without it the program is whole, so that tests are skipped rather than none run.
 setup-tests: setup
@@ -69,7 +73,7 @@ sanitize: setup-tests
 	cmake -S . -B build/sanitize -G Ninja -DCMAKE_BUILD_TYPE=Debug -DGM_SANITIZE=ON $(CMAKE_FLAGS)
 	@cmake --build build/sanitize -j $(JOBS)
 	@TBB_ENABLE_SANITIZERS=1 LSAN_OPTIONS=suppressions=$(CURDIR)/tests/lsan.supp:print_suppressions=0 \
-		tools/run_tests.py build/sanitize -j $(JOBS)
+		tools/run_tests.py build/sanitize -j $(JOBS) -LE endurance
 
 # ThreadSanitizer, with clang, whose OpenMP it can follow (Archer): the tests with the label threads. What it
 # finds goes to files, as not every child's output is read.
@@ -88,7 +92,7 @@ coverage: setup-tests
 	cmake --preset coverage $(CMAKE_FLAGS)
 	@cmake --build build/coverage -j $(JOBS)
 	@find build/coverage -name '*.gcda' -delete
-	@tools/run_tests.py build/coverage -j $(JOBS) -LE long; s=$$?; tools/coverage.py build/coverage && exit $$s
+	@tools/run_tests.py build/coverage -j $(JOBS) -LE "long|endurance"; s=$$?; tools/coverage.py build/coverage && exit $$s
 
 # Every reader for a minute each under libFuzzer, with clang (tools/setup.sh clang installs it).
 FUZZ_SECONDS ?= 60
@@ -122,6 +126,7 @@ help:
 	@echo "make demo       and find, box and mask the named entities of real posts (build/demo/)"
 	@echo "make test       and run all tests; those that are skipped are listed with the reason"
 	@echo "make test-fast  the fast ones only, under a minute;  make test-long: the long ones only"
+	@echo "make test-endurance  a five-minute soak of the server, a build in a fresh Debian, and more of that length"
 	@echo "make sanitize   run all tests under AddressSanitizer and UBSan (build/sanitize)"
 	@echo "make tsan       run the tests that use threads under ThreadSanitizer (installs clang)"
 	@echo "make coverage   count the lines of src/ that the tests run (build/coverage)"
