@@ -26,10 +26,10 @@ int gm_api_done(enum gm_status st, const struct gm_error *e, struct gmner_error 
 {
     _Static_assert(sizeof error->message == sizeof e->msg, "a message fits");
     if (error) {
-        error->status = numbers[st];
+        error->status = (int)numbers[st];
         memcpy(error->message, st == GM_OK ? "" : e->msg, st == GM_OK ? 1 : sizeof e->msg);
     }
-    return numbers[st];
+    return (int)numbers[st];
 }
 
 int gm_api_fail(struct gmner_error *error, enum gmner_status status, const char *fmt, ...)
