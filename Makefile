@@ -77,7 +77,7 @@ sanitize: setup-tests
 
 # ThreadSanitizer, with clang, whose OpenMP it can follow (Archer): the tests with the label threads. What it
 # finds goes to files, as not every child's output is read.
-TSAN_FLAGS := ignore_noninstrumented_modules=1 exitcode=66 log_path=$(CURDIR)/build/tsan/race
+TSAN_FLAGS := suppressions=$(CURDIR)/tests/tsan.supp ignore_noninstrumented_modules=1 exitcode=66 log_path=$(CURDIR)/build/tsan/race
 tsan: setup-tests
 	@tools/setup.sh clang
 	cmake --preset tsan $(CMAKE_FLAGS)

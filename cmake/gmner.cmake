@@ -5,7 +5,7 @@ target_compile_definitions(gm_options INTERFACE _POSIX_C_SOURCE=200809L _XOPEN_S
 target_include_directories(gm_options INTERFACE ${CMAKE_SOURCE_DIR}/include ${CMAKE_SOURCE_DIR}/src)
 target_compile_options(gm_options INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes
-  -Wformat=2 -Wvla -Wno-format-truncation $<$<BOOL:${GM_WERROR}>:-Werror>
+  -Wformat=2 -Wvla $<$<C_COMPILER_ID:GNU>:-Wno-format-truncation> $<$<BOOL:${GM_WERROR}>:-Werror>
   -fno-math-errno -fno-trapping-math -ffp-contract=fast)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
   set(GM_X86 ON)
