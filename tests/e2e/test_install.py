@@ -50,7 +50,7 @@ def test_empty_environment():
 def test_moved_linked_and_of_others():
     """A moved tree, a link to the program, and a user who may write nowhere in it."""
     expected = gm.expect_ok(gm.run(*WORDS)).out
-    with tempfile.TemporaryDirectory(prefix="gm moved ") as d:
+    with tempfile.TemporaryDirectory(prefix="gm moved ", dir="/tmp") as d:  # where everybody may look
         os.chmod(d, 0o755)
         moved = os.path.join(d, "opt")
         shutil.move(installed(), moved)

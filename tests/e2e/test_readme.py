@@ -46,7 +46,7 @@ def test_commands_run_as_written():
 
 def test_commands_for_a_language_model_are_understood():
     """Those need a server: without one they are read, and end for want of it."""
-    line = commands("")[0]
+    line = next(line for line in commands("") if "--endpoint" in line)
     with gm.Folder() as folder:
         prepare(folder)
         r = subprocess.run(shlex.split(line) + ["--dry-run"], cwd=folder.path, capture_output=True, text=True,

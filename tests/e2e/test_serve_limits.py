@@ -108,9 +108,9 @@ def test_queue():
 
 def test_time():
     with Server(*TAG, "--timeout", "0.01") as s:
-        problem(s.post({"text": "Paris"}), 504, "timeout")
+        problem(s.post({"text": long_text(3000)}), 504, "timeout")
     with Server(*TAG, "--timeout", "0.01") as s:
-        late = s.post({"posts": [{"text": "Paris"}] * 3}, "/v1/predict?stream=true")
+        late = s.post({"posts": [{"text": long_text(3000)}] * 3}, "/v1/predict?stream=true")
         assert late.status == 200 and late.lines[-1]["type"] == "urn:gmner:problem:timeout", late.body
 
 
