@@ -16,4 +16,8 @@ if [ -n "${GM_SANITIZED-}" ]; then
     set -- "$here/test_errors.py" -k "not leaks" "$@"
 fi
 [ $# -gt 0 ] || set -- "$here"/test_*.py
-exec "$root/.deps/python/bin/python" -m pytest -c "$here/pytest.ini" --rootdir "$here" "$@"
+# pytest and Ray leave files where temporary ones go. The path is short, as Ray's sockets lie below it.
+TMPDIR=$(mktemp -d /tmp/gm-python-XXXXXX)
+export TMPDIR
+trap 'rm -rf "$TMPDIR"' EXIT
+"$root/.deps/python/bin/python" -m pytest -c "$here/pytest.ini" --rootdir "$here" "$@"
