@@ -1,4 +1,4 @@
-/* ops_internal.c - what the files of operations share: rows dealt to threads, gradients with several writers, and
+/* ops_internal.c - what the files of operations share: rows dealt to threads, gradients with several writers, a weight's gradient d_W = d_y' x, and
  * y (+)= x m / (1 - p), the mask m being made again from its seed wherever it is needed. */
 #include "nn/ops_internal.h"
 
@@ -58,4 +58,26 @@ size_t gm_longest_sequence(const uint32_t *offsets, size_t n_seqs)
         if (offsets[s + 1] - offsets[s] > most)
             most = offsets[s + 1] - offsets[s];
     return most;
+}
+
+enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t rows,
+                                  struct gm_ops_rows d_y, struct gm_ops_rows x, enum gm_dtype dtype,
+                                  struct gm_error *err)
+{
+    struct gm_matmul d = {.m = w->shape[0],
+                          .k = rows,
+                          .n = w->shape[1],
+                          .a_row = d_y.stride,
+                          .b_row = x.stride,
+                          .dtype = dtype,
+                          .dst_dtype = GM_F32,
+                          .a_trans = true,
+                          .b_layout = GM_B_ROWS,
+                          .accumulate = w->has_g};
+    if (w->frozen)
+        return GM_OK;
+    enum gm_status st = gm_matmul_run(g->engine, &d, d_y.at, x.at, NULL, w->g, err);
+    if (st == GM_OK)
+        w->has_g = true;
+    return st;
 }

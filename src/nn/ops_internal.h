@@ -24,6 +24,17 @@ void gm_ops_dropout(const struct gm_graph *g, const struct gm_var *v, const void
 enum gm_status gm_ops_operand(struct gm_graph *g, struct gm_param *w, size_t rows,
                               struct gm_matmul *d, const void **b,
                               struct gm_error *err) GM_NODISCARD;
+/* Rows of a tensor's columns; `stride` elements from one row to the next, 0 = side by side. */
+struct gm_ops_rows {
+    const void *at;
+    size_t stride;
+};
+
+/* gm_ops_weight_grad - add d_y' x to the gradient of the matrix w [out][in] of a linear layer: d_y [rows][out] and
+ * x [rows][in] in `dtype`, the sums in f32. Nothing where w is frozen. Errors: NOMEM, SHAPE. */
+enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t rows,
+                                  struct gm_ops_rows d_y, struct gm_ops_rows x, enum gm_dtype dtype,
+                                  struct gm_error *err) GM_NODISCARD;
 /* gm_ops_lora - y += what the adapters of the layer that made y from x say (lora.h). */
 enum gm_status gm_ops_lora(struct gm_graph *g, const struct gm_lora *l, struct gm_var *x,
                            struct gm_var *y, struct gm_error *err) GM_NODISCARD;

@@ -46,18 +46,8 @@ static enum gm_status linear_back(struct gm_graph *g, void *ctx, struct gm_error
     struct linear *l = ctx;
     struct gm_param *w = &g->params->p[l->weight];
     size_t rows = l->x->rows, in = l->x->cols, out = l->y->cols;
-    if (!w->frozen) {
-        struct gm_matmul d = {.m = out,
-                              .k = rows,
-                              .n = in,
-                              .dtype = g->dtype,
-                              .dst_dtype = GM_F32,
-                              .a_trans = true,
-                              .b_layout = GM_B_ROWS,
-                              .accumulate = w->has_g};
-        GM_TRY(gm_matmul_run(g->engine, &d, l->y->d, l->x->x, NULL, w->g, err));
-        w->has_g = true;
-    }
+    GM_TRY(gm_ops_weight_grad(g, w, rows, (struct gm_ops_rows){l->y->d, 0},
+                              (struct gm_ops_rows){l->x->x, 0}, g->dtype, err));
     GM_TRY(bias_back(g, l->y, &g->params->p[l->bias], err));
     GM_TRY(gm_graph_grad(g, l->x, err));
     struct gm_matmul d = {.m = rows,
@@ -191,18 +181,8 @@ static enum gm_status head_back(struct gm_graph *g, void *ctx, struct gm_error *
     struct gm_param *w = &g->params->p[h->weight], *b = &g->params->p[h->bias];
     size_t in = w->shape[1], out = w->shape[0];
     void *dx, *d_x;
-    struct gm_matmul dw = {.m = out,
-                           .k = h->rows,
-                           .n = in,
-                           .dtype = GM_F32,
-                           .dst_dtype = GM_F32,
-                           .a_trans = true,
-                           .b_layout = GM_B_ROWS,
-                           .accumulate = w->has_g};
-    if (!w->frozen) {
-        GM_TRY(gm_matmul_run(g->engine, &dw, h->d_out, h->xf, NULL, w->g, err));
-        w->has_g = true;
-    }
+    GM_TRY(gm_ops_weight_grad(g, w, h->rows, (struct gm_ops_rows){h->d_out, 0},
+                              (struct gm_ops_rows){h->xf, 0}, GM_F32, err));
     for (size_t i = 0; i < h->n; i++)
         gm_params_add_grad(b, h->d_out + i * out);
     GM_TRY(gm_graph_alloc(g, &dx, h->rows * in, sizeof(float), err));

@@ -33,23 +33,11 @@ static enum gm_status part_back(struct gm_graph *g, const struct lora_op *op, si
                             .dtype = g->dtype,
                             .dst_dtype = g->dtype,
                             .b_layout = GM_B_ROWS};
-    struct gm_matmul d_b = {.m = b->shape[0],
-                            .k = op->x->rows,
-                            .n = l->rank,
-                            .a_row = op->y->cols,
-                            .b_row = op->t->cols,
-                            .dtype = g->dtype,
-                            .dst_dtype = GM_F32,
-                            .a_trans = true,
-                            .b_layout = GM_B_ROWS,
-                            .accumulate = b->has_g};
+    const struct gm_ops_rows t = {gm_ops_at(g, op->t->x, k * l->rank), op->t->cols};
     GM_TRY(gm_matmul_run(g->engine, &d_t, d_y, gm_param_matrix(b, g->dtype), NULL,
                          gm_ops_at(g, op->t->d, k * l->rank), err));
-    if (b->frozen)
-        goto done;
-    GM_TRY(
-        gm_matmul_run(g->engine, &d_b, d_y, gm_ops_at(g, op->t->x, k * l->rank), NULL, b->g, err));
-    b->has_g = true;
+    st = gm_ops_weight_grad(g, b, op->x->rows, (struct gm_ops_rows){d_y, op->y->cols}, t, g->dtype,
+                            err);
 done:
     return st;
 }
@@ -60,21 +48,11 @@ static enum gm_status lora_back(struct gm_graph *g, void *ctx, struct gm_error *
     const struct lora_op *op = ctx;
     struct gm_param *a = &g->params->p[op->l->a];
     size_t rows = op->x->rows, in = op->x->cols, all = op->t->cols;
-    struct gm_matmul d_a = {.m = all,
-                            .k = rows,
-                            .n = in,
-                            .dtype = g->dtype,
-                            .dst_dtype = GM_F32,
-                            .a_trans = true,
-                            .b_layout = GM_B_ROWS,
-                            .accumulate = a->has_g};
     GM_TRY(gm_graph_grad(g, op->t, err));
     for (size_t k = 0; k < op->l->n; k++)
         GM_TRY(part_back(g, op, k, err));
-    if (!a->frozen) {
-        GM_TRY(gm_matmul_run(g->engine, &d_a, op->t->d, op->x->x, NULL, a->g, err));
-        a->has_g = true;
-    }
+    GM_TRY(gm_ops_weight_grad(g, a, rows, (struct gm_ops_rows){op->t->d, 0},
+                              (struct gm_ops_rows){op->x->x, 0}, g->dtype, err));
     GM_TRY(gm_graph_grad(g, op->x, err));
     struct gm_matmul d_x = {.m = rows,
                             .k = all,
