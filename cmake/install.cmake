@@ -38,8 +38,10 @@ endif()
 
 install(DIRECTORY recipes prompts DESTINATION ${GM_DATA})
 install(DIRECTORY models DESTINATION ${GM_DATA})
-install(FILES tools/packages.py tools/packages.lock tools/tfjs_to_onnx.py tools/onnx_writer.py
-  DESTINATION ${GM_DATA}/tools)
+# What tools/get_models.sh works with; the Python package has it, too.
+set(GM_GET_MODELS packages.py packages.lock tfjs_to_onnx.py onnx_writer.py)
+list(TRANSFORM GM_GET_MODELS PREPEND ${CMAKE_SOURCE_DIR}/tools/)
+install(FILES ${GM_GET_MODELS} DESTINATION ${GM_DATA}/tools)
 install(PROGRAMS tools/get_models.sh DESTINATION ${GM_DATA}/tools)
 install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
