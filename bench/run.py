@@ -68,22 +68,21 @@ def synthetic_posts(encoder, n):
     return posts
 
 
-def write_inputs(args):
-    """The posts both sides read; their paths and counts in args."""
+def write_posts(args, name, source, n):
+    """The posts called `name` that both sides read, the first n of a CoNLL file; their path and count in args."""
     os.makedirs(WORK, exist_ok=True)
-    for name, source, n in (("train", args.train, args.n_train), ("lora", args.train, args.n_lora), ("posts", args.posts, args.n_posts)):
-        posts = read_conll(source)[:n] if os.path.exists(source) else synthetic_posts(args.encoder, n)
-        if not os.path.exists(source):
-            print(f"bench: no {source}: made-up posts of the same lengths instead", file=sys.stderr)
-        path = os.path.join(WORK, name)
-        with open(f"{path}.txt", "w", encoding="utf-8") as f:
-            f.write("\n\n".join("\n".join(p) for p in posts) + "\n\n")
-        with open(f"{path}.jsonl", "w", encoding="utf-8") as f:  # without labels: to be tagged
-            for post in posts:
-                tokens = [line.rsplit("\t", 1)[0] for line in post[1:]]
-                f.write(json.dumps({"id": post[0][6:], "tokens": tokens}) + "\n")
-        setattr(args, f"{name}_file", path)
-        setattr(args, f"{name}_count", len(posts))
+    posts = read_conll(source)[:n] if os.path.exists(source) else synthetic_posts(args.encoder, n)
+    if not os.path.exists(source):
+        print(f"bench: no {source or 'file given'}: made-up posts of tweets' lengths instead", file=sys.stderr)
+    path = os.path.join(WORK, name)
+    with open(f"{path}.txt", "w", encoding="utf-8") as f:
+        f.write("\n\n".join("\n".join(p) for p in posts) + "\n\n")
+    with open(f"{path}.jsonl", "w", encoding="utf-8") as f:  # without labels: to be tagged
+        for post in posts:
+            tokens = [line.rsplit("\t", 1)[0] for line in post[1:]]
+            f.write(json.dumps({"id": post[0][6:], "tokens": tokens}) + "\n")
+    setattr(args, f"{name}_file", path)
+    setattr(args, f"{name}_count", len(posts))
 
 
 def write_images(args):
@@ -436,7 +435,9 @@ def parse_args():
 
 def main():
     args = parse_args()
-    write_inputs(args)
+    for name, source, n in (("train", args.train, args.n_train), ("lora", args.train, args.n_lora),
+                            ("posts", args.posts, args.n_posts)):
+        write_posts(args, name, source, n)
     write_images(args)
     lines = []
     for task in TASKS:

@@ -182,8 +182,7 @@ def main():
     parser.add_argument("--precision", choices=["f32", "bf16"], default="bf16")
     parser.add_argument("--peer-python", help="an interpreter with PyTorch and FastAPI")
     args = parser.parse_args()
-    args.train, args.n_train = "", 1
-    bench.write_inputs(args)
+    bench.write_posts(args, "posts", args.posts, args.n_posts)
     env = {**os.environ, "OMP_NUM_THREADS": str(args.threads)}
     rounds = []
     for i in range(args.rounds):
