@@ -138,7 +138,7 @@ def our_train(args, precision, frozen=False, encoder=None):
         f.write(f"epochs: 2\nbatch_posts: {POSTS_A_BATCH}\n"
                 f"freeze_embeddings: {'true' if frozen else 'false'}\n")
     gmner(args, "train", "--task", "ner", "--train", f"{args.train_file}.txt", "--config", config,
-          "--encoder", encoder or args.encoder, "-o", out, "--precision", precision)
+          "--encoder", encoder or args.encoder, "-o", out, "--precision", precision, "--overwrite")
     with open(os.path.join(out, "metrics.jsonl"), encoding="utf-8") as f:
         return json.loads(f.read().splitlines()[-1])["tokens_per_s"]
 
