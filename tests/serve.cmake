@@ -1,5 +1,6 @@
 gm_test(serve_forms LINK gm_serve)
 gm_test(serve_guard LINK gm_serve)
+gm_test(serve_routes LINK gm_serve)
 gm_e2e(serve LABELS needs-model threads)
 gm_e2e(serve_limits LABELS needs-model threads)
 gm_e2e(serve_load LABELS needs-model threads)

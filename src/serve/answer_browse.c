@@ -8,10 +8,13 @@
 #include "serve/browse.h"
 #include "serve/page_request.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 enum { ROWS_MAX = 500, ANSWER_MAX = 1 << 28 };
+
+#define NUMBER_MAX ((1LL << 53) - 1) /* of posts and versions */
 
 /* Which file and post a request is about. */
 struct about {
@@ -32,7 +35,7 @@ static bool find(const struct gm_server *s, struct gm_call *call, const struct g
 {
     long long file, post;
     if (!gm_query_number(q, "file", 0, GM_SERVE_BROWSED - 1, &file) ||
-        !gm_query_number(q, "post", 0, INT64_MAX, &post) || !s->browsed[file])
+        !gm_query_number(q, "post", 0, NUMBER_MAX, &post) || !s->browsed[file])
         return not_there(call);
     struct gm_str id = gm_query_get(q, "id");
     *out = (struct about){s->browsed[file], (size_t)post};
@@ -61,7 +64,7 @@ void gm_answer_rows(struct gm_server *s, struct gm_call *call, const struct gm_r
                                  .wrong = gm_query_get(&q, "wrong"),
                                  .corrected = gm_query_get(&q, "corrected"),
                                  .by_uncertainty = gm_str_eq_c(order, "uncertainty")};
-    if (!gm_query_number(&q, "from", 0, INT64_MAX, &from) ||
+    if (!gm_query_number(&q, "from", 0, NUMBER_MAX, &from) ||
         !gm_query_number(&q, "count", 100, ROWS_MAX, &count) ||
         (score.p && !gm_str_to_double(score, &f.score_max)) ||
         (order.n && !f.by_uncertainty && !gm_str_eq_c(order, "file"))) {
@@ -163,22 +166,41 @@ void gm_answer_picture(struct gm_server *s, struct gm_call *call, const struct g
 
 /* ---- editing ---- */
 
+/* A whole number that JSON holds exactly, 12 or 12.0. */
+static bool read_whole(const struct gm_json *j, long long *out)
+{
+    double x;
+    bool ok = gm_json_num(j, &x) && x >= 0 && x <= (double)NUMBER_MAX && x == floor(x);
+    if (ok)
+        *out = (long long)x;
+    return ok;
+}
+
+/* A name of who edits: printable ASCII without spaces. */
+static bool is_name(struct gm_str who)
+{
+    for (size_t i = 0; i < who.n; i++)
+        if (who.p[i] < '!' || who.p[i] > '~')
+            return false;
+    return who.n > 0 && who.n < GM_BROWSE_WHO_MAX;
+}
+
 /* {"file", "post", "who", …} of a body; false: that has been answered. */
 static bool read_edit(const struct gm_server *s, struct gm_call *call, const struct gm_json *j,
                       struct about *out, struct gm_str *who)
 {
-    long long file = 0, post = -1;
-    if (!gm_json_int(gm_json_get(j, "file"), &file) ||
-        !gm_json_int(gm_json_get(j, "post"), &post) || !gm_json_str(gm_json_get(j, "who"), who) ||
-        !who->n || who->n >= GM_BROWSE_WHO_MAX) {
+    long long file = 0, post;
+    if ((gm_json_get(j, "file") && !read_whole(gm_json_get(j, "file"), &file)) ||
+        !read_whole(gm_json_get(j, "post"), &post) || !gm_json_str(gm_json_get(j, "who"), who) ||
+        !is_name(*who)) {
         gm_problem_answer(
             call, GM_PROBLEM_BAD_REQUEST,
-            "\"file\" and \"post\": numbers; \"who\": a text of 1 to 63 bytes, the same as long as "
-            "one edits",
+            "\"file\" and \"post\": numbers; \"who\": 1 to 63 characters of printable ASCII "
+            "without spaces, the same as long as one edits",
             NULL);
         return false;
     }
-    if (file < 0 || file >= GM_SERVE_BROWSED || !s->browsed[file] || post < 0 ||
+    if (file >= GM_SERVE_BROWSED || !s->browsed[file] ||
         (size_t)post >= gm_browse_count(s->browsed[file]))
         return not_there(call);
     *out = (struct about){s->browsed[file], (size_t)post};
@@ -196,43 +218,50 @@ static void answer_conflict(struct gm_call *call, const struct about *a, const c
     gm_buf_clear(&more);
 }
 
-void gm_answer_lease(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
+static void lease(struct gm_call *call, const struct about *a, const struct gm_json *j,
+                  struct gm_str who)
 {
-    struct about a;
-    struct gm_str who, name = GM_STR("somebody");
+    struct gm_str name = GM_STR("somebody");
     char holder[GM_BROWSE_WHO_MAX], detail[160];
     struct gm_buf body;
     struct gm_error e = {0};
     bool ends = false;
-    (void)route;
-    struct gm_json *j = gm_page_body(s, call);
-    if (!j)
-        return;
-    if (read_edit(s, call, j, &a, &who)) {
-        (void)gm_json_str(gm_json_get(j, "name"), &name);
-        (void)gm_json_bool(gm_json_get(j, "ends"), &ends);
-        if (gm_browse_lease(a.file, a.post, who, name, ends, holder) == GM_BROWSE_HELD) {
-            snprintf(detail, sizeof detail, "%s edits this post", holder);
-            answer_conflict(call, &a, detail);
-        } else {
-            gm_buf_init(&body, 1 << 10);
-            enum gm_status st =
-                gm_buf_printf(&body, &e, "{\"seconds\": %d}", ends ? 0 : GM_BROWSE_LEASE_S);
-            gm_page_answer(call, st, "application/json", &body, &e);
-        }
+    if ((gm_json_get(j, "name") && !gm_json_str(gm_json_get(j, "name"), &name)) ||
+        (gm_json_get(j, "ends") && !gm_json_bool(gm_json_get(j, "ends"), &ends))) {
+        gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, "\"name\": a text; \"ends\": true or false",
+                          NULL);
+    } else if (gm_browse_lease(a->file, a->post, who, name, ends, holder) == GM_BROWSE_HELD) {
+        snprintf(detail, sizeof detail, "%s edits this post", holder);
+        answer_conflict(call, a, detail);
+    } else {
+        gm_buf_init(&body, 1 << 10);
+        enum gm_status st =
+            gm_buf_printf(&body, &e, "{\"seconds\": %d}", ends ? 0 : GM_BROWSE_LEASE_S);
+        gm_page_answer(call, st, "application/json", &body, &e);
     }
+}
+
+void gm_answer_lease(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
+{
+    static const char *const names[] = {"file", "post", "who", "name", "ends", NULL};
+    struct about a;
+    struct gm_str who;
+    (void)route;
+    struct gm_json *j = gm_page_body(s, call, names);
+    if (j && read_edit(s, call, j, &a, &who))
+        lease(call, &a, j, who);
     gm_json_free(j);
 }
 
 static void save(struct gm_call *call, const struct about *a, const struct gm_json *j,
                  struct gm_str who)
 {
-    long long version = -1;
+    long long version;
     enum gm_browse_result result;
     struct gm_buf body;
     struct gm_error e = {0};
     const struct gm_json *entities = gm_json_get(j, "entities");
-    if (!gm_json_int(gm_json_get(j, "version"), &version) || version < 0 ||
+    if (!read_whole(gm_json_get(j, "version"), &version) ||
         gm_json_kind(entities) != GM_JSON_ARRAY) {
         gm_problem_answer(
             call, GM_PROBLEM_BAD_REQUEST,
@@ -255,34 +284,41 @@ static void save(struct gm_call *call, const struct about *a, const struct gm_js
 
 void gm_answer_save(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
 {
+    static const char *const names[] = {"file", "post", "who", "version", "entities", NULL};
     struct about a;
     struct gm_str who;
     (void)route;
-    struct gm_json *j = gm_page_body(s, call);
-    if (!j)
-        return;
-    if (read_edit(s, call, j, &a, &who))
+    struct gm_json *j = gm_page_body(s, call, names);
+    if (j && read_edit(s, call, j, &a, &who))
         save(call, &a, j, who);
     gm_json_free(j);
 }
 
 /* ---- exports, one at a time on a thread of their own ---- */
 
+static const char *type_of_export(enum gm_format format)
+{
+    switch (format) {
+    case GM_FORMAT_JSONL: return "application/jsonl";
+    case GM_FORMAT_COCO:
+    case GM_FORMAT_LABELSTUDIO: return "application/json";
+    case GM_FORMAT_VOC: return "application/x-tar";
+    default: return "text/plain; charset=utf-8";
+    }
+}
+
 static void *export_all(void *server)
 {
     struct gm_server *s = server;
+    struct gm_call *call = s->exported.call;
+    const enum gm_format format = s->exported.format;
     struct gm_buf body;
     struct gm_error e = {0};
     gm_buf_init(&body, SIZE_MAX - 1);
-    enum gm_status st = gm_browse_export(s->exported.file, s->exported.format, &body, &e);
-    bool is_json = gm_buf_str(&body).n && (*body.p == '{' || *body.p == '[');
-    gm_page_answer(s->exported.call, st,
-                   s->exported.format == GM_FORMAT_VOC ? "application/x-tar"
-                   : is_json                           ? "application/json"
-                                                       : "text/plain; charset=utf-8",
-                   &body, &e);
-    gm_call_release(s->exported.call);
-    atomic_store(&s->exported.is_running, false);
+    enum gm_status st = gm_browse_export(s->exported.file, format, &body, &e);
+    atomic_store(&s->exported.is_running, false); /* before who has this one asks for the next */
+    gm_page_answer(call, st, type_of_export(format), &body, &e);
+    gm_call_release(call);
     return NULL;
 }
 

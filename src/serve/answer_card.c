@@ -12,7 +12,11 @@ static enum gm_status write_card(struct gm_json *record, const struct gm_html_sh
     enum gm_status st = GM_OK;
     struct gm_post post;
     gm_post_init(&post);
-    gm_json_remove(record, "image");
+    if (gm_json_get(record, "image")) {
+        gm_json_free(record);
+        st = GM_FAIL(err, GM_EARG, "\"image\": a card is made without the picture");
+        goto done;
+    }
     GM_TRY(gm_post_from_json(&post, record, NULL, err));
     gm_post_settle_boxes(&post, NULL);
     post.image = shown->w ? GM_STR("image") : GM_STR("");
@@ -41,7 +45,7 @@ void gm_answer_card(struct gm_server *s, struct gm_call *call, const struct gm_r
             NULL);
         return;
     }
-    struct gm_json *record = gm_page_body(s, call);
+    struct gm_json *record = gm_page_body(s, call, NULL);
     if (!record)
         return;
     const struct gm_html_shown shown = {(uint32_t)(h ? w : 0), (uint32_t)(w ? h : 0)};

@@ -12,23 +12,22 @@ enum { ID_DIGITS = 32, RECORD_MAX = 1 << 30 };
 
 static const char no_data[] = "this server keeps no records; `gmner serve --data DIR` does";
 
-/* {"record": {…}, "recipe"?, "timings"?, "image"?}: a record that can be read, and a picture's bytes. */
+/* A record that can be read, and a picture's bytes. */
 static enum gm_status check(const struct gm_json *j, struct gm_error *err)
 {
-    static const char *const members[] = {"record", "recipe", "timings", "image", NULL};
-    struct gm_str image;
+    struct gm_str image, recipe;
     struct gm_post post;
-    for (void *it = gm_json_first(j); it; it = gm_json_next(j, it))
-        if (!gm_str_is_one_of(gm_json_key(it), members))
-            return GM_FAIL(err, GM_EFORMAT, "there is no member \"%.*s\"",
-                           GM_STR_ARG(gm_json_key(it)));
     const struct gm_json *record = gm_json_get(j, "record");
     const struct gm_json *uri = gm_json_get(j, "image");
     if (gm_json_kind(record) != GM_JSON_OBJECT || gm_json_get(record, "image"))
-        return GM_FAIL(err, GM_EFORMAT,
+        return GM_FAIL(err, GM_EARG,
                        "\"record\": expected an object without an image, which stands beside it");
+    if (gm_json_get(j, "recipe") && !gm_json_str(gm_json_get(j, "recipe"), &recipe))
+        return GM_FAIL(err, GM_EARG, "\"recipe\": expected a text");
+    if (gm_json_get(j, "timings") && gm_json_kind(gm_json_get(j, "timings")) != GM_JSON_ARRAY)
+        return GM_FAIL(err, GM_EARG, "\"timings\": expected a list");
     if (uri && !(gm_json_str(uri, &image) && gm_data_uri_is(image)))
-        return GM_FAIL(err, GM_EFORMAT, "\"image\": expected \"data:image/jpeg;base64,…\"");
+        return GM_FAIL(err, GM_EARG, "\"image\": expected \"data:image/jpeg;base64,…\"");
     gm_post_init(&post);
     enum gm_status st = gm_post_from_json(&post, gm_json_ref(record), NULL, err);
     gm_post_clear(&post);
@@ -68,6 +67,7 @@ done:
 
 void gm_answer_keep(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
 {
+    static const char *const names[] = {"record", "recipe", "timings", "image", NULL};
     struct gm_buf body;
     struct gm_error e = {0};
     (void)route;
@@ -75,7 +75,7 @@ void gm_answer_keep(struct gm_server *s, struct gm_call *call, const struct gm_r
         gm_problem_answer(call, GM_PROBLEM_NOT_FOUND, no_data, NULL);
         return;
     }
-    struct gm_json *j = gm_page_body(s, call);
+    struct gm_json *j = gm_page_body(s, call, names);
     if (!j)
         return;
     gm_buf_init(&body, 1 << 10);

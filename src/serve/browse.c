@@ -14,10 +14,10 @@
 
 enum { SHOWN_BYTES = 140 };
 
-/* The beginning of a text, cut between characters. */
-static struct gm_str beginning(struct gm_str text)
+/* The beginning of a text, at most `max` bytes, cut between characters. */
+static struct gm_str beginning(struct gm_str text, size_t max)
 {
-    size_t n = text.n < SHOWN_BYTES ? text.n : SHOWN_BYTES;
+    size_t n = text.n < max ? text.n : max;
     while (n < text.n && n > 0 && ((unsigned char)text.p[n] & 0xc0) == 0x80)
         n--;
     return gm_str_sub(text, 0, n);
@@ -28,8 +28,9 @@ static enum gm_status add(void *browse, size_t i, struct gm_post *post, struct g
     enum gm_status st = GM_OK;
     struct gm_browse *b = browse;
     GM_TRY(GM_GROW(b->rows, b->n, b->cap, err));
-    b->rows[i] = (struct browse_row){.id = gm_arena_str(&b->arena, post->id),
-                                     .text = gm_arena_str(&b->arena, beginning(post->text))};
+    b->rows[i] =
+        (struct browse_row){.id = gm_arena_str(&b->arena, post->id),
+                            .text = gm_arena_str(&b->arena, beginning(post->text, SHOWN_BYTES))};
     if (!b->rows[i].id.p || !b->rows[i].text.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(gm_browse_note(b, i, post, err));
@@ -186,6 +187,7 @@ enum gm_browse_result gm_browse_lease(struct gm_browse *b, size_t i, struct gm_s
         l->post = i;
         l->until_ns = ends ? 0 : gm_now_ns() + GM_BROWSE_LEASE_S * 1000000000LL;
         snprintf(l->who, sizeof l->who, "%.*s", GM_STR_ARG(who));
+        name = beginning(name, sizeof l->name - 1);
         snprintf(l->name, sizeof l->name, "%.*s", GM_STR_ARG(name));
     }
     pthread_mutex_unlock(&b->lock);

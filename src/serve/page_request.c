@@ -8,22 +8,35 @@
 
 enum { VALID_MAX = 1 << 30 };
 
-static enum gm_status parse(struct gm_json **out, struct gm_str text, struct gm_error *err)
+static enum gm_status check_members(const struct gm_json *j, const char *const *names,
+                                    struct gm_error *err)
+{
+    for (void *it = gm_json_first(j); names && it; it = gm_json_next(j, it))
+        if (!gm_str_is_one_of(gm_json_key(it), names))
+            return GM_FAIL(err, GM_EFORMAT, "there is no member \"%.*s\"",
+                           GM_STR_ARG(gm_json_key(it)));
+    return GM_OK;
+}
+
+static enum gm_status parse(struct gm_json **out, struct gm_str text, const char *const *names,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf valid;
     gm_buf_init(&valid, VALID_MAX);
     GM_TRY(gm_utf8_repair(text, &valid, err));
     GM_TRY(gm_json_parse_lenient(out, gm_buf_str(&valid), err));
-    if (gm_json_kind(*out) != GM_JSON_OBJECT)
-        st = GM_FAIL(err, GM_EFORMAT, "expected an object, found %s",
-                     gm_json_kind_name(gm_json_kind(*out)));
+    st = gm_json_kind(*out) == GM_JSON_OBJECT
+             ? check_members(*out, names, err)
+             : GM_FAIL(err, GM_EFORMAT, "expected an object, found %s",
+                       gm_json_kind_name(gm_json_kind(*out)));
 done:
     gm_buf_clear(&valid);
     return st;
 }
 
-struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call)
+struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call,
+                             const char *const *names)
 {
     char detail[160];
     struct gm_error e = {0};
@@ -33,7 +46,7 @@ struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call)
         gm_problem_answer(call, GM_PROBLEM_TOO_LARGE, detail, NULL);
     } else if (!gm_header_is(gm_call_header(call, "Content-Type"), "application/json")) {
         gm_problem_answer(call, GM_PROBLEM_MEDIA_TYPE, "send application/json", NULL);
-    } else if (parse(&j, gm_buf_str(&call->body), &e) != GM_OK) {
+    } else if (parse(&j, gm_buf_str(&call->body), names, &e) != GM_OK) {
         gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, e.msg, NULL);
         gm_json_free(j);
         j = NULL;
@@ -76,7 +89,8 @@ void gm_page_answer(struct gm_call *call, enum gm_status st, const char *type, s
     }
     gm_buf_clear(body);
     if (st == GM_EFORMAT || st == GM_EARG) {
-        gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, err->msg, NULL);
+        gm_problem_answer(call, st == GM_EARG ? GM_PROBLEM_BAD_REQUEST : GM_PROBLEM_POST, err->msg,
+                          NULL);
         return;
     }
     GM_LOG(GM_LOG_WARN, "serve", "%s", err->msg);

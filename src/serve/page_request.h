@@ -6,9 +6,11 @@
 #include "serve/query.h"
 #include "serve/server.h"
 
-/* gm_page_body - the request's body, a JSON object, yours to free; NULL: it is none, and that has been
- * answered. Only JSON is taken, which no form of another site can send. */
-struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call);
+/* gm_page_body - the request's body, a JSON object, yours to free, whose members are among `names`, ended by
+ * NULL (NULL: any); NULL: it is none, and that has been answered. Only JSON is taken, which no form of another
+ * site can send. */
+struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call,
+                             const char *const *names);
 
 /* gm_page_query - the address's parameters, of which there may be those of `names`, ended by NULL; false: they
  * are others or can't be read, and that has been answered. */
@@ -19,8 +21,9 @@ bool gm_page_query(struct gm_query *out, struct gm_call *call, const char *const
 bool gm_query_number(const struct gm_query *q, const char *name, long long none, long long max,
                      long long *out);
 
-/* gm_page_answer - the body with status 200, or, by `st`, the problem that `err` tells of; the body's memory is
- * taken over. What is no fault of the request's goes to the log. */
+/* gm_page_answer - the body with status 200, or, by `st`, the problem that `err` tells of (ARG: the request is
+ * wrong; FORMAT: a post in it is); the body's memory is taken over. What is no fault of the request's goes to the
+ * log. */
 void gm_page_answer(struct gm_call *call, enum gm_status st, const char *type, struct gm_buf *body,
                     const struct gm_error *err);
 

@@ -2,12 +2,14 @@
 must get the answers that it tells of. It is installed once, pinned, into .deps/schemathesis; skipped where that can't
 be had. GM_EXAMPLES: how many requests an operation gets in the part that is chosen by chance."""
 import fcntl
+import json
 import os
 import subprocess
 import sys
 
 import gm
 from served import Server
+from small_files import png
 
 HERE = os.path.join(gm.HOME, "tests", "e2e")
 PINS = os.path.join(HERE, "requirements-schemathesis.txt")
@@ -20,7 +22,7 @@ def say(*words, **more):
 
 
 def schemathesis():
-    """The program's path; the first call installs it, one process at a time."""
+    """The words that start it; the first call installs it, one process at a time."""
     os.makedirs(os.path.dirname(VENV), exist_ok=True)
     stamp = os.path.join(VENV, "stamp")
     with open(PINS, encoding="utf-8") as f:
@@ -35,12 +37,12 @@ def schemathesis():
                 raise gm.Skip("schemathesis can't be installed: " + made.stderr.strip().splitlines()[-1][:200])
             with open(stamp, "w", encoding="utf-8") as f:
                 f.write(pins)
-    return os.path.join(VENV, "bin", "schemathesis")
+    return os.path.join(VENV, "bin", "python"), "-m", "schemathesis.cli"  # also of a folder that was moved
 
 
 def passes(server, *words):
     with gm.Folder() as d:  # where it leaves its reports
-        p = say(schemathesis(), "--config-file", os.path.join(HERE, "schemathesis.toml"), "run",
+        p = say(*schemathesis(), "--config-file", os.path.join(HERE, "schemathesis.toml"), "run",
                 server.url + "openapi.json", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", EXAMPLES,
                 "--generation-database", ":memory:", "--no-color", *words, cwd=d.path,
                 env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": d / "hypothesis"})
@@ -50,6 +52,19 @@ def passes(server, *words):
 def test_text():
     with Server("--recipe", "tag") as s:
         passes(s)
+
+
+def test_browse():
+    """What browses and corrects files, and keeps records: with posts that have a picture, a broken one, none."""
+    entity = {"text": "Ann", "type": "PER", "start": 0, "end": 3, "score": 0.5}
+    with gm.Folder() as d:
+        posts = [{"id": f"p{i}", "text": f"Ann in post {i}", "entities": [entity], **more} for i, more in enumerate(
+            ({"image": d.write("grey.png", png(90))}, {"image": d.write("none.jpg", "no picture")}, {}))]
+        lines = "".join(json.dumps(p) + "\n" for p in posts)
+        words = ("--browse", d.write("posts.jsonl", lines), "--beside", d.write("other.jsonl", lines),
+                 "--gold", d.write("gold.jsonl", lines), "--data", d / "data")
+        with Server("--recipe", "tag", *words) as s:
+            passes(s)
 
 
 def test_token():
