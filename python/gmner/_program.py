@@ -10,6 +10,7 @@ import contextlib
 import json
 import logging
 import os
+import re
 import subprocess
 import sys
 import tempfile
@@ -64,6 +65,15 @@ def run(*words: str) -> str:
     return "".join(parts)
 
 
+_FLAG = re.compile(r"(?:\boption )?(?<![^\s(`\"'])--([a-z][a-z0-9-]*)")
+
+
+def _as_python(text: str) -> str:
+    """A message of the program with its options as our callers give them: --batch-tokens as option batch_tokens."""
+    text = text.replace("; --help lists the options", "")
+    return _FLAG.sub(lambda flag: "option " + flag[1].replace("-", "_"), text)
+
+
 def _say(line: str) -> str:
     """Logs a line of the program; its text where it is an error."""
     try:
@@ -72,6 +82,7 @@ def _say(line: str) -> str:
     except (ValueError, KeyError, TypeError):  # before its options are read it writes plain lines
         text = line.removeprefix("gmner: error: ")
         level = "error" if text != line else "info"
+    text = _as_python(text)
     _log.log(getattr(logging, level.upper(), logging.INFO), "%s", text)
     return text if level == "error" else ""
 

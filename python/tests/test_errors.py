@@ -1,5 +1,7 @@
 """What is wrong is an exception that says what, and never a crash. The sanitizers run this file."""
+import gc
 import os
+import re
 import signal
 import threading
 import time
@@ -167,8 +169,74 @@ def test_extension_alone():
         _gmner.Model([], None)
 
 
+def test_results_outlive_the_model():
+    model = gmner.load("embedded", threads=1)
+    post = model("Grace Hopper", image=photo("grace_hopper.jpg"))
+    model.close()
+    del model
+    mask = post.ents[0].masks[0]
+    boxes = post.ents[0].boxes
+    del post
+    gc.collect()
+    assert mask.any() and len(boxes) == 1
+
+
 def test_log(caplog, tmp_path):
     caplog.set_level("DEBUG", "gmner")
     with gmner.load("embedded", threads=1) as model:
         model("Grace Hopper", image=photo("grace_hopper.jpg"))
     assert all(r.name == "gmner" for r in caplog.records)
+
+
+POST = {"id": "1", "text": "Ann Lee", "entities": [{"type": "PER", "start": 0, "end": 7}]}
+
+
+def advised(tmp_path):
+    """Calls whose messages in the program name its options."""
+    train, score = gmner.train, gmner.evaluate
+    out = tmp_path / "model"
+    held = tmp_path / "held"
+    held.mkdir()
+    (held / "gmner.json").write_text("{}")
+    (held / "model.safetensors").write_bytes(b"")
+    adapter = tmp_path / "adapter"
+    adapter.mkdir()
+    (adapter / "adapter_config.json").write_text(
+        '{"peft_type": "LORA", "r": 4, "lora_alpha": 8, "base_model_name_or_path": "some/base"}')
+    ground = tmp_path / "ground.yaml"
+    ground.write_text("name: x\nstages:\n  - stage: expand\n    backend: llm\n")
+    posts = [POST]
+    load = lambda *a, **k: gmner.load(*a, threads=1, **k)("Ann Lee in Oslo")
+    return [
+        lambda: train(posts, out, colour=1), lambda: train(posts, out, epoch=1), lambda: train(posts, out, epochs="x"),
+        lambda: train(posts, out, epochs=-1), lambda: train(posts, out, task="entail"), lambda: train(posts, out, task="x"),
+        lambda: train(posts, out, resume=True, overwrite=True), lambda: train(posts, held),
+        lambda: train(posts, held, resume=True), lambda: train(posts, out, encoder=""),
+        lambda: train(posts, out, precision="f16"), lambda: train([{"id": "1", "text": "a"}], out),
+        lambda: score(posts, posts, colour=1), lambda: score(posts, posts, iou=0.5), lambda: score(posts, posts, iou=7),
+        lambda: score(posts, posts, box="all"), lambda: score(posts, posts, xml=tmp_path), lambda: score(posts, posts, seed=1),
+        lambda: score(posts, posts, svg="a.svg"), lambda: score(posts, posts, images="a"),
+        lambda: score(posts, posts, tags="bio", scheme="conlleval"), lambda: score(posts, posts, task="entail", bootstrap=5),
+        lambda: score(posts, posts, task="gmner", rule="refineg", box="all"), lambda: score("-", posts, vs="-"),
+        lambda: score(posts, [{"id": "1", "text": "Ann Lee"}]), lambda: gmner.models.add("/no/folder"),
+        lambda: gmner.models.add(held, "No Name!"), lambda: gmner.models.get("no-such-model"),
+        lambda: load("tag", tagger=adapter), lambda: load("tag", tagger=held), lambda: load("tag", max_words=2),
+        lambda: load("tag", precision="f16"), lambda: load(ground), lambda: load(ground, llm_endpoint="/no/such.gguf"),
+        lambda: load("riveg", llm_endpoint="http://127.0.0.1:1/v1", llm_budget=1.0),
+        lambda: load("riveg", llm_endpoint="http://127.0.0.1:1/v1", llm_key_file="/etc/hostname"),
+        lambda: gmner.load("embedded", threads=1, max_pixels=4)("Ann", image=np.zeros((64, 64, 3), np.uint8))]
+
+
+def test_no_advice_about_command_lines(tmp_path, caplog):
+    """A caller of Python has options with underscores and no command line."""
+    caplog.set_level("DEBUG", "gmner")
+    said = []
+    for number, call in enumerate(advised(tmp_path)):
+        with pytest.raises((gmner.GmnerError, TypeError)) as caught:
+            call()
+            pytest.fail(f"call {number} is fine")
+        said.append(f"{number}: {caught.value}")
+    said += [r.getMessage() for r in caplog.records]
+    assert len(said) > 30 and any("option overwrite" in text for text in said)
+    for text in said:
+        assert not re.search(r"(?<!\S)[^\w\s]*--\w", text), text

@@ -103,9 +103,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     GM_TRY(settings(&t, &config, o, dir, err));
     bool entail = strcmp(t.task, "entail") == 0;
     if (!t.train && o->resume)
-        exit = GM_USAGE(
-            err, "train: %s: there is no run to resume; begin one: gmner train --train FILE -o %s",
-            o->out, o->out);
+        exit = GM_USAGE(err, "train: %s: there is no run to resume; begin one without --resume",
+                        o->out);
     else if (!t.train)
         exit = GM_USAGE(err, "train: --train FILE is missing");
     else if (entail && !t.xml)

@@ -4,6 +4,7 @@
 #include "model/adapter.h"
 
 #include "base/file.h"
+#include "base/host.h"
 #include "base/models.h"
 #include "base/path.h"
 
@@ -114,9 +115,9 @@ static enum gm_status find_base(struct gm_adapter *x, const char *path, struct g
                          why.msg)
                : GM_FAIL(
                      err, st,
-                     "%s: the base model \"%s\" of this adapter is neither a folder nor a model that is known; "
-                     "`gmner models add FOLDER --name %s` makes it one",
-                     path, x->base, last);
+                     "%s: the base model \"%s\" of this adapter is no folder, and no model is called %s%s",
+                     path, x->base, last,
+                     gm_option("; `gmner models add FOLDER --name NAME` gives one that name"));
 }
 
 enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,

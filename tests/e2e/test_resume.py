@@ -124,7 +124,7 @@ def test_finished_and_never_begun():
         r = gm.expect_ok(gm.run(*command(d, "model", "--resume")))
         assert "come to its end already" in r.err and contents(d / "model") == before, r.err
         r = gm.run("train", "--resume", "-o", d / "nothing")
-        gm.expect(r, 2, "there is no run to resume; begin one: gmner train --train FILE -o")
+        gm.expect(r, 2, "there is no run to resume; begin one without --resume")
         assert not os.path.exists(d / "nothing")
 
 

@@ -120,13 +120,18 @@ static void test_options(void **state)
         {{.recipe = "tag", .llm_budget = -1}, GMNER_EARG, "llm_budget"},
         {{.recipe = "riveg"}, GMNER_EARG, "give option llm_endpoint"},
         {{.recipe = "tag", .threads = 100000}, GMNER_EARG, "threads"},
+        {{.recipe = "tag", .precision = "f16"}, GMNER_EFORMAT, "precision"},
+        {{.recipe = "tag", .settings = "/no/settings.yaml"}, GMNER_EIO, "/no/settings.yaml"},
+        {{.recipe = "tag", .tagger = "no-such-model"}, GMNER_EARG, "no-such-model"},
         {{.recipe = "tag", .log_level = 9}, GMNER_EARG, "log_level"},
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct gmner_opts o = bad[i].o;
         o.struct_size = i ? sizeof o : 0;
-        assert_int_equal(gmner_open(&o, &m, &e), bad[i].rc);
-        assert_int_equal(e.status, bad[i].rc);
+        int rc = gmner_open(&o, &m, &e);
+        assert_int_equal(e.status, rc);
+        if (rc != bad[i].rc)
+            fail_msg("row %zu: %d and not %d: %s", i, rc, bad[i].rc, e.message);
         if (!strstr(e.message, bad[i].says))
             fail_msg("%s does not say %s", e.message, bad[i].says);
         if (strstr(e.message, "--"))
