@@ -14,6 +14,7 @@ struct entry {
     size_t name_n;
     bool is_ready; /* else a thread makes it */
     void *thing;
+    size_t n_held; /* of counted ones */
 };
 
 struct gm_shared {
@@ -21,6 +22,9 @@ struct gm_shared {
     pthread_cond_t made;
     struct entry *entries; /* the last one first */
 };
+
+/* What is counted where there is no registry. */
+static struct gm_shared counted = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, NULL};
 
 enum gm_status gm_shared_new(struct gm_shared **out, struct gm_error *err)
 {
@@ -83,10 +87,9 @@ static void take_out(struct gm_shared *s, struct entry *e)
     while (*at != e)
         at = &(*at)->next;
     *at = e->next;
-    entry_free(e);
 }
 
-/* Under the lock, which is free while the thing is made. */
+/* Under the lock, which is free while the thing is made. What it got for itself meanwhile is older than it. */
 static enum gm_status make(struct gm_shared *s, struct entry *e, const void *how,
                            struct gm_error *err)
 {
@@ -96,8 +99,13 @@ static enum gm_status make(struct gm_shared *s, struct entry *e, const void *how
     pthread_mutex_lock(&s->lock);
     e->thing = thing;
     e->is_ready = st == GM_OK;
-    if (st != GM_OK)
-        take_out(s, e);
+    take_out(s, e);
+    if (st == GM_OK) {
+        e->next = s->entries;
+        s->entries = e;
+    } else {
+        entry_free(e);
+    }
     pthread_cond_broadcast(&s->made);
     return st;
 }
@@ -107,7 +115,7 @@ enum gm_status gm_shared_get(struct gm_held *out, const struct gm_shared_kind *k
 {
     enum gm_status st = GM_OK;
     const struct gm_host *host = gm_host_get();
-    struct gm_shared *s = host ? host->shared : NULL;
+    struct gm_shared *s = host && host->shared ? host->shared : kind->is_counted ? &counted : NULL;
     struct entry *e;
     *out = (struct gm_held){NULL, NULL};
     if (!s) {
@@ -123,14 +131,32 @@ enum gm_status gm_shared_get(struct gm_held *out, const struct gm_shared_kind *k
         GM_TRY(e ? make(s, e, how, err) : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     }
     out->thing = e->thing;
+    e->n_held++;
+    out->own = s == &counted ? kind : NULL;
 done:
     pthread_mutex_unlock(&s->lock);
     return st;
 }
 
+/* Whether it was the last who held it. */
+static bool let_go(void *thing)
+{
+    pthread_mutex_lock(&counted.lock);
+    struct entry *e = counted.entries;
+    while (e->thing != thing)
+        e = e->next;
+    bool is_last = --e->n_held == 0;
+    if (is_last) {
+        take_out(&counted, e);
+        entry_free(e);
+    }
+    pthread_mutex_unlock(&counted.lock);
+    return is_last;
+}
+
 void gm_shared_drop(struct gm_held *h)
 {
-    if (h->own)
+    if (h->own && (!h->own->is_counted || let_go(h->thing)))
         h->own->free(h->thing);
     *h = (struct gm_held){NULL, NULL};
 }

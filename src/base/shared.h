@@ -3,12 +3,15 @@
  *
  * A registry has one thing for each name. It belongs to the host, which frees it behind all sessions;
  * things stay in it until then, so that a session that comes later finds them. Where the calling
- * thread has no registry, as in the program, a thing is made for its caller alone. */
+ * thread has no registry, as in the program, a thing is made for its caller alone, or, of a kind that
+ * is counted, for all who hold it at the same time. */
 #ifndef GM_BASE_SHARED_H
 #define GM_BASE_SHARED_H
 
 #include "base/status.h"
 #include "base/str.h"
+
+#include <stdbool.h>
 
 struct gm_shared;
 
@@ -22,6 +25,7 @@ struct gm_shared_kind {
     const char *name;
     enum gm_status (*make)(void **thing, const void *how, struct gm_error *err);
     void (*free)(void *thing);
+    bool is_counted; /* shared without a registry, too; freed by the last who drops it */
 };
 
 /* One caller's hold on a thing. */

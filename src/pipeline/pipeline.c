@@ -327,7 +327,7 @@ done:
     return st;
 }
 
-static const struct gm_shared_kind client = {"client", client_make, client_free};
+static const struct gm_shared_kind client = {"client", client_make, client_free, false};
 
 static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {

@@ -12,7 +12,8 @@ enum { KEPT_MAX = 64 << 20 };
 
 struct gm_examples {
     struct gm_arena arena;
-    struct gm_examples_pool *pool;
+    struct gm_held held;
+    const struct gm_examples_pool *pool; /* what is held */
     size_t k;
     bool need_pictures;      /* of samples */
     pthread_mutex_t lock;    /* of what is below */
@@ -42,7 +43,8 @@ enum gm_status gm_examples_open(struct gm_examples **out, const struct gm_llm_st
         st = GM_FAIL(err, GM_EARG, "setting \"examples\": the prompt has no {{#examples}}");
         goto done;
     }
-    GM_TRY(gm_examples_pool_get(&e->pool, &x, err));
+    GM_TRY(gm_examples_pool_get(&e->held, &x, err));
+    e->pool = e->held.thing;
     if (e->need_pictures && e->pool->n_with_picture == 0)
         st = GM_FAIL(
             err, GM_EFORMAT,
@@ -65,7 +67,7 @@ void gm_examples_free(struct gm_examples *e)
         return;
     for (size_t i = 0; e->kept && i < e->pool->posts.n; i++)
         gm_picture_clear(&e->kept[i]);
-    gm_examples_pool_put(e->pool);
+    gm_shared_drop(&e->held);
     pthread_mutex_destroy(&e->lock);
     gm_arena_clear(&e->arena);
     gm_free(e);

@@ -5,8 +5,6 @@
 #include "llm/prompt.h"
 #include "similar/vector_cache.h"
 
-#include <pthread.h>
-
 /* ---- the setting ---- */
 
 static enum gm_status read_weights(const struct gm_json *w, double weight[GM_SIMILAR_PARTS],
@@ -83,47 +81,47 @@ done:
 
 /* ---- the pool ---- */
 
-static void pool_free(struct gm_examples_pool *p)
+static void pool_free(void *thing)
 {
+    struct gm_examples_pool *p = thing;
     if (!p)
         return;
     gm_similar_pool_free(p->similar);
     gm_pool_posts_clear(&p->posts);
-    gm_arena_clear(&p->arena);
     gm_free(p);
 }
 
-static enum gm_status pool_new(struct gm_examples_pool **out, const struct gm_examples_setting *x,
-                               struct gm_str key, struct gm_error *err)
+static enum gm_status pool_make(void **thing, const void *how, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    const struct gm_examples_setting *x = how;
+    struct gm_similar_opts opts = x->opts;
+    struct gm_arena a;
     struct gm_examples_pool *p = gm_alloc(1, sizeof *p);
     if (!p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    gm_arena_init(&p->arena, 0);
-    p->key = gm_arena_str(&p->arena, key);
-    if (!p->key.p) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
+    gm_arena_init(&a, 0);
     GM_TRY(gm_pool_posts_load(&p->posts, &x->file, NULL, err));
     for (size_t i = 0; i < p->posts.n; i++)
         p->n_with_picture += p->posts.items[i]->image.n > 0;
     GM_LOG(GM_LOG_INFO, "llm", "the %zu posts of %.*s are indexed for examples", p->posts.n,
            GM_STR_ARG(x->file.pool));
-    struct gm_similar_opts opts = x->opts;
-    opts.cache = gm_vector_cache_path(&p->arena);
+    opts.cache = gm_vector_cache_path(&a);
     st = gm_similar_pool_load(&p->similar, p->posts.items, p->posts.n, &opts, err);
     if (st != GM_OK) {
         gm_error_prefix(err, "setting \"examples\"");
         goto done;
     }
-    *out = p;
+    *thing = p;
     p = NULL;
 done:
     pool_free(p);
+    gm_arena_clear(&a);
     return st;
 }
+
+/* Two stages of a recipe mostly show examples of the same pool. */
+static const struct gm_shared_kind pool_kind = {"pool of examples", pool_make, pool_free, true};
 
 /* ---- what they depend on ---- */
 
@@ -141,14 +139,6 @@ done:
     return st;
 }
 
-/* ---- the pools that are open ---- */
-
-/* Two stages of a recipe mostly show examples of the same pool, which takes long to index. */
-static struct {
-    pthread_mutex_t lock;
-    struct gm_examples_pool *first;
-} open_pools = {.lock = PTHREAD_MUTEX_INITIALIZER};
-
 /* All that a pool's index depends on. */
 static enum gm_status write_key(const struct gm_examples_setting *x, struct gm_buf *out,
                                 struct gm_error *err)
@@ -163,48 +153,15 @@ done:
     return st;
 }
 
-static struct gm_examples_pool *find_open(struct gm_str key)
-{
-    struct gm_examples_pool *p = open_pools.first;
-    while (p && !gm_str_eq(p->key, key))
-        p = p->next;
-    return p;
-}
-
-enum gm_status gm_examples_pool_get(struct gm_examples_pool **out,
-                                    const struct gm_examples_setting *x, struct gm_error *err)
+enum gm_status gm_examples_pool_get(struct gm_held *out, const struct gm_examples_setting *x,
+                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf key;
-    *out = NULL;
     gm_buf_init(&key, (size_t)1 << 20);
-    pthread_mutex_lock(&open_pools.lock);
     GM_TRY(write_key(x, &key, err));
-    *out = find_open(gm_buf_str(&key));
-    if (!*out) {
-        GM_TRY(pool_new(out, x, gm_buf_str(&key), err));
-        (*out)->next = open_pools.first;
-        open_pools.first = *out;
-    }
-    (*out)->n_users++;
+    st = gm_shared_get(out, &pool_kind, gm_buf_str(&key), x, err);
 done:
-    pthread_mutex_unlock(&open_pools.lock);
     gm_buf_clear(&key);
     return st;
-}
-
-void gm_examples_pool_put(struct gm_examples_pool *p)
-{
-    if (!p)
-        return;
-    pthread_mutex_lock(&open_pools.lock);
-    bool is_last = --p->n_users == 0;
-    for (struct gm_examples_pool **at = &open_pools.first; is_last && *at; at = &(*at)->next)
-        if (*at == p) {
-            *at = p->next;
-            break;
-        }
-    pthread_mutex_unlock(&open_pools.lock);
-    if (is_last)
-        pool_free(p);
 }

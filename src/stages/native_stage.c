@@ -54,7 +54,7 @@ done:
     return st;
 }
 
-static const struct gm_shared_kind loaded_kind = {"native model", load, free_loaded};
+static const struct gm_shared_kind loaded_kind = {"native model", load, free_loaded, false};
 
 /* The settings are part of the name: some are read into the model. */
 static enum gm_status share(struct gm_held *out, const struct gm_backend *b, const struct what *w,

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "base/path.h"
+#include "base/shared.h"
 #include "similar/joint.h"
 #include "similar/vector_cache.h"
 #include "stages/pool_file.h"
@@ -21,12 +22,17 @@ struct setting {
     struct gm_joint_opts opts;
 };
 
+/* A pool with its vectors. */
+struct pool {
+    struct gm_pool_posts posts;
+    struct gm_joint *joint;
+    atomic_bool warned; /* of a picture that can't be read */
+};
+
 struct gm_samples {
     struct gm_buf fixed; /* of every post */
-    struct gm_pool_posts posts;
-    struct gm_joint *joint; /* NULL = the fixed ones are shown */
+    struct gm_held pool; /* a struct pool; nothing = the fixed ones are shown */
     size_t n;
-    atomic_bool warned; /* of a picture that can't be read */
 };
 
 static enum gm_status read_setting(struct setting *x, const struct gm_json *j, struct gm_error *err)
@@ -115,33 +121,84 @@ static bool has_knowledge(const struct gm_post *p) { return p->knowledge.n && p-
 
 static void on_unreadable(void *user, const struct gm_post *post, const struct gm_error *why)
 {
-    struct gm_samples *s = user;
-    if (!atomic_exchange(&s->warned, true))
+    struct pool *p = user;
+    if (!atomic_exchange(&p->warned, true))
         GM_LOG(
             GM_LOG_WARN, "llm",
             "samples are chosen as if post %.*s had no picture, and others whose can't be read: %s",
             GM_STR_ARG(post->id), why->msg);
 }
 
+static void pool_free(void *thing)
+{
+    struct pool *p = thing;
+    if (!p)
+        return;
+    gm_joint_free(p->joint);
+    gm_pool_posts_clear(&p->posts);
+    gm_free(p);
+}
+
+static enum gm_status pool_make(void **thing, const void *how, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct setting *x = how;
+    struct gm_joint_opts opts = x->opts;
+    struct gm_arena a;
+    struct pool *p = gm_alloc(1, sizeof *p);
+    if (!p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_arena_init(&a, 0);
+    opts.cache = gm_vector_cache_path(&a);
+    opts.unreadable = on_unreadable;
+    opts.user = p;
+    GM_TRY(gm_pool_posts_load(&p->posts, &x->file, has_knowledge, err));
+    GM_LOG(GM_LOG_INFO, "llm", "samples are chosen from the %zu posts with knowledge of %.*s",
+           p->posts.n, GM_STR_ARG(x->file.pool));
+    st = gm_joint_load(&p->joint, p->posts.items, p->posts.n, &opts, err);
+    if (st != GM_OK) {
+        gm_error_prefix(err, "setting \"samples\"");
+        goto done;
+    }
+    *thing = p;
+    p = NULL;
+done:
+    pool_free(p);
+    gm_arena_clear(&a);
+    return st;
+}
+
+static const struct gm_shared_kind pool_kind = {"pool of samples", pool_make, pool_free, true};
+
+static enum gm_status fingerprint_pool(const struct setting *x, struct gm_buf *out,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_pool_file_fingerprint(&x->file, out, err));
+    st = gm_fingerprint_model(x->tagger.p, out, err);
+    if (st == GM_OK && x->clip.n)
+        st = gm_fingerprint_file("clip", x->clip.p, out, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "setting \"samples\"");
+done:
+    return st;
+}
+
+/* By a name of all that the pool's vectors depend on. */
 static enum gm_status open_pool(struct gm_samples *s, const struct gm_json *j, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct setting x;
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
+    struct gm_buf name;
+    gm_buf_init(&name, (size_t)1 << 20);
     GM_TRY(read_setting(&x, j, err));
-    x.opts.cache = gm_vector_cache_path(&a);
-    x.opts.unreadable = on_unreadable;
-    x.opts.user = s;
     s->n = (size_t)x.n;
-    GM_TRY(gm_pool_posts_load(&s->posts, &x.file, has_knowledge, err));
-    GM_LOG(GM_LOG_INFO, "llm", "samples are chosen from the %zu posts with knowledge of %.*s",
-           s->posts.n, GM_STR_ARG(x.file.pool));
-    st = gm_joint_load(&s->joint, s->posts.items, s->posts.n, &x.opts, err);
-    if (st != GM_OK)
-        gm_error_prefix(err, "setting \"samples\"");
+    GM_TRY(gm_buf_printf(&name, err, "%.*s %.*s %g %g\n", GM_STR_ARG(x.precision),
+                         GM_STR_ARG(x.file.images), x.opts.image, x.opts.duplicate));
+    GM_TRY(fingerprint_pool(&x, &name, err));
+    st = gm_shared_get(&s->pool, &pool_kind, gm_buf_str(&name), &x, err);
 done:
-    gm_arena_clear(&a);
+    gm_buf_clear(&name);
     return st;
 }
 
@@ -182,8 +239,7 @@ void gm_samples_free(struct gm_samples *s)
 {
     if (!s)
         return;
-    gm_joint_free(s->joint);
-    gm_pool_posts_clear(&s->posts);
+    gm_shared_drop(&s->pool);
     gm_buf_clear(&s->fixed);
     gm_free(s);
 }
@@ -194,31 +250,16 @@ enum gm_status gm_samples_write(struct gm_samples *s, struct gm_post *post, stru
     enum gm_status st = GM_OK;
     struct gm_similar_hit hits[N_MAX];
     size_t n = 0;
-    if (!s->joint)
+    const struct pool *pool = s->pool.thing;
+    if (!pool)
         return gm_buf_add_str(out, gm_buf_str(&s->fixed), err);
-    GM_TRY(gm_joint_find(s->joint, post, s->n, hits, &n, err));
+    GM_TRY(gm_joint_find(pool->joint, post, s->n, hits, &n, err));
     for (size_t i = 0; i < n; i++) {
-        const struct gm_post *p = s->posts.items[hits[i].post];
+        const struct gm_post *p = pool->posts.items[hits[i].post];
         if (out->n + p->text.n + p->caption.n + p->knowledge.n + 40 > SAMPLES_MAX_BYTES)
             break;
         GM_TRY(add_sample(out, p->text, p->caption, p->knowledge, err));
     }
-done:
-    return st;
-}
-
-static enum gm_status fingerprint_pool(const struct gm_json *j, struct gm_buf *out,
-                                       struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct setting x;
-    GM_TRY(read_setting(&x, j, err));
-    GM_TRY(gm_pool_file_fingerprint(&x.file, out, err));
-    st = gm_fingerprint_model(x.tagger.p, out, err);
-    if (st == GM_OK && x.clip.n)
-        st = gm_fingerprint_file("clip", x.clip.p, out, err);
-    if (st != GM_OK)
-        gm_error_prefix(err, "setting \"samples\"");
 done:
     return st;
 }
@@ -228,10 +269,14 @@ enum gm_status gm_samples_fingerprint(const struct gm_json *settings, struct gm_
 {
     enum gm_status st = GM_OK;
     const char *path;
+    struct setting x;
     struct gm_arena a;
-    if (is_pool(settings))
-        return fingerprint_pool(gm_json_get(settings, GM_SAMPLES_SETTINGS), out, err);
     gm_arena_init(&a, 0);
+    if (is_pool(settings)) {
+        GM_TRY(read_setting(&x, gm_json_get(settings, GM_SAMPLES_SETTINGS), err));
+        st = fingerprint_pool(&x, out, err);
+        goto done;
+    }
     GM_TRY(fixed_path(&a, settings, &path, err));
     st = gm_fingerprint_file("samples", path, out, err);
 done:

@@ -360,7 +360,7 @@ done:
     return st;
 }
 
-static const struct gm_shared_kind compiled = {"vision model", compiled_make, compiled_free};
+static const struct gm_shared_kind compiled = {"vision model", compiled_make, compiled_free, false};
 
 /* The model of a session, under a name that says all that it was made of. */
 static enum gm_status share(struct gm_session *s, const char *path,

@@ -123,6 +123,22 @@ def test_sessions_share():
         assert four < (1 + more) * one, (recipe, one, four)
 
 
+def test_sessions_share_pools():
+    """The posts that a model is shown some of are read and turned into vectors once."""
+    known = [{"id": str(i), "text": f"Ann Lee sings in {town}", "knowledge": "A singer.",
+              "entities": [{"type": "PER", "start": 0, "end": 7}]} for i, town in enumerate(("Oslo", "Rome", "Bern"))]
+    with gm.Folder() as d, llm_server.Own(say) as server:
+        pool = d.write("pool.jsonl", "".join(json.dumps(p) + "\n" for p in known))
+        recipe = d.write("r.yaml", f"name: r\nstages:\n  - stage: tag\n  - stage: inform\n    samples: {{pool: {pool}}}\n"
+                                   f"  - stage: refine\n    backend: llm\n    examples: {{pool: {pool}}}\n")
+        cache = {"GMNER_CACHE": d / "c"}
+        r = gm.run(recipe, "batch=0", "hosts=4", "threads=1", "log=1", f"endpoint={server.url}", "key=sesame",
+                   stdin=inputs(), program=EMBED, env=cache)
+        assert r.code == 0, r.err
+        for line in ("samples are chosen from the 3 posts", "the 3 posts of .* are indexed for examples"):
+            assert len(re.findall(line, r.err)) == 1, r.err
+
+
 # ---- a host in Python ----
 
 class Opts(ctypes.Structure):
