@@ -8,7 +8,8 @@ add_test(NAME ref/nn_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
 set_tests_properties(ref/nn_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1500 LABELS long)
 # The same for random models of the published shapes, the large one (1.2 GB) last and alone.
 foreach(family bert-base roberta-base xlm-roberta-base minilm minilm-multilingual e5-small multilingual-e5-base
-        camembert-base distilbert-base electra-small mpnet-base deberta-v3-base deberta-v2-own modernbert-base
+        camembert-base distilbert-base electra-small mpnet-base deberta-v3-base deberta-v2-own deberta-v2-groups
+        deberta-v2-xlarge modernbert-base
         xlm-roberta-large)
   add_test(NAME ref/nn_live_${family} WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
            COMMAND tests/ref/encoder_live.sh random:${family} ${CMAKE_BINARY_DIR}/ref-${family}

@@ -10,7 +10,8 @@
  * with dropout on the embeddings, on attention's probabilities and on what is added to x, in training only. Of
  * P, S and Wp (ELECTRA's, from narrower embeddings) a family may lack any. MPNet adds to attention's scores a
  * number for each distance of two tokens and head, DeBERTa products with vectors of distances (distance_bias.c),
- * which are rows of R, or LN(R), through the layer's own projections. ModernBERT has norms in front:
+ * which are rows of R, or LN(R), through the layer's own projections; and its larger models have behind the first
+ * layer x = LN(x + f(dropout(conv(x0)))), x0 being that layer's input. ModernBERT has norms in front:
  *
  *     x = x + attention(rotated by position of LN(x)) Wo'             LN of the first layer: none
  *     [a b] = LN(x) Wup';   x = x + (f(a) b) Wdown'                   and one LN behind the last layer
@@ -195,6 +196,23 @@ done:
     return st;
 }
 
+/* The convolution beside the first layer: x0 is the layer's input, y its result and what it becomes. */
+static enum gm_status convolve(struct layers *l, struct gm_graph *g, struct gm_var *x0,
+                               struct gm_var **y, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_encoder *enc = l->enc;
+    const struct gm_encoder_config *c = &enc->config;
+    struct gm_var *z;
+    GM_TRY(gm_op_conv(g, x0, l->b->offsets, l->b->n_seqs, c->conv_groups, enc->conv.w, enc->conv.b,
+                      &z, err));
+    GM_TRY(gm_op_dropout(g, z, c->hidden_dropout, &z, err));
+    GM_TRY(gm_op_activate(g, z, c->conv_activation, &z, err));
+    st = gm_op_layernorm(g, z, *y, 0, enc->conv_norm.w, enc->conv_norm.b, c->norm_eps, y, err);
+done:
+    return st;
+}
+
 /* One layer with the norms in front: x = x + attention(LN(x)); x = x + down(f(a) b), [a b] = up(LN(x)). */
 static enum gm_status gated_layer(struct layers *l, size_t i, struct gm_graph *g, struct gm_var *x,
                                   struct gm_var **out, struct gm_error *err)
@@ -286,6 +304,8 @@ enum gm_status gm_encoder_forward(const struct gm_encoder *enc, struct gm_graph 
         struct gm_workspace_mark mark = gm_workspace_mark(g->ws);
         struct gm_var *y;
         GM_TRY(c->rotary ? gated_layer(&l, i, g, x, &y, err) : layer(&l, i, g, x, &y, err));
+        if (i == 0 && c->conv_kernel)
+            GM_TRY(convolve(&l, g, x, &y, err));
         if (!g->training) { /* only the layer's result lives on */
             memcpy(keep->x, y->x, x->rows * x->cols * gm_dtype_size(g->dtype));
             x = keep;

@@ -19,7 +19,7 @@ struct gm_weights {
 struct gm_encoder {
     struct gm_encoder_config config;
     size_t word, position, type;
-    struct gm_weights norm, project, final_norm, rel_norm;
+    struct gm_weights norm, project, final_norm, rel_norm, conv, conv_norm;
     size_t table, rel; /* of distances */
     bool has_extra;
     size_t extra; /* one more embedding table, added to the input; zero at first */

@@ -10,83 +10,6 @@
 
 enum { MAX_CONFIG_BYTES = 4 << 20 };
 
-static const struct gm_encoder_names bert_names = {
-    .word = "embeddings.word_embeddings.weight",
-    .position = "embeddings.position_embeddings.weight",
-    .type = "embeddings.token_type_embeddings.weight",
-    .norm = "embeddings.LayerNorm",
-    .project = "embeddings_project",
-    .layer = "encoder.layer.%zu.",
-    .q = "attention.self.query",
-    .k = "attention.self.key",
-    .v = "attention.self.value",
-    .out = "attention.output.dense",
-    .norm1 = "attention.output.LayerNorm",
-    .up = "intermediate.dense",
-    .down = "output.dense",
-    .norm2 = "output.LayerNorm",
-};
-static const struct gm_encoder_names distilbert_names = {
-    .word = "embeddings.word_embeddings.weight",
-    .position = "embeddings.position_embeddings.weight",
-    .norm = "embeddings.LayerNorm",
-    .layer = "transformer.layer.%zu.",
-    .q = "attention.q_lin",
-    .k = "attention.k_lin",
-    .v = "attention.v_lin",
-    .out = "attention.out_lin",
-    .norm1 = "sa_layer_norm",
-    .up = "ffn.lin1",
-    .down = "ffn.lin2",
-    .norm2 = "output_layer_norm",
-};
-static const struct gm_encoder_names mpnet_names = {
-    .word = "embeddings.word_embeddings.weight",
-    .position = "embeddings.position_embeddings.weight",
-    .norm = "embeddings.LayerNorm",
-    .layer = "encoder.layer.%zu.",
-    .q = "attention.attn.q",
-    .k = "attention.attn.k",
-    .v = "attention.attn.v",
-    .out = "attention.attn.o",
-    .norm1 = "attention.LayerNorm",
-    .up = "intermediate.dense",
-    .down = "output.dense",
-    .norm2 = "output.LayerNorm",
-    .table = "encoder.relative_attention_bias.weight",
-};
-static const struct gm_encoder_names deberta_names = {
-    .word = "embeddings.word_embeddings.weight",
-    .position = "embeddings.position_embeddings.weight",
-    .type = "embeddings.token_type_embeddings.weight",
-    .norm = "embeddings.LayerNorm",
-    .layer = "encoder.layer.%zu.",
-    .q = "attention.self.query_proj",
-    .k = "attention.self.key_proj",
-    .v = "attention.self.value_proj",
-    .out = "attention.output.dense",
-    .norm1 = "attention.output.LayerNorm",
-    .up = "intermediate.dense",
-    .down = "output.dense",
-    .norm2 = "output.LayerNorm",
-    .rel = "encoder.rel_embeddings.weight",
-    .rel_norm = "encoder.LayerNorm",
-    .rel_k = "attention.self.pos_key_proj",
-    .rel_q = "attention.self.pos_query_proj",
-};
-static const struct gm_encoder_names modernbert_names = {
-    .word = "embeddings.tok_embeddings.weight",
-    .norm = "embeddings.norm",
-    .layer = "layers.%zu.",
-    .qkv = "attn.Wqkv",
-    .out = "attn.Wo",
-    .norm1 = "attn_norm",
-    .up = "mlp.Wi",
-    .down = "mlp.Wo",
-    .norm2 = "mlp_norm",
-    .final_norm = "final_norm",
-};
-
 /* What BERT's relatives say in their files, and the one thing that each has of its own. */
 struct keys {
     const char *hidden, *layers, *heads, *intermediate, *activation, *hidden_dropout,
@@ -123,6 +46,18 @@ static enum gm_status number(const struct source *s, const char *key, bool requi
                        key, min, max, x);
     *out = (size_t)x;
     return GM_OK;
+}
+
+/* A whole number that must have one value, if it is there at all. */
+static enum gm_status must_be(const struct source *s, const char *key, size_t value,
+                              struct gm_error *err)
+{
+    size_t have = value;
+    enum gm_status st = number(s, key, false, 0, 1 << 24, &have, err);
+    return st != GM_OK || have == value
+               ? st
+               : GM_FAIL(err, GM_EMODEL, "%s: %s %zu is not supported (%zu is)", s->path, key, have,
+                         value);
 }
 
 static enum gm_status real(const struct source *s, const char *key, double max, double *out,
@@ -186,12 +121,12 @@ bool gm_activation_parse(struct gm_str name, enum gm_activation *out)
     return false;
 }
 
-static enum gm_status read_activation(const struct source *s, const char *key,
-                                      struct gm_encoder_config *c, struct gm_error *err)
+static enum gm_status read_activation(const struct source *s, const char *key, const char *fallback,
+                                      enum gm_activation *out, struct gm_error *err)
 {
-    struct gm_str name = GM_STR("gelu");
+    struct gm_str name = gm_str(fallback);
     gm_json_str(gm_json_get(s->j, key), &name);
-    return gm_activation_parse(name, &c->activation)
+    return gm_activation_parse(name, out)
                ? GM_OK
                : GM_FAIL(err, GM_EMODEL,
                          "%s: %s \"%.*s\" is not supported (gelu, gelu_new, quick_gelu, silu, relu "
@@ -209,7 +144,7 @@ static enum gm_status read_common(const struct source *s, const struct keys *k,
     GM_TRY(number(s, k->layers, true, 1, GM_ENCODER_MAX_LAYERS, &c->layers, err));
     GM_TRY(number(s, k->heads, true, 1, 1024, &c->heads, err));
     GM_TRY(number(s, k->intermediate, true, 1, 1 << 20, &c->intermediate, err));
-    GM_TRY(read_activation(s, k->activation, c, err));
+    GM_TRY(read_activation(s, k->activation, "gelu", &c->activation, err));
     GM_TRY(real(s, k->eps, 1, &c->norm_eps, err));
     GM_TRY(real(s, k->hidden_dropout, 0.95, &c->hidden_dropout, err));
     GM_TRY(real(s, k->attention_dropout, 0.95, &c->attention_dropout, err));
@@ -243,7 +178,7 @@ static enum gm_status read_bert(const struct source *s, struct gm_encoder_config
                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    c->names = &bert_names;
+    c->names = &gm_names_bert;
     c->types = 2;
     GM_TRY(only(s, "position_embedding_type", "absolute", err));
     GM_TRY(never(s, "is_decoder", err));
@@ -273,7 +208,7 @@ static enum gm_status read_distilbert(const struct source *s, struct gm_encoder_
                                       struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    c->names = &distilbert_names;
+    c->names = &gm_names_distilbert;
     GM_TRY(read_common(s, &distilbert_keys, c, err));
     st = read_positions(s, false, "pad_token_id", 0, c, err);
 done:
@@ -284,11 +219,11 @@ static enum gm_status read_mpnet(const struct source *s, struct gm_encoder_confi
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    c->names = &mpnet_names;
+    c->names = &gm_names_mpnet;
     c->buckets = 32;
     GM_TRY(read_common(s, &bert_keys, c, err));
     GM_TRY(read_positions(s, true, NULL, 1, c, err));
-    st = number(s, "relative_attention_num_buckets", false, 32, 32, &c->buckets, err);
+    st = must_be(s, "relative_attention_num_buckets", c->buckets, err);
 done:
     return st;
 }
@@ -343,30 +278,41 @@ done:
     return st;
 }
 
+/* A kernel of an even size would give one row too few, and transformers fails, too. */
+static enum gm_status read_convolution(const struct source *s, struct gm_encoder_config *c,
+                                       struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(number(s, "conv_kernel_size", false, 0, 99, &c->conv_kernel, err));
+    if (!c->conv_kernel)
+        return GM_OK;
+    c->conv_groups = 1;
+    GM_TRY(number(s, "conv_groups", false, 1, GM_HIDDEN_MAX, &c->conv_groups, err));
+    if (c->conv_kernel % 2 == 0)
+        st =
+            GM_FAIL(err, GM_EMODEL, "%s: conv_kernel_size %zu is not odd", s->path, c->conv_kernel);
+    else if (c->hidden % c->conv_groups)
+        st = GM_FAIL(err, GM_EMODEL, "%s: hidden_size %zu is no multiple of conv_groups %zu",
+                     s->path, c->hidden, c->conv_groups);
+    else
+        st = read_activation(s, "conv_act", "tanh", &c->conv_activation, err);
+done:
+    return st;
+}
+
 static enum gm_status read_deberta(const struct source *s, struct gm_encoder_config *c,
                                    struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t n = 0;
-    c->names = &deberta_names;
+    c->names = &gm_names_deberta;
     c->norm_eps = 1e-7;
     GM_TRY(read_common(s, &bert_keys, c, err));
     GM_TRY(read_positions(s, false, "pad_token_id", 0, c, err));
     c->has_positions = truth(s, "position_biased_input", true);
     GM_TRY(number(s, "type_vocab_size", false, 0, 1 << 10, &c->types, err));
-    GM_TRY(number(s, "conv_kernel_size", false, 0, 99, &n, err));
-    if (n) {
-        st =
-            GM_FAIL(err, GM_EMODEL, "%s: conv_kernel_size %zu is not supported (0 is)", s->path, n);
-        goto done;
-    }
-    n = c->hidden;
-    GM_TRY(number(s, "embedding_size", false, 1, GM_HIDDEN_MAX, &n, err));
-    if (n != c->hidden) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: embedding_size %zu is not supported (hidden_size is)",
-                     s->path, n);
-        goto done;
-    }
+    GM_TRY(read_convolution(s, c, err));
+    GM_TRY(must_be(s, "attention_head_size", c->hidden / c->heads, err));
+    GM_TRY(must_be(s, "embedding_size", c->hidden, err));
     st = read_distances(s, c, err);
 done:
     return st;
@@ -418,7 +364,7 @@ static enum gm_status read_modernbert(const struct source *s, struct gm_encoder_
 {
     enum gm_status st = GM_OK;
     static const char *const biases[] = {"attention_bias", "mlp_bias", "norm_bias"};
-    c->names = &modernbert_names;
+    c->names = &gm_names_modernbert;
     c->norm_eps = 1e-5;
     c->hidden_dropout = c->attention_dropout = 0;
     c->rotary = true;
@@ -432,9 +378,11 @@ static enum gm_status read_modernbert(const struct source *s, struct gm_encoder_
     c->has_positions = false;
     GM_TRY(number(s, "local_attention", false, 2, 1 << 20, &c->window, err));
     c->window /= 2;
-    if (c->hidden / c->heads % 2)
+    size_t head = c->hidden / c->heads;
+    GM_TRY(must_be(s, "head_dim", head, err));
+    if (head % 2)
         return GM_FAIL(err, GM_EMODEL, "%s: heads of %zu columns, which must be even", s->path,
-                       c->hidden / c->heads);
+                       head);
     GM_TRY(read_theta(s, "global_rope_theta", "full_attention", &c->theta_far, err));
     GM_TRY(read_theta(s, "local_rope_theta", "sliding_attention", &c->theta_near, err));
     st = read_layer_types(s, c, err);

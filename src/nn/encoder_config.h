@@ -6,22 +6,10 @@
 #define GM_NN_ENCODER_CONFIG_H
 
 #include "base/str.h"
+#include "nn/encoder_names.h"
 #include "nn/kernels/kernels.h"
 
 enum { GM_ENCODER_MAX_LAYERS = 64 };
-
-/* What a family calls its tensors. Names of a layer stand behind `layer`, in which %zu is its number; each
- * is a weight and a bias. NULL: the family has no such tensor. */
-struct gm_encoder_names {
-    const char *word, *position, *type, *norm; /* of the embeddings; norm without .weight */
-    const char *project;                       /* from a narrower embedding to the layers' width */
-    const char *layer;
-    const char *q, *k, *v, *qkv; /* qkv: the three in one tensor */
-    const char *out, *norm1, *up, *down, *norm2;
-    const char *final_norm;             /* behind the last layer */
-    const char *table, *rel, *rel_norm; /* of distances */
-    const char *rel_k, *rel_q; /* their projections in a layer, where not shared with k and q */
-};
 
 struct gm_encoder_config {
     const struct gm_encoder_names *names;
@@ -42,6 +30,9 @@ struct gm_encoder_config {
     size_t span, max_distance;
     bool bucketed, to_position, from_position; /* c2p, p2c */
     bool shared_rel, rel_normed;
+    /* A convolution beside the first layer (DeBERTa's larger models), over so many tokens; 0 = none. */
+    size_t conv_kernel, conv_groups;
+    enum gm_activation conv_activation;
 
     /* Rotary positions, norms in front, gated feed-forward parts without biases (ModernBERT). */
     bool rotary;

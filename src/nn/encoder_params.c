@@ -90,6 +90,26 @@ done:
     return st;
 }
 
+/* The convolution beside the first layer, whose parameters are that layer's. */
+static enum gm_status add_convolution(struct adding *a, struct gm_encoder *enc,
+                                      struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_encoder_config *c = &enc->config;
+    const struct gm_encoder_names *n = c->names;
+    char name[MAX_NAME];
+    if (!c->conv_kernel)
+        return GM_OK;
+    a->prefix[0] = '\0';
+    snprintf(name, sizeof name, "%s.weight", n->conv);
+    GM_TRY(gm_params_add_conv(a->ps, &enc->conv.w, c->hidden, c->hidden / c->conv_groups,
+                              c->conv_kernel, name, err));
+    GM_TRY(add_vector(a, &enc->conv.b, c->hidden, n->conv, ".bias", err));
+    st = add_norm(a, true, &enc->conv_norm, c->hidden, n->conv_norm, err);
+done:
+    return st;
+}
+
 static enum gm_status add_embeddings(struct adding *a, struct gm_encoder *enc,
                                      const char *extra_name, size_t extra_rows,
                                      struct gm_error *err)
@@ -131,8 +151,11 @@ enum gm_status gm_encoder_init(struct gm_encoder *enc, const struct gm_encoder_c
     struct adding a = {.ps = ps};
     *enc = (struct gm_encoder){.config = *config, .has_extra = extra_rows > 0};
     GM_TRY(add_embeddings(&a, enc, extra_name, extra_rows, err));
-    for (size_t i = 0; i < config->layers; i++)
+    for (size_t i = 0; i < config->layers; i++) {
         GM_TRY(add_layer(&a, enc, i, err));
+        if (i == 0)
+            GM_TRY(add_convolution(&a, enc, err));
+    }
     enc->layer[config->layers].first = ps->n;
     a.prefix[0] = '\0';
     if (config->names->final_norm)

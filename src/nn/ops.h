@@ -56,6 +56,14 @@ enum gm_status gm_op_add(struct gm_graph *g, struct gm_var *x, struct gm_var *re
 enum gm_status gm_op_dropout(struct gm_graph *g, struct gm_var *x, double p, struct gm_var **y,
                              struct gm_error *err) GM_NODISCARD;
 
+/* gm_op_conv - a convolution along each sequence s, rows offsets[s] .. offsets[s+1] of x, and within it:
+ * y[i][o] = b[o] + sum over c, k of W[o][c * kernel + k] x[i + k - kernel / 2][c], with 0 for rows outside; of
+ * `groups` the columns of one depend on those of the same one only. W [out][in / groups * kernel] is a parameter
+ * with a kernel (gm_params_add_conv). In f32 whatever T is. offsets must live until backward has run. */
+enum gm_status gm_op_conv(struct gm_graph *g, struct gm_var *x, const uint32_t *offsets,
+                          size_t n_seqs, size_t groups, size_t weight, size_t bias,
+                          struct gm_var **y, struct gm_error *err) GM_NODISCARD;
+
 /* gm_longest_sequence - rows of the longest of the sequences offsets[s] .. offsets[s+1]. */
 size_t gm_longest_sequence(const uint32_t *offsets, size_t n_seqs);
 

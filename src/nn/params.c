@@ -81,6 +81,20 @@ enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_
                                (const char *const[GM_PARAM_PARTS]){name}, err);
 }
 
+enum gm_status gm_params_add_conv(struct gm_params *ps, size_t *index, size_t out, size_t in,
+                                  size_t kernel, const char *name, struct gm_error *err)
+{
+    size_t cols;
+    if (!gm_mul_size(in, kernel, &cols))
+        return GM_FAIL(err, GM_ESHAPE, "parameter %s is too large", name);
+    enum gm_status st = gm_params_add(ps, index, GM_VECTOR, out, cols, err, "%s", name);
+    if (st != GM_OK)
+        return st;
+    ps->p[*index].kernel = kernel;
+    ps->p[*index].decay = true;
+    return GM_OK;
+}
+
 bool gm_param_has_values(const struct gm_param *p) { return p->w || p->w16 || p->stored.data; }
 
 /* Of a model that holds the encoder, as checkpoints with a head have it; and what peft puts in front of these. */
@@ -144,18 +158,25 @@ bool gm_params_is_matrix(const struct gm_params *ps, const char *name)
     return false;
 }
 
+unsigned gm_param_file_shape(const struct gm_param *p, size_t shape[GM_MAX_RANK])
+{
+    size_t in = p->kernel ? p->shape[1] / p->kernel : p->shape[1];
+    memcpy(shape, (const size_t[GM_MAX_RANK]){p->shape[0] / p->n_parts, in, p->kernel},
+           GM_MAX_RANK * sizeof *shape);
+    return p->kernel ? 3 : p->rank;
+}
+
 static enum gm_status check_part(const struct gm_param *p, const struct gm_tensor *t,
                                  const char *name, const char *path, struct gm_error *err)
 {
-    size_t rows = p->shape[0] / p->n_parts;
-    bool same =
-        t->rank == p->rank && t->shape[0] == rows && (p->rank == 1 || t->shape[1] == p->shape[1]);
-    if (!same)
+    size_t want[GM_MAX_RANK];
+    unsigned rank = gm_param_file_shape(p, want);
+    if (t->rank != rank || memcmp(t->shape, want, rank * sizeof *want) != 0)
         return GM_FAIL(err, GM_EMODEL,
                        "%s: tensor %s has shape [%zu,%zu] (rank %u) where the model's "
                        "settings ask for [%zu,%zu] (rank %u)",
-                       path, name, t->shape[0], t->rank > 1 ? t->shape[1] : 1, t->rank, rows,
-                       p->shape[1], p->rank);
+                       path, name, t->shape[0], t->rank > 1 ? t->shape[1] : 1, t->rank, want[0],
+                       want[1], rank);
     if (t->dtype != GM_F32 && t->dtype != GM_BF16 && t->dtype != GM_F16 &&
         !(t->dtype == GM_I8 && p->kind == GM_MATRIX))
         return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no float tensor (F32, F16 or BF16)", path,

@@ -26,10 +26,11 @@ struct gm_param {
     enum gm_param_kind kind;
     unsigned rank;
     size_t shape[2]; /* all parts together */
-    size_t n;        /* elements */
-    unsigned group;  /* learning-rate group */
-    float lr_scale;  /* factor of the group's rate; 1 at first */
-    bool decay;      /* weight decay applies */
+    size_t kernel; /* of a convolution, [out][in * kernel]: stored as [out][in][kernel]; 0 = none */
+    size_t n;      /* elements */
+    unsigned group; /* learning-rate group */
+    float lr_scale; /* factor of the group's rate; 1 at first */
+    bool decay;     /* weight decay applies */
     bool frozen;
     bool helper; /* of use in training only, or always zero: not saved */
 
@@ -72,6 +73,11 @@ void gm_params_clear(struct gm_params *ps);
 enum gm_status gm_params_add(struct gm_params *ps, size_t *index, enum gm_param_kind kind,
                              size_t rows, size_t cols, struct gm_error *err, const char *name_fmt,
                              ...) GM_PRINTF(7, 8) GM_NODISCARD;
+/* gm_params_add_conv - the weight of a convolution, [out][in * kernel], used as f32; stored as [out][in][kernel].
+ * Errors: NOMEM, SHAPE. */
+enum gm_status gm_params_add_conv(struct gm_params *ps, size_t *index, size_t out, size_t in,
+                                  size_t kernel, const char *name,
+                                  struct gm_error *err) GM_NODISCARD;
 /* gm_params_add_zeros - a vector of n zeros that stays so and is not saved: the bias of a model without.
  * Errors: NOMEM. */
 enum gm_status gm_params_add_zeros(struct gm_params *ps, size_t *index, size_t n,
@@ -118,6 +124,8 @@ enum gm_status gm_param_ready(const struct gm_params *ps, struct gm_param *p,
 /* gm_param_own - make the values writable f32, in p->w. Errors: NOMEM. */
 enum gm_status gm_param_own(struct gm_param *p, struct gm_error *err) GM_NODISCARD;
 
+/* gm_param_file_shape - the shape of each of its tensors in a file; returns the rank. */
+unsigned gm_param_file_shape(const struct gm_param *p, size_t shape[GM_MAX_RANK]);
 /* gm_param_view - the values where they lie; of a matrix in I8 they are those times p->scale. */
 struct gm_tensor gm_param_view(const struct gm_param *p);
 /* gm_param_matrix - a matrix in the compute type, row-major [out,in]; borrowed. NULL: it is stored

@@ -21,10 +21,8 @@ static enum gm_status export_param(const struct gm_param *p, const struct gm_par
             memcpy((char *)values + 2 * i, &h, 2);
         }
     for (size_t k = 0; k < p->n_parts; k++) {
-        out[k] = (struct gm_tensor){.dtype = t,
-                                    .rank = p->rank,
-                                    .shape = {p->shape[0] / p->n_parts, p->shape[1]},
-                                    .data = (char *)values + k * n * gm_dtype_size(t)};
+        out[k] = (struct gm_tensor){.dtype = t, .data = (char *)values + k * n * gm_dtype_size(t)};
+        out[k].rank = gm_param_file_shape(p, out[k].shape);
         names[k] = gm_arena_printf(a, "%s%s", how->prefix ? how->prefix : "", p->names[k]).p;
         if (!names[k])
             return GM_FAIL(err, GM_ENOMEM, "out of memory");

@@ -54,6 +54,8 @@ TINY_OF = {
     "deberta-v2": {"model_type": "deberta-v2", **TINY, "type_vocab_size": 0, "relative_attention": True,
                    "position_buckets": 8, "norm_rel_ebd": "layer_norm", "share_att_key": True,
                    "pos_att_type": ["p2c", "c2p"], "position_biased_input": False, "max_relative_positions": -1},
+    "deberta-v2-conv": {"model_type": "deberta-v2", **TINY, "relative_attention": True, "pos_att_type": "c2p",
+                        "max_relative_positions": 6, "conv_kernel_size": 5, "conv_groups": 2, "conv_act": "gelu"},
     "modernbert": {"model_type": "modernbert", "vocab_size": 30, "hidden_size": 20, "num_hidden_layers": 3,
                    "num_attention_heads": 2, "intermediate_size": 22, "max_position_embeddings": 16,
                    "local_attention": 6, "pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2,
@@ -93,6 +95,15 @@ FAMILIES = {
     "deberta-v2-own": shape("deberta-v2", 96, 3, 6, 200, vocab_size=2000, type_vocab_size=2, layer_norm_eps=1e-7,
                             relative_attention=True, pos_att_type=["c2p", "p2c"], max_relative_positions=40,
                             pad_token_id=0, max_position_embeddings=512, hidden_act="gelu_new"),
+    # The larger ones, cut to three of their 24 or 48 layers: a convolution beside the first.
+    "deberta-v2-xlarge": shape("deberta-v2", 1536, 3, 24, 6144, vocab_size=2000, type_vocab_size=0,
+                               layer_norm_eps=1e-7, relative_attention=True, position_buckets=256,
+                               norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type="p2c|c2p",
+                               position_biased_input=False, max_relative_positions=-1, pad_token_id=0,
+                               attention_head_size=64, max_position_embeddings=512, conv_kernel_size=3,
+                               conv_act="gelu"),
+    "deberta-v2-groups": shape("deberta-v2", 96, 3, 6, 200, vocab_size=2000, layer_norm_eps=1e-7, pad_token_id=0,
+                               conv_kernel_size=5, conv_groups=2),
     "modernbert-base": {"model_type": "modernbert", "vocab_size": 2000, "hidden_size": 768, "num_hidden_layers": 22,
                         "num_attention_heads": 12, "intermediate_size": 1152, "max_position_embeddings": 8192,
                         "global_attn_every_n_layers": 3, "local_attention": 128, "global_rope_theta": 160000.0,
@@ -116,7 +127,14 @@ def load(model_dir):
 
 def run(model, sequences, grads):
     """The tensors of OUT (see above) for these sequences."""
-    hidden = torch.cat([model(torch.tensor([s])).last_hidden_state[0] for s in sequences])
+    if getattr(model.config, "conv_kernel_size", 0):  # looks at neighbours: as one batch, so that some are padding
+        longest = max(len(s) for s in sequences)
+        ids, mask = (torch.tensor([f(s) + [0] * (longest - len(s)) for s in sequences])
+                     for f in (list, lambda s: [1] * len(s)))
+        states = model(ids, attention_mask=mask).last_hidden_state
+        hidden = torch.cat([x[:len(s)] for x, s in zip(states, sequences)])
+    else:
+        hidden = torch.cat([model(torch.tensor([s])).last_hidden_state[0] for s in sequences])
     lengths = torch.tensor([0] + [len(s) for s in sequences])
     out = {
         "ids": torch.tensor(sum(sequences, []), dtype=torch.int32),

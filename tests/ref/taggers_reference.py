@@ -45,8 +45,8 @@ FAMILIES = {
     "electra": ({**BERT, "embedding_size": 20}, BIO, "wordpiece", True),
     "mpnet": (BERT, IO, "wordpiece", False),
     "deberta-v2": ({**BERT, "relative_attention": True, "position_buckets": 8, "norm_rel_ebd": "layer_norm",
-                    "share_att_key": True, "pos_att_type": "p2c|c2p", "position_biased_input": False}, BIO, "unigram",
-                   False),
+                    "share_att_key": True, "pos_att_type": "p2c|c2p", "position_biased_input": False,
+                    "conv_kernel_size": 3, "conv_act": "gelu"}, BIO, "unigram", False),
     "modernbert": ({**BERT, "num_attention_heads": 2, "local_attention": 8, "initializer_cutoff_factor": 2.0}, BIOES,
                    "bytes", False),
 }

@@ -12,9 +12,13 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char *const dirs[] = {"tests/golden/tiny-bert",       "tests/golden/tiny-xlm-roberta",
-                                   "tests/golden/tiny-distilbert", "tests/golden/tiny-electra",
-                                   "tests/golden/tiny-mpnet",      "tests/golden/tiny-deberta-v2",
+static const char *const dirs[] = {"tests/golden/tiny-bert",
+                                   "tests/golden/tiny-xlm-roberta",
+                                   "tests/golden/tiny-distilbert",
+                                   "tests/golden/tiny-electra",
+                                   "tests/golden/tiny-mpnet",
+                                   "tests/golden/tiny-deberta-v2",
+                                   "tests/golden/tiny-deberta-v2-conv",
                                    "tests/golden/tiny-modernbert"};
 
 struct fixture {
@@ -239,6 +243,14 @@ static void configs(void **state)
         {",\"hidden_size\":0}", "from 1 to 4096, not 0"},
         {",\"model_type\":\"modernbert\",\"layer_types\":[\"full_attention\",\"full_attention\"]}",
          "layer_types has 2 entries for num_hidden_layers 1"},
+        {",\"model_type\":\"deberta-v2\",\"conv_kernel_size\":4}", "conv_kernel_size 4 is not odd"},
+        {",\"model_type\":\"deberta-v2\",\"conv_kernel_size\":3,\"conv_groups\":3}",
+         "hidden_size 8 is no multiple of conv_groups 3"},
+        {",\"model_type\":\"deberta-v2\",\"conv_kernel_size\":3,\"conv_act\":\"mish\"}",
+         "conv_act \"mish\" is not supported"},
+        {",\"model_type\":\"deberta-v2\",\"attention_head_size\":8}",
+         "attention_head_size 8 is not supported (4 is)"},
+        {",\"model_type\":\"modernbert\",\"head_dim\":8}", "head_dim 8 is not supported (4 is)"},
         {",\"hidden_size\":8.5}", "\"hidden_size\" must be a whole number from 1 to 4096"},
     };
     (void)state;

@@ -342,6 +342,27 @@ FORWARD(rotated)
     return gm_op_attention(&b->g, &attention_of(x), &o->y, err);
 }
 
+static void conv_param(struct bench *b, size_t out, size_t in, size_t kernel)
+{
+    size_t index;
+    struct gm_rng r;
+    gm_rng_init(&r, 1);
+    ASSERT_OK(gm_params_add_conv(&b->params, &index, out, in, kernel, "p0", err));
+    ASSERT_OK(gm_params_init_normal(&b->params, index, 0.6, &r, err));
+    add_param(b, GM_VECTOR, out, 0, 2);
+}
+
+static void conv_params(struct bench *b) { conv_param(b, 7, 5, 3); }
+static void conv_group_params(struct bench *b) { conv_param(b, 6, 2, 5); }
+
+FORWARD(conv_forward)
+{
+    o->n_y = ROWS;
+    return gm_op_conv(&b->g, x, sequences, 5,
+                      x->cols / (b->params.p[0].shape[1] / b->params.p[0].kernel), 0, 1, &o->y,
+                      err);
+}
+
 static const uint32_t begins[] = {0, 2, 2, 0, 20, 36}, ends[] = {1, 7, 3, 37, 25, 37};
 
 FORWARD(mean_forward)
@@ -485,6 +506,8 @@ static const struct op_case cases[] = {
     {"attention, table of distances", ROWS, 18, table_params, attention_table},
     {"attention, vectors of distances", ROWS, 18, vectors_params, attention_vectors},
     {"attention, rotated", ROWS, 24, no_params, rotated},
+    {"convolution", ROWS, 5, conv_params, conv_forward},
+    {"convolution, groups", ROWS, 4, conv_group_params, conv_forward},
     {"adapters", ROWS, 5, lora_params, linear_forward},
     {"adapters, packed weights", 70, 5, lora_params, linear_forward},
 };

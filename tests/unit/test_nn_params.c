@@ -362,6 +362,42 @@ static void save_and_load(void **state)
         }
 }
 
+/* The weight of a convolution is stored in three dimensions, and none of two is taken for it. */
+static void convolutions(void **state)
+{
+    (void)state;
+    struct gm_params ps[2];
+    struct gm_safetensors *f;
+    struct gm_tensor t;
+    struct gm_rng r;
+    struct gm_error e = {0};
+    size_t index;
+    gm_rng_init(&r, 3);
+    for (size_t i = 0; i < 2; i++) {
+        gm_params_init(&ps[i], GM_BF16, false);
+        ASSERT_OK(gm_params_add_conv(&ps[i], &index, 2, 2, 3, "conv.weight", err));
+    }
+    ASSERT_OK(gm_params_init_normal(&ps[0], 0, 1, &r, err));
+    ASSERT_OK(
+        gm_params_save(&ps[0], file, &(struct gm_params_saving){.dtype = GM_BF16}, NULL, err));
+    ASSERT_OK(gm_safetensors_open(&f, file, err));
+    assert_true(gm_safetensors_get(f, "conv.weight", &t));
+    assert_int_equal(t.rank, 3);
+    assert_memory_equal(t.shape, ((size_t[]){2, 2, 3}), 3 * sizeof *t.shape);
+    ASSERT_OK(gm_params_bind(&ps[1], f, err));
+    ASSERT_OK(gm_params_ready(&ps[1], err));
+    check_param(&ps[1].p[0], ps[0].p[0].w, "conv.weight");
+    gm_params_clear(&ps[1]);
+    gm_params_init(&ps[1], GM_F32, false);
+    ASSERT_OK(gm_params_add(&ps[1], &index, GM_VECTOR, 2, 6, err, "conv.weight"));
+    assert_int_equal(gm_params_bind(&ps[1], f, &e), GM_EMODEL);
+    check_message(&e, "conv.weight has shape [2,2] (rank 3)");
+    gm_params_clear(&ps[0]);
+    gm_params_clear(&ps[1]);
+    gm_safetensors_free(f);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
 /* A bf16 model's products use rounded weights, its masters in training do not lose anything. */
 static void saved_from_bf16(void **state)
 {
@@ -508,19 +544,13 @@ int main(void)
     file2 = paths[1];
     make_values();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(binds_every_layout),
-        cmocka_unit_test(missing_tensors),
-        cmocka_unit_test(wrong_tensors),
-        cmocka_unit_test(wrong_scales),
-        cmocka_unit_test(names_of_matrices),
-        cmocka_unit_test(first_file_wins),
-        cmocka_unit_test(save_and_load),
-        cmocka_unit_test(saved_from_bf16),
-        cmocka_unit_test(frozen_embeddings_are_left_out),
-        cmocka_unit_test(set_replaces_all_copies),
-        cmocka_unit_test(gradients_of_many_rows),
-        cmocka_unit_test(memory_runs_out),
-        cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(binds_every_layout),      cmocka_unit_test(missing_tensors),
+        cmocka_unit_test(wrong_tensors),           cmocka_unit_test(wrong_scales),
+        cmocka_unit_test(names_of_matrices),       cmocka_unit_test(first_file_wins),
+        cmocka_unit_test(save_and_load),           cmocka_unit_test(convolutions),
+        cmocka_unit_test(saved_from_bf16),         cmocka_unit_test(frozen_embeddings_are_left_out),
+        cmocka_unit_test(set_replaces_all_copies), cmocka_unit_test(gradients_of_many_rows),
+        cmocka_unit_test(memory_runs_out),         cmocka_unit_test(sizes_that_overflow),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed + !scratch_remove((const char *const[]){"a.safetensors", "b.safetensors", NULL});
