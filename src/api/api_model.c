@@ -130,6 +130,7 @@ static const char *option(const char *flag)
         {"--max-words", "option max_words"},
         {"--max-pixels", "option max_pixels"},
         {"--run", "option run"},
+        {"run the same command again", "call again"},
         {"--clip FILE", "the setting clip"},
         {"`gmner train --task ner`", "training"},
         {"`gmner train --task ner --encoder`", "training"},

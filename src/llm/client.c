@@ -1,4 +1,5 @@
 /* client.c - the client's thread: what to send when. Holds the lock but for the wait. */
+#include "base/host.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
 
@@ -133,12 +134,9 @@ static void check_dead(struct gm_llm *llm, double now)
     if (!e || llm->stop != GM_OK)
         return;
     snprintf(text, sizeof text,
-             e->answers
-                 ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and run "
-                   "the same command again"
-                 : "%s: no answer for %.0f s (%s); start the server and run the same "
-                   "command again",
-             e->name, now - e->failing_since, e->why);
+             e->answers ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and %s"
+                        : "%s: no answer for %.0f s (%s); start the server and %s",
+             e->name, now - e->failing_since, e->why, gm_option("run the same command again"));
     gm_asks_stop(llm, GM_ENET, text);
 }
 

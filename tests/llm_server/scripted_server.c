@@ -1,7 +1,7 @@
 /* scripted_server: a chat-completions server for tests and the bench, on 127.0.0.1 only.
  *
  *   scripted_server [--latency-ms N] [--slots N] [--faults PERCENT] [--seed N] [--log FILE]
- *                   [--only FAULT] [--fault-first N] [--key KEY] [--requests FILE]
+ *                   [--only FAULT] [--fault-first N] [--key KEY] [--requests FILE] [--port N]
  *
  * Prints its port and serves until standard input ends. One thread, poll(); a request takes one of
  * the slots for the latency, as on a server that computes so many at once.
@@ -80,6 +80,7 @@ static struct {
     size_t fault_first;
     uint64_t seed;
     const char *key;
+    uint16_t port; /* 0 = any */
     FILE *log, *requests;
 } set = {.latency_s = 0, .slots = 64, .only = -1};
 
@@ -494,6 +495,8 @@ static int read_args(int argc, char **argv)
             set.seed = strtoul(v, NULL, 10);
         else if (strcmp(name, "--key") == 0)
             set.key = v;
+        else if (strcmp(name, "--port") == 0)
+            set.port = (uint16_t)strtoul(v, NULL, 10);
         else if (strcmp(name, "--log") == 0)
             set.log = must(fopen(v, "a"));
         else if (strcmp(name, "--requests") == 0) {
@@ -522,6 +525,8 @@ int main(int argc, char **argv)
     for (size_t i = 0; i < CONNS_MAX; i++)
         conns[i].fd = -1;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+    a.sin_port = htons(set.port);
+    setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     if (listener < 0 || bind(listener, (struct sockaddr *)&a, len) < 0 ||
         listen(listener, 512) < 0 || getsockname(listener, (struct sockaddr *)&a, &len) < 0)
         return usage("cannot listen on 127.0.0.1");
