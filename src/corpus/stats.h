@@ -30,8 +30,8 @@ struct gm_stats {
 void gm_stats_init(struct gm_stats *s);
 void gm_stats_clear(struct gm_stats *s);
 
-/* gm_stats_add - count a post. Words are the post's, else pieces between white space. Memory grows by
- * 4 bytes a value. Errors: NOMEM, FORMAT (over 65,535 types). */
+/* gm_stats_add - count a post. Words are the post's, else those of raw text (GM_CUT_CHARACTERS of
+ * text/cut.h). Memory grows by 4 bytes a value. Errors: NOMEM, FORMAT (over 65,535 types), MODEL (as gm_segment). */
 enum gm_status gm_stats_add(struct gm_stats *s, const struct gm_post *p,
                             struct gm_error *err) GM_NODISCARD;
 

@@ -1,6 +1,9 @@
 #include "corpus/word_set.h"
 
 #include "base/rng.h"
+#include "base/utf8.h"
+#include "text/segment.h"
+#include "text/unicode.h"
 
 #include <stdlib.h>
 
@@ -46,11 +49,51 @@ static int by_value(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+struct reading {
+    struct gm_buf *hashes;
+    uint64_t exact;
+};
+
+static enum gm_status add_word(struct reading *r, struct gm_str word, struct gm_error *err)
+{
+    uint64_t h = lower_hash(word);
+    r->exact = gm_hash64(r->exact ^ h) + h;
+    return gm_buf_add(r->hashes, &h, sizeof h, err);
+}
+
+static bool is_unspaced(struct gm_str s)
+{
+    for (size_t at = 0; at < s.n;)
+        if ((unsigned char)s.p[at] < 0x80)
+            at++;
+        else if (gm_cp_unspaced(gm_utf8_next(s, &at)) != GM_SPACED)
+            return true;
+    return false;
+}
+
+/* What stands between spaces and ASCII punctuation: a word, or where no spaces are those that a tagger sees. */
+static enum gm_status add_run(struct reading *r, struct gm_str run, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    struct gm_word *words;
+    size_t n;
+    if (!is_unspaced(run))
+        return add_word(r, run, err);
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_segment(run, GM_CUT_CHARACTERS, &a, &words, &n, err));
+    for (size_t i = 0; i < n; i++)
+        GM_TRY(add_word(r, gm_str_sub(run, words[i].start, words[i].end), err));
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
 enum gm_status gm_word_set_read(struct gm_str text, struct gm_buf *hashes, size_t *n,
                                 uint64_t *exact, struct gm_error *err)
 {
     size_t pos = 0, from = hashes->n;
-    *exact = 0;
+    struct reading r = {.hashes = hashes};
     *n = 0;
     for (;;) {
         struct gm_str word = next_word(text, &pos);
@@ -60,12 +103,11 @@ enum gm_status gm_word_set_read(struct gm_str text, struct gm_buf *hashes, size_
             skip_address(text, &pos);
             continue;
         }
-        uint64_t h = lower_hash(word);
-        *exact = gm_hash64(*exact ^ h) + h;
-        enum gm_status st = gm_buf_add(hashes, &h, sizeof h, err);
+        enum gm_status st = add_run(&r, word, err);
         if (st != GM_OK)
             return st;
     }
+    *exact = r.exact;
     uint64_t *v = hashes->p ? (uint64_t *)(void *)(hashes->p + from) : NULL;
     size_t all = (hashes->n - from) / sizeof *v;
     if (all)

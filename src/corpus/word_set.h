@@ -1,5 +1,6 @@
 /* word_set.h - a text as the set of its lower-case words, web addresses left out, and whether two
- * texts are nearly the same one. */
+ * texts are nearly the same one. Where no spaces are between words, they are those of GM_CUT_CHARACTERS (text/cut.h):
+ * raw Chinese and the same as CoNLL of characters have the same words. */
 #ifndef GM_CORPUS_WORD_SET_H
 #define GM_CORPUS_WORD_SET_H
 
@@ -20,7 +21,7 @@ struct gm_word_set {
 
 /* gm_word_set_read - append the hashes of a text's words to `hashes` (uint64_t), ascending and each
  * once; *n of them. *exact is equal for texts of the same words in the same order.
- * Errors: NOMEM. Cost O(bytes + n log n). */
+ * Errors: NOMEM; MODEL (as gm_segment). Cost O(bytes + n log n). */
 enum gm_status gm_word_set_read(struct gm_str text, struct gm_buf *hashes, size_t *n,
                                 uint64_t *exact, struct gm_error *err) GM_NODISCARD;
 

@@ -644,13 +644,30 @@ def test_stats():
         assert (out["posts"], out["entities"], out["grounded"], out["boxes"], out["masks"]) == (3, 4, 2, 3, 1)
         assert out["types"]["LOC"] == {"entities": 2, "grounded": 1}
         assert out["fine_types"] == {"actor": {"entities": 1, "grounded": 1}}
-        assert out["words_per_post"]["max"] == 8 and out["entities_per_post"]["median"] == 1
+        assert out["words_per_post"]["max"] == 11 and out["entities_per_post"]["median"] == 1
         assert out["box_side_px"]["max"] == 10
         root = ET.parse(d / "s.svg").getroot()
         texts = [t.text for t in root.iter("{http://www.w3.org/2000/svg}text")]
         assert "PER" in texts and "2 (50 %)" in texts, texts
         table = gm.expect_ok(gm.run("data", "stats", source)).out
         assert "LOC" in table and "50.0 %" in table
+
+
+def test_words_where_no_spaces_are():
+    """Counted as a tagger sees them, and the same in raw text as in CoNLL of its characters."""
+    text = "我和小明在New York吃饭。"
+    raw = [{"id": "a", "text": text, "entities": [{"start": 2, "end": 4, "type": "PER"}]},
+           {"id": "b", "text": "#" + text + "https://t.co/x", "entities": []},
+           {"id": "c", "text": "ฉันอยู่ที่กรุงเทพมหานคร", "entities": [{"start": 10, "end": 23, "type": "LOC"}]}]
+    tags = [(c, {"小": "B-PER", "明": "I-PER"}.get(c, "O")) for c in "我 和 小 明 在 New York 吃 饭 。".split()]
+    with gm.Folder() as d:
+        files = [d.write("raw.jsonl", "".join(json.dumps(p) + "\n" for p in raw)),
+                 d.write("words.txt", "IMGID:1\n" + "".join(f"{w}\t{t}\n" for w, t in tags) + "\n")]
+        stats = [json.loads(gm.expect_ok(gm.run("data", "stats", f, "--json")).out) for f in files]
+        assert [s["words_per_post"]["min"] for s in stats] == [4, 10], stats
+        assert [s["words_per_entity"]["max"] for s in stats] == [2, 2], stats
+        found = json.loads(gm.run("data", "check", "--json", *files).out)
+        assert found["counts"] == {"leak-exact": 1, "type-unknown": 1}, found
 
 
 def test_split():
