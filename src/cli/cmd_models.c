@@ -21,6 +21,7 @@ extern char **environ;
 
 struct opts {
     const char *dev, *output, *name;
+    long long rank;
 };
 
 /* The models that the operands name; without names all of them. */
@@ -265,8 +266,9 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
     enum gm_status st = GM_OK;
     struct gm_arena a;
     size_t n = args->n - 1;
-    if (n < 2 || !o->output)
-        return GM_USAGE(err, "models: average takes two or more MODELs and -o MODEL");
+    if (n < (o->rank ? 1 : 2) || !o->output)
+        return GM_USAGE(err,
+                        "models: average takes two or more MODELs (one with --rank) and -o MODEL");
     gm_arena_init(&a, 0);
     const char **dirs = gm_arena_alloc(&a, n, sizeof *dirs);
     GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
@@ -274,7 +276,7 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
         GM_TRY(gm_model_find(&a, args->v[i + 1], &dirs[i], NULL, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(check_output(dirs[i], o->output, err));
-    GM_TRY(gm_models_average(dirs, n, o->output, err));
+    GM_TRY(gm_models_average(dirs, n, (size_t)o->rank, o->output, err));
     if (o->dev)
         st = gm_tagger_calibrate(o->output, o->dev, err);
 done:
@@ -296,6 +298,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         return GM_USAGE(err, "models: --name is for add");
     if (strcmp(verb, "average") == 0)
         return average(args, o, err);
+    if (o->rank)
+        return GM_USAGE(err, "models: --rank is for average");
     if (strcmp(verb, "quantise") == 0)
         return quantise(args, o, err);
     if (o->output)
@@ -335,6 +339,8 @@ static const struct gm_option options[] = {
      "calibrate, average, quantise: posts with gold entities that the tagger was not trained on"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
      "average, quantise: the model directory to write"},
+    {"rank", 0, GM_OPT_INT, offsetof(struct opts, rank), NULL, 1, 4096, "N",
+     "average, of adapters: cut to the nearest adapter of this rank (default: of the sum of their ranks, exact)"},
     {"name", 0, GM_OPT_STR, offsetof(struct opts, name), NULL, 0, 0, "NAME",
      "add: what the model is to be called"},
     GM_OPTION_END,
@@ -354,7 +360,8 @@ const struct gm_command gm_cmd_models = {
         "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
         "MODEL's gmner.json, as `train --dev` does by itself. `average` makes one model of "
         "several that were trained alike (with other seeds, say), by the means of their "
-        "weights: often better than each of them; of adapters it is exact. `quantise` writes MODEL with the linear "
+        "weights: often better than each of them; of adapters it is exact, or "
+        "with --rank the nearest of that rank (one adapter alone is cut, too). `quantise` writes MODEL with the linear "
         "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
         "bit what MODEL does; other precisions, and training that goes on from it, use the "
         "rounded weights; average before it. "

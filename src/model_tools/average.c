@@ -118,7 +118,7 @@ static enum gm_status open_weights(const char *dir, bool adapter, struct gm_aren
     return path ? gm_safetensors_open(f, path, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
-static enum gm_status average_weights(const char *const *dirs, size_t n, bool adapter,
+static enum gm_status average_weights(const char *const *dirs, size_t n, bool adapter, size_t rank,
                                       const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -140,6 +140,8 @@ static enum gm_status average_weights(const char *const *dirs, size_t n, bool ad
         GM_TRY((gm_average_is_factor(names[i]) ? gm_average_factor : mean_of)(files, n, names[i],
                                                                               &tensors[i], err));
     }
+    if (rank)
+        GM_TRY(gm_average_cut(tensors, names, n_tensors, n, rank, err));
     static const char *const metadata[] = {"format", "pt", NULL};
     st = gm_safetensors_write(path, tensors, names, n_tensors, adapter ? metadata : NULL, err);
 done:
@@ -170,7 +172,7 @@ done:
     return st;
 }
 
-enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *out,
+enum gm_status gm_models_average(const char *const *dirs, size_t n, size_t rank, const char *out,
                                  struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -183,14 +185,18 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, const char *
     GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 1; i < n; i++)
         GM_TRY(same_kind(dirs[0], dirs[i], err));
+    if (rank && !adapter) {
+        st = GM_FAIL(err, GM_EMODEL, "%s: a whole model; only adapters are cut to a rank", dirs[0]);
+        goto done;
+    }
     GM_TRY(gm_mkdirs(out, err));
     if (adapter) {
-        GM_TRY(gm_average_adapter_config(dirs, n, out, err));
+        GM_TRY(gm_average_adapter_config(dirs, n, rank, out, err));
     } else {
         GM_TRY(gm_net_copy_file(dirs[0], out, "config.json", err));
         GM_TRY(gm_net_copy_tokenizer(dirs[0], out, err));
     }
-    GM_TRY(average_weights(dirs, n, adapter, weights, err));
+    GM_TRY(average_weights(dirs, n, adapter, rank, weights, err));
     st = write_settings(dirs[0], n, settings, err);
 done:
     gm_arena_clear(&a);

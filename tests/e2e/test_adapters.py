@@ -84,6 +84,27 @@ def test_the_mean_of_adapters_is_exact():
         assert entities(d / "mean")
 
 
+def test_a_mean_is_cut_to_a_rank():
+    """Rank 7 of 8 differs from the exact mean by its least direction alone, whatever the rank by less than all of it."""
+    _, models = seeds()
+    layer = "encoder.layer.0.output.dense"
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run("models", "average", *models, "-o", d / "mean"))
+        exact, far = delta(d / "mean", layer), []
+        for rank in (2, 4, 7):
+            gm.expect_ok(gm.run("models", "average", *models, "--rank", str(rank), "-o", d / f"cut{rank}"))
+            cut = delta(d / f"cut{rank}", layer)
+            far.append(sum((x - y) ** 2 for x, y in zip(exact, cut)) / sum(x * x for x in exact))
+        assert 0.5 > far[0] > far[1] > far[2], far
+        assert entities(d / "cut4")
+        gm.expect_ok(train(d, LORA, start=d / "cut4", epochs=1))  # of the rank it was: training goes on from it
+        gm.expect_ok(gm.run("models", "average", models[0], "--rank", "3", "-o", d / "less"))
+        assert entities(d / "less")
+        gm.expect(gm.run("models", "average", *models, "--rank", "8", "-o", d / "x"), 1, "has rank 8", "can't be cut")
+        gm.expect(gm.run("models", "average", models[0], "-o", d / "x"), 2, "two or more")
+        gm.expect(gm.run("models", "quantise", models[0], "--rank", "2", "-o", d / "x"), 2, "--rank is for average")
+
+
 def test_what_else_is_done_with_models():
     _, (model, _) = seeds()
     with gm.Folder() as d:
