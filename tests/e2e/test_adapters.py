@@ -176,7 +176,7 @@ def test_the_base_must_be_there_and_the_same():
             f.seek(os.path.getsize(path) - len(data) + at)
             f.write(b"\0\0\0\x3f")
         gm.expect(with_base(d / "base"), 1, "not the weights that the adapter", "was trained on")
-        gm.expect(with_base("hub/unknown-base"), 1, "hub/unknown-base", "models add FOLDER --name unknown-base")
+        gm.expect(with_base("hub/unknown-base"), 1, "hub/unknown-base", "models add FOLDER --name NAME")
         # A home that knows mpnet and does not have it.
         os.makedirs(d / "home/models")
         os.makedirs(d / "home/.deps/models")
