@@ -125,15 +125,8 @@ static enum gm_status print_dry(const struct job *job, struct gm_error *err)
 
 /* ---- the run ---- */
 
-/* Whether --keep, --vary and --none are what they are without being given. */
-static bool are_counts_preset(const struct opts *o)
-{
-    const struct gm_synth_opts preset = gm_synth_opts_default();
-    return (size_t)o->keep == preset.n[GM_SYNTH_KEEP] &&
-           (size_t)o->vary == preset.n[GM_SYNTH_VARY] && (size_t)o->none == preset.n[GM_SYNTH_NONE];
-}
-
-static enum gm_exit check(const struct opts *o, enum gm_format *format, struct gm_error *err)
+static enum gm_exit check(const struct opts *o, const struct gm_args *args, enum gm_format *format,
+                          struct gm_error *err)
 {
     if (!o->seeds)
         return GM_USAGE(err, "--seeds FILE is needed: the annotated posts to make sentences of");
@@ -142,11 +135,15 @@ static enum gm_exit check(const struct opts *o, enum gm_format *format, struct g
                         o->words_max);
     if (o->drop > o->doubt)
         return GM_USAGE(err, "--drop %g is more than --doubt %g", o->drop, o->doubt);
-    if (o->augment && !are_counts_preset(o))
+    if (o->augment && (gm_option_given(args, "keep") || gm_option_given(args, "vary") ||
+                       gm_option_given(args, "none")))
         return GM_USAGE(
             err,
             "--keep, --vary and --none count new sentences, and --augment makes none: it rewrites "
             "each post --rewrite times");
+    if (!o->augment && gm_option_given(args, "rewrite"))
+        return GM_USAGE(err, "--rewrite counts how often --augment rewrites a post; new sentences "
+                             "are counted by --keep, --vary and --none");
     if (o->llm.dry_run)
         return GM_EXIT_DONE;
     if (!o->output)
@@ -240,9 +237,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct gm_synth *synth = NULL;
     struct job job = {.llm_opts = &llm};
     const struct gm_synth_opts so = opts_of(o);
-    enum gm_exit code = check(o, &format, err);
+    enum gm_exit code = check(o, args, &format, err);
     bool has_begun = false;
-    (void)args;
     if (code != GM_EXIT_DONE)
         return code;
     gm_arena_init(&a, 0);

@@ -65,7 +65,6 @@ const char *gm_nearest(const char *word, size_t n, const char *(*name)(const voi
 struct place {
     const struct gm_option *opt; /* NULL = unknown */
     void *value;                 /* where the value goes */
-    size_t flat;                 /* number over all tables, for the list of options seen */
 };
 
 static size_t table_count(const struct gm_option *t)
@@ -79,12 +78,11 @@ static size_t table_count(const struct gm_option *t)
 static struct place find(const struct gm_option_set *sets, size_t n_sets, const char *name,
                          size_t len, char letter)
 {
-    size_t flat = 0;
     for (size_t s = 0; s < n_sets; s++)
-        for (const struct gm_option *o = sets[s].table; o->name; o++, flat++)
+        for (const struct gm_option *o = sets[s].table; o->name; o++)
             if (letter ? o->letter == letter
                        : strlen(o->name) == len && !memcmp(o->name, name, len))
-                return (struct place){o, (char *)sets[s].values + o->offset, flat};
+                return (struct place){o, (char *)sets[s].values + o->offset};
     return (struct place){0};
 }
 
@@ -105,10 +103,12 @@ static const char *flat_name(const void *ctx, size_t i)
     return "";
 }
 
-static enum gm_status unknown_option(struct sets sets, const char *word, size_t n_options,
-                                     struct gm_error *err)
+static enum gm_status unknown_option(struct sets sets, const char *word, struct gm_error *err)
 {
     char name[NAME_MAX_LEN + 2];
+    size_t n_options = 0;
+    for (size_t s = 0; s < sets.n; s++)
+        n_options += table_count(sets.v[s].table);
     const char *start = word + strspn(word, "-");
     size_t len = strcspn(start, "=");
     snprintf(name, sizeof name, "%.*s", (int)(len > NAME_MAX_LEN ? NAME_MAX_LEN + 1 : len), start);
@@ -185,8 +185,16 @@ done:
     return st;
 }
 
+bool gm_option_given(const struct gm_args *args, const char *name)
+{
+    for (size_t i = 0; i < args->n_given; i++)
+        if (strcmp(args->given[i], name) == 0)
+            return true;
+    return false;
+}
+
 /* One option word; *i moves past its value when that is a word of its own. */
-static enum gm_status parse_option(struct sets sets, bool *seen, size_t n_options, int argc,
+static enum gm_status parse_option(struct sets sets, struct gm_args *args, int argc,
                                    char *const *argv, int *i, struct gm_error *err)
 {
     const char *word = argv[*i], *value = NULL;
@@ -201,13 +209,13 @@ static enum gm_status parse_option(struct sets sets, bool *seen, size_t n_option
         value = word[2] ? word + 2 : NULL;
     }
     if (!p.opt)
-        return unknown_option(sets, word, n_options, err);
-    if (seen[p.flat])
+        return unknown_option(sets, word, err);
+    if (gm_option_given(args, p.opt->name))
         return GM_FAIL(err, GM_EARG, "--%s is given twice", p.opt->name);
-    seen[p.flat] = true;
+    args->given[args->n_given++] = p.opt->name;
     if (p.opt->kind == GM_OPT_FLAG && value)
         return is_long ? GM_FAIL(err, GM_EARG, "--%s takes no value", p.opt->name)
-                       : unknown_option(sets, word, n_options, err);
+                       : unknown_option(sets, word, err);
     if (p.opt->kind != GM_OPT_FLAG && !value) {
         if (*i + 1 >= argc)
             return GM_FAIL(err, GM_EARG, "--%s needs a value: --%s %s", p.opt->name, p.opt->name,
@@ -222,28 +230,21 @@ enum gm_status gm_options_parse(const struct gm_option_set *sets, size_t n_sets,
 {
     enum gm_status st = GM_OK;
     struct sets all = {sets, n_sets};
-    size_t n_options = 0;
-    for (size_t s = 0; s < n_sets; s++)
-        n_options += table_count(sets[s].table);
-    *args = (struct gm_args){0};
-    bool *seen = gm_alloc(n_options, sizeof *seen);
-    args->v = gm_alloc((size_t)argc, sizeof *args->v);
-    if (!seen || !args->v) {
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-        goto done;
-    }
+    *args = (struct gm_args){.v = gm_alloc(2 * (size_t)argc, sizeof *args->v)};
+    if (!args->v)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    args->given = args->v + argc;
     GM_TRY(set_presets(sets, n_sets, err));
     for (int i = 0; i < argc; i++) {
         if (strcmp(argv[i], "--") == 0) {
             while (++i < argc)
                 args->v[args->n++] = argv[i];
         } else if (argv[i][0] == '-' && argv[i][1]) {
-            GM_TRY(parse_option(all, seen, n_options, argc, argv, &i, err));
+            GM_TRY(parse_option(all, args, argc, argv, &i, err));
         } else {
             args->v[args->n++] = argv[i];
         }
     }
 done:
-    gm_free(seen);
     return st;
 }

@@ -40,10 +40,13 @@ struct gm_option_set {
     void *values; /* zeroed by the caller */
 };
 
-/* The words of the command line that are no options, in order; the words are borrowed from argv. */
+/* The words of the command line that are no options, in order, borrowed from argv; and the names of the options that
+ * are on it, borrowed from their tables. */
 struct gm_args {
     const char **v; /* owned, gm_free */
     size_t n;
+    const char **given; /* in the memory of v */
+    size_t n_given;
 };
 
 /* gm_options_parse - presets first, then argv[0..argc): `--name value`, `--name=value`, `-o value`,
@@ -53,6 +56,9 @@ struct gm_args {
 enum gm_status gm_options_parse(const struct gm_option_set *sets, size_t n_sets, int argc,
                                 char *const *argv, struct gm_args *args,
                                 struct gm_error *err) GM_NODISCARD;
+
+/* gm_option_given - whether option `name` is on the command line, be it with its default's value. */
+bool gm_option_given(const struct gm_args *args, const char *name);
 
 /* gm_option_sentence - what the option does and its default, cut at `cap` bytes. */
 void gm_option_sentence(const struct gm_option *o, char *text, size_t cap);

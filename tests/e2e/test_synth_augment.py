@@ -96,8 +96,11 @@ def test_what_is_refused():
 
 
 def test_counts_of_new_sentences_are_refused():
-    for option in ("--keep", "--vary", "--none"):
-        gm.expect(gm.run("synth", "--augment", option, "3", "--seeds", "x.txt", "-o", "y.jsonl"), 2, option, "--rewrite")
+    """The default's value, too, where it is given."""
+    for option, preset in (("--keep", "20"), ("--vary", "10"), ("--none", "30")):
+        for n in ("3", preset):
+            gm.expect(gm.run("synth", "--augment", option, n, "--seeds", "x.txt", "-o", "y.jsonl"), 2, option, "--rewrite")
+    gm.expect(gm.run("synth", "--rewrite", "2", "--seeds", "x.txt", "-o", "y.jsonl"), 2, "--augment")
 
 
 def test_guide():
