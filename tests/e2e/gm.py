@@ -8,6 +8,7 @@ import functools
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,30 @@ def kill_runs(words, env, *waits):
         p.send_signal(signal.SIGKILL)
         killed += p.wait() == -signal.SIGKILL
     return killed
+
+
+def n_stored(run):
+    """Results in the store of a run folder; 0 while there is none yet."""
+    try:
+        with sqlite3.connect(f"file:{run}/store.sqlite?mode=ro", uri=True) as db:
+            return db.execute("SELECT count(*) FROM result").fetchone()[0]
+    except sqlite3.OperationalError:
+        return 0
+
+
+def kill_as_results_come(words, run, output):
+    """Start the program with these words three times, and kill it each time as soon as the run folder has one more result:
+    none is lost, and there is no output yet. How many are stored then."""
+    stored = 0
+    for _ in range(3):
+        with subprocess.Popen([PROGRAM, *words], stderr=subprocess.DEVNULL) as p:
+            while p.poll() is None and n_stored(run) <= stored:
+                time.sleep(0.002)
+            p.send_signal(signal.SIGKILL)
+        assert not os.path.exists(output)
+        assert n_stored(run) >= stored, "results were lost"
+        stored = n_stored(run)
+    return stored
 
 
 def expect(result, code, *parts):

@@ -2,13 +2,10 @@
 (tiny_phrases.py): what entities get, folders that are none, a run that is killed and goes on."""
 import json
 import os
-import signal
-import subprocess
-import time
 
 import gm
 import tiny_phrases
-from small_files import n_stored, png
+from small_files import png
 
 RECIPE = "name: r\nstages:\n  - stage: ground\n    backend: phrases\n    model: {}\n    precision: f32\n{}"
 W, H = 96, 64
@@ -197,26 +194,18 @@ def test_killed_and_resumed():
         with open(d / "out.jsonl", "rb") as f:
             whole = f.read()
         os.unlink(d / "out.jsonl")
-        words = [gm.PROGRAM, "predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d / "r.yaml", "--run", d / "run"]
-        stored = 0
-        for _ in range(3):
-            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as p:
-                while p.poll() is None and n_stored(d / "run") <= stored:
-                    time.sleep(0.002)
-                p.send_signal(signal.SIGKILL)
-            assert not os.path.exists(d / "out.jsonl")
-            assert n_stored(d / "run") >= stored, "results were lost"
-            stored = n_stored(d / "run")
+        words = ["predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d / "r.yaml", "--run", d / "run"]
+        stored = gm.kill_as_results_come(words, d / "run", d / "out.jsonl")
         assert 0 < stored < 600, stored
-        gm.expect_ok(gm.run(*words[1:]))
+        gm.expect_ok(gm.run(*words))
         with open(d / "out.jsonl", "rb") as f:
             assert f.read() == whole
         # Another model is another result: every file of the folder counts.
-        stages = subprocess.run([gm.PROGRAM, "runs", "show", d / "run"], capture_output=True, text=True, check=True).stdout
+        stages = gm.expect_ok(gm.run("runs", "show", d / "run")).out
         with open(d / "model/config.json", "a", encoding="utf-8") as f:
             f.write("\n")
-        again = gm.expect_ok(gm.run(*words[1:]))
-        assert "config.json" in again.err or n_stored(d / "run") > 600, (stages, again.err, n_stored(d / "run"))
+        again = gm.expect_ok(gm.run(*words))
+        assert "config.json" in again.err or gm.n_stored(d / "run") > 600, (stages, again.err, gm.n_stored(d / "run"))
 
 
 gm.main(globals())

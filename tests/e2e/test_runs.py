@@ -126,15 +126,6 @@ def test_run_folder_changes_nothing():
         assert "tag      taken from the store 70, ran 0" in show(d / "run")
 
 
-def n_stored(run):
-    if not os.path.exists(os.path.join(run, "store.sqlite")):
-        return 0
-    try:
-        return rows(run, "SELECT count(*) FROM result")[0][0]
-    except sqlite3.OperationalError:
-        return 0  # killed before the tables were there
-
-
 def test_killed_ten_times():
     """Four times at some moment, mostly before the first result, then while results come."""
     with Job(600, words=150) as d:
@@ -147,14 +138,14 @@ def test_killed_ten_times():
                 time.sleep(rng.uniform(0.01, d.seconds / 6))
             else:
                 until = stored + rng.randrange(1, 40)
-                while p.poll() is None and n_stored(d / "run") < until:
+                while p.poll() is None and gm.n_stored(d / "run") < until:
                     time.sleep(0.005)
             p.send_signal(signal.SIGKILL)
             if p.wait() != -signal.SIGKILL:
                 break
             killed += 1
             assert not os.path.exists(d / "out.jsonl")
-            now = n_stored(d / "run")
+            now = gm.n_stored(d / "run")
             assert now >= stored, "results were lost"
             stored = now
         assert killed == 10, killed

@@ -3,16 +3,13 @@ encoding a picture whatever the number of boxes, models that are none, a run tha
 import json
 import os
 import re
-import signal
 import struct
-import subprocess
-import time
 import zlib
 
 import gm
 import rle
 import tiny_sam
-from small_files import n_stored, png
+from small_files import png
 
 RECIPE = "name: r\nstages:\n  - stage: segment\n    backend: sam\n    model: {}\n    precision: f32\n"
 W, H = 96, 64  # larger than the model's 64 x 64: all is scaled by 2/3
@@ -130,18 +127,10 @@ def test_killed_and_resumed():
         with open(d / "out.jsonl", "rb") as f:
             whole = f.read()
         os.unlink(d / "out.jsonl")
-        words = [gm.PROGRAM, "predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d / "r.yaml", "--run", d / "run"]
-        stored = 0
-        for _ in range(3):
-            with subprocess.Popen(words, stderr=subprocess.DEVNULL) as p:
-                while p.poll() is None and n_stored(d / "run") <= stored:
-                    time.sleep(0.002)
-                p.send_signal(signal.SIGKILL)
-            assert not os.path.exists(d / "out.jsonl")
-            assert n_stored(d / "run") >= stored, "results were lost"
-            stored = n_stored(d / "run")
+        words = ["predict", d / "posts.jsonl", "-o", d / "out.jsonl", "-r", d / "r.yaml", "--run", d / "run"]
+        stored = gm.kill_as_results_come(words, d / "run", d / "out.jsonl")
         assert 0 < stored < 600, stored
-        result = gm.expect_ok(gm.run(*words[1:]))
+        result = gm.expect_ok(gm.run(*words))
         assert encoded(result) == (600 - stored, 3 * (600 - stored)), result.err
         with open(d / "out.jsonl", "rb") as f:
             assert f.read() == whole
@@ -149,7 +138,7 @@ def test_killed_and_resumed():
         tiny_sam.write_decoder(d / "sam/prompt_encoder_mask_decoder.xml", "input_boxes")
         with open(d / "sam/prompt_encoder_mask_decoder.xml", "a", encoding="utf-8") as f:
             f.write("<!-- other -->")
-        assert encoded(gm.expect_ok(gm.run(*words[1:]))) == (600, 1800)
+        assert encoded(gm.expect_ok(gm.run(*words))) == (600, 1800)
 
 
 def read_grey(path):

@@ -9,19 +9,16 @@
 # comparison and removed afterwards.
 #
 # Exit: COMPARE's; 77 (skipped, the reason on stderr) without PyTorch or the model.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$(dirname "$0")/live.sh"
 model=$1
 work=$2
 shift 2
 case $model in
 random:*) ;;
-*) [ -f "$model/model.safetensors" ] || { echo "skipped: no $model/model.safetensors" >&2; exit 77; } ;;
+*) needs "$model/model.safetensors" ;;
 esac
-"$root/tools/reference_env.sh" || exit $?
+reference
 mkdir -p "$work"
-python=$root/.deps/venv/bin/python
 case $model in
 random:*)
     trap 'rm -rf "$work/model"' EXIT

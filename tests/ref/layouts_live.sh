@@ -5,15 +5,13 @@
 #   layouts_live.sh WORK_DIR COMPARE
 #
 # Exit: COMPARE's; 77 (skipped, the reason on stderr) without the reference environment.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$(dirname "$0")/live.sh"
 work=$1
 compare=$2
 shift 2
-"$root/tools/reference_env.sh" || exit $?
+reference
 mkdir -p "$work"
 tweets=$root/../shared/data/tweets-with-images/posts.jsonl
 [ -f "$tweets" ] && set -- "$@" "$tweets"
-"$root/.deps/venv/bin/python" "$here/layouts_reference.py" "$work" "$@"
+"$python" "$here/layouts_reference.py" "$work" "$@"
 exec "$compare" "$work"/*.jsonl

@@ -5,14 +5,11 @@
 #   lora_live.sh GMNER COMPARE WORK_DIR      runs: COMPARE BASE_DIR ADAPTER_DIR EXPECTED.safetensors
 #
 # Exit: 0; 1 where they differ; 77 (skipped, the reason on stderr) without PyTorch and peft.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$(dirname "$0")/live.sh"
 gmner=$1
 compare=$2
 work=$3
-"$root/tools/reference_env.sh" --peft || exit $?
-python=$root/.deps/venv/bin/python
+reference --peft
 mkdir -p "$work"
 for family in bert xlm-roberta distilbert electra mpnet deberta-v2 modernbert mpnet-base; do
     echo "== $family"
@@ -22,7 +19,7 @@ for family in bert xlm-roberta distilbert electra mpnet deberta-v2 modernbert mp
     [ $family != mpnet-base ] || rm -rf "${work:?}/$family"
 done
 base=$root/.deps/models/minilm
-[ -f "$base/model.safetensors" ] || { echo "skipped: no $base/model.safetensors" >&2; exit 77; }
+needs "$base/model.safetensors"
 echo "== gmner's own"
 printf 'Ada\tB-PER\nLovelace\tI-PER\nin\tO\nLondon\tB-LOC\n\n' >"$work/train.conll"
 printf 'encoder: minilm\nlora_rank: 4\nlora_alpha: 8\nlora_f32: true\nlr: 1.0e-2\nepochs: 3\n' >"$work/lora.yaml"

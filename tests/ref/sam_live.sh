@@ -5,9 +5,7 @@
 #
 # Exit: 0 equal (sam_reference.py says how far), 1 not, 77 (skipped, the reason on stderr) without the photos or
 # PyTorch.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
-[ -d "$3" ] || { echo "skipped: no $3 beside the checkout: research data that set-up cannot get" >&2; exit 77; }
-"$root/tools/reference_env.sh" || exit $?
-exec "$root/.deps/venv/bin/python" "$here/sam_reference.py" "$@"
+. "$(dirname "$0")/live.sh"
+needs "$3" "beside the checkout: research data that set-up cannot get"
+reference
+exec "$python" "$here/sam_reference.py" "$@"

@@ -6,16 +6,13 @@
 #   tokenizers_live.sh WORK_DIR COMPARE
 #
 # Exit: COMPARE's; 77 (skipped, the reason on stderr) without the reference environment.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$(dirname "$0")/live.sh"
 work=$1
 compare=$2
 shift 2
-"$root/tools/reference_env.sh" || exit $?
-python=$root/.deps/venv/bin/python
+reference
 "$python" -c 'import sentencepiece' 2>/dev/null ||
-    { echo "skipped: the reference environment has no sentencepiece" >&2; exit 77; }
+    skip "the reference environment has no sentencepiece"
 mkdir -p "$work"
 for file in tweets-with-images/posts.jsonl twitter-gmner/dev.txt; do
     [ -f "$root/../shared/data/$file" ] && set -- "$@" "$root/../shared/data/$file"

