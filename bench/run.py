@@ -424,10 +424,10 @@ def parse_args():
             parser.error(f"no task {name!r}; there are {', '.join(known)}")
     if args.rounds < 1 or args.threads < 1:
         parser.error("--rounds and --threads are at least 1")
-    args.n_train, args.n_posts, args.steps = (128, 64, 2) if args.quick else (640, 1500, 17)
-    args.n_lora = 64 if args.quick else 192
+    args.n_train, args.n_posts, args.steps = (64, 32, 2) if args.quick else (640, 1500, 17)
+    args.n_lora = 32 if args.quick else 192
     args.large = args.large or os.path.join(os.path.dirname(args.encoder), "mpnet")
-    args.n_images = 16 if args.quick else 400
+    args.n_images = 4 if args.quick else 400
     if args.quick:
         args.rounds = 1
     return args

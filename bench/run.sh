@@ -9,8 +9,10 @@
 # bench/run.sh serve: gmner serve beside gmner predict, and beside FastAPI with PyTorch; see bench/serve.py.
 # bench/run.sh things: masks of things beside rembg; see bench/things.py.
 # bench/run.sh uncertainty MODEL DEV: measures of uncertainty; see bench/uncertainty.py.
+# BENCH_PEERS=no leaves the peers out wherever gmner can be measured without.
 set -eu
 cd "$(dirname "$0")/.."
+peers() { [ "${BENCH_PEERS:-}" != no ] && tools/reference_env.sh "$@"; }
 command -v python3 >/dev/null || { echo "bench: no python3, which drives the benchmarks" >&2; exit 1; }
 if [ "${1:-}" = eval ]; then
     shift
@@ -23,7 +25,7 @@ if [ "${1:-}" = uncertainty ]; then
 fi
 if [ "${1:-}" = text ]; then
     shift
-    if tools/reference_env.sh --ocr; then
+    if peers --ocr; then
         set -- --peer-python .deps/venv/bin/python "$@"
     fi
     cmake --build build --target gmner >/dev/null
@@ -31,7 +33,7 @@ if [ "${1:-}" = text ]; then
 fi
 if [ "${1:-}" = vision ]; then
     shift
-    tools/reference_env.sh --bench
+    tools/reference_env.sh --bench || exit $?
     cmake --build build --target bench_vision >/dev/null
     exec python3 bench/vision.py --peer-python .deps/venv/bin/python "$@"
 fi
@@ -44,7 +46,7 @@ fi
 if [ "${1:-}" = serve ]; then
     shift
     command -v wrk >/dev/null || { echo "bench: no wrk, which makes the load (Debian: wrk)" >&2; exit 1; }
-    if tools/reference_env.sh --serve; then
+    if peers --serve; then
         set -- --peer-python .deps/venv/bin/python "$@"
     fi
     cmake --build build --target gmner >/dev/null
@@ -55,7 +57,7 @@ if [ "${1:-}" = similar ]; then
     shift
     similar=yes
 fi
-if tools/reference_env.sh --bench --peft; then
+if peers --bench --peft; then
     set -- --peer-python .deps/venv/bin/python "$@"
 fi
 if [ -n "$similar" ]; then

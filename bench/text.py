@@ -33,6 +33,14 @@ def cpu_s(argv, threads):
     return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
+def pictures(folder, n):
+    """The paths of n pictures, spread over the folder."""
+    if not os.path.isdir(folder):
+        raise SystemExit("bench: no folder %s; name one with pictures: --photos DIR" % folder)
+    names = sorted(x for x in os.listdir(folder) if x.endswith((".jpg", ".png")))
+    return [os.path.abspath(os.path.join(folder, x)) for x in names[::max(1, len(names) // n)]][:n]
+
+
 def gmner_argv(args, folder, kind, paths):
     recipe, posts = os.path.join(folder, "r.yaml"), os.path.join(folder, "%d.jsonl" % len(paths))
     with open(recipe, "w", encoding="utf-8") as f:
@@ -51,10 +59,7 @@ def main():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--peer-python")
     args = p.parse_args()
-    if not os.path.isdir(args.photos):
-        raise SystemExit("bench: no folder %s; name one with pictures: --photos DIR" % args.photos)
-    names = sorted(os.listdir(args.photos))
-    paths = [os.path.abspath(os.path.join(args.photos, n)) for n in names[::max(1, len(names) // args.n)]][:args.n]
+    paths = pictures(args.photos, args.n)
     sides = list(KINDS) + (["RapidOCR"] if args.peer_python else [])
     seconds = {s: [] for s in sides}
     with tempfile.TemporaryDirectory() as folder:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 
-from text import cpu_s
+from text import cpu_s, pictures
 
 RECIPE = "name: r\nstages:\n  - stage: segment\n    backend: matting\n    min_share: 0\n"
 
@@ -64,10 +64,7 @@ def main():
     p.add_argument("--threads", type=int, default=1)
     p.add_argument("--peer-python", default=sys.executable)
     args = p.parse_args()
-    if not os.path.isdir(args.photos):
-        raise SystemExit("bench: no folder %s; name one with pictures: --photos DIR" % args.photos)
-    names = sorted(os.listdir(args.photos))
-    paths = [os.path.abspath(os.path.join(args.photos, n)) for n in names[::max(1, len(names) // args.n)]][:args.n]
+    paths = pictures(args.photos, args.n)
     seconds = {"gmner": [], "rembg": []}
     with tempfile.TemporaryDirectory() as folder:
         same = agreement(args, folder, paths)
