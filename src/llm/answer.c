@@ -56,6 +56,7 @@ static enum gm_status take_answer(struct gm_ask *a, const struct gm_llm_answer *
     struct gm_llm_reply *r = &a->reply;
     enum gm_status st = keep_text(a, answer, err);
     r->value = value;
+    r->usage = answer->usage;
     r->logprobs = answer->logprobs ? gm_json_ref(answer->logprobs) : NULL;
     return st;
 }
@@ -106,9 +107,6 @@ static void count_usage(struct gm_llm *llm, struct gm_ask *a, const struct gm_ll
 {
     const struct gm_llm_usage *u = &answer->usage;
     struct gm_llm_stats *s = &llm->stats;
-    a->reply.usage.prompt += u->prompt;
-    a->reply.usage.completion += u->completion;
-    a->reply.usage.cached += u->cached;
     s->prompt_tokens += u->prompt;
     s->completion_tokens += u->completion;
     s->cached_tokens += u->cached;

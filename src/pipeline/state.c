@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-static const char *const part_names[GM_N_PARTS] = {
-    "caption", "knowledge", "entities", "candidates", "objects", "texts", "size", "caption_short"};
+static const char *const part_names[GM_N_PARTS] = {"caption",    "knowledge",     "entities",
+                                                   "candidates", "objects",       "texts",
+                                                   "size",       "caption_short", "asked"};
 
 void gm_state_init(struct gm_state *s)
 {
@@ -207,6 +208,10 @@ static enum gm_status take_part(enum gm_part part, const struct gm_post *p, stru
     case GM_PART_TEXTS: return p->has_texts ? add_texts(p, b, err) : GM_OK;
     case GM_PART_SIZE:
         return p->image_w ? gm_buf_printf(b, err, "[%u,%u]", p->image_w, p->image_h) : GM_OK;
+    case GM_PART_ASKED:
+        return gm_json_get(p->source, "asked")
+                   ? gm_json_write(gm_json_get(p->source, "asked"), false, b, err)
+                   : GM_OK;
     case GM_N_PARTS: break;
     }
     return GM_OK;
@@ -246,7 +251,7 @@ done:
 enum gm_status gm_state_text(const struct gm_state *s, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    for (enum gm_part i = 0; i < GM_N_PARTS; i++) {
+    for (enum gm_part i = 0; i < GM_PART_ASKED; i++) {
         if (i >= GM_PART_CAPTION_SHORT && !s->part[i].n)
             continue;
         GM_TRY(gm_buf_add_str(out, gm_buf_str(&s->part[i]), err));

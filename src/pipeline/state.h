@@ -16,6 +16,7 @@ enum gm_part {
     GM_PART_TEXTS,
     GM_PART_SIZE,
     GM_PART_CAPTION_SHORT,
+    GM_PART_ASKED, /* stages/asked.h */
     GM_N_PARTS
 };
 
@@ -40,7 +41,7 @@ enum gm_status gm_state_diff(const struct gm_state *before, const struct gm_stat
 enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff,
                               struct gm_error *err) GM_NODISCARD;
 
-/* gm_state_text - append all parts to `out`, for a hash of the state. */
+/* gm_state_text - append all parts but GM_PART_ASKED, which no stage looks at, to `out`, for a hash of the state. */
 enum gm_status gm_state_text(const struct gm_state *s, struct gm_buf *out,
                              struct gm_error *err) GM_NODISCARD;
 

@@ -164,6 +164,19 @@ done:
     return st;
 }
 
+static enum gm_status set_asked(struct gm_post *p, const struct gm_json *list, struct gm_error *err)
+{
+    if (gm_json_kind(list) == GM_JSON_NULL) {
+        gm_json_remove(p->source, "asked");
+        return GM_OK;
+    }
+    if (!p->source)
+        p->source = gm_json_new_object();
+    return p->source && gm_json_set(p->source, "asked", gm_json_ref(list))
+               ? GM_OK
+               : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
 enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -190,6 +203,8 @@ enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct g
         GM_TRY(read_objects(post, j, err));
     if ((j = gm_json_get(o, "texts")))
         GM_TRY(read_texts(post, j, err));
+    if ((j = gm_json_get(o, "asked")))
+        GM_TRY(set_asked(post, j, err));
     if ((j = gm_json_get(o, "size"))) {
         post->image_w = (uint32_t)get_size(gm_json_at(j, 0));
         post->image_h = (uint32_t)get_size(gm_json_at(j, 1));

@@ -88,6 +88,9 @@ done:
 #define SCORE "Score"
 #define VISIBLE "In the image?"
 #define WHERE "Where"
+#define REQUESTS "Requests"
+#define TOKENS "Tokens"
+#define SAMPLES "Samples in the prompt"
 #define HEAD(name) "<th scope=\"col\">" name "</th>"
 #define CELL(name) "<td data-column=\"" name "\">"
 
@@ -137,6 +140,55 @@ static enum gm_status add_table(struct gm_buf *out, const struct gm_post *post,
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(add_row(out, &post->entities[i], i, has_image, err));
     GM_TRY(gm_buf_add_c(out, "</tbody></table></div>\n", err));
+done:
+    return st;
+}
+
+static enum gm_status add_asked_row(struct gm_buf *out, const struct gm_json *asked,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str stage = {NULL, 0}, id = {NULL, 0}, text = {NULL, 0};
+    const struct gm_json *samples = gm_json_get(asked, "samples");
+    long long requests = 0, in = 0, back = 0;
+    (void)gm_json_str(gm_json_get(asked, "stage"), &stage);
+    (void)gm_json_int(gm_json_get(asked, "requests"), &requests);
+    (void)gm_json_int(gm_json_get(asked, "prompt_tokens"), &in);
+    (void)gm_json_int(gm_json_get(asked, "completion_tokens"), &back);
+    GM_TRY(add_element(out, "<tr><th scope=\"row\">", stage, "</th>", err));
+    GM_TRY(gm_buf_printf(
+        out, err, CELL(REQUESTS) "%lld</td>" CELL(TOKENS) "%lld in, %lld out</td>" CELL(SAMPLES),
+        requests, in, back));
+    GM_TRY(gm_buf_add_c(out, gm_json_count(samples) ? "<ul>" : "", err));
+    for (size_t i = 0; i < gm_json_count(samples); i++) {
+        (void)gm_json_str(gm_json_get(gm_json_at(samples, i), "id"), &id);
+        (void)gm_json_str(gm_json_get(gm_json_at(samples, i), "text"), &text);
+        GM_TRY(gm_buf_add_c(out, "<li dir=\"auto\">", err));
+        GM_TRY(add_element(out, "<b>", id, "</b> ", err));
+        GM_TRY(gm_html_text(out, text, err));
+        GM_TRY(gm_buf_add_c(out, "</li>", err));
+    }
+    GM_TRY(gm_buf_add_c(out, gm_json_count(samples) ? "</ul></td></tr>\n" : "</td></tr>\n", err));
+done:
+    return st;
+}
+
+/* What language models were asked about the post: the record's `asked`. A field of the name may be another's. */
+static enum gm_status add_asked(struct gm_buf *out, const struct gm_post *post,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_json *list = gm_json_get(post->source, "asked");
+    if (!gm_json_get(gm_json_at(list, 0), "stage"))
+        return GM_OK;
+    GM_TRY(gm_buf_add_c(out,
+                        "<details><summary>Language models</summary><div class=\"scroll\"><table>"
+                        "<thead><tr><th scope=\"col\">Stage</th>" HEAD(REQUESTS) HEAD(TOKENS)
+                            HEAD(SAMPLES) "</tr></thead><tbody>\n",
+                        err));
+    for (size_t i = 0; i < gm_json_count(list); i++)
+        GM_TRY(add_asked_row(out, gm_json_at(list, i), err));
+    GM_TRY(gm_buf_add_c(out, "</tbody></table></div></details>\n", err));
 done:
     return st;
 }
@@ -195,6 +247,7 @@ enum gm_status gm_html_post(struct gm_buf *out, const struct gm_post *post, size
     GM_TRY(add_table(out, post, err));
     GM_TRY(add_element(out, "<details><summary>Knowledge</summary><p dir=\"auto\">",
                        post->knowledge, "</p></details>\n", err));
+    GM_TRY(add_asked(out, post, err));
     GM_TRY(gm_buf_add_c(out, "</div>\n</div>\n</article>\n", err));
 done:
     return st;

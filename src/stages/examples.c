@@ -2,6 +2,7 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "stages/asked.h"
 #include "stages/examples_pool.h"
 
 #include <pthread.h>
@@ -218,6 +219,7 @@ enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, s
             continue;
         set->n++;
         GM_TRY(fill_example(at, n_more, a, set, err));
+        gm_asked_sample(set->posts[at]->id, set->posts[at]->text);
     }
 done:
     return st;

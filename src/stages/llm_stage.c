@@ -7,6 +7,7 @@
 #include "base/stop.h"
 #include "llm/schema.h"
 #include "record/note.h"
+#include "stages/asked.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -97,8 +98,12 @@ enum gm_status gm_llm_stage_run(void *self, struct gm_post **posts, size_t n, st
     const struct gm_llm_stage *s = self;
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < n && st == GM_OK; i++)
-        if (!posts[i]->error.stage.n && (posts[i]->image.n || s->images != GM_LLM_IMAGES_ALWAYS))
+        if (!posts[i]->error.stage.n && (posts[i]->image.n || s->images != GM_LLM_IMAGES_ALWAYS)) {
+            gm_asked_begin();
             st = s->kind->one(self, posts[i], err);
+            if (st == GM_OK)
+                st = gm_asked_end(posts[i], s->stage, err);
+        }
     return st;
 }
 
@@ -210,10 +215,10 @@ enum { N_COMMON = 2 }; /* of GM_LLM_VALUES */
 
 /* The examples whose pictures the server takes beside the post's own. */
 static size_t shown_examples(const struct gm_llm_stage *s, const struct gm_llm_question *q,
-                             const struct gm_llm_part *picture)
+                             bool has_picture)
 {
     size_t most = atomic_load(&s->most_pictures), n = 0, n_pictures = 1;
-    if (!picture || most == 0)
+    if (!has_picture || most == 0)
         return q->n_examples;
     while (n < q->n_examples && (!q->examples[n].picture || n_pictures < most))
         n_pictures += q->examples[n++].picture != NULL;
@@ -300,8 +305,9 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
         r.temperature = q->temperature;
         r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + seeds_apart * (long long)q->sample;
     }
-    struct gm_prompt_filling filling = {
-        .picture = picture, .examples = q->examples, .n_examples = shown_examples(s, q, picture)};
+    struct gm_prompt_filling filling = {.picture = picture,
+                                        .examples = q->examples,
+                                        .n_examples = shown_examples(s, q, picture != NULL)};
     GM_TRY(values_of(s, q, &a, &filling, err));
     GM_TRY(gm_prompt_render(prompt, &a, &filling, &messages, &r.n_messages, err));
     r.messages = messages;
@@ -421,14 +427,20 @@ enum gm_status gm_llm_stage_ask(struct gm_llm_stage *s, const struct gm_picture 
                        gm_option("--endpoint URL"));
     enum gm_status st = ask_all(s, picture, questions, n, replies, err);
     size_t refused = first_refusal(replies, n);
-    if (st != GM_OK || refused == n || !does_with_fewer(s, &questions[refused], &replies[refused]))
-        return st;
-    if (replies[refused].no_pictures)
-        picture = NULL;
-    for (size_t i = 0; i < n; i++)
-        gm_llm_reply_clear(&replies[i]);
-    memset(replies, 0, n * sizeof *replies);
-    return ask_all(s, picture, questions, n, replies, err);
+    if (st == GM_OK && refused < n && does_with_fewer(s, &questions[refused], &replies[refused])) {
+        if (replies[refused].no_pictures)
+            picture = NULL;
+        for (size_t i = 0; i < n; i++)
+            gm_llm_reply_clear(&replies[i]);
+        memset(replies, 0, n * sizeof *replies);
+        st = ask_all(s, picture, questions, n, replies, err);
+    }
+    for (size_t i = 0; st == GM_OK && i < n; i++) {
+        gm_asked_reply(&replies[i]);
+        if (questions[i].n_examples)
+            gm_asked_shown(shown_examples(s, &questions[i], picture || questions[i].picture));
+    }
+    return st;
 }
 
 bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,

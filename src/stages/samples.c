@@ -8,6 +8,7 @@
 #include "base/shared.h"
 #include "similar/joint.h"
 #include "similar/vector_cache.h"
+#include "stages/asked.h"
 #include "stages/pool_file.h"
 
 #include <stdatomic.h>
@@ -29,8 +30,15 @@ struct pool {
     atomic_bool warned; /* of a picture that can't be read */
 };
 
+struct fixed {
+    struct gm_str id, text;
+};
+
 struct gm_samples {
     struct gm_buf fixed; /* of every post */
+    struct gm_arena arena;
+    struct fixed *each; /* those of `fixed`, by their lines */
+    size_t n_each, cap_each;
     struct gm_held pool; /* a struct pool; nothing = the fixed ones are shown */
     size_t n;
 };
@@ -87,9 +95,10 @@ done:
     return st;
 }
 
-static enum gm_status add_line(void *out, struct gm_str line, struct gm_error *err)
+static enum gm_status add_line(void *samples, struct gm_str line, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_samples *s = samples;
     struct gm_json *j = NULL;
     struct gm_str text, caption = {NULL, 0}, knowledge;
     GM_TRY(gm_json_parse(&j, line, err));
@@ -98,18 +107,24 @@ static enum gm_status add_line(void *out, struct gm_str line, struct gm_error *e
         !gm_json_str(gm_json_get(j, "knowledge"), &knowledge))
         st = GM_FAIL(err, GM_EFORMAT, "a sample needs the texts \"text\" and \"knowledge\"");
     else
-        st = add_sample(out, text, caption, knowledge, err);
+        st = add_sample(&s->fixed, text, caption, knowledge, err);
+    GM_TRY(st);
+    GM_TRY(GM_GROW(s->each, s->n_each, s->cap_each, err));
+    struct gm_str id = gm_arena_printf(&s->arena, "%zu", s->n_each + 1);
+    s->each[s->n_each] = (struct fixed){id, gm_arena_str(&s->arena, text)};
+    if (!id.p || !s->each[s->n_each++].text.p)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:
     gm_json_free(j);
     return st;
 }
 
-static enum gm_status read_fixed(struct gm_buf *out, const char *path, struct gm_error *err)
+static enum gm_status read_fixed(struct gm_samples *s, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_lines *lines = NULL;
     GM_TRY(gm_lines_open(&lines, path, SAMPLES_MAX_BYTES, err));
-    st = gm_lines_each(lines, add_line, out, err);
+    st = gm_lines_each(lines, add_line, s, err);
 done:
     gm_lines_free(lines);
     return st;
@@ -220,12 +235,13 @@ enum gm_status gm_samples_open(struct gm_samples **out, const struct gm_json *se
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&a, 0);
+    gm_arena_init(&s->arena, 0);
     gm_buf_init(&s->fixed, SAMPLES_MAX_BYTES);
     if (is_pool(settings)) {
         GM_TRY(open_pool(s, gm_json_get(settings, GM_SAMPLES_SETTINGS), err));
     } else {
         GM_TRY(fixed_path(&a, settings, &path, err));
-        GM_TRY(read_fixed(&s->fixed, path, err));
+        GM_TRY(read_fixed(s, path, err));
     }
     *out = s;
     s = NULL;
@@ -241,6 +257,8 @@ void gm_samples_free(struct gm_samples *s)
         return;
     gm_shared_drop(&s->pool);
     gm_buf_clear(&s->fixed);
+    gm_free(s->each);
+    gm_arena_clear(&s->arena);
     gm_free(s);
 }
 
@@ -251,6 +269,8 @@ enum gm_status gm_samples_write(struct gm_samples *s, struct gm_post *post, stru
     struct gm_similar_hit hits[N_MAX];
     size_t n = 0;
     const struct pool *pool = s->pool.thing;
+    for (size_t i = 0; !pool && i < s->n_each; i++)
+        gm_asked_sample(s->each[i].id, s->each[i].text);
     if (!pool)
         return gm_buf_add_str(out, gm_buf_str(&s->fixed), err);
     GM_TRY(gm_joint_find(pool->joint, post, s->n, hits, &n, err));
@@ -259,6 +279,7 @@ enum gm_status gm_samples_write(struct gm_samples *s, struct gm_post *post, stru
         if (out->n + p->text.n + p->caption.n + p->knowledge.n + 40 > SAMPLES_MAX_BYTES)
             break;
         GM_TRY(add_sample(out, p->text, p->caption, p->knowledge, err));
+        gm_asked_sample(p->id, p->text);
     }
 done:
     return st;

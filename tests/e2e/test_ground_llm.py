@@ -184,6 +184,9 @@ def test_examples():
                 # as many pictures, in the order of the examples, and the post's own last; resized alike
                 ratios = {"Ann and Bob": 2, "the big red": 0.5, "it lives in": 1}
                 want = [next(r for t, r in ratios.items() if t in x[1]) for x in found] + [331 / 207]
+                (asked,) = read(d)[0]["asked"]
+                assert asked["stage"] == "ground" and asked["requests"] == 1, asked
+                assert all(s["text"] in x[1] for s, x in zip(asked["samples"], found)) and len(asked["samples"]) == 3, asked
                 sizes = pictures(request)
                 assert len(sizes) == 4 and all(w % 28 == 0 and h % 28 == 0 for w, h in sizes), sizes
                 assert all(abs(w / h / r - 1) < 0.05 for (w, h), r in zip(sizes, want)), (sizes, want)

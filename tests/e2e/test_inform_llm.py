@@ -3,6 +3,7 @@ transformers and NumPy, with pictures too: tests/ref/similar_reference.py."""
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -17,6 +18,35 @@ POOL = [("Eileen Collins flew to space for NASA", "a woman in an orange suit"),
         ("Ann Lee sings at the Royal Opera House tonight !", None),
         ("so tired today , coffee first", None),
         ("Bob Ray plays at Wembley Stadium tonight", None)]
+
+
+def records(d):
+    with open(d / "out.jsonl", encoding="utf-8") as f:
+        return [json.loads(line) for line in f]
+
+
+def test_what_was_asked():
+    """It is the same where the answers are from the cache, a stage is asked again, or nothing; another's field of the
+    name stays as it is."""
+    need_model()
+    long = "é" * 100
+    with gm.Folder() as d, Known() as server:
+        d.write("s.jsonl", json.dumps({"text": long, "knowledge": "Known 1."}) + "\n")
+        rec = recipe(d, d / "s.jsonl")
+        d.write("in.jsonl", '{"id": "a", "text": "Ann"}\n{"id": "b", "text": "Bob", "asked": 5}\n'
+                '{"id": "c", "text": "Cid", "knowledge": "Known.", "asked": ["me"]}\n')
+        want = [{"stage": "inform", "requests": 1, "prompt_tokens": 10, "completion_tokens": 5,
+                 "samples": [{"id": "1", "text": "é" * 60}]}]
+        for _ in range(2):
+            gm.expect_ok(predict(d, server, rec))
+            assert [p.get("asked") for p in records(d)] == [want, want, ["me"]], records(d)
+            shutil.rmtree(d / "out.jsonl.run", ignore_errors=True)
+        assert len(server.asked) == 2
+        gm.expect_ok(gm.run("view", d / "out.jsonl", "-o", d / "page.html"))
+        with open(d / "page.html", encoding="utf-8") as f:
+            page = f.read()
+        assert page.count("<summary>Language models</summary>") == 2 and "10 in, 5 out" in page
+        assert f"<b>1</b> {'é' * 60}</li>" in page
 
 
 def need_model():
@@ -66,6 +96,10 @@ def test_the_most_similar_are_shown():
         # 4 is the post itself but for a mark, 5 has no knowledge
         assert len(known) == 2 and known[0] == "3" and texts == [POOL[int(i)][0] for i in known], (texts, known)
         assert "Post: " + POOL[3][0] + "\nPhoto: a singer\nKnowledge: Known 3.\n\nPost: " in server.asked[0]
+        # and the record tells of them, and of what the answer took
+        (post,) = records(d)
+        assert post["asked"] == [{"stage": "inform", "requests": 1, "prompt_tokens": 10, "completion_tokens": 5, "samples": [
+            {"id": f"s{i}", "text": POOL[int(i)][0]} for i in known]}], post
         # by default five, and near-duplicates only where that is wanted
         gm.expect_ok(predict(d, server, recipe(d, f"{{pool: {d / 'pool.jsonl'}}}")))
         assert len(server.shown()[1][1]) == 5

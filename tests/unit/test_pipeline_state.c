@@ -58,6 +58,9 @@ static void change(struct gm_post *p)
     p->texts = texts;
     p->n_texts = 1;
     p->has_texts = true;
+    struct gm_json *asked = gm_json_new_array();
+    assert_true(gm_json_add(asked, gm_json_new_str(GM_STR("a \"sample\""))));
+    assert_true(gm_json_set(p->source, "asked", asked));
     p->caption = GM_STR("a caption");
     p->knowledge = GM_STR("\xF0\x9F\x98\x80 known");
     p->image_w = 640;
@@ -111,6 +114,7 @@ static void test_round_trip(void **state)
     assert_int_equal(gm_state_take(&copy, &b, NULL), GM_OK);
     assert_same(&before, &copy);
     assert_false(b.has_objects || b.has_texts);
+    assert_null(gm_json_get(b.source, "asked"));
     gm_buf_clear(&diff);
     gm_buf_clear(&ja);
     gm_buf_clear(&jb);
@@ -143,6 +147,30 @@ static void test_only_what_changed(void **state)
     gm_state_clear(&before);
     gm_state_clear(&now);
     gm_post_clear(&p);
+}
+
+/* What was asked is stored, but no later stage looks at it. */
+static void test_asked(void **state)
+{
+    struct gm_post a;
+    struct gm_state now;
+    struct gm_buf without, with;
+    (void)state;
+    read_post(&a);
+    gm_state_init(&now);
+    gm_buf_init(&without, 1 << 20);
+    gm_buf_init(&with, 1 << 20);
+    assert_int_equal(gm_state_take(&now, &a, NULL), GM_OK);
+    assert_int_equal(gm_state_text(&now, &without, NULL), GM_OK);
+    assert_true(gm_json_set(a.source, "asked", gm_json_new_array()));
+    assert_int_equal(gm_state_take(&now, &a, NULL), GM_OK);
+    assert_int_equal(gm_state_text(&now, &with, NULL), GM_OK);
+    assert_true(now.part[GM_PART_ASKED].n > 0);
+    assert_string_equal(without.p, with.p);
+    gm_buf_clear(&without);
+    gm_buf_clear(&with);
+    gm_state_clear(&now);
+    gm_post_clear(&a);
 }
 
 static void test_damaged(void **state)
@@ -201,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(test_round_trip, no_leak),
         cmocka_unit_test_teardown(test_only_what_changed, no_leak),
+        cmocka_unit_test_teardown(test_asked, no_leak),
         cmocka_unit_test_teardown(test_damaged, no_leak),
         cmocka_unit_test_teardown(test_no_memory, no_leak),
     };

@@ -40,6 +40,11 @@ const added = {
   }),
 };
 
+// What a language model was asked about the post, and which samples stood in the prompt.
+const asked = (record, stage) => each(record.asked, (a) => a.stage === stage ? [`asked: ${a.requests} request(s), ` +
+  `${a.prompt_tokens} tokens sent, ${a.completion_tokens} received`].concat(
+  each(a.samples, (s) => `sample ${s.id}: “${s.text}”`)) : null).flat();
+
 function cell(row, kind, text) {
   const c = document.createElement(kind);
   if (kind === "th") c.scope = "row";
@@ -48,8 +53,8 @@ function cell(row, kind, text) {
   return c;
 }
 
-// Fills a table's body: a row a stage of the recipe. `asked`: what the server's language models did meanwhile.
-export function tellStages(body, record, recipe, timings, asked) {
+// Fills a table's body: a row a stage of the recipe.
+export function tellStages(body, record, recipe, timings) {
   body.replaceChildren();
   for (const { stage, backend } of recipe ? recipe.stages : []) {
     const row = body.insertRow();
@@ -58,7 +63,7 @@ export function tellStages(body, record, recipe, timings, asked) {
     cell(row, "td", time.length ? `${time.reduce((sum, t) => sum + t.ms, 0).toFixed(1)} ms` : "–");
     cell(row, "td", time.length ? String(time[0].posts) : "–");
     const list = document.createElement("ul");
-    for (const text of names((added[stage] || (() => []))(record))) {
+    for (const text of names((added[stage] || (() => []))(record).concat(asked(record, stage)))) {
       const item = document.createElement("li");
       item.dir = "auto";
       item.textContent = text;
@@ -66,22 +71,4 @@ export function tellStages(body, record, recipe, timings, asked) {
     }
     cell(row, "td", "").append(list);
   }
-  if (asked && asked.requests) {
-    const row = body.insertRow();
-    cell(row, "th", "language models");
-    cell(row, "td", "–");
-    cell(row, "td", "–");
-    cell(row, "td", `${asked.requests} request(s), ${asked.cached} from the cache; ${asked.sent} tokens sent, ` +
-      `${asked.received} received (of all who asked the server meanwhile)`);
-  }
 }
-
-// The counters of /metrics that tell of language models.
-export function readAsked(text) {
-  const sum = (name) => text.split("\n").filter((l) => l.startsWith(`${name}{`))
-    .reduce((total, l) => total + Number(l.slice(l.lastIndexOf(" ") + 1)), 0);
-  return { requests: sum("gmner_llm_requests_total"), cached: sum("gmner_llm_cache_hits_total"),
-    sent: sum("gmner_llm_prompt_tokens_total"), received: sum("gmner_llm_completion_tokens_total") };
-}
-
-export const difference = (a, b) => Object.fromEntries(Object.keys(a).map((k) => [k, b[k] - a[k]]));

@@ -1,7 +1,7 @@
 // Trying a post: its text and picture are sent, and its record is shown.
 import { ask, getJson, postJson, query } from "./ask.js";
 import { pictureOf, show } from "./show.js";
-import { difference, readAsked, tellStages } from "./stages.js";
+import { tellStages } from "./stages.js";
 
 const at = (id) => document.getElementById(id);
 let recipes = [];
@@ -31,11 +31,9 @@ async function render() {
   at("result").hidden = false;
   await show(at("card"), shown.record, picture);
   at("record").textContent = JSON.stringify(shown.record, null, 2);
-  tellStages(at("stages-body"), shown.record, recipes.find((r) => r.name === shown.recipe), shown.timings, shown.asked);
+  tellStages(at("stages-body"), shown.record, recipes.find((r) => r.name === shown.recipe), shown.timings);
   at("saved").textContent = "";
 }
-
-const asked = async () => readAsked(await (await ask("/metrics")).text());
 
 async function predict(event) {
   event.preventDefault();
@@ -45,10 +43,9 @@ async function predict(event) {
   form.append("text", at("text").value);
   if (sent) form.append("image", sent);
   try {
-    const before = await asked();
     const answer = await ask(`/v1/predict?${query({ recipe, timings: true })}`, { method: "POST", body: form });
     const { timings, ...record } = await answer.json();
-    shown = { record, timings, recipe, file: sent, asked: difference(before, await asked()) };
+    shown = { record, timings, recipe, file: sent };
     await render();
     const n = (record.entities || []).length;
     say(n === 1 ? "1 entity found." : `${n} entities found.`);
