@@ -3,7 +3,7 @@
 import { chromium } from "./page_tools.mjs";
 
 const [scenario, url, folder] = process.argv.slice(2);
-const browser = await chromium.launch({ executablePath: process.env.GM_BROWSER, args: ["--no-sandbox", "--disable-gpu"] });
+const browser = await chromium.launch({ executablePath: process.env.GM_BROWSER, args: ["--no-sandbox", "--disable-gpu", "--font-render-hinting=none", "--disable-lcd-text"] });
 try {
   const name = scenario.split("_")[0];
   await (await import(`./page_${name}.mjs`))[scenario](browser, url, folder);

@@ -23,3 +23,15 @@ def decode(mask):
         flat += [i % 2] * n
     assert len(flat) == h * w, (len(flat), h, w)
     return [flat[y::h] for y in range(h)]
+
+
+def compress(lengths):
+    """The reverse of runs()."""
+    out = ""
+    for i, n in enumerate(lengths):
+        x, more = n - (lengths[i - 2] if i > 2 else 0), True
+        while more:
+            c, x = x & 31, x >> 5
+            more = x != (-1 if c & 16 else 0)
+            out += chr(48 + c + 32 * more)
+    return out
