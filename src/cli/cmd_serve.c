@@ -118,7 +118,7 @@ static const struct gm_option options[] = {
      "a file of posts, in any format, or a run folder, to look through and correct in the page; corrections are "
      "kept in FILE.corrections.jsonl"},
     {"beside", 0, GM_OPT_STR, offsetof(struct opts, beside), NULL, 0, 0, "FILE",
-     "a second one, whose posts of the same ids are shown beside"},
+     "a second one, whose posts of the same ids are shown beside, and whose entities can be taken over"},
     {"gold", 0, GM_OPT_STR, offsetof(struct opts, gold), NULL, 0, 0, "FILE",
      "annotated posts; the page can then show what differs from them"},
     {"settings", 0, GM_OPT_STR, offsetof(struct opts, settings), NULL, 0, 0, "FILE",

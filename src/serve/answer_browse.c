@@ -1,7 +1,6 @@
 /* What the page asks for where files of posts are browsed: lists, posts, pictures, leases, corrections, exports.
  * A request names a file by its number among those of --browse, and a post by its number there. */
 #include "base/log.h"
-#include "base/parallel.h"
 #include "base/path.h"
 #include "image/image.h"
 #include "formats/writer.h"
@@ -46,8 +45,8 @@ static bool find(const struct gm_server *s, struct gm_call *call, const struct g
 
 void gm_answer_rows(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
 {
-    static const char *const names[] = {"file",  "type",      "source", "score", "image", "wrong",
-                                        "order", "corrected", "from",   "count", NULL};
+    static const char *const names[] = {"file",    "type",  "source",    "score", "image", "wrong",
+                                        "differs", "order", "corrected", "from",  "count", NULL};
     struct gm_query q;
     struct gm_buf body;
     struct gm_error e = {0};
@@ -62,6 +61,7 @@ void gm_answer_rows(struct gm_server *s, struct gm_call *call, const struct gm_r
                                  .score_max = 1,
                                  .image = gm_query_get(&q, "image"),
                                  .wrong = gm_query_get(&q, "wrong"),
+                                 .differs = gm_query_get(&q, "differs"),
                                  .corrected = gm_query_get(&q, "corrected"),
                                  .by_uncertainty = gm_str_eq_c(order, "uncertainty")};
     if (!gm_query_number(&q, "from", 0, NUMBER_MAX, &from) ||
@@ -294,7 +294,7 @@ void gm_answer_save(struct gm_server *s, struct gm_call *call, const struct gm_r
     gm_json_free(j);
 }
 
-/* ---- exports, one at a time on a thread of their own ---- */
+/* ---- exports ---- */
 
 static const char *type_of_export(enum gm_format format)
 {
@@ -307,43 +307,11 @@ static const char *type_of_export(enum gm_format format)
     }
 }
 
-static void *export_all(void *server)
-{
-    struct gm_server *s = server;
-    struct gm_call *call = s->exported.call;
-    const enum gm_format format = s->exported.format;
-    struct gm_buf body;
-    struct gm_error e = {0};
-    gm_buf_init(&body, SIZE_MAX - 1);
-    enum gm_status st = gm_browse_export(s->exported.file, format, &body, &e);
-    atomic_store(&s->exported.is_running, false); /* before who has this one asks for the next */
-    gm_page_answer(call, st, type_of_export(format), &body, &e);
-    gm_call_release(call);
-    return NULL;
-}
-
-void gm_export_wait(struct gm_server *s)
-{
-    pthread_mutex_lock(&s->exported.lock);
-    if (s->exported.has_thread)
-        pthread_join(s->exported.thread, NULL);
-    s->exported.has_thread = false;
-    pthread_mutex_unlock(&s->exported.lock);
-}
-
-static enum gm_status start_export(struct gm_server *s, struct gm_error *err)
-{
-    pthread_mutex_lock(&s->exported.lock);
-    enum gm_status st = gm_thread_start(&s->exported.thread, 1, export_all, s, err);
-    s->exported.has_thread = st == GM_OK;
-    pthread_mutex_unlock(&s->exported.lock);
-    return st;
-}
-
 void gm_answer_export(struct gm_server *s, struct gm_call *call, const struct gm_route *route)
 {
     static const char *const names[] = {"file", "format", NULL};
     struct gm_query q;
+    struct gm_buf body;
     struct gm_error e = {0};
     struct about a;
     enum gm_format format;
@@ -358,18 +326,7 @@ void gm_answer_export(struct gm_server *s, struct gm_call *call, const struct gm
                           NULL);
         return;
     }
-    if (s->is_stopping || atomic_exchange(&s->exported.is_running, true)) {
-        gm_problem_answer(call, GM_PROBLEM_BUSY, "another export is being written", NULL);
-        return;
-    }
-    gm_export_wait(s); /* of the one before, which is over */
-    gm_call_hold(call);
-    s->exported.file = a.file;
-    s->exported.format = format;
-    s->exported.call = call;
-    if (start_export(s, &e) == GM_OK)
-        return;
-    gm_call_release(call);
-    atomic_store(&s->exported.is_running, false);
-    gm_problem_answer(call, GM_PROBLEM_BUSY, "out of threads", NULL);
+    gm_buf_init(&body, SIZE_MAX - 1);
+    enum gm_status st = gm_browse_export(a.file, format, &body, &e);
+    gm_page_answer(call, st, type_of_export(format), &body, &e);
 }

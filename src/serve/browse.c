@@ -74,11 +74,12 @@ static enum gm_status set_paths(struct gm_browse *b, const char *path, struct gm
 }
 
 enum gm_status gm_browse_open(struct gm_browse **out, const char *path, const char *gold,
-                              struct gm_error *err)
+                              const char *beside, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_browse *b = gm_alloc(1, sizeof *b);
     const struct gm_eval_opts comparing = gm_eval_opts_default(GM_TASK_GMNER);
+    const char *const rivals[BROWSE_RIVALS] = {[BROWSE_GOLD] = gold, [BROWSE_BESIDE] = beside};
     *out = NULL;
     if (!b)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -86,10 +87,10 @@ enum gm_status gm_browse_open(struct gm_browse **out, const char *path, const ch
     gm_arena_init(&b->arena, 0);
     pthread_mutex_init(&b->lock, NULL);
     GM_TRY(set_paths(b, path, err));
-    if (gold) {
-        GM_TRY(gm_post_spool_open(&b->gold, gold, NULL, NULL, err));
-        GM_TRY(gm_eval_new(&b->eval, &comparing, err));
-    }
+    GM_TRY(gm_eval_new(&b->eval, &comparing, err));
+    for (size_t i = 0; i < BROWSE_RIVALS; i++)
+        if (rivals[i])
+            GM_TRY(gm_post_spool_open(&b->rivals[i], rivals[i], NULL, NULL, err));
     GM_TRY(gm_post_spool_open(&b->posts, b->path, add, b, err));
     GM_TRY(gm_browse_journal_open(b, err));
     GM_TRY(sort_rows(b, err));
@@ -107,7 +108,8 @@ void gm_browse_free(struct gm_browse *b)
     if (b->journal >= 0)
         close(b->journal);
     gm_post_spool_free(b->posts);
-    gm_post_spool_free(b->gold);
+    for (size_t i = 0; i < BROWSE_RIVALS; i++)
+        gm_post_spool_free(b->rivals[i]);
     gm_eval_free(b->eval);
     gm_free(b->rows);
     gm_free(b->by_uncertainty);

@@ -17,11 +17,11 @@ struct gm_browse;
 
 enum { GM_BROWSE_WHO_MAX = 64, GM_BROWSE_LEASE_S = 30 };
 
-/* gm_browse_open - the file at `path` (any format, or a run folder), with its journal; `gold` NULL = no gold to
- * disagree with. *out is yours. Errors: those of gm_post_spool_open; IO (the journal can't be written, or another
+/* gm_browse_open - the file at `path` (any format, or a run folder), with its journal; it is compared with the files
+ * `gold` and `beside` as they are on the disk, NULL = with none. *out is yours. Errors: those of gm_post_spool_open; IO (the journal can't be written, or another
  * process has it), FORMAT (the journal is of other posts), NOMEM. */
 enum gm_status gm_browse_open(struct gm_browse **out, const char *path, const char *gold,
-                              struct gm_error *err) GM_NODISCARD;
+                              const char *beside, struct gm_error *err) GM_NODISCARD;
 void gm_browse_free(struct gm_browse *b); /* NULL-safe; not while others use it */
 
 size_t gm_browse_count(const struct gm_browse *b);
@@ -37,6 +37,7 @@ struct gm_browse_filter {
     double score_max;           /* an entity's score is at most that */
     struct gm_str image; /* "found" (a region), "unfound" (an image, no region), "text", "error" */
     struct gm_str wrong; /* "any", "right", "span", "type", "entailment", "box": against gold */
+    struct gm_str differs;   /* the same words: from the file beside, as if that were gold */
     struct gm_str corrected; /* "yes", "no" */
     bool by_uncertainty;     /* the most uncertain first (corpus/select.h), else as in the file */
 };

@@ -14,14 +14,20 @@ enum { BROWSE_TYPES = 63, BROWSE_SOURCES = 31, BROWSE_LEASES = 256, BROWSE_RECOR
 /* What an entity has wrong, as bits. */
 enum { WRONG_SPAN = 1, WRONG_TYPE = 2, WRONG_IMAGE = 4, WRONG_BOX = 8 };
 
+/* What posts are compared with. */
+enum { BROWSE_GOLD, BROWSE_BESIDE, BROWSE_RIVALS };
+
 struct browse_row {
     struct gm_str id, text; /* the text's beginning */
     uint64_t types;         /* bit i: an entity has type i; the last bit: one that has no number */
     uint32_t sources, n_entities;
     double score_min; /* over 1: there is no entity */
     float uncertainty;
-    uint8_t wrong;
-    bool has_image, has_region, has_error, has_gold;
+    struct {
+        uint8_t wrong;
+        bool has; /* the rival has the post, and they can be compared */
+    } by[BROWSE_RIVALS];
+    bool has_image, has_region, has_error;
     size_t version;
     off_t at; /* of the version's line in the journal, where version > 0 */
     size_t n;
@@ -42,7 +48,7 @@ struct gm_browse {
     pthread_mutex_t lock;
     struct gm_arena arena; /* ids, texts, names */
     const char *path, *journal_path;
-    struct gm_post_spool *posts, *gold;
+    struct gm_post_spool *posts, *rivals[BROWSE_RIVALS]; /* a rival NULL = there is none */
     struct gm_eval *eval;
     struct browse_row *rows;
     size_t n, cap;

@@ -29,28 +29,33 @@ static unsigned bit_of(enum gm_verdict v)
     }
 }
 
-/* What is wrong by gold, by the rules of `gmner eval --task gmner`; a post that can't be compared is as one that
- * gold does not have. */
-static void compare(struct gm_browse *b, struct browse_row *row, const struct gm_post *post)
+/* What is wrong by a rival, by the rules of `gmner eval --task gmner`; a post that can't be compared is as one that
+ * it does not have. */
+static void compare(struct gm_browse *b, size_t rival, struct browse_row *row,
+                    const struct gm_post *post)
 {
     struct gm_post gold;
     struct gm_json *j = NULL;
     struct gm_error e = {0};
-    row->wrong = 0;
-    row->has_gold = false;
-    size_t at = b->gold ? gm_post_spool_find(b->gold, row->id) : SIZE_MAX;
-    if (at == SIZE_MAX || gm_post_spool_get(b->gold, at, &j, &e) != GM_OK)
+    const struct gm_post_spool *posts = b->rivals[rival];
+    uint8_t wrong = 0;
+    row->by[rival].wrong = 0;
+    row->by[rival].has = false;
+    size_t at = posts ? gm_post_spool_find(posts, row->id) : SIZE_MAX;
+    if (at == SIZE_MAX || gm_post_spool_get(posts, at, &j, &e) != GM_OK)
         return;
     gm_post_init(&gold);
     if (gm_post_from_json(&gold, j, NULL, &e) == GM_OK &&
         gm_eval_add(b->eval, &gold, post, &e) == GM_OK) {
-        row->has_gold = true;
         for (size_t i = 0; i < gold.n_entities; i++)
-            row->wrong |= (uint8_t)bit_of(gm_eval_verdict(b->eval, true, i));
+            wrong |= (uint8_t)bit_of(gm_eval_verdict(b->eval, true, i));
         for (size_t i = 0; i < post->n_entities; i++)
-            row->wrong |= (uint8_t)bit_of(gm_eval_verdict(b->eval, false, i));
+            wrong |= (uint8_t)bit_of(gm_eval_verdict(b->eval, false, i));
+        row->by[rival].wrong = wrong;
+        row->by[rival].has = true;
     } else {
-        GM_LOG(GM_LOG_WARN, "serve", "not compared with gold: %s", e.msg);
+        GM_LOG(GM_LOG_WARN, "serve", "not compared with %s: %s",
+               rival == BROWSE_GOLD ? "gold" : "the file beside", e.msg);
     }
     gm_post_clear(&gold);
 }
@@ -75,6 +80,7 @@ enum gm_status gm_browse_note(struct gm_browse *b, size_t i, const struct gm_pos
     row->uncertainty = (float)gm_post_uncertainty(post);
     row->has_image = post->image.n > 0;
     row->has_error = post->error.stage.n > 0;
-    compare(b, row, post);
+    for (size_t k = 0; k < BROWSE_RIVALS; k++)
+        compare(b, k, row, post);
     return GM_OK;
 }

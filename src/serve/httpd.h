@@ -24,6 +24,7 @@ struct gm_call {
     size_t header_bytes;
     struct gm_buf body;
     bool is_too_long;      /* the body was longer than body.max, and is not there */
+    bool is_json;          /* the user's: its Content-Type says so */
     int status;            /* of the answer; 0 = there is none yet */
     long long started_ns;  /* of the monotonic clock: when its headers were there */
     size_t reserved_bytes; /* the user's, as route */

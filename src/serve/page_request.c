@@ -2,7 +2,6 @@
 
 #include "base/log.h"
 #include "base/utf8.h"
-#include "serve/multipart.h"
 
 #include <stdio.h>
 
@@ -44,7 +43,7 @@ struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call,
     if (call->is_too_long) {
         snprintf(detail, sizeof detail, "the body may have %zu bytes", s->opts->max_body_bytes);
         gm_problem_answer(call, GM_PROBLEM_TOO_LARGE, detail, NULL);
-    } else if (!gm_header_is(gm_call_header(call, "Content-Type"), "application/json")) {
+    } else if (!call->is_json) {
         gm_problem_answer(call, GM_PROBLEM_MEDIA_TYPE, "send application/json", NULL);
     } else if (parse(&j, gm_buf_str(&call->body), names, &e) != GM_OK) {
         gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, e.msg, NULL);

@@ -5,27 +5,27 @@
 #include <string.h>
 
 static const struct gm_route api[] = {
-    {"POST", "/v1/predict", false, true, gm_answer_predict, NULL},
-    {"GET", "/v1/recipes", false, false, gm_answer_recipes, NULL},
-    {"GET", "/metrics", false, false, gm_answer_metrics, NULL},
-    {"GET", "/v1/page", false, false, gm_answer_page, NULL},
-    {"POST", "/v1/card", false, true, gm_answer_card, NULL},
-    {"POST", "/v1/records", false, true, gm_answer_keep, NULL},
-    {"GET", "/v1/record", false, false, gm_answer_kept, NULL},
-    {"GET", "/v1/browse/rows", false, false, gm_answer_rows, NULL},
-    {"GET", "/v1/browse/post", false, false, gm_answer_post, NULL},
-    {"GET", "/v1/browse/picture", false, false, gm_answer_picture, NULL},
-    {"GET", "/v1/browse/export", false, false, gm_answer_export, NULL},
-    {"POST", "/v1/browse/lease", false, true, gm_answer_lease, NULL},
-    {"POST", "/v1/browse/save", false, true, gm_answer_save, NULL},
-    {"GET", "/healthz", true, false, gm_answer_health, NULL},
-    {"GET", "/readyz", true, false, gm_answer_ready, NULL},
+    {"POST", "/v1/predict", false, true, GM_LANE_SERVER, gm_answer_predict},
+    {"GET", "/v1/recipes", false, false, GM_LANE_SERVER, gm_answer_recipes},
+    {"GET", "/metrics", false, false, GM_LANE_SERVER, gm_answer_metrics},
+    {"GET", "/v1/page", false, false, GM_LANE_DISK, gm_answer_page},
+    {"POST", "/v1/card", false, true, GM_LANE_SERVER, gm_answer_card},
+    {"POST", "/v1/records", false, true, GM_LANE_DISK, gm_answer_keep},
+    {"GET", "/v1/record", false, false, GM_LANE_DISK, gm_answer_kept},
+    {"GET", "/v1/browse/rows", false, false, GM_LANE_DISK, gm_answer_rows},
+    {"GET", "/v1/browse/post", false, false, GM_LANE_DISK, gm_answer_post},
+    {"GET", "/v1/browse/picture", false, false, GM_LANE_PICTURES, gm_answer_picture},
+    {"GET", "/v1/browse/export", false, false, GM_LANE_EXPORTS, gm_answer_export},
+    {"POST", "/v1/browse/lease", false, true, GM_LANE_DISK, gm_answer_lease},
+    {"POST", "/v1/browse/save", false, true, GM_LANE_DISK, gm_answer_save},
+    {"GET", "/healthz", true, false, GM_LANE_SERVER, gm_answer_health},
+    {"GET", "/readyz", true, false, GM_LANE_SERVER, gm_answer_ready},
 };
 
 enum { N_API = sizeof api / sizeof *api };
 
 /* One for all files of the page, and for the document of the API. */
-static const struct gm_route asset = {"GET", "/", true, false, gm_answer_asset, NULL};
+static const struct gm_route asset = {"GET", "/", true, false, GM_LANE_SERVER, gm_answer_asset};
 
 const struct gm_route *gm_routes_at(size_t i)
 {

@@ -8,6 +8,7 @@
 #include "llm/secret.h"
 #include "serve/clock.h"
 #include "serve/guard.h"
+#include "serve/multipart.h"
 #include "serve/server.h"
 
 #include <stdio.h>
@@ -51,10 +52,23 @@ done:
     return st;
 }
 
-static void handle(void *server, struct gm_call *call)
+static void answer(void *server, struct gm_call *call)
 {
     const struct gm_route *r = call->route;
     r->answer(server, call, r);
+}
+
+static void handle(void *server, struct gm_call *call)
+{
+    struct gm_server *s = server;
+    const struct gm_route *r = call->route;
+    struct gm_aside *aside = s->lanes[r->lane];
+    call->is_json = gm_header_is(gm_call_header(call, "Content-Type"), "application/json");
+    if (!aside)
+        answer(s, call);
+    else if (!gm_aside_put(aside, call))
+        gm_problem_answer(call, s->is_stopping ? GM_PROBLEM_UNAVAILABLE : GM_PROBLEM_BUSY,
+                          "too many requests of this kind wait already", NULL);
 }
 
 /* The recipes are read at once, so that what is wrong with them is told at the start; models load later. */
@@ -85,7 +99,20 @@ static enum gm_status open_files(struct gm_server *s, struct gm_error *err)
     const struct gm_serve_opts *o = s->opts;
     for (size_t i = 0; i < GM_SERVE_BROWSED; i++)
         if (o->browse[i])
-            GM_TRY(gm_browse_open(&s->browsed[i], o->browse[i], o->gold, err));
+            GM_TRY(gm_browse_open(&s->browsed[i], o->browse[i], o->gold,
+                                  i == 0 ? o->browse[1] : NULL, err));
+done:
+    return st;
+}
+
+static enum gm_status start_lanes(struct gm_server *s, struct gm_error *err)
+{
+    static const size_t threads[GM_N_LANES] = {
+        [GM_LANE_DISK] = 1, [GM_LANE_PICTURES] = 2, [GM_LANE_EXPORTS] = 1};
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        if (threads[i])
+            GM_TRY(gm_aside_start(&s->lanes[i], threads[i], answer, s, err));
 done:
     return st;
 }
@@ -171,7 +198,8 @@ static void free_server(struct gm_server *s)
 {
     for (size_t i = 0; i < s->opts->n_recipes; i++)
         gm_worker_stop(s->served[i].worker);
-    gm_export_wait(s);
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        gm_aside_stop(s->lanes[i]);
     gm_httpd_stop(s->httpd); /* every call has its answer now */
     for (size_t i = 0; i < s->opts->n_recipes; i++) {
         gm_worker_free(s->served[i].worker);
@@ -179,7 +207,8 @@ static void free_server(struct gm_server *s)
     }
     for (size_t i = 0; i < GM_SERVE_BROWSED; i++)
         gm_browse_free(s->browsed[i]);
-    pthread_mutex_destroy(&s->exported.lock);
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        gm_aside_free(s->lanes[i]);
     gm_secret_free(s->token);
     gm_free(s);
 }
@@ -196,7 +225,6 @@ enum gm_status gm_serve(const struct gm_serve_opts *opts, struct gm_error *err)
     if (!s)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->opts = opts;
-    pthread_mutex_init(&s->exported.lock, NULL);
     s->started_ns = gm_now_ns();
     for (size_t i = 0; gm_routes_at(i); i++)
         s->metrics.routes[i] = gm_routes_at(i)->path;
@@ -207,6 +235,7 @@ enum gm_status gm_serve(const struct gm_serve_opts *opts, struct gm_error *err)
     GM_TRY(open_files(s, err));
     GM_TRY(start_workers(s, err));
     gm_stop_catch_gently();
+    GM_TRY(start_lanes(s, err));
     GM_TRY(start_httpd(s, &p, err));
     tell_address(s, &p);
     while (!gm_stop_signal())

@@ -4,11 +4,11 @@
 #define GM_SERVE_SERVER_H
 
 #include "pipeline/recipe.h"
+#include "serve/aside.h"
 #include "serve/browse.h"
 #include "serve/serve.h"
 #include "serve/worker.h"
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 struct gm_served {
@@ -16,6 +16,10 @@ struct gm_served {
     struct gm_pipeline_opts opts;
     struct gm_worker *worker;
 };
+
+/* Where a request is answered: on the server's threads, which must not wait; or aside (aside.h), where a slow one
+ * holds up only those of its lane. */
+enum gm_lane { GM_LANE_SERVER, GM_LANE_DISK, GM_LANE_PICTURES, GM_LANE_EXPORTS, GM_N_LANES };
 
 struct gm_server {
     const struct gm_serve_opts *opts;
@@ -27,15 +31,7 @@ struct gm_server {
     atomic_size_t n_calls;    /* requests that have no whole answer yet */
     atomic_bool is_stopping;
     struct gm_browse *browsed[GM_SERVE_BROWSED]; /* NULL = none */
-    struct {
-        pthread_mutex_t lock; /* around starting and joining the thread */
-        pthread_t thread;
-        bool has_thread;
-        atomic_bool is_running;
-        struct gm_call *call; /* held; what the thread writes to it */
-        struct gm_browse *file;
-        enum gm_format format;
-    } exported;
+    struct gm_aside *lanes[GM_N_LANES];          /* [GM_LANE_SERVER] NULL */
     long long started_ns;
 };
 
@@ -44,8 +40,8 @@ struct gm_route {
     const char *method, *path;
     bool is_open;  /* without the token */
     bool has_body; /* else a body is not read */
+    enum gm_lane lane;
     void (*answer)(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
-    const void *data; /* an asset's */
 };
 
 /* gm_routes_find - by path and method; HEAD is GET. NULL = there is none; *allow is then the method that the
@@ -78,8 +74,6 @@ void gm_answer_picture(struct gm_server *s, struct gm_call *call, const struct g
 void gm_answer_export(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_lease(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 void gm_answer_save(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
-/* gm_export_wait - until no export is being written any more. */
-void gm_export_wait(struct gm_server *s);
 void gm_answer_asset(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 
 #endif

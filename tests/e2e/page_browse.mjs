@@ -94,12 +94,17 @@ async function corrections(page) {
   now = (await post(page)).record.entities[0];
   assert(Math.abs(now.regions[0].box[0] - old[0] - 12 * scale) < 1 && Math.abs(now.regions[0].box[1] - old[1] - 9 * scale) < 1,
     `${old} to ${now.regions[0].box}`);
+  assert.equal(now.regions[0].note, "mask:old_box"); // what the mask is of is told, in the fields and on the card
+  assert.match(await page.innerText("#regions"), /The mask was made for the box as it was before/);
+  assert.match(await page.innerText("#browse-card tr[data-e='0']"), /mask:old_box/);
   await drag(page, "#browse-card .region[data-e='0'] .handle", 10, 10);
   await kept(page, 3);
   const small = (await post(page)).record.entities[0].regions[0].box;
   assert(small[0] > now.regions[0].box[0] + 5 && small[2] === now.regions[0].box[2], `${small}`);
   await page.click("text=Accept the mask");
   await kept(page, 4);
+  assert.equal((await post(page)).record.entities[0].regions[0].note, "mask:accepted");
+  assert.doesNotMatch(await page.innerText("#regions"), /as it was before/);
   await page.click("text=Reject the mask");
   await kept(page, 5);
   now = (await post(page)).record.entities[0];
@@ -216,4 +221,58 @@ export async function browse_again(browser, url, folder) {
     const list = await p.locator("#list").boundingBox(), pane = await p.locator("#pane").boundingBox();
     assert(p.viewportSize().width < 500 ? pane.y >= list.y + list.height : pane.x >= list.x + list.width, "the columns");
   });
+}
+
+const isPost = (page, id) => page.waitForFunction((x) => document.querySelector("#browse-card h2")?.textContent === x, id);
+
+// Two files side by side: what differs, and taking an entity of the second one over.
+export async function browse_beside(browser, url) {
+  const page = await open(browser, url);
+  await begin(page);
+  assert.equal(await page.textContent("#beside-head"), "other.jsonl");
+  assert.equal(await page.locator("#take button").count(), 0, "nothing can be taken before one edits");
+  await page.selectOption("[name=differs]", "any");
+  await page.waitForFunction(() => document.getElementById("total").textContent === "2 of 20 posts");
+  assert.deepEqual(await ids(page), ["p3", "p5"]);
+  assert.match(await page.innerText("#list"), /differs: type[^]*differs: span/);
+  await page.selectOption("[name=differs]", "span");
+  await page.waitForFunction(() => document.getElementById("total").textContent === "1 of 20 posts");
+  await page.selectOption("[name=differs]", "any");
+  await isPost(page, "p3");
+  await page.waitForFunction(() => document.querySelector("#beside-card h2").textContent === "p3");
+  assert.match(await page.innerText("#beside-card mark"), /ORG/);
+  await page.click("#edit");
+  await page.click("#take >> text=Take Ann\u{1F600} (ORG)");
+  await kept(page, 1);
+  let now = (await post(page, 3)).record.entities;
+  assert.deepEqual(now.map((e) => [e.type, e.source, e.start, e.end]), [["ORG", "corrected", 0, 4]], "in place of the other");
+  await page.click("#undo");
+  await kept(page, 2);
+  assert.equal((await post(page, 3)).record.entities[0].type, "PER");
+  await page.click("#redo"); // it differs no more, and is no more in the list: the next one is the first there
+  await kept(page, 3);
+  await page.keyboard.press("n");
+  await isPost(page, "p5");
+  assert.deepEqual(await ids(page), ["p5"]);
+  await page.click("#edit");
+  await page.click("#take >> text=Take post (OTHER)");
+  await kept(page, 1);
+  now = (await post(page, 5)).record.entities;
+  assert.deepEqual(now.map((e) => [e.text, e.type]), [["Ann\u{1F600}", "LOC"], ["post", "OTHER"]]);
+  await accessible(page, "two files");
+  assert.deepEqual(page.faults, []);
+}
+
+// A run folder is a file like any other.
+export async function browse_run(browser, url) {
+  const page = await open(browser, url);
+  await shown(page);
+  assert.equal(await page.textContent("#browse-head"), "Browse and correct out.run");
+  assert.deepEqual(await ids(page), ["a", "b"]);
+  await isPost(page, "a");
+  await page.click("#edit");
+  await page.fill("#type", "OTHER");
+  await page.press("#type", "Tab");
+  await kept(page, 1);
+  assert.deepEqual(page.faults, []);
 }

@@ -7,8 +7,8 @@ const require = createRequire(import.meta.url);
 const packages = path.join(process.env.GMNER_HOME, ".deps/page");
 export const { chromium } = require(path.join(packages, "playwright-core"));
 
-// A page that fails the test where its script throws, or its policy refuses something.
-export async function open(browser, url, options = {}) {
+// A page that fails the test where its script throws, or its policy refuses something. `signIn` sees to a token.
+export async function open(browser, url, { signIn, ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1200, height: 900 }, ...options });
   const page = await context.newPage();
   page.setDefaultTimeout(60000);
@@ -18,6 +18,7 @@ export async function open(browser, url, options = {}) {
   page.on("request", (r) => r.url().startsWith("http") && !r.url().startsWith(new URL("/", url).href) &&
     page.faults.push(`asked ${r.url()}`));
   await page.goto(url);
+  if (signIn) await signIn(page);
   await page.waitForSelector("body[data-ready]");
   return page;
 }

@@ -115,3 +115,60 @@ export async function try_keys(browser, url) {
   assert.deepEqual(order, ["image", "no-image", "recipe", "Find entities"]);
   assert.deepEqual(page.faults, []);
 }
+
+export async function try_asked(browser, url) {
+  const page = await open(browser, url);
+  for (let i = 0; i < 2; i++) { // the second time from the cache
+    await page.fill("#text", TEXT);
+    await page.click("text=Find entities");
+    await page.waitForFunction(() => /found/.test(document.getElementById("status").textContent));
+    await page.$eval("#stages", (s) => { s.open = true; });
+    const inform = (await page.$$eval("#stages-body tr", (rows) => rows.map((r) => r.innerText)))[1];
+    assert.match(inform, /^inform: llm[^]*asked: 1 request\(s\), 10 tokens sent, 5 received\nsample 1: “/);
+  }
+  await page.click("#card summary >> text=Language models");
+  const row = await page.$eval("#card details[open] tbody tr", (r) => r.innerText);
+  assert.match(row, /^inform[^]*10 in, 5 out/);
+  await accessible(page, "with what was asked");
+  await page.click("#keep");
+  const again = await open(browser, new URL(await page.getAttribute("#saved a", "href"), url).href);
+  await again.$eval("#stages", (s) => { s.open = true; });
+  assert.match(await again.innerText("#stages-body"), /asked: 1 request/);
+  assert.deepEqual([...page.faults, ...again.faults], []);
+}
+
+// A server with a token: the page asks for it once, also after one that was refused, and says so where it gets none.
+export async function try_token(browser, url) {
+  const use = async (page, token) => {
+    await page.fill("#token-text", token);
+    await page.click("#token button.main");
+  };
+  const page = await open(browser, url, {
+    signIn: async (p) => {
+      await p.waitForSelector("#token[open]");
+      assert.equal(await p.isVisible("#token-refused"), false);
+      await accessible(p, "the token's dialog");
+      await use(p, "wrong");
+      await p.waitForSelector("#token-refused:not([hidden])");
+      await use(p, " token-of-the-test ");
+    },
+  });
+  await page.fill("#text", TEXT);
+  await page.click("text=Find entities");
+  await page.waitForSelector("#card mark");
+  // several requests that are refused at once ask once
+  await page.evaluate(() => sessionStorage.setItem("gmner-token", "old"));
+  const both = page.evaluate(async () => {
+    const { getJson } = await import("/page/ask.js");
+    return (await Promise.all([getJson("/v1/page"), getJson("/v1/recipes")])).length;
+  });
+  await page.waitForSelector("#token[open]");
+  await use(page, "token-of-the-test");
+  assert.equal(await both, 2);
+  assert.deepEqual(page.faults, []);
+  const without = await (await browser.newContext()).newPage();
+  await without.goto(url);
+  await without.click("#token >> text=Cancel");
+  await without.waitForSelector("#problem:not([hidden])");
+  assert.match(await without.textContent("#problem"), /token[^]*Load the page again/);
+}

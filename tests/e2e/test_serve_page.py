@@ -4,14 +4,20 @@ import io
 import json
 import os
 import shutil
+import struct
 import subprocess
 import tarfile
+import threading
+import time
 
 import gm
+import llm_server
+import rle
 from served import Server, problem
+from small_files import png
 
 
-def steps(scenario, url, folder):
+def steps(scenario, url, folder, **env):
     browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     packages = os.path.join(gm.HOME, ".deps", "page")
     if not browser or not shutil.which("node") or not os.path.exists(os.path.join(packages, "axe.min.js")):
@@ -19,8 +25,9 @@ def steps(scenario, url, folder):
     script = os.path.join(gm.HOME, "tests", "e2e", "page_steps.mjs")
     p = subprocess.run(["node", script, scenario, url, folder], stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                        timeout=gm.TIMEOUT_S, check=False,
-                       env={**os.environ, "GMNER_HOME": gm.HOME, "GM_BROWSER": browser, "HOME": folder})
+                       env={**os.environ, "GMNER_HOME": gm.HOME, "GM_BROWSER": browser, "HOME": folder, **env})
     assert p.returncode == 0 and p.stdout.decode().endswith("done\n"), p.stdout.decode()[-6000:]
+    print(p.stdout.decode(), end="")
 
 
 def test_try():
@@ -40,6 +47,22 @@ def keep_pictures(d):
 def test_keys():
     with gm.Folder() as d, Server("--recipe", "embedded,tag") as s:
         steps("try_keys", s.url, d.path)
+
+
+def test_asked():
+    """What language models were asked about a post, also of an answer from the cache and of a kept record."""
+    with gm.Folder() as d, llm_server.Own(lambda *_: "Named entities: none.") as model:
+        recipe = d.write("i.yaml", "name: i\nstages:\n  - stage: tag\n  - stage: inform\n")
+        with Server("--recipe", recipe, "--endpoint", model.url, "--data", d / "data", env={"GMNER_CACHE": d / "c.sqlite"}) as s:
+            steps("try_asked", s.url, d.path)
+
+
+def test_token():
+    with gm.Folder() as d:
+        token = d.write("token", "token-of-the-test")
+        os.chmod(token, 0o600)
+        with Server("--recipe", "tag", "--token-file", token) as s:
+            steps("try_token", s.url, d.path)
 
 
 def test_records():
@@ -110,6 +133,73 @@ def post_of(i, kind=None):
     return {"id": f"p{i}", "text": f"Ann\U0001f600 in post {i}", "entities": [entity]}
 
 
+FONTS = "/usr/share/fonts/truetype/dejavu"  # Debian's fonts-dejavu-core, which the program itself needs
+
+
+def test_look():
+    """Screenshots against tests/golden/page, whose font is the only one. GM_GOLDENS=1 makes them anew."""
+    if not os.path.exists(os.path.join(FONTS, "DejaVuSans.ttf")):
+        raise gm.Skip("no fonts-dejavu-core")
+    entities = [{"text": "Ann Lee", "type": "PER", "start": 0, "end": 7, "score": 0.97, "visible": 0.9, "source": "tag",
+                 "regions": [{"box": [20, 12, 64, 60], "score": 0.9, "label": "person",
+                              "mask": {"size": [64, 96], "counts": rle.compress([20 * 64 + 12] + [48, 16] * 43 + [48, 32 * 64 + 4])}}]},
+                {"text": "Oslo", "type": "LOC", "start": 17, "end": 21, "score": 0.71, "visible": 0.1, "source": "tag"}]
+    posts = [{"id": "one", "text": "Ann Lee sings in Oslo tonight", "image": "grey.png", "entities": entities},
+             {"id": "two", "text": "Nothing to be seen here", "entities": []}]
+    with gm.Folder() as d:
+        d.write("grey.png", png(150))
+        d.write("posts.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+        fonts = d.write("fonts.conf", '<?xml version="1.0"?><!DOCTYPE fontconfig SYSTEM "fonts.dtd"><fontconfig>'
+                        f"<dir>{FONTS}</dir><cachedir>{d / 'fonts'}</cachedir></fontconfig>")
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl") as s:
+            steps("look_pages", s.url, d.path, FONTCONFIG_FILE=fonts)
+            keep_pictures(d)
+
+
+SIDE = 6000
+
+
+def big_tiff():
+    """A grey picture without compression, most of whose file is a hole."""
+    tags = [(256, 4, SIDE), (257, 4, SIDE), (258, 3, 8), (259, 3, 1), (262, 3, 1), (273, 4, 4096), (277, 3, 1), (278, 4, SIDE),
+            (279, 4, SIDE * SIDE)]
+    return b"II*\0" + struct.pack("<IH", 8, len(tags)) + b"".join(
+        struct.pack("<HHI", tag, kind, 1) + struct.pack("<HH" if kind == 3 else "<I", *((v, 0) if kind == 3 else (v,)))
+        for tag, kind, v in tags) + bytes(4)
+
+
+def test_slow_pictures():
+    """While large pictures are decoded for some, others are answered."""
+    n = 6
+    with gm.Folder() as d:
+        with open(d.write("big.tif", big_tiff()), "r+b") as f:
+            f.truncate(4096 + SIDE * SIDE)
+        d.write("posts.jsonl", json.dumps({"id": "1", "text": "x", "image": "big.tif"}) + "\n")
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl") as s:
+            assert s.post({"text": "Ann Lee"}).status == 200  # the models are there
+            done, lasted = [], []
+
+            def look():
+                a = s.get("/v1/browse/picture?post=0")
+                assert a.status == 200 and a.headers["content-type"] == "image/jpeg", a.body[:300]
+                done.append(len(a.body))
+
+            threads = [threading.Thread(target=look) for _ in range(n)]
+            for t in threads:
+                t.start()
+            time.sleep(0.1)
+            while len(done) < n:
+                start, before = time.monotonic(), len(done)
+                assert s.get("/healthz").status == 200 and s.get("/v1/browse/rows").json["total"] == 1
+                assert s.post({"text": "Ann Lee in Oslo"}).status == 200
+                lasted.append((time.monotonic() - start, before, len(done)))
+            for t in threads:
+                t.join()
+            print(f"3 requests beside {n} pictures: {sorted(x for x, _, _ in lasted)[len(lasted) // 2] * 1e3:.0f} ms, at most "
+                  f"{max(x for x, _, _ in lasted) * 1e3:.0f} ms, {len(lasted)} times")
+            assert lasted[0][2] < n - 1, f"the others waited for {lasted[0][2]} of {n} pictures"
+
+
 def killed(*words):
     """A server that is killed at the end, as by a power cut."""
     s = Server(*words).__enter__()
@@ -136,6 +226,38 @@ def test_browse():
             steps("browse_again", s.url, d.path)
             steps("browse_conflict", s.url, d.path)
             keep_pictures(d)
+
+
+def test_beside():
+    """A second file: what differs from it, by the page and against the posts themselves; its entities taken over."""
+    with gm.Folder() as d:
+        others = browsed(d, 20)
+        others[3] = post_of(3, "ORG")
+        start = others[5]["text"].index("post")
+        others[5]["entities"].append({"text": "post", "type": "OTHER", "start": start, "end": start + 4})
+        d.write("other.jsonl", "".join(json.dumps(p) + "\n" for p in others[:10]))
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl", "--beside", d / "other.jsonl") as s:
+            every = [p["id"] for p in others]
+            for word, wanted in (("any", ["p3", "p5"]), ("type", ["p3"]), ("span", ["p5"]), ("box", []),
+                                 ("right", [i for i in every[:10] if i not in ("p3", "p5")]), ("", every)):
+                assert [r["id"] for r in rows(s, differs=word)["rows"]] == wanted, word
+            assert rows(s, differs="type")["rows"][0]["differs"] == ["type"]
+            problem(s.get("/v1/browse/rows?differs=x"), 400, "bad-request", "differs")
+            steps("browse_beside", s.url, d.path)
+
+
+def test_run_folder():
+    """What a run left is corrected like a file; the corrections lie beside the folder."""
+    with gm.Folder() as d:
+        d.write("in.jsonl", '{"id": "a", "text": "Ann Lee in Oslo"}\n{"id": "b", "text": "Bob Ray"}\n')
+        gm.expect_ok(gm.run("predict", d / "in.jsonl", "--recipe", "tag", "--run", d / "out.run", "-o", d / "out.jsonl"))
+        words = ("--recipe", "tag", "--browse", d / "out.run/")
+        with killed(*words) as s:
+            steps("browse_run", s.url, d.path)
+        assert os.path.exists(d / "out.run.corrections.jsonl")
+        with Server(*words) as s:
+            now = s.get("/v1/browse/post?post=0").json
+            assert now["version"] == 1 and now["record"]["entities"][0]["type"] == "OTHER", now
 
 
 def rows(s, **filters):

@@ -3,7 +3,13 @@ import { getJson } from "./ask.js";
 import { startBrowse } from "./browse.js";
 import { startTry } from "./try.js";
 
-const abilities = await getJson("/v1/page");
-await startTry(abilities);
-await startBrowse(abilities);
-document.body.dataset.ready = "yes";
+try {
+  const abilities = await getJson("/v1/page");
+  await startTry(abilities);
+  await startBrowse(abilities);
+  document.body.dataset.ready = "yes";
+} catch (problem) {
+  const place = document.getElementById("problem");
+  place.textContent = `${problem.message} (Load the page again to try once more.)`;
+  place.hidden = false;
+}

@@ -9,13 +9,22 @@ export class Problem extends Error {
   }
 }
 
-function askForToken() {
+// Once for all requests that wait for it; false: it is not given.
+let asking = null;
+
+function askForToken(refused) {
   const dialog = document.getElementById("token");
-  dialog.showModal();
-  return new Promise((done) => dialog.addEventListener("close", () => {
-    sessionStorage.setItem(key, document.getElementById("token-text").value.trim());
-    done(dialog.returnValue === "use");
-  }, { once: true }));
+  asking ??= new Promise((done) => {
+    document.getElementById("token-refused").hidden = !refused;
+    dialog.returnValue = "";
+    dialog.showModal();
+    dialog.addEventListener("close", () => {
+      asking = null;
+      if (dialog.returnValue === "use") sessionStorage.setItem(key, document.getElementById("token-text").value.trim());
+      done(dialog.returnValue === "use");
+    }, { once: true });
+  });
+  return asking;
 }
 
 // The response, of any status below 400; else throws a Problem.
@@ -25,7 +34,10 @@ export async function ask(url, options = {}) {
   if (token) headers.set("Authorization", `Bearer ${token}`);
   const response = await fetch(url, { ...options, headers });
   if (response.ok) return response;
-  if (response.status === 401 && await askForToken()) return ask(url, options);
+  if (response.status === 401) {
+    const newer = token !== sessionStorage.getItem(key); // another request has asked meanwhile
+    if (newer || await askForToken(Boolean(token))) return ask(url, options);
+  }
   throw new Problem(await response.json().catch(() => ({})), response.status);
 }
 

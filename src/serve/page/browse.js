@@ -10,6 +10,7 @@ const FORMATS = ["jsonl", "conll", "fmnerg", "voc", "ccks", "ccks-text", "coco",
 let files, list;
 let edit = null;    // of the post that is shown
 let picture = null; // of it
+let beside = null;  // the record of the second file
 let chosen = 0;     // the entity that the fields are about
 
 const say = (text) => { at("browse-status").textContent = text; };
@@ -34,7 +35,8 @@ function fillRow(element, row) {
   text.textContent = row.text;
   text.dir = "auto";
   more.textContent = [`${row.entities} entit${row.entities === 1 ? "y" : "ies"}`, row.version ? "corrected" : "",
-    row.wrong.length ? `wrong: ${row.wrong.join(", ")}` : "", row.uncertainty ? `uncertainty ${row.uncertainty}` : "",
+    row.wrong.length ? `wrong: ${row.wrong.join(", ")}` : "", row.differs.length ? `differs: ${row.differs.join(", ")}` : "",
+    row.uncertainty ? `uncertainty ${row.uncertainty}` : "",
     row.locked ? `${row.locked} edits it` : ""].filter(Boolean).join(" · ");
   element.append(head, " ", text, more);
 }
@@ -57,20 +59,48 @@ async function render() {
   at("redo").disabled = !edit.undone.length;
   at("edit").setAttribute("aria-pressed", String(isEditing()));
   at("edit-fields").hidden = !isEditing();
+  fillTake();
   if (!isEditing()) return;
-  boxes(card, edit.entities, (e, k, box) => edit.apply((all) => { touch(all[e]).regions[k].box = box; }));
+  boxes(card, edit.entities, (e, k, box) => edit.apply((all) => setBox(touch(all[e]).regions[k], box)));
   fillFields();
+}
+
+// A mask stays as it was found, for the old box, until somebody says what becomes of it.
+function setBox(region, box) {
+  region.box = box;
+  if (region.mask) region.note = "mask:old_box";
 }
 
 async function showBeside() {
   if (files.length < 2) return;
   at("beside").hidden = false;
   try {
-    const other = await getJson(`/v1/browse/post?${query({ file: 1, id: edit.record.id })}`);
-    await show(at("beside-card"), other.record, picture, 2);
+    beside = (await getJson(`/v1/browse/post?${query({ file: 1, id: edit.record.id })}`)).record;
+    await show(at("beside-card"), beside, picture, 2);
   } catch (problem) {
+    beside = null;
     at("beside-card").textContent = `${files[1].name} does not have this post.`;
   }
+  fillTake();
+}
+
+// A button for each entity of the second file, where it is about the same text.
+function fillTake() {
+  const fits = isEditing() && beside && beside.text === edit.record.text;
+  at("take").replaceChildren(...(fits ? beside.entities || [] : []).map((e) =>
+    button(`Take ${e.text} (${e.type})`, () => edit.apply((all) => take(all, e)))));
+}
+
+// In place of those that it overlaps.
+function take(all, entity) {
+  const e = touch(structuredClone(entity)), others = all.filter((x) => x.end <= e.start || x.start >= e.end);
+  all.splice(0, all.length, ...others, e);
+  putInOrder(all, e);
+}
+
+function putInOrder(all, e) {
+  all.sort((a, b) => a.start - b.start || a.end - b.end);
+  chosen = all.indexOf(e);
 }
 
 // One after the other, so that the post that is shown is the last one asked for; those in between are skipped.
@@ -88,6 +118,7 @@ async function openNow(position, row) {
   const answer = await getJson(`/v1/browse/post?${query({ file: 0, post: row.post })}`);
   edit = new Edit(0, answer, name(), { changed: onChanged, conflict: onConflict, failed: fail });
   chosen = 0;
+  beside = null;
   picture = answer.image ? await pictureAt(0, row.post) : null;
   at("pane").hidden = false;
   await render();
@@ -167,11 +198,12 @@ function regionFields(region, k) {
     input.type = "number";
     input.step = "any";
     input.value = region.box[i];
-    input.addEventListener("change", () => change((e) => { e.regions[k].box[i] = Number(input.value); }));
+    input.addEventListener("change", () => change((e) => setBox(e.regions[k], region.box.with(i, Number(input.value)))));
     label.append(`${side} `, input);
     set.append(label);
   });
   if (region.mask) {
+    if (region.note === "mask:old_box") set.append("The mask was made for the box as it was before. ");
     set.append(button("Accept the mask", () => change((e) => { e.regions[k].note = "mask:accepted"; }),
       region.note === "mask:accepted"));
     set.append(button("Reject the mask", () => change((e) => {
@@ -204,8 +236,7 @@ function addEntity() {
     const e = touch({ type });
     setSpan(e, span);
     all.push(e);
-    all.sort((a, b) => a.start - b.start || a.end - b.end);
-    chosen = all.indexOf(e);
+    putInOrder(all, e);
   });
 }
 
@@ -313,6 +344,7 @@ export async function startBrowse(abilities) {
   for (const t of new Set([...files.flatMap((f) => f.types), "PER", "LOC", "ORG", "OTHER"]))
     at("types").append(new Option(t, t));
   at("by-gold").hidden = !files[0].gold;
+  at("by-beside").hidden = !files[1];
   at("browse-head").textContent = `Browse and correct ${files[0].name}`;
   if (files[1]) at("beside-head").textContent = files[1].name;
   at("annotator").value = localStorage.getItem("gmner-name") || "";

@@ -5,6 +5,8 @@ const HEIGHT = 56, PAGE = 100;
 export function makeList(box, get, fill, chosen) {
   const sizer = box.firstElementChild;
   let pages = new Map(), total = 0, at = -1, age = 0;
+  let current = null; // the row that is chosen
+  let fresh = Promise.resolve();
 
   async function page(number) {
     if (!pages.has(number)) {
@@ -51,16 +53,31 @@ export function makeList(box, get, fill, chosen) {
     if (top < box.scrollTop) box.scrollTop = top;
     if (top + HEIGHT > box.scrollTop + box.clientHeight) box.scrollTop = top + HEIGHT - box.clientHeight;
     await draw();
-    await chosen(at, await rowAt(at));
+    current = await rowAt(at);
+    await chosen(at, current);
+  }
+
+  // Where the chosen one is no more among those that are wanted, the next one is at its place now.
+  async function step(by) {
+    await fresh;
+    const here = at >= 0 && at < total ? await rowAt(at) : null;
+    await choose(by > 0 && current && here && here.post !== current.post ? at + by - 1 : at + by);
   }
 
   // Everything anew; the place stays where it can.
-  async function refresh(keep = false) {
+  function refresh(keep = false) {
+    const answer = load(keep);
+    fresh = answer.catch(() => {});
+    return answer;
+  }
+
+  async function load(keep) {
     pages = new Map();
     total = (await page(0)).total;
     sizer.style.height = `${total * HEIGHT}px`;
     if (!keep) {
       at = -1;
+      current = null;
       box.scrollTop = 0;
     }
     await draw();
@@ -78,5 +95,5 @@ export function makeList(box, get, fill, chosen) {
     event.preventDefault();
     choose(Math.min(total - 1, Math.max(0, at + steps[event.key])));
   });
-  return { refresh, choose, step: (by) => choose(at + by), total: () => total };
+  return { refresh, choose, step, total: () => total };
 }
