@@ -18,8 +18,8 @@ struct gm_browse;
 enum { GM_BROWSE_WHO_MAX = 64, GM_BROWSE_LEASE_S = 30 };
 
 /* gm_browse_open - the file at `path` (any format, or a run folder), with its journal; it is compared with the files
- * `gold` and `beside` as they are on the disk, NULL = with none. *out is yours. Errors: those of gm_post_spool_open; IO (the journal can't be written, or another
- * process has it), FORMAT (the journal is of other posts), NOMEM. */
+ * `gold` and `beside` as they are on the disk, NULL = with none. *out is yours. Errors: those of gm_post_spool_open;
+ * IO (the journal can't be written, or another process has it), FORMAT (the journal is of other posts), NOMEM. */
 enum gm_status gm_browse_open(struct gm_browse **out, const char *path, const char *gold,
                               const char *beside, struct gm_error *err) GM_NODISCARD;
 void gm_browse_free(struct gm_browse *b); /* NULL-safe; not while others use it */

@@ -19,7 +19,7 @@ struct gm_served {
 
 /* Where a request is answered: on the server's threads, which must not wait; or aside (aside.h), where a slow one
  * holds up only those of its lane. */
-enum gm_lane { GM_LANE_SERVER, GM_LANE_DISK, GM_LANE_PICTURES, GM_LANE_EXPORTS, GM_N_LANES };
+enum gm_serve_lane { GM_LANE_SERVER, GM_LANE_DISK, GM_LANE_PICTURES, GM_LANE_EXPORTS, GM_N_LANES };
 
 struct gm_server {
     const struct gm_serve_opts *opts;
@@ -40,7 +40,7 @@ struct gm_route {
     const char *method, *path;
     bool is_open;  /* without the token */
     bool has_body; /* else a body is not read */
-    enum gm_lane lane;
+    enum gm_serve_lane lane;
     void (*answer)(struct gm_server *s, struct gm_call *call, const struct gm_route *route);
 };
 
