@@ -29,7 +29,7 @@ add_test(NAME ref/lora_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/lora_live.sh $<TARGET_FILE:gmner> $<TARGET_FILE:test_lora_live> ${CMAKE_BINARY_DIR}/ref-lora)
 set_tests_properties(ref/lora_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 900 LABELS long RESOURCE_LOCK reference
                      ENVIRONMENT OMP_WAIT_POLICY=passive)
-# Raw Chinese with multilingual-e5-small, which is downloaded for it (91 MB).
+# Raw Chinese, Japanese and Thai with multilingual-e5-small, which is downloaded for it (91 MB).
 add_test(NAME ref/unspaced_live WORKING_DIRECTORY ${CMAKE_SOURCE_DIR}
          COMMAND tests/ref/unspaced_live.sh $<TARGET_FILE:gmner> ${CMAKE_BINARY_DIR}/ref-unspaced)
 set_tests_properties(ref/unspaced_live PROPERTIES SKIP_RETURN_CODE 77 TIMEOUT 1800 LABELS long RESOURCE_LOCK reference)

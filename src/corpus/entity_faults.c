@@ -27,18 +27,11 @@ static bool splits_raw_word(struct gm_str text, size_t at)
     return is_of_word(gm_utf8_next(text, &before)) && is_of_word(gm_utf8_next(text, &after));
 }
 
-/* Whether byte `at` is inside one of the words that the post came with, which are in text order. */
+/* Whether byte `at` is inside one of the words that the post came with. */
 static bool splits_given_word(const struct gm_post *p, size_t at)
 {
-    size_t lo = 0, hi = p->n_tokens;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (p->tokens[mid].end <= at)
-            lo = mid + 1;
-        else
-            hi = mid;
-    }
-    return lo < p->n_tokens && p->tokens[lo].start < at;
+    size_t i = gm_post_words_before(p, at);
+    return i < p->n_tokens && p->tokens[i].start < at;
 }
 
 static bool splits_word(const struct gm_post *p, size_t at)

@@ -45,19 +45,19 @@ static enum gm_status add_value(struct gm_spread *s, double x, struct gm_error *
     return gm_buf_add(&s->values, &f, sizeof f, err);
 }
 
-/* Words as a tagger sees them: those that the post came with, or those of raw text. */
+/* Words as a tagger sees them: those of bytes [start, end) that the post came with, or those of raw text. */
 static enum gm_status add_words(struct gm_spread *s, const struct gm_post *p, struct gm_str text,
                                 size_t start, size_t end, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_word *words;
     size_t n = 0;
     gm_arena_init(&a, 0);
-    enum gm_status st = GM_OK;
-    if (!p->has_tokens)
+    if (p->has_tokens)
+        n = gm_post_words_before(p, end) - gm_post_words_before(p, start);
+    else
         st = gm_segment(text, GM_CUT_CHARACTERS, &a, &words, &n, err);
-    for (size_t i = 0; i < p->n_tokens; i++)
-        n += p->tokens[i].start < end && p->tokens[i].end > start;
     gm_arena_clear(&a);
     return st == GM_OK ? add_value(s, (double)n, err) : st;
 }
@@ -98,21 +98,20 @@ done:
 }
 
 static enum gm_status add_entity(struct gm_stats *s, const struct gm_post *p,
-                                 const struct gm_entity *e, struct gm_error *err)
+                                 const struct gm_entity *e, struct gm_offset *at,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_offset at;
     bool grounded = e->n_regions > 0;
     s->n_entities++;
     s->n_grounded += grounded;
     GM_TRY(add_type(&s->types, &s->by_type, e->type, grounded, err));
     if (e->fine_type.n)
         GM_TRY(add_type(&s->fine_types, &s->by_fine_type, e->fine_type, grounded, err));
-    gm_offset_init(&at, p->text);
-    (void)gm_offset_to_cp(&at, e->start);
-    size_t start = at.byte;
-    (void)gm_offset_to_cp(&at, e->end);
-    GM_TRY(add_words(&s->entity_words, p, e->text, start, at.byte, err));
+    (void)gm_offset_to_cp(at, e->start);
+    size_t start = at->byte;
+    (void)gm_offset_to_cp(at, e->end);
+    GM_TRY(add_words(&s->entity_words, p, e->text, start, at->byte, err));
     for (size_t i = 0; i < e->n_regions; i++)
         GM_TRY(add_box(s, p, &e->regions[i], err));
 done:
@@ -122,6 +121,8 @@ done:
 enum gm_status gm_stats_add(struct gm_stats *s, const struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_offset at;
+    gm_offset_init(&at, p->text);
     s->n_posts++;
     s->n_with_image += p->image.n > 0;
     s->n_with_caption += p->caption.n > 0;
@@ -129,7 +130,7 @@ enum gm_status gm_stats_add(struct gm_stats *s, const struct gm_post *p, struct 
     GM_TRY(add_words(&s->words, p, p->text, 0, p->text.n, err));
     GM_TRY(add_value(&s->entities, (double)p->n_entities, err));
     for (size_t i = 0; i < p->n_entities; i++)
-        GM_TRY(add_entity(s, p, &p->entities[i], err));
+        GM_TRY(add_entity(s, p, &p->entities[i], &at, err));
 done:
     return st;
 }

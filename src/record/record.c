@@ -101,3 +101,16 @@ struct gm_str gm_post_word(const struct gm_post *p, size_t i)
 {
     return gm_str_sub(p->text, p->tokens[i].start, p->tokens[i].end);
 }
+
+size_t gm_post_words_before(const struct gm_post *p, size_t at)
+{
+    size_t lo = 0, hi = p->n_tokens;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (p->tokens[mid].end <= at)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}

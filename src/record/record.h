@@ -162,6 +162,9 @@ struct gm_str gm_post_short_caption(const struct gm_post *p);
 
 /* gm_post_word - view of word i. */
 struct gm_str gm_post_word(const struct gm_post *p, size_t i);
+/* gm_post_words_before - how many of the words that the post came with, which are in text order, end at byte `at` or
+ * before. Cost: their number's logarithm. */
+size_t gm_post_words_before(const struct gm_post *p, size_t at);
 
 /* gm_post_by_place - v [n_entities] = the post's entities in the order of their places: by start, end and type,
  * equal ones as they stand. */

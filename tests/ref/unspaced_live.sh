@@ -1,5 +1,5 @@
 #!/bin/sh
-# A tagger of character CoNLL on raw Chinese, with multilingual-e5-small: unspaced_reference.py has what and how.
+# Taggers of CoNLL on raw Chinese, Japanese and Thai, with multilingual-e5-small: unspaced_reference.py has what and how.
 #
 #   unspaced_live.sh GMNER WORK_DIR
 #
