@@ -89,7 +89,7 @@ static enum gm_status list_models(struct gm_arena *a, const struct selection *s,
         const struct gm_model *m = &s->all[i];
         if (!is_selected(a, s, m, true))
             continue;
-        GM_TRY(gm_buf_printf(&out, err, "%-16s %-8s %7.1f MB  %s\n    %s\n    licence %s; ",
+        GM_TRY(gm_buf_printf(&out, err, "%-20s %-8s %7.1f MB  %s\n    %s\n    licence %s; ",
                              m->name, m->task, megabytes(m),
                              is_present(a, m) ? "present"
                              : m->optional    ? "optional"
