@@ -94,33 +94,23 @@ static void scale_columns(double *m, const double *values, double power, size_t 
             m[i * n + j] *= power_of(values[j], values[0], power);
 }
 
-/* Each row x of m [rows,n] becomes the first k of x t, at the front of m. */
-static void turn_rows(float *m, size_t rows, const double *t, size_t n, size_t k, double *row)
+/* Each of the `count` vectors x of n numbers, the rows of m or (by_row, as below) its columns, becomes the first k of
+ * x t, at the front of m. */
+static void turn(float *m, size_t count, bool by_row, const double *t, size_t n, size_t k,
+                 double *line)
 {
-    for (size_t i = 0; i < rows; i++) {
-        memset(row, 0, n * sizeof *row);
-        for (size_t j = 0; j < n; j++)
-            for (size_t c = 0; c < k; c++)
-                row[c] += (double)m[i * n + j] * t[j * n + c];
-        for (size_t c = 0; c < k; c++)
-            m[i * k + c] = (float)row[c];
-    }
-}
-
-/* The first k rows of t' m become the front of m [n,cols]. */
-static void turn_columns(float *m, size_t cols, const double *t, size_t n, size_t k, double *column)
-{
-    for (size_t j = 0; j < cols; j++) {
-        memset(column, 0, n * sizeof *column);
+    size_t next = by_row ? 1 : n, out_next = by_row ? 1 : k, step = by_row ? count : 1;
+    for (size_t x = 0; x < count; x++) {
+        memset(line, 0, n * sizeof *line);
         for (size_t i = 0; i < n; i++)
             for (size_t c = 0; c < k; c++)
-                column[c] += (double)m[i * cols + j] * t[i * n + c];
+                line[c] += (double)m[x * next + i * step] * t[i * n + c];
         for (size_t c = 0; c < k; c++)
-            m[c * cols + j] = (float)column[c];
+            m[x * out_next + c * step] = (float)line[c];
     }
 }
 
-/* m m' of m [n,cols] as `by_row`, else m' m of m [rows,n]: `count` is the other side. */
+/* m m' of m [n,cols] where `by_row`, else m' m of m [rows,n]; `count` is the other side. */
 static void gram(double *out, const float *m, size_t count, size_t n, bool by_row)
 {
     size_t next = by_row ? 1 : n, row = by_row ? count : 1;
@@ -150,12 +140,12 @@ enum gm_status gm_low_rank_cut(float *b, size_t rows, float *a, size_t cols, siz
     eigen(m, v, s, n);         /* S^2 */
     product(y, x, false, v, n);
     scale_columns(y, s, -0.25, n); /* P L^1/2 V S^-1/2 */
-    turn_columns(a, cols, y, n, to, line);
+    turn(a, cols, true, y, n, to, line);
     memcpy(x, p, square * sizeof *x);
     scale_columns(x, l, -0.5, n);
     product(y, x, false, v, n);
     scale_columns(y, s, 0.25, n); /* P L^-1/2 V S^1/2 */
-    turn_rows(b, rows, y, n, to, line);
+    turn(b, rows, false, y, n, to, line);
     gm_free(block);
     return GM_OK;
 }
