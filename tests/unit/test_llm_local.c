@@ -21,6 +21,7 @@
 
 static const char gguf[] = ".deps/llm/SmolLM2-135M-Instruct.Q4_1.gguf";
 static const char command[] = "python3 tools/llama-server.py";
+enum { TRY_S = 250, TRIES = 2, WAIT_MS = 550000 }; /* a model on a core that others have */
 
 static struct gm_llm *llm;
 
@@ -52,7 +53,7 @@ static struct gm_llm_reply reply_to(const struct gm_llm_part *parts, size_t n, b
     struct gm_llm_reply r;
     assert_int_equal(gm_llm_mailbox_new(&box, llm, NULL), GM_OK);
     submit(box, parts, n, NULL, logprobs);
-    assert_true(gm_llm_poll(box, 200000, &r));
+    assert_true(gm_llm_poll(box, WAIT_MS, &r));
     gm_llm_mailbox_free(box);
     return r;
 }
@@ -111,7 +112,7 @@ static void schemas_in_eight_slots(void **state)
     size_t ok = 0;
     for (int i = 0; i < 8; i++) {
         struct gm_llm_reply r;
-        assert_true(gm_llm_poll(box, 200000, &r));
+        assert_true(gm_llm_poll(box, WAIT_MS, &r));
         struct gm_str colour;
         ok += r.st == GM_OK && gm_json_str(gm_json_get(r.value, "colour"), &colour);
         gm_llm_reply_clear(&r);
@@ -209,7 +210,8 @@ static int start(void **state)
     o.n_endpoints = 1;
     o.llama_server = command;
     o.in_flight = 8;
-    o.max_tries = 2;
+    o.max_tries = TRIES;
+    o.timeout_s = TRY_S;
     if (gm_llm_new(&llm, &o, &err) == GM_OK)
         return 0;
     print_error("%s\n", err.msg);
