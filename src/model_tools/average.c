@@ -83,7 +83,6 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
                        gm_safetensors_path(files[0]), name);
     size_t count = gm_tensor_count(out);
     float *sum = gm_alloc_aligned(count, sizeof *sum), *one = gm_alloc_aligned(count, sizeof *one);
-    uint16_t *half = (uint16_t *)sum; /* in place: the halves trail what is still to read */
     enum gm_status st = sum && one ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == out->dtype &&
@@ -100,10 +99,8 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
         for (size_t k = 0; k < count; k++)
             sum[k] = (i ? sum[k] : 0) + one[k] / (float)n;
     }
-    for (size_t k = 0; k < count && st == GM_OK && out->dtype == GM_BF16; k++) {
-        uint16_t h = gm_bf16_from_f32(sum[k]);
-        memcpy(&half[k], &h, sizeof h);
-    }
+    if (st == GM_OK && out->dtype == GM_BF16)
+        gm_bf16_in_place(sum, count);
     gm_free(one);
     out->data = sum;
     return st;

@@ -68,12 +68,8 @@ static float *scaled(const struct gm_tensor *t, double scale)
 /* The front of `data`, in the tensor's own type, takes the place of its block. */
 static void replace(struct gm_tensor *t, float *data)
 {
-    size_t count = gm_tensor_count(t);
-    uint16_t *half = (uint16_t *)data; /* in place: the halves trail what is still to read */
-    for (size_t i = 0; i < count && t->dtype == GM_BF16; i++) {
-        uint16_t h = gm_bf16_from_f32(data[i]);
-        memcpy(&half[i], &h, sizeof h);
-    }
+    if (t->dtype == GM_BF16)
+        gm_bf16_in_place(data, gm_tensor_count(t));
     gm_free((void *)(uintptr_t)t->data);
     t->data = data;
 }

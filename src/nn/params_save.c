@@ -16,10 +16,7 @@ static enum gm_status export_param(const struct gm_param *p, const struct gm_par
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_param_values(p, values);
     if (t == GM_BF16)
-        for (size_t i = 0; i < p->n; i++) { /* in place: the halves trail what is still to read */
-            uint16_t h = gm_bf16_from_f32(values[i]);
-            memcpy((char *)values + 2 * i, &h, 2);
-        }
+        gm_bf16_in_place(values, p->n);
     for (size_t k = 0; k < p->n_parts; k++) {
         out[k] = (struct gm_tensor){.dtype = t, .data = (char *)values + k * n * gm_dtype_size(t)};
         out[k].rank = gm_param_file_shape(p, out[k].shape);

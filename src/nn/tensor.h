@@ -47,6 +47,15 @@ static inline uint16_t gm_bf16_from_f32(float f)
     return (uint16_t)(((u & 0x7FFFFFFFu) > 0x7F800000u ? u | 0x400000u : rounded) >> 16);
 }
 
+/* gm_bf16_in_place - n values rounded to halves at the front of their own memory; they trail what is still to read. */
+static inline void gm_bf16_in_place(float *v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint16_t h = gm_bf16_from_f32(v[i]);
+        memcpy((char *)v + i * sizeof h, &h, sizeof h);
+    }
+}
+
 /* Memory for the activations of one step: bump allocation from blocks that are kept from step to
  * step, so that a steady state allocates nothing. Not zeroed; 64-byte aligned. One thread. */
 struct gm_workspace;
