@@ -35,13 +35,20 @@ static void windows(const struct conv *v, size_t kernel, float *x, float *u, boo
             }
 }
 
-static enum gm_status zeros(struct gm_graph *g, float **out, size_t n, struct gm_error *err)
+/* Numbers of one step, not set; zeros: set to 0. */
+static enum gm_status floats(struct gm_graph *g, float **out, size_t n, struct gm_error *err)
 {
     void *p;
     enum gm_status st = gm_graph_alloc(g, &p, n, sizeof **out, err);
     *out = p;
+    return st;
+}
+
+static enum gm_status zeros(struct gm_graph *g, float **out, size_t n, struct gm_error *err)
+{
+    enum gm_status st = floats(g, out, n, err);
     if (st == GM_OK)
-        memset(p, 0, n * sizeof **out);
+        memset(*out, 0, n * sizeof **out);
     return st;
 }
 
@@ -52,14 +59,6 @@ static enum gm_status products_back(struct gm_graph *g, const struct conv *v, co
     enum gm_status st = GM_OK;
     struct gm_param *w = &g->params->p[v->weight];
     size_t rows = v->x->rows, cols = w->shape[1], out = w->shape[0] / v->groups;
-    struct gm_matmul d_w = {.m = out,
-                            .k = rows,
-                            .n = cols,
-                            .a_row = v->y->cols,
-                            .b_row = cols * v->groups,
-                            .a_trans = true,
-                            .b_layout = GM_B_ROWS,
-                            .accumulate = w->has_g};
     struct gm_matmul d_window = {.m = rows,
                                  .k = out,
                                  .n = cols,
@@ -68,9 +67,9 @@ static enum gm_status products_back(struct gm_graph *g, const struct conv *v, co
                                  .b_layout = GM_B_ROWS};
     for (size_t k = 0; k < v->groups; k++) {
         const float *d = d_y + k * out;
-        if (!w->frozen)
-            GM_TRY(gm_matmul_run(g->engine, &d_w, d, v->u + k * cols, NULL, w->g + k * out * cols,
-                                 err));
+        GM_TRY(gm_ops_weight_rows_grad(
+            g, w, k * out, out, rows, (struct gm_ops_rows){d, v->y->cols},
+            (struct gm_ops_rows){v->u + k * cols, cols * v->groups}, GM_F32, err));
         GM_TRY(gm_matmul_run(g->engine, &d_window, d, w->w + k * out * cols, NULL, d_u + k * cols,
                              err));
     }
@@ -88,8 +87,8 @@ static enum gm_status conv_back(struct gm_graph *g, void *ctx, struct gm_error *
     size_t kernel = g->params->p[v->weight].kernel;
     float *d_y, *d_u, *d_x, *d_b;
     void *to;
-    GM_TRY(zeros(g, &d_y, rows * out, err));
-    GM_TRY(zeros(g, &d_u, rows * in * kernel, err));
+    GM_TRY(floats(g, &d_y, rows * out, err));
+    GM_TRY(floats(g, &d_u, rows * in * kernel, err));
     GM_TRY(zeros(g, &d_x, rows * in, err));
     GM_TRY(zeros(g, &d_b, out, err));
     g->kn->to_f32(rows * out, v->y->d, d_y);
@@ -122,8 +121,8 @@ enum gm_status gm_op_conv(struct gm_graph *g, struct gm_var *x, const uint32_t *
                        .weight = weight,
                        .bias = bias};
     GM_TRY(gm_graph_var(g, &v->y, rows, w->shape[0], err));
-    GM_TRY(zeros(g, &xf, rows * x->cols, err));
-    GM_TRY(zeros(g, &yf, rows * w->shape[0], err));
+    GM_TRY(floats(g, &xf, rows * x->cols, err));
+    GM_TRY(floats(g, &yf, rows * w->shape[0], err));
     GM_TRY(zeros(g, &v->u, rows * cols * groups, err));
     g->kn->to_f32(rows * x->cols, x->x, xf);
     windows(v, w->kernel, xf, v->u, false);

@@ -1,5 +1,5 @@
-/* ops_internal.c - what the files of operations share: rows dealt to threads, gradients with several writers, a weight's gradient d_W = d_y' x, and
- * y (+)= x m / (1 - p), the mask m being made again from its seed wherever it is needed. */
+/* ops_internal.c - what the files of operations share: rows dealt to threads, gradients with several writers, a weight's gradient
+ * d_W = d_y' x, and y (+)= x m / (1 - p), the mask m being made again from its seed wherever it is needed. */
 #include "nn/ops_internal.h"
 
 #include "base/parallel.h"
@@ -60,11 +60,12 @@ size_t gm_longest_sequence(const uint32_t *offsets, size_t n_seqs)
     return most;
 }
 
-enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t rows,
-                                  struct gm_ops_rows d_y, struct gm_ops_rows x, enum gm_dtype dtype,
-                                  struct gm_error *err)
+enum gm_status gm_ops_weight_rows_grad(struct gm_graph *g, struct gm_param *w, size_t first,
+                                       size_t n, size_t rows, struct gm_ops_rows d_y,
+                                       struct gm_ops_rows x, enum gm_dtype dtype,
+                                       struct gm_error *err)
 {
-    struct gm_matmul d = {.m = w->shape[0],
+    struct gm_matmul d = {.m = n,
                           .k = rows,
                           .n = w->shape[1],
                           .a_row = d_y.stride,
@@ -76,8 +77,15 @@ enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t
                           .accumulate = w->has_g};
     if (w->frozen)
         return GM_OK;
-    enum gm_status st = gm_matmul_run(g->engine, &d, d_y.at, x.at, NULL, w->g, err);
-    if (st == GM_OK)
+    return gm_matmul_run(g->engine, &d, d_y.at, x.at, NULL, w->g + first * w->shape[1], err);
+}
+
+enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t rows,
+                                  struct gm_ops_rows d_y, struct gm_ops_rows x, enum gm_dtype dtype,
+                                  struct gm_error *err)
+{
+    enum gm_status st = gm_ops_weight_rows_grad(g, w, 0, w->shape[0], rows, d_y, x, dtype, err);
+    if (st == GM_OK && !w->frozen)
         w->has_g = true;
     return st;
 }

@@ -35,6 +35,11 @@ struct gm_ops_rows {
 enum gm_status gm_ops_weight_grad(struct gm_graph *g, struct gm_param *w, size_t rows,
                                   struct gm_ops_rows d_y, struct gm_ops_rows x, enum gm_dtype dtype,
                                   struct gm_error *err) GM_NODISCARD;
+/* gm_ops_weight_rows_grad - the same for rows first .. first + n of w, without saying that its gradient has values. */
+enum gm_status gm_ops_weight_rows_grad(struct gm_graph *g, struct gm_param *w, size_t first,
+                                       size_t n, size_t rows, struct gm_ops_rows d_y,
+                                       struct gm_ops_rows x, enum gm_dtype dtype,
+                                       struct gm_error *err) GM_NODISCARD;
 /* gm_ops_lora - y += what the adapters of the layer that made y from x say (lora.h). */
 enum gm_status gm_ops_lora(struct gm_graph *g, const struct gm_lora *l, struct gm_var *x,
                            struct gm_var *y, struct gm_error *err) GM_NODISCARD;
