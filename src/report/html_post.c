@@ -183,7 +183,7 @@ static enum gm_status add_asked(struct gm_buf *out, const struct gm_post *post,
         return GM_OK;
     GM_TRY(gm_buf_add_c(out,
                         "<details><summary>Language models</summary><div class=\"scroll\"><table>"
-                        "<thead><tr><th scope=\"col\">Stage</th>" HEAD(REQUESTS) HEAD(TOKENS)
+                        "<thead><tr>" HEAD("Stage") HEAD(REQUESTS) HEAD(TOKENS)
                             HEAD(SAMPLES) "</tr></thead><tbody>\n",
                         err));
     for (size_t i = 0; i < gm_json_count(list); i++)
