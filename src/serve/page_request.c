@@ -55,7 +55,6 @@ struct gm_json *gm_page_body(const struct gm_server *s, struct gm_call *call,
 
 bool gm_page_query(struct gm_query *out, struct gm_call *call, const char *const *names)
 {
-    char detail[160];
     struct gm_error e = {0};
     if (gm_query_parse(out, call->query, &call->arena, &e) != GM_OK) {
         gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, e.msg, NULL);
@@ -63,9 +62,8 @@ bool gm_page_query(struct gm_query *out, struct gm_call *call, const char *const
     }
     for (size_t i = 0; i < out->n; i++)
         if (!gm_str_is_one_of(out->params[i].name, names)) {
-            snprintf(detail, sizeof detail, "there is no parameter %.60s",
-                     gm_arena_str(&call->arena, out->params[i].name).p);
-            gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, detail, NULL);
+            GM_FAIL(&e, GM_EARG, "there is no parameter \"%.*s\"", GM_STR_ARG(out->params[i].name));
+            gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, e.msg, NULL);
             return false;
         }
     return true;

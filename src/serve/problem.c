@@ -32,11 +32,13 @@ enum gm_status gm_problem_write(struct gm_buf *out, enum gm_problem p, const cha
                                 const struct gm_buf *more, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_error clean; /* what was cut within a character, or came so, is made valid UTF-8 */
+    (void)gm_error_set(&clean, GM_EFORMAT, __FILE__, __LINE__, "%s", detail);
     GM_TRY(gm_buf_printf(out, err,
                          "{\"type\": \"urn:gmner:problem:%s\", \"title\": \"%s\", \"status\": %d, "
                          "\"detail\": ",
                          problems[p].name, problems[p].title, problems[p].status));
-    GM_TRY(gm_json_write_str(gm_str(detail), out, err));
+    GM_TRY(gm_json_write_str(gm_str(clean.msg), out, err));
     if (more)
         GM_TRY(gm_buf_add_str(out, gm_buf_str(more), err));
     GM_TRY(gm_buf_add_c(out, "}", err));

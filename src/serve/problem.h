@@ -35,7 +35,8 @@ int gm_problem_status(enum gm_problem p);
  * nothing of the server's inside. `more`: further members as JSON text, ", \"post\": {…}"; NULL = none. */
 void gm_problem_answer(struct gm_call *call, enum gm_problem p, const char *detail,
                        const struct gm_buf *more);
-/* gm_problem_write - append the document. Errors: NOMEM. */
+/* gm_problem_write - append the document, which is valid UTF-8 whatever `detail` holds: ill-formed bytes of it
+ * become '?', and it ends at GM_ERROR_MAX bytes. Errors: NOMEM. */
 enum gm_status gm_problem_write(struct gm_buf *out, enum gm_problem p, const char *detail,
                                 const struct gm_buf *more, struct gm_error *err) GM_NODISCARD;
 

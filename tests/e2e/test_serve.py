@@ -2,6 +2,7 @@
 page, the API's own document, and the numbers."""
 import json
 import os
+import urllib.parse
 
 import gm
 from served import Server, data_uri, problem
@@ -130,6 +131,22 @@ def test_wrong_requests():
         problem(s.post({"text": "a"}, "/v1/predict?recipes=tag"), 400, "bad-request", "recipes")
         problem(s.post({"text": "a"}, "/v1/predict?stream=%zz"), 400, "bad-request", "%")
         assert gm.HOME not in s.post({"text": "a", "image": "/etc/passwd"}).body.decode()
+
+
+def test_words_of_a_request_come_back_whole():
+    """An answer is UTF-8 where a request's words are ill-formed, or are cut in the middle of a character."""
+    names = ["\N{DEVANAGARI LETTER KA}" * n + "a" * (n % 7) for n in (19, 20, 53, 330, 341)]
+    names = ["x" + urllib.parse.quote(n) for n in names] + ["%FF", "a%E0%A4", "%C3=%C3"]
+    form = ("multipart/form-data; boundary=b", b'--b\r\nContent-Disposition: form-data; name="%s"\r\n\r\n1\r\n--b--')
+    with Server("--recipe", "tag") as s:
+        for name in names:
+            for path in ("/v1/predict", "/v1/card"):
+                problem(s.post({"text": "a"}, f"{path}?{name}=1"), 400, "bad-request")
+                problem(s.post({"text": "a"}, f"{path}?{name}=1&{name}=2"), 400, "bad-request")
+            word = urllib.parse.unquote_to_bytes(name)
+            problem(s.post(form[1] % word, headers={"Content-Type": form[0]}), 400, "bad-request", "form")
+            json.loads(s.post({"text": "a"}, f"/v1/predict?recipe={name}").body)
+            json.loads(s.get("/" + name).body)
 
 
 def test_starting():

@@ -104,7 +104,7 @@ def test_card():
         assert b'viewBox="0 0 100 50"' in card.body
         assert b"<figure>" not in s.post(record, "/v1/card").body
         problem(s.post(record, "/v1/card?w=x"), 400, "bad-request", "whole numbers")
-        problem(s.post(record, "/v1/card?q=1"), 400, "bad-request", "no parameter q")
+        problem(s.post(record, "/v1/card?q=1"), 400, "bad-request", "no parameter \"q\"")
         problem(s.post({**record, "image": "/etc/passwd"}, "/v1/card"), 400, "bad-request", "without the picture")
         problem(s.post({"text": 4}, "/v1/card"), 422, "post", "\"text\"")
         problem(s.post([], "/v1/card"), 400, "bad-request", "object")
