@@ -219,6 +219,25 @@ static void part_values(const struct gm_tensor *t, const float *scale, float *ou
         gm_tensor_to_f32(t, 0, gm_tensor_count(t), out);
 }
 
+/* Whether all parts are in `f`, or in a file before it that had some of them: an adapter beside a query that was trained
+ * whole has no key. Else the first that is not is `missing`. */
+static bool is_complete(struct gm_param *p, const struct gm_safetensors *f)
+{
+    struct gm_tensor t;
+    bool some = false, all = true;
+    for (size_t k = 0; k < p->n_parts; k++) {
+        bool has = gm_params_find(f, p->names[k], &t);
+        some = some || has;
+        if (has || (p->some && gm_params_find(p->some, p->names[k], &t)))
+            continue;
+        p->missing = all ? p->names[k] : p->missing;
+        all = false;
+    }
+    if (some && !all && !p->some)
+        p->some = f;
+    return all;
+}
+
 enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
                              struct gm_error *err)
 {
@@ -227,14 +246,15 @@ enum gm_status gm_param_bind(struct gm_param *p, const struct gm_safetensors *f,
     bool adjacent = true;
     size_t n = p->n / p->n_parts, rows = p->shape[0] / p->n_parts;
     char name[MAX_NAME];
+    if (!is_complete(p, f))
+        return GM_OK;
     for (size_t k = 0; k < p->n_parts; k++) {
-        if (!find(f, p->names[k], &parts[k], name)) {
-            p->missing = p->names[k];
-            return GM_OK;
-        }
-        enum gm_status st = check_part(p, &parts[k], p->names[k], path, err);
+        bool first = p->some && find(p->some, p->names[k], &parts[k], name);
+        const struct gm_safetensors *from = first ? p->some : f;
+        (void)(first || find(f, p->names[k], &parts[k], name));
+        enum gm_status st = check_part(p, &parts[k], p->names[k], gm_safetensors_path(from), err);
         if (st == GM_OK && parts[k].dtype == GM_I8)
-            st = read_scale(p, k, f, name, err);
+            st = read_scale(p, k, from, name, err);
         if (st != GM_OK)
             return st;
         adjacent =

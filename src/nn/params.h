@@ -35,8 +35,9 @@ struct gm_param {
     bool helper; /* of use in training only, or always zero: not saved */
 
     /* Its values. */
-    const char *file;         /* where they are from, borrowed from it; NULL = new */
-    const char *missing;      /* the tensor that the last file lacked */
+    const char *file;                  /* where they are from, borrowed from it; NULL = new */
+    const char *missing;               /* the tensor that the last file lacked */
+    const struct gm_safetensors *some; /* a file that had some of its parts only */
     struct gm_tensor stored;  /* mapped file content; data NULL = none (new, or being trained) */
     float *scale;             /* [shape[0]] of a matrix stored as int8 (int8.h), owned; else NULL */
     float *w;                 /* f32 values, owned; NULL for stored matrices and embeddings */
@@ -90,8 +91,8 @@ enum gm_status gm_params_add_parts(struct gm_params *ps, size_t *index, enum gm_
 
 /* gm_params_bind - take the values of every parameter that has none yet from `f`, where there (names
  * may carry the prefix "bert.", "roberta." or another family's there, and LayerNorm.gamma and .beta are its .weight and
- * .bias). The file must outlive the parameters. Matrices may be int8
- * (int8.h). Errors: NOMEM, MODEL (a shape or type that is not what the model needs, missing or
+ * .bias). Of a parameter in parts they may come from one file, and the rest from the next that is bound. The file
+ * must outlive the parameters. Matrices may be int8 (int8.h). Errors: NOMEM, MODEL (a shape or type that is not what the model needs, missing or
  * senseless scales, naming file and tensor). */
 enum gm_status gm_params_bind(struct gm_params *ps, const struct gm_safetensors *f,
                               struct gm_error *err) GM_NODISCARD;

@@ -24,6 +24,9 @@ import encoder_reference as er
 SETTINGS = {"bert": (3, 5, False, ["query", "value", "output.dense"]), "modernbert": (4, 8, True, None),
             "distilbert": (2, 3, False, ["q_lin", "k_lin", "lin2"])}
 
+# Layers that are trained whole beside them: a key between query and value.
+WHOLE = {"bert": ["key"]}
+
 
 def linear_layers(model):
     return [n for n, m in model.named_modules() if isinstance(m, torch.nn.Linear) and not n.startswith("pooler")]
@@ -42,12 +45,13 @@ def make(family, out_dir):
     save_file({k: v.contiguous() for k, v in model.state_dict().items()}, f"{base}/model.safetensors",
               metadata={"format": "pt"})
     rank, alpha, stabilised, targets = SETTINGS.get(family, (3, 6, False, None))
+    whole = WHOLE.get(family)
     model = er.load(base)
     model = get_peft_model(model, LoraConfig(r=rank, lora_alpha=alpha, use_rslora=stabilised, lora_dropout=0.0,
-                                             target_modules=targets or linear_layers(model)))
+                                             target_modules=targets or linear_layers(model), modules_to_save=whole))
     torch.manual_seed(er.SEED + 1)
     for name, p in model.named_parameters():
-        if "lora_" in name:
+        if "lora_" in name or "modules_to_save" in name:
             torch.nn.init.normal_(p, 0.0, 0.3 if family in er.TINY_OF else 0.02)
     model.eval()
     model.save_pretrained(adapter)

@@ -307,6 +307,31 @@ static void first_file_wins(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+/* So are the parts that the first file has of a parameter: the second one gives the others. */
+static void parts_of_two_files(void **state)
+{
+    (void)state;
+    static float q[N] = {9}, k[N] = {7, 8, 9}, want[3 * N];
+    const struct gm_tensor t[] = {{GM_F32, 2, {ROWS, COLS}, q}, {GM_F32, 2, {ROWS, COLS}, k}};
+    struct model m;
+    struct gm_safetensors *second;
+    write_file(&(struct layout){"", GM_F32, false, "k", NULL});
+    ASSERT_OK(model_table(&m, GM_F32, false, err));
+    ASSERT_OK(gm_safetensors_open(&m.f, file, err));
+    ASSERT_OK(gm_params_bind(&m.ps, m.f, err));
+    assert_string_equal(gm_params_missing(&m.ps), "k");
+    ASSERT_OK(gm_safetensors_write(file2, t, (const char *const[]){"q", "bert.k"}, 2, NULL, err));
+    ASSERT_OK(gm_safetensors_open(&second, file2, err));
+    ASSERT_OK(gm_params_bind(&m.ps, second, err));
+    ASSERT_OK(gm_params_ready(&m.ps, err));
+    memcpy(want, values[1], sizeof k);
+    memcpy(want + N, k, sizeof k);
+    memcpy(want + 2 * N, values[3], sizeof k);
+    check_param(&m.ps.p[m.qkv], want, "qkv");
+    model_clear(&m);
+    gm_safetensors_free(second);
+}
+
 static void new_values(struct model *m, enum gm_dtype dtype, bool training)
 {
     struct gm_rng r;
@@ -544,13 +569,21 @@ int main(void)
     file2 = paths[1];
     make_values();
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(binds_every_layout),      cmocka_unit_test(missing_tensors),
-        cmocka_unit_test(wrong_tensors),           cmocka_unit_test(wrong_scales),
-        cmocka_unit_test(names_of_matrices),       cmocka_unit_test(first_file_wins),
-        cmocka_unit_test(save_and_load),           cmocka_unit_test(convolutions),
-        cmocka_unit_test(saved_from_bf16),         cmocka_unit_test(frozen_embeddings_are_left_out),
-        cmocka_unit_test(set_replaces_all_copies), cmocka_unit_test(gradients_of_many_rows),
-        cmocka_unit_test(memory_runs_out),         cmocka_unit_test(sizes_that_overflow),
+        cmocka_unit_test(binds_every_layout),
+        cmocka_unit_test(missing_tensors),
+        cmocka_unit_test(wrong_tensors),
+        cmocka_unit_test(wrong_scales),
+        cmocka_unit_test(names_of_matrices),
+        cmocka_unit_test(first_file_wins),
+        cmocka_unit_test(parts_of_two_files),
+        cmocka_unit_test(save_and_load),
+        cmocka_unit_test(convolutions),
+        cmocka_unit_test(saved_from_bf16),
+        cmocka_unit_test(frozen_embeddings_are_left_out),
+        cmocka_unit_test(set_replaces_all_copies),
+        cmocka_unit_test(gradients_of_many_rows),
+        cmocka_unit_test(memory_runs_out),
+        cmocka_unit_test(sizes_that_overflow),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     return failed + !scratch_remove((const char *const[]){"a.safetensors", "b.safetensors", NULL});
