@@ -9,14 +9,16 @@
 
 #include <string.h>
 
-enum { MAX_FILE = 128 << 20, MAX_CONFIG = 16 << 20 };
+enum { MAX_FILE = 128 << 20 };
 
 /* One directory being read. */
 struct layout {
     const char *dir;
     struct gm_arena *a;
-    struct gm_json *root;   /* what is made */
-    struct gm_json *config; /* tokenizer_config.json; NULL = none */
+    struct gm_json *root; /* what is made */
+    struct gm_json *config,
+        *names; /* tokenizer_config.json, special_tokens_map.json; NULL = none */
+    bool mpnet;
 };
 
 static enum gm_status join(const struct layout *x, const char *name, const char **path,
@@ -32,6 +34,15 @@ static enum gm_status has(const struct layout *x, const char *name, bool *yes, s
     enum gm_status st = join(x, name, &path, err);
     *yes = st == GM_OK && gm_is_file(path);
     return st;
+}
+
+/* The JSON of a file; *out stays NULL where there is none. */
+static enum gm_status load(const struct layout *x, const char *name, struct gm_json **out,
+                           struct gm_error *err)
+{
+    const char *path;
+    enum gm_status st = join(x, name, &path, err);
+    return st == GM_OK && gm_is_file(path) ? gm_json_load(out, path, MAX_FILE, err) : st;
 }
 
 /* Python's str.isspace, which is what parts words and ends lines there. */
@@ -90,10 +101,12 @@ static enum gm_status set(struct gm_json *object, const char *key, struct gm_jso
     return gm_json_set(object, key, value) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
-/* A special token's name: as tokenizer_config.json has it, a text or an object with "content". */
+/* A special token's name: as tokenizer_config.json, or else special_tokens_map.json, has it, a text or an object with
+ * "content". */
 static struct gm_str special_name(const struct layout *x, const char *key, const char *preset)
 {
-    const struct gm_json *j = gm_json_get(x->config, key);
+    const struct gm_json *own = gm_json_get(x->config, key),
+                         *j = own ? own : gm_json_get(x->names, key);
     struct gm_str name = gm_str(preset);
     if (!gm_json_str(j, &name))
         (void)gm_json_str(gm_json_get(j, "content"), &name);
@@ -126,32 +139,43 @@ done:
     return st;
 }
 
-/* A special token that the vocabulary has, or that goes behind it, as *next. */
+/* Whether a token was added already. */
+static bool is_added(const struct layout *x, struct gm_str name)
+{
+    const struct gm_json *list = gm_json_get(x->root, "added_tokens");
+    struct gm_str have;
+    for (size_t i = 0; i < gm_json_count(list); i++)
+        if (gm_json_str(gm_json_get(gm_json_at(list, i), "content"), &have) &&
+            gm_str_eq(have, name))
+            return true;
+    return false;
+}
+
+/* A special token that the vocabulary has, or that was added with a number, or that goes behind all, as *next. */
 static enum gm_status add_special(struct layout *x, const struct gm_json *vocab, const char *key,
                                   const char *preset, bool lstrip, long long *next,
                                   struct gm_error *err)
 {
     struct gm_str name = special_name(x, key, preset);
     long long id;
-    if (!gm_json_int(gm_json_get(vocab, name.p), &id))
-        id = (*next)++;
-    return add_token(x, name, id, lstrip, err);
+    bool has_id = gm_json_int(gm_json_get(vocab, name.p), &id);
+    if (!has_id && is_added(x, name))
+        return GM_OK;
+    return add_token(x, name, has_id ? id : (*next)++, lstrip, err);
 }
 
-/* Those that were added later: added_tokens.json {TOKEN: ID}. */
-static enum gm_status add_later(struct layout *x, struct gm_error *err)
+/* Those that were added later: added_tokens.json {TOKEN: ID}. *next goes behind them. */
+static enum gm_status add_later(struct layout *x, long long *next, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *later = NULL;
-    const char *path;
-    GM_TRY(join(x, "added_tokens.json", &path, err));
-    if (!gm_is_file(path))
-        goto done;
-    GM_TRY(gm_json_load(&later, path, MAX_CONFIG, err));
+    GM_TRY(load(x, "added_tokens.json", &later, err));
     for (void *it = gm_json_first(later); it; it = gm_json_next(later, it)) {
         long long id;
-        if (gm_json_int(gm_json_value(it), &id))
-            GM_TRY(add_token(x, gm_json_key(it), id, false, err));
+        if (!gm_json_int(gm_json_value(it), &id))
+            continue;
+        GM_TRY(add_token(x, gm_json_key(it), id, false, err));
+        *next = id >= *next ? id + 1 : *next;
     }
 done:
     gm_json_free(later);
@@ -255,7 +279,7 @@ static enum gm_status make_bertweet(struct layout *x, struct gm_json *model, str
     GM_TRY(set(model, "type", gm_json_new_str(GM_STR("fastBPE")), err));
     GM_TRY(set(model, "unk_token", gm_json_new_str(special_name(x, "unk_token", "<unk>")), err));
     long long next = (long long)gm_json_count(vocab);
-    GM_TRY(add_later(x, err));
+    GM_TRY(add_later(x, &next, err));
     for (size_t i = 0; i < 4; i++)
         GM_TRY(add_special(x, vocab, keys[i], presets[i], false, &next, err));
     GM_TRY(add_special(x, vocab, "mask_token", "<mask>", false, &next, err));
@@ -281,14 +305,12 @@ static enum gm_status byte_merge(void *self, struct gm_str line, size_t number, 
 static enum gm_status make_roberta(struct layout *x, struct gm_json *model, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *path;
     struct gm_json *vocab = NULL, *merges = gm_json_new_array(), *pre = gm_json_new_object();
     static const char *const keys[] = {"bos_token", "pad_token", "eos_token", "unk_token"};
     static const char *const presets[] = {"<s>", "<pad>", "</s>", "<unk>"};
     GM_TRY(set(x->root, "pre_tokenizer", pre, err));
     GM_TRY(set(model, "merges", merges, err));
-    GM_TRY(join(x, "vocab.json", &path, err));
-    GM_TRY(gm_json_load(&vocab, path, MAX_FILE, err));
+    GM_TRY(load(x, "vocab.json", &vocab, err));
     GM_TRY(set(model, "vocab", gm_json_ref(vocab), err));
     GM_TRY(each_line(x, "merges.txt", byte_merge, &(struct words){merges}, err));
     GM_TRY(set(model, "type", gm_json_new_str(GM_STR("BPE")), err));
@@ -296,7 +318,7 @@ static enum gm_status make_roberta(struct layout *x, struct gm_json *model, stru
     GM_TRY(set(pre, "add_prefix_space", gm_json_new_bool(config_flag(x, "add_prefix_space", false)),
                err));
     long long next = (long long)gm_json_count(vocab);
-    GM_TRY(add_later(x, err));
+    GM_TRY(add_later(x, &next, err));
     for (size_t i = 0; i < 4; i++)
         GM_TRY(add_special(x, vocab, keys[i], presets[i], false, &next, err));
     GM_TRY(add_special(x, vocab, "mask_token", "<mask>", true, &next, err));
@@ -325,7 +347,9 @@ static enum gm_status make_bert(struct layout *x, struct gm_json *model, struct 
     enum gm_status st = GM_OK;
     static const char *const keys[] = {"cls_token", "sep_token", "pad_token", "unk_token",
                                        "mask_token"};
-    static const char *const presets[] = {"[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"};
+    static const char *const bert[] = {"[CLS]", "[SEP]", "[PAD]", "[UNK]", "[MASK]"};
+    static const char *const mpnet[] = {"<s>", "</s>", "<pad>", "[UNK]", "<mask>"};
+    const char *const *presets = x->mpnet ? mpnet : bert;
     struct gm_json *vocab = gm_json_new_object(), *norm = gm_json_new_object(),
                    *pre = gm_json_new_object();
     const struct gm_json *accents = gm_json_get(x->config, "strip_accents");
@@ -345,11 +369,11 @@ static enum gm_status make_bert(struct layout *x, struct gm_json *model, struct 
     GM_TRY(set(norm, "lowercase", gm_json_new_bool(config_flag(x, "do_lower_case", true)), err));
     GM_TRY(set(pre, "type", gm_json_new_str(GM_STR("BertPreTokenizer")), err));
     long long next = (long long)gm_json_count(vocab);
-    GM_TRY(add_later(x, err));
+    GM_TRY(add_later(x, &next, err));
     for (size_t i = 0; i < 5; i++)
-        GM_TRY(add_special(x, vocab, keys[i], presets[i], false, &next, err));
-    st = set_ends(x, "BertProcessing", special_name(x, "cls_token", "[CLS]"),
-                  special_name(x, "sep_token", "[SEP]"), vocab, err);
+        GM_TRY(add_special(x, vocab, keys[i], presets[i], x->mpnet && i == 4, &next, err));
+    st = set_ends(x, "BertProcessing", special_name(x, "cls_token", presets[0]),
+                  special_name(x, "sep_token", presets[1]), vocab, err);
 done:
     return st;
 }
@@ -359,9 +383,17 @@ done:
 static const struct kind {
     const char *first, *second; /* its files; second NULL: one is all */
     enum gm_status (*make)(struct layout *x, struct gm_json *model, struct gm_error *err);
-} kinds[] = {{"vocab.txt", "bpe.codes", make_bertweet},
-             {"vocab.json", "merges.txt", make_roberta},
-             {"vocab.txt", NULL, make_bert}};
+    const char *classes[6]; /* of transformers, with or without "Fast", which read them so */
+} kinds[] = {{"vocab.txt", "bpe.codes", make_bertweet, {"Bertweet", "Phobert"}},
+             {"vocab.json",
+              "merges.txt",
+              make_roberta,
+              {"Roberta", "GPT2", "Camembert", "XLMRoberta", "Deberta", "Longformer"}},
+             {"vocab.txt",
+              NULL,
+              make_bert,
+              {"Bert", "DistilBert", "Electra", "MPNet", "MobileBert", "ConvBert"}}};
+enum { N_CLASSES = sizeof kinds->classes / sizeof *kinds->classes };
 
 static enum gm_status find_kind(const struct layout *x, const struct kind **out,
                                 struct gm_error *err)
@@ -396,22 +428,56 @@ done:
     return st;
 }
 
+static bool is_class(struct gm_str name, const char *want)
+{
+    if (gm_str_ends(name, GM_STR("Fast")))
+        name.n -= strlen("Fast");
+    return gm_str_ends(name, GM_STR("Tokenizer")) &&
+           gm_str_eq_c(gm_str_sub(name, 0, name.n - strlen("Tokenizer")), want);
+}
+
+/* The same names of files have other meanings for some classes: BertJapaneseTokenizer's vocab.txt is of words that a
+ * dictionary cuts, Herbert's merges.txt is of letters. config.json names the class where tokenizer_config.json does
+ * not. */
+static enum gm_status check_class(struct layout *x, const struct kind *k,
+                                  const struct gm_json *model, struct gm_error *err)
+{
+    struct gm_str name = {0}, type = {0};
+    const struct gm_json *said = gm_json_get(x->config, "tokenizer_class");
+    (void)gm_json_str(gm_json_get(model, "model_type"), &type);
+    (void)gm_json_str(said ? said : gm_json_get(model, "tokenizer_class"), &name);
+    x->mpnet = is_class(name, "MPNet") || (!name.n && gm_str_eq_c(type, "mpnet"));
+    for (size_t i = 0; i < N_CLASSES && k->classes[i]; i++)
+        if (is_class(name, k->classes[i]))
+            return GM_OK;
+    return !name.n
+               ? GM_OK
+               : GM_FAIL(err, GM_EMODEL,
+                         "%s: no tokenizer.json, and %s is not read as tokenizer_class \"%.*s\" "
+                         "does. If that class can write one: python3 -c \"from transformers import "
+                         "AutoTokenizer as t; t.from_pretrained('%s').save_pretrained('%s')\"",
+                         x->dir, k->first, GM_STR_ARG(name), x->dir, x->dir);
+}
+
 static enum gm_status make(struct layout *x, const struct kind *k, struct gm_buf *out,
                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *config;
+    struct gm_json *model = NULL;
     x->root = gm_json_new_object();
     GM_TRY(x->root ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(set(x->root, "model", gm_json_new_object(), err));
-    GM_TRY(join(x, "tokenizer_config.json", &config, err));
-    if (gm_is_file(config))
-        GM_TRY(gm_json_load(&x->config, config, MAX_CONFIG, err));
+    GM_TRY(load(x, "tokenizer_config.json", &x->config, err));
+    GM_TRY(load(x, "special_tokens_map.json", &x->names, err));
+    GM_TRY(load(x, "config.json", &model, err));
+    GM_TRY(check_class(x, k, model, err));
     GM_TRY(k->make(x, gm_json_get(x->root, "model"), err));
     st = gm_json_write(x->root, false, out, err);
 done:
     gm_json_free(x->root);
     gm_json_free(x->config);
+    gm_json_free(x->names);
+    gm_json_free(model);
     return st;
 }
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Vocabularies without tokenizer.json beside transformers: BERTweet's vocab.txt and bpe.codes, RoBERTa's vocab.json and
-merges.txt, BERT's vocab.txt.
+merges.txt, BERT's and MPNet's vocab.txt.
 
     layouts_reference.py WORK_DIR [FILE...]
 
@@ -15,7 +15,7 @@ import random
 import sys
 
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-from transformers import BertTokenizer, BertweetTokenizer, RobertaTokenizer
+from transformers import BertTokenizer, BertweetTokenizer, MPNetTokenizer, RobertaTokenizer
 
 from tokenizers_reference import CASES, NASTY, SEED, SENTENCES, texts_of
 
@@ -72,6 +72,17 @@ def bert(path, texts, cased):
     return BertTokenizer.from_pretrained(path)
 
 
+def mpnet(path, texts):
+    """WordPiece between RoBERTa's special tokens, whose names only the class says."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    model = trained(models.WordPiece(unk_token="[UNK]"), trainers.WordPieceTrainer(vocab_size=2000, special_tokens=special),
+                    pre_tokenizers.BertPreTokenizer(), [t.lower() for t in texts])
+    words = [*sorted(model["vocab"], key=model["vocab"].get), "<mask>"]
+    save(path, "vocab.txt", "".join(w + "\n" for w in words))
+    save(path, "config.json", json.dumps({"model_type": "mpnet"}))
+    return MPNetTokenizer.from_pretrained(path)
+
+
 def main():
     work, files = sys.argv[1], sys.argv[2:]
     rng = random.Random(SEED)
@@ -83,7 +94,7 @@ def main():
              if not set(t) & set("\0\n\r\x0b\x0c\x1c\x1d\x1e\x1f\x85\u2028\u2029")]
     made = {"bertweet": lambda p: bertweet(p, training, True), "bertweet-uncounted": lambda p: bertweet(p, training, False),
             "roberta": lambda p: roberta(p, training), "bert-cased": lambda p: bert(p, training, True),
-            "bert-uncased": lambda p: bert(p, training, False)}
+            "bert-uncased": lambda p: bert(p, training, False), "mpnet": lambda p: mpnet(p, training)}
     for name, make in made.items():
         path = os.path.join(work, name)
         tok = make(path)
