@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 struct selecting {
     struct gm_select *select;
@@ -120,14 +121,16 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
     struct selecting s = {0};
     struct gm_data_opts again = *o;
     struct gm_arena a;
+    struct stat sb;
     const size_t *chosen;
     size_t n_chosen, n_left_out, n_bad = 0, n_ignored = 0, n_known = 0;
     (void)args;
     gm_arena_init(&a, 0);
     if (!o->pred || o->n == 0)
         return GM_USAGE(err, "data select: --pred FILE and -n N are needed");
-    if (strcmp(o->pred, "-") == 0)
-        return GM_USAGE(err, "data select: --pred is read twice, so it can't be standard input");
+    if (strcmp(o->pred, "-") == 0 || (stat(o->pred, &sb) == 0 && S_ISFIFO(sb.st_mode)))
+        return GM_USAGE(
+            err, "data select: --pred is read twice, so it can't be standard input or a pipe");
     GM_TRY(gm_select_new(&s.select, o->similarity, err));
     if (o->known) {
         s.known = true;
@@ -141,6 +144,11 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
     GM_TRY(sort_places(&s, chosen, n_chosen, &a, err));
     again.is_quiet = true;
     GM_TRY(pass(o->pred, &again, &s, keep, &n_ignored, err));
+    if (s.at < s.n_chosen) {
+        st = GM_FAIL(err, GM_EARG, "%s: is read twice, and had fewer posts the second time",
+                     o->pred);
+        goto done;
+    }
     GM_TRY(write_all(o, &s, err));
     GM_LOG(GM_LOG_INFO, "data",
            "%zu of %zu posts, the most uncertain first; %zu near-duplicates left out%s", n_chosen,

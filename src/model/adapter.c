@@ -150,6 +150,30 @@ done:
     return st;
 }
 
+enum gm_status gm_adapter_open(struct gm_safetensors **out, const char *dir, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, dir, GM_ADAPTER_WEIGHTS),
+               *pickle = gm_path_join(&a, dir, "adapter_model.bin");
+    GM_TRY(path && pickle ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(gm_path_reach(path, err));
+    if (!gm_is_file(path) && gm_is_file(pickle))
+        st = GM_FAIL(
+            err, GM_EMODEL,
+            "%s: no " GM_ADAPTER_WEIGHTS
+            ", only a pickle; convert it: python3 -c \"import torch; from "
+            "safetensors.torch import save_file; save_file({k: v.contiguous() for k, v in torch.load("
+            "'%s', 'cpu').items()}, '%s', {'format': 'pt'})\"",
+            pickle, pickle, path);
+    else
+        st = gm_safetensors_open(out, path, err);
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
 /* ---- writing ---- */
 
 /* The ends of the layers' names that have adapters, without what differs from layer to layer: all behind the

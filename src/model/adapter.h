@@ -25,6 +25,11 @@ enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,
                                const struct gm_json *settings, struct gm_arena *a, bool *found,
                                struct gm_error *err) GM_NODISCARD;
 
+/* gm_adapter_open - its tensors; *out is yours. Errors: MODEL (only a pickle, with the line that converts it), IO,
+ * FORMAT, NOMEM. */
+enum gm_status gm_adapter_open(struct gm_safetensors **out, const char *dir,
+                               struct gm_error *err) GM_NODISCARD;
+
 /* gm_adapter_write - adapter_config.json for adapters of the table's matrices; base: what to name. Errors: IO,
  * NOMEM. */
 enum gm_status gm_adapter_write(const struct gm_params *ps, const struct gm_lora_opts *o,

@@ -6,6 +6,7 @@
 #include "base/models.h"
 #include "base/path.h"
 #include "base/sha256.h"
+#include "model/adapter.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -17,9 +18,10 @@ enum { NAMES_MAX = 4096, CHUNK = 1 << 20, SETTINGS_MAX = 64 << 20, MANIFEST_MAX 
 /* One model being added. */
 struct adding {
     struct gm_arena a;
-    const char *to;        /* its folder */
-    struct gm_json *files; /* of the manifest */
-    char *chunk;           /* [CHUNK] */
+    const char *to;              /* its folder */
+    struct gm_json *files;       /* of the manifest */
+    char *chunk;                 /* [CHUNK] */
+    size_t n_weights, n_pickles; /* files of either kind; the second are not copied */
 };
 
 /* Lower-case letters, digits and "-_.", the first no sign: a name is a folder's name everywhere, and no option. */
@@ -90,6 +92,15 @@ static bool is_pickle(struct gm_arena *a, const char *path)
     return false;
 }
 
+static bool is_weights(const char *path)
+{
+    static const char *const ends[] = {".safetensors", ".onnx", ".xml", ".tflite", ".gguf"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (gm_str_ends(gm_str(path), gm_str(ends[i])))
+            return true;
+    return false;
+}
+
 /* Copies one file to `name` inside of the model's folder, and adds its line to the manifest. */
 static enum gm_status add_file(struct adding *x, const char *from, const char *name,
                                struct gm_error *err)
@@ -130,12 +141,32 @@ static enum gm_status add_folder(struct adding *x, const char *from, const char 
         const char *path = gm_path_join(&x->a, from, names[i]);
         const char *name = gm_path_join(&x->a, below, names[i]);
         GM_TRY(path && name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-        if (gm_is_dir(path) && depth > 0)
+        if (gm_is_dir(path) && depth > 0) {
             GM_TRY(add_folder(x, path, name, depth - 1, err));
-        else if (gm_is_file(path) && !is_pickle(&x->a, path))
+        } else if (gm_is_file(path) && is_pickle(&x->a, path)) {
+            x->n_pickles++;
+        } else if (gm_is_file(path)) {
+            x->n_weights += is_weights(path);
             GM_TRY(add_file(x, path, name, err));
+        }
     }
 done:
+    return st;
+}
+
+/* Pickles are programs and are left out, so that a folder of nothing else would be a model without weights. The readers
+ * of weights have the line that converts them. */
+static enum gm_status check_weights(const struct adding *x, const char *from, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_safetensors *f = NULL;
+    bool adapter;
+    if (x->n_weights || !x->n_pickles)
+        return GM_OK;
+    GM_TRY(gm_adapter_is(from, &adapter, err));
+    st = adapter ? gm_adapter_open(&f, from, err) : gm_safetensors_open_dir(&f, from, err);
+done:
+    gm_safetensors_free(f);
     return st;
 }
 
@@ -151,10 +182,12 @@ static enum gm_status task_of(struct adding *x, const char **task, struct gm_err
     enum gm_status st = GM_OK;
     struct gm_json *ours = NULL, *theirs = NULL;
     struct gm_str s = {0};
+    bool adapter;
     const char *gmner = gm_path_join(&x->a, x->to, "gmner.json"),
                *config = gm_path_join(&x->a, x->to, "config.json");
     GM_TRY(gmner && config ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    *task = "file";
+    GM_TRY(gm_adapter_is(x->to, &adapter, err));
+    *task = adapter ? "encoder" : "file";
     if (gm_is_file(config)) {
         GM_TRY(gm_json_load(&theirs, config, SETTINGS_MAX, err));
         gm_json_str(gm_json_at(gm_json_get(theirs, "architectures"), 0), &s);
@@ -266,6 +299,7 @@ enum gm_status gm_model_add(const char *from, const char *name, struct gm_error 
         st = GM_FAIL(err, GM_EIO, "%s: no file in it that a model could have", from);
         goto done;
     }
+    GM_TRY(check_weights(&x, from, err));
     st = write_manifest(&x, dir, from, name, err);
 done:
     if (st != GM_OK && is_new)

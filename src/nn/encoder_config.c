@@ -60,11 +60,13 @@ static enum gm_status must_be(const struct source *s, const char *key, size_t va
                          value);
 }
 
+/* A number in [0, max]; `*out` stays when the key is absent or null. */
 static enum gm_status real(const struct source *s, const char *key, double max, double *out,
                            struct gm_error *err)
 {
     const struct gm_json *v = key ? gm_json_get(s->j, key) : NULL;
-    if (v && (!gm_json_num(v, out) || !(*out >= 0) || *out > max))
+    if (v && gm_json_kind(v) != GM_JSON_NULL &&
+        (!gm_json_num(v, out) || !(*out >= 0) || *out > max))
         return GM_FAIL(err, GM_EMODEL, "%s: \"%s\" must be a number from 0 to %g", s->path, key,
                        max);
     return GM_OK;
@@ -201,6 +203,7 @@ static enum gm_status read_electra(const struct source *s, struct gm_encoder_con
                                    struct gm_error *err)
 {
     enum gm_status st = read_bert(s, c, err);
+    c->width = 128;
     return st == GM_OK ? number(s, "embedding_size", false, 1, GM_HIDDEN_MAX, &c->width, err) : st;
 }
 
@@ -384,6 +387,8 @@ static enum gm_status read_modernbert(const struct source *s, struct gm_encoder_
         return GM_FAIL(err, GM_EMODEL, "%s: heads of %zu columns, which must be even", s->path,
                        head);
     GM_TRY(read_theta(s, "global_rope_theta", "full_attention", &c->theta_far, err));
+    if (gm_json_kind(gm_json_get(s->j, "local_rope_theta")) == GM_JSON_NULL)
+        c->theta_near = c->theta_far; /* as transformers 4 reads a null */
     GM_TRY(read_theta(s, "local_rope_theta", "sliding_attention", &c->theta_near, err));
     st = read_layer_types(s, c, err);
 done:

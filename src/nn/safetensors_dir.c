@@ -86,6 +86,18 @@ done:
     return st;
 }
 
+/* The weights that Python pickled, in one file or several; NULL = there are none. */
+static const char *find_pickle(struct gm_arena *a, const char *dir)
+{
+    static const char *const names[] = {"pytorch_model.bin", "pytorch_model.bin.index.json"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *path = gm_path_join(a, dir, names[i]);
+        if (path && gm_is_file(path))
+            return path;
+    }
+    return NULL;
+}
+
 enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *dir,
                                        struct gm_error *err)
 {
@@ -95,8 +107,8 @@ enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *
     gm_arena_init(&a, 0);
     const char *single = gm_path_join(&a, dir, "model.safetensors");
     const char *index = gm_path_join(&a, dir, "model.safetensors.index.json");
-    const char *pickle = gm_path_join(&a, dir, "pytorch_model.bin");
-    if (!single || !index || !pickle)
+    const char *pickle = find_pickle(&a, dir);
+    if (!single || !index)
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     else if ((st = gm_path_reach(single, err)) != GM_OK)
         goto done;
@@ -104,7 +116,7 @@ enum gm_status gm_safetensors_open_dir(struct gm_safetensors **out, const char *
         st = gm_safetensors_open(out, single, err);
     else if (gm_is_file(index))
         st = open_index(out, dir, index, &a, err);
-    else if (gm_is_file(pickle))
+    else if (pickle)
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: no model.safetensors, only a pickle; convert it: python3 -c \"import "
                      "transformers as t; d = '%s'; getattr(t, (t.AutoConfig.from_pretrained(d)"

@@ -199,6 +199,14 @@ def test_adapters_of_other_kinds():
                 json.dump({**config, **more}, f)
             r = gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST)
             gm.expect(r, 1, "adapter_config.json", next(iter(more)), "not supported")
+        os.rename(d / "copy/adapter_model.safetensors", d / "copy/adapter_model.bin")
+        with open(d / "copy/adapter_config.json", "w", encoding="utf-8") as f:
+            json.dump(config, f)
+        r = gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST)
+        gm.expect(r, 1, "adapter_model.bin", "only a pickle; convert it", "save_file")
+        env = {"GMNER_MODELS": str(d / "models")}
+        gm.expect(gm.run("models", "add", d / "copy", "--name", "pickled", env=env), 1, "only a pickle; convert it")
+        os.rename(d / "copy/adapter_model.bin", d / "copy/adapter_model.safetensors")
         # What peft writes beside that is harmless, and without gmner.json it is a start for training.
         os.remove(d / "copy/gmner.json")
         with open(d / "copy/adapter_config.json", "w", encoding="utf-8") as f:

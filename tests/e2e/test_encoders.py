@@ -162,6 +162,25 @@ def test_vocabularies_that_are_refused():
     train(rewrite("bpe-roberta", "foreign", {"vocab.txt": "the\n"}), 1, "vocab.txt", "has no [SEP]")
 
 
+def test_vocabularies_of_other_classes():
+    """vocab.txt and merges.txt mean other things to other tokenizers, which the configurations name."""
+    words = {"vocab.txt": "".join(w + "\n" for w in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "<s>", "</s>", "Anna"])}
+    japanese = json.dumps({"tokenizer_class": "BertJapaneseTokenizer"})
+    train(rewrite("bpe-roberta", "japanese", {**words, "tokenizer_config.json": japanese}), 1, "BertJapaneseTokenizer",
+          "is not read as")
+    path = rewrite("bpe-roberta", "herbert", {"vocab.json": "{}", "merges.txt": ""})
+    with open(os.path.join(path, "config.json"), encoding="utf-8") as f:
+        config = json.load(f)
+    with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as f:
+        json.dump({**config, "tokenizer_class": "HerbertTokenizerFast"}, f)
+    train(path, 1, "vocab.json", "HerbertTokenizerFast")
+    train(rewrite("bpe-roberta", "fast", {**words, "tokenizer_config.json": '{"tokenizer_class": "ElectraTokenizerFast"}'}))
+    # Names of special tokens from special_tokens_map.json, and numbers of added ones.
+    train(rewrite("bpe-roberta", "mapped", {
+        "vocab.txt": "<a>\n<b>\n[UNK]\nAnna\n", "added_tokens.json": '{"<x>": 4, "[MASK]": 6, "[PAD]": 5}',
+        "special_tokens_map.json": '{"cls_token": "<a>", "sep_token": {"content": "<b>"}}'}))
+
+
 def test_long_post():
     """Far more pieces than positions: windows end where the position table does."""
     text = "Anna lives in Rome . " * 200
@@ -181,6 +200,13 @@ def test_only_a_pickle():
         tiny_model.write(d)
         os.rename(os.path.join(d, "model.safetensors"), os.path.join(d, "pytorch_model.bin"))
         train(d, 1, "only a pickle; convert it: python3 -c", "pytorch_model.bin")
+        env = {"GMNER_MODELS": os.path.join(d, "models")}
+        gm.expect(gm.run("models", "add", d, "--name", "pickled", env=env), 1, "only a pickle; convert it")
+        assert not os.path.exists(os.path.join(d, "models/pickled")), "half a model"
+        os.rename(os.path.join(d, "pytorch_model.bin"), os.path.join(d, "pytorch_model-00001-of-00001.bin"))
+        with open(os.path.join(d, "pytorch_model.bin.index.json"), "w", encoding="utf-8") as f:
+            f.write("{}")
+        train(d, 1, "only a pickle; convert it: python3 -c", "pytorch_model.bin.index.json")
 
 
 def test_missing_part():

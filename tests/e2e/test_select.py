@@ -1,6 +1,7 @@
 """gmner data select: the posts most worth annotating next, against the entropies computed here."""
 import json
 import math
+import os
 
 import gm
 
@@ -73,6 +74,9 @@ def test_nothing_unsure_and_failed_posts():
 def test_usage():
     gm.expect(gm.run("data", "select", "-n", "3"), 2, "--pred FILE and -n N")
     gm.expect(gm.run("data", "select", "--pred", "-", "-n", "3", stdin=""), 2, "read twice")
+    with gm.Folder() as d:
+        os.mkfifo(d / "pipe")
+        gm.expect(gm.run("data", "select", "--pred", d / "pipe", "-n", "3"), 2, "read twice", "a pipe")
     gm.expect(gm.run("data", "select", "--pred", "/nowhere/x.jsonl", "-n", "3"), 1, "/nowhere/x.jsonl")
 
 
