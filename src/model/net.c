@@ -35,6 +35,13 @@ static enum gm_status path_in(struct gm_net *net, const char *name, const char *
     return *out ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
+bool gm_net_is_theirs(const struct gm_json *settings)
+{
+    struct gm_str head = {0};
+    return !settings ||
+           (gm_json_str(gm_json_get(settings, "head"), &head) && gm_str_eq_c(head, "softmax"));
+}
+
 static enum gm_status read_settings(struct gm_net *net, const char *task, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -69,8 +76,7 @@ static enum gm_status read_adapter(struct gm_net *net, struct gm_error *err)
     if (!strchr(net->adapter.base, '/'))
         net->base_name = net->adapter.base;
     const char *ours = gm_path_join(&a, net->adapter.base_dir, "gmner.json");
-    const char *weights = gm_path_join(&a, net->dir, GM_ADAPTER_WEIGHTS);
-    GM_TRY(ours && weights ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(ours ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     if (gm_is_file(ours)) {
         st = GM_FAIL(
             err, GM_EMODEL,
@@ -78,7 +84,7 @@ static enum gm_status read_adapter(struct gm_net *net, struct gm_error *err)
             net->adapter.base_dir);
         goto done;
     }
-    st = gm_safetensors_open(&net->adapter_weights, weights, err);
+    st = gm_adapter_open(&net->adapter_weights, net->dir, err);
 done:
     gm_arena_clear(&a);
     return st;
@@ -108,17 +114,15 @@ static enum gm_status add_adapters(struct gm_net *net, const struct gm_net_tunin
 }
 
 /* What a trained model says of itself, else what is asked for. */
-static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *opts,
+static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *opts, bool theirs,
                                  size_t *extra_rows, struct gm_error *err)
 {
     const struct gm_json *pooling = gm_json_get(net->settings, "pooling");
     struct gm_str text = GM_STR("mean");
     bool has_case = true;
-    /* A directory that predicts and is not ours is a token classifier as others train them. */
-    bool theirs = !net->settings && !opts->training;
     net->first_piece = opts->first_piece || theirs;
     *extra_rows = theirs ? 0 : opts->extra_rows;
-    if (!net->settings)
+    if (theirs || !net->settings)
         return GM_OK;
     if (pooling && (!gm_json_str(pooling, &text) ||
                     (!gm_str_eq_c(text, "mean") && !gm_str_eq_c(text, "first"))))
@@ -136,14 +140,12 @@ static enum gm_status read_shape(struct gm_net *net, const struct gm_net_opts *o
 static enum gm_status read_cut(struct gm_net *net, bool theirs, struct gm_error *err)
 {
     const struct gm_json *words = gm_json_get(net->settings, "words");
-    struct gm_str name = {0}, head = {0};
+    struct gm_str name = {0};
     net->cut = GM_CUT_SPACES;
     if (words && (!gm_json_str(words, &name) || !gm_cut_parse(name, &net->cut)))
         return GM_FAIL(err, GM_EMODEL,
                        "%s/gmner.json: \"words\" must be spaces, dictionary, characters or letters",
                        net->dir);
-    theirs = theirs || (gm_json_str(gm_json_get(net->settings, "head"), &head) &&
-                        gm_str_eq_c(head, "softmax"));
     if (!words && theirs)
         net->cut =
             gm_tokenizer_parts_chinese(net->tokenizer) ? GM_CUT_CHARACTERS : GM_CUT_DICTIONARY;
@@ -168,6 +170,13 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
     net->params.int8 = precision.int8;
     GM_TRY(gm_model_find(&net->arena, dir, &net->dir, &net->base_name, err));
     GM_TRY(read_settings(net, opts->task, err));
+    /* A directory that predicts and is not ours is a token classifier as others train them; training begins with its
+     * encoder, whatever was said of its labels. */
+    bool theirs = gm_net_is_theirs(net->settings) && !opts->training;
+    if (opts->training && gm_net_is_theirs(net->settings)) {
+        gm_json_free(net->settings);
+        net->settings = NULL;
+    }
     if (net->settings)
         net->base_name = NULL; /* a trained model has a base of its own, or none */
     GM_TRY(read_adapter(net, err));
@@ -185,8 +194,8 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
                      gm_tokenizer_n_ids(net->tokenizer), config.vocab);
         goto done;
     }
-    GM_TRY(read_shape(net, opts, &extra_rows, err));
-    GM_TRY(read_cut(net, !net->settings && !opts->training, err));
+    GM_TRY(read_shape(net, opts, theirs, &extra_rows, err));
+    GM_TRY(read_cut(net, theirs, err));
     GM_TRY(gm_encoder_init(&net->enc, &config, &net->params, opts->extra_name, extra_rows, err));
     if (opts->tuning && opts->tuning->lora.rank)
         GM_TRY(add_adapters(net, opts->tuning, err));

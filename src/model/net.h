@@ -78,6 +78,9 @@ enum gm_status gm_net_open(struct gm_net *net, const char *dir, const struct gm_
  * plain encoder does not have (gm_params_missing), then calls gm_net_ready. Errors: MODEL (a tensor is
  * missing or of another shape, or the base model is not the one of the fingerprint), IO, FORMAT, NOMEM. */
 enum gm_status gm_net_bind(struct gm_net *net, struct gm_error *err) GM_NODISCARD;
+/* gm_net_is_theirs - whether a directory with this gmner.json (NULL: without one) is a token classifier of somebody
+ * else's, or a plain encoder: its labels are in config.json, and gmner.json, "head": "softmax", only adds to them. */
+bool gm_net_is_theirs(const struct gm_json *settings);
 /* gm_net_dir_of - the folder that one of the model's files is in: its own, or that of an adapter's base. */
 const char *gm_net_dir_of(const struct gm_net *net, const char *name);
 /* gm_net_tensor - a tensor that the table of parameters does not have, from the adapter or else the weights; *path

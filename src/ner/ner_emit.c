@@ -8,6 +8,7 @@
  * transformers' states (tests/unit/test_nn_encoder.c) and windows in
  * tests/unit/test_ner_tagger.c. */
 #include "ner/name_policy.h"
+#include "ner/softmax_head.h"
 
 #include "base/utf8.h"
 
@@ -28,6 +29,8 @@ enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packe
                                t->net.enc.config.norm_eps, &x, err));
     }
     GM_TRY(gm_op_head(g, x, n, t->head_w, t->head_b, &out->emit, &out->d_emit, err));
+    if (t->softmax)
+        GM_TRY(gm_softmax_head_join(t, g, n, &out->emit, err));
     if (t->fine_types.pairs.n)
         st = gm_op_head(g, x, n, t->fine_types.w, t->fine_types.b, &out->fine_logits,
                         &out->d_fine_logits, err);

@@ -96,9 +96,9 @@ static enum gm_status add_head(struct gm_tagger *t, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_params *ps = &t->net.params;
-    size_t k = t->labels.k, h = t->net.enc.config.hidden;
-    GM_TRY(gm_params_add(ps, &t->head_w, GM_VECTOR, k, h, err, "classifier.weight"));
-    GM_TRY(gm_params_add(ps, &t->head_b, GM_VECTOR, k, 0, err, "classifier.bias"));
+    size_t k = t->labels.k, rows = t->softmax ? t->n_rows : k, h = t->net.enc.config.hidden;
+    GM_TRY(gm_params_add(ps, &t->head_w, GM_VECTOR, rows, h, err, "classifier.weight"));
+    GM_TRY(gm_params_add(ps, &t->head_b, GM_VECTOR, rows, 0, err, "classifier.bias"));
     if (!t->softmax) /* whose transitions weigh nothing */
         GM_TRY(gm_params_add(ps, &t->trans, GM_VECTOR, k, k, err, "crf.transitions"));
     GM_TRY(gm_params_add(ps, &t->start, GM_VECTOR, k, 0, err, "crf.start_transitions"));
@@ -215,7 +215,7 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
     else
         gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
-    bool softmax = !o->labels && gm_softmax_head_is(t->net.settings);
+    bool softmax = !o->labels && gm_net_is_theirs(t->net.settings);
     GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
     (void)gm_json_bool(gm_json_get(t->net.settings, "name_parts"), &t->net.name_parts);

@@ -13,6 +13,8 @@
 
 enum { GM_NER_MAX_TYPES = 1000 };
 
+struct gm_tag_name;
+
 /* Label 0 is O; then for each type B, I (BIO) or B, I, E, S (BIOES). */
 struct gm_ner_labels {
     struct gm_labels types;
@@ -37,8 +39,10 @@ struct gm_tagger {
 
     /* Of a token classifier of somebody else (softmax_head.h): words are independent of each other. */
     bool softmax;
-    size_t *row,
-        n_rows;     /* [k] the classifier's row of each label, SIZE_MAX = none; how many it has */
+    size_t n_rows;                /* of the classifier */
+    struct gm_tag_name *row_tags; /* [n_rows] what they mean */
+    uint32_t *rows,
+        *first_row; /* those of label j: rows[first_row[j]] … rows[first_row[j + 1] - 1] */
     bool has_dense; /* a layer in front of the classifier: LN(f(x W')) */
     struct gm_weights dense, dense_norm;
     enum gm_activation dense_f;
@@ -47,6 +51,8 @@ struct gm_tagger {
 struct gm_tagger_session {
     const struct gm_tagger *t;
     struct gm_net_session net;
+    size_t n_begins, n_odd; /* gm_softmax_head_signs of all posts, until the user was told */
+    bool told;
 };
 
 /* gm_ner_labels_build - after types and scheme are set: k and the allowed transitions. */

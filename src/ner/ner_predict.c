@@ -13,8 +13,11 @@
  * all paths, in tests/unit/test_nn_crf.c. */
 #include "ner/name_policy.h"
 #include "ner/ner_spans.h"
+#include "ner/softmax_head.h"
 
 #include "base/alloc.h"
+#include "base/host.h"
+#include "base/log.h"
 #include "base/parallel.h"
 #include "base/utf8.h"
 #include "record/offsets.h"
@@ -219,6 +222,25 @@ static enum gm_status decode_all(const struct gm_tagger *t, const struct gm_ner_
     return st;
 }
 
+/* Tags of IOB1 look like those of BIO by their names; read as such, hardly anything is found. */
+static void look_for_iob1(struct gm_tagger_session *s, const struct gm_ner_rows *rows, size_t n)
+{
+    enum { FEW = 3 };
+    if (s->told || !gm_tagger_may_be_iob1(s->t))
+        return;
+    for (size_t i = 0; i < n; i++)
+        gm_softmax_head_signs(s->t, rows[i].emit, rows[i].n_words, &s->n_begins, &s->n_odd);
+    s->told = s->n_odd >= FEW && s->n_odd > 3 * s->n_begins;
+    if (s->told)
+        GM_LOG(
+            GM_LOG_WARN, "tagger",
+            "%s: %zu of %zu entities would begin with I-, as in IOB1, and are not found; if it was trained so, "
+            "%s settles it, or {\"format\": 1, \"task\": \"ner\", \"head\": \"softmax\", \"scheme\": "
+            "\"iob1\"} as its gmner.json",
+            s->t->net.dir, s->n_odd, s->n_odd + s->n_begins,
+            gm_option("`gmner models calibrate DIR --dev FILE`"));
+}
+
 enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err)
 {
@@ -233,6 +255,7 @@ enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **p
         if (!posts[i]->error.stage.n && !posts[i]->has_entities)
             todo[n_todo++] = posts[i];
     GM_TRY(gm_ner_score(s, todo, n_todo, &a, &rows, err));
+    look_for_iob1(s, rows, n_todo);
     GM_TRY(decode_all(s->t, rows, n_todo, err));
     for (size_t i = 0; i < n_todo && s->t->tweets; i++)
         gm_name_policy_apply(todo[i]);

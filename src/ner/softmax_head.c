@@ -4,9 +4,13 @@
  *
  * (ModernBERT: W LN(f(x Wd')) + b.) Words are independent of each other: the best path is Viterbi's over the
  * sequences that the scheme allows, all transitions weighing nothing, and an entity's probability is the product
- * of its words' (gm_ner_lattice_crf). A scheme without B is BIO in which an entity never follows one of its own
- * type: B and I have one row, and each sequence of classes is one path. Reference: transformers
- * (tests/ref/tagger_reference.py). */
+ * of its words' (gm_ner_lattice_crf). Rows that mean one label of ours add their probabilities:
+ *
+ *   e of a label = log of the sum over its rows r of exp(e_r)
+ *
+ * B and S where there is no E, I and E where there is no S, O and what special tokens have. A scheme without B, or
+ * whose B says little (IOB1), is BIO in which an entity never follows one of its own type: B and I have the same
+ * rows, and each sequence of classes is one path. Reference: transformers (tests/ref/taggers_reference.py). */
 #include "ner/softmax_head.h"
 
 #include "base/host.h"
@@ -14,17 +18,11 @@
 #include "ner/tag_names.h"
 #include "nn/finite.h"
 
+#include <math.h>
 #include <stdio.h>
 
 enum { MAX_CONFIG_BYTES = 4 << 20 };
 static const float impossible = -1e9f;
-
-bool gm_softmax_head_is(const struct gm_json *settings)
-{
-    struct gm_str head = {0};
-    return !settings ||
-           (gm_json_str(gm_json_get(settings, "head"), &head) && gm_str_eq_c(head, "softmax"));
-}
 
 struct gm_json *gm_tagger_softmax_settings(void)
 {
@@ -58,37 +56,88 @@ static enum gm_status read_names(struct gm_tagger *t, const struct gm_json *list
                            "%s: \"id2label\" says %.*s where a tag such as B-PER is needed; give "
                            "the labels their names there, in the order of the training data's",
                            path, GM_STR_ARG(names[i]));
+        names[i] = gm_arena_str(&t->labels.arena, names[i]); /* the file's text is let go of */
+        if (!names[i].p)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     return GM_OK;
 }
 
-/* Which of our labels a name is; of a scheme without B it is two of them. False = it has a row already. */
-static bool place(struct gm_tagger *t, const struct gm_tag_name *name, size_t row)
+/* The labels of ours that a tag of theirs is: out[2], how many are returned. */
+static size_t labels_of(const struct gm_ner_labels *l, const struct gm_tag_name *tag,
+                        uint16_t out[2])
 {
-    bool outside = name->prefix == 'O';
-    uint32_t type = outside ? 0 : gm_labels_find(&t->labels.types, name->type);
-    if (t->labels.runs && !outside)
-        t->row[gm_ner_label(&t->labels, (struct gm_tag){'B', type})] = row;
-    size_t *of = &t->row[gm_ner_label(&t->labels, (struct gm_tag){name->prefix, type})];
-    bool is_first = *of == SIZE_MAX;
-    *of = row;
-    return is_first;
+    bool begins = tag->prefix == 'B' || tag->prefix == 'S', outside = tag->prefix == 'O';
+    uint32_t type = outside ? 0 : gm_labels_find(&l->types, tag->type);
+    if (l->scheme == GM_TAGS_BIOES || outside) {
+        out[0] = gm_ner_label(l, (struct gm_tag){tag->prefix, type});
+        return 1;
+    }
+    out[0] = gm_ner_label(l, (struct gm_tag){begins ? 'B' : 'I', type});
+    out[1] = gm_ner_label(l, (struct gm_tag){begins ? 'I' : 'B', type});
+    return l->runs ? 2 : 1;
 }
 
-static enum gm_status place_all(struct gm_tagger *t, const struct gm_tag_name *tags,
-                                const struct gm_str *names, const char *path, struct gm_error *err)
+/* The rows of each label, one list behind the other. */
+static enum gm_status place_all(struct gm_tagger *t, struct gm_error *err)
 {
-    t->row = gm_arena_alloc(&t->labels.arena, t->labels.k, sizeof *t->row);
-    if (!t->row)
+    const struct gm_ner_labels *l = &t->labels;
+    uint16_t of[2];
+    t->first_row = gm_arena_alloc(&t->labels.arena, l->k + 2, sizeof *t->first_row);
+    t->rows = gm_arena_alloc(&t->labels.arena, 2 * t->n_rows, sizeof *t->rows);
+    if (!t->first_row || !t->rows)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < t->labels.k; i++)
-        t->row[i] = SIZE_MAX;
     for (size_t i = 0; i < t->n_rows; i++)
-        if (!place(t, &tags[i], i))
-            return GM_FAIL(err, GM_EMODEL,
-                           "%s: label %zu of \"id2label\", %.*s, is there before; each tag has one "
-                           "number",
-                           path, i, GM_STR_ARG(names[i]));
+        for (size_t k = labels_of(l, &t->row_tags[i], of); k-- > 0;)
+            t->first_row[of[k] + 2]++;
+    for (size_t j = 0; j < l->k; j++) /* [j + 1] is where the next row of label j goes */
+        t->first_row[j + 2] += t->first_row[j + 1];
+    for (size_t i = 0; i < t->n_rows; i++)
+        for (size_t k = labels_of(l, &t->row_tags[i], of); k-- > 0;)
+            t->rows[t->first_row[of[k] + 1]++] = (uint32_t)i;
+    return GM_OK;
+}
+
+/* Adds the types; no tag may come twice, but for those of special tokens. */
+static enum gm_status add_types(struct gm_tagger *t, const struct gm_str *names, const char *path,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    uint8_t *seen = gm_arena_alloc(&t->labels.arena, GM_NER_MAX_TYPES + 1, 1); /* a bit a letter */
+    uint32_t type;
+    GM_TRY(seen ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < t->n_rows; i++) {
+        const struct gm_tag_name *tag = &t->row_tags[i];
+        uint8_t bit = (uint8_t)(1 << (tag->prefix % 8)); /* B, E, I, O, S: 2, 5, 1, 7, 3 */
+        type = GM_NER_MAX_TYPES;
+        if (tag->prefix != 'O')
+            GM_TRY(gm_labels_add(&t->labels.types, tag->type, &type, err));
+        if ((seen[type] & bit) && !tag->is_filler) {
+            st = GM_FAIL(err, GM_EMODEL,
+                         "%s: label %zu of \"id2label\", %.*s, is there before; each tag has one "
+                         "number",
+                         path, i, GM_STR_ARG(names[i]));
+            goto done;
+        }
+        seen[type] |= tag->is_filler ? 0 : bit;
+    }
+done:
+    return st;
+}
+
+/* What gmner.json says of the scheme where the names of the labels leave it open. */
+static enum gm_status read_scheme(struct gm_tagger *t, struct gm_error *err)
+{
+    const struct gm_json *scheme = gm_json_get(t->net.settings, "scheme");
+    struct gm_str name = {0};
+    if (scheme && (!gm_json_str(scheme, &name) || !gm_str_eq_c(name, "iob1") ||
+                   t->labels.scheme != GM_TAGS_BIO))
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s/gmner.json: of labels in config.json \"scheme\" can only be \"iob1\", where "
+            "they are B-, I- and O",
+            t->net.dir);
+    t->labels.runs = t->labels.runs || name.n;
     return GM_OK;
 }
 
@@ -99,7 +148,6 @@ static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *con
     const struct gm_json *list = gm_json_get(config, "id2label");
     struct gm_str *names;
     struct gm_tag_names tags;
-    uint32_t id;
     t->n_rows = gm_json_count(list);
     if (t->n_rows == 0)
         return GM_FAIL(err, GM_EMODEL,
@@ -111,15 +159,30 @@ static enum gm_status read_labels(struct gm_tagger *t, const struct gm_json *con
     if (st == GM_EMODEL)
         gm_error_prefix(err, "%s", path);
     GM_TRY(st);
+    t->row_tags = tags.items;
     t->labels.scheme = tags.scheme;
     t->labels.runs = tags.runs;
-    for (size_t i = 0; i < t->n_rows; i++)
-        if (tags.items[i].prefix != 'O')
-            GM_TRY(gm_labels_add(&t->labels.types, tags.items[i].type, &id, err));
+    GM_TRY(read_scheme(t, err));
+    GM_TRY(add_types(t, names, path, err));
     GM_TRY(gm_ner_labels_build(&t->labels, err));
-    st = place_all(t, tags.items, names, path, err);
+    st = place_all(t, err);
 done:
     return st;
+}
+
+bool gm_tagger_may_be_iob1(const struct gm_tagger *t)
+{
+    bool has_inside = false;
+    for (size_t i = 0; i < t->n_rows; i++)
+        has_inside = has_inside || t->row_tags[i].prefix == 'I';
+    return t->softmax && t->labels.scheme == GM_TAGS_BIO && !t->labels.runs && has_inside;
+}
+
+enum gm_status gm_tagger_set_iob1(struct gm_tagger *t, struct gm_error *err)
+{
+    t->labels.runs = true;
+    enum gm_status st = gm_ner_labels_build(&t->labels, err);
+    return st == GM_OK ? place_all(t, err) : st;
 }
 
 /* ModernBERT's head has a layer of its own in front. */
@@ -198,19 +261,59 @@ enum gm_status gm_softmax_head_bind(struct gm_tagger *t, struct gm_error *err)
     struct gm_params *ps = &t->net.params;
     size_t h = t->net.enc.config.hidden;
     struct gm_tensor w, b;
-    const size_t zero[] = {t->head_w, t->head_b, t->start, t->end};
+    const size_t values[] = {t->head_w, t->head_b, t->start, t->end};
     GM_TRY(get(t, "classifier.weight", h, &w, err));
     GM_TRY(get(t, "classifier.bias", 1, &b, err));
-    for (size_t i = 0; i < sizeof zero / sizeof *zero; i++)
-        GM_TRY(gm_params_init_const(ps, zero[i], 0, err));
-    for (size_t j = 0; j < t->labels.k; j++) {
-        if (t->row[j] == SIZE_MAX) {
-            ps->p[t->head_b].w[j] = impossible;
-            continue;
-        }
-        gm_tensor_to_f32(&w, t->row[j] * h, h, ps->p[t->head_w].w + j * h);
-        gm_tensor_to_f32(&b, t->row[j], 1, ps->p[t->head_b].w + j);
-    }
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++)
+        GM_TRY(gm_params_init_const(ps, values[i], 0, err));
+    gm_tensor_to_f32(&w, 0, t->n_rows * h, ps->p[t->head_w].w);
+    gm_tensor_to_f32(&b, 0, t->n_rows, ps->p[t->head_b].w);
 done:
     return st;
+}
+
+/* log of the sum of exp(e) over some rows. */
+static float join_rows(const float *e, const uint32_t *rows, size_t n)
+{
+    double top = (double)impossible, sum = 0;
+    if (n == 1)
+        return e[rows[0]];
+    for (size_t i = 0; i < n; i++)
+        top = fmax(top, (double)e[rows[i]]);
+    for (size_t i = 0; i < n; i++)
+        sum += exp((double)e[rows[i]] - top);
+    return n ? (float)(top + log(sum)) : impossible;
+}
+
+enum gm_status gm_softmax_head_join(const struct gm_tagger *t, struct gm_graph *g, size_t n,
+                                    float **emit, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    size_t k = t->labels.k;
+    void *block;
+    const float *e = *emit;
+    GM_TRY(gm_graph_alloc(g, &block, n * k, sizeof(float), err));
+    float *out = block;
+    for (size_t w = 0; w < n; w++)
+        for (size_t j = 0; j < k; j++)
+            out[w * k + j] = join_rows(e + w * t->n_rows, t->rows + t->first_row[j],
+                                       t->first_row[j + 1] - t->first_row[j]);
+    *emit = out;
+done:
+    return st;
+}
+
+void gm_softmax_head_signs(const struct gm_tagger *t, const float *emit, size_t n, size_t *begins,
+                           size_t *odd)
+{
+    size_t k = t->labels.k, before = 0;
+    for (size_t w = 0; w < n; w++) {
+        size_t best = 0;
+        for (size_t j = 1; j < k; j++)
+            best = emit[w * k + j] > emit[w * k + best] ? j : best;
+        struct gm_tag tag = gm_ner_tag(&t->labels, best);
+        *begins += tag.prefix == 'B';
+        *odd += tag.prefix == 'I' && !t->labels.allowed[before * k + best];
+        before = best;
+    }
 }

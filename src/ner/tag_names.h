@@ -5,7 +5,8 @@
  *   bare    types alone: IO
  *
  * All labels have one form, but for the one that is outside of entities: "O", or with prefixes and suffixes the
- * only label that has none. Private to src/ner. */
+ * only label that has none; and those of special tokens ("[PAD]", "<s>", with prefixes and suffixes also "X" and
+ * "PAD"), which are read as outside. Private to src/ner. */
 #ifndef GM_NER_TAG_NAMES_H
 #define GM_NER_TAG_NAMES_H
 
@@ -17,12 +18,14 @@
 struct gm_tag_name {
     char prefix;
     struct gm_str type; /* a part of the name; of O the name */
+    bool is_filler;     /* O, as it is of special tokens */
 };
 
 struct gm_tag_names {
     struct gm_tag_name *items; /* [n] in the arena */
-    enum gm_tag_scheme scheme; /* BIO or BIOES */
-    bool runs;                 /* there is no B: runs of one class are an entity */
+    enum gm_tag_scheme
+        scheme; /* BIOES where there are both E and S; else BIO, in which S is B, and E is I */
+    bool runs;  /* runs of one class are an entity: there is no B, or not for every type (IOB1) */
 };
 
 /* gm_tag_names_read - of n names, which live as long as the result. Errors: MODEL (no form fits, naming the label that

@@ -27,6 +27,11 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
 void gm_tagger_set_policy(struct gm_tagger *t, bool tweets);
 /* gm_tagger_set_cut - how raw text is cut, whatever the model directory says of it. Before its sessions run. */
 void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut);
+/* gm_tagger_may_be_iob1 - whether its labels have the names of BIO, and may be IOB1's all the same: of somebody else's
+ * tagger, whose directory does not say. gm_tagger_set_iob1 - they are: B and I of a type are one class, whose runs are
+ * the entities. Before its sessions run. Errors: NOMEM. */
+bool gm_tagger_may_be_iob1(const struct gm_tagger *t);
+enum gm_status gm_tagger_set_iob1(struct gm_tagger *t, struct gm_error *err) GM_NODISCARD;
 void gm_tagger_free(struct gm_tagger *t); /* after its sessions; NULL-safe */
 
 /* gm_tagger_softmax_settings - a gmner.json for a directory of somebody else's tagger, which has none: it says

@@ -49,7 +49,8 @@ done:
     return st;
 }
 
-static enum gm_status collect(struct sample *s, const char *dir, const char *path,
+/* *iob1 in: whether its tags are to be read so; out: whether they may be. */
+static enum gm_status collect(struct sample *s, const char *dir, const char *path, bool *iob1,
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -58,6 +59,10 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
     struct gm_posts gold = {0}, pred = {0};
     struct gm_post **posts = NULL;
     GM_TRY(gm_tagger_load(&t, dir, NULL, err));
+    bool may_be = gm_tagger_may_be_iob1(t);
+    if (*iob1)
+        GM_TRY(gm_tagger_set_iob1(t, err));
+    *iob1 = may_be;
     GM_TRY(gm_tagger_session_new(&session, t, err));
     GM_TRY(gm_posts_read(&gold, path, err));
     GM_TRY(gm_posts_read(&pred, path, err));
@@ -84,6 +89,59 @@ static struct gm_judged *half(const struct sample *s, size_t i, size_t *n)
 {
     *n = s->halves[i].n / sizeof(struct gm_judged);
     return (void *)s->halves[i].p;
+}
+
+/* Dice's coefficient of what was found and the gold entities, which is F1. */
+static double f1(const struct sample *s)
+{
+    double n = (double)s->n_gold, right = 0;
+    for (size_t h = 0; h < 2; h++) {
+        size_t n_half;
+        const struct gm_judged *j = half(s, h, &n_half);
+        n += (double)n_half;
+        for (size_t i = 0; i < n_half; i++)
+            right += j[i].right;
+    }
+    return n > 0 ? 2 * right / n : 0;
+}
+
+static void sample_init(struct sample *s)
+{
+    *s = (struct sample){0};
+    gm_buf_init(&s->halves[0], SIZE_MAX - 1);
+    gm_buf_init(&s->halves[1], SIZE_MAX - 1);
+}
+
+static void sample_clear(struct sample *s)
+{
+    gm_buf_clear(&s->halves[0]);
+    gm_buf_clear(&s->halves[1]);
+}
+
+/* The tags of somebody else's tagger, B-, I- and O, are those of IOB2 or of IOB1: with which more is found tells. */
+static enum gm_status collect_either(struct sample *s, const char *dir, const char *path,
+                                     bool *iob1, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct sample other;
+    bool may_be = false;
+    sample_init(&other);
+    *iob1 = true;
+    GM_TRY(collect(s, dir, path, &may_be, err));
+    if (may_be)
+        GM_TRY(collect(&other, dir, path, iob1, err));
+    *iob1 = may_be && f1(&other) > f1(s);
+    if (*iob1) {
+        struct sample keep = *s;
+        *s = other;
+        other = keep;
+        GM_LOG(GM_LOG_INFO, "tagger",
+               "%s: its tags are IOB1's: F1 %.4f on these posts, as BIO %.4f", dir, f1(s),
+               f1(&other));
+    }
+done:
+    sample_clear(&other);
+    return st;
 }
 
 static void apply(const struct gm_calibration *c, const struct gm_judged *from, size_t n,
@@ -126,9 +184,9 @@ static enum gm_status fit(const struct sample *s, struct gm_calibration *c, stru
     return GM_OK;
 }
 
-/* gmner.json with the calibration in it, everything else as it was. */
+/* gmner.json with the calibration, and the scheme where it was found, in it, everything else as it was. */
 static enum gm_status store(const char *dir, const struct gm_calibration *c, const struct report *r,
-                            struct gm_error *err)
+                            bool iob1, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct {
@@ -148,7 +206,8 @@ static enum gm_status store(const char *dir, const struct gm_calibration *c, con
         GM_TRY(gm_json_load(&settings, path, MAX_SETTINGS, err));
     else if (ok)
         settings = gm_tagger_softmax_settings();
-    ok = ok && settings && gm_json_set(settings, "calibration", gm_json_ref(j));
+    ok = ok && settings && gm_json_set(settings, "calibration", gm_json_ref(j)) &&
+         (!iob1 || gm_json_set(settings, "scheme", gm_json_new_str(GM_STR("iob1"))));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_json_save(settings, path, MAX_SETTINGS, err);
 done:
@@ -161,25 +220,24 @@ done:
 enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct sample s = {0};
+    struct sample s;
     struct gm_calibration c;
     struct report r;
-    gm_buf_init(&s.halves[0], SIZE_MAX - 1);
-    gm_buf_init(&s.halves[1], SIZE_MAX - 1);
-    GM_TRY(collect(&s, dir, posts, err));
+    bool iob1;
+    sample_init(&s);
+    GM_TRY(collect_either(&s, dir, posts, &iob1, err));
     GM_TRY(fit(&s, &c, &r, err));
     if (r.n == 0 || s.n_gold == 0) { /* all wrong for want of gold says nothing about the scores */
         GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts,
                r.n ? "in it" : "found");
         goto done;
     }
-    GM_TRY(store(dir, &c, &r, err));
+    GM_TRY(store(dir, &c, &r, iob1, err));
     GM_LOG(GM_LOG_INFO, "tagger",
            "calibrated %s on %zu entities, %zu right: expected calibration "
            "error %.4f, before %.4f (each half fitted on the other: %.4f)",
            dir, r.n, r.n_right, r.ece, r.ece_before, r.ece_cross);
 done:
-    gm_buf_clear(&s.halves[0]);
-    gm_buf_clear(&s.halves[1]);
+    sample_clear(&s);
     return st;
 }

@@ -1,6 +1,7 @@
 """Taggers of others: directories as AutoModelForTokenClassification saves them, with labels in config.json. What
 their numbers are is compared with transformers in tests/ref/taggers_reference.py; here, what labels mean."""
 import json
+import math
 import os
 import random
 import shutil
@@ -17,8 +18,9 @@ POSTS = "".join(json.dumps({"id": str(i), "text": " ".join(random.Random(i).choi
                 for i in range(40))
 
 
-def tagger(name, labels, row_of=None, **more):
-    """A directory whose classifier has one row for each label; row_of[i] is the random row that label i takes."""
+def tagger(name, labels, row_of=None, biases=None, **more):
+    """A directory whose classifier has one row for each label; row_of[i] is the random row that label i takes, biases[i]
+    its bias."""
     path = os.path.join(_dir.name, name)
     tiny_model.write(path)
     weights = os.path.join(path, "model.safetensors")
@@ -28,7 +30,7 @@ def tagger(name, labels, row_of=None, **more):
     rows = [[rng.gauss(0, 2) for _ in range(h)] for _ in range(8)]
     values = [x for i in range(n) for x in rows[row_of[i] if row_of else i]]
     tensors["classifier.weight"] = ("F32", [n, h], struct.pack(f"<{n * h}f", *values))
-    tensors["classifier.bias"] = ("F32", [n], struct.pack(f"<{n}f", *[0.0] * n))
+    tensors["classifier.bias"] = ("F32", [n], struct.pack(f"<{n}f", *(biases or [0.0] * n)))
     tiny_model.write_tensors(weights, tensors)
     config = os.path.join(path, "config.json")
     with open(config, encoding="utf-8") as f:
@@ -84,6 +86,57 @@ def test_letters_in_front_and_behind_in_either_case():
         assert {e[2] for p in found(tagger(name, labels)) for e in p} == set(labels[1:]), name
 
 
+def test_labels_that_mean_the_same_add_up():
+    """Schemes between BIO and BIOES, and what special tokens have: the same as with one label of the sum, here of twice
+    the probability of each."""
+    twice = math.log(2)
+    for name, labels, rows, same, of, biases in [
+            ("bios", ["O", "B-PER", "S-PER", "I-PER"], [0, 1, 1, 2], ["O", "B-PER", "I-PER"], [0, 1, 2], [0, twice, 0]),
+            ("bie", ["O", "B-PER", "I-PER", "E-PER"], [0, 1, 2, 2], ["O", "B-PER", "I-PER"], [0, 1, 2], [0, 0, twice]),
+            ("pad", ["[PAD]", "O", "B-PER", "I-PER"], [0, 0, 1, 2], ["O", "B-PER", "I-PER"], [0, 1, 2], [twice, 0, 0]),
+            ("x", ["O", "B-PER", "I-PER", "X", "[CLS]"], [0, 1, 2, 0, 5], ["O", "B-PER", "I-PER", "[SEP]"], [0, 1, 2, 5],
+             [twice, 0, 0, 0]),
+            ("io-pad", ["<pad>", "PER", "O"], [0, 1, 0], ["PER", "O"], [1, 0], [0, twice])]:
+        want = found(tagger("sum", same, of, biases))
+        assert sum(map(len, want)) > 10, (name, want)
+        assert found(tagger(name, labels, rows)) == want, name
+    assert sum(map(len, found(tagger("one", ["<none>", "B-PER", "I-PER"])))) > 10
+
+
+def test_iob1_by_its_names_and_by_gold():
+    want = found(tagger("classes", ["O", "PER", "LOC"]))
+    never = -1000.0
+    # There is no B-PER, as no PER stood beside another in training.
+    path = tagger("iob1-lacking", ["O", "I-PER", "B-LOC", "I-LOC"], [0, 1, 3, 2], [0, 0, never, 0])
+    assert found(path) == want
+    # All labels are there, and B comes as seldom: gold entities tell.
+    path = tagger("iob1", ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"], [0, 3, 1, 4, 2], [0, never, 0, never, 0])
+    r = gm.expect_ok(predict(path))
+    assert sum(len(p["entities"]) for p in r.posts) == 0 and "IOB1" in r.err and r.err.count("warning") == 1, r.err
+    assert "IOB1" not in predict(tagger("bio", BIO)).err
+    with gm.Folder() as d:
+        gold = d.write("gold.jsonl", "".join(json.dumps(p) + "\n" for p in predict(tagger("classes", ["O", "PER", "LOC"])).posts))
+        r = gm.expect_ok(gm.run("models", "calibrate", path, "--dev", gold))
+        assert "its tags are IOB1's: F1 1.0000" in r.err, r.err
+        spans = [[e[:3] for e in p] for p in found(path)]
+        assert spans == [[e[:3] for e in p] for p in want]
+        assert "IOB1" not in predict(path).err
+        bio = tagger("bio", BIO)
+        gold = d.write("bio.jsonl", "".join(json.dumps(p) + "\n" for p in predict(bio).posts))
+        r = gm.expect_ok(gm.run("models", "calibrate", bio, "--dev", gold))
+        with open(os.path.join(bio, "gmner.json"), encoding="utf-8") as f:
+            assert "scheme" not in json.load(f) and "IOB1" not in r.err, r.err
+        os.remove(os.path.join(bio, "gmner.json"))
+    with open(os.path.join(path, "gmner.json"), "w", encoding="utf-8") as f:  # as the warning says
+        json.dump({"format": 1, "task": "ner", "head": "softmax", "scheme": "iob1"}, f)
+    assert found(path) == want
+    path = tagger("bioes", BIOES)
+    with open(os.path.join(path, "gmner.json"), "w", encoding="utf-8") as f:
+        json.dump({"format": 1, "task": "ner", "head": "softmax", "scheme": "iob1"}, f)
+    gm.expect(predict(path), 1, "gmner.json", '"iob1"')
+    os.remove(os.path.join(path, "gmner.json"))
+
+
 def test_no_label_is_made_up():
     """A scheme that lacks a label of a type never gives it: here no LOC of one word."""
     path = tagger("lacks", [*BIOES, "B-LOC", "I-LOC", "E-LOC"])
@@ -118,6 +171,12 @@ def test_an_encoder_like_any_other():
                                 "-o", out))
         assert "classifier" in r.err and "is not used" in r.err, r.err
         gm.expect_ok(predict(out))
+        # Calibrated it is still somebody else's: training begins with its encoder.
+        path = tagger("start", BIO)
+        gold = d.write("gold.jsonl", "".join(json.dumps(p) + "\n" for p in predict(path).posts))
+        gm.expect_ok(gm.run("models", "calibrate", path, "--dev", gold))
+        gm.expect_ok(gm.run("train", "--task", "ner", "--encoder", path, "--train", data, "-o", d / "m2", "--epochs", "1"))
+        os.remove(os.path.join(path, "gmner.json"))
 
 
 def test_added_under_a_name():
@@ -210,6 +269,8 @@ def test_refused_by_name():
             (["O", "B-PER", "I-PER", "B-PER"], {}, ["label 3", "B-PER, is there before"]),
             (["O", "B-PER", "E-PER", "L-PER"], {}, ["label 3", "L-PER, is there before"]),
             (["O", "PER", "PER"], {}, ["label 2", "PER, is there before"]),
+            (["O", "B", "I"], {}, ["say no type", "B-TERM"]),
+            (["[CLS]", "[SEP]", "B-PER", "I-PER"], {}, ["there is no O"]),
             (BIO, {"hidden_act": "mish"}, ["mish"]),
             (BIO, {"architectures": ["BertForSequenceClassification"]}, ["BertForSequenceClassification"])]:
         path = tagger("refused", labels)
