@@ -125,8 +125,8 @@ def test_cancel(tagger):
 
 def test_ctrl_c(tagger):
     timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT))
-    timer.start()
     with pytest.raises(KeyboardInterrupt):
+        timer.start()
         list(tagger.pipe(["Obama met Merkel in Berlin on Monday " * 10] * 20000, batch_size=20000))
     timer.join()
     assert tagger("Rome").ents

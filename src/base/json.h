@@ -34,7 +34,8 @@ enum gm_status gm_json_parse(struct gm_json **out, struct gm_str text,
                              struct gm_error *err) GM_NODISCARD;
 /* gm_json_parse_lenient - the same for data that other programs wrote: half a surrogate pair becomes
  * U+FFFD; NaN, Infinity and numbers that no value can hold become strings of the same characters, so
- * that they are kept where nobody reads them and named as wrong where a number is wanted. */
+ * that they are kept where nobody reads them and named as wrong where a number is wanted; a byte order
+ * mark at the beginning is left away. */
 enum gm_status gm_json_parse_lenient(struct gm_json **out, struct gm_str text,
                                      struct gm_error *err) GM_NODISCARD;
 /* gm_json_load - gm_json_parse of a file of at most max_bytes; messages start with the path. Errors: IO,

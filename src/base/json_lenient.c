@@ -1,5 +1,5 @@
 /* gm_json_parse_lenient: what other programs write as JSON and jansson refuses (half a surrogate pair,
- * as Python's json.dumps writes for a text cut inside an emoji; NaN; numbers out of range). */
+ * as Python's json.dumps writes for a text cut inside an emoji; NaN; numbers out of range; a byte order mark). */
 #include "base/json.h"
 #include "base/json_scan.h"
 
@@ -36,6 +36,14 @@ done:
     return st;
 }
 
+static bool is_digits(struct gm_str s)
+{
+    size_t n = 0;
+    while (n < s.n && s.p[n] >= '0' && s.p[n] <= '9')
+        n++;
+    return n == s.n;
+}
+
 /* Whether a word outside of strings is a number that no value can hold. */
 static bool is_out_of_range(struct gm_str word)
 {
@@ -44,12 +52,15 @@ static bool is_out_of_range(struct gm_str word)
         if (gm_str_eq_c(word, not_finite[i]))
             return true;
     size_t sign = word.n && word.p[0] == '-';
-    if (word.n >= sizeof text || word.n == sign || word.p[sign] < '1' || word.p[sign] > '9')
+    if (word.n == sign || word.p[sign] < '1' || word.p[sign] > '9')
         return false;
+    bool is_whole = is_digits(gm_str_sub(word, sign, word.n));
+    if (word.n >= sizeof text)
+        return is_whole;
     memcpy(text, word.p, word.n);
     text[word.n] = 0;
     errno = 0;
-    if (strspn(text + sign, "0123456789") == word.n - sign)
+    if (is_whole)
         return strtoll(text, NULL, 10) != 0 && errno == ERANGE;
     return isinf(strtod(text, &end)) && strspn(text + sign, "0123456789.eE+-") == word.n - sign;
 }
@@ -59,7 +70,7 @@ static enum gm_status mend(struct gm_str s, struct gm_buf *out, struct gm_error 
     static const char of_words[] = "+-.0123456789abcdefghijklmnopqrstuvwxyz"
                                    "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     enum gm_status st = GM_OK;
-    for (size_t i = 0; i < s.n;) {
+    for (size_t i = gm_str_starts(s, GM_STR("\xEF\xBB\xBF")) ? 3 : 0; i < s.n;) {
         if (s.p[i] == '"') {
             GM_TRY(copy_string(s, &i, out, err));
             continue;

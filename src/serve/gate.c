@@ -5,6 +5,7 @@
 #include "serve/server.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Nothing but our own files runs or is shown in the page, and no other site may frame it. */
 static const char csp[] =
@@ -50,7 +51,7 @@ static const struct gm_route *find_route(struct gm_call *call)
     if (r)
         return r;
     if (allow) {
-        gm_call_set_header(call, "Allow", allow);
+        gm_call_set_header(call, "Allow", strcmp(allow, "GET") == 0 ? "GET, HEAD" : allow);
         gm_problem_answer(call, GM_PROBLEM_METHOD, "the Allow header says which method it takes",
                           NULL);
     } else {
@@ -59,13 +60,21 @@ static const struct gm_route *find_route(struct gm_call *call)
     return NULL;
 }
 
-/* The body's size as announced, else the most that it may have, is set apart for it. */
+/* The body's size as announced, else the most that it may have, is set apart for it. Who announces a size and
+ * sends chunks of any size all the same is not believed, and what follows on that connection is not read: a
+ * proxy before us may see another request there (RFC 9112, 6.1). */
 static void make_room(struct gm_server *s, struct gm_call *call)
 {
     char detail[160];
     long long n = 0;
     struct gm_str length = gm_call_header(call, "Content-Length");
     size_t max = s->opts->max_body_bytes;
+    if (length.n && gm_call_header(call, "Transfer-Encoding").n) {
+        gm_call_set_header(call, "Connection", "close");
+        gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST,
+                          "a request has Content-Length or Transfer-Encoding, and not both", NULL);
+        return;
+    }
     if (length.n && (!gm_str_to_int(length, &n) || n < 0 || (size_t)n > max)) {
         snprintf(detail, sizeof detail, "the body may have %zu bytes", max);
         gm_problem_answer(call, GM_PROBLEM_TOO_LARGE, detail, NULL);

@@ -19,7 +19,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { PIECE_BYTES = 1 << 16, TARGET_MAX = 8192, PENDING_MAX = 1 << 30 };
+enum { PIECE_BYTES = 1 << 16, PENDING_MAX = 1 << 30 };
 
 struct gm_httpd {
     struct MHD_Daemon *daemon;
@@ -98,7 +98,7 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
 {
     struct gm_call *call = gm_alloc(1, sizeof *call);
     struct gm_call_state *s = gm_alloc(1, sizeof *s);
-    if (!call || !s || strlen(target) > TARGET_MAX) {
+    if (!call || !s) {
         gm_free(call);
         gm_free(s);
         return NULL; /* on_request closes the connection */

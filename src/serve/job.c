@@ -96,8 +96,10 @@ static enum gm_status keep(const struct gm_job *job, struct gm_job_post *p, stru
                  GM_STR_ARG(post->error.message));
     }
     post->image = GM_STR("");
-    if (post->source)
+    if (post->source) {
         gm_json_remove(post->source, "image");
+        gm_json_remove(post->source, "timings"); /* of an earlier request */
+    }
     GM_TRY(gm_post_to_json(post, &p->record, err));
     if (job->has_times)
         GM_TRY(write_times(p, &p->record, err));

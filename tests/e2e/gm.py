@@ -49,6 +49,14 @@ class Result:
         return [l[len(mark):] for l in self.err.splitlines() if l.startswith(mark)]
 
 
+def until(what, holds, every_s=0.01):
+    """Wait for it, however slow the machine is."""
+    end = time.monotonic() + TIMEOUT_S
+    while not holds():
+        assert time.monotonic() < end, f"{what}: never"
+        time.sleep(every_s)
+
+
 def run(*args, stdin="", env=None, stdout=None, cwd=None, program=PROGRAM):
     """Run the program; stdin is text or bytes. A death by a signal fails the test."""
     data = stdin if isinstance(stdin, bytes) else stdin.encode()

@@ -107,10 +107,12 @@ class Server:
 
     def wait_for(self, name, value):
         """Until a number is that; a request is counted when its answer is sent, and so after the client has it."""
-        end = time.monotonic() + gm.TIMEOUT_S
-        while self.metrics().get(name) != value:
-            assert time.monotonic() < end, f"{name} is {self.metrics().get(name)}, and never {value}"
-            time.sleep(0.01)
+        gm.until(f"{name} is {value}", lambda: self.metrics().get(name) == value)
+
+    def n_posts(self, recipe):
+        """How many wait or are worked on."""
+        m = self.metrics()
+        return m[f'gmner_queue_posts{{recipe="{recipe}"}}'] + m[f'gmner_pipeline_posts{{recipe="{recipe}"}}']
 
     def metrics(self):
         """{"name{labels}": value}"""

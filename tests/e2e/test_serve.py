@@ -118,6 +118,7 @@ def test_wrong_requests():
         wrong = s.get("/v1/predict")
         problem(wrong, 405, "method-not-allowed")
         assert wrong.headers["allow"] == "POST"
+        assert s.ask("PUT", "/healthz").headers["allow"] == "GET, HEAD"
         problem(s.post(b"{"), 400, "bad-request", "no JSON")
         problem(s.post([]), 422, "post", "an object")
         problem(s.post({}), 422, "post", "text")
@@ -147,6 +148,25 @@ def test_words_of_a_request_come_back_whole():
             problem(s.post(form[1] % word, headers={"Content-Type": form[0]}), 400, "bad-request", "form")
             json.loads(s.post({"text": "a"}, f"/v1/predict?recipe={name}").body)
             json.loads(s.get("/" + name).body)
+
+
+def test_a_record_sent_again():
+    """An answer is a post, too; what the server told of itself then isn't told twice."""
+    with Server("--recipe", "tag") as s:
+        first = s.post({"text": "Paris in May", "mine": [1]}, "/v1/predict?timings=true")
+        assert first.body.count(b'"timings"') == 1
+        again = s.post(first.body, "/v1/predict?timings=true")
+        assert again.status == 200 and again.body.count(b'"timings"') == 1 and again.json["mine"] == [1], again.body
+        assert "timings" not in s.post(first.body).json
+
+
+def test_json_of_other_programs():
+    """A byte order mark, half a surrogate pair, bytes that are no UTF-8, numbers that no value can hold, NaN."""
+    with Server("--recipe", "tag") as s:
+        for body in (b'\xef\xbb\xbf{"text": "Paris in May"}', b'{"text": "Paris in May", "n": ' + b"9" * 700 + b"}",
+                     b'{"text": "Paris in May", "n": [NaN, 1e999, "\\ud83d", "\xff"]}'):
+            answer = s.post(body)
+            assert answer.status == 200 and answer.json["entities"][0]["text"] == "Paris", answer.body
 
 
 def test_starting():

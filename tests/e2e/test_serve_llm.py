@@ -2,28 +2,26 @@
 and a model's server that fails is told of without a word of where it is."""
 import json
 import os
+import signal
 import threading
-import time
 
 import gm
 import llm_server
-from served import Server, problem
-
-SLOW_S = 2
+from served import PATIENT, Server, problem
 
 
 class Model(llm_server.Own):
-    """Waits for posts with "slow" in them; refuses the key while `refuses`."""
+    """Says nothing of posts with "slow" in them until `go` is set; refuses the key while `refuses`."""
 
     def __init__(self):
-        self.refuses, self.n = False, 0
+        self.refuses, self.n, self.go = False, 0, threading.Event()
 
         def say(text, _):
             self.n += 1
             if self.refuses:
                 return llm_server.Reply(401, {"error": {"message": "no such key"}})
             if "slow" in text:
-                time.sleep(SLOW_S)
+                self.go.wait(gm.TIMEOUT_S)
             return "Named entities: none."
 
         super().__init__(say)
@@ -44,15 +42,19 @@ def test_slow_answers():
 
         slow = threading.Thread(target=ask, args=("slow", {"text": "a slow post of Ann Lee"}))
         slow.start()
-        while not model.n:
-            time.sleep(0.01)
+        gm.until("the model is asked", lambda: model.n)
         ask("quick", {"text": "a post of Ann Lee"})
         ask("quick lines", {"posts": [{"text": "Bob Ray"}, {"text": "Paris"}]}, "/v1/predict?stream=true")
         assert slow.is_alive(), "the slow one was first"
+        model.go.set()
         slow.join()
         assert order == ["quick", "quick lines", "slow"], order
         assert all(a.status == 200 for a in answers.values())
         assert answers["quick"].json["knowledge"], answers["quick"].body
+        model.go.clear()
+        asked = model.n
+        both_asked = lambda: gm.until("both are asked", lambda: model.n == asked + 2)
+        threading.Thread(target=lambda: (both_asked(), model.go.set())).start()
         mixed = s.post({"posts": [{"id": "1", "text": "slow and first"}, {"id": "2", "text": "second"}]},
                        "/v1/predict?stream=true")
         assert [p["id"] for p in mixed.lines] == ["1", "2"], "lines are in the request's order"
@@ -62,9 +64,8 @@ def test_counts():
     with gm.Folder() as d, Model() as model, started(d, model) as s:
         for _ in range(2):
             assert s.post({"posts": [{"text": "Ann Lee"}, {"text": "Bob Ray"}]}).status == 200
-        deadline = time.monotonic() + 10
-        while (m := s.metrics())['gmner_llm_cache_hits_total{recipe="i"}'] < 2 and time.monotonic() < deadline:
-            time.sleep(0.05)
+        s.wait_for('gmner_llm_cache_hits_total{recipe="i"}', 2)
+        m = s.metrics()
         assert m['gmner_llm_requests_total{recipe="i"}'] == 4 and m['gmner_llm_cache_hits_total{recipe="i"}'] == 2, m
         assert m['gmner_llm_sent_total{recipe="i"}'] == model.n == 2
         assert m['gmner_llm_prompt_tokens_total{recipe="i"}'] == 20
@@ -93,16 +94,28 @@ def test_budget():
         assert "budget" in s.stderr() and model.n == statuses.count(200)
 
 
-def test_stop_waits_for_answers():
-    with gm.Folder() as d, Model() as model, started(d, model) as s:
-        c = s.connection()
-        c.request("POST", "/v1/predict", json.dumps({"text": "a slow post of Ann Lee"}).encode(),
-                  {"Content-Type": "application/json"})
-        while not model.n:
-            time.sleep(0.01)
-        s.process.terminate()
-        r = c.getresponse()
-        assert r.status == 200 and json.loads(r.read())["knowledge"]
+def test_stop_finishes():
+    """What was taken is answered after the signal to stop, and nothing new is taken."""
+    with gm.Folder() as d, Model() as model, started(d, model, *PATIENT) as s:
+        ready, asked = s.connection(), []
+        assert s.ask("GET", "/readyz", connection=ready).status == 200
+        for i in range(12):
+            c = s.connection()
+            posts = [{"id": f"{i}.{j}", "text": f"slow post {i}.{j} of Ann Lee"} for j in range(5)]
+            c.request("POST", "/v1/predict" + ("?stream=true" if i % 3 == 2 else ""),
+                      json.dumps({"posts": posts}).encode(), {"Content-Type": "application/json"})
+            asked.append((c, posts))
+        gm.until("all have come", lambda: s.n_posts("i") == 60)
+        s.process.send_signal(signal.SIGTERM)
+        gm.until("it stops", lambda: s.ask("GET", "/readyz", connection=ready).status == 503)
+        problem(s.post({"text": "too late"}), 503, "stopping")
+        model.go.set()
+        for i, (c, posts) in enumerate(asked):
+            r = c.getresponse()
+            body = r.read()
+            assert r.status == 200, body
+            got = [json.loads(l) for l in body.splitlines()] if i % 3 == 2 else json.loads(body)["posts"]
+            assert [p["id"] for p in got] == [p["id"] for p in posts] and all(p["knowledge"] for p in got), body
         assert s.process.wait(gm.TIMEOUT_S) == 0
 
 

@@ -1,9 +1,12 @@
 """schemathesis against gmner serve: requests made from the OpenAPI document, those that fit it and those that break it,
 must get the answers that it tells of. It is installed once, pinned, into .deps/schemathesis; skipped where that can't
-be had. GM_EXAMPLES: how many requests an operation gets in the part that is chosen by chance."""
+be had. GM_EXAMPLES: how many requests an operation gets in the part that is chosen by chance. GM_SEED: a number that this part
+follows from, else always the same one, so that a change fails for what it changes; "any" draws one, which a failure
+tells, so that it can be had again."""
 import fcntl
 import json
 import os
+import random
 import subprocess
 import sys
 
@@ -15,6 +18,9 @@ HERE = os.path.join(gm.HOME, "tests", "e2e")
 PINS = os.path.join(HERE, "requirements-schemathesis.txt")
 VENV = os.path.join(gm.HOME, ".deps", "schemathesis")
 EXAMPLES = os.environ.get("GM_EXAMPLES", "25")
+SEED = os.environ.get("GM_SEED", "1")
+if SEED == "any":
+    SEED = str(random.SystemRandom().randrange(1 << 32))
 
 
 def say(*words, **more):
@@ -44,9 +50,11 @@ def passes(server, *words):
     with gm.Folder() as d:  # where it leaves its reports
         p = say(*schemathesis(), "--config-file", os.path.join(HERE, "schemathesis.toml"), "run",
                 server.url + "openapi.json", "--phases", "examples,coverage,fuzzing,stateful", "--max-examples", EXAMPLES,
-                "--generation-database", ":memory:", "--no-color", *words, cwd=d.path,
+                "--seed", SEED, "--generation-database", ":memory:", "--suppress-health-check", "all", "--no-color",
+                *words, cwd=d.path,
                 env={**os.environ, "HYPOTHESIS_STORAGE_DIRECTORY": d / "hypothesis"})
-    assert p.returncode == 0 and " passed" in p.stdout, p.stdout[-6000:] + p.stderr[-2000:]
+    assert p.returncode == 0 and " passed" in p.stdout, (
+        f"again with GM_SEED={SEED} GM_EXAMPLES={EXAMPLES}\n{p.stdout[-6000:]}{p.stderr[-2000:]}")
 
 
 def test_text():

@@ -330,9 +330,11 @@ static void lenient(void **state)
         {"{\"a\": NaN, \"b\": [-Infinity, 1]}", "{\"a\": \"NaN\", \"b\": [\"-Infinity\", 1]}"},
         {"[1e999, -12345678901234567890123, 2.5]",
          "[\"1e999\", \"-12345678901234567890123\", 2.5]"},
+        {"\xEF\xBB\xBF{\"a\": 1}", "{\"a\": 1}"},
     };
-    static const char *const bad[] = {"nan",       "[NaN",   "1e999x",  "0123456789012345678901",
-                                      "\"\\ud83d", "[-NaN]", "\"\\u12", "\"\\"};
+    static const char *const bad[] = {
+        "nan",    "[NaN",    "1e999x", "0123456789012345678901", "\"\\ud83d",
+        "[-NaN]", "\"\\u12", "\"\\",   "\xEF\xBB\xBF",           "[\xEF\xBB\xBF]"};
     struct gm_json *j;
     (void)state;
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -343,6 +345,15 @@ static void lenient(void **state)
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         assert_int_equal(gm_json_parse_lenient(&j, gm_str(bad[i]), NULL), GM_EFORMAT);
+    char longest[1000];
+    memset(longest, '9', sizeof longest);
+    assert_int_equal(gm_json_parse_lenient(&j, (struct gm_str){longest, sizeof longest}, NULL),
+                     GM_OK);
+    assert_int_equal(gm_json_kind(j), GM_JSON_STRING);
+    gm_json_free(j);
+    longest[500] = 'x';
+    assert_int_equal(gm_json_parse_lenient(&j, (struct gm_str){longest, sizeof longest}, NULL),
+                     GM_EFORMAT);
 }
 
 /* A locale with a decimal comma as glibc's localedef compiles it, so that none need be installed. */
