@@ -95,29 +95,38 @@ static enum gm_status read_numbers(struct gm_lora_opts *o, const struct gm_json 
     return GM_OK;
 }
 
-/* The folder of the base: of a packaged model, of one that was added, a folder as it is, or, as hubs name models
- * OWNER/NAME, the model that is called NAME here. */
+/* The name that a base has here: hubs name models OWNER/Name, and ours have small letters. */
+static const char *name_of_base(const char *base, struct gm_arena *a)
+{
+    const char *last = strrchr(base, '/');
+    last = last && last[1] ? last + 1 : base;
+    char *name = gm_arena_alloc(a, strlen(last) + 1, 1);
+    for (size_t i = 0; name && last[i]; i++)
+        name[i] = (char)(last[i] >= 'A' && last[i] <= 'Z' ? last[i] - 'A' + 'a' : last[i]);
+    return name;
+}
+
+/* The folder of the base: a folder as it is, or that of a packaged model or of one that was added, which has weights. */
 static enum gm_status find_base(struct gm_adapter *x, const char *path, struct gm_arena *a,
                                 struct gm_error *err)
 {
-    const char *last = strrchr(x->base, '/'), *file;
+    const char *name = name_of_base(x->base, a), *file;
     struct gm_error why = {0};
+    if (!name)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (gm_is_dir(x->base))
         return gm_model_find(a, x->base, &x->base_dir, NULL, err);
-    last = last && last[1] ? last + 1 : x->base;
-    enum gm_status st = gm_model_path(a, last, "model.safetensors", &file, &why);
+    enum gm_status st = gm_model_path(a, name, "model.safetensors", &file, &why);
+    if (st != GM_OK && gm_model_path(a, name, "model.safetensors.index.json", &file, NULL) == GM_OK)
+        st = GM_OK;
     if (st == GM_OK)
-        st = gm_model_dir(a, last, &x->base_dir, &why);
-    if (st == GM_OK)
-        return GM_OK;
-    return last == x->base
-               ? GM_FAIL(err, st, "%s: the base model of this adapter is missing: %s", path,
-                         why.msg)
-               : GM_FAIL(
-                     err, st,
-                     "%s: the base model \"%s\" of this adapter is no folder, and no model is called %s%s",
-                     path, x->base, last,
-                     gm_option("; `gmner models add FOLDER --name NAME` gives one that name"));
+        st = gm_model_dir(a, name, &x->base_dir, &why);
+    return st == GM_OK
+               ? GM_OK
+               : GM_FAIL(err, st,
+                         "%s: the base model \"%s\" of this adapter is no folder, and %s%s", path,
+                         x->base, why.msg,
+                         gm_option("; `gmner models add FOLDER --name NAME` gives one that name"));
 }
 
 enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,

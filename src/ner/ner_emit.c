@@ -73,12 +73,47 @@ static bool has_line_end(struct gm_str space)
     return false;
 }
 
-/* No entity goes on over the end of a line. */
+static bool line_ends_before(const struct gm_ner_rows *r, size_t w)
+{
+    return w > 0 && has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start));
+}
+
+/* No entity goes on over the end of a line. Where one never follows another of its type, it may do so over the end of a
+ * line: a word without text is put there, which is outside. */
+static enum gm_status part_lines(const struct gm_ner_labels *l, struct gm_ner_rows *r,
+                                 struct gm_arena *a, struct gm_error *err)
+{
+    size_t n = r->n_words, n_ends = 0, at = 0, k = l->k;
+    for (size_t w = 0; w < n; w++)
+        n_ends += line_ends_before(r, w);
+    if (n_ends == 0)
+        return GM_OK;
+    struct gm_word *words = gm_arena_alloc(a, n + n_ends, sizeof *words);
+    float *emit = gm_arena_alloc(a, (n + n_ends) * k, sizeof *emit);
+    if (!words || !emit)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    for (size_t w = 0; w < n; w++) {
+        if (line_ends_before(r, w)) {
+            words[at] = (struct gm_word){r->words[w - 1].end, r->words[w - 1].end};
+            for (size_t j = 1; j < k; j++)
+                emit[at * k + j] = -INFINITY;
+            at++;
+        }
+        words[at] = r->words[w];
+        memcpy(emit + at++ * k, r->emit + w * k, k * sizeof *emit);
+    }
+    r->words = words;
+    r->emit = emit;
+    r->n_words = at;
+    return GM_OK;
+}
+
+/* The same where it may anywhere. */
 static void end_entities_at_lines(const struct gm_ner_labels *l, const struct gm_ner_rows *r,
                                   float *emit)
 {
     for (size_t w = 1; w < r->n_words; w++)
-        if (has_line_end(gm_str_sub(r->post->text, r->words[w - 1].end, r->words[w].start)))
+        if (line_ends_before(r, w))
             gm_ner_end_entities(l, emit, w);
 }
 
@@ -132,11 +167,14 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
     x.slices = slices;
     GM_TRY(gm_lanes_run(&s->net.lanes, n_slices, score_slice, &x, err));
     for (size_t i = 0; i < n; i++) {
-        end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
+        if (!t->labels.runs)
+            end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         if (t->tweets)
             gm_name_policy_weigh(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);
         (*rows)[i].emit = x.emit + p->posts[i] * k;
         (*rows)[i].fine_logits = has_fine ? x.fine_logits + p->posts[i] * kf : NULL;
+        if (t->labels.runs) /* taggers of others, without fine types */
+            GM_TRY(part_lines(&t->labels, &(*rows)[i], a, err));
     }
 done:
     return st;

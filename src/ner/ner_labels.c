@@ -131,7 +131,7 @@ void gm_ner_labels_clear(struct gm_ner_labels *l)
 
 bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b)
 {
-    bool same = a->scheme == b->scheme && a->types.n == b->types.n;
+    bool same = a->scheme == b->scheme && a->runs == b->runs && a->types.n == b->types.n;
     for (uint32_t i = 0; same && i < a->types.n; i++)
         same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
     return same;

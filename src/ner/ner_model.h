@@ -97,7 +97,8 @@ enum gm_status gm_ner_emissions(const struct gm_tagger *t, const struct gm_packe
 /* One post's scores. */
 struct gm_ner_rows {
     struct gm_post *post;
-    struct gm_word *words; /* [n_words] bytes of the post's text */
+    struct gm_word
+        *words; /* [n_words] bytes of the post's text; of `runs` one without any parts two lines */
     size_t n_words;
     const float *emit; /* [n_words, k]; -INFINITY where an entity would go on over a line's end */
     const float *fine_logits; /* [n_words, gm_fine_types_k] logits; NULL = no fine types */

@@ -227,8 +227,10 @@ enum gm_status gm_softmax_head_labels(struct gm_tagger *t, struct gm_error *err)
     if (kind.n && !gm_str_ends(kind, GM_STR("ForTokenClassification"))) {
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: not a trained tagger but a %.*s, and there is no gmner.json beside it; "
-                     "%s makes one of it",
-                     path, GM_STR_ARG(kind), gm_option("`gmner train --task ner --encoder`"));
+                     "%s makes one of it%s",
+                     path, GM_STR_ARG(kind), gm_option("`gmner train --task ner --encoder`"),
+                     t->net.is_adapter ? ", or a config.json with the labels beside the adapter"
+                                       : "");
         goto done;
     }
     GM_TRY(read_labels(t, config, path, err));

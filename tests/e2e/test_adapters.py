@@ -177,6 +177,17 @@ def test_the_base_must_be_there_and_the_same():
             f.write(b"\0\0\0\x3f")
         gm.expect(with_base(d / "base"), 1, "not the weights that the adapter", "was trained on")
         gm.expect(with_base("hub/unknown-base"), 1, "hub/unknown-base", "models add FOLDER --name NAME")
+        gm.expect(with_base("unknown-base"), 1, "unknown-base", "models add FOLDER --name NAME")
+        # Hubs' names have capitals; its weights may be in parts.
+        tiny_model.write(d / "parts")
+        os.rename(d / "parts/model.safetensors", d / "parts/model-1.safetensors")
+        header, _ = tiny_model.read_raw(d / "parts/model-1.safetensors")
+        with open(d / "parts/model.safetensors.index.json", "w", encoding="utf-8") as f:
+            json.dump({"weight_map": {n: "model-1.safetensors" for n in header}}, f)
+        env = {"GMNER_MODELS": str(d / "added")}
+        gm.expect_ok(gm.run("models", "add", d / "parts", "--name", "big-base", env=env))
+        gm.expect_ok(with_base("Hub/Big-Base"))
+        env = {}
         # A home that knows mpnet and does not have it.
         os.makedirs(d / "home/models")
         os.makedirs(d / "home/.deps/models")

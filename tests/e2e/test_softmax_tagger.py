@@ -72,6 +72,16 @@ def test_runs_of_one_class_are_one_entity():
             assert a[2] != b[2] or b[0] > a[1] + 1, (a, b)
 
 
+def test_a_line_ends_what_stands_on_it():
+    """Of runs of one class, too: the words of each line alone, and not one less."""
+    path = tagger("lines", ["PER", "O"], [1, 0], [50.0, 0.0])  # all words are of one class
+    words = tiny_model.WORDS[:6]
+    text = f"{words[0]} {words[1]}\n{words[2]}\n\n{words[3]} {words[4]} {words[5]}"
+    post, = gm.expect_ok(gm.run("predict", "-", "--recipe", "tag", "--tagger", path, stdin=json.dumps({"text": text}))).posts
+    assert [e["text"] for e in post["entities"]] == [s for s in text.split("\n") if s], post
+    assert min(e["uncertainty"]["marginal"] for e in post["entities"]) > 0.99, post
+
+
 def test_letters_in_front_and_behind_in_either_case():
     want = found(tagger("bio", BIO))
     for name, labels in (("suffix", ["O", "PER-B", "PER-I", "LOC-B", "LOC-I"]), ("suffix_", ["O", "PER_B", "PER_I", "LOC_B", "LOC_I"]),
