@@ -103,18 +103,20 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         size_t min_files, max_files;
         enum gm_exit (*run)(const struct gm_data_opts *o, const struct gm_args *args,
                             struct gm_error *err);
-    } verbs[] = {{"convert", 2, 2, gm_data_convert},
-                 {"check", 1, 62, gm_data_check},
-                 {"stats", 1, 1, gm_data_stats},
-                 {"split", 1, 1, gm_data_split},
-                 {"select", 0, 0, gm_data_select}};
+        const char *takes;
+    } verbs[] = {{"convert", 2, 2, gm_data_convert, "IN and OUT"},
+                 {"check", 1, 62, gm_data_check, "one or more"},
+                 {"stats", 1, 1, gm_data_stats, "one"},
+                 {"split", 1, 1, gm_data_split, "one"},
+                 {"select", 0, 0, gm_data_select, "predictions as --pred FILE"}};
     size_t n_files = args->n - 1;
     for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++) {
         if (strcmp(args->v[0], verbs[i].verb) != 0)
             continue;
         if (n_files < verbs[i].min_files || n_files > verbs[i].max_files)
-            return GM_USAGE(err, "data %s: %zu file%s given; see `gmner data --help`", args->v[0],
-                            n_files, n_files == 1 ? "" : "s");
+            return GM_USAGE(err,
+                            "data %s: %zu file%s given, but it takes %s; see `gmner data --help`",
+                            args->v[0], n_files, n_files == 1 ? "" : "s", verbs[i].takes);
         return verbs[i].run(options, args, err);
     }
     return GM_USAGE(err, "data: \"%s\" is none of convert, check, stats, split, select",

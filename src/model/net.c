@@ -225,6 +225,24 @@ bool gm_net_tensor(const struct gm_net *net, const char *name, struct gm_tensor 
     return own || gm_safetensors_get(net->weights, name, out);
 }
 
+/* Training goes on with adapters and heads; what an adapter of peft's has of the encoder itself would be left out of
+ * what is saved. */
+static enum gm_status check_nothing_whole(const struct gm_net *net, struct gm_error *err)
+{
+    const char *path = gm_safetensors_path(net->adapter_weights);
+    for (size_t i = 0; i < net->params.n; i++) {
+        const struct gm_param *p = &net->params.p[i];
+        bool is_theirs = p->file == path || p->some == net->adapter_weights;
+        if (is_theirs && p->group == 0 && !strstr(p->names[0], ".lora_"))
+            return GM_FAIL(
+                err, GM_EMODEL,
+                "%s: %s of the encoder was trained whole (modules_to_save), which adapters can't go "
+                "on with; set lora_rank 0 to train all of it",
+                path, p->names[0]);
+    }
+    return GM_OK;
+}
+
 /* Adapters go on where they ended, begin anew, or are merged. */
 static enum gm_status bind_adapters(struct gm_net *net, struct gm_error *err)
 {
@@ -234,6 +252,7 @@ static enum gm_status bind_adapters(struct gm_net *net, struct gm_error *err)
     if (net->is_adapter)
         GM_TRY(gm_net_base_check(net, err));
     if (net->lora.rank && net->is_adapter) {
+        GM_TRY(check_nothing_whole(net, err));
         GM_TRY(gm_lora_check(&net->params, f, net->lora.rank, err));
         if (missing && strstr(missing, ".lora_"))
             st = GM_FAIL(err, GM_EMODEL, "%s: no tensor %s; lora_targets must be as they were",

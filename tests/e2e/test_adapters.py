@@ -134,6 +134,23 @@ def test_going_on_and_starting_from_one():
         gm.expect(train(d, LORA, start=d / "whole", out="x"), 1, "a whole model that was trained")
 
 
+def test_what_was_trained_whole_is_not_lost():
+    """peft's modules_to_save may name parts of the encoder."""
+    base, (model, _) = seeds()
+    with gm.Folder() as d:
+        shutil.copytree(model, d / "copy")
+        header, data = tiny_model.read_raw(os.path.join(base, "model.safetensors"))
+        begin, end = header["encoder.layer.0.output.LayerNorm.weight"]["data_offsets"]
+        other, bytes_ = tiny_model.read_raw(os.path.join(model, "adapter_model.safetensors"))
+        del other["__metadata__"]
+        put = {n: (t["dtype"], t["shape"], bytes_[slice(*t["data_offsets"])]) for n, t in other.items()}
+        name = "base_model.model.encoder.layer.0.output.LayerNorm.weight"
+        tiny_model.write_tensors(d / "copy/adapter_model.safetensors", {name: ("F32", [(end - begin) // 4], data[begin:end]), **put})
+        assert entities(d / "copy") == entities(model)
+        gm.expect(train(d, LORA, start=d / "copy", out="x"), 1, "output.LayerNorm.weight", "modules_to_save", "lora_rank 0")
+        gm.expect_ok(train(d, "head_lr: 0.01\n", start=d / "copy", epochs=1, out="whole"))
+
+
 def test_layers_by_name():
     with gm.Folder() as d:
         gm.expect_ok(train(d, LORA + "lora_targets: query, output.dense\n", start=seeds()[0]))
