@@ -204,6 +204,56 @@ export async function browse_conflict(browser, url) {
   assert.deepEqual(page.faults, []);
 }
 
+// Keys that come faster than answers, and what can be undone after another one's correction.
+export async function browse_hurried(browser, url) {
+  const page = await open(browser, url);
+  await begin2(page);
+  await page.evaluate(() => { // which leases are renewed
+    const { setInterval: set, clearInterval: clear } = window;
+    window.renewed = new Set();
+    window.setInterval = (...words) => { const t = set(...words); window.renewed.add(t); return t; };
+    window.clearInterval = (t) => { window.renewed.delete(t); clear(t); };
+  });
+  const keys = (...all) => page.evaluate((those) => {
+    for (const key of those) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+  }, all);
+  const status = (text) => page.waitForFunction((x) => document.getElementById("browse-status").textContent.startsWith(x), text);
+  const renewed = () => page.evaluate(() => window.renewed.size);
+  await page.focus("#list");
+  await page.evaluate(() => document.activeElement.blur());
+  await keys("n", "n", "n");
+  await isPost(page, "p3");
+  await keys("e", "e", "e");
+  await page.waitForSelector("#edit-fields:not([hidden])");
+  assert.equal(await renewed(), 1);
+  await keys("e", "e", "n");
+  await isPost(page, "p4");
+  await status("Post 5 of");
+  assert.deepEqual([await renewed(), await page.isVisible("#edit-fields")], [0, false]);
+  // edited, given back, corrected by another, and edited again
+  await keys("e");
+  await page.waitForSelector("#edit-fields:not([hidden])");
+  await page.fill("#type", "MINE");
+  await page.press("#type", "Tab");
+  await kept(page, 1);
+  assert(await page.isEnabled("#undo"));
+  await keys("e");
+  await status("The post is free again.");
+  await keys("e");
+  await status("You edit");
+  assert(await page.isEnabled("#undo"), "one's own correction can't be undone");
+  await keys("e");
+  await status("The post is free again.");
+  const { record, version } = await post(page, 4);
+  const theirs = { file: 0, post: 4, who: "other", version, entities: record.entities.map((e) => ({ ...e, type: "THEIRS" })) };
+  assert.equal((await page.request.post(new URL("/v1/browse/save", page.url()).href, { data: theirs })).status(), 200);
+  await keys("e");
+  await status("You edit");
+  assert.equal(await page.inputValue("#type"), "THEIRS");
+  assert(await page.isDisabled("#undo"), "another one's correction would be undone");
+  assert.deepEqual(page.faults, []);
+}
+
 // After the server was killed and started again all corrections are there.
 export async function browse_again(browser, url, folder) {
   const page = await open(browser, url);

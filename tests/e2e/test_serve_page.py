@@ -225,6 +225,7 @@ def test_browse():
         with Server(*words) as s:
             steps("browse_again", s.url, d.path)
             steps("browse_conflict", s.url, d.path)
+            steps("browse_hurried", s.url, d.path)
             keep_pictures(d)
 
 

@@ -103,14 +103,21 @@ function putInOrder(all, e) {
   chosen = all.indexOf(e);
 }
 
-// One after the other, so that the post that is shown is the last one asked for; those in between are skipped.
+// One after the other, however fast the keys come: so that the post that is shown is the last one asked for (those in
+// between are skipped), and one that is taken to be edited is given back.
 let wanted = 0, turn = Promise.resolve();
+
+function inTurn(act) {
+  turn = turn.then(act).catch(fail);
+  return turn;
+}
 
 function openPost(position, row) {
   const mine = ++wanted;
-  turn = turn.then(() => mine === wanted ? openNow(position, row) : null).catch(fail);
-  return turn;
+  return inTurn(() => mine === wanted ? openNow(position, row) : null);
 }
+
+const toggleEditing = () => inTurn(() => isEditing() ? stopEditing() : startEditing());
 
 async function openNow(position, row) {
   if (edit) await stopEditing();
@@ -134,22 +141,18 @@ async function onChanged() {
 
 function onConflict(problem) {
   fail(problem);
-  const current = problem.document.current;
+  const current = problem.document?.current; // none where the server was not reached
   at("conflict").hidden = !current || !isEditing();
   at("theirs").onclick = async () => { at("browse-problem").hidden = true; await edit.theirs(current); };
   at("mine").onclick = async () => { at("browse-problem").hidden = true; await edit.mine(current); };
 }
 
 async function startEditing() {
-  try {
-    edit.name = name();
-    edit.take(await getJson(`/v1/browse/post?${query({ file: 0, post: edit.post })}`));
-    await edit.begin();
-    await render();
-    say("You edit this post; others can't meanwhile.");
-  } catch (problem) {
-    fail(problem);
-  }
+  edit.name = name();
+  edit.take(await getJson(`/v1/browse/post?${query({ file: 0, post: edit.post })}`));
+  await edit.begin();
+  await render();
+  say("You edit this post; others can't meanwhile.");
 }
 
 async function stopEditing() {
@@ -293,7 +296,7 @@ function watchFields() {
   at("add-entity").addEventListener("click", addEntity);
   at("undo").addEventListener("click", () => edit.undo());
   at("redo").addEventListener("click", () => edit.redo());
-  at("edit").addEventListener("click", () => isEditing() ? stopEditing() : startEditing());
+  at("edit").addEventListener("click", toggleEditing);
 }
 
 // ---- keys, exports, beginning ----
@@ -304,7 +307,7 @@ function onKey(event) {
   if (event.target.matches("input, textarea, select") && !(command && (key === "z" || key === "y") &&
     event.target.matches("select"))) return;
   const acts = command ? { z: () => event.shiftKey ? edit.redo() : edit.undo(), y: () => edit.redo() } :
-    { n: () => list.step(1), p: () => list.step(-1), e: () => isEditing() ? stopEditing() : startEditing() };
+    { n: () => list.step(1), p: () => list.step(-1), e: toggleEditing };
   if (!acts[key] || (command && !isEditing())) return;
   event.preventDefault();
   acts[key]();

@@ -16,11 +16,13 @@ export function touch(entity) {
 // One post that is edited. `tell` has changed(edit), conflict(problem, edit) and failed(problem).
 export class Edit {
   constructor(file, answer, name, tell) {
-    Object.assign(this, { file, name, tell, undone: [], done: [], chain: Promise.resolve() });
+    Object.assign(this, { file, name, tell, chain: Promise.resolve() });
     this.take(answer);
   }
 
+  // What was done before is undone only as long as nobody else has corrected the post.
   take(answer) {
+    if (answer.version !== this.version) Object.assign(this, { done: [], undone: [] });
     Object.assign(this, { post: answer.post, version: answer.version, record: answer.record, hasImage: answer.image });
     this.entities = copy(answer.record.entities || []);
   }
@@ -84,8 +86,6 @@ export class Edit {
   // After a conflict: the other's version, or one's own over it.
   theirs(current) {
     this.take(current);
-    this.done = [];
-    this.undone = [];
     return this.tell.changed(this);
   }
 
