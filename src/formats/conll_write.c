@@ -35,21 +35,31 @@ static enum gm_status create(void **state, const struct gm_target *to, struct gm
 
 static bool is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 
-/* The words of raw text: pieces between white space, cut again at the edges of entities. cuts[i] says
- * that one begins or ends before byte i of the text. */
-static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_error *err)
+/* What is known of the bytes of a raw text: whether a word begins or ends before one, and whether it is of white space,
+ * Unicode's too (U+00A0, U+3000), which other readers of columns take for their end. */
+enum { CUT = 1, SPACE = 2 };
+
+static void mark_spaces(struct gm_str text, uint8_t *marks)
+{
+    for (size_t at = 0, end = 0; at < text.n; at = end)
+        if (gm_cp_is_space(gm_utf8_next(text, &end)))
+            memset(marks + at, SPACE, end - at);
+}
+
+/* The words of raw text: pieces between white space, cut again at the edges of entities. */
+static enum gm_status cut_words(struct gm_post *p, const uint8_t *marks, struct gm_error *err)
 {
     struct gm_token *tokens = gm_arena_alloc(&p->arena, p->text.n + 1, sizeof *tokens);
     size_t n = 0;
     if (!tokens)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for the words of a text");
     for (size_t i = 0; i < p->text.n;) {
-        if (is_space(p->text.p[i])) {
+        if (marks[i] & SPACE) {
             i++;
             continue;
         }
         tokens[n].start = i++;
-        while (i < p->text.n && !is_space(p->text.p[i]) && !cuts[i])
+        while (i < p->text.n && !marks[i])
             i++;
         tokens[n++].end = i;
     }
@@ -61,7 +71,7 @@ static enum gm_status cut_words(struct gm_post *p, const char *cuts, struct gm_e
 
 /* Mark the edges of the entities that can be tagged, as gm_post_spans chooses them: one that is left
  * out, as it overlaps an earlier one or has white space at an edge, must not cut a word. */
-static void mark_edges(const struct gm_post *p, const struct gm_entity **v, char *cuts)
+static void mark_edges(const struct gm_post *p, const struct gm_entity **v, uint8_t *marks)
 {
     struct gm_offset at;
     size_t reach = 0;
@@ -71,16 +81,17 @@ static void mark_edges(const struct gm_post *p, const struct gm_entity **v, char
         (void)gm_offset_to_cp(&at, v[i]->start);
         size_t from = at.byte;
         (void)gm_offset_to_cp(&at, v[i]->end);
-        if (from < reach || from == at.byte || is_space(p->text.p[from]) ||
-            is_space(p->text.p[at.byte - 1]))
+        if (from < reach || from == at.byte || (marks[from] & SPACE) ||
+            (marks[at.byte - 1] & SPACE))
             continue;
-        cuts[from] = cuts[at.byte] = 1;
+        marks[from] |= CUT;
+        marks[at.byte] |= CUT;
         reach = at.byte;
     }
 }
 
 /* Words of scripts without spaces: Chinese and Japanese a character each, as CoNLL files of them have. */
-static enum gm_status mark_unspaced(const struct gm_post *p, char *cuts, struct gm_error *err)
+static enum gm_status mark_unspaced(const struct gm_post *p, uint8_t *marks, struct gm_error *err)
 {
     struct gm_arena a;
     struct gm_word *words;
@@ -89,8 +100,10 @@ static enum gm_status mark_unspaced(const struct gm_post *p, char *cuts, struct 
     enum gm_status st = gm_segment(p->text, GM_CUT_CHARACTERS, &a, &words, &n, err);
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         size_t at = words[i].start;
-        if (gm_cp_unspaced(gm_utf8_next(p->text, &at)) != GM_SPACED)
-            cuts[words[i].start] = cuts[words[i].end] = 1;
+        if (gm_cp_unspaced(gm_utf8_next(p->text, &at)) == GM_SPACED)
+            continue;
+        marks[words[i].start] |= CUT;
+        marks[words[i].end] |= CUT;
     }
     gm_arena_clear(&a);
     return st;
@@ -100,17 +113,18 @@ static enum gm_status segment(struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_entity **v = gm_alloc(p->n_entities, sizeof *v);
-    char *cuts = gm_alloc(p->text.n + 1, 1);
-    if (!v || !cuts) {
+    uint8_t *marks = gm_alloc(p->text.n + 1, 1);
+    if (!v || !marks) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
         goto done;
     }
-    mark_edges(p, v, cuts);
-    GM_TRY(mark_unspaced(p, cuts, err));
-    GM_TRY(cut_words(p, cuts, err));
+    mark_spaces(p->text, marks);
+    mark_edges(p, v, marks);
+    GM_TRY(mark_unspaced(p, marks, err));
+    GM_TRY(cut_words(p, marks, err));
 done:
     gm_free(v);
-    gm_free(cuts);
+    gm_free(marks);
     return st;
 }
 

@@ -653,6 +653,17 @@ def test_stats():
         assert "LOC" in table and "50.0 %" in table
 
 
+def test_white_space_beyond_ascii_parts_words():
+    """Ideographic and no-break spaces are in no word: Python's split() takes them for the end of a column."""
+    with gm.Folder() as d:
+        source = d.write("in.jsonl", json.dumps({"id": "1", "text": "In New\u00a0York\u3000今\u3000天 now\u2009", "entities": [
+            {"text": "New\u00a0York", "start": 3, "end": 11, "type": "LOC"}]}) + "\n")
+        gm.expect_ok(gm.run("data", "convert", source, d / "out.conll"))
+        with open(d / "out.conll", encoding="utf-8") as f:
+            rows = [line.split() for line in f.read().splitlines()[1:] if line]
+        assert rows == [["In", "O"], ["New", "B-LOC"], ["York", "I-LOC"], ["今", "O"], ["天", "O"], ["now", "O"]], rows
+
+
 def test_words_where_no_spaces_are():
     """Counted as a tagger sees them, and the same in raw text as in CoNLL of its characters."""
     text = "我和小明在New York吃饭。"

@@ -213,7 +213,7 @@ static void test_open_faults(void **state)
     struct gm_error err;
     assert_int_equal(gm_reader_open(&r, "/nowhere/at/all", NULL, &err), GM_EIO);
     assert_non_null(strstr(err.msg, "/nowhere/at/all"));
-    assert_int_equal(gm_reader_open(&r, "/tmp", NULL, &err), GM_EIO);
+    assert_int_equal(gm_reader_open(&r, "/", NULL, &err), GM_EIO);
     assert_non_null(strstr(err.msg, "is a directory"));
     static const struct {
         const char *text;
