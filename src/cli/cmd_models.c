@@ -216,7 +216,7 @@ static enum gm_exit calibrate(const struct gm_args *args, const char *dev, struc
     GM_TRY(gm_model_find(&a, args->v[1], &dir, &name, err));
     if (name)
         GM_TRY(check_own(&a, name, err));
-    st = gm_tagger_calibrate(dir, dev, err);
+    st = gm_model_calibrate(dir, dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -245,7 +245,7 @@ static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, s
     GM_TRY(check_output(dir, o->output, err));
     GM_TRY(gm_model_quantise(dir, o->output, err));
     if (o->dev)
-        st = gm_tagger_calibrate(o->output, o->dev, err);
+        st = gm_model_calibrate(o->output, o->dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -278,7 +278,7 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
         GM_TRY(check_output(dirs[i], o->output, err));
     GM_TRY(gm_models_average(dirs, n, (size_t)o->rank, o->output, err));
     if (o->dev)
-        st = gm_tagger_calibrate(o->output, o->dev, err);
+        st = gm_model_calibrate(o->output, o->dev, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -336,7 +336,7 @@ done:
 
 static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
-     "calibrate, average, quantise: posts with gold entities that the tagger was not trained on"},
+     "calibrate, average, quantise: posts with gold entities that the model was not trained on"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
      "average, quantise: the model directory to write"},
     {"rank", 0, GM_OPT_INT, offsetof(struct opts, rank), NULL, 1, 4096, "N",
@@ -357,8 +357,8 @@ const struct gm_command gm_cmd_models = {
         "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
         "`add` copies a model of your own, such as a Hugging Face directory of a token classifier or "
         "encoder, into $GMNER_MODELS or .deps/models, and it is known by its name from then on. "
-        "`calibrate` fits a tagger's scores to posts with gold entities and writes them into "
-        "MODEL's gmner.json, as `train --dev` does by itself; of somebody else's tagger it also finds out "
+        "`calibrate` fits the scores of a tagger or of an entailment classifier to posts with gold entities (and their "
+        "boxes) and writes them into MODEL's gmner.json, as `train --dev` does by itself; of somebody else's tagger it also finds out "
         "whether its tags are IOB1's. `average` makes one model of "
         "several that were trained alike (with other seeds, say), by the means of their "
         "weights: often better than each of them; of adapters it is exact, or "

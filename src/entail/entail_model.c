@@ -55,6 +55,9 @@ enum gm_status gm_entail_open(struct gm_entail **out, const char *dir, const cha
         st = GM_FAIL(err, GM_EMODEL, "%s: no gmner.json: not a trained classifier", e->net.dir);
         goto done;
     }
+    const struct gm_json *j = gm_json_get(e->net.settings, "calibration");
+    GM_TRY(gm_calibration_read(&e->calibration[0], gm_json_get(j, "text"), e->net.dir, err));
+    GM_TRY(gm_calibration_read(&e->calibration[1], gm_json_get(j, "captions"), e->net.dir, err));
     if (e->net.settings)
         GM_TRY(add_head(e, err));
     GM_TRY(gm_net_bind(&e->net, err));

@@ -9,6 +9,7 @@
 #define GM_ENTAIL_ENTAIL_MODEL_H
 
 #include "entail/entail.h"
+#include "model/calibration.h"
 #include "model/session.h"
 
 /* The most pieces that are read: of a caption the first ones, of a text those around the entity. Tweets,
@@ -20,7 +21,8 @@ enum { GM_ENTAIL_BATCH_TOKENS = 4096 }; /* questions of so many are answered at 
 
 struct gm_entail {
     struct gm_net net;
-    size_t head_w, head_b; /* [2, hidden]: over [CLS], over the mention */
+    size_t head_w, head_b;                /* [2, hidden]: over [CLS], over the mention */
+    struct gm_calibration calibration[2]; /* of answers without, with a caption */
 };
 
 struct gm_entail_session {
@@ -64,8 +66,8 @@ enum gm_status gm_entail_forward(const struct gm_entail *e, const struct gm_pack
                                  float **d_out, struct gm_error *err) GM_NODISCARD;
 double gm_entail_logit(const float *out, size_t i);
 
-/* gm_entail_answer - the probability of yes to each question in the session's packer: p [n]. Errors: as
- * gm_tagger_predict. */
+/* gm_entail_answer - the probability of yes to each question in the session's packer, before calibration: p [n].
+ * Errors: as gm_tagger_predict. */
 enum gm_status gm_entail_answer(struct gm_entail_session *s, double *p,
                                 struct gm_error *err) GM_NODISCARD;
 

@@ -1,5 +1,6 @@
 /* entail_predict.c - the probability of each entity of posts to be in their images: 1 / (1 +
- * exp(-z)) of the classifier's logit z. Reference: tests/unit/test_ner_tagger.c (its input),
+ * exp(-z)) of the classifier's logit z, calibrated (model/calibration.h) for questions with or without a
+ * caption. Reference: tests/unit/test_ner_tagger.c (its input),
  * tests/e2e/test_tagging.py. */
 #include "entail/entail_model.h"
 
@@ -39,10 +40,15 @@ done:
     return st;
 }
 
+struct asked {
+    double *visible; /* where the answer goes */
+    bool has_caption;
+};
+
 /* The questions in the packer. */
 struct batch {
     struct gm_arena a, post; /* of the batch; of the post that is being asked about */
-    double **visible;        /* [n] where each answer goes */
+    struct asked *asked;     /* [n] */
     size_t n, cap;
 };
 
@@ -53,7 +59,7 @@ static enum gm_status answer(struct gm_entail_session *s, struct batch *b, struc
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     enum gm_status st = gm_entail_answer(s, p, err);
     for (size_t i = 0; i < b->n && st == GM_OK; i++)
-        *b->visible[i] = p[i];
+        *b->asked[i].visible = gm_calibrated(&s->e->calibration[b->asked[i].has_caption], p[i]);
     gm_arena_reset(&b->a);
     *b = (struct batch){.a = b->a, .post = b->post};
     gm_packer_reset(&s->net.packer);
@@ -72,8 +78,8 @@ static enum gm_status ask_post(struct gm_entail_session *s, struct batch *b, str
             p->entities[i].visible = 0; /* no word, nothing to see */
             continue;
         }
-        GM_TRY(GM_ARENA_GROW(&b->a, b->visible, b->n, b->cap, err));
-        b->visible[b->n++] = &p->entities[i].visible;
+        GM_TRY(GM_ARENA_GROW(&b->a, b->asked, b->n, b->cap, err));
+        b->asked[b->n++] = (struct asked){&p->entities[i].visible, inputs[i].caption.n_words > 0};
         GM_TRY(gm_entail_add(s->e, &s->net.packer, &inputs[i], true, err));
         if (s->net.packer.n_tokens >= GM_ENTAIL_BATCH_TOKENS)
             GM_TRY(answer(s, b, err));

@@ -216,7 +216,8 @@ enum gm_status gm_ner_open(struct gm_tagger **out, const struct gm_ner_open *o,
         gm_fine_types_init(&t->fine_types);
     GM_TRY(gm_net_open(&t->net, o->dir, &net, err));
     bool softmax = !o->labels && gm_net_is_theirs(t->net.settings);
-    GM_TRY(gm_calibration_read(&t->calibration, t->net.settings, t->net.dir, err));
+    GM_TRY(gm_calibration_read(&t->calibration, gm_json_get(t->net.settings, "calibration"),
+                               t->net.dir, err));
     (void)gm_json_bool(gm_json_get(t->net.settings, "knowledge"), &t->knowledge);
     (void)gm_json_bool(gm_json_get(t->net.settings, "name_parts"), &t->net.name_parts);
     if (softmax)

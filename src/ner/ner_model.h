@@ -5,7 +5,7 @@
 
 #include "model/session.h"
 #include "model/words.h"
-#include "ner/calibration.h"
+#include "model/calibration.h"
 #include "ner/fine_types.h"
 #include "ner/tagger.h"
 #include "nn/crf.h"

@@ -1,26 +1,15 @@
 /* calibrate.c - fitting a trained tagger's calibration on annotated posts: the posts are tagged,
  * each entity is judged right or wrong by the exact match of eval.c, and the pairs (marginal,
- * right) go to calibration_fit.c, which has the formula. */
+ * right) go to calibration_fit.c, which has the formula. The classifier's: entail_calibrate.c. */
 #include "train/train.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
-#include "base/path.h"
 #include "base/log.h"
 #include "eval/eval.h"
 #include "ner/ner_model.h"
-#include "train/calibration_fit.h"
+#include "train/calibration_report.h"
+#include "train/model_settings.h"
 #include "train/posts.h"
-
-enum { MAX_SETTINGS = 64 << 20 };
-
-/* What a fit did to the expected calibration error. */
-struct report {
-    size_t n, n_right; /* entities found, and those of them that are right */
-    double ece_before; /* of the marginal probability */
-    double ece;        /* of the score, on the posts that it was fitted on */
-    double ece_cross;  /* each half of the posts by what fits the other half: the honest figure */
-};
 
 /* Marginals of the entities found, and whether each is right; of even posts, then of odd ones. */
 struct sample {
@@ -144,76 +133,21 @@ done:
     return st;
 }
 
-static void apply(const struct gm_calibration *c, const struct gm_judged *from, size_t n,
-                  struct gm_judged *to)
-{
-    for (size_t i = 0; i < n; i++)
-        to[i] = (struct gm_judged){gm_calibrated(c, from[i].confidence), from[i].right};
-}
-
-static double ece_of(struct gm_judged *j, size_t n)
-{
-    struct gm_bin bins[GM_ECE_BINS];
-    gm_judged_sort(j, n);
-    return gm_ece(j, n, false, bins);
-}
-
-/* Fit on everything, and each half of the posts by what fits the other half. */
-static enum gm_status fit(const struct sample *s, struct gm_calibration *c, struct report *out,
-                          struct gm_error *err)
-{
-    size_t n[2];
-    const struct gm_judged *part[2] = {half(s, 0, &n[0]), half(s, 1, &n[1])};
-    *out = (struct report){.n = n[0] + n[1]};
-    struct gm_judged *all = gm_alloc(2 * out->n, sizeof *all), *scored = all + out->n;
-    if (!all)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", out->n);
-    for (size_t h = 0; h < 2; h++) {
-        struct gm_calibration other = gm_calibration_fit(part[!h], n[!h]);
-        apply(&(struct gm_calibration){.fitted = false}, part[h], n[h], all + h * n[0]);
-        apply(&other, part[h], n[h], scored + h * n[0]);
-    }
-    out->ece_cross = ece_of(scored, out->n);
-    *c = gm_calibration_fit(all, out->n);
-    apply(c, all, out->n, scored);
-    out->ece = ece_of(scored, out->n);
-    out->ece_before = ece_of(all, out->n);
-    for (size_t i = 0; i < out->n; i++)
-        out->n_right += all[i].right;
-    gm_free(all);
-    return GM_OK;
-}
-
 /* gmner.json with the calibration, and the scheme where it was found, in it, everything else as it was. */
-static enum gm_status store(const char *dir, const struct gm_calibration *c, const struct report *r,
-                            bool iob1, struct gm_error *err)
+static enum gm_status store(const char *dir, const struct gm_calibration_report *r, bool iob1,
+                            struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct {
-        const char *key;
-        double x;
-    } values[] = {{"a", c->a},     {"b", c->b},
-                  {"c", c->c},     {"ece_before", r->ece_before},
-                  {"ece", r->ece}, {"ece_cross", r->ece_cross}};
-    struct gm_arena a;
-    struct gm_json *settings = NULL, *j = gm_json_new_object();
-    gm_arena_init(&a, 0);
-    const char *path = gm_path_join(&a, dir, "gmner.json");
-    bool ok = path && j && gm_json_set(j, "entities", gm_json_new_int((long long)r->n));
-    for (size_t i = 0; i < sizeof values / sizeof *values && ok; i++)
-        ok = gm_json_set(j, values[i].key, gm_json_new_num(values[i].x));
-    if (ok && gm_is_file(path))
-        GM_TRY(gm_json_load(&settings, path, MAX_SETTINGS, err));
-    else if (ok)
+    struct gm_json *settings = NULL;
+    GM_TRY(gm_model_settings_load(&settings, dir, err));
+    if (!settings)
         settings = gm_tagger_softmax_settings();
-    ok = ok && settings && gm_json_set(settings, "calibration", gm_json_ref(j)) &&
-         (!iob1 || gm_json_set(settings, "scheme", gm_json_new_str(GM_STR("iob1"))));
+    bool ok = settings && gm_json_set(settings, "calibration", gm_calibration_json(r)) &&
+              (!iob1 || gm_json_set(settings, "scheme", gm_json_new_str(GM_STR("iob1"))));
     GM_TRY(ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    st = gm_json_save(settings, path, MAX_SETTINGS, err);
+    st = gm_model_settings_save(settings, dir, err);
 done:
     gm_json_free(settings);
-    gm_json_free(j);
-    gm_arena_clear(&a);
     return st;
 }
 
@@ -221,23 +155,35 @@ enum gm_status gm_tagger_calibrate(const char *dir, const char *posts, struct gm
 {
     enum gm_status st = GM_OK;
     struct sample s;
-    struct gm_calibration c;
-    struct report r;
+    struct gm_calibration_report r;
     bool iob1;
     sample_init(&s);
     GM_TRY(collect_either(&s, dir, posts, &iob1, err));
-    GM_TRY(fit(&s, &c, &r, err));
+    GM_TRY(gm_calibration_report(&r, s.halves, err));
     if (r.n == 0 || s.n_gold == 0) { /* all wrong for want of gold says nothing about the scores */
         GM_LOG(GM_LOG_WARN, "tagger", "%s: no entities %s; not calibrated", posts,
                r.n ? "in it" : "found");
         goto done;
     }
-    GM_TRY(store(dir, &c, &r, iob1, err));
+    GM_TRY(store(dir, &r, iob1, err));
     GM_LOG(GM_LOG_INFO, "tagger",
            "calibrated %s on %zu entities, %zu right: expected calibration "
            "error %.4f, before %.4f (each half fitted on the other: %.4f)",
            dir, r.n, r.n_right, r.ece, r.ece_before, r.ece_cross);
 done:
     sample_clear(&s);
+    return st;
+}
+
+enum gm_status gm_model_calibrate(const char *dir, const char *posts, struct gm_error *err)
+{
+    struct gm_json *settings;
+    struct gm_str task = GM_STR("");
+    enum gm_status st = gm_model_settings_load(&settings, dir, err);
+    (void)gm_json_str(gm_json_get(settings, "task"), &task);
+    if (st == GM_OK)
+        st = gm_str_eq_c(task, "entail") ? gm_entail_calibrate(dir, posts, NULL, NULL, err)
+                                         : gm_tagger_calibrate(dir, posts, err);
+    gm_json_free(settings);
     return st;
 }

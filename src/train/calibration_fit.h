@@ -1,10 +1,10 @@
-/* calibration_fit.h - fitting what turns marginal probabilities into scores (ner/calibration.h).
+/* calibration_fit.h - fitting what turns marginal probabilities into scores (model/calibration.h).
  * Internal to src/train. */
 #ifndef GM_TRAIN_CALIBRATION_FIT_H
 #define GM_TRAIN_CALIBRATION_FIT_H
 
 #include "eval/reliability.h"
-#include "ner/calibration.h"
+#include "model/calibration.h"
 
 /* gm_calibration_fit - by maximum likelihood over n answers, `confidence` being the marginal, with
  * a normal prior of variance 1 around no change, which decides where the answers don't (few of

@@ -14,9 +14,8 @@
 #include "base/log.h"
 #include "entail/entail_model.h"
 #include "eval/binary.h"
-#include "formats/captions.h"
-#include "formats/voc_xml.h"
-#include "train/posts.h"
+#include "train/calibration_report.h"
+#include "train/entail_questions.h"
 #include "train/trainer.h"
 
 #include <math.h>
@@ -24,79 +23,13 @@
 
 static const double CAPTION_DROPOUT = 0.5;
 
-struct question {
-    struct gm_entail_input in;
-    bool visible;
-};
-
-struct questions {
-    struct gm_arena arena;
-    struct question *items;
-    size_t n, cap, n_visible, n_captions;
-};
-
 struct entail_run {
     const struct gm_train_opts *o;
     struct gm_entail *e;
     struct gm_entail_session *session;
-    struct questions train, dev;
+    struct gm_questions train, dev;
     const size_t *batch; /* questions of train in the packer */
 };
-
-/* ---- questions from files ---- */
-
-static enum gm_status add_post(struct entail_run *run, struct questions *q, struct gm_post *p,
-                               const struct gm_captions *captions, struct gm_pieces *tmp,
-                               struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_entail_input *inputs;
-    GM_TRY(gm_post_add_boxes(p, run->o->xml, NULL, err));
-    if (captions)
-        p->caption = gm_captions_get(captions, p->id);
-    GM_TRY(gm_entail_inputs(run->e, p, tmp, &q->arena, &inputs, err));
-    for (size_t i = 0; i < p->n_entities; i++) {
-        if (inputs[i].first == inputs[i].end)
-            continue;
-        GM_TRY(GM_ARENA_GROW(&q->arena, q->items, q->n, q->cap, err));
-        q->items[q->n++] = (struct question){inputs[i], p->entities[i].n_regions > 0};
-        q->n_visible += p->entities[i].n_regions > 0;
-        q->n_captions += p->caption.n > 0;
-    }
-done:
-    return st;
-}
-
-static enum gm_status questions_read(struct entail_run *run, struct questions *q, const char *path,
-                                     const char *captions_path, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_posts posts = {0};
-    struct gm_captions *captions = NULL;
-    struct gm_pieces tmp;
-    gm_pieces_init(&tmp);
-    if (captions_path)
-        GM_TRY(gm_captions_load(&captions, captions_path, err));
-    GM_TRY(gm_posts_read(&posts, path, err));
-    if (q == &run->train)
-        run->e->net.cut = gm_posts_how_cut(&posts, run->o->words);
-    GM_TRY(gm_posts_cut(&posts, run->e->net.cut, err));
-    for (size_t i = 0; i < posts.n; i++)
-        GM_TRY(add_post(run, q, &posts.items[i], captions, &tmp, err));
-    if (q->n == 0)
-        st = GM_FAIL(err, GM_EFORMAT, "%s: no entities", path);
-    else if (q->n_visible == 0 || q->n_visible == q->n)
-        st = GM_FAIL(
-            err, GM_EFORMAT,
-            "%s: %s of its %zu entities has a box in %s, so there is nothing to tell apart; "
-            "is that the folder of these posts' XML files?",
-            path, q->n_visible ? "each" : "none", q->n, run->o->xml);
-done:
-    gm_pieces_clear(&tmp);
-    gm_captions_free(captions);
-    gm_posts_clear(&posts);
-    return st;
-}
 
 /* ---- what the loop calls ---- */
 
@@ -147,20 +80,13 @@ static enum gm_status score_dev(struct entail_run *run, bool with_caption, doubl
                                 double *auc, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const struct questions *q = &run->dev;
+    const struct gm_questions *q = &run->dev;
     double *scores = gm_alloc(q->n, sizeof *scores);
     bool *labels = gm_alloc(q->n, sizeof *labels);
     GM_TRY(scores && labels ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    for (size_t from = 0, to; from < q->n; from = to) {
-        gm_packer_reset(&run->session->net.packer);
-        for (to = from; to < q->n && run->session->net.packer.n_tokens < GM_ENTAIL_BATCH_TOKENS;
-             to++) {
-            GM_TRY(gm_entail_add(run->e, &run->session->net.packer, &q->items[to].in, with_caption,
-                                 err));
-            labels[to] = q->items[to].visible;
-        }
-        GM_TRY(gm_entail_answer(run->session, scores + from, err));
-    }
+    for (size_t i = 0; i < q->n; i++)
+        labels[i] = q->items[i].visible;
+    GM_TRY(gm_questions_answer(q, run->session, with_caption, scores, err));
     *accuracy = gm_binary_accuracy(gm_binary_count(scores, labels, q->n, 0.5));
     st = gm_auc(scores, labels, q->n, auc, err);
 done:
@@ -201,17 +127,26 @@ static enum gm_status save(void *self, const struct gm_json *training, struct gm
     return gm_entail_save(run->e, run->o->out, training, err);
 }
 
+/* The answers of a model that has no calibration yet. */
+static enum gm_status calibrate(const struct gm_train_opts *o, struct gm_error *err)
+{
+    bool due;
+    enum gm_status st = gm_calibration_due(o->out, &due, err);
+    return st == GM_OK && due ? gm_entail_calibrate(o->out, o->dev, o->xml, o->dev_captions, err)
+                              : st;
+}
+
 enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct entail_run run = {.o = o};
-    gm_arena_init(&run.train.arena, 0);
-    gm_arena_init(&run.dev.arena, 0);
+    gm_questions_init(&run.train);
+    gm_questions_init(&run.dev);
     GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, err));
     GM_TRY(gm_entail_session_new(&run.session, run.e, err));
-    GM_TRY(questions_read(&run, &run.train, o->train, o->captions, err));
+    GM_TRY(gm_questions_read(&run.train, run.e, o->train, o->xml, o->captions, o->words, err));
     if (o->dev)
-        GM_TRY(questions_read(&run, &run.dev, o->dev, o->dev_captions, err));
+        GM_TRY(gm_questions_read(&run.dev, run.e, o->dev, o->xml, o->dev_captions, NULL, err));
     GM_LOG(GM_LOG_INFO, "train",
            "%zu entities (%zu visible, %zu with a caption), dev %zu (%zu visible)", run.train.n,
            run.train.n_visible, run.train.n_captions, run.dev.n, run.dev.n_visible);
@@ -225,10 +160,12 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
                                                .evaluate = o->dev ? evaluate : NULL,
                                                .save = save},
                         o, err);
+    if (st == GM_OK && o->dev)
+        st = calibrate(o, err);
 done:
     gm_entail_session_free(run.session);
     gm_entail_free(run.e);
-    gm_arena_clear(&run.train.arena);
-    gm_arena_clear(&run.dev.arena);
+    gm_questions_clear(&run.train);
+    gm_questions_clear(&run.dev);
     return st;
 }

@@ -11,10 +11,9 @@
 #include "train/train.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
-#include "base/path.h"
 #include "base/log.h"
 #include "eval/eval.h"
+#include "train/calibration_report.h"
 #include "train/ner_examples.h"
 #include "train/posts.h"
 #include "train/trainer.h"
@@ -272,23 +271,11 @@ done:
 }
 
 /* The scores of a model that has none yet; one that a finished run left keeps what it has. */
-static enum gm_status calibrate(const struct ner_run *run, struct gm_error *err)
+static enum gm_status calibrate(const struct gm_train_opts *o, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_arena a;
-    struct gm_json *settings = NULL;
-    gm_arena_init(&a, 0);
-    const char *path = gm_path_join(&a, run->o->out, "gmner.json");
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    if (!gm_is_file(path)) /* on its way to where the model will be, calibrated */
-        goto done;
-    GM_TRY(gm_json_load(&settings, path, 64 << 20, err));
-    if (!gm_json_get(settings, "calibration"))
-        st = gm_tagger_calibrate(run->o->out, run->o->dev, err);
-done:
-    gm_json_free(settings);
-    gm_arena_clear(&a);
-    return st;
+    bool due;
+    enum gm_status st = gm_calibration_due(o->out, &due, err);
+    return st == GM_OK && due ? gm_tagger_calibrate(o->out, o->dev, err) : st;
 }
 
 enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
@@ -321,7 +308,7 @@ enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err)
                                                .save = save},
                         o, err);
     if (st == GM_OK && run.scored)
-        st = calibrate(&run, err);
+        st = calibrate(o, err);
 done:
     gm_posts_clear(&run.gold);
     gm_posts_clear(&run.pred);

@@ -80,12 +80,23 @@ enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *
 enum gm_status gm_train_ner(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *err) GM_NODISCARD;
 
-/* gm_tagger_calibrate - fit what turns marginal probabilities into scores (ner/calibration.h) on the gold
+/* gm_tagger_calibrate - fit what turns marginal probabilities into scores (model/calibration.h) on the gold
  * entities of a file, and write it into the model directory's gmner.json, with calibration errors before and
  * after; they also go to the log. An entity is right when its ends and type are. Nothing is written, with a
  * warning, where the tagger or the file has no entity. Errors: as gm_tagger_load and gm_tagger_predict; of
  * reading (path:line); IO. */
 enum gm_status gm_tagger_calibrate(const char *dir, const char *posts,
                                    struct gm_error *err) GM_NODISCARD;
+
+/* gm_entail_calibrate - the same of the classifier: a probability of yes becomes the share of such entities that
+ * are visible, for entities with and without a caption of their own. `xml` and `captions` as gm_train_opts has
+ * them; NULL = what the posts themselves have. Errors: as gm_entail_load and gm_train_entail. */
+enum gm_status gm_entail_calibrate(const char *dir, const char *posts, const char *xml,
+                                   const char *captions, struct gm_error *err) GM_NODISCARD;
+
+/* gm_model_calibrate - that one of the two which the model's gmner.json asks for; without one it is somebody's
+ * tagger. */
+enum gm_status gm_model_calibrate(const char *dir, const char *posts,
+                                  struct gm_error *err) GM_NODISCARD;
 
 #endif

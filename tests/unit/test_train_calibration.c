@@ -3,7 +3,7 @@
 #include "post_files.h"
 
 #include "base/rng.h"
-#include "train/calibration_fit.h"
+#include "train/calibration_report.h"
 
 #include <math.h>
 
@@ -110,11 +110,10 @@ static void test_reading(void **state)
     static const char *const wrong[] = {"{}", "3", "{\"a\": 1, \"b\": 1}",
                                         "{\"a\": -1, \"b\": 1, \"c\": 0}",
                                         "{\"a\": 1, \"b\": 1, \"c\": \"x\"}"};
-    static const char *const right = "{\"calibration\": {\"a\": 0.5, \"b\": 2, \"c\": -1}}";
+    static const char *const right = "{\"a\": 0.5, \"b\": 2, \"c\": -1}";
     struct gm_calibration c;
     struct gm_error err;
     struct gm_json *j;
-    char text[100];
     assert_int_equal(gm_calibration_read(&c, NULL, "dir", &err), GM_OK);
     assert_false(c.fitted);
     assert_int_equal(gm_json_parse(&j, gm_str(right), &err), GM_OK);
@@ -122,12 +121,47 @@ static void test_reading(void **state)
     assert_true(c.fitted && c.a == 0.5 && c.b == 2 && c.c == -1);
     gm_json_free(j);
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
-        snprintf(text, sizeof text, "{\"calibration\": %s}", wrong[i]);
-        assert_int_equal(gm_json_parse(&j, gm_str(text), &err), GM_OK);
+        assert_int_equal(gm_json_parse(&j, gm_str(wrong[i]), &err), GM_OK);
         assert_int_equal(gm_calibration_read(&c, j, "dir", &err), GM_EMODEL);
         assert_non_null(strstr(err.msg, "dir/gmner.json"));
         gm_json_free(j);
     }
+}
+
+/* What is told of a fit, computed once more from the fit itself: each half by what fits the other one. */
+static void test_report(void **state)
+{
+    (void)state;
+    enum { EACH = 400 };
+    static const double truth[3] = {0.4, 0.7, -0.6};
+    static struct gm_judged j[2][EACH];
+    struct gm_calibration_report r;
+    struct gm_buf halves[2];
+    struct gm_error err;
+    struct gm_rng rng;
+    size_t before = 0, cross = 0, right = 0;
+    gm_rng_init(&rng, 5);
+    for (size_t h = 0; h < 2; h++) {
+        draw(&rng, j[h], EACH, truth);
+        gm_buf_init(&halves[h], SIZE_MAX - 1);
+        assert_int_equal(gm_buf_add(&halves[h], j[h], sizeof j[h], &err), GM_OK);
+    }
+    for (size_t h = 0; h < 2; h++) {
+        struct gm_calibration other = gm_calibration_fit(j[!h], EACH);
+        for (size_t i = 0; i < EACH; i++) {
+            before += (j[h][i].confidence >= 0.5) == j[h][i].right;
+            cross += (gm_calibrated(&other, j[h][i].confidence) >= 0.5) == j[h][i].right;
+            right += j[h][i].right;
+        }
+    }
+    assert_int_equal(gm_calibration_report(&r, halves, &err), GM_OK);
+    assert_true(r.n == 2 * EACH && r.n_right == right);
+    assert_true(fabs(r.accuracy_before - (double)before / (2 * EACH)) < 1e-12);
+    assert_true(fabs(r.accuracy_cross - (double)cross / (2 * EACH)) < 1e-12);
+    assert_true(r.accuracy_cross > r.accuracy_before);
+    assert_true(r.ece < r.ece_before && r.ece_cross < r.ece_before);
+    gm_buf_clear(&halves[0]);
+    gm_buf_clear(&halves[1]);
 }
 
 int main(void)
@@ -137,6 +171,7 @@ int main(void)
         cmocka_unit_test(test_finds_the_truth),
         cmocka_unit_test(test_extremes),
         cmocka_unit_test_teardown(test_reading, no_leak),
+        cmocka_unit_test_teardown(test_report, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,12 +1,13 @@
-/* calibration.h - from the CRF's probability of an entity to how often such entities are right.
+/* calibration.h - from a model's probability to how often what it says so surely is right: of an entity
+ * from the CRF (src/ner), of an answer from the classifier (src/entail).
  *
  *   score = 1 / (1 + exp(-(a log m - b log(1 - m) + c))),  a, b >= 0
  *
  * keeps the order of the marginals m. a = b = 1, c = 0 is no change, a = b = 1/T, c = 0 a
  * temperature. Source: Kull, Silva Filho, Flach, AISTATS 2017 (beta calibration).
- * For src/ner and src/train, which fits it. */
-#ifndef GM_NER_CALIBRATION_H
-#define GM_NER_CALIBRATION_H
+ * src/train fits it. */
+#ifndef GM_MODEL_CALIBRATION_H
+#define GM_MODEL_CALIBRATION_H
 
 #include "base/json.h"
 #include "base/status.h"
@@ -14,7 +15,7 @@
 #include <stdbool.h>
 
 struct gm_calibration {
-    bool fitted; /* false: the score is the marginal */
+    bool fitted; /* false: the score is the probability itself */
     double a, b, c;
 };
 
@@ -25,9 +26,9 @@ double gm_calibrated(const struct gm_calibration *c, double marginal);
 enum { GM_CALIBRATION_WEIGHTS = 3 };
 void gm_calibration_features(double marginal, double x[GM_CALIBRATION_WEIGHTS]);
 
-/* gm_calibration_read - from "calibration" of a model's settings; not fitted where there is none.
- * Errors: MODEL naming `dir` (a, b or c is missing or out of range). */
-enum gm_status gm_calibration_read(struct gm_calibration *out, const struct gm_json *settings,
+/* gm_calibration_read - from "calibration" of a model's settings, or a member of it; `j` NULL, there is none:
+ * not fitted. Errors: MODEL naming `dir` (a, b or c is missing or out of range). */
+enum gm_status gm_calibration_read(struct gm_calibration *out, const struct gm_json *j,
                                    const char *dir, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -1,6 +1,6 @@
 /* calibration.c - score = 1 / (1 + exp(-(a log m - b log(1 - m) + c))) for a marginal m; see
  * calibration.h. Naive reference: `formula` in tests/unit/test_train_calibration.c. */
-#include "ner/calibration.h"
+#include "model/calibration.h"
 
 #include <math.h>
 
@@ -21,10 +21,9 @@ double gm_calibrated(const struct gm_calibration *c, double marginal)
     return 1 / (1 + exp(-(c->a * x[0] + c->b * x[1] + c->c * x[2])));
 }
 
-enum gm_status gm_calibration_read(struct gm_calibration *out, const struct gm_json *settings,
+enum gm_status gm_calibration_read(struct gm_calibration *out, const struct gm_json *j,
                                    const char *dir, struct gm_error *err)
 {
-    const struct gm_json *j = gm_json_get(settings, "calibration");
     *out = (struct gm_calibration){.fitted = j != NULL};
     if (j &&
         (!gm_json_num(gm_json_get(j, "a"), &out->a) || !gm_json_num(gm_json_get(j, "b"), &out->b) ||

@@ -1,0 +1,15 @@
+/* model_settings.h - gmner.json of a model that is done. Internal to src/train. */
+#ifndef GM_TRAIN_MODEL_SETTINGS_H
+#define GM_TRAIN_MODEL_SETTINGS_H
+
+#include "base/json.h"
+
+/* gm_model_settings_load - *out is yours; NULL where `dir` has no gmner.json. Errors: IO, FORMAT, NOMEM. */
+enum gm_status gm_model_settings_load(struct gm_json **out, const char *dir,
+                                      struct gm_error *err) GM_NODISCARD;
+
+/* gm_model_settings_save - in its place, whole or not at all (base/file.h). Errors: IO, NOMEM. */
+enum gm_status gm_model_settings_save(const struct gm_json *settings, const char *dir,
+                                      struct gm_error *err) GM_NODISCARD;
+
+#endif
