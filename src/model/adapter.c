@@ -106,21 +106,32 @@ static const char *name_of_base(const char *base, struct gm_arena *a)
     return name;
 }
 
-/* The folder of the base: a folder as it is, or that of a packaged model or of one that was added, which has weights. */
+/* The folder of a packaged model or of one that was added, which has weights. */
+static enum gm_status find_model(const char *name, struct gm_arena *a, const char **dir,
+                                 struct gm_error *err)
+{
+    const char *file;
+    enum gm_status st = gm_model_path(a, name, "model.safetensors", &file, err);
+    if (st != GM_OK && gm_model_path(a, name, "model.safetensors.index.json", &file, NULL) == GM_OK)
+        st = GM_OK;
+    return st == GM_OK ? gm_model_dir(a, name, dir, err) : st;
+}
+
+/* The folder of the base: a path as it is, or a model's by its name. That goes before a folder of the same name, as
+ * whatever lies in the current folder is not what the adapter was trained on. */
 static enum gm_status find_base(struct gm_adapter *x, const char *path, struct gm_arena *a,
                                 struct gm_error *err)
 {
-    const char *name = name_of_base(x->base, a), *file;
+    const char *name = name_of_base(x->base, a);
     struct gm_error why = {0};
+    bool is_dir = gm_is_dir(x->base);
     if (!name)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (gm_is_dir(x->base))
+    if (is_dir && strchr(x->base, '/'))
         return gm_model_find(a, x->base, &x->base_dir, NULL, err);
-    enum gm_status st = gm_model_path(a, name, "model.safetensors", &file, &why);
-    if (st != GM_OK && gm_model_path(a, name, "model.safetensors.index.json", &file, NULL) == GM_OK)
-        st = GM_OK;
-    if (st == GM_OK)
-        st = gm_model_dir(a, name, &x->base_dir, &why);
+    enum gm_status st = find_model(name, a, &x->base_dir, &why);
+    if (st != GM_OK && is_dir)
+        return gm_model_find(a, x->base, &x->base_dir, NULL, err);
     return st == GM_OK
                ? GM_OK
                : GM_FAIL(err, st,

@@ -182,9 +182,10 @@ def test_the_base_must_be_there_and_the_same():
         def with_base(name):
             with open(d / "copy/gmner.json", "w", encoding="utf-8") as f:
                 json.dump({**settings, "base": {**settings["base"], "model": str(name)}}, f)
-            return gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST, env=env)
+            return gm.run("predict", "--recipe", "tag", "--tagger", d / "copy", *POST, env=env, cwd=d.path)
 
         env = {}
+        gm.expect_ok(with_base("base"))  # a folder of that name, as no model has it
         gm.expect_ok(with_base(d / "base"))
         path = d / "base/model.safetensors"
         header, data = tiny_model.read_raw(path)
@@ -204,6 +205,8 @@ def test_the_base_must_be_there_and_the_same():
         env = {"GMNER_MODELS": str(d / "added")}
         gm.expect_ok(gm.run("models", "add", d / "parts", "--name", "big-base", env=env))
         gm.expect_ok(with_base("Hub/Big-Base"))
+        os.mkdir(d / "big-base")  # says nothing, where a model has the name
+        gm.expect_ok(with_base("big-base"))
         env = {}
         # A home that knows mpnet and does not have it.
         os.makedirs(d / "home/models")
