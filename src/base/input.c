@@ -335,4 +335,11 @@ void gm_input_on_wait(struct gm_input *in, gm_wait_fn *wait, void *user)
     in->wait_user = user;
 }
 
+bool gm_input_is_once(const char *path)
+{
+    struct stat sb;
+    return strcmp(path, "-") == 0 ||
+           (stat(path, &sb) == 0 && !S_ISREG(sb.st_mode) && !S_ISDIR(sb.st_mode));
+}
+
 const char *gm_input_path(const struct gm_input *in) { return in->path; }

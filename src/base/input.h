@@ -16,6 +16,10 @@ enum gm_status gm_input_open(struct gm_input **out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
 void gm_input_close(struct gm_input *in); /* NULL-safe; standard input stays open */
 
+/* gm_input_is_once - whether what is at a path can be read one time only: standard input, "-", and what is neither a
+ * file nor a folder, such as a pipe. false: nothing is there. */
+bool gm_input_is_once(const char *path);
+
 /* gm_input_read - at least 1 and at most n of the next bytes to p; *got is 0 at the end only. Waits
  * for no more than it must: what a pipe has is given at once.
  * Errors: IO; FORMAT (gzip data that is damaged or ends too early; a file packed by another program,

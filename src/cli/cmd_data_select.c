@@ -2,13 +2,13 @@
 #include "cli/cmd_data.h"
 
 #include "base/alloc.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "corpus/select.h"
 #include "formats/writer.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct selecting {
     struct gm_select *select;
@@ -121,14 +121,13 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
     struct selecting s = {0};
     struct gm_data_opts again = *o;
     struct gm_arena a;
-    struct stat sb;
     const size_t *chosen;
     size_t n_chosen, n_left_out, n_bad = 0, n_ignored = 0, n_known = 0;
     (void)args;
     gm_arena_init(&a, 0);
     if (!o->pred || o->n == 0)
         return GM_USAGE(err, "data select: --pred FILE and -n N are needed");
-    if (strcmp(o->pred, "-") == 0 || (stat(o->pred, &sb) == 0 && S_ISFIFO(sb.st_mode)))
+    if (gm_input_is_once(o->pred))
         return GM_USAGE(
             err, "data select: --pred is read twice, so it can't be standard input or a pipe");
     GM_TRY(gm_select_new(&s.select, o->similarity, err));

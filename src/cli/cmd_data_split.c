@@ -2,6 +2,7 @@
 #include "cli/cmd_data.h"
 
 #include "base/file.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "corpus/split.h"
 #include "formats/writer.h"
@@ -126,8 +127,9 @@ enum gm_exit gm_data_split(const struct gm_data_opts *o, const struct gm_args *a
     gm_arena_init(&parts.arena, 0);
     if (!o->out_dir)
         return GM_USAGE(err, "data split: --out-dir DIR is missing");
-    if (strcmp(path, "-") == 0)
-        return GM_USAGE(err, "data split: the file is read twice, so it can't be standard input");
+    if (gm_input_is_once(path))
+        return GM_USAGE(
+            err, "data split: the file is read twice, so it can't be standard input or a pipe");
     GM_TRY(read_parts(&parts, o->parts, err));
     GM_TRY(gm_split_new(&split, err));
     GM_TRY(pass(path, o, split, NULL, &format, err));

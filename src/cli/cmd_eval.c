@@ -1,4 +1,5 @@
 /* gmner eval: predictions against gold, as a table, as JSON, as a page. */
+#include "base/input.h"
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "cli/eval_work.h"
@@ -44,8 +45,9 @@ static enum gm_exit check(struct gm_eval_work *w, struct gm_error *err)
                              "for --task entail");
     if (o->svg && !o->calibration)
         return GM_USAGE(err, "eval: --svg is for the curves of --calibration");
-    if (o->vs && strcmp(o->gold, "-") == 0)
-        return GM_USAGE(err, "eval: with --vs gold is read twice and can't be standard input");
+    if (o->vs && gm_input_is_once(o->gold))
+        return GM_USAGE(err,
+                        "eval: with --vs gold is read twice and can't be standard input or a pipe");
     if (o->tags && strcmp(o->scheme, "strict") != 0)
         return GM_USAGE(err, "eval: --tags is for --scheme strict; conlleval's reading needs no "
                              "scheme");

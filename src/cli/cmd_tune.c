@@ -1,5 +1,6 @@
 /* gmner tune: settings of a stage out of annotated posts and what runs predicted for them. */
 #include "base/file.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "cli/cmd.h"
 #include "report/tune_svg.h"
@@ -86,10 +87,10 @@ static enum gm_exit check_runs(const struct gm_tune_opts *o, struct gm_error *er
         if (o->runs[i].source && o->stage != GM_TUNE_ENTAIL)
             return GM_USAGE(err, "tune: %s=%s: sources are for --stage entail", o->runs[i].source,
                             o->runs[i].path);
-        if (o->n_runs > 1 && (strcmp(o->runs[i].path, "-") == 0 || strcmp(o->gold, "-") == 0))
+        if (o->n_runs > 1 && (strcmp(o->runs[i].path, "-") == 0 || gm_input_is_once(o->gold)))
             return GM_USAGE(err,
                             "tune: of several runs none is standard input, nor is gold, which is "
-                            "read with each");
+                            "read with each and can't be a pipe");
     }
     return GM_EXIT_DONE;
 }

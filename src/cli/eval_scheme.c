@@ -1,10 +1,10 @@
 #include "base/file.h"
+#include "base/input.h"
 #include "base/log.h"
 #include "cli/eval_work.h"
 #include "eval/scheme.h"
 
 #include <string.h>
-#include <unistd.h>
 
 static void warn_odd(const char *path, const char *odd, enum gm_tag_scheme as)
 {
@@ -30,8 +30,7 @@ enum gm_status gm_eval_find_scheme(const struct gm_eval_args *o, struct gm_reade
                                                    : GM_TAGS_AUTO;
     if (reading->repair != GM_REPAIR_STRICT || reading->scheme == GM_TAGS_IOB1)
         return GM_OK;
-    if (reading->scheme == GM_TAGS_AUTO && !gm_is_file(o->gold) && !gm_is_dir(o->gold) &&
-        (strcmp(o->gold, "-") == 0 || access(o->gold, F_OK) == 0))
+    if (reading->scheme == GM_TAGS_AUTO && gm_input_is_once(o->gold))
         return GM_FAIL(err, GM_EARG,
                        "eval: %s can be read only once, so its tags can't be looked at "
                        "first: give their scheme with --tags bio, bioes or iob1",

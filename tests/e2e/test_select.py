@@ -77,6 +77,10 @@ def test_usage():
     with gm.Folder() as d:
         os.mkfifo(d / "pipe")
         gm.expect(gm.run("data", "select", "--pred", d / "pipe", "-n", "3"), 2, "read twice", "a pipe")
+        # Its siblings: a second reading of a pipe finds nothing, or waits for ever.
+        gm.expect(gm.run("data", "split", d / "pipe", "--out-dir", d / "out"), 2, "read twice", "a pipe")
+        gm.expect(gm.run("eval", "--gold", d / "pipe", "--pred", "p", "--vs", "q"), 2, "read twice", "a pipe")
+        gm.expect(gm.run("tune", "--stage", "entail", "--gold", d / "pipe", "--pred", "p", "q"), 2, "can't be a pipe")
     gm.expect(gm.run("data", "select", "--pred", "/nowhere/x.jsonl", "-n", "3"), 1, "/nowhere/x.jsonl")
 
 
