@@ -78,6 +78,7 @@ static enum gm_status settings(struct gm_train_opts *t, struct gm_json **config,
     t->task = entail ? "entail" : "ner";
     override(t, o);
     t->out = dir;
+    GM_TRY(gm_train_opts_check(t, err));
 done:
     gm_arena_clear(&a);
     return st;

@@ -286,6 +286,17 @@ size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *t,
     return total;
 }
 
+void gm_packer_drop_words(struct gm_packer *p, const struct gm_net *net, double share,
+                          uint64_t seed)
+{
+    struct gm_rng rng;
+    gm_rng_init(&rng, seed);
+    for (size_t i = 0; i < p->n_tokens && share > 0; i++)
+        if (p->ids[i] != (uint32_t)net->special_ids.cls &&
+            p->ids[i] != (uint32_t)net->special_ids.sep && gm_rng_uniform(&rng) < share)
+            p->ids[i] = (uint32_t)net->special_ids.unk;
+}
+
 enum gm_status gm_packer_cut(const struct gm_packer *p, size_t n, struct gm_arena *a,
                              struct gm_slice **slices, size_t *n_out, struct gm_error *err)
 {

@@ -80,6 +80,11 @@ enum gm_status gm_slice_states(const struct gm_slice *s, const struct gm_packer 
                                const struct gm_encoder *enc, struct gm_graph *g, struct gm_var **y,
                                struct gm_error *err) GM_NODISCARD;
 
+/* gm_packer_drop_words - each piece becomes [UNK] with probability `share`, drawn by the seed, but [CLS] and
+ * [SEP]: a model then learns not to rest on single words (word dropout; for training). */
+void gm_packer_drop_words(struct gm_packer *p, const struct gm_net *net, double share,
+                          uint64_t seed);
+
 /* gm_packer_cost - tokens that gm_packer_add would append. */
 size_t gm_packer_cost(const struct gm_net *net, const struct gm_pieced *text,
                       const struct gm_pieced *context);

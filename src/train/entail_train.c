@@ -51,6 +51,8 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
     for (size_t i = 0; i < n && st == GM_OK; i++)
         st = gm_entail_add(run->e, &run->session->net.packer, &run->train.items[items[i]].in,
                            gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err);
+    if (st == GM_OK)
+        gm_packer_drop_words(&run->session->net.packer, &run->e->net, run->o->word_dropout, seed);
     return st;
 }
 

@@ -5,7 +5,6 @@
  *                                  + u cross-entropy with the teacher's marginals (crf_soft.c)
  *                                  + v cross-entropy of the fine types (fine_types.c) ]
  *
- * Word dropout replaces each piece but [CLS] and [SEP] by [UNK] with probability word_dropout.
  * Tests: tests/e2e/test_training.py, test_tagging.py; gradients: tests/unit/test_nn_crf.c,
  * test_nn_ops.c. */
 #include "train/train.h"
@@ -38,16 +37,6 @@ static size_t cost(void *self, size_t i)
 {
     const struct ner_run *run = self;
     return gm_packer_cost(&run->t->net, &run->train.items[i].text, &run->train.items[i].context);
-}
-
-static void drop_words(struct gm_packer *p, const struct gm_net *net, double share, uint64_t seed)
-{
-    struct gm_rng rng;
-    gm_rng_init(&rng, seed);
-    for (size_t i = 0; i < p->n_tokens; i++)
-        if (p->ids[i] != (uint32_t)net->special_ids.cls &&
-            p->ids[i] != (uint32_t)net->special_ids.sep && gm_rng_uniform(&rng) < share)
-            p->ids[i] = (uint32_t)net->special_ids.unk;
 }
 
 /* The examples of a batch; some of them spelled otherwise, drawn by the seed and their numbers. */
@@ -85,8 +74,7 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
     GM_TRY(pick(run, items, n, seed, &examples, err));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_packer_add(p, &run->t->net, &examples[i].text, &examples[i].context, err));
-    if (run->o->word_dropout > 0)
-        drop_words(p, &run->t->net, run->o->word_dropout, seed);
+    gm_packer_drop_words(p, &run->t->net, run->o->word_dropout, seed);
     run->labels = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->labels);
     run->fine_classes = gm_arena_alloc(&run->batch, p->n_rows, sizeof *run->fine_classes);
     run->soft = gm_arena_alloc(&run->batch, run->o->teacher ? p->n_rows * k : 0, sizeof *run->soft);

@@ -56,6 +56,11 @@ struct gm_train_opts gm_train_opts_entail(void);
 enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j,
                                   const char *path, struct gm_error *err) GM_NODISCARD;
 
+/* gm_train_opts_check - whether the task reads all that was set: a setting of the other task is as it is by
+ * default. Errors: ARG naming it. */
+enum gm_status gm_train_opts_check(const struct gm_train_opts *o,
+                                   struct gm_error *err) GM_NODISCARD;
+
 /* gm_train_opts_json - the settings that shaped the weights, as written in gmner.json: without files and
  * folders, but for the encoder as it was given. NULL when memory is out. */
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);

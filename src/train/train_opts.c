@@ -25,53 +25,54 @@ static const struct setting {
     size_t at;
     double min, max;
     const char *choices; /* TEXT: one of these; NULL = anything */
+    const char *task;    /* the one that reads it; NULL = all */
 } settings[] = {
-    {"task", TEXT, AT(task), 0, 0, "ner|entail"},
-    {"train", INPUT, AT(train), 0, 0, NULL},
-    {"dev", INPUT, AT(dev), 0, 0, NULL},
-    {"xml", PLACE, AT(xml), 0, 0, NULL},
-    {"captions", INPUT, AT(captions), 0, 0, NULL},
-    {"dev_captions", INPUT, AT(dev_captions), 0, 0, NULL},
-    {"encoder", TEXT, AT(encoder), 0, 0, NULL},
-    {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16"},
-    {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes"},
-    {"pooling", TEXT, AT(pooling), 0, 0, "mean|first"},
-    {"case", FLAG, AT(case_features), 0, 0, NULL},
-    {"fine", INPUT, AT(fine_file), 0, 0, NULL},
-    {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL},
-    {"teacher", PLACE, AT(teacher), 0, 0, NULL},
-    {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL},
-    {"knowledge", FLAG, AT(knowledge), 0, 0, NULL},
-    {"words", TEXT, AT(words), 0, 0, "auto|spaces|dictionary|characters|letters"},
-    {"name_parts", FLAG, AT(name_parts), 0, 0, NULL},
-    {"spellings", REAL, AT(spellings), 0, 1, NULL},
-    {"epochs", COUNT, AT(epochs), 1, 10000, NULL},
-    {"patience", COUNT, AT(patience), 0, 10000, NULL},
-    {"batch_posts", COUNT, AT(batch_posts), 1, 65536, NULL},
-    {"batch_tokens", COUNT, AT(batch_tokens), 64, 1 << 20, NULL},
-    {"accumulate", COUNT, AT(accumulate), 1, 4096, NULL},
-    {"lr", REAL, AT(lr), 0, 1, NULL},
-    {"head_lr", REAL, AT(head_lr), 0, 1, NULL},
-    {"crf_lr", REAL, AT(crf_lr), 0, 1, NULL},
-    {"schedule", TEXT, AT(schedule), 0, 0, "linear|cosine|constant"},
-    {"warmup", REAL, AT(warmup), 0, 1, NULL},
-    {"weight_decay", REAL, AT(weight_decay), 0, 10, NULL},
-    {"clip_norm", REAL, AT(clip_norm), 0, 1e9, NULL},
-    {"average", REAL, AT(average), 0, 0.99999, NULL},
-    {"word_dropout", REAL, AT(word_dropout), 0, 0.9, NULL},
-    {"hidden_dropout", REAL, AT(net.hidden_dropout), -1, 0.9, NULL},
-    {"attention_dropout", REAL, AT(net.attention_dropout), -1, 0.9, NULL},
-    {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL},
-    {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL},
-    {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL},
-    {"lora_rank", COUNT, AT(net.lora.rank), 0, 4096, NULL},
-    {"lora_alpha", REAL, AT(net.lora.alpha), 0, 1e6, NULL},
-    {"lora_dropout", REAL, AT(net.lora.dropout), 0, 0.9, NULL},
-    {"lora_targets", TEXT, AT(net.lora.targets), 0, 0, NULL},
-    {"lora_rs", FLAG, AT(net.lora.rank_stabilised), 0, 0, NULL},
-    {"lora_f32", FLAG, AT(net.lora_f32), 0, 0, NULL},
-    {"checkpoint_minutes", MINUTES, AT(checkpoint_minutes), 0, 1e6, NULL},
-    {"seed", SEED, AT(seed), 0, 0, NULL},
+    {"task", TEXT, AT(task), 0, 0, "ner|entail", NULL},
+    {"train", INPUT, AT(train), 0, 0, NULL, NULL},
+    {"dev", INPUT, AT(dev), 0, 0, NULL, NULL},
+    {"xml", PLACE, AT(xml), 0, 0, NULL, "entail"},
+    {"captions", INPUT, AT(captions), 0, 0, NULL, "entail"},
+    {"dev_captions", INPUT, AT(dev_captions), 0, 0, NULL, "entail"},
+    {"encoder", TEXT, AT(encoder), 0, 0, NULL, NULL},
+    {"precision", TEXT, AT(precision), 0, 0, "auto|f32|bf16", NULL},
+    {"scheme", TEXT, AT(scheme), 0, 0, "bio|bioes", "ner"},
+    {"pooling", TEXT, AT(pooling), 0, 0, "mean|first", "ner"},
+    {"case", FLAG, AT(case_features), 0, 0, NULL, "ner"},
+    {"fine", INPUT, AT(fine_file), 0, 0, NULL, "ner"},
+    {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL, "ner"},
+    {"teacher", PLACE, AT(teacher), 0, 0, NULL, "ner"},
+    {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL, "ner"},
+    {"knowledge", FLAG, AT(knowledge), 0, 0, NULL, "ner"},
+    {"words", TEXT, AT(words), 0, 0, "auto|spaces|dictionary|characters|letters", NULL},
+    {"name_parts", FLAG, AT(name_parts), 0, 0, NULL, "ner"},
+    {"spellings", REAL, AT(spellings), 0, 1, NULL, "ner"},
+    {"epochs", COUNT, AT(epochs), 1, 10000, NULL, NULL},
+    {"patience", COUNT, AT(patience), 0, 10000, NULL, NULL},
+    {"batch_posts", COUNT, AT(batch_posts), 1, 65536, NULL, NULL},
+    {"batch_tokens", COUNT, AT(batch_tokens), 64, 1 << 20, NULL, NULL},
+    {"accumulate", COUNT, AT(accumulate), 1, 4096, NULL, NULL},
+    {"lr", REAL, AT(lr), 0, 1, NULL, NULL},
+    {"head_lr", REAL, AT(head_lr), 0, 1, NULL, NULL},
+    {"crf_lr", REAL, AT(crf_lr), 0, 1, NULL, "ner"},
+    {"schedule", TEXT, AT(schedule), 0, 0, "linear|cosine|constant", NULL},
+    {"warmup", REAL, AT(warmup), 0, 1, NULL, NULL},
+    {"weight_decay", REAL, AT(weight_decay), 0, 10, NULL, NULL},
+    {"clip_norm", REAL, AT(clip_norm), 0, 1e9, NULL, NULL},
+    {"average", REAL, AT(average), 0, 0.99999, NULL, NULL},
+    {"word_dropout", REAL, AT(word_dropout), 0, 0.9, NULL, NULL},
+    {"hidden_dropout", REAL, AT(net.hidden_dropout), -1, 0.9, NULL, NULL},
+    {"attention_dropout", REAL, AT(net.attention_dropout), -1, 0.9, NULL, NULL},
+    {"freeze_embeddings", FLAG, AT(net.freeze_embeddings), 0, 0, NULL, NULL},
+    {"freeze_layers", COUNT, AT(net.freeze_layers), 0, GM_ENCODER_MAX_LAYERS, NULL, NULL},
+    {"layer_decay", REAL, AT(net.layer_decay), 0.01, 1, NULL, NULL},
+    {"lora_rank", COUNT, AT(net.lora.rank), 0, 4096, NULL, NULL},
+    {"lora_alpha", REAL, AT(net.lora.alpha), 0, 1e6, NULL, NULL},
+    {"lora_dropout", REAL, AT(net.lora.dropout), 0, 0.9, NULL, NULL},
+    {"lora_targets", TEXT, AT(net.lora.targets), 0, 0, NULL, NULL},
+    {"lora_rs", FLAG, AT(net.lora.rank_stabilised), 0, 0, NULL, NULL},
+    {"lora_f32", FLAG, AT(net.lora_f32), 0, 0, NULL, NULL},
+    {"checkpoint_minutes", MINUTES, AT(checkpoint_minutes), 0, 1e6, NULL, NULL},
+    {"seed", SEED, AT(seed), 0, 0, NULL, NULL},
 };
 enum { N_SETTINGS = sizeof settings / sizeof *settings };
 
@@ -212,6 +213,39 @@ static struct gm_json *value_of(const struct gm_train_opts *o, const struct sett
 static bool is_absent(const struct gm_train_opts *o, const struct setting *s)
 {
     return is_text(s->kind) && !*(const char *const *)((const char *)o + s->at);
+}
+
+static bool is_same(const struct gm_train_opts *a, const struct gm_train_opts *b,
+                    const struct setting *s)
+{
+    const void *x = (const char *)a + s->at, *y = (const char *)b + s->at;
+    switch (s->kind) {
+    case TEXT:
+    case INPUT:
+    case PLACE: {
+        const char *t = *(const char *const *)x, *u = *(const char *const *)y;
+        return t == u || (t && u && strcmp(t, u) == 0);
+    }
+    case FLAG: return *(const bool *)x == *(const bool *)y;
+    case SEED: return *(const uint64_t *)x == *(const uint64_t *)y;
+    case COUNT: return *(const size_t *)x == *(const size_t *)y;
+    case MINUTES:
+    case REAL: break;
+    }
+    return *(const double *)x == *(const double *)y;
+}
+
+enum gm_status gm_train_opts_check(const struct gm_train_opts *o, struct gm_error *err)
+{
+    struct gm_train_opts plain =
+        strcmp(o->task, "entail") == 0 ? gm_train_opts_entail() : gm_train_opts_default();
+    for (const struct setting *s = settings; s < settings + N_SETTINGS; s++)
+        if (s->task && strcmp(s->task, o->task) != 0 && !is_same(o, &plain, s))
+            return GM_FAIL(
+                err, GM_EARG,
+                "\"%s\" is a setting of task %s, and this run's task is %s: leave it out", s->key,
+                s->task, o->task);
+    return GM_OK;
 }
 
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o)

@@ -120,6 +120,24 @@ def test_again_on_other_posts():
                   "none.jsonl", "none of its 90 entities has a box", "gmner data convert")
 
 
+def test_settings_of_training():
+    """A setting that the task doesn't read is refused, from a file and on the command line; words are dropped."""
+    with gm.Folder() as d:
+        def train(text, *args, out="m"):
+            return gm.run("train", *args, *data(), "-o", d / out, "--epochs", "1", "--config", d.write("c.yaml", text))
+        for text in ("teacher_weight: 0.7", "spellings: 0.2", "pooling: first", "case: false", "crf_lr: 0.5"):
+            gm.expect(train(text, "--task", "entail"), 1, text.split(":", maxsplit=1)[0], "a setting of task ner", "leave it out")
+        gm.expect(train("task: ner"), 1, '"xml" is a setting of task entail')
+        losses = []
+        for i, text in enumerate(("lr: 1.0e-4", "lr: 1.0e-4\nword_dropout: 0.5", "lr: 1.0e-4\npooling: mean")):
+            gm.expect_ok(train(text, "--task", "entail", out=f"m{i}"))
+            with open(d / f"m{i}/metrics.jsonl", encoding="utf-8") as f:
+                losses.append(json.loads(f.readline())["loss"])
+        assert losses[0] == losses[2] and abs(losses[0] - losses[1]) > 1e-4, losses
+        # The settings that a run writes name all of them, and are read again.
+        gm.expect_ok(gm.run("train", "--config", d / "m1/config.yaml", "-o", d / "again"))
+
+
 def test_wrong_settings():
     right = settings(model())["calibration"]
     for i, c in enumerate(({**right, "text": {}}, {**right, "captions": {**right["captions"], "a": -1}})):
