@@ -6,14 +6,13 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "model/net_base.h"
+#include "model/settings.h"
 #include "nn/finite.h"
 #include "nn/lanes.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-enum { MAX_JSON = 128 << 20 };
 
 /* An adapter's config.json and tokenizer.json are its base's, unless it has its own. */
 const char *gm_net_dir_of(const struct gm_net *net, const char *name)
@@ -45,20 +44,19 @@ bool gm_net_is_theirs(const struct gm_json *settings)
 static enum gm_status read_settings(struct gm_net *net, const char *task, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    const char *path;
     struct gm_str have = {0};
     long long format = 0;
-    GM_TRY(path_in(net, "gmner.json", &path, err));
-    GM_TRY(gm_path_reach(path, err));
-    if (!gm_is_file(path))
+    GM_TRY(gm_model_settings_load(&net->settings, net->dir, err));
+    if (!net->settings)
         return GM_OK;
-    GM_TRY(gm_json_load(&net->settings, path, MAX_JSON, err));
     if (!gm_json_str(gm_json_get(net->settings, "task"), &have) || !gm_str_eq_c(have, task))
-        st = GM_FAIL(err, GM_EMODEL, "%s: a model for task \"%.*s\" where one for \"%s\" is needed",
-                     path, GM_STR_ARG(have), task);
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s/gmner.json: a model for task \"%.*s\" where one for \"%s\" is needed",
+                     net->dir, GM_STR_ARG(have), task);
     else if (!gm_json_int(gm_json_get(net->settings, "format"), &format) || format != 1)
-        st = GM_FAIL(err, GM_EMODEL, "%s: \"format\" must be 1; another version of gmner wrote it",
-                     path);
+        st = GM_FAIL(err, GM_EMODEL,
+                     "%s/gmner.json: \"format\" must be 1; another version of gmner wrote it",
+                     net->dir);
 done:
     return st;
 }

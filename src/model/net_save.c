@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "model/net_base.h"
+#include "model/settings.h"
 #include "tokenizer/layouts.h"
 
 enum { MAX_JSON = 128 << 20 };
@@ -80,7 +81,6 @@ enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_
 {
     enum gm_status st = GM_OK;
     struct gm_arena a;
-    const char *path;
     bool skip = net->params.p[net->enc.word].frozen && net->base_name;
     gm_arena_init(&a, 0);
     GM_TRY(gm_mkdirs(dir, err));
@@ -91,9 +91,7 @@ enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_
         GM_TRY(gm_net_base_say(net, settings, err));
     GM_TRY(net->lora.rank ? save_adapter(net, dir, &a, err)
                           : save_whole(net, dir, bf16, skip, &a, err));
-    path = gm_path_join(&a, dir, "gmner.json");
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    st = gm_json_save(settings, path, MAX_JSON, err);
+    st = gm_model_settings_save(settings, dir, err);
 done:
     gm_arena_clear(&a);
     return st;

@@ -7,6 +7,7 @@
 #include "base/path.h"
 #include "base/sha256.h"
 #include "model/adapter.h"
+#include "model/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -183,9 +184,8 @@ static enum gm_status task_of(struct adding *x, const char **task, struct gm_err
     struct gm_json *ours = NULL, *theirs = NULL;
     struct gm_str s = {0};
     bool adapter;
-    const char *gmner = gm_path_join(&x->a, x->to, "gmner.json"),
-               *config = gm_path_join(&x->a, x->to, "config.json");
-    GM_TRY(gmner && config ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    const char *config = gm_path_join(&x->a, x->to, "config.json");
+    GM_TRY(config ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_adapter_is(x->to, &adapter, err));
     *task = adapter ? "encoder" : "file";
     if (gm_is_file(config)) {
@@ -195,12 +195,10 @@ static enum gm_status task_of(struct adding *x, const char **task, struct gm_err
         if (gm_json_str(gm_json_get(theirs, "model_type"), &s) && is_phrase_detector(s))
             *task = "phrases";
     }
-    if (gm_is_file(gmner)) {
-        GM_TRY(gm_json_load(&ours, gmner, SETTINGS_MAX, err));
-        if (gm_json_str(gm_json_get(ours, "task"), &s))
-            *task = gm_arena_str(&x->a, s).p;
-        GM_TRY(*task ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    }
+    GM_TRY(gm_model_settings_load(&ours, x->to, err));
+    if (gm_json_str(gm_json_get(ours, "task"), &s))
+        *task = gm_arena_str(&x->a, s).p;
+    GM_TRY(*task ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
 done:
     gm_json_free(ours);
     gm_json_free(theirs);

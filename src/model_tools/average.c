@@ -4,8 +4,8 @@
 #include "base/arena.h"
 #include "base/file.h"
 #include "base/path.h"
-#include "base/json.h"
 #include "model/net.h"
+#include "model/settings.h"
 #include "model_tools/average_adapter.h"
 #include "nn/finite.h"
 
@@ -13,19 +13,11 @@ enum { MAX_SETTINGS = 128 << 20 };
 
 static enum gm_status settings_of(const char *dir, struct gm_json **settings, struct gm_error *err)
 {
-    struct gm_arena a;
-    gm_arena_init(&a, 0);
-    enum gm_status st = GM_OK;
-    const char *path = gm_path_join(&a, dir, "gmner.json");
-    if (!path)
-        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-    else if (gm_is_dir(dir) && !gm_is_file(path))
+    enum gm_status st = gm_model_settings_load(settings, dir, err);
+    if (st == GM_OK && !*settings)
         st = GM_FAIL(
             err, GM_EMODEL,
-            "%s: no such file: only models of `gmner train`, which writes it, are averaged", path);
-    else
-        st = gm_json_load(settings, path, MAX_SETTINGS, err);
-    gm_arena_clear(&a);
+            "%s: no model of `gmner train`, which alone are averaged: it has no gmner.json", dir);
     return st;
 }
 
@@ -151,7 +143,7 @@ done:
 }
 
 /* gmner.json of the first, without a calibration; "averaged" says of how many. */
-static enum gm_status write_settings(const char *dir, size_t n, const char *path,
+static enum gm_status write_settings(const char *dir, size_t n, const char *out,
                                      struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -162,7 +154,7 @@ static enum gm_status write_settings(const char *dir, size_t n, const char *path
         if (!gm_str_eq_c(gm_json_key(it), "calibration"))
             ok = gm_json_set(to, gm_json_key(it).p, gm_json_ref(gm_json_value(it)));
     ok = ok && gm_json_set(to, "averaged", gm_json_new_int((long long)n));
-    st = ok ? gm_json_save(to, path, MAX_SETTINGS, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    st = ok ? gm_model_settings_save(to, out, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:
     gm_json_free(from);
     gm_json_free(to);
@@ -178,8 +170,7 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, size_t rank,
     bool adapter;
     GM_TRY(gm_adapter_is(dirs[0], &adapter, err));
     const char *weights = gm_path_join(&a, out, adapter ? GM_ADAPTER_WEIGHTS : "model.safetensors");
-    const char *settings = gm_path_join(&a, out, "gmner.json");
-    GM_TRY(weights && settings ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(weights ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 1; i < n; i++)
         GM_TRY(same_kind(dirs[0], dirs[i], err));
     if (rank && !adapter) {
@@ -194,7 +185,7 @@ enum gm_status gm_models_average(const char *const *dirs, size_t n, size_t rank,
         GM_TRY(gm_net_copy_tokenizer(dirs[0], out, err));
     }
     GM_TRY(average_weights(dirs, n, adapter, rank, weights, err));
-    st = write_settings(dirs[0], n, settings, err);
+    st = write_settings(dirs[0], n, out, err);
 done:
     gm_arena_clear(&a);
     return st;

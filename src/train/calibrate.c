@@ -6,9 +6,9 @@
 #include "base/alloc.h"
 #include "base/log.h"
 #include "eval/eval.h"
+#include "model/settings.h"
 #include "ner/ner_model.h"
 #include "train/calibration_report.h"
-#include "train/model_settings.h"
 #include "train/posts.h"
 
 /* Marginals of the entities found, and whether each is right; of even posts, then of odd ones. */

@@ -3,7 +3,7 @@
 #include "train/calibration_report.h"
 
 #include "base/alloc.h"
-#include "train/model_settings.h"
+#include "model/settings.h"
 
 static void apply(const struct gm_calibration *c, const struct gm_judged *from, size_t n,
                   struct gm_judged *to)

@@ -5,9 +5,9 @@
 
 #include "base/alloc.h"
 #include "base/log.h"
+#include "model/settings.h"
 #include "train/calibration_report.h"
 #include "train/entail_questions.h"
-#include "train/model_settings.h"
 
 /* Judged are the questions of even posts, then those of odd ones. */
 static enum gm_status report(struct gm_calibration_report *out, const struct gm_questions *q,

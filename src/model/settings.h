@@ -1,10 +1,12 @@
-/* model_settings.h - gmner.json of a model that is done. Internal to src/train. */
-#ifndef GM_TRAIN_MODEL_SETTINGS_H
-#define GM_TRAIN_MODEL_SETTINGS_H
+/* settings.h - gmner.json of a model directory: what gmner says of the model beyond what its config.json does
+ * (docs/models.md). */
+#ifndef GM_MODEL_SETTINGS_H
+#define GM_MODEL_SETTINGS_H
 
 #include "base/json.h"
 
-/* gm_model_settings_load - *out is yours; NULL where `dir` has no gmner.json. Errors: IO, FORMAT, NOMEM. */
+/* gm_model_settings_load - *out is yours; NULL where `dir` has no gmner.json, as a plain encoder or somebody
+ * else's tagger. Errors: IO, FORMAT, NOMEM. */
 enum gm_status gm_model_settings_load(struct gm_json **out, const char *dir,
                                       struct gm_error *err) GM_NODISCARD;
 
