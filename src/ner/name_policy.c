@@ -284,6 +284,14 @@ void gm_name_policy_weigh(const struct gm_ner_labels *l, const struct gm_ner_row
 
 /* ---- a post ---- */
 
+/* The rules are of these types. A type that a tagger has beside them (a nationality, an event) says by itself that
+ * such names are entities. */
+static bool is_of_types(struct gm_str type)
+{
+    static const char *const types[] = {"PER", "LOC", "ORG", "OTHER", "MISC", NULL};
+    return gm_str_is_one_of(type, types);
+}
+
 static bool (*const rules[])(struct name *) = {whole_tags, without_title, with_end,
                                                no_holiday, no_people,     right_platform};
 
@@ -302,7 +310,7 @@ void gm_name_policy_apply(struct gm_post *p)
         x.from = at.byte;
         keep = gm_offset_to_cp(&at, e->end) && keep;
         x.to = at.byte;
-        for (size_t r = 0; r < sizeof rules / sizeof *rules && keep; r++)
+        for (size_t r = 0; is_of_types(e->type) && r < sizeof rules / sizeof *rules && keep; r++)
             keep = rules[r](&x);
         if (!keep || x.from < last)
             continue;

@@ -13,6 +13,7 @@
  *   people     nationalities and faiths (Irish, Saudis, Catholics) are no entities by themselves
  *   platform   Twitter, eBay and their like are organisations
  *
+ * They hold for the types PER, LOC, ORG, OTHER and MISC; entities of other types are left as the tagger found them.
  * Posts that came with words (tokens) are left alone: they are of a data set, which has a policy of its own.
  * Private to src/ner. */
 #ifndef GM_NER_NAME_POLICY_H

@@ -27,6 +27,29 @@ static struct gm_recipe_stage *find_stage(struct gm_recipe *r, const char *stage
     return NULL;
 }
 
+/* NAME_of gives some types a value of their own in place of NAME's: the two are taken from one place, so that who
+ * sets NAME sets it for all. */
+static bool is_overruled(const struct gm_recipe_stage *s, const struct gm_json *settings,
+                         struct gm_str key)
+{
+    struct gm_str of = GM_STR("_of");
+    char name[64];
+    if (!gm_str_ends(key, of) || key.n - of.n >= sizeof name)
+        return false;
+    memcpy(name, key.p, key.n - of.n);
+    name[key.n - of.n] = 0;
+    const struct gm_json *have = gm_json_get(s->settings, name);
+    return have && have != gm_json_get(settings, name);
+}
+
+static void overrule(struct gm_recipe_stage *s, const struct gm_json *settings, const char *name)
+{
+    char key[64];
+    int n = snprintf(key, sizeof key, "%s_of", name);
+    if (n > 0 && (size_t)n < sizeof key && !gm_json_get(settings, key))
+        gm_json_remove(s->settings, key);
+}
+
 /* What the file says of one stage; the message of an error is behind "FILE:LINE: ". */
 static enum gm_status include_stage(struct gm_recipe *r, const char *stage,
                                     const struct gm_json *settings, const char *path,
@@ -49,7 +72,10 @@ static enum gm_status include_stage(struct gm_recipe *r, const char *stage,
         const char *key = gm_json_key(it).p;
         if (strcmp(key, "stage") == 0 || strcmp(key, "backend") == 0)
             return GM_FAIL(err, GM_EFORMAT, "\"%s\" is the recipe's to say", key);
-        if (replaces || !gm_json_get(s->settings, key))
+        if (replaces)
+            overrule(s, settings, key);
+        if (replaces ||
+            (!gm_json_get(s->settings, key) && !is_overruled(s, settings, gm_json_key(it))))
             GM_TRY(gm_recipe_put(r, s, key, gm_json_value(it), path,
                                  gm_yaml_line_of(lines, settings, key), err));
     }

@@ -52,7 +52,8 @@ static enum gm_status pack(void *self, const size_t *items, size_t n, uint64_t s
         st = gm_entail_add(run->e, &run->session->net.packer, &run->train.items[items[i]].in,
                            gm_rng_uniform(&rng) >= CAPTION_DROPOUT, err);
     if (st == GM_OK)
-        gm_packer_drop_words(&run->session->net.packer, &run->e->net, run->o->word_dropout, seed);
+        gm_packer_drop_words(&run->session->net.packer, &run->e->net, run->o->word_dropout,
+                             gm_hash64(seed)); /* not the draws that took captions */
     return st;
 }
 

@@ -172,11 +172,23 @@ static void words_given(void **state)
     gm_post_clear(&p);
 }
 
+static void other_types(void **state)
+{
+    (void)state;
+    are("On [MISC Easter] the [OTHER French] in [LOC Paris]", "Paris");
+    are("On [OTHER Easter] by @[ORG nasa]", "");
+    are("On [EVENT Easter] by @[COMPANY nasa]", "Easter|nasa");
+    are("On [EVENT Easter] the [NORP French] with @[PERSON anna_b] in [GPE Paris]",
+        "Easter|French|anna_b|Paris");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(handles),       cmocka_unit_test(hashtags),   cmocka_unit_test(titles),
-        cmocka_unit_test(ends),          cmocka_unit_test(no_names),   cmocka_unit_test(platforms),
-        cmocka_unit_test(before_labels), cmocka_unit_test(words_given)};
+        cmocka_unit_test(handles),       cmocka_unit_test(hashtags),
+        cmocka_unit_test(titles),        cmocka_unit_test(ends),
+        cmocka_unit_test(no_names),      cmocka_unit_test(platforms),
+        cmocka_unit_test(before_labels), cmocka_unit_test(words_given),
+        cmocka_unit_test(other_types)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

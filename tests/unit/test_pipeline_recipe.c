@@ -126,6 +126,54 @@ static void test_settings_files(void **state)
     unlink(included[1]);
 }
 
+/* The threshold of stage ground for persons after the recipe's own lines, files in their order, and --settings. */
+static double threshold_of_persons(const char *own, const char *first, const char *last,
+                                   const char *replacing)
+{
+    struct gm_recipe *r;
+    char text[400];
+    double x = -1;
+    write_included(0, first);
+    write_included(1, last);
+    snprintf(text, sizeof text, "name: x\nsettings: [%s, %s]\nstages:\n  - stage: ground\n%s",
+             included[0], included[1], own);
+    write_recipe(text);
+    assert_int_equal(gm_recipe_load(&r, path, NULL), GM_OK);
+    if (replacing) {
+        write_included(0, replacing);
+        assert_int_equal(gm_recipe_include(r, included[0], true, NULL), GM_OK);
+    }
+    const struct gm_json *s = r->stages[0].settings, *of = gm_json_get(s, "visible_of");
+    (void)gm_json_num(gm_json_get(of ? of : s, of ? "PER" : "visible"), &x);
+    gm_recipe_free(r);
+    unlink(path);
+    unlink(included[0]);
+    unlink(included[1]);
+    return x;
+}
+
+/* Who sets `visible` sets it for all types, but those that the same place or a stronger one excepts. */
+static void test_exceptions_come_with_their_rule(void **state)
+{
+    (void)state;
+    static const char *const of = "ground: {visible_of: {PER: 0.8}}\n",
+                             *const both = "ground: {visible_of: {PER: 0.8}, visible: 0.2}\n",
+                             *const all = "ground: {visible: 0.1}\n", *const none = "ground: {}\n",
+                             *const own_of = "    visible_of: {PER: 0.4}\n";
+    assert_true(threshold_of_persons("", of, none, NULL) == 0.8);
+    assert_true(threshold_of_persons("", both, none, NULL) == 0.8);
+    assert_true(threshold_of_persons("", none, both, NULL) == 0.8);
+    assert_true(threshold_of_persons("", of, all, NULL) == 0.1);
+    assert_true(threshold_of_persons("", both, all, NULL) == 0.1);
+    assert_true(threshold_of_persons("", all, of, NULL) == 0.8);
+    assert_true(threshold_of_persons("    visible: 0.3\n", both, of, NULL) == 0.3);
+    assert_true(threshold_of_persons(own_of, both, all, NULL) == 0.4);
+    assert_true(threshold_of_persons("", of, none, all) == 0.1);
+    assert_true(threshold_of_persons(own_of, none, none, all) == 0.1);
+    assert_true(threshold_of_persons(own_of, none, none, both) == 0.8);
+    assert_true(threshold_of_persons(own_of, none, none, "ground: {score: 0.1}\n") == 0.4);
+}
+
 static void expect_bad_settings(const char *text, const char *line, const char *part)
 {
     char recipe[200], place[100];
@@ -194,9 +242,13 @@ int main(void)
 {
     setenv("GMNER_HOME", ".", 0); /* tests run in the root of the sources */
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_read),           cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_settings_files), cmocka_unit_test(test_settings_refused),
-        cmocka_unit_test(test_names),          cmocka_unit_test(test_no_memory),
+        cmocka_unit_test(test_read),
+        cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_settings_files),
+        cmocka_unit_test(test_exceptions_come_with_their_rule),
+        cmocka_unit_test(test_settings_refused),
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_no_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
