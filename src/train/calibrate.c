@@ -53,8 +53,7 @@ static enum gm_status collect(struct sample *s, const char *dir, const char *pat
         GM_TRY(gm_tagger_set_iob1(t, err));
     *iob1 = may_be;
     GM_TRY(gm_tagger_session_new(&session, t, err));
-    GM_TRY(gm_posts_read(&gold, path, err));
-    GM_TRY(gm_posts_read(&pred, path, err));
+    GM_TRY(gm_posts_read_pair(&gold, &pred, path, err));
     GM_TRY(gm_posts_cut(&gold, t->net.cut, err));
     GM_TRY(gm_posts_cut(&pred, t->net.cut, err));
     posts = gm_alloc(pred.n, sizeof *posts);

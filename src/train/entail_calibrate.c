@@ -52,13 +52,21 @@ done:
     return st;
 }
 
-/* gmner.json with the calibration in it, everything else as it was. */
+/* gmner.json with the calibration in it, everything else as it was: that of answers with captions, too, where these
+ * posts have none. */
 static enum gm_status store(const char *dir, struct gm_json *calibration, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *settings = NULL;
     GM_TRY(gm_model_settings_load(&settings, dir, err));
-    if (!gm_json_set(settings, "calibration", gm_json_ref(calibration)))
+    const struct gm_json *with = gm_json_get(gm_json_get(settings, "calibration"), "captions");
+    bool keeps = with && !gm_json_get(calibration, "captions");
+    if (keeps)
+        GM_LOG(
+            GM_LOG_WARN, "entail",
+            "these posts have no captions: the calibration of answers with captions stays as it was");
+    if ((keeps && !gm_json_set(calibration, "captions", gm_json_ref(with))) ||
+        !gm_json_set(settings, "calibration", gm_json_ref(calibration)))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     else
         st = gm_model_settings_save(settings, dir, err);

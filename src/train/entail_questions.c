@@ -1,6 +1,7 @@
 /* entail_questions.c - see entail_questions.h. */
 #include "train/entail_questions.h"
 
+#include "base/log.h"
 #include "formats/captions.h"
 #include "formats/voc_xml.h"
 #include "train/posts.h"
@@ -32,6 +33,17 @@ done:
     return st;
 }
 
+/* The file's caption goes before those that the post has. */
+static bool take_caption(struct gm_post *p, const struct gm_captions *c)
+{
+    struct gm_str caption = gm_captions_get(c, p->id);
+    if (!caption.n)
+        return false;
+    p->caption = caption;
+    p->caption_short = GM_STR("");
+    return true;
+}
+
 /* Something is to be told apart. */
 static enum gm_status check(const struct gm_questions *q, const char *path, const char *xml,
                             struct gm_error *err)
@@ -56,6 +68,7 @@ enum gm_status gm_questions_read(struct gm_questions *q, struct gm_entail *e, co
     struct gm_posts posts = {0};
     struct gm_captions *c = NULL;
     struct gm_pieces tmp;
+    size_t n_captions = 0;
     gm_pieces_init(&tmp);
     if (captions)
         GM_TRY(gm_captions_load(&c, captions, err));
@@ -66,10 +79,12 @@ enum gm_status gm_questions_read(struct gm_questions *q, struct gm_entail *e, co
     for (size_t i = 0; i < posts.n; i++) {
         if (xml)
             GM_TRY(gm_post_add_boxes(&posts.items[i], xml, NULL, err));
-        if (c)
-            posts.items[i].caption = gm_captions_get(c, posts.items[i].id);
+        n_captions += take_caption(&posts.items[i], c);
         GM_TRY(add_post(q, e, &posts.items[i], i, &tmp, err));
     }
+    if (c && n_captions < posts.n)
+        GM_LOG(GM_LOG_WARN, "train", "%s: has captions of %zu of the %zu posts in %s", captions,
+               n_captions, posts.n, path);
     st = check(q, path, xml, err);
 done:
     gm_pieces_clear(&tmp);

@@ -215,8 +215,7 @@ static enum gm_status save(void *self, const struct gm_json *training, struct gm
 static enum gm_status read_dev(struct ner_run *run, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(gm_posts_read(&run->gold, run->o->dev, err));
-    GM_TRY(gm_posts_read(&run->pred, run->o->dev, err));
+    GM_TRY(gm_posts_read_pair(&run->gold, &run->pred, run->o->dev, err));
     if (run->gold.n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no posts to evaluate on", run->o->dev);
 done:

@@ -1,8 +1,11 @@
 #include "train/posts.h"
 
 #include "base/alloc.h"
+#include "base/input.h"
 #include "formats/reader.h"
 #include "model/words.h"
+#include "record/offsets.h"
+#include "text/mend.h"
 
 void gm_posts_clear(struct gm_posts *p)
 {
@@ -41,6 +44,46 @@ static enum gm_status add_words(struct gm_post *p, enum gm_word_cut cut, struct 
     return GM_OK;
 }
 
+/* The place in mended text of byte `raw` of what it was. */
+static size_t mended_byte(const struct gm_mended *m, size_t raw)
+{
+    size_t lo = 0, hi = m->text.n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (m->from[mid] < raw)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    return lo;
+}
+
+/* Raw text as it was meant, which is what a tagger reads of it; the entities go along. */
+static enum gm_status mend(struct gm_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_mended m;
+    struct gm_offset raw, now;
+    if (p->has_tokens)
+        return GM_OK;
+    GM_TRY(gm_mend(p->text, &p->arena, &m, err));
+    gm_offset_init(&raw, p->text);
+    gm_offset_init(&now, m.text);
+    for (size_t i = 0; m.from && i < p->n_entities; i++) {
+        struct gm_entity *e = &p->entities[i];
+        (void)gm_offset_to_cp(&raw, e->start);
+        size_t start = mended_byte(&m, raw.byte);
+        (void)gm_offset_to_cp(&raw, e->end);
+        size_t end = mended_byte(&m, raw.byte);
+        e->text = gm_str_sub(m.text, start, end);
+        e->start = gm_offset_to_byte(&now, start);
+        e->end = gm_offset_to_byte(&now, end);
+    }
+    p->text = m.text;
+done:
+    return st;
+}
+
 enum gm_status gm_posts_read(struct gm_posts *out, const char *path, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -59,9 +102,25 @@ enum gm_status gm_posts_read(struct gm_posts *out, const char *path, struct gm_e
                          gm_reader_path(r), gm_reader_line(r), GM_STR_ARG(p->id));
             goto done;
         }
+        GM_TRY(mend(p, err));
     }
 done:
     gm_reader_free(r);
+    return st;
+}
+
+enum gm_status gm_posts_read_pair(struct gm_posts *gold, struct gm_posts *pred, const char *path,
+                                  struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (gm_input_is_once(path))
+        return GM_FAIL(err, GM_EARG,
+                       "%s: is read twice, which a pipe can't be; save it as a file first", path);
+    GM_TRY(gm_posts_read(gold, path, err));
+    GM_TRY(gm_posts_read(pred, path, err));
+    if (gold->n != pred->n)
+        st = GM_FAIL(err, GM_EIO, "%s: it changed while it was read", path);
+done:
     return st;
 }
 

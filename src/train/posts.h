@@ -12,10 +12,15 @@ struct gm_posts {
 };
 
 /* gm_posts_read - append all posts of a file. A post that can't be read or has no gold entities is an error with path:line, as
- * nothing should be left out of a training run unseen. The format is told by the file's content, or a folder's
- * (formats/reader.h). Errors: IO, FORMAT, ARG, NOMEM; what was read before stays in `out`. */
+ * nothing should be left out of a training run unseen. Raw text is as it was meant (text/mend.h), as in prediction. The format
+ * is told by the file's content, or a folder's (formats/reader.h). Errors: IO, FORMAT, ARG, NOMEM; what was read before stays
+ * in `out`. */
 enum gm_status gm_posts_read(struct gm_posts *out, const char *path,
                              struct gm_error *err) GM_NODISCARD;
+/* gm_posts_read_pair - the same posts twice: gold, and those whose entities are to be predicted. Errors: as
+ * gm_posts_read; ARG of what can be read once only; IO where it changed between. */
+enum gm_status gm_posts_read_pair(struct gm_posts *gold, struct gm_posts *pred, const char *path,
+                                  struct gm_error *err) GM_NODISCARD;
 void gm_posts_clear(struct gm_posts *p);
 
 /* gm_posts_how_cut - how a tagger of these posts has to cut raw text: what the setting `words` says, or for

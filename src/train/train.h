@@ -56,8 +56,8 @@ struct gm_train_opts gm_train_opts_entail(void);
 enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json *j,
                                   const char *path, struct gm_error *err) GM_NODISCARD;
 
-/* gm_train_opts_check - whether the task reads all that was set: a setting of the other task is as it is by
- * default. Errors: ARG naming it. */
+/* gm_train_opts_check - whether the run would read all that was set: nothing of the other task, of adapters where
+ * there are none, and no pipe, as files are read more than once. Errors: ARG naming the setting. */
 enum gm_status gm_train_opts_check(const struct gm_train_opts *o,
                                    struct gm_error *err) GM_NODISCARD;
 
@@ -65,7 +65,7 @@ enum gm_status gm_train_opts_check(const struct gm_train_opts *o,
  * folders, but for the encoder as it was given. NULL when memory is out. */
 struct gm_json *gm_train_opts_json(const struct gm_train_opts *o);
 
-/* gm_train_opts_identity - the same with the SHA-256 of each file that is read, and the folders as they
+/* gm_train_opts_identity - the same with the SHA-256 of each file and of the teacher, and the folders as they
  * were given: what a run that is resumed must have in common with its beginning. *out is yours.
  * Errors: IO, NOMEM. */
 enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,

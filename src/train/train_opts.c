@@ -1,5 +1,7 @@
 #include "train/train.h"
 
+#include "base/fingerprint.h"
+#include "base/input.h"
 #include "base/sha256.h"
 
 #include <stddef.h>
@@ -14,6 +16,7 @@ enum kind {
     /* These do not shape the weights by their text: */
     INPUT, /* a file that is read */
     PLACE, /* a folder */
+    MODEL, /* a folder or name of a model, which is read */
     MINUTES
 };
 #define AT(field) offsetof(struct gm_train_opts, field)
@@ -40,7 +43,7 @@ static const struct setting {
     {"case", FLAG, AT(case_features), 0, 0, NULL, "ner"},
     {"fine", INPUT, AT(fine_file), 0, 0, NULL, "ner"},
     {"fine_weight", REAL, AT(fine_weight), 0, 100, NULL, "ner"},
-    {"teacher", PLACE, AT(teacher), 0, 0, NULL, "ner"},
+    {"teacher", MODEL, AT(teacher), 0, 0, NULL, "ner"},
     {"teacher_weight", REAL, AT(teacher_weight), 0, 1, NULL, "ner"},
     {"knowledge", FLAG, AT(knowledge), 0, 0, NULL, "ner"},
     {"words", TEXT, AT(words), 0, 0, "auto|spaces|dictionary|characters|letters", NULL},
@@ -143,6 +146,7 @@ static enum gm_status read_one(struct gm_train_opts *o, const struct setting *s,
     case TEXT:
     case INPUT:
     case PLACE:
+    case MODEL:
         if (!gm_json_str(v, &text))
             return GM_FAIL(err, GM_EARG, "%s: \"%s\" must be text", path, s->key);
         if (s->choices && !is_choice(s->choices, text))
@@ -190,7 +194,7 @@ enum gm_status gm_train_opts_read(struct gm_train_opts *o, const struct gm_json 
     return GM_OK;
 }
 
-static bool is_text(enum kind k) { return k == TEXT || k == INPUT || k == PLACE; }
+static bool is_text(enum kind k) { return k == TEXT || k == INPUT || k == PLACE || k == MODEL; }
 
 /* The value of a setting. */
 static struct gm_json *value_of(const struct gm_train_opts *o, const struct setting *s)
@@ -199,7 +203,8 @@ static struct gm_json *value_of(const struct gm_train_opts *o, const struct sett
     switch (s->kind) {
     case TEXT:
     case INPUT:
-    case PLACE: return gm_json_new_str(gm_str(*(const char *const *)at));
+    case PLACE:
+    case MODEL: return gm_json_new_str(gm_str(*(const char *const *)at));
     case FLAG: return gm_json_new_bool(*(const bool *)at);
     case SEED: return gm_json_new_int((long long)*(const uint64_t *)at);
     case COUNT: return gm_json_new_int((long long)*(const size_t *)at);
@@ -222,7 +227,8 @@ static bool is_same(const struct gm_train_opts *a, const struct gm_train_opts *b
     switch (s->kind) {
     case TEXT:
     case INPUT:
-    case PLACE: {
+    case PLACE:
+    case MODEL: {
         const char *t = *(const char *const *)x, *u = *(const char *const *)y;
         return t == u || (t && u && strcmp(t, u) == 0);
     }
@@ -235,16 +241,38 @@ static bool is_same(const struct gm_train_opts *a, const struct gm_train_opts *b
     return *(const double *)x == *(const double *)y;
 }
 
+/* Settings of adapters that are set, where there are none. */
+static const char *adapter_setting(const struct gm_train_opts *o, const struct gm_train_opts *plain)
+{
+    for (const struct setting *s = settings; s < settings + N_SETTINGS && !o->net.lora.rank; s++)
+        if (strncmp(s->key, "lora_", 5) == 0 && !is_same(o, plain, s))
+            return s->key;
+    return NULL;
+}
+
 enum gm_status gm_train_opts_check(const struct gm_train_opts *o, struct gm_error *err)
 {
     struct gm_train_opts plain =
         strcmp(o->task, "entail") == 0 ? gm_train_opts_entail() : gm_train_opts_default();
-    for (const struct setting *s = settings; s < settings + N_SETTINGS; s++)
+    const char *of_adapters = adapter_setting(o, &plain);
+    for (const struct setting *s = settings; s < settings + N_SETTINGS; s++) {
+        const char *const *text = (const void *)((const char *)o + s->at);
         if (s->task && strcmp(s->task, o->task) != 0 && !is_same(o, &plain, s))
             return GM_FAIL(
                 err, GM_EARG,
                 "\"%s\" is a setting of task %s, and this run's task is %s: leave it out", s->key,
                 s->task, o->task);
+        if (s->kind == INPUT && *text && gm_input_is_once(*text))
+            return GM_FAIL(
+                err, GM_EARG,
+                "%s: \"%s\" of a training is read more than once, which a pipe can't be; "
+                "save it as a file first",
+                *text, s->key);
+    }
+    if (of_adapters)
+        return GM_FAIL(err, GM_EARG,
+                       "\"%s\" is a setting of adapters, and without \"lora_rank\" there are none",
+                       of_adapters);
     return GM_OK;
 }
 
@@ -261,20 +289,37 @@ struct gm_json *gm_train_opts_json(const struct gm_train_opts *o)
     return NULL;
 }
 
+/* What a run has read: of files the SHA-256, of a model that of its files', a folder as it was given. */
+static enum gm_status content_of(struct gm_json **out, const struct setting *s, const char *text,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char hex[GM_SHA256_HEX];
+    struct gm_buf files;
+    gm_buf_init(&files, SIZE_MAX - 1);
+    if (s->kind == INPUT)
+        GM_TRY(gm_sha256_file(text, hex, err));
+    if (s->kind == MODEL) {
+        GM_TRY(gm_fingerprint_model(text, &files, err));
+        gm_sha256(gm_buf_str(&files), hex);
+    }
+    *out = gm_json_new_str(gm_str(s->kind == PLACE ? text : hex));
+done:
+    gm_buf_clear(&files);
+    return st;
+}
+
 enum gm_status gm_train_opts_identity(const struct gm_train_opts *o, struct gm_json **out,
                                       struct gm_error *err)
 {
-    struct gm_json *j = gm_train_opts_json(o);
+    struct gm_json *j = gm_train_opts_json(o), *content;
     enum gm_status st = j ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (const struct setting *s = settings; st == GM_OK && s < settings + N_SETTINGS; s++) {
-        char hex[GM_SHA256_HEX];
         const char *const *text = (const void *)((const char *)o + s->at);
-        if ((s->kind != INPUT && s->kind != PLACE) || is_absent(o, s))
+        if ((s->kind != INPUT && s->kind != PLACE && s->kind != MODEL) || is_absent(o, s))
             continue;
-        if (s->kind == INPUT)
-            st = gm_sha256_file(*text, hex, err);
-        if (st == GM_OK &&
-            !gm_json_set(j, s->key, gm_json_new_str(gm_str(s->kind == INPUT ? hex : *text))))
+        st = content_of(&content, s, *text, err);
+        if (st == GM_OK && !gm_json_set(j, s->key, content))
             st = GM_FAIL(err, GM_ENOMEM, "out of memory");
     }
     if (st != GM_OK)

@@ -111,13 +111,36 @@ def test_again_on_other_posts():
                 e["regions"], e["visible"] = ([], 0) if e["regions"] else (box, 1)
             p.pop("caption", None)
         r = gm.expect_ok(gm.run("models", "calibrate", other, "--dev", d.write("not.jsonl", "".join(json.dumps(p) + "\n" for p in posts))))
-        assert set(settings(other)["calibration"]) == {"text"} and "with captions" not in r.err, r.err
+        now = settings(other)["calibration"]  # of answers with captions nothing is known now, and nothing is lost
+        assert now["captions"] == settings(model())["calibration"]["captions"] != now["text"], now
+        assert "stays as it was" in r.err and "entities with captions" not in r.err, r.err
         assert visible(other)[0] < visible(model())[0]
         for p in posts:
             for e in p["entities"]:
                 del e["regions"], e["visible"]
         gm.expect(gm.run("models", "calibrate", other, "--dev", d.write("none.jsonl", "".join(json.dumps(p) + "\n" for p in posts))), 1,
                   "none.jsonl", "none of its 90 entities has a box", "gmner data convert")
+
+
+def test_captions_of_a_file():
+    """The file's captions go before the posts' own, which posts that it does not name keep."""
+    places = dict(zip(data()[::2], data()[1::2]))
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run("data", "convert", places["--dev"], d / "own.jsonl", "--xml", places["--xml"]))
+        with open(d / "own.jsonl", encoding="utf-8") as f:
+            posts = [json.loads(line) | {"caption_short": "a person"} for line in f]
+        own = d.write("own.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+        said = {}
+        for name, text in (("none", None), ("other", "imgid:zzz###words\n"), ("half", "".join(
+                f"imgid:{p['id']}###{'a person' if i % 2 else 'nothing here'}\n" for i, p in enumerate(posts) if i >= POSTS // 2))):
+            captions = ["--captions", d.write("c.txt", text)] if text else []
+            r = gm.expect_ok(gm.run("train", "--task", "entail", "--train", own, "--xml", places["--xml"], "--encoder", places["--encoder"],
+                                    *captions, "--epochs", "1", "-o", d / name))
+            assert f"{POSTS} with a caption" in r.err, r.err
+            with open(d / f"{name}/metrics.jsonl", encoding="utf-8") as f:
+                said[name] = r.err, json.loads(f.readline())["loss"]
+        assert "has captions of 0 of the 90 posts" in said["other"][0] and "has captions of 45 of the 90" in said["half"][0], said
+        assert said["none"][1] == said["other"][1] != said["half"][1], said
 
 
 def test_settings_of_training():
@@ -127,6 +150,7 @@ def test_settings_of_training():
             return gm.run("train", *args, *data(), "-o", d / out, "--epochs", "1", "--config", d.write("c.yaml", text))
         for text in ("teacher_weight: 0.7", "spellings: 0.2", "pooling: first", "case: false", "crf_lr: 0.5"):
             gm.expect(train(text, "--task", "entail"), 1, text.split(":", maxsplit=1)[0], "a setting of task ner", "leave it out")
+        gm.expect(train("lora_targets: query", "--task", "entail"), 1, '"lora_targets"', '"lora_rank"')
         gm.expect(train("task: ner"), 1, '"xml" is a setting of task entail')
         losses = []
         for i, text in enumerate(("lr: 1.0e-4", "lr: 1.0e-4\nword_dropout: 0.5", "lr: 1.0e-4\npooling: mean")):

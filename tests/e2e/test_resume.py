@@ -142,6 +142,15 @@ def test_a_finished_run_is_not_another_one():
         refused(word='"train" was')
 
 
+def test_another_teacher_is_another_run():
+    with gm.Folder() as d:
+        gm.expect_ok(gm.run(*command(d, "teacher")))
+        gm.expect_ok(gm.run(*command(d, "model"), "--teacher", d / "teacher", "--epochs", "1"))
+        gm.expect_ok(gm.run("train", "--resume", "-o", d / "model"))
+        gm.expect_ok(gm.run(*command(d, "teacher"), "--overwrite", "--seed", "7"))
+        gm.expect(gm.run("train", "--resume", "-o", d / "model"), 1, '"teacher" was')
+
+
 def test_a_model_is_not_lost():
     """Neither option: refused. --overwrite: the old model is whole until the new one is done."""
     with gm.Folder() as d:

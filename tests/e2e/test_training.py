@@ -108,6 +108,39 @@ def test_a_teacher():
         gm.expect(train(d, "", "--teacher", encoder(), out="x"), 1, "not a trained tagger")
 
 
+def raw_posts(coffee):
+    """Posts of raw text, whose entities are a name and what is `coffee`."""
+    lines = []
+    for i in range(30):
+        text = f"{coffee} is where {('Anna', 'Bert')[i % 2]} is"
+        name = text.index("where ") + 6
+        lines.append(json.dumps({"id": str(i), "text": text, "entities": [
+            {"type": "LOC", "start": 0, "end": len(coffee)}, {"type": "PER", "start": name, "end": name + 4}]}) + "\n")
+    return "".join(lines)
+
+
+def test_text_is_read_as_it_was_meant():
+    """Training, its dev score and its calibration read wrongly decoded text as prediction does."""
+    with gm.Folder() as d:
+        said = []
+        for name, coffee in (("right", "Café Noël"), ("wrong", "CafÃ© NoÃ«l")):
+            posts = d.write(f"{name}.jsonl", raw_posts(coffee))
+            gm.expect_ok(gm.run("train", "--train", posts, "--dev", posts, "--encoder", encoder(), "--epochs", "12", "--precision", "f32",
+                                "--lr", "0.005", "-o", d / name))
+            said.append((tensors(d / name), settings_of(d / name)["calibration"], metrics(d, name)[-1]["dev_f1"]))
+        assert distance(said[0][0], said[1][0]) == 0 and said[0][1:] == said[1][1:], said[0][1:] + said[1][1:]
+        assert said[0][2] > 0.9, said[0][2]
+
+
+def test_what_is_read_twice_is_no_pipe():
+    with gm.Folder() as d:
+        gm.expect_ok(train(d, epochs=1))
+        os.mkfifo(d / "pipe")
+        for option in ("--dev", "--fine"):
+            gm.expect(train(d, "", option, d / "pipe", out="x"), 1, option[2:], "pipe", "save it as a file")
+        gm.expect(gm.run("models", "calibrate", d / "model", "--dev", d / "pipe"), 1, "pipe", "save it as a file")
+
+
 def test_knowledge_is_for_the_teacher():
     """knowledge: false is as if there were none; a teacher reads it all the same."""
     told = conll().replace("\n\n", "\n<EOS>\tX\nAnna\tX\nis\tX\n\n")
