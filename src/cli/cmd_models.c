@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
+#include "model/folder.h"
 #include "model_tools/add.h"
 #include "model_tools/average.h"
 #include "model_tools/quantise.h"
@@ -16,12 +17,14 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 extern char **environ;
 
 struct opts {
     const char *dev, *output, *name;
     long long rank;
+    bool overwrite;
 };
 
 /* The models that the operands name; without names all of them. */
@@ -233,6 +236,35 @@ static enum gm_status check_output(const char *dir, const char *output, struct g
                    "-o %s: the model itself, which would be lost; give another folder", output);
 }
 
+/* The mean of n models, or one as int8, is made beside what -o holds, and takes its place when all is done. */
+static enum gm_status make(const char *const *dirs, size_t n, bool mean, const struct opts *o,
+                           struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_model_folder f;
+    struct gm_arena a;
+    bool begun = false;
+    gm_arena_init(&a, 0);
+    GM_TRY(gm_model_folder_look(&f, o->output, &a, err));
+    for (size_t i = 0; i < n; i++) {
+        GM_TRY(check_output(dirs[i], o->output, err));
+        GM_TRY(check_output(dirs[i], f.aside, err));
+    }
+    GM_TRY(gm_model_folder_begin(&f, o->output, o->overwrite, err));
+    begun = true;
+    GM_TRY(mean ? gm_models_average(dirs, n, (size_t)o->rank, f.aside, err)
+                : gm_model_quantise(dirs[0], f.aside, err));
+    if (o->dev)
+        GM_TRY(gm_model_calibrate(f.aside, o->dev, err));
+    begun = false;
+    st = gm_model_folder_move(f.aside, o->output, err);
+done:
+    if (begun && gm_model_folder_clear(f.aside, NULL) == GM_OK)
+        rmdir(o->output); /* stays where anything is in it */
+    gm_arena_clear(&a);
+    return st;
+}
+
 static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -242,10 +274,7 @@ static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, s
         return GM_USAGE(err, "models: quantise takes one MODEL and -o MODEL");
     gm_arena_init(&a, 0);
     GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
-    GM_TRY(check_output(dir, o->output, err));
-    GM_TRY(gm_model_quantise(dir, o->output, err));
-    if (o->dev)
-        st = gm_model_calibrate(o->output, o->dev, err);
+    st = make(&dir, 1, false, o, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -274,11 +303,7 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
     GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++)
         GM_TRY(gm_model_find(&a, args->v[i + 1], &dirs[i], NULL, err));
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(check_output(dirs[i], o->output, err));
-    GM_TRY(gm_models_average(dirs, n, (size_t)o->rank, o->output, err));
-    if (o->dev)
-        st = gm_model_calibrate(o->output, o->dev, err);
+    st = make(dirs, n, true, o, err);
 done:
     gm_arena_clear(&a);
     return gm_exit_of(st);
@@ -304,6 +329,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         return quantise(args, o, err);
     if (o->output)
         return GM_USAGE(err, "models: -o is for average and quantise");
+    if (o->overwrite)
+        return GM_USAGE(err, "models: --overwrite is for average and quantise");
     if (strcmp(verb, "calibrate") == 0)
         return calibrate(args, o->dev, err);
     bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
@@ -339,6 +366,8 @@ static const struct gm_option options[] = {
      "calibrate, average, quantise: posts with gold entities that the model was not trained on"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
      "average, quantise: the model directory to write"},
+    {"overwrite", 0, GM_OPT_FLAG, offsetof(struct opts, overwrite), NULL, 0, 0, NULL,
+     "average, quantise: where -o holds a model already, put the new one in its place when it is done"},
     {"rank", 0, GM_OPT_INT, offsetof(struct opts, rank), NULL, 1, 4096, "N",
      "average, of adapters: cut to the nearest adapter of this rank (default: of the sum of their ranks, exact)"},
     {"name", 0, GM_OPT_STR, offsetof(struct opts, name), NULL, 0, 0, "NAME",

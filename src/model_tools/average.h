@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-/* gm_models_average - write to the directory `out` the model whose weights are the means of those
+/* gm_models_average - write to the directory `out`, which holds no other (model/folder.h), the model whose weights are the means of those
  * of n model directories. They are of one kind: the same task, scheme, types and tensors, from the
  * same encoder, all or none with knowledge (trained, say, with different seeds). What else the model
  * needs is copied from the first; of adapters the mean is one of n times the rank (average_adapter.h) or, `rank` not 0,

@@ -4,7 +4,7 @@
 
 #include "base/status.h"
 
-/* gm_model_quantise - write to the directory `out` the model of the directory `dir` with each
+/* gm_model_quantise - write to the directory `out`, which holds no other (model/folder.h), the model of the directory `dir` with each
  * matrix of its encoder's linear layers as int8 and the scales of its rows (nn/int8.h), which is
  * what int8 products round it to; everything else as it is stored. Errors: MODEL (nothing left to
  * round), IO, FORMAT, NOMEM. Memory: the new matrices. */

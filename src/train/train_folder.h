@@ -19,9 +19,8 @@ enum gm_status gm_train_folder_pick(const char *model, bool resume, bool overwri
                                     struct gm_arena *a, const char **dir,
                                     struct gm_error *err) GM_NODISCARD;
 
-/* gm_train_folder_finish - move the files of a finished run from `dir` to `model`; nothing to do where
- * they are the same. Cut short at any moment it leaves either the old model or a folder that is no
- * model, never a mixture that can be loaded; `--resume` then completes it. Errors: IO, NOMEM. */
+/* gm_train_folder_finish - move the files of a finished run from `dir` to `model` (model/folder.h); nothing to do where
+ * they are the same. Cut short, `--resume` completes it. Errors: IO, NOMEM. */
 enum gm_status gm_train_folder_finish(const char *dir, const char *model,
                                       struct gm_error *err) GM_NODISCARD;
 

@@ -105,6 +105,58 @@ def test_a_mean_is_cut_to_a_rank():
         gm.expect(gm.run("models", "quantise", models[0], "--rank", "2", "-o", d / "x"), 2, "--rank is for average")
 
 
+def contents(directory):
+    out = {}
+    for root, _, names in os.walk(directory):
+        for name in names:
+            with open(os.path.join(root, name), "rb") as f:
+                out[os.path.relpath(os.path.join(root, name), directory)] = f.read()
+    return out
+
+
+def test_nothing_of_an_old_model_is_read_with_a_new_one():
+    """Of whatever kind the two are; and the old one is whole until the new one is done."""
+    base, (adapter, other) = seeds()
+    whole = ["config.json", "gmner.json", "model.safetensors", "tokenizer.json"]
+    with gm.Folder() as d:
+        for seed in ("1", "2"):
+            gm.expect_ok(train(d, "head_lr: 0.01\n", "--seed", seed, start=base, epochs=1, out="w" + seed))
+        for old, models, files in (
+                (adapter, (d / "w1", d / "w2"), whole),
+                (d / "w1", (adapter, other), ["adapter_config.json", "adapter_model.safetensors", "gmner.json"])):
+            name = os.path.basename(old)
+            shutil.copytree(old, d / f"mix-{name}")
+            d.write(f"mix-{name}/notes.md", "mine")
+            d.write(f"mix-{name}/model.safetensors.index.json", "{}")
+            args = ("models", "average", *models, "-o", d / f"mix-{name}")
+            before = contents(d / f"mix-{name}")
+            gm.expect(gm.run(*args), 1, "there is a model already", "--overwrite")
+            gm.expect(gm.run(*args, "--overwrite", "--dev", d / "none.txt"), 1, "none.txt")
+            assert contents(d / f"mix-{name}") == before
+            gm.expect_ok(gm.run(*args, "--overwrite"))
+            gm.expect_ok(gm.run("models", "average", *models, "-o", d / f"free-{name}"))
+            assert sorted(os.listdir(d / f"free-{name}")) == files, os.listdir(d / f"free-{name}")
+            assert contents(d / f"mix-{name}") == {"notes.md": b"mine", **contents(d / f"free-{name}")}
+            assert entities(d / f"mix-{name}") == entities(d / f"free-{name}")
+        # So it is with other models, parts of models, and runs.
+        for name in ("adapter_config.json", "adapter_model.bin", "pytorch_model.bin", "model.safetensors.index.json",
+                     "unfinished/config.yaml", "checkpoint.safetensors"):
+            path = d.write(f"held-{name.split('.')[0].replace('/', '-')}/{name}", "x").removesuffix("/" + name)
+            word = "a run that is not finished" if name[0] in "uc" else "a model"
+            gm.expect(gm.run("models", "quantise", d / "w1", "-o", path), 1, path, word, "--overwrite")
+            if name[0] not in "uc":
+                r = gm.run("train", "--train", d / "train.txt", "-o", path, "--encoder", base)
+                gm.expect(r, 1, path, word, "--overwrite")
+            gm.expect_ok(gm.run("models", "quantise", d / "w1", "-o", path, "--overwrite"))
+            assert sorted(os.listdir(path)) == whole, os.listdir(path)
+        # What is read is not what is written, and what fails leaves nothing.
+        shutil.copytree(d / "w1", d / "held-x/unfinished")
+        gm.expect(gm.run("models", "quantise", d / "held-x/unfinished", "-o", d / "held-x", "--overwrite"), 1, "would be lost")
+        gm.expect(gm.run("models", "quantise", adapter, "-o", d / "nothing"), 1, "an adapter")
+        assert not os.path.exists(d / "nothing")
+        gm.expect(gm.run("models", "calibrate", d / "w1", "--dev", d / "x", "--overwrite"), 2, "average and quantise")
+
+
 def test_what_else_is_done_with_models():
     _, (model, _) = seeds()
     with gm.Folder() as d:

@@ -183,12 +183,14 @@ def test_killed_while_files_are_moved():
     with gm.Folder() as d:
         gm.expect_ok(gm.run(*command(d, "whole", "--seed", "7")))
         want = contents(d / "whole")
-        order = ["model.safetensors", "config.json", "tokenizer.json", "gmner.json", "metrics.jsonl", "config.yaml"]
+        order = ["model.safetensors", "tokenizer.json", "config.json", "gmner.json", "metrics.jsonl", "config.yaml"]
         for n in range(len(order)):
             out = f"cut{n}"
             shutil.copytree(d / "whole", d / out)
             shutil.copytree(d / "whole", os.path.join(d / out, "unfinished"))
             os.unlink(os.path.join(d / out, "gmner.json"))
+            if n == 0:
+                d.write(f"{out}/adapter_config.json", "of the old model")
             for name in order[:n]:
                 os.replace(os.path.join(d / out, "unfinished", name), os.path.join(d / out, name))
             gm.expect_ok(gm.run("train", "--resume", "-o", d / out, "--threads", "1"))

@@ -251,6 +251,11 @@ def test_quantised_but_not_averaged():
         gm.expect(gm.run("models", "average", path, path, "-o", d / "a"), 1, "gmner.json", "`gmner train`")
         gm.expect(gm.run("models", "quantise", path, "-o", path + "/."), 1, "would be lost")
         gm.expect(gm.run("models", "average", d / "q", path, "-o", path), 1, "would be lost")
+        # Over a model with a gmner.json, which was not this one's.
+        d.write("old/gmner.json", "{}")
+        gm.expect(gm.run("models", "quantise", path, "-o", d / "old"), 1, "there is a model already")
+        gm.expect_ok(gm.run("models", "quantise", path, "-o", d / "old", "--overwrite"))
+        assert sorted(os.listdir(d / "old")) == sorted(os.listdir(d / "q")) and "gmner.json" not in os.listdir(d / "q")
         gold = d.write("gold.jsonl", json.dumps({"id": "1", "text": "Ann", "entities": []}) + "\n")
         gm.expect(gm.run("models", "calibrate", "ner-default", "--dev", gold), 1, "a copy of its folder")
 
