@@ -3,6 +3,7 @@
 #   lib/libgmner.so, .a, include/   the library, with files for pkg-config and CMake
 #   lib/gmner/                      libraries of ours alone: oneDNN, OpenVINO
 #   share/gmner/                    recipes, prompts, models, and the script that gets more models
+#   share/doc/gmner/                README.md, docs/, the models' cards, examples
 #   share/man, share/…completions   made by the program itself (gmner help --install)
 # All is found relative to the program, so that the tree runs wherever it is put or moved.
 include(GNUInstallDirs)
@@ -43,7 +44,11 @@ set(GM_GET_MODELS packages.py packages.lock tfjs_to_onnx.py onnx_writer.py)
 list(TRANSFORM GM_GET_MODELS PREPEND ${CMAKE_SOURCE_DIR}/tools/)
 install(FILES ${GM_GET_MODELS} DESTINATION ${GM_DATA}/tools)
 install(PROGRAMS tools/get_models.sh DESTINATION ${GM_DATA}/tools)
-install(FILES README.md LICENSE CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+# The pages, laid out as they are here with all that they link to, so that no link leads to nothing.
+install(FILES README.md LICENSE CHANGELOG.md CONTRIBUTING.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(FILES include/gmner/gmner.h DESTINATION ${CMAKE_INSTALL_DOCDIR}/include/gmner)
+install(DIRECTORY docs examples DESTINATION ${CMAKE_INSTALL_DOCDIR})
+install(DIRECTORY models DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "README.md" PATTERN "settings.yaml")
 
 # The packaged models that the recipes need; optional ones are the user's to get.
 set(fetched ${deps}/models)

@@ -96,6 +96,29 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
     }
 }
 
+static const struct gm_option_readers readers[] = {
+    {"to", "convert|split|select"},
+    {"scheme", "convert|split"},
+    {"separator", "convert|split"},
+    {"image-prefix", "convert|select"},
+    {"masks", "convert"},
+    {"pictures", "convert"},
+    {"similarity", "check|select"},
+    {"types", "check"},
+    {"svg", "stats"},
+    {"by", "select"},
+    {"pred", "select"},
+    {"known", "select"},
+    {"n", "select"},
+    {"output", "select"},
+    {"parts", "split"},
+    {"out-dir", "split"},
+    {"seed", "split"},
+    {"json", "check|stats"},
+    {"all", "check"},
+    {NULL, NULL},
+};
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     static const struct {
@@ -117,6 +140,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
             return GM_USAGE(err,
                             "data %s: %zu file%s given, but it takes %s; see `gmner data --help`",
                             args->v[0], n_files, n_files == 1 ? "" : "s", verbs[i].takes);
+        if (gm_options_check_verb(readers, "data", args->v[0], args, err) != GM_OK)
+            return GM_EXIT_USAGE;
         return verbs[i].run(options, args, err);
     }
     return GM_USAGE(err, "data: \"%s\" is none of convert, check, stats, split, select",
@@ -129,7 +154,7 @@ static const struct gm_option options[] = {
     {"from", 0, GM_OPT_CHOICE, OPT(from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the input; auto looks at its content"},
     {"to", 0, GM_OPT_CHOICE, OPT(to), "auto", 0, 0, GM_WRITABLE_FORMATS,
-     "convert: format of the output; auto goes by its name (.jsonl, .conll, .txt, a folder)"},
+     "convert, split, select: format of the output; auto goes by its name (.jsonl, .conll, .txt, a folder), of split by the input"},
     {"text", 0, GM_OPT_STR, OPT(text), NULL, 0, 0, "FILE",
      "file with the posts' texts, for formats without (RiVEG, CCKS entities, VOC, COCO)"},
     {"images", 0, GM_OPT_STR, OPT(images), NULL, 0, 0, "DIR",
@@ -141,11 +166,11 @@ static const struct gm_option options[] = {
     {"captions-short", 0, GM_OPT_STR, OPT(captions_short), NULL, 0, 0, "FILE",
      "the same, of one short sentence"},
     {"scheme", 0, GM_OPT_CHOICE, OPT(scheme), "bio", 0, 0, "bio|bioes",
-     "convert: tags of a CoNLL output"},
+     "convert, split: tags of a CoNLL output"},
     {"separator", 0, GM_OPT_CHOICE, OPT(separator), "tab", 0, 0, "tab|space",
-     "convert: what stands between the columns of a CoNLL output"},
+     "convert, split: what stands between the columns of a CoNLL output"},
     {"image-prefix", 0, GM_OPT_STR, OPT(image_prefix), NULL, 0, 0, "PREFIX",
-     "convert: what image addresses of a Label Studio output begin with, as "
+     "convert, select: what image addresses of a Label Studio output begin with, as "
      "/data/local-files/?d=photos/; the path below --images DIR or the output's folder follows"},
     {"masks", 0, GM_OPT_CHOICE, OPT(masks), "string", 0, 0, "string|counts|polygons",
      "convert: form of the masks in a COCO output"},
@@ -158,16 +183,17 @@ static const struct gm_option options[] = {
     {"svg", 0, GM_OPT_STR, OPT(svg), NULL, 0, 0, "FILE", "stats: draw them too"},
     {"by", 0, GM_OPT_CHOICE, OPT(by), "uncertainty", 0, 0, "uncertainty",
      "select: what makes a post worth annotating: the entropy of its spans' scores, added up"},
-    {"pred", 0, GM_OPT_STR, OPT(pred), NULL, 0, 0, "FILE", "select: predictions to choose from"},
+    {"pred", 0, GM_OPT_STR, OPT(pred), NULL, 0, 0, "FILE",
+     "select: predictions to choose from (needed)"},
     {"known", 0, GM_OPT_STR, OPT(known), NULL, 0, 0, "FILE",
      "select: posts that are annotated already; they and their near-duplicates are left out"},
-    {"n", 'n', GM_OPT_INT, OPT(n), "0", 0, 1e9, "N", "select: how many posts"},
+    {"n", 'n', GM_OPT_INT, OPT(n), NULL, 1, 1e9, "N", "select: how many posts (needed)"},
     {"output", 'o', GM_OPT_STR, OPT(output), "-", 0, 0, "FILE",
      "select: Label Studio tasks with the predictions in them; another format by name or --to"},
     {"parts", 0, GM_OPT_STR, OPT(parts), "train=0.8,dev=0.1,test=0.1", 0, 0, "NAME=SHARE,...",
      "split: the parts and their shares"},
     {"out-dir", 0, GM_OPT_STR, OPT(out_dir), NULL, 0, 0, "DIR",
-     "split: folder of the parts' files"},
+     "split: folder of the parts' files (needed)"},
     {"seed", 0, GM_OPT_INT, OPT(seed), "0", 0, 9007199254740992.0, "N",
      "split: the same seed gives the same parts"},
     {"json", 0, GM_OPT_FLAG, OPT(json), NULL, 0, 0, NULL,

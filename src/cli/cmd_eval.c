@@ -169,11 +169,11 @@ static const struct gm_option options[] = {
      "(gmner), the fine type (fmnerg), masks (smner), each box by name (ccks); entail: in the "
      "image"},
     {"gold", 0, GM_OPT_STR, offsetof(struct gm_eval_args, gold), NULL, 0, 0, "FILE",
-     "annotated posts in any format that gmner data reads"},
+     "annotated posts in any format that gmner data reads (needed)"},
     {"xml", 0, GM_OPT_STR, offsetof(struct gm_eval_args, xml), NULL, 0, 0, "DIR",
      "take gold boxes from Pascal VOC files DIR/ID.xml, gold masks from DIR/ID.json"},
     {"pred", 0, GM_OPT_STR, offsetof(struct gm_eval_args, pred), NULL, 0, 0, "FILE",
-     "predicted posts, in any order, in any of these formats"},
+     "predicted posts, in any order, in any of these formats (needed)"},
     {"vs", 0, GM_OPT_STR, offsetof(struct gm_eval_args, vs), NULL, 0, 0, "FILE",
      "a second system's predictions: the difference, and by a paired bootstrap its p-value"},
     {"from", 0, GM_OPT_CHOICE, offsetof(struct gm_eval_args, from), "auto", 0, 0,

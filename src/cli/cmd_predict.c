@@ -380,6 +380,7 @@ static const struct gm_option options[] = {
     {"shard", 0, GM_OPT_STR, offsetof(struct opts, shard), NULL, 0, 0, "I/N",
      "work on part I of N of the posts only (every Nth one); `gmner runs merge` joins the parts"},
     GM_LLM_OPTIONS(struct opts, llm),
+    GM_LLM_OPTION_DRY_RUN(struct opts, llm),
     {"max-words", 0, GM_OPT_INT, offsetof(struct opts, max_words), "20000", 1, 2000000, "N",
      "words that a post may have; one of more fails"},
     {"post-timeout", 0, GM_OPT_NUM, offsetof(struct opts, post_timeout), "0", 0, 1e6, "SECONDS",

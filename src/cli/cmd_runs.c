@@ -66,13 +66,19 @@ done:
     return st == GM_OK ? tell(&report) : GM_EXIT_FAILED;
 }
 
+static const struct gm_option_readers readers[] = {
+    {"output", "merge"},
+    {"html", "merge"},
+    {NULL, NULL},
+};
+
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {
     const struct opts *o = options;
+    if (gm_options_check_verb(readers, "runs", args->v[0], args, err) != GM_OK)
+        return GM_EXIT_USAGE;
     if (strcmp(args->v[0], "merge") == 0)
         return merge(o, args, err);
-    if (o->output || o->html)
-        return GM_USAGE(err, "--output and --html go with `gmner runs merge`");
     if (strcmp(args->v[0], "show") == 0)
         return show(args, err);
     return GM_USAGE(err, "runs: \"%s\" is none of show, merge", args->v[0]);

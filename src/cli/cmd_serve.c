@@ -71,9 +71,7 @@ static enum gm_status fill(const struct opts *o, struct gm_arena *a, struct gm_l
     if (o->hosts)
         GM_TRY(split(o->hosts, so->hosts, GM_SERVE_HOSTS, &so->n_hosts, a, "host", err));
     GM_TRY(split(o->recipes, so->recipes, GM_SERVE_RECIPES, &so->n_recipes, a, "recipe", err));
-    GM_TRY(gm_llm_cli_read(&o->llm, a, llm, err));
-    if (llm->dry_run)
-        st = GM_FAIL(err, GM_EARG, "--dry-run is of gmner predict: a server asks");
+    st = gm_llm_cli_read(&o->llm, a, llm, err);
 done:
     return st;
 }

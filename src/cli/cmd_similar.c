@@ -333,7 +333,7 @@ done:
 
 static const struct gm_option options[] = {
     {"pool", 0, GM_OPT_STR, offsetof(struct opts, pool), NULL, 0, 0, "FILE",
-     "the annotated posts to choose from, in any format with texts and entities"},
+     "the annotated posts to choose from, in any format with texts and entities (needed)"},
     {"k", 'k', GM_OPT_INT, offsetof(struct opts, k), "3", 1, GM_SIMILAR_MAX_K, "N",
      "how many samples each post gets"},
     {"weights", 0, GM_OPT_STR, offsetof(struct opts, weights), "text=0.4,image=0.2,entity=0.6", 0,

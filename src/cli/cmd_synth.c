@@ -273,14 +273,14 @@ done:
 #define OPT(field) offsetof(struct opts, field)
 static const struct gm_option options[] = {
     {"seeds", 0, GM_OPT_STR, OPT(seeds), NULL, 0, 0, "FILE",
-     "the annotated posts, in any format with texts"},
+     "the annotated posts, in any format with texts (needed)"},
     {"types", 0, GM_OPT_STR, OPT(types), NULL, 0, 0, "FILE",
      "YAML lines \"TYPE: definition\": the types that there are, and what the model is told of them "
      "(default: the types of the seeds, and what is known of their names)"},
     {"guide", 0, GM_OPT_STR, OPT(guide), NULL, 0, 0, "FILE",
      "a guide of `gmner guide`: its definitions, examples and habits for the model"},
     {"output", 'o', GM_OPT_STR, OPT(output), NULL, 0, 0, "FILE",
-     "the sentences, as JSON Lines with where each comes from (.jsonl) or as CoNLL (.conll, .txt)"},
+     "the sentences, as JSON Lines with where each comes from (.jsonl) or as CoNLL (.conll, .txt) (needed, but for --dry-run)"},
     {"rejects", 0, GM_OPT_STR, OPT(rejects), NULL, 0, 0, "FILE",
      "the refused sentences with their reasons (default: OUTPUT.refused.jsonl)"},
     {"keep", 0, GM_OPT_INT, OPT(keep), "20", 0, 1000, "N",
@@ -323,6 +323,7 @@ static const struct gm_option options[] = {
     {"seed", 0, GM_OPT_INT, OPT(seed), "1", 1, 1e9, "N",
      "another number asks for other sentences of the same posts"},
     GM_LLM_OPTIONS(struct opts, llm),
+    GM_LLM_OPTION_DRY_RUN(struct opts, llm),
     GM_OPTION_END,
 };
 

@@ -192,14 +192,14 @@ done:
 static const struct gm_option options[] = {
     {"stage", 0, GM_OPT_CHOICE, offsetof(struct opts, stage), NULL, 0, 0, "refine|entail|ground",
      "what is tuned: who is asked about spans, types and regions; how evidence is weighed and for whom a "
-     "model is asked; for whom a box is looked for"},
+     "model is asked; for whom a box is looked for (needed)"},
     {"gold", 0, GM_OPT_STR, offsetof(struct opts, gold), NULL, 0, 0, "FILE",
-     "annotated posts, never those that a model was trained on or is judged by in the end"},
+     "annotated posts, never those that a model was trained on or is judged by in the end (needed)"},
     {"xml", 0, GM_OPT_STR, offsetof(struct opts, xml), NULL, 0, 0, "DIR",
      "take gold boxes from Pascal VOC files DIR/ID.xml"},
     {"pred", 0, GM_OPT_STR, offsetof(struct opts, pred), NULL, 0, 0, "RUN",
      "predicted posts; more files may follow: of refine what a model made of all; of entail other "
-     "sources, as RUN or encoder=RUN, model=RUN, reader=RUN"},
+     "sources, as RUN or encoder=RUN, model=RUN, reader=RUN (needed)"},
     {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
      "format of the files; auto tells each by its content"},
     {"target", 0, GM_OPT_STR, offsetof(struct opts, target), "best", 0, 0,

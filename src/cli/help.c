@@ -68,24 +68,32 @@ done:
     return st;
 }
 
-/* The sentence and the default of an option: what ends its help text, else its preset. */
+/* What an option does; *told is its default, or that it is needed: what ends its help text, else its preset. */
 static struct gm_str split_default(const struct gm_option *o, struct gm_str *told)
 {
-    static const char mark[] = " (default: ";
+    static const struct {
+        const char *mark;
+        size_t skip;
+    } endings[] = {{" (default: ", 11}, {" (needed", 2}};
     struct gm_str help = gm_str(o->help);
-    size_t at = gm_str_find(help, gm_str(mark), 0);
     *told = gm_str(o->preset ? o->preset : "");
-    if (at == SIZE_MAX || help.p[help.n - 1] != ')')
-        return help;
-    *told = gm_str_sub(help, at + sizeof mark - 1, help.n - 1);
-    return gm_str_sub(help, 0, at);
+    for (size_t i = 0; i < 2 && help.p[help.n - 1] == ')'; i++) {
+        size_t at = gm_str_find(help, gm_str(endings[i].mark), 0);
+        if (at == SIZE_MAX)
+            continue;
+        *told = gm_str_sub(help, at + endings[i].skip, help.n - 1);
+        return gm_str_sub(help, 0, at);
+    }
+    return help;
 }
 
 void gm_option_sentence(const struct gm_option *o, char *text, size_t cap)
 {
     struct gm_str told, what = split_default(o, &told);
-    snprintf(text, cap, "%.*s%s%.*s%s", GM_STR_ARG(what), told.n ? " (default: " : "",
-             GM_STR_ARG(told), told.n ? ")" : "");
+    if (!told.n || what.n < strlen(o->help))
+        snprintf(text, cap, "%s", o->help);
+    else
+        snprintf(text, cap, "%s (default: %.*s)", o->help, GM_STR_ARG(told));
 }
 
 enum gm_status gm_options_help(const struct gm_option *table, struct gm_buf *out,
@@ -147,6 +155,9 @@ static const struct {
      "folder that has recipes/, prompts/, models/ and .deps/: needed where the program lies "
      "elsewhere (default: the folder above the program's, or ../share/gmner beside that)"},
     {"GMNER_MODELS", "folder of models, NAME/FILE, that count before those of GMNER_HOME"},
+    {"XDG_DATA_HOME",
+     "gmner/models in it are the user's models, which an installed program's `gmner models get` and "
+     "`add` write where GMNER_MODELS is not set (default: $HOME/.local/share)"},
     {"GMNER_PROMPTS", "folder of prompts that count before those of GMNER_HOME (docs/llm.md)"},
     {"GMNER_CACHE",
      "file of the language models' replies (default: $XDG_CACHE_HOME/gmner/replies.sqlite, "

@@ -14,7 +14,7 @@ struct gm_llm_cli {
     bool dry_run;
 };
 
-/* The rows of the option table of a command whose options are in struct `type`, in its member
+/* Rows of the option table of a command whose options are in struct `type`, in its member
  * `member` of type struct gm_llm_cli. */
 #define GM_LLM_ROW(type, member, field) offsetof(type, member) + offsetof(struct gm_llm_cli, field)
 /* clang-format off */
@@ -40,7 +40,9 @@ struct gm_llm_cli {
     {"requests-per-min", 0, GM_OPT_NUM, GM_LLM_ROW(type, member, requests_per_min), NULL, 0.1,     \
      1e6, "N", "send no more requests a minute"},                                                  \
     {"tokens-per-min", 0, GM_OPT_NUM, GM_LLM_ROW(type, member, tokens_per_min), NULL, 1, 1e12,     \
-     "N", "send no more tokens a minute"},                                                         \
+     "N", "send no more tokens a minute"}
+/* Of a command that has work with an end, which can be counted. */
+#define GM_LLM_OPTION_DRY_RUN(type, member)                                                        \
     {"dry-run", 0, GM_OPT_FLAG, GM_LLM_ROW(type, member, dry_run), NULL, 0, 0, NULL,               \
      "ask nothing: tell how many requests and tokens it would take at most"}
 /* clang-format on */

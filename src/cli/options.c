@@ -248,3 +248,29 @@ enum gm_status gm_options_parse(const struct gm_option_set *sets, size_t n_sets,
 done:
     return st;
 }
+
+/* ---- actions ---- */
+
+enum gm_status gm_options_check_verb(const struct gm_option_readers *table, const char *command,
+                                     const char *verb, const struct gm_args *args,
+                                     struct gm_error *err)
+{
+    for (; table->option; table++) {
+        char verbs[128];
+        size_t used = 0;
+        struct gm_str one, rest = gm_str(table->verbs);
+        if (!gm_option_given(args, table->option) || in_choices(table->verbs, verb))
+            continue;
+        while (rest.n && used < sizeof verbs) {
+            bool last = !gm_str_cut(rest, '|', &one, &rest);
+            used += (size_t)snprintf(verbs + used, sizeof verbs - used, "%s%.*s",
+                                     !used  ? ""
+                                     : last ? " and "
+                                            : ", ",
+                                     GM_STR_ARG(one));
+        }
+        return GM_FAIL(err, GM_EARG, "%s: --%s is for %s; %s does not read it", command,
+                       table->option, verbs, verb);
+    }
+    return GM_OK;
+}

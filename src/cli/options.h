@@ -26,8 +26,8 @@ struct gm_option {
     const char *preset; /* the default as text, read like a given value; NULL = zero bytes (NULL) */
     double min, max;    /* INT and NUM */
     const char *value;  /* what the value is called in the help: "FILE", "N"; CHOICE: "a|b|c" */
-    const char
-        *help; /* one sentence; a default that the preset doesn't tell ends it: " (default: X)" */
+    const char *
+        help; /* one sentence; a default that the preset doesn't tell ends it, " (default: X)", or " (needed)" */
 };
 
 /* clang-format off */
@@ -59,6 +59,18 @@ enum gm_status gm_options_parse(const struct gm_option_set *sets, size_t n_sets,
 
 /* gm_option_given - whether option `name` is on the command line, be it with its default's value. */
 bool gm_option_given(const struct gm_args *args, const char *name);
+
+/* Which actions of a command read an option; one that stands in no row all of them do. A table ends with a row
+ * whose option is NULL. */
+struct gm_option_readers {
+    const char *option, *verbs; /* "svg", "stats"; "json", "check|stats" */
+};
+
+/* gm_options_check_verb - that `verb` of `command` reads every option that was given. Errors: ARG, with those that
+ * read it. */
+enum gm_status gm_options_check_verb(const struct gm_option_readers *table, const char *command,
+                                     const char *verb, const struct gm_args *args,
+                                     struct gm_error *err) GM_NODISCARD;
 
 /* gm_option_sentence - what the option does and its default, cut at `cap` bytes. */
 void gm_option_sentence(const struct gm_option *o, char *text, size_t cap);

@@ -1,7 +1,7 @@
 #include "pipeline/recipe_internal.h"
 
 #include "base/alloc.h"
-#include "base/file.h"
+#include "base/home_file.h"
 #include "base/path.h"
 #include "base/yaml.h"
 
@@ -189,64 +189,19 @@ done:
     return st;
 }
 
-/* "embedded, tag": the recipes that come with the program; "" when there are none. */
-static enum gm_status list_recipes(struct gm_arena *a, char *text, size_t cap, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    size_t used = 0, n = 0;
-    const char *dir, **names;
-    text[0] = 0;
-    GM_TRY(gm_home_path(a, "recipes", &dir, err));
-    if (dir)
-        GM_TRY(gm_dir_list(a, dir, 4096, &names, &n, err));
-    for (size_t i = 0; i < n && used < cap; i++)
-        if (gm_str_ends(gm_str(names[i]), GM_STR(".yaml")))
-            used += (size_t)snprintf(text + used, cap - used, "%s%.*s", used ? ", " : "",
-                                     (int)strlen(names[i]) - 5, names[i]);
-done:
-    return st;
-}
-
-static enum gm_status find_recipe(struct gm_arena *a, const char *which, const char **path,
-                                  struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    char known[512];
-    struct gm_str w = gm_str(which);
-    *path = which;
-    if (strchr(which, '/') || gm_str_ends(w, GM_STR(".yaml")) || gm_str_ends(w, GM_STR(".yml")))
-        return GM_OK;
-    struct gm_str file = gm_arena_printf(a, "recipes/%s.yaml", which);
-    if (!file.p)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    GM_TRY(gm_home_path(a, file.p, path, err));
-    if (*path)
-        return GM_OK;
-    GM_TRY(list_recipes(a, known, sizeof known, err));
-    if (!known[0])
-        return GM_FAIL(err, GM_EIO,
-                       "no folder \"recipes\" beside the program; set GMNER_HOME to the "
-                       "folder that has it");
-    return GM_FAIL(err, GM_EARG,
-                   "no recipe \"%s\"; there are: %s (a file of your own is given as "
-                   "./%s.yaml)",
-                   which, known, which);
-done:
-    return st;
-}
-
 enum gm_status gm_recipe_load(struct gm_recipe **out, const char *which, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_json *j = NULL;
     struct source from = {.path = NULL};
+    const struct gm_home_files recipes = {"recipes", "recipe"};
     *out = NULL;
     struct gm_recipe *r = gm_alloc(1, sizeof *r);
     if (!r)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     gm_arena_init(&r->arena, 0);
     gm_yaml_lines_init(&from.lines);
-    GM_TRY(find_recipe(&r->arena, which, &r->path, err));
+    GM_TRY(gm_home_file_find(&r->arena, &recipes, which, &r->path, err));
     r->path = gm_arena_str(&r->arena, gm_str(r->path)).p;
     if (!r->path) {
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");

@@ -77,7 +77,8 @@ enum gm_status gm_train_opts_yaml(const struct gm_train_opts *o, struct gm_buf *
                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_train_ner, gm_train_entail - train and write the model directory of the best epoch (by dev F1, of
- * fine types where dev has some; accuracy). Deterministic for a seed on one kind of machine, precision and thread count.
+ * fine types where dev has some; by dev AUC, the mean of that with captions and that without where dev has
+ * some). Deterministic for a seed on one kind of machine, precision and thread count.
  * Progress and one line an epoch go to the log, and as JSON to OUT/metrics.jsonl; OUT/config.yaml has
  * the resolved settings, and OUT/checkpoint.safetensors the state of a run that is not finished.
  * Errors: IO, FORMAT, MODEL, ARG, NOMEM; SHAPE when the loss is no longer finite; CANCEL when a stop was

@@ -132,6 +132,37 @@ def test_models_go_to_the_users_folder():
     assert "minilm" in out and "ner-default" in out, out
 
 
+def test_training_recipes():
+    """Found by their names, as recipes are."""
+    program = os.path.join(installed(), "bin", "gmner")
+    with gm.Folder() as d:
+        p = subprocess.run([program, "train", "--config", "ner-large", "--train", "none.txt", "--encoder", "none", "-o", "m"],
+                           cwd=d.path, env={}, capture_output=True, text=True, check=False)
+        assert p.returncode == 1 and "none" in p.stderr and "recipe" not in p.stderr, p.stderr  # read, and gone on with
+        p = subprocess.run([program, "train", "--config", "x", "--train", "none.txt", "-o", "m"], cwd=d.path, env={},
+                           capture_output=True, text=True, check=False)
+        assert p.returncode == 2 and "ner-default" in p.stderr and "ner-large" in p.stderr, p.stderr
+
+
+def test_documentation():
+    """The pages that the help names are there, and no link of an installed page leads to nothing."""
+    folder = os.path.join(installed(), "share", "doc", "gmner")
+    told = gm.run("help", "--markdown").out
+    named = set(re.findall(r"docs/[a-z]+\.md", told)) - {"docs/cli.md"}
+    assert len(named) > 5, named
+    for page in named:
+        assert os.path.exists(os.path.join(folder, page)), page
+    n = 0
+    for where, _dirs, files in os.walk(folder):
+        for name in (name for name in files if name.endswith(".md")):
+            with open(os.path.join(where, name), encoding="utf-8") as f:
+                links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", re.sub(r"```.*?```", "", f.read(), flags=re.S))
+            for link in links:
+                n += 1
+                assert os.path.exists(os.path.join(where, link)), (name, link)
+    assert n > 100, n
+
+
 def test_manual_pages():
     if not shutil.which("mandoc"):
         raise gm.Skip("no mandoc to read manual pages with")

@@ -268,6 +268,25 @@ def test_average():
         assert 0 < moved[0.85] < moved[0.5] < moved[0], moved
 
 
+def test_settings_by_name():
+    """A training recipe that comes with the program is found from everywhere; paths are the user's own files."""
+    with gm.Folder() as d:
+        words = ["train", "--train", d.write("train.txt", conll()), "--encoder", encoder(), "--epochs", "1", "-o"]
+        gm.expect_ok(gm.run(*words, "a", "--config", "ner-default", cwd=d.path))
+        path = os.path.join(gm.HOME, "recipes", "train", "ner-default.yaml")
+        gm.expect_ok(gm.run(*words, "b", "--config", path, cwd=d.path))
+        a, b = (open(d / f"{out}/config.yaml", encoding="utf-8").read().replace(f"out: {out}", "") for out in "ab")
+        assert a == b and "freeze_embeddings: true" in a, (a, b)
+        d.write("mine", "epochs: 3\nword_dropout: 0.25\n")  # a file without an ending is a file still
+        gm.expect_ok(gm.run(*words, "c", "--config", "mine", cwd=d.path))
+        assert "word_dropout: 0.25" in open(d / "c/config.yaml", encoding="utf-8").read()
+        before = d.names()
+        gm.expect(gm.run(*words, "d", "--config", "ner-larg", cwd=d.path), 2, "no training recipe \"ner-larg\"",
+                  "entail-default, entail-large, ner-default", "ner-large-on", "./ner-larg.yaml")
+        gm.expect(gm.run(*words, "d", "--config", "ner-large.yaml", cwd=d.path), 1, "ner-large.yaml", "No such file")
+        assert d.names() == before, d.names()
+
+
 def test_schedules():
     with gm.Folder() as d:
         losses = set()

@@ -87,7 +87,7 @@ def test_variables_are_documented():
     for folder, _, files in os.walk(os.path.join(gm.HOME, "src")):
         for name in files:
             with open(os.path.join(folder, name), encoding="utf-8") as f:
-                read |= set(re.findall(r'getenv\("(\w+)"\)', f.read()))
+                read |= set(re.findall(r'(?:getenv|gm_user_path)\((?:a, )?"(\w+)"', f.read()))
     assert "GMNER_HOME" in read and all(name in told for name in read), [x for x in read if x not in told]
     assert max(map(len, told.splitlines())) <= 110
 
@@ -196,6 +196,59 @@ def test_predict_on_a_terminal():
     os.close(master)
     os.close(slave)
     assert p.returncode == 2 and b"no posts: give --text TEXT or a FILE" in p.stderr, p.stderr
+
+
+NEEDED = {  # every option without which a command is refused
+    "train": [("train", ["--train", "f"], ["-o", "d"]), ("output", ["-o", "d"], ["--train", "f"]),
+              ("xml", ["--xml", "d"], ["--task", "entail", "--train", "f", "-o", "d"])],
+    "eval": [("gold", ["--gold", "f"], ["--pred", "f"]), ("pred", ["--pred", "f"], ["--gold", "f"])],
+    "similar": [("pool", ["--pool", "f"], ["f"])],
+    "synth": [("seeds", ["--seeds", "f"], ["-o", "o.jsonl"]), ("output", ["-o", "o.jsonl"], ["--seeds", "f"])],
+    "tune": [("stage", ["--stage", "refine"], ["--gold", "f", "--pred", "f"]),
+             ("gold", ["--gold", "f"], ["--stage", "refine", "--pred", "f"]),
+             ("pred", ["--pred", "f"], ["--stage", "refine", "--gold", "f"])],
+    "models": [("output", ["-o", "d"], ["quantise", "m"]), ("name", ["--name", "n"], ["add", "f"]),
+               ("dev", ["--dev", "f"], ["calibrate", "m"])],
+    "data": [("pred", ["--pred", "f"], ["select", "-n", "1"]), ("n", ["-n", "1"], ["select", "--pred", "f"]),
+             ("out-dir", ["--out-dir", "d"], ["split", "f"])],
+}
+
+
+def test_needed_options_are_told():
+    """What --help calls needed is what a command is refused without, and nothing else."""
+    for command in commands():
+        with gm.Folder() as d:
+            for name, given, others in NEEDED.get(command, []):
+                r = gm.expect(gm.run(command, *others, cwd=d.path), 2)
+                assert f"--{name}" in r.err or given[0] in r.err, (command, name, r.err)
+                r = gm.run(command, *others, *given, cwd=d.path)  # and now something else is wrong
+                assert r.code and not re.search("missing|needed|needs|takes", r.err.split("/")[0]), (command, name, r.err)
+            assert d.names() == [], d.names()
+        rows = re.findall(r"^\| `(?:-\w, )?--([\w-]+)[^`]*`.*\| needed[^|]*\|$", section(command), re.M)
+        assert sorted(rows) == sorted(name for name, _, _ in NEEDED.get(command, [])), (command, rows)
+
+
+def section(command):
+    """What docs/cli.md says of a command."""
+    return re.split(r"^## ", gm.run("help", "--markdown").out.split(f"\n## gmner {command}\n")[1], flags=re.M)[0]
+
+
+def test_options_of_other_actions_are_refused():
+    """An action that does not read an option says whose it is; nothing is done."""
+    with gm.Folder() as d:
+        post = d.write("p.txt", "IMGID:1\nAnna\tB-PER\n")
+        for words, told in (("models add p.txt --name zzz -o nowhere", "--output is for average and quantise; add does not"),
+                            ("models add p.txt --name zzz --rank 3", "--rank is for average"),
+                            ("models add p.txt --name zzz --dev nofile", "--dev is for calibrate, average and quantise"),
+                            ("models calibrate m --dev p.txt -o x", "--output is for"),
+                            ("models check --name x", "--name is for add"),
+                            ("runs show x --html y", "--html is for merge"),
+                            ("data check p.txt --to jsonl", "--to is for convert, split and select"),
+                            ("data stats p.txt --parts a=1", "--parts is for split"),
+                            ("data convert p.txt p.jsonl --seed 0", "--seed is for split; convert does not")):
+            gm.expect(gm.run(*words.split(), cwd=d.path, env={"GMNER_MODELS": d / "models"}), 2, told)
+        assert d.names() == [os.path.basename(post)], d.names()
+    gm.expect(gm.run("serve", "--dry-run"), 2, "unknown option --dry-run")
 
 
 def test_models():
