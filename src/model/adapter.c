@@ -95,6 +95,20 @@ static enum gm_status read_numbers(struct gm_lora_opts *o, const struct gm_json 
     return GM_OK;
 }
 
+enum gm_status gm_adapter_config(struct gm_json **j, struct gm_lora_opts *o, const char *dir,
+                                 struct gm_error *err)
+{
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *path = gm_path_join(&a, dir, GM_ADAPTER_CONFIG);
+    enum gm_status st =
+        path ? gm_json_load(j, path, MAX_CONFIG, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK)
+        st = read_numbers(o, *j, path, err);
+    gm_arena_clear(&a);
+    return st;
+}
+
 /* The name that a base has here: hubs name models OWNER/Name, and ours have small letters. */
 static const char *name_of_base(const char *base, struct gm_arena *a)
 {
@@ -150,12 +164,10 @@ enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,
     *out = (struct gm_adapter){.lora.rank = 0};
     const char *path = gm_path_join(a, dir, GM_ADAPTER_CONFIG);
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(gm_path_reach(path, err));
-    *found = gm_is_file(path);
+    GM_TRY(gm_adapter_is(dir, found, err));
     if (!*found)
         goto done;
-    GM_TRY(gm_json_load(&j, path, MAX_CONFIG, err));
-    GM_TRY(read_numbers(&out->lora, j, path, err));
+    GM_TRY(gm_adapter_config(&j, &out->lora, dir, err));
     if (!gm_json_str(gm_json_get(gm_json_get(settings, "base"), "model"), &base) &&
         !gm_json_str(gm_json_get(j, "base_model_name_or_path"), &base)) {
         st = GM_FAIL(err, GM_EMODEL, "%s: \"base_model_name_or_path\" does not say the base model",

@@ -25,6 +25,11 @@ enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,
                                const struct gm_json *settings, struct gm_arena *a, bool *found,
                                struct gm_error *err) GM_NODISCARD;
 
+/* gm_adapter_config - its adapter_config.json, and the rank, alpha and dropout that it says; *j is yours, also after
+ * errors. Errors: MODEL (what is not done here, by name), IO, FORMAT, NOMEM. */
+enum gm_status gm_adapter_config(struct gm_json **j, struct gm_lora_opts *o, const char *dir,
+                                 struct gm_error *err) GM_NODISCARD;
+
 /* gm_adapter_open - its tensors; *out is yours. Errors: MODEL (only a pickle, with the line that converts it), IO,
  * FORMAT, NOMEM. */
 enum gm_status gm_adapter_open(struct gm_safetensors **out, const char *dir,

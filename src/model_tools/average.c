@@ -21,21 +21,28 @@ static enum gm_status settings_of(const char *dir, struct gm_json **settings, st
     return st;
 }
 
-/* A setting as text; one that a model does not have is off. */
-static enum gm_status text_of(const struct gm_json *settings, const char *key, struct gm_buf *text,
-                              struct gm_error *err)
+/* What must be the same in all models, and what a model has that doesn't say it. */
+static const struct key {
+    const char *key, *absent;
+} keys[] = {{"format", "null"},     {"task", "null"},        {"head", "null"},
+            {"scheme", "null"},     {"pooling", "\"mean\""}, {"case", "true"},
+            {"knowledge", "false"}, {"name_parts", "false"}, {"types", "null"},
+            {"fine_types", "null"}, {"base", "null"},        {"adapter", "false"},
+            {"words", "\"spaces\""}};
+
+/* A setting as text. A base is what its weights are, whatever it is called. */
+static enum gm_status text_of(const struct gm_json *settings, const struct key *k,
+                              struct gm_buf *text, struct gm_error *err)
 {
-    const struct gm_json *j = gm_json_get(settings, key);
+    const struct gm_json *j = gm_json_get(settings, k->key);
+    if (gm_json_get(j, "fingerprint"))
+        j = gm_json_get(j, "fingerprint");
     gm_buf_reset(text);
-    return j ? gm_json_write(j, false, text, err) : gm_buf_add_c(text, "false", err);
+    return j ? gm_json_write(j, false, text, err) : gm_buf_add_c(text, k->absent, err);
 }
 
-/* Whether what must be the same in all models is so in these two. */
 static enum gm_status same_kind(const char *dir, const char *other, struct gm_error *err)
 {
-    static const char *const keys[] = {"format",     "task",      "head",       "scheme",
-                                       "pooling",    "knowledge", "name_parts", "types",
-                                       "fine_types", "base",      "adapter",    "words"};
     enum gm_status st = GM_OK;
     struct gm_json *settings[2] = {NULL, NULL};
     struct gm_buf text[2];
@@ -45,12 +52,12 @@ static enum gm_status same_kind(const char *dir, const char *other, struct gm_er
     GM_TRY(settings_of(other, &settings[1], err));
     for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
         for (size_t k = 0; k < 2; k++)
-            GM_TRY(text_of(settings[k], keys[i], &text[k], err));
+            GM_TRY(text_of(settings[k], &keys[i], &text[k], err));
         if (!gm_str_eq(gm_buf_str(&text[0]), gm_buf_str(&text[1]))) {
             st = GM_FAIL(err, GM_EMODEL,
                          "%s and %s: \"%s\" in gmner.json differs; models to average are of one "
                          "task, with the same types and base model, and all or none read knowledge",
-                         dir, other, keys[i]);
+                         dir, other, keys[i].key);
             goto done;
         }
     }
@@ -62,24 +69,40 @@ done:
     return st;
 }
 
-/* The mean of tensor `name`, in its own type, in a new block. */
+/* Every tensor of the one is in the other. */
+static enum gm_status has_all(const struct gm_safetensors *f, const struct gm_safetensors *other,
+                              struct gm_error *err)
+{
+    struct gm_tensor t;
+    for (size_t i = 0; i < gm_safetensors_count(f); i++) {
+        const char *name = gm_safetensors_name(f, i);
+        if (!gm_safetensors_get(other, name, &t))
+            return GM_FAIL(err, GM_EMODEL,
+                           "%s: tensor %s is not in %s; models to average have the same tensors",
+                           gm_safetensors_path(f), name, gm_safetensors_path(other));
+    }
+    return GM_OK;
+}
+
+/* The mean of tensor `name` in a new block, in its own type, but of F16 as F32. */
 static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, const char *name,
                               struct gm_tensor *out, struct gm_error *err)
 {
-    struct gm_tensor t;
-    gm_safetensors_get(files[0], name, out);
+    struct gm_tensor first, t;
+    gm_safetensors_get(files[0], name, &first);
+    *out = first;
     out->data = NULL;
-    if (out->dtype != GM_F32 && out->dtype != GM_BF16)
+    if (first.dtype != GM_F32 && first.dtype != GM_BF16 && first.dtype != GM_F16)
         return GM_FAIL(err, GM_EMODEL,
-                       "%s: tensor %s is neither F32 nor BF16; average first, then quantise",
+                       "%s: tensor %s is none of F32, BF16 and F16; average first, then quantise",
                        gm_safetensors_path(files[0]), name);
     size_t count = gm_tensor_count(out);
     float *sum = gm_alloc_aligned(count, sizeof *sum), *one = gm_alloc_aligned(count, sizeof *one);
     enum gm_status st = sum && one ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n && st == GM_OK; i++) {
-        bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == out->dtype &&
-                    t.rank == out->rank &&
-                    memcmp(t.shape, out->shape, t.rank * sizeof *t.shape) == 0;
+        bool same = gm_safetensors_get(files[i], name, &t) && t.dtype == first.dtype &&
+                    t.rank == first.rank &&
+                    memcmp(t.shape, first.shape, t.rank * sizeof *t.shape) == 0;
         if (!same) {
             st = GM_FAIL(err, GM_EMODEL, "%s and %s: tensor %s is not the same in shape and type",
                          gm_safetensors_path(files[0]), gm_safetensors_path(files[i]), name);
@@ -91,8 +114,10 @@ static enum gm_status mean_of(struct gm_safetensors *const *files, size_t n, con
         for (size_t k = 0; k < count; k++)
             sum[k] = (i ? sum[k] : 0) + one[k] / (float)n;
     }
-    if (st == GM_OK && out->dtype == GM_BF16)
+    if (st == GM_OK && first.dtype == GM_BF16)
         gm_bf16_in_place(sum, count);
+    else
+        out->dtype = GM_F32;
     gm_free(one);
     out->data = sum;
     return st;
@@ -120,6 +145,10 @@ static enum gm_status average_weights(const char *const *dirs, size_t n, bool ad
     GM_TRY(files ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     for (size_t i = 0; i < n; i++)
         GM_TRY(open_weights(dirs[i], adapter, &a, &files[i], err));
+    for (size_t i = 1; i < n; i++) {
+        GM_TRY(has_all(files[0], files[i], err));
+        GM_TRY(has_all(files[i], files[0], err));
+    }
     n_tensors = gm_safetensors_count(files[0]);
     tensors = gm_arena_alloc(&a, n_tensors, sizeof *tensors);
     names = gm_arena_alloc(&a, n_tensors, sizeof *names);
@@ -130,7 +159,7 @@ static enum gm_status average_weights(const char *const *dirs, size_t n, bool ad
                                                                               &tensors[i], err));
     }
     if (rank)
-        GM_TRY(gm_average_cut(tensors, names, n_tensors, n, rank, err));
+        GM_TRY(gm_average_cut(dirs[0], tensors, names, n_tensors, n, rank, err));
     static const char *const metadata[] = {"format", "pt", NULL};
     st = gm_safetensors_write(path, tensors, names, n_tensors, adapter ? metadata : NULL, err);
 done:

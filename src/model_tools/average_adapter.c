@@ -29,6 +29,9 @@ enum gm_status gm_average_factor(struct gm_safetensors *const *files, size_t n, 
 {
     struct gm_tensor first, t;
     gm_safetensors_get(files[0], name, &first);
+    if (first.rank != 2)
+        return GM_FAIL(err, GM_EMODEL, "%s: tensor %s is no matrix", gm_safetensors_path(files[0]),
+                       name);
     size_t rows = first.shape[0], row = first.shape[1] * gm_dtype_size(first.dtype);
     size_t bytes = rows * row;
     char *data = gm_alloc_aligned(n * bytes, 1);
@@ -65,19 +68,21 @@ static float *scaled(const struct gm_tensor *t, double scale)
     return out;
 }
 
-/* The front of `data`, in the tensor's own type, takes the place of its block. */
+/* The front of `data` takes the place of the tensor's block, as BF16 where that was, else as F32. */
 static void replace(struct gm_tensor *t, float *data)
 {
     if (t->dtype == GM_BF16)
         gm_bf16_in_place(data, gm_tensor_count(t));
+    else
+        t->dtype = GM_F32;
     gm_free((void *)(uintptr_t)t->data);
     t->data = data;
 }
 
-static enum gm_status cut_pair(struct gm_tensor *a, struct gm_tensor *b, size_t n, size_t rank,
+static enum gm_status cut_pair(struct gm_tensor *a, struct gm_tensor *b, double scale, size_t rank,
                                struct gm_error *err)
 {
-    float *fa = scaled(a, 1), *fb = scaled(b, 1.0 / (double)n);
+    float *fa = scaled(a, 1), *fb = scaled(b, scale);
     enum gm_status st =
         fa && fb ? gm_low_rank_cut(fb, b->shape[0], fa, a->shape[1], a->shape[0], rank, err)
                  : GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -92,57 +97,69 @@ static enum gm_status cut_pair(struct gm_tensor *a, struct gm_tensor *b, size_t 
     return GM_OK;
 }
 
-enum gm_status gm_average_cut(struct gm_tensor *tensors, const char *const *names, size_t n_tensors,
-                              size_t n, size_t rank, struct gm_error *err)
+/* The B of the A of number i; n where there is none. */
+static size_t find_b(const struct gm_tensor *tensors, const char *const *names, size_t n, size_t i)
 {
-    for (size_t i = 0; i < n_tensors; i++) {
-        size_t layer = strlen(names[i]) - strlen("A.weight"), k = 0;
+    size_t layer = strlen(names[i]) - strlen("A.weight"), k = 0;
+    while (k < n &&
+           (strncmp(names[k], names[i], layer) != 0 || strcmp(names[k] + layer, "B.weight") != 0 ||
+            tensors[k].shape[1] != tensors[i].shape[0]))
+        k++;
+    return k;
+}
+
+enum gm_status gm_average_cut(const char *dir, struct gm_tensor *tensors, const char *const *names,
+                              size_t n_tensors, size_t n, size_t rank, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_lora_opts o = {0};
+    struct gm_json *config = NULL;
+    GM_TRY(gm_adapter_config(&config, &o, dir, err));
+    for (size_t i = 0; i < n_tensors && st == GM_OK; i++) {
         if (!is_a(names[i]))
             continue;
-        while (k < n_tensors && (strncmp(names[k], names[i], layer) != 0 ||
-                                 strcmp(names[k] + layer, "B.weight") != 0))
-            k++;
-        if (k == n_tensors || tensors[k].shape[1] != tensors[i].shape[0] ||
-            tensors[i].shape[0] <= rank)
-            return GM_FAIL(err, GM_EMODEL,
-                           "%s: an adapter of rank %zu with its B can be cut to %zu", names[i],
-                           tensors[i].shape[0], rank);
-        enum gm_status st = cut_pair(&tensors[i], &tensors[k], n, rank, err);
-        if (st != GM_OK)
-            return st;
+        size_t b = find_b(tensors, names, n_tensors, i), has = tensors[i].shape[0];
+        if (b == n_tensors)
+            st = GM_FAIL(err, GM_EMODEL, "%s: %s has no B of its rank", dir, names[i]);
+        else if (has <= rank)
+            st = GM_FAIL(err, GM_EMODEL, "%s: %s: the mean has rank %zu, which can't be cut to %zu",
+                         dir, names[i], has, rank);
+        else
+            st = cut_pair(&tensors[i], &tensors[b],
+                          gm_lora_scale(&o, has / n) / gm_lora_scale(&o, o.rank) / (double)n, rank,
+                          err);
     }
-    return GM_OK;
+done:
+    gm_json_free(config);
+    return st;
 }
 
-static enum gm_status load(const char *dir, struct gm_arena *a, struct gm_json **j,
-                           struct gm_error *err)
+/* The ranks of layers that have their own. */
+static bool widen_pattern(struct gm_json *config, size_t n)
 {
-    const char *path = gm_path_join(a, dir, GM_ADAPTER_CONFIG);
-    return path ? gm_json_load(j, path, MAX_CONFIG, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
-}
-
-/* Rank, alpha and which of the two scales. */
-static void shape_of(const struct gm_json *j, double *rank, double *alpha, bool *stabilised)
-{
-    *rank = *alpha = 0;
-    *stabilised = false;
-    (void)gm_json_num(gm_json_get(j, "r"), rank);
-    (void)gm_json_num(gm_json_get(j, "lora_alpha"), alpha);
-    (void)gm_json_bool(gm_json_get(j, "use_rslora"), stabilised);
+    const struct gm_json *was = gm_json_get(config, "rank_pattern");
+    struct gm_json *pattern = gm_json_new_object();
+    bool ok = pattern != NULL;
+    for (void *it = gm_json_first(was); it && ok; it = gm_json_next(was, it)) {
+        long long rank = 0;
+        ok = gm_json_int(gm_json_value(it), &rank) &&
+             gm_json_set(pattern, gm_json_key(it).p, gm_json_new_int(rank * (long long)n));
+    }
+    return gm_json_set(config, "rank_pattern", pattern) && ok;
 }
 
 /* Rank and alpha of the mean into the first's config. */
-static bool set_shape(struct gm_json *config, size_t n, size_t to)
+static bool set_shape(struct gm_json *config, const struct gm_lora_opts *o, size_t n, size_t to)
 {
-    double rank, alpha;
-    bool stabilised;
-    shape_of(config, &rank, &alpha, &stabilised);
+    double alpha = o->alpha, part = (double)to / (double)o->rank;
     if (to)
-        alpha *= stabilised ? sqrt((double)to / rank) : (double)to / rank;
-    else if (stabilised)
+        alpha *= o->rank_stabilised ? sqrt(part) : part;
+    else if (o->rank_stabilised)
         alpha /= sqrt((double)n);
-    return gm_json_set(config, "r",
-                       gm_json_new_int(to ? (long long)to : (long long)(rank * (double)n))) &&
+    bool ok =
+        !gm_json_get(config, "rank_pattern") ||
+        (to ? gm_json_set(config, "rank_pattern", gm_json_new_object()) : widen_pattern(config, n));
+    return ok && gm_json_set(config, "r", gm_json_new_int((long long)(to ? to : o->rank * n))) &&
            gm_json_set(config, "lora_alpha", gm_json_new_num(alpha));
 }
 
@@ -152,34 +169,30 @@ enum gm_status gm_average_adapter_config(const char *const *dirs, size_t n, size
     enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_json *first = NULL, *other = NULL;
-    double rank, alpha;
-    bool stabilised;
+    struct gm_lora_opts o = {0}, x;
     gm_arena_init(&a, 0);
     const char *path = gm_path_join(&a, out, GM_ADAPTER_CONFIG);
     GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    GM_TRY(load(dirs[0], &a, &first, err));
-    shape_of(first, &rank, &alpha, &stabilised);
+    GM_TRY(gm_adapter_config(&first, &o, dirs[0], err));
     for (size_t i = 1; i < n; i++) {
-        double r, x;
-        bool rs;
         gm_json_free(other);
         other = NULL;
-        GM_TRY(load(dirs[i], &a, &other, err));
-        shape_of(other, &r, &x, &rs);
-        if (r != rank || x != alpha || rs != stabilised) {
+        x = (struct gm_lora_opts){0};
+        GM_TRY(gm_adapter_config(&other, &x, dirs[i], err));
+        if (x.rank != o.rank || x.alpha != o.alpha || x.rank_stabilised != o.rank_stabilised) {
             st =
                 GM_FAIL(err, GM_EMODEL, "%s and %s: adapters of one rank and alpha can be averaged",
                         dirs[0], dirs[i]);
             goto done;
         }
     }
-    if (cut_to && (double)cut_to >= rank * (double)n) {
+    if (cut_to >= o.rank * n) {
         st = GM_FAIL(err, GM_EMODEL,
-                     "the mean of %zu adapters of rank %g has rank %g, which can't be cut to %zu",
-                     n, rank, rank * (double)n, cut_to);
+                     "the mean of %zu adapters of rank %zu has rank %zu, which can't be cut to %zu",
+                     n, o.rank, o.rank * n, cut_to);
         goto done;
     }
-    GM_TRY(set_shape(first, n, cut_to) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    GM_TRY(set_shape(first, &o, n, cut_to) ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_json_save(first, path, MAX_CONFIG, err);
 done:
     gm_json_free(first);

@@ -12,10 +12,12 @@ bool gm_average_is_factor(const char *name);
 enum gm_status gm_average_factor(struct gm_safetensors *const *files, size_t n, const char *name,
                                  struct gm_tensor *out, struct gm_error *err) GM_NODISCARD;
 
-/* gm_average_cut - the factors among the n_tensors tensors of the mean of n adapters, each in a block of its own, become
- * those of the nearest adapter of this rank, below their own; the mean's 1/n is in them then. Errors: NOMEM, MODEL. */
-enum gm_status gm_average_cut(struct gm_tensor *tensors, const char *const *names, size_t n_tensors,
-                              size_t n, size_t rank, struct gm_error *err) GM_NODISCARD;
+/* gm_average_cut - the factors among the n_tensors tensors of the mean of n adapters (the first is in `dir`), each in a block
+ * of its own, become those of the nearest adapter of this rank, below that of every layer; the mean's 1/n is in them then, and
+ * those in F16 become F32. Errors: NOMEM, MODEL, IO, FORMAT. */
+enum gm_status gm_average_cut(const char *dir, struct gm_tensor *tensors, const char *const *names,
+                              size_t n_tensors, size_t n, size_t rank,
+                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_average_adapter_config - adapter_config.json of the mean, of the sum of the ranks or (rank not 0) cut to `rank`,
  * into `out`. Errors: MODEL (the adapters are not of one rank, alpha and kind, or have no higher rank), IO, FORMAT, NOMEM. */

@@ -4,6 +4,7 @@ import functools
 import json
 import os
 import shutil
+import struct
 import tempfile
 
 import gm
@@ -52,7 +53,8 @@ def delta(directory, layer):
     (n_out, _), b = f[f"base_model.model.{layer}.lora_B.weight"]
     with open(os.path.join(directory, "adapter_config.json"), encoding="utf-8") as c:
         config = json.load(c)
-    assert config["r"] == rank, config
+    own = [r for name, r in config.get("rank_pattern", {}).items() if layer.endswith(name)]
+    assert rank == (own or [config["r"]])[0], config  # as peft reads it
     s = config["lora_alpha"] / (rank ** 0.5 if config["use_rslora"] else rank)
     return [s * sum(b[i * rank + r] * a[r * n_in + j] for r in range(rank)) for i in range(n_out) for j in range(n_in)]
 
@@ -103,6 +105,77 @@ def test_a_mean_is_cut_to_a_rank():
         gm.expect(gm.run("models", "average", *models, "--rank", "8", "-o", d / "x"), 1, "has rank 8", "can't be cut")
         gm.expect(gm.run("models", "average", models[0], "-o", d / "x"), 2, "two or more")
         gm.expect(gm.run("models", "quantise", models[0], "--rank", "2", "-o", d / "x"), 2, "--rank is for average")
+
+
+def changed(model, path, put, **config):
+    """A copy of an adapter whose tensors are what `put` makes of name, type, shape and bytes."""
+    shutil.copytree(model, path)
+    file = os.path.join(path, "adapter_model.safetensors")
+    header, data = tiny_model.read_raw(file)
+    metadata = {"__metadata__": header.pop("__metadata__")}
+    tiny_model.write_tensors(file, {n: put(n, t["dtype"], t["shape"], data[slice(*t["data_offsets"])]) for n, t in header.items()})
+    header, data = tiny_model.read_raw(file)
+    tiny_model.write_raw(file, json.dumps({**metadata, **header}).encode(), data)
+    with open(os.path.join(path, "adapter_config.json"), encoding="utf-8") as f:
+        was = json.load(f)
+    with open(os.path.join(path, "adapter_config.json"), "w", encoding="utf-8") as f:
+        json.dump({**was, **config}, f)
+    return path
+
+
+def test_means_of_halves():
+    """As transformers saves what was trained in F16."""
+    _, models = seeds()
+    layer = "encoder.layer.0.output.dense"
+
+    def half(name, kind, shape, raw):
+        n = len(raw) // 4
+        return "F16", shape, struct.pack(f"<{n}e", *struct.unpack(f"<{n}f", raw))
+
+    with gm.Folder() as d:
+        halves = [changed(m, d / str(i), half) for i, m in enumerate(models)]
+        assert entities(halves[0]) == entities(models[0])
+        exact = [(x + y) / 2 for x, y in zip(*(delta(m, layer) for m in halves))]
+        gm.expect_ok(gm.run("models", "average", *halves, "-o", d / "mean"))
+        assert max(abs(x - y) for x, y in zip(exact, delta(d / "mean", layer))) < 1e-6
+        gm.expect_ok(gm.run("models", "average", *models, "--rank", "7", "-o", d / "want"))
+        gm.expect_ok(gm.run("models", "average", *halves, "--rank", "7", "-o", d / "cut"))
+        want, have = delta(d / "want", layer), delta(d / "cut", layer)
+        assert max(abs(x - y) for x, y in zip(want, have)) < 2e-3 * max(map(abs, want)), (want[:3], have[:3])
+        assert entities(d / "cut") == entities(d / "want") and entities(d / "mean") == entities(d / "cut")
+
+
+def test_means_of_layers_with_ranks_of_their_own():
+    """peft's rank_pattern: the same layer has rank 2 among ranks of 4, and so another scale."""
+    _, models = seeds()
+    narrow, wide = "encoder.layer.0.output.dense", "encoder.layer.0.attention.self.value"
+
+    def cut(name, kind, shape, raw):
+        if narrow + ".lora_A" in name:
+            return kind, [2, shape[1]], raw[:2 * 4 * shape[1]]
+        if narrow + ".lora_B" in name:
+            return kind, [shape[0], 2], b"".join(raw[16 * i:16 * i + 8] for i in range(shape[0]))
+        return kind, shape, raw
+
+    far = lambda x, y: max(abs(a - b) for a, b in zip(x, y))  # noqa: E731
+    with gm.Folder() as d:
+        for stabilised in (False, True):
+            out = f"rs{stabilised}-"
+            own = [changed(m, d / f"{out}{i}", cut, rank_pattern={"0.output.dense": 2}, use_rslora=stabilised)
+                   for i, m in enumerate(models)]
+            gm.expect_ok(gm.run("models", "average", *own, "-o", d / (out + "mean")))
+            for layer in (narrow, wide):
+                want = [(x + y) / 2 for x, y in zip(*(delta(m, layer) for m in own))]
+                assert far(want, delta(d / (out + "mean"), layer)) < 1e-6, layer
+            # Twice the same has no more rank than once: what is cut is exact.
+            gm.expect_ok(gm.run("models", "average", own[0], own[0], "--rank", "3", "-o", d / (out + "cut")))
+            assert far(delta(own[0], narrow), delta(d / (out + "cut"), narrow)) < 1e-5
+            assert entities(d / (out + "cut"))
+            gm.expect(gm.run("models", "average", own[0], "--rank", "2", "-o", d / "x"), 1, narrow, "has rank 2",
+                      "can't be cut to 2")
+        changed(models[0], d / "dora", lambda *t: t[1:], use_dora=True)
+        gm.expect(gm.run("models", "average", models[0], d / "dora", "-o", d / "x"), 1, "dora/", "use_dora", "not supported")
+        assert not os.path.exists(d / "x")
 
 
 def contents(directory):
