@@ -1,3 +1,4 @@
+#!/usr/bin/env python3
 """A plain host of libgmner beside the program, on the same posts in the same run.
 
     bench/embed.py POSTS.jsonl [--recipe tag] [--times 5] [--posts 1500]

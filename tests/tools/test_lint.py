@@ -101,6 +101,15 @@ class Lint(unittest.TestCase):
     def test_todo(self):
         self.finds("src/mid/m.c", "/* TO" + "DO: more */\n", "todo")
 
+    def test_scripts(self):
+        self.finds("tools/t.py", "#!/usr/bin/env python3\n", "t.py:1: scripts: begins with #! and is not executable")
+        for line in ("Then `tools/t.py dev.txt`.", "```\n$ tools/t.py dev.txt\n```", "  A=1 tools/t.py dev.txt > x"):
+            code, out = lint({"tools/t.py": "print()\n", "docs/p.md": f"# Page\n{line}\n"}, "scripts")
+            self.assertEqual(code, 1, line)
+            self.assertIn(": scripts: runs tools/t.py, which does not begin with #!", out)
+        code, out = lint({"tools/t.py": "print()\n", "docs/p.md": "`tools/t.py` is what `tools/t.pyx a` is not.\n"}, "scripts")
+        self.assertEqual(code, 0, out)
+
     def test_header_alone(self):
         self.finds("src/mid/m.h", "size_t gm_m(void);\n", "headers: does not compile alone as C:", "size_t")
         self.finds("include/gmner/gmner.h", "int gm(int class);\n", "headers: does not compile alone as C++:")
