@@ -9,7 +9,9 @@ from conftest import HOME, photo
 
 @pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
 def test_snippets(page, tmp_path, monkeypatch, capsys):
-    shutil.copy(photo("grace_hopper.jpg"), tmp_path / "grace.jpg")
+    (tmp_path / ".deps" / "photos").mkdir(parents=True)  # of a checkout, where README.md's commands run
+    for name in (".deps/photos/grace_hopper.jpg", "grace.jpg"):
+        shutil.copy(photo("grace_hopper.jpg"), tmp_path / name)
     monkeypatch.chdir(tmp_path)
     with open(os.path.join(HOME, page), encoding="utf-8") as f:
         blocks = re.findall(r"^```python\n(.*?)^```", f.read(), flags=re.S | re.M)

@@ -23,7 +23,7 @@ PICTURES = ("baseline.jpg", "cmyk.jpg", "alpha.webp")
 
 def need_server():
     if not os.path.isdir(os.path.join(LLM, "xllamacpp")):
-        raise gm.Skip("no llama.cpp server; `tools/setup.sh tests` gets it (126.7 MB)")
+        raise gm.Skip("no llama.cpp server; `tools/setup.sh tests` gets it (130.6 MB)")
 
 
 def env(d):

@@ -28,7 +28,7 @@ static struct gm_llm *llm;
 static void need_server(void)
 {
     if (!llm)
-        skip_because("no llama.cpp server and model; `tools/setup.sh tests` gets them (126.7 MB)");
+        skip_because("no llama.cpp server and model; `tools/setup.sh tests` gets them (130.6 MB)");
 }
 
 static void submit(struct gm_llm_mailbox *box, const struct gm_llm_part *parts, size_t n,
