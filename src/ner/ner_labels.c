@@ -129,12 +129,65 @@ void gm_ner_labels_clear(struct gm_ner_labels *l)
     gm_arena_clear(&l->arena);
 }
 
-bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b)
+/* Those of `a` that `b` lacks, the first few. */
+static enum gm_status add_alone(const struct gm_labels *a, const struct gm_labels *b,
+                                const char *whose, struct gm_buf *text, struct gm_error *err)
 {
-    bool same = a->scheme == b->scheme && a->runs == b->runs && a->types.n == b->types.n;
-    for (uint32_t i = 0; same && i < a->types.n; i++)
-        same = gm_str_eq(gm_labels_at(&a->types, i), gm_labels_at(&b->types, i));
-    return same;
+    enum { SHOWN = 5 };
+    enum gm_status st = GM_OK;
+    size_t n = 0;
+    for (uint32_t i = 0; i < a->n; i++) {
+        struct gm_str name = gm_labels_at(a, i);
+        if (gm_labels_find(b, name) != GM_LABEL_NONE)
+            continue;
+        if (n < SHOWN)
+            GM_TRY(gm_buf_printf(text, err, "%s%.*s",
+                                 n         ? ", "
+                                 : text->n ? "; "
+                                           : "",
+                                 GM_STR_ARG(name)));
+        n++;
+    }
+    if (n > SHOWN)
+        GM_TRY(gm_buf_printf(text, err, " and %zu more", n - SHOWN));
+    if (n)
+        st = gm_buf_printf(text, err, " only in %s", whose);
+done:
+    return st;
+}
+
+enum gm_status gm_ner_check_names(const struct gm_labels *model, const struct gm_labels *data,
+                                  const char *what, const char *dir, const char *who,
+                                  const char *remedy, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf text;
+    if (gm_labels_same(model, data))
+        return GM_OK;
+    gm_buf_init(&text, (size_t)1 << 20);
+    GM_TRY(add_alone(model, data, "the model", &text, err));
+    GM_TRY(add_alone(data, model, "the data", &text, err));
+    st = GM_FAIL(err, GM_EMODEL, "%s: %s whose %s are not those of the training data (%.*s)%s", dir,
+                 who, what, GM_STR_ARG(gm_buf_str(&text)), remedy);
+done:
+    gm_buf_clear(&text);
+    return st;
+}
+
+static const char *scheme_of(const struct gm_ner_labels *l)
+{
+    return l->runs ? "runs of classes" : l->scheme == GM_TAGS_BIOES ? "bioes" : "bio";
+}
+
+enum gm_status gm_ner_check_scheme(const struct gm_ner_labels *model,
+                                   const struct gm_ner_labels *data, const char *dir,
+                                   const char *who, struct gm_error *err)
+{
+    if (model->scheme == data->scheme && model->runs == data->runs)
+        return GM_OK;
+    return GM_FAIL(err, GM_EMODEL, "%s: %s whose tags are %s where the training's are %s%s", dir,
+                   who, scheme_of(model), scheme_of(data),
+                   model->runs ? "" : "; set \"scheme\" so in the settings");
 }
 
 void gm_ner_end_entities(const struct gm_ner_labels *l, float *emit, size_t w)

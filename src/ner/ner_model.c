@@ -54,40 +54,45 @@ static enum gm_status check_shape(const struct gm_net *net, const struct gm_ner_
     return GM_OK;
 }
 
-/* Training may go on from a trained tagger only where its head means the same labels. */
-static enum gm_status check_labels(const struct gm_tagger *t, const struct gm_ner_open *o,
+static const char who[] = "a trained tagger", remedy[] = "; start from a plain encoder";
+
+static void swap(struct gm_labels *a, struct gm_labels *b)
+{
+    struct gm_labels c = *a;
+    *a = *b;
+    *b = c;
+}
+
+/* Training may go on from a trained tagger only where its head means the same labels, whose order is the head's. */
+static enum gm_status check_labels(struct gm_tagger *t, const struct gm_ner_open *o,
                                    struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_ner_labels have = {0};
-    enum gm_status st = check_shape(&t->net, o, err);
-    if (st == GM_OK)
-        st = labels_read(&have, &t->net, err);
-    if (st == GM_OK && !gm_ner_same_labels(&have, &t->labels))
-        st = GM_FAIL(
-            err, GM_EMODEL,
-            "%s: a trained tagger whose types or scheme are not those of the training data; "
-            "start from a plain encoder",
-            t->net.dir);
+    GM_TRY(check_shape(&t->net, o, err));
+    GM_TRY(labels_read(&have, &t->net, err));
+    GM_TRY(gm_ner_check_scheme(&have, &t->labels, t->net.dir, who, err));
+    GM_TRY(
+        gm_ner_check_names(&have.types, &t->labels.types, "types", t->net.dir, who, remedy, err));
+    swap(&have.types, &t->labels.types);
+done:
     gm_ner_labels_clear(&have);
     return st;
 }
 
 /* The same for fine types; helpers are not in the directory. */
-static enum gm_status check_fine(const struct gm_tagger *t, struct gm_error *err)
+static enum gm_status check_fine(struct gm_tagger *t, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_fine_types have;
-    const struct gm_labels *want = &t->fine_types.pairs;
     gm_fine_types_init(&have);
-    enum gm_status st =
-        gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err);
-    bool same = st == GM_OK && (t->fine_types.helper || have.pairs.n == want->n);
-    for (uint32_t i = 0; same && !t->fine_types.helper && i < want->n; i++)
-        same = gm_str_eq(gm_labels_at(&have.pairs, i), gm_labels_at(want, i));
-    if (st == GM_OK && !same)
-        st = GM_FAIL(err, GM_EMODEL,
-                     "%s: a trained tagger whose fine types are not those of the training data; "
-                     "start from a plain encoder",
-                     t->net.dir);
+    if (t->fine_types.helper)
+        goto done;
+    GM_TRY(gm_fine_types_read(&have, gm_json_get(t->net.settings, "fine_types"), t->net.dir, err));
+    GM_TRY(gm_ner_check_names(&have.pairs, &t->fine_types.pairs, "fine types", t->net.dir, who,
+                              remedy, err));
+    swap(&have.pairs, &t->fine_types.pairs);
+done:
     gm_fine_types_clear(&have);
     return st;
 }

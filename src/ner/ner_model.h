@@ -60,12 +60,20 @@ enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err
 void gm_ner_labels_clear(struct gm_ner_labels *l);
 uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
 struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
-/* gm_ner_same_labels - whether a label number means the same in both. */
-bool gm_ner_same_labels(const struct gm_ner_labels *a, const struct gm_ner_labels *b);
+
+/* gm_ner_check_names - that a model in `dir` has the names of the training data, in any order; what: "types",
+ * "fine types"; who and remedy: how the message goes on behind `dir`, and ends. Errors: MODEL, with the names that only one
+ * of the two has; NOMEM. gm_ner_check_scheme - the same of schemes. */
+enum gm_status gm_ner_check_names(const struct gm_labels *model, const struct gm_labels *data,
+                                  const char *what, const char *dir, const char *who,
+                                  const char *remedy, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_ner_check_scheme(const struct gm_ner_labels *model,
+                                   const struct gm_ner_labels *data, const char *dir,
+                                   const char *who, struct gm_error *err) GM_NODISCARD;
 
 /* gm_ner_open - common part of loading and training: `labels` empty = from the model directory's
- * settings; set = a new head for a plain encoder directory, or what a trained one must have. The
- * tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
+ * settings; set = a new head for a plain encoder directory, or what a trained one must have, whose order of types
+ * and fine types then counts. The tagger takes labels and fine types (NULL: none, or the directory's) over. `tuning` set = for
  * training. Errors: as gm_tagger_load. */
 struct gm_ner_open {
     const char *dir, *precision;

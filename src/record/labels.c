@@ -1,5 +1,7 @@
 #include "record/labels.h"
 
+#include <stdlib.h>
+
 /* Where `name` is or belongs in the table, which is never full. */
 static size_t slot_of(const struct gm_labels *l, struct gm_str name)
 {
@@ -21,6 +23,14 @@ void gm_labels_clear(struct gm_labels *l)
     gm_labels_init(l, l->max);
 }
 
+static void fill_slots(struct gm_labels *l)
+{
+    for (size_t i = 0; i < l->n_slots; i++)
+        l->slots[i] = GM_LABEL_NONE;
+    for (uint32_t id = 0; id < l->n; id++)
+        l->slots[slot_of(l, l->names[id])] = id;
+}
+
 /* A table twice as large, at most half full. */
 static enum gm_status rehash(struct gm_labels *l, struct gm_error *err)
 {
@@ -28,12 +38,9 @@ static enum gm_status rehash(struct gm_labels *l, struct gm_error *err)
     uint32_t *slots = gm_arena_alloc(&l->arena, n_slots, sizeof *slots);
     if (!slots)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu labels", l->n);
-    for (size_t i = 0; i < n_slots; i++)
-        slots[i] = GM_LABEL_NONE;
     l->slots = slots;
     l->n_slots = n_slots;
-    for (uint32_t id = 0; id < l->n; id++)
-        l->slots[slot_of(l, l->names[id])] = id;
+    fill_slots(l);
     return GM_OK;
 }
 
@@ -64,6 +71,26 @@ done:
 uint32_t gm_labels_find(const struct gm_labels *l, struct gm_str name)
 {
     return l->n ? l->slots[slot_of(l, name)] : GM_LABEL_NONE;
+}
+
+static int by_name(const void *a, const void *b)
+{
+    return gm_str_cmp(*(const struct gm_str *)a, *(const struct gm_str *)b);
+}
+
+void gm_labels_sort(struct gm_labels *l)
+{
+    if (l->n)
+        qsort(l->names, l->n, sizeof *l->names, by_name);
+    fill_slots(l);
+}
+
+bool gm_labels_same(const struct gm_labels *a, const struct gm_labels *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; i < a->n && same; i++)
+        same = gm_labels_find(b, a->names[i]) != GM_LABEL_NONE;
+    return same;
 }
 
 struct gm_str gm_labels_at(const struct gm_labels *l, uint32_t id) { return l->names[id]; }

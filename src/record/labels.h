@@ -6,6 +6,7 @@
 #include "base/status.h"
 #include "base/str.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #define GM_LABEL_NONE UINT32_MAX
@@ -28,6 +29,12 @@ enum gm_status gm_labels_add(struct gm_labels *l, struct gm_str name, uint32_t *
 
 /* gm_labels_find - the number of `name`, GM_LABEL_NONE when it is not there. */
 uint32_t gm_labels_find(const struct gm_labels *l, struct gm_str name);
+
+/* gm_labels_sort - number the names anew, in their order by bytes. */
+void gm_labels_sort(struct gm_labels *l);
+
+/* gm_labels_same - whether both have the same names, whatever their numbers. */
+bool gm_labels_same(const struct gm_labels *a, const struct gm_labels *b);
 
 /* gm_labels_at - the name of number `id` < l->n; NUL-ended; borrowed. */
 struct gm_str gm_labels_at(const struct gm_labels *l, uint32_t id);

@@ -8,7 +8,7 @@
 
 /* gm_distill_targets - load the tagger in `dir` and let it read the posts, with their
  * knowledge if it was trained with some; out [posts->n] of [n_tokens, k]: the marginals of the
- * labels `l`, in `a`.
+ * labels `l`, in `a`, whatever the order of types in `dir`.
  * Errors: MODEL (no tagger, or one of other types or scheme), those of gm_tagger_load and
  * gm_tagger_predict. */
 enum gm_status gm_distill_targets(const char *dir, const char *precision,

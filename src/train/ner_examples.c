@@ -24,40 +24,23 @@ struct maker {
 
 /* ---- types ---- */
 
-/* The entity types of the posts, in order of name. */
+/* The entity types of the posts, in order of name: the same whatever the order of the posts. */
 static enum gm_status collect_types(struct gm_ner_labels *l, const struct maker *m,
                                     struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_arena a;
-    struct gm_str *names = NULL;
-    size_t n = 0, cap = 0;
-    gm_arena_init(&a, 0);
+    uint32_t id;
     *l = (struct gm_ner_labels){.scheme = strcmp(m->o->scheme, "bioes") == 0 ? GM_TAGS_BIOES
                                                                              : GM_TAGS_BIO};
     gm_labels_init(&l->types, GM_NER_MAX_TYPES);
     gm_arena_init(&l->arena, 0);
     for (size_t i = 0; i < m->posts.n; i++)
-        for (size_t k = 0; k < m->posts.items[i].n_entities; k++) {
-            struct gm_str type = m->posts.items[i].entities[k].type;
-            size_t at = 0;
-            while (at < n && gm_str_cmp(names[at], type) < 0)
-                at++;
-            if (at < n && gm_str_eq(names[at], type))
-                continue;
-            GM_TRY(GM_ARENA_GROW(&a, names, n, cap, err));
-            memmove(names + at + 1, names + at, (n - at) * sizeof *names);
-            names[at] = type;
-            n++;
-        }
-    if (n == 0)
+        for (size_t k = 0; k < m->posts.items[i].n_entities; k++)
+            GM_TRY(gm_labels_add(&l->types, m->posts.items[i].entities[k].type, &id, err));
+    gm_labels_sort(&l->types);
+    if (l->types.n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no entities to learn from", m->o->train);
-    for (size_t i = 0; i < n && st == GM_OK; i++) {
-        uint32_t id;
-        st = gm_labels_add(&l->types, names[i], &id, err);
-    }
 done:
-    gm_arena_clear(&a);
     return st;
 }
 
@@ -76,6 +59,7 @@ static enum gm_status collect_fine(struct gm_fine_types *f, struct maker *m, str
     }
     for (size_t i = 0; i < from->n; i++)
         GM_TRY(gm_fine_types_collect(f, &from->items[i], err));
+    gm_labels_sort(&f->pairs); /* as the types */
     if (f->helper && f->pairs.n == 0)
         st = GM_FAIL(err, GM_EFORMAT, "%s: no fine types (a third column)", m->o->fine_file);
 done:

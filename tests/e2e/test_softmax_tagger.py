@@ -10,6 +10,7 @@ import tempfile
 
 import gm
 import tiny_model
+from posts_data import conll
 
 _dir = tempfile.TemporaryDirectory(prefix="gm-e2e-softmax-")
 BIO = ["O", "B-PER", "I-PER", "B-LOC", "I-LOC"]
@@ -258,6 +259,35 @@ def test_quantised_but_not_averaged():
         assert sorted(os.listdir(d / "old")) == sorted(os.listdir(d / "q")) and "gmner.json" not in os.listdir(d / "q")
         gold = d.write("gold.jsonl", json.dumps({"id": "1", "text": "Ann", "entities": []}) + "\n")
         gm.expect(gm.run("models", "calibrate", "ner-default", "--dev", gold), 1, "a copy of its folder")
+
+
+def test_a_teacher():
+    """Its labels are told by their names, whatever their order; ours are in order of type."""
+    always = lambda label: [50.0 if l == label else 0.0 for l in BIO]  # noqa: E731
+    mixed = [3, 0, 4, 2, 1]
+    with gm.Folder() as d:
+        tiny_model.write(d / "encoder")
+        posts, settings = d.write("train.txt", conll()), d.write("s.yaml", "teacher_weight: 1\nhead_lr: 0.02\nlr: 0.005\n")
+
+        def train(teacher, out, *more):
+            return gm.run("train", "--train", posts, "-o", d / out, "--encoder", d / "encoder", "--epochs", "8", "--precision",
+                          "f32", "--config", settings, "--teacher", teacher, *more)
+
+        for label in ("B-PER", "B-LOC"):
+            gm.expect_ok(train(tagger(f"always-{label}", BIO, None, always(label)), label))
+            r = gm.run("predict", "--recipe", "tag", "--tagger", d / label, "--text", "Anna lives in Rome .")
+            assert {e["type"] for e in gm.expect_ok(r).posts[0]["entities"]} == {label[2:]}, r.out
+        for name, labels, rows in (("in-order", BIO, None), ("mixed", [BIO[i] for i in mixed], mixed)):
+            gm.expect_ok(train(tagger(name, labels, rows), name))
+        a, b = (predict(d / name).posts for name in ("in-order", "mixed"))
+        for x, y in zip(a, b, strict=True):
+            assert [e["type"] for e in x["entities"]] == [e["type"] for e in y["entities"]]
+            assert all(abs(e["score"] - f["score"]) < 1e-3 for e, f in zip(x["entities"], y["entities"]))
+        assert sum(len(p["entities"]) for p in a) > 20
+        gm.expect(train(tagger("org", ["O", "B-PER", "I-PER", "B-ORG", "I-ORG"]), "x"), 1, "org: a teacher whose types are not",
+                  "(ORG only in the model; LOC only in the data)")
+        gm.expect(train(tagger("bioes", ["O", *(p + t for t in ("PER", "LOC") for p in ("B-", "I-", "E-", "S-"))],
+                               [i % 8 for i in range(9)]), "x"), 1, "a teacher whose tags are bioes", "are bio", '"scheme"')
 
 
 def test_a_thousand_types():

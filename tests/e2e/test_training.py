@@ -67,7 +67,40 @@ def test_coarse_and_fine_types_together():
         # A model trained on the same types goes on; one whose fine types differ does not.
         gm.expect_ok(train(d, start=d / "model", data=data, epochs=1, out="more"))
         other = data.replace("politician", "coach")
-        gm.expect(train(d, start=d / "model", data=other, epochs=1, out="other"), 1, "fine types")
+        gm.expect(train(d, start=d / "model", data=other, epochs=1, out="other"), 1, "fine types",
+                  "person politician only in the model; person coach only in the data")
+
+
+def test_the_order_of_fine_types_is_not_that_of_the_posts():
+    """Which numbers they have is the same whatever comes first, and training goes on from a model of before that."""
+    text = ("--text", "Bert visits in Rome . Anna lives in Paris .")
+    with gm.Folder() as d:
+        data = conll(fine=True, per="person", loc="location")
+        other = "".join(p + "\n\n" for p in reversed(data.strip().split("\n\n")))
+        settings = "head_lr: 0.02\nlr: 0.005\n"
+        gm.expect_ok(train(d, settings, data=data, epochs=20))
+        gm.expect_ok(train(d, settings, data=other, epochs=1, out="other"))
+        names = settings_of(d / "model")["fine_types"]
+        assert names == settings_of(d / "other")["fine_types"] == sorted(names, key=lambda n: (n["type"], n["name"])), names
+        gm.expect_ok(gm.run("models", "average", d / "model", d / "other", "-o", d / "mean"))
+        gm.expect_ok(train(d, start=d / "model", data=other, epochs=1, out="more"))
+        # The same model with its classes in another order.
+        old = shutil.copytree(d / "model", d / "old")
+        order = [2, 0, 3, 1]
+        d.write("old/gmner.json", json.dumps({**settings_of(old), "fine_types": [names[i] for i in order]}))
+        header, raw = tiny_model.read_raw(os.path.join(old, "model.safetensors"))
+        put = {n: (t["dtype"], t["shape"], raw[slice(*t["data_offsets"])]) for n, t in header.items()}
+        for name in ("fine.weight", "fine.bias"):
+            kind, shape, data_ = put[name]
+            row = len(data_) // 5
+            put[name] = kind, shape, b"".join(data_[row * i:row * (i + 1)] for i in [0] + [1 + i for i in order])
+        tiny_model.write_tensors(os.path.join(old, "model.safetensors"), put)
+        fine = lambda m: [(e["text"], e["fine_type"]) for e in gm.expect_ok(  # noqa: E731
+            gm.run("predict", "--recipe", "tag", "--tagger", d / m, *text)).posts[0]["entities"]]
+        assert fine("old") == fine("model") and len(set(fine("old"))) == 4, fine("model")
+        gm.expect_ok(train(d, "lr: 0\nhead_lr: 1.0e-6\n", start=old, data=data, epochs=1, out="on"))
+        assert settings_of(d / "on")["fine_types"] == [names[i] for i in order] and fine("on") == fine("model")
+        assert metrics(d, "on")[0]["loss"] < 0.5 * metrics(d, "other")[0]["loss"]  # it meant the same classes
 
 
 def test_fine_types_as_helpers():

@@ -214,11 +214,44 @@ static void test_labels(void **state)
     gm_labels_clear(&l);
 }
 
+/* In order of name, whatever the order in which they came; the numbers are then those that are found. */
+static void test_sorted_labels(void **state)
+{
+    (void)state;
+    static const char *const orders[2][5] = {{"b", "ab", "a", "", "b\tc"},
+                                             {"", "b\tc", "ab", "b", "a"}};
+    static const char *const want[5] = {"", "a", "ab", "b", "b\tc"};
+    struct gm_labels l[2], more;
+    uint32_t id;
+    gm_labels_init(&more, 10);
+    gm_labels_sort(&more); /* of nothing */
+    for (size_t k = 0; k < 2; k++) {
+        gm_labels_init(&l[k], 10);
+        for (size_t i = 0; i < 5; i++)
+            assert_int_equal(gm_labels_add(&l[k], gm_str(orders[k][i]), &id, NULL), GM_OK);
+        assert_true(gm_labels_same(&l[0], &l[k]));
+        assert_false(gm_labels_same(&l[k], &more));
+        gm_labels_sort(&l[k]);
+        for (uint32_t i = 0; i < 5; i++) {
+            assert_string_equal(gm_labels_at(&l[k], i).p, want[i]);
+            assert_int_equal(gm_labels_find(&l[k], gm_str(want[i])), i);
+        }
+        assert_int_equal(gm_labels_find(&l[k], GM_STR("c")), GM_LABEL_NONE);
+    }
+    assert_int_equal(gm_labels_add(&l[0], GM_STR("c"), &id, NULL), GM_OK);
+    assert_int_equal(gm_labels_add(&l[1], GM_STR("d"), &id, NULL), GM_OK);
+    assert_false(gm_labels_same(&l[0], &l[1]));
+    for (size_t k = 0; k < 2; k++)
+        gm_labels_clear(&l[k]);
+    gm_labels_clear(&more);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        leak_checked(test_parse),      leak_checked(test_repairs),
-        leak_checked(test_round_trip), leak_checked(test_post_round_trip),
-        leak_checked(test_post_skips), leak_checked(test_labels)};
+        leak_checked(test_sorted_labels),   leak_checked(test_parse),
+        leak_checked(test_repairs),         leak_checked(test_round_trip),
+        leak_checked(test_post_round_trip), leak_checked(test_post_skips),
+        leak_checked(test_labels)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
