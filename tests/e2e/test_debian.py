@@ -82,6 +82,7 @@ def test_package():
     shutil.copy(package, os.path.join(root, "srv"))
     inside(root, "apt-get update -q; apt-get install -qy --no-install-recommends /srv/*.deb")
     found(root, "nobody")
+    inside(root, "test -s /usr/share/doc/gmner/docs/training.md")
     assert inside(root, "gmner models check").count("right") >= 8
     inside(root, "apt-get purge -qy gmner")
     left = inside(root, "find / -xdev -name '*gmner*' -not -path '/proc/*' -not -path '/srv/*' -not -path '/var/*'")
