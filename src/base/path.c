@@ -52,6 +52,8 @@ struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path)
     char cwd[PATH_MAX];
     if (gm_str_starts(path, GM_STR("/")) || !getcwd(cwd, sizeof cwd))
         return gm_arena_str(a, path);
+    while (gm_str_starts(path, GM_STR("./")))
+        path = gm_str_sub(path, 2, path.n);
     return gm_path_below(a, cwd, path);
 }
 

@@ -20,7 +20,8 @@ char *gm_path_dir(struct gm_arena *a, const char *path);
 struct gm_str gm_path_file(struct gm_str path);
 
 /* gm_path_absolute - a path that is right from the current folder, right from everywhere: as it is
- * where it is absolute or the current folder has no name. The result is NUL-ended. */
+ * where it is absolute or the current folder has no name, and else behind that, without "./" in front. The
+ * result is NUL-ended. */
 struct gm_str gm_path_absolute(struct gm_arena *a, struct gm_str path);
 
 /* gm_user_path - `name` in the folder that the environment variable names, where that is absolute, else

@@ -131,9 +131,42 @@ static enum gm_status find_model(const char *name, struct gm_arena *a, const cha
     return st == GM_OK ? gm_model_dir(a, name, dir, err) : st;
 }
 
+/* A base that is a folder is called by a name that is right from everywhere. */
+static enum gm_status take_folder(struct gm_adapter *x, struct gm_arena *a, struct gm_error *err)
+{
+    enum gm_status st = gm_model_find(a, x->base, &x->base_dir, NULL, err);
+    if (st != GM_OK)
+        return st;
+    x->base = gm_path_absolute(a, gm_str(x->base)).p;
+    return x->base ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+}
+
+/* Nothing of that name was found, as `why` says; `where` is the file that has it. */
+static enum gm_status base_missing(const struct gm_adapter *x, const char *where,
+                                   const struct gm_error *why, struct gm_error *err)
+{
+    bool here = x->base[0] == '.', is_path = here || x->base[0] == '/';
+    enum gm_status st = is_path ? gm_path_reach(x->base, err) : GM_OK;
+    if (st != GM_OK)
+        return st;
+    if (is_path)
+        return GM_FAIL(
+            err, GM_EMODEL,
+            "%s: the base model of this adapter is to be the folder \"%s\"%s, which isn't there; write "
+            "into this file where it is%s",
+            where, x->base, here ? ", from the current one," : "",
+            gm_option(", or `gmner models add FOLDER --name NAME` with its last part as NAME"));
+    return GM_FAIL(
+        err, why->code,
+        "%s: the base model \"%s\" of this adapter is no folder, and %s; write into this "
+        "file where it is%s",
+        where, x->base, why->msg,
+        gm_option(", or `gmner models add FOLDER --name NAME` gives one that name"));
+}
+
 /* The folder of the base: a path as it is, or a model's by its name. That goes before a folder of the same name, as
  * whatever lies in the current folder is not what the adapter was trained on. */
-static enum gm_status find_base(struct gm_adapter *x, const char *path, struct gm_arena *a,
+static enum gm_status find_base(struct gm_adapter *x, const char *where, struct gm_arena *a,
                                 struct gm_error *err)
 {
     const char *name = name_of_base(x->base, a);
@@ -142,16 +175,26 @@ static enum gm_status find_base(struct gm_adapter *x, const char *path, struct g
     if (!name)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (is_dir && strchr(x->base, '/'))
-        return gm_model_find(a, x->base, &x->base_dir, NULL, err);
+        return take_folder(x, a, err);
     enum gm_status st = find_model(name, a, &x->base_dir, &why);
     if (st != GM_OK && is_dir)
-        return gm_model_find(a, x->base, &x->base_dir, NULL, err);
-    return st == GM_OK
-               ? GM_OK
-               : GM_FAIL(err, st,
-                         "%s: the base model \"%s\" of this adapter is no folder, and %s%s", path,
-                         x->base, why.msg,
-                         gm_option("; `gmner models add FOLDER --name NAME` gives one that name"));
+        return take_folder(x, a, err);
+    return st == GM_OK ? GM_OK : base_missing(x, where, &why, err);
+}
+
+/* The base as a directory names it, and which of its files does. */
+static enum gm_status read_base(struct gm_adapter *x, const struct gm_json *settings,
+                                const struct gm_json *config, const char *dir, struct gm_arena *a,
+                                const char **where, struct gm_error *err)
+{
+    struct gm_str base = {0};
+    bool ours = gm_json_str(gm_json_get(gm_json_get(settings, "base"), "model"), &base);
+    *where = gm_path_join(a, dir, ours ? "gmner.json" : GM_ADAPTER_CONFIG);
+    if (*where && !ours && !gm_json_str(gm_json_get(config, "base_model_name_or_path"), &base))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s: \"base_model_name_or_path\" does not say the base model", *where);
+    x->base = gm_arena_str(a, base).p;
+    return *where && x->base ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
 enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,
@@ -160,23 +203,14 @@ enum gm_status gm_adapter_read(struct gm_adapter *out, const char *dir,
 {
     enum gm_status st = GM_OK;
     struct gm_json *j = NULL;
-    struct gm_str base = {0};
+    const char *where;
     *out = (struct gm_adapter){.lora.rank = 0};
-    const char *path = gm_path_join(a, dir, GM_ADAPTER_CONFIG);
-    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_adapter_is(dir, found, err));
     if (!*found)
         goto done;
     GM_TRY(gm_adapter_config(&j, &out->lora, dir, err));
-    if (!gm_json_str(gm_json_get(gm_json_get(settings, "base"), "model"), &base) &&
-        !gm_json_str(gm_json_get(j, "base_model_name_or_path"), &base)) {
-        st = GM_FAIL(err, GM_EMODEL, "%s: \"base_model_name_or_path\" does not say the base model",
-                     path);
-        goto done;
-    }
-    out->base = gm_arena_str(a, base).p;
-    GM_TRY(out->base ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    st = find_base(out, path, a, err);
+    GM_TRY(read_base(out, settings, j, dir, a, &where, err));
+    st = find_base(out, where, a, err);
 done:
     gm_json_free(j);
     return st;

@@ -14,7 +14,7 @@
 
 struct gm_adapter {
     struct gm_lora_opts lora; /* as trained; targets are those that the tensors have */
-    const char *base;         /* as the directory names it: a model's name or a folder */
+    const char *base;         /* a model's name as the directory has it, or a folder, absolute */
     const char *base_dir;     /* its folder */
 };
 

@@ -2,6 +2,7 @@
 #include "model/net_base.h"
 
 #include "base/models.h"
+#include "base/path.h"
 #include "base/sha256.h"
 
 #include <stdio.h>
@@ -103,19 +104,25 @@ static enum gm_status set_base(struct gm_json *settings, struct gm_json *base, c
     return GM_FAIL(err, GM_ENOMEM, "out of memory");
 }
 
-const char *gm_net_adapter_base(const struct gm_net *net)
+const char *gm_net_adapter_base(const struct gm_net *net, struct gm_arena *a)
 {
-    return net->is_adapter ? net->adapter.base : net->base_name ? net->base_name : net->dir;
+    const char *name = net->is_adapter ? net->adapter.base : net->base_name;
+    return name ? name : gm_path_absolute(a, gm_str(net->dir)).p;
 }
 
 static enum gm_status say_whole(const struct gm_net *net, struct gm_json *settings,
                                 struct gm_error *err)
 {
     char hex[GM_SHA256_HEX];
-    enum gm_status st = fingerprint_whole(net, hex, err);
-    return st == GM_OK
-               ? set_base(settings, gm_json_new_object(), gm_net_adapter_base(net), hex, err)
-               : st;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    const char *name = gm_net_adapter_base(net, &a);
+    enum gm_status st =
+        name ? fingerprint_whole(net, hex, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (st == GM_OK)
+        st = set_base(settings, gm_json_new_object(), name, hex, err);
+    gm_arena_clear(&a);
+    return st;
 }
 
 enum gm_status gm_net_base_say(const struct gm_net *net, struct gm_json *settings,

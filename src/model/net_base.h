@@ -15,8 +15,9 @@ enum gm_status gm_net_base_bind(struct gm_net *net, const struct gm_json *base,
  * MODEL, NOMEM. */
 enum gm_status gm_net_base_check(const struct gm_net *net, struct gm_error *err) GM_NODISCARD;
 
-/* gm_net_adapter_base - what an adapter of this net names as its base. */
-const char *gm_net_adapter_base(const struct gm_net *net);
+/* gm_net_adapter_base - what an adapter of this net names as its base: a model's name, or the absolute path of a folder, in
+ * the arena. NULL where memory is out. */
+const char *gm_net_adapter_base(const struct gm_net *net, struct gm_arena *a);
 
 /* gm_net_base_say - add "base" to the settings of a model that is saved without the tensors of its base. Errors:
  * MODEL, NOMEM. */

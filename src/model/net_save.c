@@ -67,13 +67,12 @@ static enum gm_status save_adapter(const struct gm_net *net, const char *dir, st
     const struct gm_params_saving how = {.dtype = net->lora_f32 ? GM_F32 : GM_BF16,
                                          .trained_only = true,
                                          .prefix = GM_ADAPTER_PREFIX};
-    const char *path = gm_path_join(a, dir, GM_ADAPTER_WEIGHTS);
-    enum gm_status st = path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    const char *path = gm_path_join(a, dir, GM_ADAPTER_WEIGHTS),
+               *base = gm_net_adapter_base(net, a);
+    enum gm_status st = path && base ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (st == GM_OK)
         st = gm_params_save(&net->params, path, &how, metadata, err);
-    return st == GM_OK
-               ? gm_adapter_write(&net->params, &net->lora, gm_net_adapter_base(net), dir, err)
-               : st;
+    return st == GM_OK ? gm_adapter_write(&net->params, &net->lora, base, dir, err) : st;
 }
 
 enum gm_status gm_net_save(const struct gm_net *net, const char *dir, struct gm_json *settings,

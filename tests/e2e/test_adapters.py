@@ -343,6 +343,59 @@ def test_the_base_must_be_there_and_the_same():
         gm.expect(with_base("mpnet"), 1, "gmner models get mpnet")
 
 
+def base_of(directory):
+    """The base's name, the same in both files."""
+    with open(os.path.join(directory, "adapter_config.json"), encoding="utf-8") as f:
+        name = json.load(f)["base_model_name_or_path"]
+    assert settings_of(directory)["base"]["model"] == name
+    return name
+
+
+def test_a_base_in_a_folder_is_found_from_everywhere():
+    base, _ = seeds()
+    with gm.Folder() as d:
+        shutil.copytree(base, d / "in/mini")
+        args = ("train", "--train", d.write("train.txt", conll()), "--config", d.write("config.yaml", LORA), "--epochs", "1",
+                "--precision", "f32", "--checkpoint-minutes", "0")
+
+        def found(model, cwd="/"):
+            return gm.run("predict", "--recipe", "tag", "--tagger", model, *POST, cwd=cwd)
+
+        os.mkdir(d / "in/more")
+        for encoder, cwd, want in (("./mini", "in", d / "in/mini"), ("mini", "in", d / "in/mini"), ("in/mini/", ".", d / "in/mini/"),
+                                   ("../mini", "in/more", d / "in/more/../mini"), (d / "in/mini", ".", d / "in/mini")):
+            gm.expect_ok(gm.run(*args, "--encoder", encoder, "-o", d / "model", "--overwrite", cwd=d / cwd))
+            assert os.path.normpath(base_of(d / "model")) == os.path.normpath(want), base_of(d / "model")
+            assert os.path.isabs(base_of(d / "model"))
+            gm.expect_ok(found(d / "model"))
+        # A packaged model's name stays one.
+        env = {"GMNER_MODELS": str(d / "models")}
+        gm.expect_ok(gm.run("models", "add", base, "--name", "named", env=env))
+        gm.expect_ok(gm.run(*args, "--encoder", "named", "-o", d / "named", env=env))
+        assert base_of(d / "named") == "named"
+        # What an older adapter says is right from where it was trained, and made right where training goes on from it.
+        for name, change in (("gmner.json", lambda s: s["base"].update(model="./mini")),
+                             ("adapter_config.json", lambda s: s.update(base_model_name_or_path="./mini"))):
+            with open(d / f"model/{name}", encoding="utf-8") as f:
+                settings = json.load(f)
+            change(settings)
+            d.write(f"model/{name}", json.dumps(settings))
+        gm.expect_ok(found(d / "model", cwd=d / "in"))
+        gm.expect_ok(gm.run(*args, "--encoder", "../model", "-o", d / "more", cwd=d / "in"))
+        assert base_of(d / "more") == d / "in/mini" and gm.expect_ok(found(d / "more"))
+        # The file that says it is named, with what mends it.
+        r = gm.expect(found(d / "model"), 1, d / "model/gmner.json", '"./mini", from the current one,', "isn't there",
+                      "write into this file", "gmner models add FOLDER --name NAME")
+        assert "known are" not in r.err, r.err
+        gm.expect_ok(gm.run("models", "add", d / "in/mini", "--name", "mini", env=env))
+        gm.expect_ok(gm.run("predict", "--recipe", "tag", "--tagger", d / "model", *POST, cwd="/", env=env))
+        os.rename(d / "in/mini", d / "gone")
+        gm.expect(found(d / "more"), 1, d / "more/gmner.json", "the folder", d / "in/mini", "isn't there")
+        os.remove(d / "more/gmner.json")
+        r = gm.run(*args, "--encoder", d / "more", "-o", d / "x")
+        gm.expect(r, 1, d / "more/adapter_config.json", "in/mini", "isn't there")
+
+
 def test_adapters_of_other_kinds():
     _, (model, _) = seeds()
     with gm.Folder() as d:

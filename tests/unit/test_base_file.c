@@ -381,6 +381,7 @@ static void paths(void **state)
     assert_string_equal(gm_path_file(GM_STR("d/")).p, "");
     assert_string_equal(gm_path_absolute(&a, GM_STR("/f")).p, "/f");
     struct gm_str here = gm_path_absolute(&a, GM_STR("f"));
+    assert_string_equal(gm_path_absolute(&a, GM_STR("././f")).p, here.p);
     assert_true(here.p[0] == '/' && gm_str_ends(here, GM_STR("/f")) && here.n > 2);
     put("here", GM_STR("x"));
     setenv("GMNER_HOME", dir, 1);
