@@ -260,14 +260,20 @@ done:
     return st;
 }
 
-static void say_what_is_missing(const struct maker *m)
+static enum gm_status say_what_is_missing(const struct maker *m, struct gm_error *err)
 {
+    if (m->t->fine_types.helper && m->n_helped == 0)
+        return GM_FAIL(err, GM_EFORMAT,
+                       "%s: none of its posts has the words of a post in %s, so that its fine types "
+                       "help nothing; are they the same posts, with the same words?",
+                       m->o->fine_file, m->o->train);
     if (m->t->fine_types.helper && m->n_helped < m->posts.n)
         GM_LOG(GM_LOG_WARN, "train", "%zu of %zu posts have no post of the same words in %s",
                m->posts.n - m->n_helped, m->posts.n, m->o->fine_file);
     if (m->n_skipped)
         GM_LOG(GM_LOG_WARN, "train", "%zu gold entities overlap or split words and were left out",
                m->n_skipped);
+    return GM_OK;
 }
 
 enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger **t,
@@ -289,7 +295,7 @@ enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger 
                                   &m.soft, err));
     for (size_t i = 0; i < m.posts.n; i++)
         GM_TRY(add_examples(&m, i, err));
-    say_what_is_missing(&m);
+    GM_TRY(say_what_is_missing(&m, err));
     *t = m.t;
     m.t = NULL;
 done:

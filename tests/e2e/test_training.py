@@ -121,6 +121,8 @@ def test_fine_types_as_helpers():
         r = gm.expect_ok(train(d, "", "--fine", d.write("few.txt", conll(fine=True, n=1)), epochs=1))
         assert "posts have no post of the same words in" in r.err, r.err
         gm.expect(train(d, "", "--fine", d.write("none.txt", conll())), 1, "none.txt: no fine types")
+        other = d.write("other.txt", conll(fine=True).replace("in\t", "at\t"))
+        gm.expect(train(d, "", "--fine", other), 1, "other.txt: none of its posts", "train.txt", "the same posts")
 
 
 def test_a_teacher():
