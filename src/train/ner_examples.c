@@ -262,12 +262,14 @@ done:
 
 static enum gm_status say_what_is_missing(const struct maker *m, struct gm_error *err)
 {
-    if (m->t->fine_types.helper && m->n_helped == 0)
-        return GM_FAIL(err, GM_EFORMAT,
-                       "%s: none of its posts has the words of a post in %s, so that its fine types "
-                       "help nothing; are they the same posts, with the same words?",
-                       m->o->fine_file, m->o->train);
-    if (m->t->fine_types.helper && m->n_helped < m->posts.n)
+    bool helpers = m->helpers.n > 0;
+    if (helpers && m->n_helped == 0)
+        return GM_FAIL(
+            err, GM_EFORMAT,
+            "%s: none of its posts has the words of a post in %s, so that its fine types "
+            "help nothing; are they the same posts, with the same words?",
+            m->o->fine_file, m->o->train);
+    if (helpers && m->n_helped < m->posts.n)
         GM_LOG(GM_LOG_WARN, "train", "%zu of %zu posts have no post of the same words in %s",
                m->posts.n - m->n_helped, m->posts.n, m->o->fine_file);
     if (m->n_skipped)
