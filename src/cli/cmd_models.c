@@ -4,7 +4,9 @@
 #include "base/log.h"
 #include "base/models.h"
 #include "cli/cmd.h"
+#include "model/adapter.h"
 #include "model/folder.h"
+#include "model/settings.h"
 #include "model_tools/add.h"
 #include "model_tools/average.h"
 #include "model_tools/quantise.h"
@@ -15,7 +17,6 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -225,15 +226,21 @@ done:
     return gm_exit_of(st);
 }
 
-/* What is written takes the place of nothing that is read. */
+/* What is written takes the place of nothing that is read, nor of what an adapter needs. */
 static enum gm_status check_output(const char *dir, const char *output, struct gm_error *err)
 {
-    struct stat from, to;
-    if (stat(dir, &from) != 0 || stat(output, &to) != 0 || from.st_dev != to.st_dev ||
-        from.st_ino != to.st_ino)
-        return GM_OK;
-    return GM_FAIL(err, GM_EARG,
-                   "-o %s: the model itself, which would be lost; give another folder", output);
+    struct gm_arena a;
+    struct gm_json *settings = NULL;
+    struct gm_adapter x;
+    bool adapter = false;
+    gm_arena_init(&a, 0);
+    enum gm_status st = gm_model_folder_spare(dir, "the model itself", output, err);
+    if (st == GM_OK && gm_model_settings_load(&settings, dir, NULL) == GM_OK &&
+        gm_adapter_read(&x, dir, settings, &a, &adapter, NULL) == GM_OK && adapter)
+        st = gm_model_folder_spare(x.base_dir, "the base of an adapter", output, err);
+    gm_json_free(settings);
+    gm_arena_clear(&a);
+    return st;
 }
 
 /* The mean of n models, or one as int8, is made beside what -o holds, and takes its place when all is done. */

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define MARK "gmner.json" /* says what the weights beside it are */
@@ -96,6 +97,17 @@ enum gm_status gm_model_folder_begin(const struct gm_model_folder *f, const char
     if (st == GM_OK)
         st = gm_model_folder_clear(f->aside, err);
     return st == GM_OK ? gm_mkdirs(f->aside, err) : st;
+}
+
+enum gm_status gm_model_folder_spare(const char *read, const char *what, const char *model,
+                                     struct gm_error *err)
+{
+    struct stat from, to;
+    if (stat(read, &from) != 0 || stat(model, &to) != 0 || from.st_dev != to.st_dev ||
+        from.st_ino != to.st_ino)
+        return GM_OK;
+    return GM_FAIL(err, GM_EARG, "-o %s: %s, which would be lost; give another folder", model,
+                   what);
 }
 
 static enum gm_status remove_file(const char *dir, const char *name, struct gm_error *err)

@@ -33,6 +33,11 @@ enum gm_status gm_model_folder_refuse(const struct gm_model_folder *f, const cha
 enum gm_status gm_model_folder_begin(const struct gm_model_folder *f, const char *model,
                                      bool overwrite, struct gm_error *err) GM_NODISCARD;
 
+/* gm_model_folder_spare - that what is read in folder `read`, which is `what`, is not what -o MODEL would replace. Errors:
+ * ARG. */
+enum gm_status gm_model_folder_spare(const char *read, const char *what, const char *model,
+                                     struct gm_error *err) GM_NODISCARD;
+
 /* gm_model_folder_clear - remove a model's and a run's files, and the folder where nothing else is in it. Fine when
  * they aren't there. Errors: IO, NOMEM. */
 enum gm_status gm_model_folder_clear(const char *dir, struct gm_error *err) GM_NODISCARD;

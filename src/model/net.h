@@ -113,6 +113,11 @@ enum gm_status gm_net_copy_tokenizer(const char *from_dir, const char *to_dir,
 enum gm_status gm_net_tune(struct gm_net *net, const struct gm_net_tuning *t,
                            struct gm_error *err) GM_NODISCARD;
 
+/* gm_net_check_place - that an adapter in training will not take the place of its base, which would be lost: `model` is
+ * where it is to be in the end. Errors: ARG. */
+enum gm_status gm_net_check_place(const struct gm_net *net, const char *model,
+                                  struct gm_error *err) GM_NODISCARD;
+
 /* gm_net_save - write a model directory; `settings` becomes gmner.json (with "base" added where
  * frozen embeddings, or all of a frozen encoder but its adapters, are left out). Matrices and embeddings as bf16 when `bf16`, else f32. The files are
  * replaced one after the other, gmner.json last. Errors: IO, MODEL, NOMEM. */

@@ -4,6 +4,7 @@
 #include "base/models.h"
 #include "base/path.h"
 #include "base/sha256.h"
+#include "model/folder.h"
 
 #include <stdio.h>
 
@@ -108,6 +109,14 @@ const char *gm_net_adapter_base(const struct gm_net *net, struct gm_arena *a)
 {
     const char *name = net->is_adapter ? net->adapter.base : net->base_name;
     return name ? name : gm_path_absolute(a, gm_str(net->dir)).p;
+}
+
+enum gm_status gm_net_check_place(const struct gm_net *net, const char *model, struct gm_error *err)
+{
+    if (!net->lora.rank)
+        return GM_OK;
+    return gm_model_folder_spare(net->is_adapter ? net->adapter.base_dir : net->dir,
+                                 "the base of the adapter that is trained", model, err);
 }
 
 static enum gm_status say_whole(const struct gm_net *net, struct gm_json *settings,

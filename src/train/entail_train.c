@@ -146,6 +146,7 @@ enum gm_status gm_train_entail(const struct gm_train_opts *o, struct gm_error *e
     gm_questions_init(&run.train);
     gm_questions_init(&run.dev);
     GM_TRY(gm_entail_open(&run.e, o->encoder, o->precision, &o->net, err));
+    GM_TRY(gm_net_check_place(&run.e->net, o->model, err));
     GM_TRY(gm_entail_session_new(&run.session, run.e, err));
     GM_TRY(gm_questions_read(&run.train, run.e, o->train, o->xml, o->captions, o->words, err));
     if (o->dev)

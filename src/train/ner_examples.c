@@ -292,6 +292,7 @@ enum gm_status gm_ner_examples_read(struct gm_ner_examples *x, struct gm_tagger 
     m.cut = gm_posts_how_cut(&m.posts, o->words);
     GM_TRY(gm_posts_cut(&m.posts, m.cut, err));
     GM_TRY(open_tagger(&m, err));
+    GM_TRY(gm_net_check_place(&m.t->net, o->model, err));
     if (o->teacher)
         GM_TRY(gm_distill_targets(o->teacher, o->precision, &m.posts, &m.t->labels, &x->arena,
                                   &m.soft, err));

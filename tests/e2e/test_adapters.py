@@ -222,7 +222,13 @@ def test_nothing_of_an_old_model_is_read_with_a_new_one():
                 gm.expect(r, 1, path, word, "--overwrite")
             gm.expect_ok(gm.run("models", "quantise", d / "w1", "-o", path, "--overwrite"))
             assert sorted(os.listdir(path)) == whole, os.listdir(path)
-        # What is read is not what is written, and what fails leaves nothing.
+        # What is read is not what is written, nor what an adapter needs; and what fails leaves nothing.
+        need = shutil.copytree(base, d / "need")
+        gm.expect_ok(train(d, LORA, start=need, epochs=1, out="needs"))
+        gm.expect(gm.run("models", "average", d / "needs", "--rank", "2", "-o", need, "--overwrite"), 1, "base of an adapter", "lost")
+        gm.expect(train(d, LORA, start=need, epochs=1, out="need"), 1, "the base of the adapter that is trained", "lost")
+        gm.expect(train(d, LORA, start=d / "needs", epochs=1, out="need"), 1, "the base of the adapter that is trained")
+        assert contents(need) == contents(base)
         shutil.copytree(d / "w1", d / "held-x/unfinished")
         gm.expect(gm.run("models", "quantise", d / "held-x/unfinished", "-o", d / "held-x", "--overwrite"), 1, "would be lost")
         gm.expect(gm.run("models", "quantise", adapter, "-o", d / "nothing"), 1, "an adapter")
