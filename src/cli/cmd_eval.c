@@ -124,10 +124,11 @@ done:
 
 static enum gm_status resample(struct gm_eval_work *w, struct gm_error *err)
 {
-    size_t n;
+    size_t n, n_vs = 0;
     const struct gm_count *posts = gm_eval_kept(w->eval, &n);
-    const struct gm_count *vs = w->vs ? gm_eval_kept(w->vs, &n) : NULL;
-    return gm_bootstrap_run(&w->bootstrap, posts, vs, n, w->n_resample, (uint64_t)w->seed, err);
+    const struct gm_count *vs = w->vs ? gm_eval_kept(w->vs, &n_vs) : NULL;
+    return gm_bootstrap_run(&w->bootstrap, posts, n, vs, n_vs, w->n_resample, (uint64_t)w->seed,
+                            err);
 }
 
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)

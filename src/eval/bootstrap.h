@@ -20,11 +20,12 @@ struct gm_bootstrap {
                                     diff by |diff| or more, (k + 1) / (n + 1) */
 };
 
-/* gm_bootstrap_run - n resamplings of the posts' counts [n_posts]; `vs` are the second system's for
- * the same posts in the same order, NULL = none. The same seed gives the same figures. Cost
- * O(n * n_posts). Errors: NOMEM. */
+/* gm_bootstrap_run - n resamplings of the posts' counts [n_posts]; `vs` [n_vs] are the second
+ * system's, NULL = none. The two are joined by id, of one that repeats the k-th with the k-th: where
+ * gold has no line for posts without entities, each system brings posts of its own, of which the other
+ * predicts nothing. The same seed gives the same figures. Cost O(n * posts). Errors: NOMEM. */
 enum gm_status gm_bootstrap_run(struct gm_bootstrap *out, const struct gm_count *posts,
-                                const struct gm_count *vs, size_t n_posts, size_t n, uint64_t seed,
-                                struct gm_error *err) GM_NODISCARD;
+                                size_t n_posts, const struct gm_count *vs, size_t n_vs, size_t n,
+                                uint64_t seed, struct gm_error *err) GM_NODISCARD;
 
 #endif

@@ -268,7 +268,8 @@ enum gm_status gm_eval_add(struct gm_eval *e, const struct gm_post *gold,
     for (size_t i = 0; i < e->n_steps; i++)
         e->step_tp[i] += step_tp[i];
     if (e->opts.keep_posts) {
-        struct gm_count c = {(uint32_t)post.tp, (uint32_t)post.n_pred, (uint32_t)post.n_gold};
+        struct gm_count c = {(uint32_t)post.tp, (uint32_t)post.n_pred, (uint32_t)post.n_gold,
+                             gm_str_hash(gold->id)};
         GM_TRY(gm_buf_add(&e->kept, &c, sizeof c, err));
     }
     if (gm_task_has_types(e->opts.task))

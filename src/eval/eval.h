@@ -42,7 +42,7 @@ struct gm_eval_opts {
     enum gm_box_pick box;
     double iou;      /* least overlap; for tasks with images */
     bool iou_strict; /* the overlap must be more than that */
-    bool keep_posts; /* remember the counts of each post, for gm_bootstrap: 12 bytes a post */
+    bool keep_posts; /* remember the counts of each post, for gm_bootstrap: 24 bytes a post */
 };
 
 struct gm_eval;
@@ -118,7 +118,7 @@ size_t gm_eval_step_of(const struct gm_eval *e, enum gm_verdict v);
 struct gm_score gm_eval_step(const struct gm_eval *e, size_t i, const char **what);
 
 /* gm_eval_curve - score at the overlap 0.50, 0.55, …, 0.95 for i = 0…GM_CURVE - 1, whatever
- * opts.iou is; tasks with images only. gm_eval_curve_iou - that overlap. */
+ * opts.iou is, but strict as opts.iou_strict is; tasks with images only. gm_eval_curve_iou - that overlap. */
 enum { GM_CURVE = 10 };
 struct gm_score gm_eval_curve(const struct gm_eval *e, size_t i);
 double gm_eval_curve_iou(size_t i);
@@ -134,9 +134,11 @@ bool gm_eval_group(const struct gm_eval *e, size_t dim, size_t i, const char **d
 bool gm_eval_confusion(const struct gm_eval *e, size_t i, struct gm_str *gold, struct gm_str *pred,
                        size_t *n);
 
-/* gm_eval_kept - the counts of each post in order (opts.keep_posts); borrowed. */
+/* gm_eval_kept - the counts of each post in the order in which they were added (opts.keep_posts);
+ * borrowed. Two systems' are to be joined by id: see gm_bootstrap_run. */
 struct gm_count {
     uint32_t tp, n_pred, n_gold;
+    uint64_t id; /* gm_str_hash of the gold post's id */
 };
 const struct gm_count *gm_eval_kept(const struct gm_eval *e, size_t *n);
 

@@ -12,7 +12,7 @@ static struct gm_bootstrap run(const struct gm_count *a, const struct gm_count *
                                uint64_t seed)
 {
     struct gm_bootstrap out;
-    assert_int_equal(gm_bootstrap_run(&out, a, b, n, N, seed, NULL), GM_OK);
+    assert_int_equal(gm_bootstrap_run(&out, a, n, b, n, N, seed, NULL), GM_OK);
     return out;
 }
 
@@ -23,7 +23,7 @@ static void draw(struct gm_count *posts, double p, uint64_t seed)
     struct gm_rng r;
     gm_rng_init(&r, seed);
     for (size_t i = 0; i < POSTS; i++)
-        posts[i] = (struct gm_count){gm_rng_uniform(&r) < p, 1, 1};
+        posts[i] = (struct gm_count){gm_rng_uniform(&r) < p, 1, 1, i};
 }
 
 static double share(const struct gm_count *posts)
@@ -67,10 +67,31 @@ static void test_p_value(void **state)
     assert_true(fabs(near.p_value - erfc(z / sqrt(2))) < 0.04);
 }
 
+/* Posts of two systems in two orders, one that repeats, and some that one of them lacks: the same figures as
+ * of the lists in one order with zeros in the gaps. */
+static void test_join(void **state)
+{
+    (void)state;
+    const struct gm_count a[] = {{1, 1, 1, 30}, {0, 2, 1, 10}, {1, 2, 1, 20}, {0, 1, 0, 10}};
+    const struct gm_count b[] = {{0, 3, 0, 50}, {1, 1, 1, 10}, {1, 1, 1, 20}, {0, 4, 0, 10},
+                                 {0, 1, 1, 30}, {0, 1, 0, 10}, {0, 2, 0, 5}};
+    const struct gm_count all_a[] = {{1, 1, 1, 1}, {0, 2, 1, 2}, {1, 2, 1, 3}, {0, 1, 0, 4},
+                                     {0, 0, 0, 5}, {0, 0, 0, 6}, {0, 0, 0, 7}};
+    const struct gm_count all_b[] = {{0, 1, 1, 1}, {1, 1, 1, 2}, {1, 1, 1, 3}, {0, 4, 0, 4},
+                                     {0, 3, 0, 5}, {0, 1, 0, 6}, {0, 2, 0, 7}};
+    struct gm_bootstrap got, want = run(all_a, all_b, 7, 1);
+    assert_int_equal(gm_bootstrap_run(&got, a, 4, b, 7, N, 1, NULL), GM_OK);
+    assert_memory_equal(&got, &want, sizeof got);
+    assert_true(fabs(got.diff - (4 / 9.0 - 4 / 16.0)) < 1e-12);
+    /* One that says nothing beside one that does. */
+    assert_int_equal(gm_bootstrap_run(&got, a, 0, b, 7, N, 1, NULL), GM_OK);
+    assert_true(fabs(got.diff + 4 / 16.0) < 1e-12 && got.f1.high == 0);
+}
+
 static void test_edges(void **state)
 {
     (void)state;
-    const struct gm_count one = {1, 2, 1}, none = {0, 0, 0};
+    const struct gm_count one = {1, 2, 1, 7}, none = {0, 0, 0, 7};
     struct gm_bootstrap b = run(&one, NULL, 1, 1);
     assert_true(b.precision.low == 0.5 && b.precision.high == 0.5 && b.recall.low == 1);
     b = run(&none, &none, 1, 1);
@@ -82,6 +103,6 @@ static void test_edges(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {leak_checked(test_interval), leak_checked(test_p_value),
-                                       leak_checked(test_edges)};
+                                       leak_checked(test_join), leak_checked(test_edges)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

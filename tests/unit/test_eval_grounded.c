@@ -78,7 +78,7 @@ static enum gm_status run(enum gm_task task, enum gm_rule rule, size_t *tp, stru
     gm_ap_at(ap, at);
     GM_TRY(gm_visible_result(v, &r, err));
     const struct gm_count *kept = gm_eval_kept(e, &n);
-    GM_TRY(gm_bootstrap_run(&b, kept, kept, n, 10, 1, err));
+    GM_TRY(gm_bootstrap_run(&b, kept, n, kept, n, 10, 1, err));
     GM_TRY(gm_eval_json(e, &json, err));
     GM_TRY(gm_eval_table(e, true, &out, err));
     *tp = gm_eval_total(e).tp;
