@@ -7,8 +7,8 @@
 #include "base/buf.h"
 #include "record/record.h"
 
-/* gm_post_put - append the post: all of it but words, candidates, detected objects, decoded picture and
- * source. Errors: NOMEM. */
+/* gm_post_put - append the post: all of it but words, candidates and decoded picture, and of its source
+ * `asked`, which the page shows. Errors: NOMEM. */
 enum gm_status gm_post_put(const struct gm_post *p, struct gm_buf *out,
                            struct gm_error *err) GM_NODISCARD;
 

@@ -62,11 +62,14 @@ static void expect_error(const char *gold, const char *pred, const char *part)
 static const char *const three = "IMGID:1\nAnn B-PER\nruns O\n\nIMGID:2\nOslo B-LOC\n\n"
                                  "IMGID:3\nhi O\n\n";
 
-/* What a post leaves behind when it waits is gone, and not pointed to. */
+/* What a post leaves behind when it waits is gone, and not pointed to; what was seen in its picture stays. */
 static void test_waiting_post(void **state)
 {
     struct gm_post p, q;
     struct gm_entity candidate = {.text = GM_STR("Oslo")};
+    struct gm_object objects[] = {{GM_STR("person"), 0.75F, {1, 2, 3, 4}},
+                                  {GM_STR("car"), 0.5F, {0}}};
+    struct gm_written written = {GM_STR("OSLO S"), 0.25F, {5, 6, 7, 8}};
     struct gm_buf b;
     (void)state;
     gm_buf_init(&b, 1 << 16);
@@ -75,12 +78,28 @@ static void test_waiting_post(void **state)
     p.candidates = &candidate;
     p.n_candidates = 1;
     p.has_candidates = true;
+    p.objects = objects;
+    p.n_objects = 2;
+    p.texts = &written;
+    p.n_texts = 1;
+    p.has_objects = p.has_texts = true;
+    assert_int_equal(
+        gm_json_parse(&p.source, GM_STR("{\"x\": 1, \"asked\": [{\"stage\": \"é\"}]}"), NULL),
+        GM_OK);
     assert_int_equal(gm_post_put(&p, &b, NULL), GM_OK);
     assert_int_equal(gm_post_take(&q, b.p, NULL), GM_OK);
     assert_true(gm_str_eq(q.text, p.text));
     assert_null(q.candidates);
     assert_int_equal(q.n_candidates, 0);
     assert_false(q.has_candidates);
+    assert_true(q.has_objects && q.n_objects == 2 && q.has_texts && q.n_texts == 1);
+    assert_true(gm_str_eq_c(q.objects[0].label, "person") && q.objects[0].score == 0.75F);
+    assert_true(gm_str_eq_c(q.objects[1].label, "car") && q.objects[0].box[3] == 4);
+    assert_true(gm_str_eq_c(q.texts[0].text, "OSLO S") && q.texts[0].box[0] == 5);
+    struct gm_str stage = GM_STR("");
+    assert_true(
+        gm_json_str(gm_json_get(gm_json_at(gm_json_get(q.source, "asked"), 0), "stage"), &stage));
+    assert_true(gm_str_eq_c(stage, "é"));
     gm_post_clear(&q);
     gm_post_clear(&p);
     gm_buf_clear(&b);
@@ -249,10 +268,16 @@ static void test_torture(void **state)
     struct gm_error err;
     for (size_t n = 1;; n++) {
         gm_alloc_fail_at(n);
-        enum gm_status st = evaluate(three,
-                                     "IMGID:2\nOslo B-LOC\n\nIMGID:3\nhi O\n\n"
-                                     "IMGID:1\nAnn B-PER\nruns O\n",
-                                     GM_TASK_MNER, &s, &err);
+        enum gm_status st =
+            evaluate(three,
+                     "{\"id\": 2, \"text\": \"Oslo\", \"asked\": [{\"stage\": \"tag\"}], "
+                     "\"objects\": [{\"label\": \"car\", \"box\": [0, 0, 1, 1]}], "
+                     "\"texts\": [{\"text\": \"S\", \"box\": [0, 0, 1, 1]}], \"entities\": "
+                     "[{\"type\": \"LOC\", \"start\": 0, \"end\": 4}]}\n"
+                     "{\"id\": 3, \"text\": \"hi\", \"entities\": []}\n"
+                     "{\"id\": 1, \"text\": \"Ann runs\", \"entities\": "
+                     "[{\"type\": \"PER\", \"start\": 0, \"end\": 3}]}\n",
+                     GM_TASK_MNER, &s, &err);
         gm_alloc_fail_at(0);
         assert_int_equal(gm_alloc_live(), 0);
         if (st == GM_OK)
