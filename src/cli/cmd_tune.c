@@ -95,6 +95,9 @@ static enum gm_exit check_runs(const struct gm_tune_opts *o, struct gm_error *er
     return GM_EXIT_DONE;
 }
 
+static const struct gm_option_readers readers[] = {
+    {"c", "entail"}, {"numbers", "entail"}, {NULL, NULL}};
+
 static enum gm_exit read_opts(const struct opts *c, const struct gm_args *args,
                               struct gm_tune_opts *o, struct gm_error *err)
 {
@@ -104,6 +107,8 @@ static enum gm_exit read_opts(const struct opts *c, const struct gm_args *args,
                         !c->stage ? "stage refine|entail|ground"
                         : c->gold ? "pred RUN"
                                   : "gold FILE");
+    if (gm_options_check_verb(readers, "tune", c->stage, args, err) != GM_OK)
+        return GM_EXIT_USAGE;
     while (strcmp(c->stage, stages[o->stage]) != 0)
         o->stage++;
     o->gold = c->gold;

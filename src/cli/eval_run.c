@@ -82,11 +82,9 @@ static enum gm_status show(struct gm_report *report, const struct gm_eval *e,
 }
 
 static enum gm_status give(const struct gm_eval_sinks *to, struct gm_post *gold,
-                           struct gm_post *pred, const char *xml, struct gm_error *err)
+                           struct gm_post *pred, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    if (xml)
-        GM_TRY(gm_post_add_boxes(gold, xml, NULL, err));
     if (to->eval)
         GM_TRY(gm_eval_add(to->eval, gold, pred, err));
     if (to->entail)
@@ -116,7 +114,12 @@ enum gm_status gm_eval_read(const struct gm_eval_sinks *to, const char *gold_pat
         GM_TRY(gm_pairs_next(pairs, &gold, &pred, &has, err));
         if (!has)
             break;
-        st = give(to, &gold, &pred, xml, err);
+        st = xml ? gm_post_add_boxes(&gold, xml, NULL, err) : GM_OK;
+        if (st == GM_OK) {
+            st = give(to, &gold, &pred, err);
+            if (st == GM_EFORMAT)
+                gm_pairs_blame(pairs, err);
+        }
         gm_post_clear(&gold);
         gm_post_clear(&pred);
         GM_TRY(st);

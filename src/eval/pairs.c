@@ -42,7 +42,8 @@ struct gm_pairs {
     struct gm_buf blob;      /* one post on its way */
     bool is_begun, by_place; /* by_place: one of the files has no ids */
     bool pred_ended, gold_ended;
-    size_t n_left; /* predictions that waited, looked at after the end of gold */
+    size_t n_left;               /* predictions that waited, looked at after the end of gold */
+    size_t gold_line, pred_line; /* of the pair returned last; 0 = that file lacks its post */
     struct unpaired no_pred, no_gold;
 };
 
@@ -180,6 +181,7 @@ static enum gm_status take(struct gm_pairs *p, struct gm_str id, struct gm_post 
     enum gm_status st = unspill(p, w, pred, err);
     *has = st == GM_OK;
     w->is_used = true;
+    p->pred_line = w->line;
     c->first = w->next;
     if (c->first == GM_LABEL_NONE)
         c->last = GM_LABEL_NONE;
@@ -195,6 +197,7 @@ static enum gm_status read_pred(struct gm_pairs *p, struct gm_post *pred, bool *
     enum gm_status st = gm_reader_next(p->pred, pred, has, err);
     p->pred_ended = st != GM_OK || !*has;
     *has = *has && st == GM_OK;
+    p->pred_line = gm_reader_line(p->pred);
     return st;
 }
 
@@ -289,6 +292,7 @@ static enum gm_status next_left(struct gm_pairs *p, struct gm_post *gold, struct
         struct waiting *w = waiting_at(p, p->n_left);
         GM_TRY(unspill(p, w, pred, err));
         w->is_used = *has = true;
+        p->pred_line = w->line;
     } else {
         GM_TRY(read_pred(p, pred, has, err));
     }
@@ -308,6 +312,7 @@ static enum gm_status lacking(struct gm_pairs *p, struct gm_post *gold, struct g
 {
     enum gm_status st = GM_OK;
     *has = false;
+    p->pred_line = 0;
     if (!p->by_place && gm_format_is_sparse(gm_reader_format(p->pred))) {
         st = empty_post(pred, gold, err);
         *has = st == GM_OK;
@@ -330,6 +335,7 @@ enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm
             return st;
         }
         p->gold_ended = !*has;
+        p->gold_line = *has ? gm_reader_line(p->gold) : 0;
         if (p->gold_ended)
             break;
         st = find(p, gold, pred, has, err);
@@ -349,4 +355,14 @@ enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm
             return st;
     }
     return check_complete(p, err);
+}
+
+void gm_pairs_blame(const struct gm_pairs *p, struct gm_error *err)
+{
+    const char *gold = gm_reader_path(p->gold), *pred = gm_reader_path(p->pred);
+    if (p->gold_line && p->pred_line)
+        (void)gm_error_prefix(err, "%s:%zu and %s:%zu", gold, p->gold_line, pred, p->pred_line);
+    else
+        (void)gm_error_prefix(err, "%s:%zu", p->gold_line ? gold : pred,
+                              p->gold_line ? p->gold_line : p->pred_line);
 }

@@ -27,4 +27,8 @@ void gm_pairs_free(struct gm_pairs *p); /* NULL-safe */
 enum gm_status gm_pairs_next(struct gm_pairs *p, struct gm_post *gold, struct gm_post *pred,
                              bool *has, struct gm_error *err) GM_NODISCARD;
 
+/* gm_pairs_blame - put before a message about the pair returned last where its posts stand:
+ * "gold.txt:5 and out.jsonl:2: ". NULL err is allowed. */
+void gm_pairs_blame(const struct gm_pairs *p, struct gm_error *err);
+
 #endif

@@ -26,23 +26,16 @@ static void add_evidence(const struct gm_tune_run *run, size_t i, const struct g
     }
 }
 
-static size_t find_place(const struct gm_tune_place *at, size_t n, struct gm_tune_place place)
-{
-    size_t i = 0;
-    while (i < n && (at[i].start != place.start || at[i].end != place.end))
-        i++;
-    return i;
-}
-
 /* The entity of gold as the runs know it: the first one's text, type and post, the evidence of all. */
 static bool join(const struct gm_tune_rows *w, struct gm_tune_post *p,
-                 struct gm_tune_place *const *at, struct gm_tune_place place, struct gm_entity *e)
+                 struct gm_tune_place *const *at, struct gm_tune_place place, struct gm_str type,
+                 struct gm_entity *e)
 {
     struct gm_evidence evidence = {.has = {false}};
     bool found = false;
     for (size_t r = 0; r < w->o->n_runs; r++) {
-        size_t k = find_place(at[r], p->runs[r].n_entities, place);
-        if (k == p->runs[r].n_entities)
+        size_t k = gm_tune_find(&p->runs[r], at[r], place, type);
+        if (k == SIZE_MAX)
             continue;
         if (!found)
             *e = p->runs[r].entities[k];
@@ -107,7 +100,7 @@ static enum gm_status each(void *user, struct gm_tune_post *p, struct gm_error *
         struct gm_entity e = {.visible = -1};
         struct gm_tune_row row = {
             .is_in = p->gold.entities[i].n_regions > 0, .fold = p->fold, .post = p->number};
-        if (!join(w, p, at, gold[i], &e) ||
+        if (!join(w, p, at, gold[i], p->gold.entities[i].type, &e) ||
             !(row.sources = gm_evidence_take(&evidence, &e, row.x) & used_sources(w->o)))
             continue;
         GM_TRY(GM_ARENA_GROW(w->arena, w->rows, w->n, w->cap, err));

@@ -1,6 +1,6 @@
 #include "tune/gather.h"
 
-#include "eval/align.h"
+#include "eval/eval_internal.h"
 #include "eval/pairs.h"
 #include "formats/voc_xml.h"
 
@@ -28,6 +28,21 @@ struct gm_tune_place *gm_tune_places(const struct gm_post *p, struct gm_arena *a
         out[i].end = gm_solid_before(&at, p->entities[i].end);
     }
     return out;
+}
+
+size_t gm_tune_find(const struct gm_post *p, const struct gm_tune_place *at,
+                    struct gm_tune_place place, struct gm_str type)
+{
+    size_t found = SIZE_MAX;
+    for (size_t i = 0; i < p->n_entities; i++) {
+        if (at[i].start != place.start || at[i].end != place.end)
+            continue;
+        if (gm_str_eq(p->entities[i].type, type))
+            return i;
+        if (found == SIZE_MAX)
+            found = i;
+    }
+    return found;
 }
 
 static void clear_post(struct gm_tune_post *p, size_t n_runs)
@@ -59,6 +74,20 @@ static enum gm_status next_post(struct gm_pairs **pairs, size_t n_runs, struct g
     return st;
 }
 
+/* Every run has gold's text: places are compared as numbers. */
+static enum gm_status check_texts(struct gm_pairs *const *pairs, size_t n_runs,
+                                  const struct gm_tune_post *p, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    bool solid;
+    for (size_t i = 0; i < n_runs && st == GM_OK; i++) {
+        st = gm_pair_check(&p->gold, &p->runs[i], false, &solid, err);
+        if (st == GM_EFORMAT)
+            gm_pairs_blame(pairs[i], err);
+    }
+    return st;
+}
+
 static enum gm_status open_pairs(const struct gm_tune_opts *o, struct gm_pairs **pairs,
                                  struct gm_error *err)
 {
@@ -80,6 +109,8 @@ enum gm_status gm_tune_each(const struct gm_tune_opts *o, struct gm_tune_result 
     for (;;) {
         struct gm_tune_post p = {.number = r->n_posts};
         st = next_post(pairs, o->n_runs, &p, &has, err);
+        if (st == GM_OK && has)
+            st = check_texts(pairs, o->n_runs, &p, err);
         if (st == GM_OK && has && o->xml)
             st = gm_post_add_boxes(&p.gold, o->xml, NULL, err);
         if (st == GM_OK && has) {

@@ -12,7 +12,8 @@ struct gm_tune_post {
 };
 
 /* gm_tune_each - call `each` for every post; it may change the posts, which live as long as the call.
- * Counts posts, and those that failed in the first run, into *r. Errors: those of reading, and of `each`. */
+ * Counts posts, and those that failed in the first run, into *r. Errors: those of reading, and of `each`;
+ * FORMAT with path:line (a run whose text is not gold's, a post without entities). */
 enum gm_status gm_tune_each(const struct gm_tune_opts *o, struct gm_tune_result *r,
                             enum gm_status (*each)(void *user, struct gm_tune_post *p,
                                                    struct gm_error *err),
@@ -26,6 +27,11 @@ struct gm_tune_place {
 
 /* gm_tune_places - of each entity of the post, in the arena; NULL when memory is out. */
 struct gm_tune_place *gm_tune_places(const struct gm_post *p, struct gm_arena *a);
+
+/* gm_tune_find - number of the post's entity at that place: the first of the type, else the first; SIZE_MAX =
+ * none. at: gm_tune_places of it. */
+size_t gm_tune_find(const struct gm_post *p, const struct gm_tune_place *at,
+                    struct gm_tune_place place, struct gm_str type);
 
 /* Units that are being gathered. */
 struct gm_tune_units {

@@ -131,15 +131,6 @@ done:
 
 /* ---- types and regions ---- */
 
-/* The entity of the second run at the same place; SIZE_MAX = none. */
-static size_t same_place(const struct gm_tune_place *at, size_t n, struct gm_tune_place place)
-{
-    for (size_t i = 0; i < n; i++)
-        if (at[i].start == place.start && at[i].end == place.end)
-            return i;
-    return SIZE_MAX;
-}
-
 /* Entities one by one: u is the doubt, `reach` the least verdict that one correction puts right. */
 static enum gm_status add_entity(struct refine *w, const struct gm_tune_post *p, size_t step,
                                  size_t i, size_t after, double u, struct gm_error *err)
@@ -170,7 +161,7 @@ static enum gm_status add_entities(struct refine *w, struct gm_tune_post *p, str
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < before->n_entities; i++) {
         const struct gm_entity *e = &before->entities[i];
-        size_t k = w->has_after ? same_place(then, after->n_entities, at[i]) : SIZE_MAX;
+        size_t k = w->has_after ? gm_tune_find(after, then, at[i], e->type) : SIZE_MAX;
         GM_TRY(add_entity(w, p, TYPE, i, k, doubt(e, e->uncertainty.type_score), err));
         GM_TRY(add_entity(w, p, REGION, i, k, region_doubt(e), err));
         w->n_regions += e->n_regions;

@@ -248,6 +248,34 @@ def test_sources_that_are_missing():
         assert "encoder+model:" in text and "detector" not in text.split("fusion:")[1], text
 
 
+def test_order_of_predictions():
+    """Posts that wait for their gold post keep what was seen in the picture."""
+    with gm.Folder() as d:
+        gold, encoder, _ = entail_files(d, 100)
+        with open(encoder, encoding="utf-8") as f:
+            posts = [json.loads(line) for line in f]
+        for i, p in enumerate(posts):
+            p["objects"] = [{"label": "person", "score": 0.9, "box": BOX}] if i % 20 else []
+            p["texts"] = [{"text": "Ann", "score": 0.9, "box": BOX}] if i % 2 == 0 else []
+        runs = [tune("entail", gold, write(d, "p.jsonl", posts[::order])) for order in (1, -1)]
+        assert {s["source"]: s["entities"] for s in runs[0]["sources"]} == {
+            "encoder": 100, "detector": 100, "reader": 100, "mention": 100, "all, fused": 100}, runs[0]["sources"]
+        assert runs[0] == runs[1]
+
+
+def test_equal_spans():
+    """Of two entities at one place the one of gold's type is what is judged."""
+    with gm.Folder() as d:
+        gold, encoder, _ = entail_files(d, 100)
+        with open(encoder, encoding="utf-8") as f:
+            posts = [json.loads(line) for line in f]
+        alone = tune("entail", gold, encoder, "--numbers", "encoder")
+        for p in posts:
+            p["entities"].insert(0, {**p["entities"][0], "type": "LOC", "visible": 0.5})
+        both = tune("entail", gold, write(d, "p.jsonl", posts), "--numbers", "encoder")
+        assert both == alone, (both["sources"], alone["sources"])
+
+
 # ---- what is refused ----
 
 def test_refused():
@@ -261,6 +289,9 @@ def test_refused():
                 (("--stage", "refine", "--gold", gold, "--pred", "model=" + pred), 2, "--stage entail"),
                 (("--stage", "entail", "--gold", gold, "--pred", pred, "-"), 2, "standard input"),
                 (("--stage", "entail", "--gold", gold, "--pred", pred, "--numbers", "encoder,persona"), 2, '"persona"'),
+                (("--stage", "refine", "--gold", gold, "--pred", pred, "--numbers", "encoder"), 2,
+                 "--numbers is for entail; refine does not read it"),
+                (("--stage", "ground", "--gold", gold, "--pred", pred, "--c", "1"), 2, "--c is for entail"),
                 (("--stage", "ground", "--gold", gold, "--pred", pred, "--target", "precision"), 2, "precision=0.9"),
                 (("--stage", "ground", "--gold", gold, "--pred", pred, "--target", "calls=2"), 2, "calls=2"),
                 (("--stage", "refine", "--gold", gold, "--pred", gold), 1, "no entity has a score below 1"),
@@ -270,6 +301,10 @@ def test_refused():
         bare = write(d, "bare.jsonl", [{"id": "1", "text": "Ann", "entities": [entity("Ann", "Ann")]}])
         some = write(d, "some.jsonl", [{"id": "1", "text": "Ann", "entities": [entity("Ann", "Ann", visible=0.3)]}])
         gm.expect(gm.run("tune", "--stage", "entail", "--gold", bare, "--pred", some), 1, "--xml DIR reads boxes")
+        other = write(d, "other.jsonl", [{"id": "1", "text": "Bob", "entities": [entity("Bob", "Bob", visible=0.3)]}])
+        for runs in ((other,), (some, other)):  # in any of the runs
+            gm.expect(gm.run("tune", "--stage", "entail", "--gold", bare, "--pred", *runs), 1, "bare.jsonl:1 and ",
+                      'other.jsonl:1: post 1: the predicted post has another text: "Bob" where gold has "Ann"')
         gm.expect(gm.run("tune", "--stage", "ground", "--gold", gold, "--pred", pred, "-o", d / "no/t.yaml"), 1,
                   "t.yaml")
 
