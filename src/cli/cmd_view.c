@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 struct opts {
-    const char *output, *png, *masks, *images;
+    const char *output, *png, *masks, *images, *from;
 };
 
 /* Where posts go: a page, a folder of pictures, or the terminal when neither is asked for. */
@@ -218,7 +218,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     enum gm_status st = GM_OK;
     struct view v = {.o = options};
     struct gm_reader *reader = NULL;
-    const struct gm_reader_opts ro = {.images_dir = v.o->images};
+    struct gm_reader_opts ro = {.images_dir = v.o->images};
+    (void)gm_format_parse(v.o->from, &ro.format); /* the option table lists what it knows */
     GM_TRY(gm_reader_open(&reader, args->v[0], &ro, err));
     GM_TRY(open_all(&v, args->v[0], err));
     GM_TRY(show_all(&v, reader, err));
@@ -256,6 +257,8 @@ static const struct gm_option options[] = {
      "both counted from 0"},
     {"images", 0, GM_OPT_STR, offsetof(struct opts, images), NULL, 0, 0, "DIR",
      "folder that relative image paths start from (default: the folder of FILE)"},
+    {"from", 0, GM_OPT_CHOICE, offsetof(struct opts, from), "auto", 0, 0, GM_READABLE_FORMATS,
+     "format of the posts; auto looks at their content"},
     GM_OPTION_END,
 };
 

@@ -79,6 +79,16 @@ def test_names_of_pictures():
         assert names == [f"{n:05}-{name}.png" for n, name in enumerate(ids.values(), 1)], names
 
 
+def test_format_is_said():
+    """Plain text is not told from CoNLL by its content; --from says what it is, as in the other commands."""
+    with gm.Folder() as d:
+        posts = d.write("posts.txt", "Ann lives in Oslo.\nso does Bob\n")
+        gm.expect(gm.run("view", posts), 3, "--from text")
+        out = gm.expect_ok(gm.run("view", posts, "--from", "text")).out
+        assert "Ann lives in Oslo." in out and "so does Bob" in out, out
+        gm.expect(gm.run("view", posts, "--from", "word"), 2, "--from")
+
+
 def test_pipes_and_devices_are_no_pictures():
     """A post whose image would be waited for fails at once, and the others are done."""
     with gm.Folder() as d:
