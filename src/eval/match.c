@@ -105,8 +105,8 @@ bool gm_fits(const struct gm_match *m, const struct gm_match_item *pred,
 struct taking {
     struct gm_match *m;
     struct gm_labels *types;
-    bool solid;
-    uint32_t h, w; /* of the masks seen so far; 0 = none */
+    bool solid, is_pred; /* is_pred: the post in hand is the predicted one */
+    uint32_t h, w;       /* of the masks seen so far; 0 = none */
 };
 
 /* The entity's text as the task compares it: eeg's ends before the first "(". */
@@ -125,8 +125,8 @@ static enum gm_status take_name(struct taking *t, const struct gm_entity *e, str
 static enum gm_status take_mask(struct taking *t, const struct gm_rle *mask, struct gm_shape *out,
                                 struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     uint64_t *runs;
+    struct gm_error why;
     if (mask->counts.n == 0)
         return GM_OK;
     if (t->h && (t->h != mask->h || t->w != mask->w))
@@ -136,16 +136,23 @@ static enum gm_status take_mask(struct taking *t, const struct gm_rle *mask, str
                        mask->w, mask->h, t->w, t->h);
     t->h = mask->h;
     t->w = mask->w;
-    GM_TRY(gm_rle_to_runs(&t->m->arena, mask->counts, mask->h, mask->w, &runs, &out->n_runs, err));
+    enum gm_status st =
+        gm_rle_to_runs(&t->m->arena, mask->counts, mask->h, mask->w, &runs, &out->n_runs, &why);
+    if (st == GM_EFORMAT)
+        return GM_FAIL(
+            err, st,
+            "%s; they must be COCO's compressed runs, as pycocotools' encode gives them; "
+            "a region without \"mask\" overlaps nothing",
+            why.msg);
+    if (st != GM_OK)
+        return GM_FAIL(err, st, "%s", why.msg);
     out->runs = runs;
-done:
-    return st;
+    return GM_OK;
 }
 
 static enum gm_status take_shapes(struct taking *t, const struct gm_entity *e,
                                   struct gm_match_item *item, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
     if (!gm_task_has_image(t->m->opts->task) || e->n_regions == 0)
         return GM_OK;
     item->shapes = gm_arena_alloc(&t->m->arena, e->n_regions, sizeof *item->shapes);
@@ -155,18 +162,24 @@ static enum gm_status take_shapes(struct taking *t, const struct gm_entity *e,
         const struct gm_region *r = &e->regions[item->n_shapes];
         struct gm_shape *shape = &item->shapes[item->n_shapes];
         shape->box = r->box;
-        if (t->m->opts->task == GM_TASK_SMNER)
-            GM_TRY(take_mask(t, &r->mask, shape, err));
+        if (t->m->opts->task != GM_TASK_SMNER)
+            continue;
+        enum gm_status st = take_mask(t, &r->mask, shape, err);
+        if (st == GM_EFORMAT)
+            (void)gm_error_prefix(err, "%s, entities[%u] \"%.*s\": regions[%zu]",
+                                  t->is_pred ? "prediction" : "gold", item->entity,
+                                  GM_STR_ARG(e->text), item->n_shapes);
+        if (st != GM_OK)
+            return st;
     }
-done:
-    return st;
+    return GM_OK;
 }
 
-static enum gm_status take(struct taking *t, const struct gm_post *p, bool is_pred,
-                           struct gm_buf *out, struct gm_error *err)
+static enum gm_status take(struct taking *t, const struct gm_post *p, struct gm_buf *out,
+                           struct gm_error *err)
 {
     bool (*is_counted)(enum gm_task, const struct gm_entity *) =
-        is_pred ? t->m->rule->is_counted : NULL;
+        t->is_pred ? t->m->rule->is_counted : NULL;
     enum gm_status st = GM_OK;
     struct gm_solid at = {.text = p->text};
     gm_buf_reset(out);
@@ -353,8 +366,9 @@ enum gm_status gm_match_load(struct gm_match *m, const struct gm_post *gold,
     struct taking t = {.m = m, .types = types, .solid = solid};
     uint32_t n_places;
     gm_arena_reset(&m->arena);
-    GM_TRY(take(&t, gold, false, &m->gold, err));
-    GM_TRY(take(&t, pred, true, &m->pred, err));
+    GM_TRY(take(&t, gold, &m->gold, err));
+    t.is_pred = true;
+    GM_TRY(take(&t, pred, &m->pred, err));
     pick_boxes(m, pred->names_only);
     if (m->rule->take_regions)
         GM_TRY(m->rule->take_regions(m, err));

@@ -1,5 +1,6 @@
 /* visible.c - each gold entity that a prediction has both ends of is one yes/no answer: its
- * score is the prediction's `visible`, its label whether gold has a region for it. The figures
+ * score is the prediction's `visible`, its label whether gold has a region for it. Of several
+ * predictions with these ends the one of gold's type answers, else the first. The figures
  * over all of them are computed in binary.c, at threshold 0.5. Tests:
  * tests/e2e/test_eval_grounded.py. */
 #include "eval/visible.h"
@@ -16,9 +17,11 @@ struct gm_visible {
     size_t posts, failed_posts, n_missed;
 };
 
+/* An entity by its place; those of one place are in order of their types, then of the file. */
 struct ends {
     size_t start, end;
     const struct gm_entity *entity;
+    const struct gm_entity *first; /* in the file, of all of its place */
 };
 
 enum gm_status gm_visible_new(struct gm_visible **out, struct gm_error *err)
@@ -44,7 +47,7 @@ void gm_visible_free(struct gm_visible *e)
 
 static struct ends ends_of(struct gm_solid *at, bool solid, const struct gm_entity *e)
 {
-    struct ends x = {e->start, e->end, e};
+    struct ends x = {e->start, e->end, e, e};
     if (solid) {
         x.start = gm_solid_before(at, e->start);
         x.end = gm_solid_before(at, e->end);
@@ -52,12 +55,56 @@ static struct ends ends_of(struct gm_solid *at, bool solid, const struct gm_enti
     return x;
 }
 
-static int by_ends(const void *a, const void *b)
+static int by_place(const struct ends *x, const struct ends *y)
 {
-    const struct ends *x = a, *y = b;
     if (x->start != y->start)
         return x->start < y->start ? -1 : 1;
     return (x->end > y->end) - (x->end < y->end);
+}
+
+static int by_place_and_type(const struct ends *x, const struct ends *y)
+{
+    int c = by_place(x, y);
+    return c ? c : gm_str_cmp(x->entity->type, y->entity->type);
+}
+
+static int by_all(const void *a, const void *b)
+{
+    const struct ends *x = a, *y = b;
+    int c = by_place_and_type(x, y);
+    return c ? c : (x->entity > y->entity) - (x->entity < y->entity);
+}
+
+static void sort(struct ends *v, size_t n)
+{
+    if (n)
+        qsort(v, n, sizeof *v, by_all);
+    for (size_t from = 0, to; from < n; from = to) {
+        const struct gm_entity *first = v[from].entity;
+        for (to = from + 1; to < n && by_place(&v[from], &v[to]) == 0; to++)
+            if (v[to].entity < first)
+                first = v[to].entity;
+        for (size_t i = from; i < to; i++)
+            v[i].first = first;
+    }
+}
+
+/* The entity of x's place and type, else the first of its place; of equal ones the first. NULL: none. */
+static const struct gm_entity *find(const struct ends *v, size_t n, const struct ends *x)
+{
+    size_t lo = 0, hi = n;
+    while (lo < hi) {
+        size_t mid = lo + (hi - lo) / 2;
+        if (by_place_and_type(&v[mid], x) < 0)
+            lo = mid + 1;
+        else
+            hi = mid;
+    }
+    if (lo < n && by_place_and_type(&v[lo], x) == 0)
+        return v[lo].entity;
+    if (lo < n && by_place(&v[lo], x) == 0)
+        return v[lo].first;
+    return lo > 0 && by_place(&v[lo - 1], x) == 0 ? v[lo - 1].first : NULL;
 }
 
 static double answer(const struct gm_entity *e)
@@ -78,16 +125,16 @@ enum gm_status gm_visible_add(struct gm_visible *e, const struct gm_post *gold,
         GM_TRY(gm_buf_add(&e->ends, &x, sizeof x, err));
     }
     size_t n = e->ends.n / sizeof(struct ends);
-    if (n)
-        qsort(e->ends.p, n, sizeof(struct ends), by_ends);
+    struct ends *all = (void *)e->ends.p;
+    sort(all, n);
     for (size_t i = 0; i < gold->n_entities; i++) {
         struct ends x = ends_of(&at_gold, solid, &gold->entities[i]);
-        const struct ends *same = n ? bsearch(&x, e->ends.p, n, sizeof x, by_ends) : NULL;
+        const struct gm_entity *same = find(all, n, &x);
         e->n_missed += !same;
         if (!same)
             continue;
         bool label = gold->entities[i].n_regions > 0;
-        double score = answer(same->entity);
+        double score = answer(same);
         GM_TRY(gm_buf_add(&e->scores, &score, sizeof score, err));
         GM_TRY(gm_buf_add(&e->labels, &label, sizeof label, err));
     }

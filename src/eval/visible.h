@@ -1,5 +1,6 @@
 /* visible.h - visual entailment: whether an entity is in the image, from `visible` against gold
- * boxes. Judged are the gold entities that a prediction has the ends of; types play no part. */
+ * boxes. Judged are the gold entities that a prediction has the ends of; types only decide which of several answers:
+ * the first of gold's type, else the first. */
 #ifndef GM_EVAL_VISIBLE_H
 #define GM_EVAL_VISIBLE_H
 

@@ -77,6 +77,20 @@ def test_entail():
         assert "accuracy   0.6667" in text and "auc" in text, text
 
 
+def test_entail_of_equal_spans():
+    """The prediction of gold's type answers, else the first, in whatever order the other types stand."""
+    gold = post("1", "Ann", (0, 3, "PER", [[0, 0, 10, 10]], {}), (0, 3, "LOC", [], {}), (0, 3, "X", [], {}))
+    types = [("PER", 0.9), ("LOC", 0.1), ("ORG", 0.2), ("PER", 0.3)]
+    with gm.Folder() as d:
+        for order in ((0, 1, 2, 3), (1, 0, 2, 3), (2, 1, 0, 3), (3, 0, 1, 2)):
+            pred = post("1", "Ann", *((0, 3, *types[i][:1], [], {"visible": types[i][1]}) for i in order))
+            out = evaluate("--task", "entail", "--gold", d.write("g", gold), "--pred", d.write("p", pred))
+            per = next(types[i][1] for i in order if types[i][0] == "PER")
+            first = types[order[0]][1]
+            want = (per >= 0.5, first >= 0.5, 1 + (first < 0.5), per < 0.5)
+            assert (out["tp"], out["fp"], out["tn"], out["fn"], out["missed"]) == (*want, 0), (order, out)
+
+
 def test_masks():
     """2 x 4 masks: columns of two pixels. Runs of COCO: '44' = 4 out, 4 in."""
     def masks(*counts):
@@ -94,8 +108,11 @@ def test_masks():
         assert tp(masks("062", "44"), masks("44")) == 1
         gm.expect(gm.run("eval", "--task", "smner", "--gold", d.write("g", masks("44")), "--pred",
                          d.write("p", masks("44").replace("[2, 4]", "[4, 2]"))), 1, "post 1", "size")
-        gm.expect(gm.run("eval", "--task", "smner", "--gold", d / "g", "--pred",
-                         d.write("p", masks("49"))), 1, "post 1", "mask counts")
+        r = gm.run("eval", "--task", "smner", "--gold", d / "g", "--pred", d.write("p", "\n" + masks("44", "49")))
+        gm.expect(r, 1, "/g:1 and ", '/p:2: post 1: prediction, entities[0] "Ann": regions[1]: mask counts', "pycocotools")
+        gm.expect(gm.run("eval", "--task", "smner", "--pred", d.write("p", masks("44")), "--gold",
+                         d.write("g", masks("49"))), 1,
+                  'post 1: gold, entities[0] "Ann": regions[0]: mask counts')
 
 
 def test_masks_beside_the_posts():
@@ -203,6 +220,51 @@ def test_riveg_files():
         gm.expect(gm.run("eval", "--task", "gmner", "--rule", "set", "--gold", g, "--pred", p), 1,
                   "--rule riveg, optimal, ccks or refineg")
         gm.expect(gm.run("eval", "--gold", g, "--pred", p), 1, "without their places")
+
+
+def test_posts_that_gold_has_no_line_for():
+    """Where gold is sparse each system brings posts of its own: they are resampled together, by id."""
+    line = "%s.jpg###%s(PER)###%s(PER)-x###0###&[0, 0, 0, 0]\n"
+    ann, rest = line % (1, "Ann", "Ann"), [line % (i, "Bob", "Bob") for i in range(2, 10)]
+    with gm.Folder() as d:
+        gold = d.write("g", "1.jpg###Ann(PER)###x###0###&[0, 0, 0, 0]\n")
+        def vs(a, b, *more):
+            return evaluate("--task", "gmner", "--gold", gold, "--pred", d.write("a", "".join(a)), "--vs",
+                            d.write("b", "".join(b)), *more)
+        out = vs([ann], [ann, *rest])
+        assert abs(out["vs"]["diff"] - 0.8) < 1e-12, out["vs"]
+        low, high = out["vs"]["diff_interval"]
+        assert 0 <= low <= 0.8 <= high <= 1 and all(0 <= x <= 1 for x in out["bootstrap"]["precision"]), out
+        back = vs([ann, *rest], [ann])
+        assert abs(back["vs"]["diff"] + 0.8) < 1e-12 and all(0 <= x <= 1 for x in back["bootstrap"]["precision"])
+        # The same answers in another order of lines are the same system.
+        same = vs([ann, *rest], [*rest[::-1], ann])
+        assert (same["vs"]["diff"], same["vs"]["diff_interval"], same["vs"]["p_value"]) == (0, [0, 0], 1), same["vs"]
+
+
+def test_page_of_posts_in_another_order():
+    """What was seen in a picture and what models were asked is on the page, whatever the order of the file."""
+    with gm.Folder() as d:
+        f = files(d)
+        posts = [json.loads(line) for line in PRED.splitlines()]
+        posts[1].update(asked=[{"stage": "tag", "requests": 1}])
+        pages = []
+        for order in (1, -1):
+            d.write("p.jsonl", "".join(json.dumps(p) + "\n" for p in posts[::order]))
+            gm.expect_ok(gm.run("eval", "--task", "gmner", *f, "--html", d / "page.html"))
+            with open(d / "page.html", encoding="utf-8") as file:
+                pages.append(file.read())
+        assert "Language models" in pages[0] and pages[0] == pages[1]
+
+
+def test_curve_at_the_score():
+    """At an overlap of 0.5 the curve is the score, with --iou-strict too: PRED's box overlaps by exactly one half."""
+    with gm.Folder() as d:
+        f = files(d)
+        for rule in ("riveg", "set", "optimal", "ccks", "refineg"):
+            at_least = evaluate("--task", "gmner", "--rule", rule, *f)
+            more = evaluate("--task", "gmner", "--rule", rule, "--iou-strict", *f)
+            assert at_least["curve"]["0.50"] == at_least["f1"] > more["f1"] == more["curve"]["0.50"], (rule, more)
 
 
 def test_options_that_do_not_fit():
