@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { accessible, open, shots } from "./page_tools.mjs";
+import { accessible, counted, open, shots } from "./page_tools.mjs";
 
 const post = async (page, n = 0) => (await page.request.get(new URL(`/v1/browse/post?file=0&post=${n}`, page.url()).href)).json();
 const kept = (page, version) => page.waitForFunction((v) => document.getElementById("browse-status").textContent === `Kept as version ${v}.`, version);
@@ -204,6 +204,28 @@ export async function browse_conflict(browser, url) {
   assert.deepEqual(page.faults, []);
 }
 
+// All at once.
+const press = (page, ...keys) => page.evaluate((all) => {
+  for (const key of all) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
+}, keys);
+
+const told = (page, text) => page.waitForFunction((x) => document.getElementById("browse-status").textContent.startsWith(x), text);
+const chosen = (page, id) => page.waitForFunction((x) => document.querySelector("#list [aria-selected=true] b")?.textContent === x, id);
+const problem = (page, text) => page.waitForFunction((x) => !document.getElementById("browse-problem").hidden &&
+  document.getElementById("browse-problem-text").textContent.includes(x), text);
+
+// Requests of `part` wait for `go()`, and are then answered by `answer(route)`.
+async function hold(page, part, answer) {
+  let go;
+  const gone = new Promise((done) => { go = done; });
+  await page.unroute(part);
+  await page.route(part, async (route) => { await gone; await answer(route); });
+  return go;
+}
+
+// Refused answers stand in the console by themselves.
+const unexpected = (page) => page.faults.filter((f) => !/^Failed to load resource: .*ERR_FAILED/.test(f));
+
 // Keys that come faster than answers, and what can be undone after another one's correction.
 export async function browse_hurried(browser, url) {
   const page = await open(browser, url);
@@ -214,10 +236,7 @@ export async function browse_hurried(browser, url) {
     window.setInterval = (...words) => { const t = set(...words); window.renewed.add(t); return t; };
     window.clearInterval = (t) => { window.renewed.delete(t); clear(t); };
   });
-  const keys = (...all) => page.evaluate((those) => {
-    for (const key of those) document.body.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
-  }, all);
-  const status = (text) => page.waitForFunction((x) => document.getElementById("browse-status").textContent.startsWith(x), text);
+  const keys = (...all) => press(page, ...all), status = (text) => told(page, text);
   const renewed = () => page.evaluate(() => window.renewed.size);
   await page.focus("#list");
   await page.evaluate(() => document.activeElement.blur());
@@ -252,6 +271,102 @@ export async function browse_hurried(browser, url) {
   assert.equal(await page.inputValue("#type"), "THEIRS");
   assert(await page.isDisabled("#undo"), "another one's correction would be undone");
   assert.deepEqual(page.faults, []);
+}
+
+// A correction that was not kept stays, with its post, until something is done about it.
+export async function browse_unkept(browser, url) {
+  const page = await open(browser, url), save = "**/v1/browse/save";
+  await begin2(page);
+  await page.click("#list [data-at='6']");
+  await isPost(page, "p6");
+  await page.click("#edit");
+  await page.waitForSelector("#edit-fields:not([hidden])");
+  const leave = async (answer, why, act) => { // by `n` before the answer, `n` after it, and the end of editing
+    const go = await hold(page, save, answer);
+    await act();
+    await press(page, "n");
+    go();
+    await problem(page, why);
+    for (const key of ["n", "e"]) {
+      await told(page, "Your correction of this post is not kept yet.");
+      await chosen(page, "p6");
+      assert.deepEqual([await page.textContent("#browse-card h2"), await page.inputValue("#type")], ["p6", "MINE"]);
+      assert(await page.isVisible("#edit-fields") && await page.isVisible("#mine"));
+      await page.evaluate(() => { document.getElementById("browse-status").textContent = ""; });
+      await press(page, key);
+    }
+    await told(page, "Your correction of this post is not kept yet.");
+    await problem(page, why);
+    assert.equal((await post(page, 6)).record.entities[0].type, why.includes("meanwhile") ? "THEIRS" : "PER");
+  };
+  const type = async () => { await page.fill("#type", "MINE"); await page.press("#type", "Tab"); };
+  await leave((route) => route.fulfill({ status: 422, contentType: "application/problem+json", body: '{"detail": "refused"}' }), "refused", type);
+  await leave((route) => route.abort(), "can't be reached", () => page.click("text=Save mine again"));
+  await accessible(page, "a correction that is not kept");
+  const [asks] = await Promise.all([page.waitForEvent("dialog"), page.close({ runBeforeUnload: true })]);
+  assert.equal(asks.type(), "beforeunload");
+  await asks.dismiss(); // the page stays
+  await page.click("text=Drop mine");
+  await told(page, "Nothing is corrected.");
+  assert.deepEqual([await page.inputValue("#type"), await page.isVisible("#browse-problem"), await page.isEnabled("#undo")], ["PER", false, false]);
+  let first = true; // somebody is faster
+  await leave(async (route) => {
+    const body = route.request().postDataJSON();
+    const theirs = { ...body, entities: body.entities.map((e) => ({ ...e, type: "THEIRS" })) };
+    if (first) await page.request.post(new URL("/v1/browse/save", page.url()).href, { data: theirs });
+    first = false;
+    await route.continue();
+  }, "meanwhile", type);
+  await page.click("text=Keep mine over it");
+  await kept(page, 2);
+  assert.equal(await page.isVisible("#browse-problem"), false);
+  await press(page, "n");
+  await isPost(page, "p7");
+  assert.equal((await post(page, 6)).record.entities[0].type, "MINE");
+  assert.deepEqual(unexpected(page), []);
+}
+
+// Steps to rows that are not there yet, a server that is away, and pictures that are let go.
+export async function browse_far(browser, url) {
+  const page = await open(browser, url);
+  await begin2(page);
+  await counted(page);
+  for (const [key, id] of [["n", "p1"], ["p", "grace"], ["n", "p1"], ["p", "grace"]]) {
+    await press(page, key);
+    await isPost(page, id);
+    await told(page, id === "p1" ? "Post 2 of" : "Post 1 of");
+  }
+  assert.equal(await page.evaluate(() => window.pictures.size), 1, "pictures that are kept");
+  await page.$eval("#list", (list) => { list.scrollTop = 93 * 56 - list.clientHeight; });
+  await page.click("#list [data-at='92']");
+  await isPost(page, "p92");
+  const opened = [];
+  page.on("request", (r) => /browse\/post/.test(r.url()) && opened.push(Number(new URL(r.url()).searchParams.get("post"))));
+  const rows = /browse\/rows.*from=100&/, go = await hold(page, rows, (route) => route.continue());
+  for (let i = 0; i < 8; i++) {
+    await press(page, "n");
+    await page.waitForTimeout(10);
+  }
+  go();
+  await isPost(page, "p100");
+  await chosen(page, "p100");
+  assert.deepEqual(opened, [...new Set(opened)].sort((a, b) => a - b), "one post after the other");
+  await page.route("**/v1/browse/**", (route) => route.abort());
+  for (const key of ["n", "p", "End"]) {
+    if (key === "End") await page.press("#list", key);
+    else await press(page, key);
+    await problem(page, "The server can't be reached.");
+    await chosen(page, "p100");
+    await page.evaluate(() => { document.getElementById("browse-problem").hidden = true; });
+  }
+  await page.$eval("#list", (list) => { list.scrollTop = 1000 * 56; });
+  await problem(page, "The server can't be reached.");
+  await page.unroute("**/v1/browse/**");
+  await press(page, "n");
+  await isPost(page, "p101");
+  await chosen(page, "p101");
+  assert.equal(await page.isVisible("#browse-problem"), false);
+  assert.deepEqual(unexpected(page), []);
 }
 
 // After the server was killed and started again all corrections are there.

@@ -23,6 +23,14 @@ export async function open(browser, url, { signIn, ...options } = {}) {
   return page;
 }
 
+// Keeps the addresses of the pictures in the page's memory, from now on, as window.pictures.
+export const counted = (page) => page.evaluate(() => {
+  const { createObjectURL: make, revokeObjectURL: drop } = URL;
+  window.pictures = new Set();
+  URL.createObjectURL = (blob) => { const url = make.call(URL, blob); window.pictures.add(url); return url; };
+  URL.revokeObjectURL = (url) => { window.pictures.delete(url); drop.call(URL, url); };
+});
+
 // No violation of axe's rules; the script is run past the page's policy, as a browser's extension is.
 export async function accessible(page, where) {
   const found = await page.evaluate(`(() => { const module = undefined, exports = undefined, define = undefined;\n${

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import fs from "node:fs";
 import path from "node:path";
-import { accessible, open, shots } from "./page_tools.mjs";
+import { accessible, counted, open, shots } from "./page_tools.mjs";
 
 const photo = path.join(process.env.GMNER_HOME, ".deps/photos/grace_hopper.jpg");
 const TEXT = "Grace Hopper at the Navy Yard in Boston";
@@ -93,6 +93,7 @@ export async function try_post(browser, url, folder) {
 // A pasted picture, and a post sent by keyboard alone.
 export async function try_keys(browser, url) {
   const page = await open(browser, url);
+  await counted(page);
   await page.focus("#text");
   await page.keyboard.type("Paris in May");
   await page.evaluate((base64) => {
@@ -113,6 +114,17 @@ export async function try_keys(browser, url) {
     order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.textContent));
   }
   assert.deepEqual(order, ["image", "no-image", "recipe", "Find entities"]);
+  // only the pictures that are seen are kept: that beside the form and that on the card
+  for (const text of ["Rome in May", "Oslo in June"]) {
+    await page.fill("#text", text);
+    await page.press("#text", "Control+Enter");
+    await page.waitForFunction((t) => document.querySelector("#card .text")?.textContent.includes(t.slice(5)), text);
+    await page.waitForFunction(() => / found/.test(document.getElementById("status").textContent));
+  }
+  assert.equal(await page.evaluate(() => window.pictures.size), 2);
+  await page.click("#no-image");
+  await page.waitForSelector("#preview", { state: "hidden" });
+  assert.equal(await page.evaluate(() => window.pictures.size), 1);
   assert.deepEqual(page.faults, []);
 }
 

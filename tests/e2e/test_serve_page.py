@@ -226,6 +226,8 @@ def test_browse():
             steps("browse_again", s.url, d.path)
             steps("browse_conflict", s.url, d.path)
             steps("browse_hurried", s.url, d.path)
+            steps("browse_unkept", s.url, d.path)
+            steps("browse_far", s.url, d.path)
             keep_pictures(d)
 
 

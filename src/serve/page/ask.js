@@ -32,7 +32,9 @@ export async function ask(url, options = {}) {
   const headers = new Headers(options.headers);
   const token = sessionStorage.getItem(key);
   if (token) headers.set("Authorization", `Bearer ${token}`);
-  const response = await fetch(url, { ...options, headers });
+  const response = await fetch(url, { ...options, headers }).catch(() => {
+    throw new Problem({ detail: "The server can't be reached." }, 0);
+  });
   if (response.ok) return response;
   if (response.status === 401) {
     const newer = token !== sessionStorage.getItem(key); // another request has asked meanwhile

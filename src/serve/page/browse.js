@@ -2,7 +2,7 @@
 import { ask, getJson, query } from "./ask.js";
 import { Edit, boxes, selected, touch } from "./edit.js";
 import { makeList } from "./list.js";
-import { pictureOf, show } from "./show.js";
+import { cardOf, letGo, pictureOf, show } from "./show.js";
 
 const at = (id) => document.getElementById(id);
 const FORMATS = ["jsonl", "conll", "fmnerg", "voc", "ccks", "ccks-text", "coco", "labelstudio", "riveg", "riveg-pred",
@@ -19,7 +19,16 @@ const name = () => at("annotator").value.trim() || "somebody";
 function fail(problem) {
   at("browse-problem").hidden = false;
   at("browse-problem-text").textContent = problem.message;
-  at("conflict").hidden = true;
+  tellSteps();
+}
+
+// What can be done about corrections: to undo them, or about one that is not kept.
+function tellSteps() {
+  at("undo").disabled = !edit?.done.length;
+  at("redo").disabled = !edit?.undone.length;
+  at("conflict").hidden = !edit?.unsaved && !(edit?.newer && isEditing());
+  at("theirs").textContent = edit?.newer ? "Take the newer version" : "Drop mine";
+  at("mine").textContent = edit?.newer ? "Keep mine over it" : "Save mine again";
 }
 
 function filters() {
@@ -53,10 +62,12 @@ async function pictureAt(file, post) {
 
 const isEditing = () => Boolean(edit && edit.timer);
 
-async function render() {
-  const card = await show(at("browse-card"), edit.record, picture);
-  at("undo").disabled = !edit.done.length;
-  at("redo").disabled = !edit.undone.length;
+const render = async () => put(await cardOf(edit.record, picture));
+
+function put(content) {
+  at("browse-card").replaceChildren(content);
+  const card = at("browse-card").firstElementChild;
+  tellSteps();
   at("edit").setAttribute("aria-pressed", String(isEditing()));
   at("edit-fields").hidden = !isEditing();
   fillTake();
@@ -79,7 +90,7 @@ async function showBeside() {
     await show(at("beside-card"), beside, picture, 2);
   } catch (problem) {
     beside = null;
-    at("beside-card").textContent = `${files[1].name} does not have this post.`;
+    at("beside-card").textContent = problem.status === 404 ? `${files[1].name} does not have this post.` : problem.message;
   }
   fillTake();
 }
@@ -104,7 +115,7 @@ function putInOrder(all, e) {
 }
 
 // One after the other, however fast the keys come: so that the post that is shown is the last one asked for (those in
-// between are skipped), and one that is taken to be edited is given back.
+// between are skipped), and one that is taken to be edited is given back. Whether it is shown now.
 let wanted = 0, turn = Promise.resolve();
 
 function inTurn(act) {
@@ -114,40 +125,47 @@ function inTurn(act) {
 
 function openPost(position, row) {
   const mine = ++wanted;
-  return inTurn(() => mine === wanted ? openNow(position, row) : null);
+  return inTurn(() => mine === wanted && openNow(position, row));
 }
 
 const toggleEditing = () => inTurn(() => isEditing() ? stopEditing() : startEditing());
 
+// Everything is asked for before anything is replaced. A correction that is not kept stays, and with it its post.
 async function openNow(position, row) {
-  if (edit) await stopEditing();
-  at("browse-problem").hidden = true;
+  if (!edit?.unsaved) at("browse-problem").hidden = true;
   const answer = await getJson(`/v1/browse/post?${query({ file: 0, post: row.post })}`);
-  edit = new Edit(0, answer, name(), { changed: onChanged, conflict: onConflict, failed: fail });
-  chosen = 0;
-  beside = null;
-  picture = answer.image ? await pictureAt(0, row.post) : null;
-  at("pane").hidden = false;
-  await render();
-  await showBeside();
+  let other = answer.image ? await pictureAt(0, row.post) : null;
+  try {
+    const card = await cardOf(answer.record, other);
+    if (edit && !(await edit.end())) return stay();
+    edit = new Edit(0, answer, name(), { changed: onChanged, failed: fail });
+    chosen = 0;
+    beside = null;
+    [picture, other] = [other, picture];
+    at("pane").hidden = false;
+    put(card);
+    await showBeside();
+  } finally {
+    letGo(other);
+  }
   say(`Post ${position + 1} of ${list.total()}${answer.version ? `, version ${answer.version}` : ""}.`);
+  return true;
+}
+
+function stay() {
+  say("Your correction of this post is not kept yet.");
+  return false;
 }
 
 async function onChanged() {
+  if (!edit.unsaved) at("browse-problem").hidden = true;
   await render();
-  say(`Kept as version ${edit.version}.`);
+  say(edit.version ? `Kept as version ${edit.version}.` : "Nothing is corrected.");
   await list.refresh(true);
 }
 
-function onConflict(problem) {
-  fail(problem);
-  const current = problem.document?.current; // none where the server was not reached
-  at("conflict").hidden = !current || !isEditing();
-  at("theirs").onclick = async () => { at("browse-problem").hidden = true; await edit.theirs(current); };
-  at("mine").onclick = async () => { at("browse-problem").hidden = true; await edit.mine(current); };
-}
-
 async function startEditing() {
+  if (!(await edit.settled())) return stay();
   edit.name = name();
   edit.take(await getJson(`/v1/browse/post?${query({ file: 0, post: edit.post })}`));
   await edit.begin();
@@ -156,8 +174,7 @@ async function startEditing() {
 }
 
 async function stopEditing() {
-  if (!isEditing()) return;
-  await edit.end();
+  if (!(await edit.end())) return stay();
   await render();
   say("The post is free again.");
 }
@@ -294,6 +311,8 @@ function watchFields() {
   at("remove-entity").addEventListener("click", () => edit.apply((all) => all.splice(chosen, 1)));
   at("add-box").addEventListener("click", addBox);
   at("add-entity").addEventListener("click", addEntity);
+  for (const what of ["theirs", "mine"])
+    at(what).addEventListener("click", () => { at("browse-problem").hidden = true; edit[what](); });
   at("undo").addEventListener("click", () => edit.undo());
   at("redo").addEventListener("click", () => edit.redo());
   at("edit").addEventListener("click", toggleEditing);
@@ -352,14 +371,15 @@ export async function startBrowse(abilities) {
   if (files[1]) at("beside-head").textContent = files[1].name;
   at("annotator").value = localStorage.getItem("gmner-name") || "";
   at("annotator").addEventListener("change", () => localStorage.setItem("gmner-name", at("annotator").value));
-  list = makeList(at("list"), getRows, fillRow, openPost);
+  list = makeList(at("list"), getRows, fillRow, openPost, fail);
   at("browse-filters").addEventListener("change", refresh);
   at("browse-filters").addEventListener("submit", (event) => event.preventDefault());
   at("next").addEventListener("click", () => list.step(1));
   at("previous").addEventListener("click", () => list.step(-1));
   at("export").addEventListener("click", exportAll);
   document.addEventListener("keydown", onKey);
-  addEventListener("pagehide", () => edit && stopEditing());
+  addEventListener("beforeunload", (event) => edit?.unsaved && event.preventDefault());
+  addEventListener("pagehide", () => isEditing() && edit.lease(true).catch(() => {}));
   watchFields();
   at("parts").hidden = false;
   for (const part of ["try", "browse"])

@@ -13,18 +13,19 @@ export function touch(entity) {
   return entity;
 }
 
-// One post that is edited. `tell` has changed(edit), conflict(problem, edit) and failed(problem).
+// One post that is edited. `tell` has changed(edit) and failed(problem). `unsaved`: `entities` has what is not kept (yet);
+// `newer`: what another has made of the post, where that is why.
 export class Edit {
   constructor(file, answer, name, tell) {
     Object.assign(this, { file, name, tell, chain: Promise.resolve() });
     this.take(answer);
   }
 
-  // What was done before is undone only as long as nobody else has corrected the post.
+  // What was done before is undone only as long as nobody else has corrected the post; what was not kept is forgotten.
   take(answer) {
-    if (answer.version !== this.version) Object.assign(this, { done: [], undone: [] });
+    if (answer.version !== this.version) this.kept = { done: [], undone: [] };
     Object.assign(this, { post: answer.post, version: answer.version, record: answer.record, hasImage: answer.image });
-    this.entities = copy(answer.record.entities || []);
+    Object.assign(this, this.kept, { entities: copy(answer.record.entities || []), unsaved: false, newer: null });
   }
 
   lease(ends) {
@@ -33,65 +34,76 @@ export class Edit {
 
   async begin() {
     await this.lease(false);
-    this.timer = setInterval(() => this.lease(false).catch((p) => this.tell.conflict(p, this)), HEARTBEAT_MS);
+    this.timer = setInterval(() => this.lease(false).catch((p) => this.failed(p)), HEARTBEAT_MS);
   }
 
+  // Resolves to whether the post may be left: not with a correction that is not kept.
   async end() {
-    clearInterval(this.timer);
-    this.timer = null;
-    await this.chain;
-    await this.lease(true).catch(() => {});
+    if (!(await this.settled())) return false;
+    if (this.timer) {
+      clearInterval(this.timer);
+      this.timer = null;
+      await this.lease(true).catch(() => {});
+    }
+    return this.settled();
+  }
+
+  // Resolves, once all that was sent is answered, to whether all is kept.
+  async settled() {
+    for (let seen = null; seen !== this.chain;) await (seen = this.chain);
+    return !this.unsaved;
   }
 
   // `change` works on the list of entities.
   apply(change) {
     const next = copy(this.entities);
     change(next);
-    this.done.push(this.entities);
-    this.undone = [];
-    return this.save(next);
+    return this.save(next, { done: [...this.done, this.entities], undone: [] });
   }
 
   undo() {
     if (!this.done.length) return this.chain;
-    this.undone.push(this.entities);
-    return this.save(this.done.pop());
+    return this.save(this.done.at(-1), { done: this.done.slice(0, -1), undone: [...this.undone, this.entities] });
   }
 
   redo() {
     if (!this.undone.length) return this.chain;
-    this.done.push(this.entities);
-    return this.save(this.undone.pop());
+    return this.save(this.undone.at(-1), { done: [...this.done, this.entities], undone: this.undone.slice(0, -1) });
   }
 
-  save(next) {
-    this.entities = next;
-    const send = async () => {
-      try {
-        const answer = await (await postJson("/v1/browse/save",
-          { file: this.file, post: this.post, who, version: this.version, entities: next })).json();
-        this.version = answer.version;
-        this.record = answer.record;
-        if (this.entities === next) this.entities = copy(answer.record.entities || []);
-        await this.tell.changed(this);
-      } catch (problem) {
-        if (problem instanceof Problem && problem.status === 409) this.tell.conflict(problem, this);
-        else this.tell.failed(problem, this);
-      }
-    };
-    this.chain = this.chain.then(send);
+  save(next, steps) {
+    Object.assign(this, steps, { entities: next, unsaved: true });
+    return this.queue(async () => {
+      const answer = await (await postJson("/v1/browse/save",
+        { file: this.file, post: this.post, who, version: this.version, entities: next })).json();
+      Object.assign(this, { version: answer.version, record: answer.record, kept: steps, newer: null });
+      if (this.entities === next) Object.assign(this, { entities: copy(answer.record.entities || []), unsaved: false });
+      await this.tell.changed(this);
+    });
+  }
+
+  queue(act) {
+    this.chain = this.chain.then(act).catch((p) => this.failed(p));
     return this.chain;
   }
 
-  // After a conflict: the other's version, or one's own over it.
-  theirs(current) {
-    this.take(current);
-    return this.tell.changed(this);
+  failed(problem) {
+    if (problem instanceof Problem && problem.status === 409) this.newer = problem.document.current ?? null;
+    this.tell.failed(problem);
   }
 
-  mine(current) {
-    this.version = current.version;
-    return this.save(this.entities);
+  // After a correction was not kept: another's version, or the one before, in its place,
+  theirs() {
+    return this.queue(async () => {
+      this.take(this.newer ?? { post: this.post, version: this.version, record: this.record, image: this.hasImage });
+      await this.tell.changed(this);
+    });
+  }
+
+  // or one's own once more, over another's.
+  mine() {
+    if (this.newer) this.version = this.newer.version;
+    return this.save(this.entities, { done: this.done, undone: this.undone });
   }
 }
 

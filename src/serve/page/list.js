@@ -1,18 +1,21 @@
 // A list of any length: only the rows in sight are there, and only the pages of rows near them are asked for.
 const HEIGHT = 56, PAGE = 100;
 
-// `get(from, count)` resolves to {rows, total}; `fill(element, row)` writes one; `chosen(position, row)` is told.
-export function makeList(box, get, fill, chosen) {
+// `get(from, count)` resolves to {rows, total}; `fill(element, row)` writes one; `chosen(position, row)` is told, and
+// resolves to whether that row is the one that is shown now; `failed(problem)`: rows can't be read.
+export function makeList(box, get, fill, chosen, failed) {
   const sizer = box.firstElementChild;
-  let pages = new Map(), total = 0, at = -1, age = 0;
-  let current = null; // the row that is chosen
-  let fresh = Promise.resolve();
+  const nowhere = { at: -1, row: null };
+  let pages = new Map(), total = 0, age = 0;
+  let place = nowhere; // the row that is chosen, and its position
+  let shown = nowhere; // the last one that was shown
+  let fresh = Promise.resolve(), moved = Promise.resolve();
 
   async function page(number) {
     if (!pages.has(number)) {
-      const answer = get(number * PAGE, PAGE);
-      pages.set(number, answer);
-      answer.catch(() => pages.delete(number));
+      const answer = get(number * PAGE, PAGE), those = pages;
+      those.set(number, answer);
+      answer.catch(() => those.delete(number));
     }
     return pages.get(number);
   }
@@ -24,16 +27,25 @@ export function makeList(box, get, fill, chosen) {
 
   async function draw() {
     const now = ++age;
+    try {
+      await drawRows(now);
+    } catch (problem) {
+      if (now === age) failed(problem);
+    }
+  }
+
+  async function drawRows(now) {
     const first = Math.max(0, Math.floor(box.scrollTop / HEIGHT) - 5);
     const last = Math.min(total, Math.ceil((box.scrollTop + box.clientHeight) / HEIGHT) + 5);
     const elements = [];
     for (let i = first; i < last; i++) {
       const row = await rowAt(i);
       if (now !== age) return; // the list has been moved on meanwhile
+      if (!row) break; // it has become shorter, and is read anew
       const element = document.createElement("div");
       element.id = `row-${i}`;
       element.setAttribute("role", "option");
-      element.setAttribute("aria-selected", String(i === at));
+      element.setAttribute("aria-selected", String(i === place.at));
       element.setAttribute("aria-posinset", String(i + 1));
       element.setAttribute("aria-setsize", String(total));
       element.style.top = `${i * HEIGHT}px`;
@@ -42,27 +54,46 @@ export function makeList(box, get, fill, chosen) {
       elements.push(element);
     }
     sizer.replaceChildren(...elements);
-    if (document.getElementById(`row-${at}`)) box.setAttribute("aria-activedescendant", `row-${at}`);
+    if (document.getElementById(`row-${place.at}`)) box.setAttribute("aria-activedescendant", `row-${place.at}`);
     else box.removeAttribute("aria-activedescendant");
   }
 
-  async function choose(position) {
-    if (position < 0 || position >= total) return;
-    at = position;
-    const top = at * HEIGHT;
-    if (top < box.scrollTop) box.scrollTop = top;
-    if (top + HEIGHT > box.scrollTop + box.clientHeight) box.scrollTop = top + HEIGHT - box.clientHeight;
-    await draw();
-    current = await rowAt(at);
-    await chosen(at, current);
+  // One move after the other, so that each begins where the one before it has come to, though its row has first to be
+  // asked for. `to()` resolves to a position.
+  function move(to) {
+    const next = moved.then(async () => {
+      const at = await to(), row = at >= 0 && at < total ? await rowAt(at) : null;
+      return row && (place = { at, row });
+    });
+    moved = next.catch(() => {});
+    return next.then((there) => there && open(there)).catch(failed);
   }
 
-  // Where the chosen one is no more among those that are wanted, the next one is at its place now.
-  async function step(by) {
-    await fresh;
-    const here = at >= 0 && at < total ? await rowAt(at) : null;
-    await choose(by > 0 && current && here && here.post !== current.post ? at + by - 1 : at + by);
+  // What can't be shown is not chosen either.
+  async function open(there) {
+    reveal();
+    if (await chosen(there.at, there.row)) shown = there;
+    else if (place === there) {
+      place = shown;
+      reveal();
+    }
   }
+
+  function reveal() {
+    const top = Math.max(0, place.at) * HEIGHT;
+    if (top < box.scrollTop) box.scrollTop = top;
+    if (top + HEIGHT > box.scrollTop + box.clientHeight) box.scrollTop = top + HEIGHT - box.clientHeight;
+    draw();
+  }
+
+  const choose = (position) => move(() => position);
+
+  // Where the chosen one is no more among those that are wanted, the next one is at its place now.
+  const step = (by) => move(async () => {
+    await fresh;
+    const here = place.at >= 0 && place.at < total ? await rowAt(place.at) : null;
+    return by > 0 && here && here.post !== place.row.post ? place.at + by - 1 : place.at + by;
+  });
 
   // Everything anew; the place stays where it can.
   function refresh(keep = false) {
@@ -72,12 +103,12 @@ export function makeList(box, get, fill, chosen) {
   }
 
   async function load(keep) {
-    pages = new Map();
-    total = (await page(0)).total;
+    const those = pages = new Map(), answer = await page(0);
+    if (those !== pages) return total; // it has been asked for once more meanwhile
+    total = answer.total;
     sizer.style.height = `${total * HEIGHT}px`;
     if (!keep) {
-      at = -1;
-      current = null;
+      place = shown = nowhere;
       box.scrollTop = 0;
     }
     await draw();
@@ -93,7 +124,7 @@ export function makeList(box, get, fill, chosen) {
     const steps = { ArrowDown: 1, ArrowUp: -1, PageDown: 10, PageUp: -10, Home: -total, End: total };
     if (!(event.key in steps)) return;
     event.preventDefault();
-    choose(Math.min(total - 1, Math.max(0, at + steps[event.key])));
+    move(() => Math.min(total - 1, Math.max(0, place.at + steps[event.key])));
   });
   return { refresh, choose, step, total: () => total };
 }

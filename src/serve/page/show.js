@@ -28,8 +28,8 @@ function addMasks(frame, record) {
   }));
 }
 
-// Puts the card into `place`. `picture`: {url, w, h}, w and h of the original, or null.
-export async function show(place, record, picture, number = 1) {
+// The card, to be put into the page. `picture`: {url, w, h}, w and h of the original, or null.
+export async function cardOf(record, picture, number = 1) {
   const size = picture ? { w: picture.w, h: picture.h } : {};
   const { image, timings, ...rest } = record;
   const html = await (await postJson(`/v1/card?${query({ ...size, number })}`, rest)).text();
@@ -41,11 +41,15 @@ export async function show(place, record, picture, number = 1) {
   }
   for (const mark of content.querySelectorAll("mark")) mark.tabIndex = 0;
   for (const box of content.querySelectorAll(".text, .scroll")) box.tabIndex = 0;
-  place.replaceChildren(content);
-  return place.firstElementChild;
+  return content;
 }
 
-// {url, w, h} of a picture's bytes as the browser shows it, upright; null where it can't.
+export async function show(place, record, picture, number) {
+  place.replaceChildren(await cardOf(record, picture, number));
+}
+
+// {url, w, h} of a picture's bytes as the browser shows it, upright; null where it can't. The browser keeps the bytes
+// until they are let go.
 export async function pictureOf(blob) {
   const url = URL.createObjectURL(blob);
   const image = new Image();
@@ -57,4 +61,9 @@ export async function pictureOf(blob) {
     URL.revokeObjectURL(url);
     return null;
   }
+}
+
+// For a picture whose cards have been replaced; it may be null.
+export function letGo(picture) {
+  if (picture) URL.revokeObjectURL(picture.url);
 }

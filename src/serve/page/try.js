@@ -1,12 +1,13 @@
 // Trying a post: its text and picture are sent, and its record is shown.
 import { ask, getJson, postJson, query } from "./ask.js";
-import { pictureOf, show } from "./show.js";
+import { letGo, pictureOf, show } from "./show.js";
 import { tellStages } from "./stages.js";
 
 const at = (id) => document.getElementById(id);
 let recipes = [];
 let file = null; // the picture of the next post
 let shown = null; // {record, timings, recipe, file}: what is on the page
+let preview = null, pictured = null; // the pictures beside the form and on the card
 
 function say(text) { at("status").textContent = text; }
 
@@ -19,17 +20,27 @@ function fail(problem) {
 async function choose(next) {
   file = next || null;
   if (!file) at("image").value = "";
-  const picture = file && await pictureOf(file);
+  const picture = next ? await pictureOf(next) : null;
+  if (file !== (next || null)) return letGo(picture); // another one has been chosen meanwhile
+  const before = preview;
+  preview = picture;
   at("preview").hidden = !file;
   at("preview-img").hidden = !picture;
   if (picture) at("preview-img").src = picture.url;
+  else at("preview-img").removeAttribute("src");
   at("preview-name").textContent = file ? file.name || "pasted picture" : "";
+  letGo(before);
 }
 
 async function render() {
-  const picture = shown.file && await pictureOf(shown.file);
+  let picture = shown.file && await pictureOf(shown.file);
   at("result").hidden = false;
-  await show(at("card"), shown.record, picture);
+  try {
+    await show(at("card"), shown.record, picture);
+    [pictured, picture] = [picture, pictured];
+  } finally {
+    letGo(picture);
+  }
   at("record").textContent = JSON.stringify(shown.record, null, 2);
   tellStages(at("stages-body"), shown.record, recipes.find((r) => r.name === shown.recipe), shown.timings);
   at("saved").textContent = "";
