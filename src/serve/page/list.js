@@ -98,13 +98,13 @@ export function makeList(box, get, fill, chosen, failed) {
   // Everything anew; the place stays where it can.
   function refresh(keep = false) {
     const answer = load(keep);
-    fresh = answer.catch(() => {});
+    fresh = answer.catch(() => total);
     return answer;
   }
 
   async function load(keep) {
     const those = pages = new Map(), answer = await page(0);
-    if (those !== pages) return total; // it has been asked for once more meanwhile
+    if (those !== pages) return fresh; // it has been asked for once more meanwhile
     total = answer.total;
     sizer.style.height = `${total * HEIGHT}px`;
     if (!keep) {
