@@ -4,7 +4,8 @@
  *
  * The limited API of Python 3.9 (abi3), so that one build serves every later version.
  *
- * Threads: the GIL is released while the library works. A call takes an idle session or makes one, and so
+ * Threads: the GIL is released while the library works, and wherever it may wait for a lock: a thread of the
+ * library that logs waits for the GIL. A call takes an idle session or makes one, and so
  * any number of threads may use a model at once; the lists of sessions change only under the GIL. */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
@@ -40,10 +41,9 @@ struct sessions {
 };
 
 struct model {
-    PyObject_HEAD struct gmner_model
-        *model; /* NULL once it is closed and nobody makes a session of it */
+    PyObject_HEAD struct gmner_model *model; /* NULL once it is closed and nobody uses it */
     struct sessions idle, busy;
-    size_t n_making; /* threads that are making a session, without the GIL */
+    size_t n_using; /* threads that use `model` itself, without the GIL */
     int is_closed;
     PyObject *log; /* called with (level, line), or NULL */
 };
@@ -71,13 +71,13 @@ static void remove_session(struct sessions *s, const struct gmner_session *one)
         }
 }
 
-/* Once nobody makes a session of it any more. Calls that are under way have sessions of their own, which
+/* Once nobody uses it any more. Calls that are under way have sessions of their own, which
  * keep what they need, and end well. */
 static void finish_close(struct model *self)
 {
     struct gmner_model *model = self->model;
     struct sessions idle = self->idle;
-    if (!self->is_closed || self->n_making > 0)
+    if (!self->is_closed || self->n_using > 0)
         return;
     self->model = NULL;
     self->idle = (struct sessions){NULL, 0, 0};
@@ -107,11 +107,11 @@ static struct gmner_session *make_session(struct model *self)
     struct gmner_session *s = NULL;
     struct gmner_error error;
     int rc;
-    self->n_making++;
+    self->n_using++;
     Py_BEGIN_ALLOW_THREADS;
     rc = gmner_session_new(self->model, &s, &error);
     Py_END_ALLOW_THREADS;
-    self->n_making--;
+    self->n_using--;
     finish_close(self);
     if (rc != GMNER_OK)
         raise_status(rc, error.message);
@@ -167,12 +167,19 @@ static PyObject *model_closed(PyObject *self, PyObject *unused)
 
 static PyObject *model_usage(PyObject *self, PyObject *unused)
 {
+    struct model *m = (struct model *)self;
     struct gmner_usage u = {.struct_size = sizeof u};
     struct gmner_error error;
     (void)unused;
-    if (((struct model *)self)->is_closed)
+    if (m->is_closed)
         return raise_status(GMNER_ECLOSED, "the model is closed");
-    int rc = gmner_model_usage(((struct model *)self)->model, &u, &error);
+    int rc;
+    m->n_using++;
+    Py_BEGIN_ALLOW_THREADS; /* who logs may wait for the GIL */
+    rc = gmner_model_usage(m->model, &u, &error);
+    Py_END_ALLOW_THREADS;
+    m->n_using--;
+    finish_close(m);
     if (rc != GMNER_OK)
         return raise_status(rc, error.message);
     return Py_BuildValue("{s:n,s:n,s:n,s:n,s:n,s:n,s:d}", "requests", (Py_ssize_t)u.requests,

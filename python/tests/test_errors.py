@@ -3,6 +3,8 @@ import gc
 import os
 import re
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -69,6 +71,63 @@ def test_posts_that_fail(nlp):
 def test_texts_that_are_odd(tagger):
     for text in ("\ud83d alone", "\0", "a" * 100000, "\U0010ffff", "\r\n\t"):
         assert tagger(text).error is None
+
+
+ASKED_WHILE_IT_LOGS = """
+import logging, sys, threading, time
+import gmner
+
+class Slow(logging.Handler):
+    def emit(self, record):
+        time.sleep(0.3)  # the GIL is free meanwhile
+        print(record.getMessage(), flush=True)
+
+def ask():
+    while not done.wait(0.001):
+        nlp.usage()
+
+logging.getLogger("gmner").addHandler(Slow())
+nlp, done = gmner.load(sys.argv[1], llm_endpoint=sys.argv[2], threads=1), threading.Event()
+thread = threading.Thread(target=ask)
+thread.start()
+for name in ("Ann", "Joe"):
+    nlp({"text": name, "entities": [{"type": "PER", "start": 0, "end": 3}]}, errors="keep")
+done.set()
+thread.join()
+print(nlp.usage()["requests"])
+"""
+
+
+def test_usage_while_the_client_logs(tmp_path):
+    """Who asks what was spent has the GIL, and who logs wants it: neither waits for the other for ever."""
+    import llm_server
+    recipe = tmp_path / "r.yaml"
+    recipe.write_text("name: r\nstages:\n  - stage: expand\n    backend: llm\n")
+    answers = {"Ann": '{"phrases": [{"entity": 1, "phrase": "a woman"}]}'}
+    with llm_server.Own(lambda text, _: answers["Ann"] if "Ann" in text else ("", {"finish_reason": "length"})) as server:
+        done = subprocess.run([sys.executable, "-c", ASKED_WHILE_IT_LOGS, recipe, server.url], check=True, timeout=60,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert "thoughts fill max_tokens" in done.stdout and done.stdout.splitlines()[-1] == "2", done
+
+
+def test_closed_while_it_is_asked_what_was_spent():
+    model, ends = gmner.load("tag", threads=1), []
+
+    def work():
+        try:
+            while True:
+                assert model.usage()["requests"] == 0
+        except gmner.ClosedError:
+            ends.append("closed")
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(0.1)
+    model.close()
+    for t in threads:
+        t.join()
+    assert ends == ["closed"] * 3
 
 
 def test_closed():

@@ -1,6 +1,5 @@
 /* A model's answer: whether it fits, keeping it, and its way to who asked. On the client's thread,
  * under the lock. */
-#include "base/log.h"
 #include "base/progress.h"
 #include "llm/json_repair.h"
 #include "llm/llm_internal.h"
@@ -67,7 +66,7 @@ static void check_kept(struct gm_llm *llm, enum gm_status st, const struct gm_er
     if (st == GM_OK || llm->warned_cache)
         return;
     llm->warned_cache = true;
-    GM_LOG(GM_LOG_WARN, "llm", "answers cannot be cached: %s", err->msg);
+    gm_client_warn(llm, "answers cannot be cached: %s", err->msg);
 }
 
 /* Answers come in bursts: those of so long are written to the cache together. A slot of the server
@@ -124,10 +123,11 @@ static void warn_of_thoughts(struct gm_llm *llm, const struct gm_ask *a,
     if (!answer->cut || answer->text.n || llm->warned_thoughts)
         return;
     llm->warned_thoughts = true;
-    GM_LOG(GM_LOG_WARN, "llm",
-           "the model's thoughts fill max_tokens (%ld), and no answer is left; give the stage a "
-           "larger max_tokens",
-           a->tail.max_tokens);
+    gm_client_warn(
+        llm,
+        "the model's thoughts fill max_tokens (%ld), and no answer is left; give the stage a "
+        "larger max_tokens",
+        a->tail.max_tokens);
 }
 
 void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_answer *answer,

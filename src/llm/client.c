@@ -1,4 +1,5 @@
-/* client.c - the client's thread: what to send when. Holds the lock but for the wait. */
+/* client.c - the client's thread: what to send when. Holds the lock but for the wait, and
+ * for what it says and whom it wakes. */
 #include "base/host.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
@@ -158,6 +159,7 @@ void *gm_client_thread(void *arg)
         double next = send_ready(llm, now);
         next = fmin(next, gm_answers_deliver(llm, gm_clock_s()));
         next = drain_at > now ? fmin(next, drain_at) : next;
+        gm_client_say(llm); /* before who asked goes on */
         gm_wake_boxes(llm);
         if (llm->inbox.first)
             next = 0; /* submitted while the lock was free */
@@ -171,6 +173,7 @@ void *gm_client_thread(void *arg)
             gm_client_done(llm, &d);
     }
     gm_answers_deliver(llm, INFINITY);
+    gm_client_say(llm);
     pthread_mutex_unlock(&llm->lock);
     return NULL;
 }

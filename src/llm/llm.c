@@ -60,6 +60,7 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
     llm->breaker = (struct gm_breaker){opts->breaker_fails, opts->breaker_rest_s, opts->dead_s};
     gm_rng_init(&llm->rng, opts->seed);
     gm_buf_init(&llm->tail_text, (size_t)1 << 24);
+    gm_buf_init(&llm->warnings, (size_t)1 << 16);
     llm->has_lock = pthread_mutex_init(&llm->lock, NULL) == 0;
     GM_TRY(check_opts(opts, err));
     if (!(llm->model = gm_strdup(opts->model ? opts->model : "default")) || !llm->has_lock) {
@@ -94,6 +95,7 @@ void gm_llm_free(struct gm_llm *llm)
     gm_asks_free(llm);
     gm_server_groups_close(llm);
     gm_buf_clear(&llm->tail_text);
+    gm_buf_clear(&llm->warnings);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
     gm_free(llm->model);

@@ -1,6 +1,6 @@
 /* llm_internal.h - the client's insides. llm.c opens and closes it, mailbox.c is what callers use to ask,
  * client.c is the thread that does the network work, outcome.c and answer.c judge what comes back,
- * ask.c moves each request from place to place, ask_body.c writes it. Calls among them go one way.
+ * warnings.c says what they have to warn of, ask.c moves each request from place to place, ask_body.c writes it. Calls among them go one way.
  * What changes of struct gm_llm is guarded by `lock`, but for drain_at (atomic) and `http`, which is the
  * client's thread's own. */
 #ifndef GM_LLM_LLM_INTERNAL_H
@@ -108,6 +108,7 @@ struct gm_llm {
     bool wake_sent;                 /* the client's thread has been told of the inbox */
     struct gm_llm_tail tail;        /* the one written last, with its own hold on its JSON */
     struct gm_buf tail_text;
+    struct gm_buf warnings; /* texts that are to be logged, a NUL behind each */
     uint64_t last_id;
     enum gm_status stop; /* OK = going on */
     struct gm_error stop_err;
@@ -153,6 +154,13 @@ double gm_answers_deliver(struct gm_llm *llm, double now);
 /* gm_wake_boxes - wake the callers that got something; gives the lock up meanwhile, so that they
  * don't run into it. */
 void gm_wake_boxes(struct gm_llm *llm);
+
+/* ---- warnings.c ---- */
+
+/* Nothing is logged under the lock. gm_client_warn - note a text of at most 2,047 bytes, which is cut there.
+ * gm_client_say - log what was noted; gives the lock up meanwhile. */
+void gm_client_warn(struct gm_llm *llm, const char *fmt, ...) GM_PRINTF(2, 3);
+void gm_client_say(struct gm_llm *llm);
 
 /* ---- ask.c: the life of a request ---- */
 

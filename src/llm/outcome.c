@@ -1,7 +1,6 @@
 /* What each outcome of an HTTP request means: an answer, another try, a rest for everybody, the end.
  * On the client's thread, under the lock. */
 #include "base/host.h"
-#include "base/log.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
 #include "llm/server_error.h"
@@ -118,7 +117,7 @@ static bool goes_without(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoin
     if (!p)
         return false;
     if (!(ep->refused & p))
-        GM_LOG(GM_LOG_WARN, "llm", "%s does without %s: %.300s", ep->name, param_name(p), e->text);
+        gm_client_warn(llm, "%s does without %s: %.300s", ep->name, param_name(p), e->text);
     ep->refused |= p;
     gm_ask_again(llm, a, gm_clock_s());
     return true;

@@ -165,12 +165,12 @@ enum gm_status gm_pictures_embed(struct gm_pictures *p, struct gm_post *const *p
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu pictures", n);
     pthread_mutex_lock(&p->one);
     gm_parallel_tasks(n, gm_clip_lanes(p->clip), embed_one, &w);
+    pthread_mutex_unlock(&p->one);
     enum gm_status st = gm_limit_check(&w.limit, err);
     if (st == GM_OK)
         st = judge(&w, n, has, err);
     if (st == GM_OK && w.keeps)
         st = keep(&w, n, has, err);
-    pthread_mutex_unlock(&p->one);
     gm_free(w.outcomes);
     return st;
 }

@@ -180,12 +180,13 @@ void gm_vector_cache_get(struct gm_vector_cache *c, const struct gm_str *content
     if (!c)
         return;
     pthread_mutex_lock(&c->lock);
-    for (size_t i = 0; i < n && !c->is_broken; i++) {
+    bool was_broken = c->is_broken;
+    for (size_t i = 0; i < n && !c->is_broken; i++)
         c->is_broken = get_one(c, contents[i], out + i * c->dim, &found[i], &why) != GM_OK;
-        if (c->is_broken)
-            tell(&why);
-    }
+    bool breaks = c->is_broken && !was_broken;
     pthread_mutex_unlock(&c->lock);
+    if (breaks)
+        tell(&why);
 }
 
 static enum gm_status put_all(struct gm_vector_cache *c, const struct gm_str *contents, size_t n,
@@ -214,11 +215,11 @@ void gm_vector_cache_put(struct gm_vector_cache *c, const struct gm_str *content
     if (!c || i == n)
         return;
     pthread_mutex_lock(&c->lock);
-    if (!c->is_broken && put_all(c, contents, n, vectors, known, &why) != GM_OK) {
-        c->is_broken = true;
-        tell(&why);
-    }
+    bool breaks = !c->is_broken && put_all(c, contents, n, vectors, known, &why) != GM_OK;
+    c->is_broken = c->is_broken || breaks;
     pthread_mutex_unlock(&c->lock);
+    if (breaks)
+        tell(&why);
 }
 
 enum gm_status gm_vector_cache_embed(struct gm_vector_cache *c, const struct gm_str *contents,
