@@ -111,6 +111,7 @@ static enum gm_status set_pipeline(struct gmner_model *m, const struct gmner_opt
     p->max_words = o->max_words;
     p->post_seconds = o->post_seconds;
     p->llm = &m->llm;
+    p->client = &m->client;
 done:
     return st;
 }

@@ -97,6 +97,7 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
     p->own_opts = gm_llm_opts_default();
     p->llm_opts = opts->llm ? opts->llm : &p->own_opts;
     p->cache_path = opts->cache;
+    p->shown = opts->client;
     for (size_t i = 0; i < p->n_stages; i++) {
         struct gm_stage *s = &p->stages[i];
         if (!s->backend->llm)
@@ -333,6 +334,8 @@ static enum gm_status make_llm(struct gm_pipeline *p, struct gm_error *err)
 {
     enum gm_status st = gm_shared_get(&p->client, &client, gm_str(p->recipe->path), p, err);
     p->llm = st == GM_OK ? ((struct client *)p->client.thing)->llm : NULL;
+    if (p->llm && p->shown)
+        atomic_store(p->shown, p->llm);
     return st;
 }
 

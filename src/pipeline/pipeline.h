@@ -10,6 +10,8 @@
 #include "pipeline/run.h"
 #include "record/record.h"
 
+#include <stdatomic.h>
+
 struct gm_pipeline;
 
 /* Words that a post may have by default: over a hundred pages, some minutes' work. */
@@ -33,6 +35,9 @@ struct gm_pipeline_opts {
      * run folder. */
     const struct gm_llm_opts *llm;
     const char *cache;
+    /* Where the client is put as soon as it is made, for who counts from other threads what it costs; NULL =
+     * nobody. Only of use where a registry keeps the client (base/shared.h): it stays when the pipeline goes. */
+    _Atomic(struct gm_llm *) *client;
 };
 
 /* gm_pipeline_open - *out is yours. Errors: those of gm_recipe_load and gm_run_open; ARG (a tagger

@@ -37,9 +37,10 @@ struct gm_pipeline {
     struct gm_llm_servers *more;        /* [n_stages] room for the endpoints of stages */
     size_t n_more;
     const char *cache_path;
-    struct gm_held client; /* the client and its cache, made when a stage needs them */
-    struct gm_llm *llm;    /* that; NULL until then */
-    bool has_learned;      /* the stages know what they must of the model, for pictures */
+    _Atomic(struct gm_llm *) *shown; /* opts.client */
+    struct gm_held client;           /* the client and its cache, made when a stage needs them */
+    struct gm_llm *llm;              /* that; NULL until then */
+    bool has_learned;                /* the stages know what they must of the model, for pictures */
     struct gm_shard shard;
     size_t max_words;
     double post_seconds;      /* 0 = no limit */

@@ -4,6 +4,7 @@
  *     embed RECIPE [name=value…]   batch=N posts a call, 0 = a stream (the default); bytes=1: its pictures are given in memory; hosts=N threads, each with a
  *                                  session and all posts, whose records must be the same; options of gmner_opts:
  *                                  threads, sessions, endpoint, model, key, in_flight, run, home, cache, log=1
+ *                                  usage=1: what each post of a stream, and all of it, has cost, on stderr
  *
  * The records of the first thread are written. */
 #define _POSIX_C_SOURCE 200809L
@@ -28,7 +29,7 @@ struct host {
     struct text in, out;
     size_t batch;
     char *next; /* of a stream */
-    size_t bytes;
+    size_t bytes, usage;
     struct text picture;
     int rc;
 };
@@ -94,9 +95,19 @@ static int next(void *user, struct gmner_post *post)
     return GMNER_NEXT_POST;
 }
 
+static void tell_usage(const struct host *h)
+{
+    struct gmner_usage u = {.struct_size = sizeof u};
+    struct gmner_error e;
+    if (h->usage && gmner_model_usage(h->model, &u, &e) == 0)
+        fprintf(stderr, "requests=%zu answered=%zu tokens=%zu\n", u.requests, u.answered,
+                u.prompt_tokens + u.completion_tokens);
+}
+
 static int put(void *user, struct gmner_result *r)
 {
     take(user, r, 0);
+    tell_usage(user);
     add(&((struct host *)user)->out, "\n", 1);
     gmner_result_free(r);
     return 0;
@@ -140,6 +151,7 @@ static void *work(void *arg)
         rc = h->batch ? in_batches(h, s, &e) : gmner_stream_run(s, &stream, &e);
     if (rc != 0)
         h->rc = fail(&e);
+    tell_usage(h);
     gmner_session_free(s);
     free(h->picture.p);
     return NULL;
@@ -164,6 +176,7 @@ static int set(struct gmner_opts *o, struct host *h, size_t *hosts, char *word)
         size_t *number;
     } known[] = {{"batch", NULL, &h->batch},
                  {"bytes", NULL, &h->bytes},
+                 {"usage", NULL, &h->usage},
                  {"hosts", NULL, hosts},
                  {"threads", NULL, &o->threads},
                  {"sessions", NULL, &o->sessions},

@@ -138,6 +138,19 @@ def test_sessions_share_pools():
             assert len(re.findall(line, r.err)) == 1, r.err
 
 
+def test_usage_of_a_stream():
+    """What was spent is known while the stream runs, and after it, with a run folder or without."""
+    given = "".join(json.dumps({"id": str(i), "text": f"Ann {i}", "entities": [{"type": "PER", "start": 0, "end": 3}]}) + "\n"
+                    for i in range(3))
+    with gm.Folder() as d, llm_server.Own(lambda *_: '{"phrases": [{"entity": 1, "phrase": "a woman"}]}') as server:
+        for more in ([], [f"run={d / 'run'}"]):
+            r = gm.run(recipe_of(d, server.url), "usage=1", *more, stdin=given, program=EMBED)
+            assert r.code == 0, r.err
+            lines = [dict(w.split("=") for w in line.split()) for line in r.err.splitlines()]
+            assert len(lines) == 4 and all(int(n) > 0 for n in lines[0].values()), r.err
+            assert lines[-1] == {"requests": "3", "answered": "3", "tokens": "45"}, r.err
+
+
 # ---- a host in Python ----
 
 class Opts(ctypes.Structure):
