@@ -152,8 +152,10 @@ struct gmner_result;
 GMNER_API int gmner_predict(struct gmner_session *session, const struct gmner_post *posts, size_t n,
                             struct gmner_result **result, struct gmner_error *error);
 
-/* gmner_predict_json - the same for posts as JSON text [len]: one object, an array of them, or a
- * line each (JSON Lines). Errors: also EFORMAT (none of these). */
+/* gmner_predict_json - the same for posts as JSON text [len]: one object, which may stand on several
+ * lines, an array of them, or a line each (JSON Lines). A line or an element that is no object among
+ * others that are is a post that failed; of an empty text or array there are no posts.
+ * Errors: also EFORMAT (none of these: no line or element is an object, an array that can't be read). */
 GMNER_API int gmner_predict_json(struct gmner_session *session, const char *text, size_t len,
                                  struct gmner_result **result, struct gmner_error *error);
 
@@ -239,7 +241,8 @@ enum gmner_log_level {
 };
 
 /* One line without its end. Called from any thread, perhaps from several at once. It must not
- * call the library. */
+ * call the library. It may wait for a lock of the host's that is held where gmner_model_usage or
+ * gmner_cancel is called, and for none that is held in a longer call, which may wait for it. */
 typedef void gmner_log_fn(void *user, int level, const char *line);
 
 /* Zeroed, every member has its default; gmner_opts_init does that. Texts are copied by
@@ -330,7 +333,8 @@ GMNER_API int gmner_stream_run(struct gmner_session *session, const struct gmner
  * freed. */
 GMNER_API void gmner_cancel(struct gmner_session *session);
 
-/* What the language model has cost so far, all sessions together. */
+/* What the language model has cost so far, all sessions together, with what calls that are under
+ * way have asked. */
 struct gmner_usage {
     size_t struct_size; /* sizeof(struct gmner_usage): the caller's */
     size_t requests, answered, cached, failed;

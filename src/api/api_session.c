@@ -37,8 +37,6 @@ static int enter(struct gmner_session *s, struct gm_api_call *call, const char *
 static int leave(struct gmner_session *s, const struct gm_api_call *call, enum gm_status st,
                  const struct gm_error *e, struct gmner_error *error)
 {
-    if (s->pipeline && gm_pipeline_llm(s->pipeline))
-        atomic_store(&s->model->client, gm_pipeline_llm(s->pipeline));
     gm_api_leave(call);
     atomic_store(&s->is_busy, false);
     return gm_api_done(st, e, error);
@@ -198,15 +196,46 @@ static enum gm_status add_text(struct texts *t, struct gm_str json, struct gm_er
     return st;
 }
 
+/* Whether a text is one object, be it on several lines; *why (may be NULL) says why not. Errors: NOMEM. */
+static enum gm_status is_object(struct gm_str text, bool *is, struct gm_error *why)
+{
+    struct gm_json *j = NULL;
+    struct gm_buf b;
+    gm_buf_init(&b, SIZE_MAX - 1);
+    enum gm_status st = gm_utf8_repair(text, &b, why);
+    if (st == GM_OK)
+        st = gm_json_parse_lenient(&j, gm_buf_str(&b), why);
+    *is = gm_json_kind(j) == GM_JSON_OBJECT;
+    if (st == GM_OK && !*is)
+        (void)GM_FAIL(why, GM_EFORMAT, "expected an object, found %s",
+                      gm_json_kind_name(gm_json_kind(j)));
+    gm_json_free(j);
+    gm_buf_clear(&b);
+    return st == GM_ENOMEM ? st : GM_OK;
+}
+
 static enum gm_status split_lines(struct texts *t, struct gm_str text, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_error why = {0};
     struct gm_str line;
-    while (text.n && st == GM_OK) {
+    size_t n = 0, first = 0;
+    bool is_any = false;
+    while (text.n) {
         gm_str_cut(text, '\n', &line, &text);
-        if (gm_str_trim(line).n)
-            st = add_text(t, line, err);
+        n++;
+        if (!gm_str_trim(line).n)
+            continue;
+        GM_TRY(add_text(t, line, err));
+        if (!is_any)
+            GM_TRY(is_object(line, &is_any, first ? NULL : &why));
+        first = first ? first : n;
     }
+    if (t->n && !is_any)
+        st = GM_FAIL(err, GM_EFORMAT,
+                     "the text is no JSON object, array or lines of objects; line %zu: %s", first,
+                     why.msg);
+done:
     return st;
 }
 
@@ -220,42 +249,39 @@ static enum gm_status split_array(struct texts *t, struct gm_str text, struct gm
     gm_buf_init(&b, SIZE_MAX - 1);
     GM_TRY(gm_utf8_repair(text, &b, err));
     GM_TRY(gm_json_parse_lenient(&j, gm_buf_str(&b), err));
+    bool is_any = false;
     for (size_t i = 0; i < gm_json_count(j); i++) {
+        is_any = is_any || gm_json_kind(gm_json_at(j, i)) == GM_JSON_OBJECT;
         gm_buf_reset(&b);
         GM_TRY(gm_json_write(gm_json_at(j, i), false, &b, err));
         struct gm_str one = gm_arena_str(a, gm_buf_str(&b));
         GM_TRY(one.p ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
         GM_TRY(add_text(t, one, err));
     }
+    if (t->n && !is_any)
+        st = GM_FAIL(err, GM_EFORMAT, "none of the array's %zu elements is a JSON object", t->n);
 done:
     gm_json_free(j);
     gm_buf_clear(&b);
     return st;
 }
 
-/* One object may stand on several lines; lines of objects are no one object. */
-static bool is_one_object(struct gm_str text)
-{
-    struct gm_json *j = NULL;
-    struct gm_buf b;
-    gm_buf_init(&b, SIZE_MAX - 1);
-    bool is_one = gm_utf8_repair(text, &b, NULL) == GM_OK &&
-                  gm_json_parse_lenient(&j, gm_buf_str(&b), NULL) == GM_OK;
-    gm_json_free(j);
-    gm_buf_clear(&b);
-    return is_one;
-}
-
 static enum gm_status split(struct texts *t, struct gm_str text, struct gm_arena *a,
                             struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_str rest = gm_str_trim(text), line;
+    bool has_lines, is_post = false, is_whole = false;
     if (gm_str_starts(rest, GM_STR("[")))
         return split_array(t, rest, a, err);
-    bool has_lines = gm_str_cut(rest, '\n', &line, &(struct gm_str){NULL, 0});
-    if (has_lines && !gm_str_ends(gm_str_trim(line), GM_STR("}")) && is_one_object(rest))
-        return add_text(t, rest, err);
-    return split_lines(t, rest, err);
+    has_lines = gm_str_cut(rest, '\n', &line, &(struct gm_str){NULL, 0});
+    if (has_lines)
+        GM_TRY(is_object(line, &is_post, NULL));
+    if (has_lines && !is_post)
+        GM_TRY(is_object(rest, &is_whole, NULL));
+    st = is_whole ? add_text(t, rest, err) : split_lines(t, rest, err);
+done:
+    return st;
 }
 
 int gmner_predict_json(struct gmner_session *session, const char *text, size_t len,
