@@ -92,9 +92,10 @@ def pair_of(item: Any, number: int) -> Pair:
         fields[name] = value
     if record.get("text") is None and record.get("tokens") is None:
         raise TypeError("a post needs a text (str) or tokens (list of str)")
-    if path is not None:
+    if content is None:
         fields = _in_place(item, fields, path)
-    fields.setdefault("id", str(number))
+    if fields.get("id") is None:  # None counts as absent, as null does in a record
+        fields["id"] = str(number)
     try:
         text = json.dumps(fields, ensure_ascii=False, allow_nan=False, default=_plain)
     except ValueError as e:
@@ -102,10 +103,10 @@ def pair_of(item: Any, number: int) -> Pair:
     return text.encode("utf-8", "surrogatepass"), content
 
 
-def _in_place(item: Any, fields: Dict[str, Any], path: str) -> Dict[str, Any]:
-    """The path where the caller's dict had the image, so that the record keeps its order."""
+def _in_place(item: Any, fields: Dict[str, Any], path: Optional[str]) -> Dict[str, Any]:
+    """The path, or None, where the caller's dict had the image, so that the record keeps its order."""
     if not isinstance(item, Mapping):
-        return {**fields, "image": path}
+        return fields if path is None else {**fields, "image": path}
     return {name: path if name == "image" else fields[name] for name in item}
 
 

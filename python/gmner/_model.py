@@ -166,7 +166,8 @@ class Model:
         self._model.cancel()
 
     def usage(self) -> Dict[str, float]:
-        """What the language model has cost so far: requests, tokens, money by the prices of load."""
+        """What the language model has cost so far, with calls that are under way: requests, tokens, money by the
+        prices of load."""
         return self._model.usage()
 
     def close(self) -> None:

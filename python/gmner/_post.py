@@ -40,7 +40,7 @@ class Entity:
 
     def __init__(self, record: Dict[str, Any]) -> None:
         self._record = record
-        self._regions: List[Dict[str, Any]] = record.get("regions", [])
+        self._regions: List[Dict[str, Any]] = record.get("regions") or []
 
     @property
     def text(self) -> str:
@@ -55,7 +55,7 @@ class Entity:
     @property
     def fine_type(self) -> str:
         """A type of a finer level, such as "actor"; "" where there is none."""
-        return self._record.get("fine_type", "")
+        return self._record.get("fine_type") or ""
 
     @property
     def start(self) -> int:
@@ -80,17 +80,17 @@ class Entity:
     @property
     def source(self) -> str:
         """The stage that found it."""
-        return self._record.get("source", "")
+        return self._record.get("source") or ""
 
     @property
     def expression(self) -> str:
         """What it was looked for as, such as "a person"."""
-        return self._record.get("expression", "")
+        return self._record.get("expression") or ""
 
     @property
     def note(self) -> str:
         """Why it has no box: "no_box:no_person"."""
-        return self._record.get("note", "")
+        return self._record.get("note") or ""
 
     @property
     def regions(self) -> List[Dict[str, Any]]:
@@ -105,12 +105,12 @@ class Entity:
     @functools.cached_property
     def box_scores(self) -> "np.ndarray[Any, Any]":
         """float64 [n], 0 to 1."""
-        return np.array([r.get("score", 1.0) for r in self._regions], np.float64)
+        return np.array([1.0 if r.get("score") is None else r["score"] for r in self._regions], np.float64)
 
     @property
     def labels(self) -> List[str]:
         """[n]: what the detector saw in each box; "" = nothing."""
-        return [r.get("label", "") for r in self._regions]
+        return [r.get("label") or "" for r in self._regions]
 
     @functools.cached_property
     def masks(self) -> "List[Optional[np.ndarray[Any, Any]]]":
@@ -141,13 +141,14 @@ class Post:
     @property
     def id(self) -> str:
         """Its own, or its number within the call."""
-        return str(self._record.get("id", ""))
+        given = self._record.get("id")
+        return "" if given is None else str(given)
 
     @functools.cached_property
     def text(self) -> str:
         """The text that start and end of entities count in."""
         record = self._record
-        return record["text"] if isinstance(record.get("text"), str) else " ".join(record.get("tokens", []))
+        return record["text"] if isinstance(record.get("text"), str) else " ".join(record.get("tokens") or [])
 
     @property
     def image(self) -> Optional[str]:

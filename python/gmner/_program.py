@@ -70,7 +70,7 @@ _FLAG = re.compile(r"(?:\boption )?(?<![^\s(`\"'])--([a-z][a-z0-9-]*)")
 
 def _as_python(text: str) -> str:
     """A message of the program with its options as our callers give them: --batch-tokens as option batch_tokens."""
-    text = text.replace("; --help lists the options", "")
+    text = text.replace("; --help lists the options", "").replace("`gmner models list`", "gmner.models.list()")
     return _FLAG.sub(lambda flag: "option " + flag[1].replace("-", "_"), text)
 
 

@@ -41,5 +41,7 @@ def get(*names: str) -> None:
 
 
 def add(folder: Union[str, "os.PathLike[str]"], name: Optional[str] = None) -> None:
-    """Copy a model of your own, such as a Hugging Face directory, to where it is found by its name."""
-    run("models", "add", os.fspath(folder), *(["--name", name] if name else []))
+    """Copy a model of your own, such as a Hugging Face directory, to where it is found by its name, by default
+    the folder's."""
+    path = os.fspath(folder)
+    run("models", "add", path, "--name", name if name is not None else os.path.basename(os.path.abspath(path)))

@@ -1,5 +1,6 @@
 """What other libraries take of posts, the program's commands, and models by name."""
 import json
+import shutil
 import subprocess
 
 import numpy as np
@@ -80,7 +81,7 @@ def test_models():
     assert there["ner-default"].is_present and there["ner-default"].task == "tag"
     assert there["minilm"].megabytes == pytest.approx(91.6)
     gmner.models.get("ner-default")
-    with pytest.raises(gmner.GmnerError):
+    with pytest.raises(gmner.ArgumentError, match=r'^no model "no-such-model"; gmner\.models\.list\(\) lists them$'):
         gmner.models.get("no-such-model")
 
 
@@ -88,3 +89,5 @@ def test_added_models(tmp_path, monkeypatch):
     monkeypatch.setenv("GMNER_MODELS", str(tmp_path))
     gmner.models.add(f"{HOME}/models/ner-default", "mine")
     assert "mine" in {m.name for m in gmner.models.list()} and (tmp_path / "mine" / "model.safetensors").exists()
+    gmner.models.add(shutil.copytree(tmp_path / "mine", tmp_path / "folder" / "own"))
+    assert "own" in {m.name for m in gmner.models.list()} and (tmp_path / "own" / "model.safetensors").exists()

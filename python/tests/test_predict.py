@@ -33,6 +33,29 @@ def test_records_are_the_programs(nlp, tmp_path):
     assert any(e.masks and e.masks[0] is not None for e in found[1].ents)
 
 
+def test_none_is_missing(tagger, tmp_path):
+    post = {"text": "Ann in Oslo", "id": None, "image": None, "caption": None, "knowledge": None, "entities": None}
+    assert tagger(post).id == "1"
+    posts = [post, {**post, "id": 0}, {"id": None, "text": None, "tokens": ["Ann", "in", "Rome"]}]
+    found = list(tagger.pipe(posts))
+    assert [p.id for p in found] == ["1", "0", "3"] and found[2].text == "Ann in Rome"
+    assert [row["id"] for row in gmner.to_rows(found)] == ["1", "1", "0", "0", "3", "3"]
+    wanted = predict(tmp_path, posts, "--recipe", "tag")
+    assert [p.to_json() for p in found] == wanted
+
+
+def test_records_of_others_with_nulls():
+    entity = {"text": "Ann", "type": "PER", "start": 0, "end": 3, "score": 1, "visible": None}
+    nulls = dict.fromkeys(("fine_type", "source", "expression", "note", "regions"))
+    region = {"box": [0, 0, 1, 1], "score": None, "label": None, "mask": None}
+    post = gmner.Post.from_json(json.dumps({"id": None, "text": None, "tokens": ["Ann"], "image": None, "caption": None,
+        "entities": [{**entity, **nulls}, {**entity, "regions": [region]}], "objects": None, "texts": None, "error": None}))
+    assert (post.id, post.text, post.image, post.caption, post.objects, post.texts) == ("", "Ann", None, "", [], [])
+    first, second = post.ents
+    assert (first.fine_type, first.source, first.expression, first.note, first.regions) == ("", "", "", "", [])
+    assert (second.labels, second.box_scores.tolist(), second.masks) == ([""], [1.0], [None]) and post.error is None
+
+
 def test_single_calls_are_the_programs(tagger, tmp_path):
     for text in TEXTS:
         assert tagger(text).to_json() == predict(tmp_path, [{"text": text}], "--recipe", "tag")[0]

@@ -155,7 +155,8 @@ static enum gm_status read_post(struct gm_post *out, const struct gmner_post *in
     struct gm_json *j = NULL, *line;
     GM_TRY(gm_api_copy(&p, sizeof p, in, "gmner_post", err));
     GM_TRY(p.json ? read_text(&j, &p, err) : read_members(&j, &p, err));
-    if (p.image_bytes && gm_json_kind(j) == GM_JSON_OBJECT && !gm_json_get(j, "image"))
+    if (p.image_bytes && gm_json_kind(j) == GM_JSON_OBJECT &&
+        gm_json_kind(gm_json_get(j, "image")) <= GM_JSON_NULL)
         GM_TRY(set(j, "image", UNNAMED, err));
     line = j;
     j = NULL;

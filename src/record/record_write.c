@@ -344,16 +344,16 @@ static enum gm_status write_field(const struct gm_post *p, enum field f, struct 
 }
 
 /* A field of the input, in its place: what stages may have changed is written as it is now, or left
- * out when it is no more (the entities that the input had are not those of a tagger that failed);
- * all else stays as it was. */
+ * out when it is no more (the entities that the input had are not those of a tagger that failed); what
+ * it had as null, such as an id, has the value that it was given; all else stays as it was. */
 static enum gm_status write_source_field(const struct gm_post *p, void *it, struct gm_buf *out,
                                          struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     enum field f = field_of(gm_json_key(it));
-    if (f >= F_CAPTION && f < N_FIELDS && is_set(p, f))
-        return write_field(p, f, out, err);
     bool is_null = gm_json_kind(gm_json_value(it)) == GM_JSON_NULL;
+    if (f < N_FIELDS && (f >= F_CAPTION || is_null) && is_set(p, f))
+        return write_field(p, f, out, err);
     if (f >= F_ENTITIES && f < N_FIELDS && (!is_null || f == F_ERROR))
         return GM_OK;
     GM_TRY(gm_buf_add_c(out, out->p[out->n - 1] == '{' ? "" : ", ", err));

@@ -313,7 +313,10 @@ static void test_paths_and_ids(void **state)
     struct gm_post p;
     bool has;
     const char *path = temp_file("{\"text\": \"x\", \"image\": \"a.jpg\"}\n"
-                                 "{\"text\": \"x\", \"image\": \"/b.jpg\", \"id\": -3}\n");
+                                 "{\"text\": \"x\", \"image\": \"/b.jpg\", \"id\": -3}\n"
+                                 "{\"id\": null, \"text\": null, \"tokens\": [\"x\"]}\n");
+    struct gm_buf out;
+    gm_buf_init(&out, 1000);
     for (size_t i = 0; i < 3; i++) {
         struct gm_reader_opts opts = {.images_dir = cases[i].base};
         assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
@@ -324,8 +327,14 @@ static void test_paths_and_ids(void **state)
         assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
         assert_true(gm_str_eq_c(p.image, "/b.jpg") && gm_str_eq_c(p.id, "-3") && p.has_id);
         gm_post_clear(&p);
+        assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
+        gm_buf_reset(&out);
+        assert_status(gm_post_to_json(&p, &out, &err), GM_OK, &err);
+        assert_string_equal(out.p, "{\"id\": \"3\", \"text\": \"x\", \"tokens\": [\"x\"]}");
+        gm_post_clear(&p);
         gm_reader_free(r);
     }
+    gm_buf_clear(&out);
     unlink(path);
 }
 

@@ -203,10 +203,15 @@ static void test_posts(void **state)
                              {.image = "no-text.jpg"},
                              {.json = "{\"id\": 7, \"text\": \"x\", \"own\": 1}", .json_len = 32},
                              {.json = "[1]", .json_len = 3},
+                             {.json = "{\"id\": null, \"text\": \"x\", \"image\": null}",
+                              .json_len = 40,
+                              .image_bytes = "no picture",
+                              .image_len = 10},
                              {.text = "x", .entities = spans, .n_entities = 1},
                              {.text = "x", .n_entities = 1}};
     enum { N = sizeof p / sizeof *p };
-    static const char *const stages[N] = {"", "", "input", "input", "", "input", "input", "input"};
+    static const char *const stages[N] = {"",      "", "input", "input", "",
+                                          "input", "", "input", "input"};
     open_both(&m, &s);
     for (size_t i = 0; i < N; i++)
         p[i].struct_size = sizeof *p;
@@ -232,6 +237,8 @@ static void test_posts(void **state)
     assert_int_equal(gmner_result_json(r, 4, &json, &len, NULL), GMNER_OK);
     assert_non_null(strstr(json, "\"own\": 1"));
     assert_int_equal(strlen(json), len);
+    assert_int_equal(gmner_result_json(r, 6, &json, NULL, NULL), GMNER_OK);
+    assert_non_null(strstr(json, "{\"id\": \"7\", \"text\": \"x\", \"image\": \"bytes\""));
     assert_int_equal(gmner_result_json(r, N, &json, &len, NULL), GMNER_EARG);
     assert_null(json);
     assert_int_equal(gmner_result_json(r, GMNER_ALL_POSTS, &json, &len, NULL), GMNER_OK);
@@ -249,15 +256,30 @@ static void test_json(void **state)
     static const struct {
         const char *json;
         size_t n, n_bad;
-    } cases[] = {{"", 0, 0},
-                 {"  \n\n", 0, 0},
-                 {"{\"text\": \"a\"}", 1, 0},
-                 {"{\n \"text\": \"a\"\n}\n", 1, 0},
-                 {"{\"text\": \"a\"}\n\n{\"text\": \"b\"}\r\n", 2, 0},
-                 {"{\"text\": \"a\"}\n{\n{\"text\": 1}", 3, 2},
-                 {"[{\"text\": \"a\"}, {\"text\": \"b\"}, 3]", 3, 1},
-                 {"[]", 0, 0},
-                 {"nothing", 1, 1}};
+    } cases[] = {
+        {"", 0, 0},
+        {"  \n\n", 0, 0},
+        {"{\"text\": \"a\"}", 1, 0},
+        {"{\n \"text\": \"a\"\n}\n", 1, 0},
+        {"{\"text\": \"a\"}\n\n{\"text\": \"b\"}\r\n", 2, 0},
+        {"{\"text\": \"a\"}\n{\n{\"text\": 1}", 3, 2},
+        {"[{\"text\": \"a\"}, {\"text\": \"b\"}, 3]", 3, 1},
+        {"[]", 0, 0},
+        {"{\"entities\": [{\"type\": \"PER\", \"start\": 0, \"end\": 1}\n], \"text\": \"a\"}", 1,
+         0},
+        {"{\"own\": {}\n, \"text\": \"a\"}\n", 1, 0},
+        {"nothing\n{\"text\": \"a\"}\n[1]", 3, 2},
+        {"{\"text\": 1}", 1, 1}};
+    static const struct {
+        const char *json, *says;
+    } refused[] = {{"[{", "1:"},
+                   {"nothing", "line 1: 1:"},
+                   {"\n\n \"a\"\n7", "line 1: expected an object, found a string"},
+                   {"{\"text\": \"a\"} x", "line 1: 1:"},
+                   {"{\n\"text\": }", "line 1: "},
+                   {"[1, 2]", "none of the array's 2 elements"},
+                   {"[] x", "1:"}};
+    struct gmner_error e;
     open_both(&m, &s);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         size_t n_bad = 0;
@@ -268,8 +290,13 @@ static void test_json(void **state)
         assert_int_equal(n_bad, cases[i].n_bad);
         gmner_result_free(r);
     }
-    assert_int_equal(gmner_predict_json(s, "[{", 2, &r, NULL), GMNER_EFORMAT);
-    assert_null(r);
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        const char *json = refused[i].json;
+        assert_int_equal(gmner_predict_json(s, json, strlen(json), &r, &e), GMNER_EFORMAT);
+        assert_null(r);
+        if (!strstr(e.message, refused[i].says))
+            fail_msg("%s does not say %s", e.message, refused[i].says);
+    }
     gmner_session_free(s);
     gmner_close(m);
 }
