@@ -11,7 +11,6 @@
 
 #include <math.h>
 #include <time.h>
-#include <unistd.h>
 
 static struct gm_json *schema; /* {"n": integer} */
 
@@ -514,70 +513,6 @@ static void key_is_sent_and_never_shown(void **state)
     gm_llm_reply_clear(&r);
 }
 
-/* ---- what is logged ---- */
-
-static enum gm_status has_none(void *user, const char *key, struct gm_buf *out, bool *found,
-                               struct gm_error *err)
-{
-    (void)user, (void)key, (void)out, (void)err;
-    *found = false;
-    return GM_OK;
-}
-
-static enum gm_status keeps_none(void *user, const char *key, struct gm_str reply,
-                                 struct gm_error *err)
-{
-    (void)user, (void)key, (void)reply;
-    return GM_FAIL(err, GM_EIO, "the disk is full");
-}
-
-static enum gm_status commits_none(void *user, struct gm_error *err)
-{
-    (void)user, (void)err;
-    return GM_OK;
-}
-
-struct watcher {
-    struct gm_llm *llm;
-    size_t n_warnings;
-};
-
-/* As a host whose log function waits for a lock that it holds where it asks what was spent. */
-static void count_when_told(void *user, enum gm_log_level level, const char *line)
-{
-    struct watcher *w = user;
-    struct gm_llm_stats s;
-    w->n_warnings += level == GM_LOG_WARN && strstr(line, "the disk is full") != NULL;
-    gm_llm_stats(w->llm, &s);
-}
-
-static void nothing_is_logged_under_the_lock(void **state)
-{
-    (void)state;
-    struct server_process s;
-    struct gm_llm_mailbox *box;
-    struct watcher w = {NULL, 0};
-    struct gm_llm_opts o = quick();
-    o.cache = (struct gm_llm_cache){NULL, has_none, keeps_none, commits_none};
-    assert_int_equal(server_start(&s, ""), 0);
-    w.llm = open_at(&s, o);
-    assert_int_equal(gm_llm_mailbox_new(&box, w.llm, NULL), GM_OK);
-    gm_log_sink(count_when_told, &w);
-    alarm(30); /* it would wait for itself for ever */
-    for (int i = 0; i < 3; i++) {
-        ask(box, "<<x>>", NULL);
-        struct gm_llm_reply r = wait_one(box);
-        assert_int_equal(r.st, GM_OK);
-        gm_llm_reply_clear(&r);
-    }
-    gm_llm_mailbox_free(box);
-    gm_llm_free(w.llm);
-    alarm(0);
-    gm_log_sink(NULL, NULL);
-    server_stop(&s);
-    assert_int_equal(w.n_warnings, 1);
-}
-
 /* ---- stopping ---- */
 
 static void drain_finishes_what_is_in_flight(void **state)
@@ -755,7 +690,6 @@ int main(void)
         cmocka_unit_test_teardown(tokens_per_minute, no_leak),
         cmocka_unit_test_teardown(answers_are_cached_and_failures_are_not, no_leak),
         cmocka_unit_test_teardown(key_is_sent_and_never_shown, no_leak),
-        cmocka_unit_test_teardown(nothing_is_logged_under_the_lock, no_leak),
         cmocka_unit_test_teardown(drain_finishes_what_is_in_flight, no_leak),
         cmocka_unit_test_teardown(drain_drops_what_takes_longer, no_leak),
         cmocka_unit_test_teardown(free_in_the_middle, no_leak),
