@@ -56,8 +56,8 @@ enum gm_status gm_pair_check(const struct gm_post *gold, const struct gm_post *p
     if (!has_texts && !by_name)
         return GM_FAIL(err, GM_EFORMAT,
                        "post %.*s: the %s file names entities without their places "
-                       "in a text; compare it by name: --task gmner with --rule riveg, optimal, "
-                       "ccks or refineg",
+                       "in a text; it can only be compared by name: gmner eval --task gmner with "
+                       "--rule riveg, optimal, ccks or refineg",
                        GM_STR_ARG(gold->id), gold->names_only ? "gold" : "prediction");
     *solid = has_texts && !gm_str_eq(gold->text, pred->text);
     if (*solid && !gm_texts_align(gold->text, pred->text))

@@ -370,6 +370,9 @@ enum gm_status gm_tune_entail(const struct gm_tune_opts *o, struct gm_tune_resul
     GM_TRY(cross(&w, &s, &c, err));
     GM_TRY(judge_others(&w, NO_FOLD, err)); /* the curve */
     GM_TRY(finish(&w, &s, &c, r, err));
+    if (r->n_steps == 0 && (o->target.kind != GM_TUNE_BEST || o->call_cost > 0 || o->by_post >= 0))
+        gm_tune_warn(r, "without a model's word beside an encoder's there is no bound: --target, "
+                        "--calls and --call-cost play no part");
     for (size_t i = 0; i < w.n; i++)
         p[i] = 1 / (1 + exp(-w.rows[i].z));
     GM_TRY(tell_source(&w, "all, fused", 0, p, r, err));

@@ -276,6 +276,15 @@ def test_equal_spans():
         assert both == alone, (both["sources"], alone["sources"])
 
 
+def test_target_without_a_bound():
+    with gm.Folder() as d:
+        gold, encoder, _ = entail_files(d, 60)
+        args = "tune", "--stage", "entail", "--gold", gold, "--pred", encoder
+        assert gm.expect_ok(gm.run(*args)).err == ""
+        for more in (("--target", "calls=0.2"), ("--call-cost", "1"), ("--calls", "entity")):
+            assert "there is no bound" in gm.expect_ok(gm.run(*args, *more)).err, more
+
+
 # ---- what is refused ----
 
 def test_refused():
@@ -301,6 +310,10 @@ def test_refused():
         bare = write(d, "bare.jsonl", [{"id": "1", "text": "Ann", "entities": [entity("Ann", "Ann")]}])
         some = write(d, "some.jsonl", [{"id": "1", "text": "Ann", "entities": [entity("Ann", "Ann", visible=0.3)]}])
         gm.expect(gm.run("tune", "--stage", "entail", "--gold", bare, "--pred", some), 1, "--xml DIR reads boxes")
+        names = d.write("names.txt", "1.jpg###Ann(PER)###x###0###&[0, 0, 0, 0]\n")
+        for stage in ("entail", "refine", "ground"):
+            gm.expect(gm.run("tune", "--stage", stage, "--gold", names, "--pred", some), 1, "names.txt:1 and ",
+                      "without their places", "gmner eval --task gmner with --rule riveg")
         other = write(d, "other.jsonl", [{"id": "1", "text": "Bob", "entities": [entity("Bob", "Bob", visible=0.3)]}])
         for runs in ((other,), (some, other)):  # in any of the runs
             gm.expect(gm.run("tune", "--stage", "entail", "--gold", bare, "--pred", *runs), 1, "bare.jsonl:1 and ",
