@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_FILES = 100000000, MAX_OBJECTS = 10000 };
+/* The name of a file may have 255 bytes, of which the ending and what a temporary one has behind it are some. */
+enum { MAX_FILES = 100000000, MAX_OBJECTS = 10000, ID_MAX_BYTES = 220 };
 
 struct voc_in {
     struct gm_source from;
@@ -279,8 +280,8 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     if (n == 0)
         return GM_OK; /* no file: nothing of the text is in the image */
     gm_arena_init(&a, 0);
-    if (p->id.n == 0 || memchr(p->id.p, '/', p->id.n) || gm_str_eq_c(p->id, "..") ||
-        gm_str_eq_c(p->id, ".") || memchr(p->id.p, 0, p->id.n))
+    if (p->id.n == 0 || p->id.n > ID_MAX_BYTES || memchr(p->id.p, '/', p->id.n) ||
+        gm_str_eq_c(p->id, "..") || gm_str_eq_c(p->id, ".") || memchr(p->id.p, 0, p->id.n))
         return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": its id can't be the name of a file",
                        GM_STR_ARG(p->id));
     GM_TRY(put_head(o, p, err));

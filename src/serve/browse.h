@@ -72,7 +72,8 @@ enum gm_status gm_browse_save(struct gm_browse *b, size_t i, size_t version, str
 
 /* gm_browse_export - append the file of all posts as they are now in a format of `gmner data`; Pascal VOC, which is
  * a folder, as a tar archive. Paths of pictures are right where the file lies beside the one that is browsed.
- * Errors: those of gm_writer_open; IO, NOMEM. */
+ * Ends early at the thread's limit (base/stop.h). Errors: those of gm_writer_open; CANCEL, AGAIN (the limit), IO,
+ * NOMEM. */
 enum gm_status gm_browse_export(struct gm_browse *b, enum gm_format format, struct gm_buf *out,
                                 struct gm_error *err) GM_NODISCARD;
 

@@ -5,6 +5,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "base/path.h"
+#include "base/stop.h"
 #include "formats/writer.h"
 #include "record/image_path.h"
 #include "serve/tar.h"
@@ -41,9 +42,12 @@ static enum gm_status write_all(struct gm_browse *b, enum gm_format format, cons
     enum gm_status st = GM_OK;
     struct gm_writer *w = NULL;
     const struct gm_writer_opts opts = {.format = format};
+    const struct gm_limit limit = gm_limit_get();
     GM_TRY(gm_writer_open(&w, path, &opts, err));
-    for (size_t i = 0; i < b->n; i++)
+    for (size_t i = 0; i < b->n; i++) {
+        GM_TRY(gm_limit_check(&limit, err));
         GM_TRY(write_post(b, w, i, err));
+    }
     struct gm_writer *whole = w;
     w = NULL;
     GM_TRY(gm_writer_commit(whole, err));

@@ -1,6 +1,7 @@
 /* Who may ask, and for how much: everything that is known from a request's headers. */
 #include "base/log.h"
 #include "serve/clock.h"
+#include "serve/framing.h"
 #include "serve/guard.h"
 #include "serve/server.h"
 
@@ -60,21 +61,26 @@ static const struct gm_route *find_route(struct gm_call *call)
     return NULL;
 }
 
-/* The body's size as announced, else the most that it may have, is set apart for it. Who announces a size and
- * sends chunks of any size all the same is not believed, and what follows on that connection is not read: a
- * proxy before us may see another request there (RFC 9112, 6.1). */
+/* Whether it is clear where the request ends and whom it is for. */
+static bool is_clear(struct gm_call *call)
+{
+    struct gm_framing framing = {0};
+    gm_call_each_header(call, gm_framing_add, &framing);
+    const char *fault = gm_framing_fault(&framing, call->version);
+    if (!fault)
+        return true;
+    call->is_unclear = true;
+    gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST, fault, NULL);
+    return false;
+}
+
+/* The body's size as announced, else the most that it may have, is set apart for it. */
 static void make_room(struct gm_server *s, struct gm_call *call)
 {
     char detail[160];
     long long n = 0;
     struct gm_str length = gm_call_header(call, "Content-Length");
     size_t max = s->opts->max_body_bytes;
-    if (length.n && gm_call_header(call, "Transfer-Encoding").n) {
-        gm_call_set_header(call, "Connection", "close");
-        gm_problem_answer(call, GM_PROBLEM_BAD_REQUEST,
-                          "a request has Content-Length or Transfer-Encoding, and not both", NULL);
-        return;
-    }
     if (length.n && (!gm_str_to_int(length, &n) || n < 0 || (size_t)n > max)) {
         snprintf(detail, sizeof detail, "the body may have %zu bytes", max);
         gm_problem_answer(call, GM_PROBLEM_TOO_LARGE, detail, NULL);
@@ -97,6 +103,8 @@ void gm_gate_begin(void *server, struct gm_call *call)
     struct gm_server *s = server;
     char detail[160];
     atomic_fetch_add(&s->n_calls, 1);
+    if (!is_clear(call))
+        return;
     if (call->header_bytes > s->opts->max_header_bytes) {
         snprintf(detail, sizeof detail, "the headers may have %zu bytes",
                  s->opts->max_header_bytes);

@@ -3,6 +3,7 @@
  *
  * Who may touch a call: the connection's thread, and whoever holds the call. Its answer changes under the
  * call's lock, and the connection is resumed under it too, so that a resume always finds it suspended. */
+#define _GNU_SOURCE /* POLLRDHUP */
 #include "serve/httpd.h"
 
 #include "base/alloc.h"
@@ -13,6 +14,7 @@
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -36,6 +38,7 @@ struct header {
 struct gm_call_state {
     struct gm_httpd *h;
     struct MHD_Connection *connection;
+    int fd; /* the connection's, as long as it is not gone */
     bool has_begun, is_queued;
     atomic_int refs;
     pthread_mutex_t lock;
@@ -116,6 +119,39 @@ static void *on_target(void *user, const char *target, struct MHD_Connection *co
 struct gm_str gm_call_header(const struct gm_call *call, const char *name)
 {
     return gm_str(MHD_lookup_connection_value(call->state->connection, MHD_HEADER_KIND, name));
+}
+
+struct each {
+    void (*fn)(void *user, struct gm_str name, struct gm_str value);
+    void *user;
+};
+
+/* MHD_KeyValueIteratorN */
+static enum MHD_Result on_each(void *each, enum MHD_ValueKind kind, const char *name, size_t n_name,
+                               const char *value, size_t n_value)
+{
+    const struct each *e = each;
+    (void)kind;
+    e->fn(e->user, (struct gm_str){name, n_name}, (struct gm_str){value ? value : "", n_value});
+    return MHD_YES;
+}
+
+void gm_call_each_header(const struct gm_call *call,
+                         void (*fn)(void *user, struct gm_str name, struct gm_str value),
+                         void *user)
+{
+    struct each e = {fn, user};
+    (void)MHD_get_connection_values_n(call->state->connection, MHD_HEADER_KIND, on_each, &e);
+}
+
+bool gm_call_is_alone(struct gm_call *call)
+{
+    struct gm_call_state *s = call->state;
+    pthread_mutex_lock(&s->lock); /* until it is unlocked the descriptor is nobody else's */
+    struct pollfd p = {.fd = s->fd, .events = POLLRDHUP};
+    bool is = s->is_gone || (poll(&p, 1, 0) > 0 && p.revents);
+    pthread_mutex_unlock(&s->lock);
+    return is;
 }
 
 void gm_call_set_header(struct gm_call *call, const char *name, const char *value)
@@ -271,20 +307,26 @@ static enum MHD_Result answer_or_wait(struct gm_call *call)
 
 /* ---- requests ---- */
 
-static enum MHD_Result on_header(struct gm_call *call, const char *method)
+static enum MHD_Result on_header(struct gm_call *call, const char *method, const char *version)
 {
     struct gm_call_state *s = call->state;
     const union MHD_ConnectionInfo *i =
         MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+    const union MHD_ConnectionInfo *fd =
+        MHD_get_connection_info(s->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
     s->has_begun = true;
+    s->fd = fd ? fd->connect_fd : -1;
     call->started_ns = gm_now_ns();
     call->header_bytes = i ? i->header_size : 0;
     call->method = gm_arena_str(&call->arena, gm_str(method));
+    call->version = gm_arena_str(&call->arena, gm_str(version));
     set_deadline(s, s->h->opts.body_s, false);
     s->h->opts.begin(s->h->opts.user, call);
+    if (call->is_unclear)
+        gm_call_set_header(call, MHD_HTTP_HEADER_CONNECTION, "close");
     /* Who sends a body and waits for a word before it has the answer now. Others would not read it while
-     * they write, so their body is read and thrown away first. */
-    if (call->status && gm_call_header(call, MHD_HTTP_HEADER_EXPECT).n)
+     * they write, so their body is read and thrown away first, where it is known which bytes are its. */
+    if (call->status && (call->is_unclear || gm_call_header(call, MHD_HTTP_HEADER_EXPECT).n))
         return answer_or_wait(call);
     return MHD_YES;
 }
@@ -304,11 +346,11 @@ static enum MHD_Result on_request(void *user, struct MHD_Connection *connection,
                                   size_t *n, void **con_cls)
 {
     struct gm_call *call = *con_cls;
-    (void)user, (void)connection, (void)url, (void)version;
+    (void)user, (void)connection, (void)url;
     if (!call)
         return MHD_NO;
     if (!call->state->has_begun)
-        return on_header(call, method);
+        return on_header(call, method, version);
     if (*n) {
         on_body(call, data, *n);
         *n = 0;

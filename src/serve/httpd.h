@@ -1,9 +1,10 @@
 /* httpd.h - an HTTP server's sockets, headers and bodies; httpd.c is the only user of libmicrohttpd.
  *
  * A call is one request with its answer. When its headers are there, `begin` sees it and may answer at
- * once: the body is then not read. When the body is there, `handle` answers at once, or keeps the call
+ * once: the body is then not kept. When the body is there, `handle` answers at once, or keeps the call
  * (gm_call_hold) and answers later from any thread. Both run on the server's threads and must not wait.
- * An answer is one piece (gm_call_answer), or begins with gm_call_stream and comes in pieces.
+ * An answer is one piece (gm_call_answer), or begins with gm_call_stream and comes in pieces. Behind that of a call
+ * which is_unclear nothing more is read, and its connection ends.
  *
  * Time: a connection whose header, body or answer takes longer than it may is closed by gm_httpd_tick. */
 #ifndef GM_SERVE_HTTPD_H
@@ -21,10 +22,12 @@ struct gm_call_state; /* httpd.c's */
 struct gm_call {
     struct gm_arena arena;             /* of the server's threads, until the call is held */
     struct gm_str method, path, query; /* path and query as they were sent, escapes and all */
+    struct gm_str version;             /* "HTTP/1.1" */
     size_t header_bytes;
     struct gm_buf body;
     bool is_too_long;      /* the body was longer than body.max, and is not there */
     bool is_json;          /* the user's: its Content-Type says so */
+    bool is_unclear;       /* the user's: answered by `begin`, as nobody knows where it ends */
     int status;            /* of the answer; 0 = there is none yet */
     long long started_ns;  /* of the monotonic clock: when its headers were there */
     size_t reserved_bytes; /* the user's, as route */
@@ -62,6 +65,14 @@ void gm_httpd_stop(struct gm_httpd *h);
 /* gm_call_header - a request's header, by its name in any case; empty = there is none. It lives as long
  * as the call is not held. */
 struct gm_str gm_call_header(const struct gm_call *call, const char *name);
+/* gm_call_each_header - call fn with each, as it was sent; for the same time. */
+void gm_call_each_header(const struct gm_call *call,
+                         void (*fn)(void *user, struct gm_str name, struct gm_str value),
+                         void *user);
+
+/* gm_call_is_alone - whether the call's client is not there any more for its answer: it has closed the connection,
+ * or its own side of it, which looks the same. Any thread that holds the call. */
+bool gm_call_is_alone(struct gm_call *call);
 
 /* gm_call_hold - the call stays until gm_call_release, and waits for its answer. Once, from `handle`. */
 void gm_call_hold(struct gm_call *call);

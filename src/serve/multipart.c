@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { BOUNDARY_MAX = 70, HEADERS_MAX = 8192 };
+enum { BOUNDARY_MAX = 70, HEADERS_MAX = 8192, PARAMS_MAX = 64 };
 
 /* ---- headers ---- */
 
@@ -17,20 +17,37 @@ bool gm_header_is(struct gm_str header, const char *value)
     return first.n == strlen(value) && strncasecmp(first.p, value, first.n) == 0;
 }
 
-/* The value that begins at *at: quoted, with \ before quotes, or up to the next ";". *at is then behind it. */
-static struct gm_str read_value(struct gm_str s, size_t *at, struct gm_arena *a)
+static bool is_escape(struct gm_str s, size_t i)
 {
-    char *to = gm_arena_alloc(a, s.n - *at + 1, 1);
-    size_t n = 0, i = *at;
+    return i + 1 < s.n && s.p[i] == '\\' && (s.p[i + 1] == '"' || s.p[i + 1] == '\\');
+}
+
+/* The value that begins at *at as it stands there: quoted, with \ before quotes, or up to the next ";". *at is then
+ * behind it. */
+static struct gm_str find_value(struct gm_str s, size_t *at, bool *quoted)
+{
+    *quoted = *at < s.n && s.p[*at] == '"';
+    size_t from = *at + *quoted, i = from;
+    for (; i < s.n && s.p[i] != (*quoted ? '"' : ';'); i++)
+        i += *quoted && is_escape(s, i);
+    *at = i + *quoted;
+    return gm_str_sub(s, from, i);
+}
+
+/* A quoted value without its signs of quoting. */
+static struct gm_str unquote(struct gm_str s, struct gm_arena *a)
+{
+    struct gm_str out = gm_arena_str(a, s);
+    char *to = (char *)(uintptr_t)out.p;
     if (!to)
-        return (struct gm_str){NULL, 0};
-    bool quoted = i < s.n && s.p[i] == '"';
-    for (i += quoted; i < s.n && s.p[i] != (quoted ? '"' : ';'); i++) {
-        i += quoted && s.p[i] == '\\' && i + 1 < s.n && (s.p[i + 1] == '"' || s.p[i + 1] == '\\');
-        to[n++] = s.p[i];
+        return out;
+    out.n = 0;
+    for (size_t i = 0; i < s.n; i++) {
+        i += is_escape(s, i);
+        to[out.n++] = s.p[i];
     }
-    *at = i + quoted;
-    return quoted ? (struct gm_str){to, n} : gm_str_trim((struct gm_str){to, n});
+    to[out.n] = 0;
+    return out;
 }
 
 static size_t skip_to(struct gm_str s, size_t at, const char *signs)
@@ -42,8 +59,9 @@ static size_t skip_to(struct gm_str s, size_t at, const char *signs)
 
 struct gm_str gm_header_param(struct gm_str header, const char *name, struct gm_arena *a)
 {
+    bool quoted;
     size_t at = skip_to(header, 0, ";");
-    while (at < header.n) {
+    for (size_t i = 0; at < header.n && i < PARAMS_MAX; i++) {
         size_t end = skip_to(header, at + 1, "=;");
         struct gm_str key = gm_str_trim(gm_str_sub(header, at + 1, end));
         at = end;
@@ -51,9 +69,9 @@ struct gm_str gm_header_param(struct gm_str header, const char *name, struct gm_
             continue;
         for (at = end + 1; at < header.n && (header.p[at] == ' ' || header.p[at] == '\t');)
             at++;
-        struct gm_str value = read_value(header, &at, a);
+        struct gm_str value = find_value(header, &at, &quoted);
         if (key.n == strlen(name) && strncasecmp(key.p, name, key.n) == 0)
-            return value;
+            return quoted ? unquote(value, a) : gm_arena_str(a, gm_str_trim(value));
         at = skip_to(header, at, ";");
     }
     return (struct gm_str){NULL, 0};

@@ -19,7 +19,7 @@ enum gm_status gm_multipart_parse(struct gm_form_part **out, size_t *n, struct g
                                   struct gm_error *err) GM_NODISCARD;
 
 /* gm_header_param - the value of a parameter of a header such as `form-data; name="x"`, unquoted, in the
- * arena; .p NULL = there is none, or memory is out. */
+ * arena; .p NULL = there is none among the first 64, or memory is out. Memory: the value's length. */
 struct gm_str gm_header_param(struct gm_str header, const char *name, struct gm_arena *a);
 /* gm_header_is - whether a header's value, without its parameters, is `value` in any case. */
 bool gm_header_is(struct gm_str header, const char *value);

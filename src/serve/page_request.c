@@ -90,6 +90,13 @@ void gm_page_answer(struct gm_call *call, enum gm_status st, const char *type, s
                           NULL);
         return;
     }
+    if (st == GM_ECANCEL || st == GM_EAGAIN) {
+        gm_problem_answer(call, st == GM_EAGAIN ? GM_PROBLEM_TIMEOUT : GM_PROBLEM_UNAVAILABLE,
+                          st == GM_EAGAIN ? "it took longer than the server allows"
+                                          : "the server has stopped before it was done",
+                          NULL);
+        return;
+    }
     GM_LOG(GM_LOG_WARN, "serve", "%s", err->msg);
     gm_problem_answer(call, st == GM_ENOMEM ? GM_PROBLEM_BUSY : GM_PROBLEM_INTERNAL,
                       "the server could not do it; its log says why", NULL);

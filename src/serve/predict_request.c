@@ -15,6 +15,8 @@ struct reading {
     size_t max_posts;
     const struct gm_form_part *parts;
     size_t n_parts;
+    struct gm_str *uris; /* [n_parts] in the call's arena, made when a post names the part */
+    const struct gm_form_part *picture; /* of a form that is one post; NULL = it has none */
     enum gm_problem *problem;
 };
 
@@ -31,51 +33,63 @@ static const struct gm_form_part *find_part(const struct reading *r, struct gm_s
     return NULL;
 }
 
-/* The bytes of a part as a data: URI, which is how a record holds a picture itself. */
-static enum gm_status uri_of(const struct gm_form_part *part, struct gm_json **out,
-                             struct gm_error *err)
+/* The bytes of a part as a data: URI, which is how a post holds a picture itself. It is one text for all posts that
+ * name the part, so that a form takes as much memory as it has bytes, and lives as long as the call, which the job
+ * holds as long as a post of it is worked on. */
+static enum gm_status uri_of(const struct reading *r, const struct gm_form_part *part,
+                             struct gm_str *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_str *made = &r->uris[part - r->parts];
     struct gm_buf uri;
     gm_buf_init(&uri, VALID_MAX);
-    GM_TRY(gm_buf_add_c(&uri, "data:;base64,", err));
-    GM_TRY(gm_base64_write(&uri, part->body, err));
-    *out = gm_json_new_str(gm_buf_str(&uri));
-    if (!*out)
+    if (!made->p) {
+        GM_TRY(gm_buf_add_c(&uri, "data:;base64,", err));
+        GM_TRY(gm_base64_write(&uri, part->body, err));
+        *made = gm_arena_str(&r->call->arena, gm_buf_str(&uri));
+    }
+    *out = *made;
+    if (!made->p)
         st = no_memory(err);
 done:
     gm_buf_clear(&uri);
     return st;
 }
 
-/* An image is bytes, or it is refused before anything looks at it. */
-static enum gm_status check_image(const struct reading *r, struct gm_json *post,
-                                  struct gm_error *err)
+/* The part that the post names as its picture, which is then no more in the JSON; .p NULL = none. */
+static enum gm_status take_part(const struct reading *r, struct gm_json *post, struct gm_str *out,
+                                struct gm_error *err)
 {
     static const struct gm_str mark = {"part:", 5};
-    enum gm_status st = GM_OK;
+    const struct gm_form_part *part = r->picture;
     struct gm_str image;
-    struct gm_json *uri;
-    const struct gm_json *j = gm_json_get(post, "image");
-    if (!j || gm_json_kind(j) == GM_JSON_NULL || (gm_json_str(j, &image) && gm_data_uri_is(image)))
-        return GM_OK;
-    if (!gm_json_str(j, &image))
+    *out = (struct gm_str){NULL, 0};
+    if (gm_json_str(gm_json_get(post, "image"), &image) && gm_str_starts(image, mark)) {
+        image = gm_str_sub(image, mark.n, image.n);
+        part = find_part(r, image);
+        if (!part)
+            return GM_FAIL(err, GM_EFORMAT, "\"image\": the form has no part \"%.*s\"",
+                           GM_STR_ARG(image));
+        gm_json_remove(post, "image");
+    }
+    return part ? uri_of(r, part, out, err) : GM_OK;
+}
+
+/* A picture is bytes, or it is refused before anything looks at it: a record may name one as "image", "img_path" and
+ * more, and by none of them may a client have a file of ours opened. */
+static enum gm_status check_image(const struct gm_post *post, struct gm_error *err)
+{
+    const struct gm_json *j = gm_json_get(post->source, "image");
+    struct gm_str image;
+    if (j && gm_json_kind(j) != GM_JSON_NULL && !gm_json_str(j, &image))
         return GM_FAIL(err, GM_EFORMAT, "\"image\": expected a string, found %s",
                        gm_json_kind_name(gm_json_kind(j)));
-    if (!gm_str_starts(image, mark))
+    if (post->image.n && !gm_data_uri_is(post->image))
         return GM_FAIL(
             err, GM_EFORMAT,
             "\"image\": expected the bytes as \"data:image/jpeg;base64,…\", or a file of a "
             "form; paths and addresses are not opened here");
-    const struct gm_form_part *part = find_part(r, gm_str_sub(image, mark.n, image.n));
-    if (!part)
-        return GM_FAIL(err, GM_EFORMAT, "\"image\": the form has no part \"%.*s\"",
-                       GM_STR_ARG(gm_str_sub(image, mark.n, image.n)));
-    GM_TRY(uri_of(part, &uri, err));
-    if (!gm_json_set(post, "image", uri))
-        st = no_memory(err);
-done:
-    return st;
+    return GM_OK;
 }
 
 /* Takes `j` over. */
@@ -83,16 +97,20 @@ static enum gm_status read_post(const struct reading *r, struct gm_post *post, s
                                 struct gm_json *j, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_str image;
     *r->problem = GM_PROBLEM_POST; /* from here on it is what is wrong with this post */
     if (gm_json_kind(j) != GM_JSON_OBJECT) {
         st = GM_FAIL(err, GM_EFORMAT, "expected a post, which is an object, found %s",
                      gm_json_kind_name(gm_json_kind(j)));
         goto done;
     }
-    GM_TRY(check_image(r, j, err));
+    GM_TRY(take_part(r, j, &image, err));
     struct gm_json *line = j;
     j = NULL;
     GM_TRY(gm_post_from_json(post, line, NULL, err));
+    GM_TRY(check_image(post, err));
+    if (image.p)
+        post->image = image;
     gm_post_settle_boxes(post, NULL);
     if (!post->has_id && !(post->id = gm_arena_printf(&post->arena, "%zu", i + 1)).p)
         st = no_memory(err);
@@ -173,25 +191,26 @@ done:
     return st;
 }
 
-/* A field of a form as a member of the post. */
-static enum gm_status add_field(struct gm_json *post, const struct gm_form_part *part,
-                                struct gm_error *err)
+/* A field of a form as a member of the post, or as its picture. */
+static enum gm_status add_field(struct reading *r, struct gm_json *post,
+                                const struct gm_form_part *part, struct gm_error *err)
 {
     static const char *const fields[] = {"text", "id", "caption", "caption_short", NULL};
     enum gm_status st = GM_OK;
-    struct gm_json *value = NULL;
     struct gm_buf valid;
     gm_buf_init(&valid, VALID_MAX);
-    if (gm_json_get(post, part->name.p))
+    bool is_picture = gm_str_eq_c(part->name, "image");
+    if (is_picture ? r->picture != NULL : gm_json_get(post, part->name.p) != NULL)
         return GM_FAIL(err, GM_EFORMAT,
                        "the field \"%.*s\" comes twice; several posts go into the "
                        "field \"posts\"",
                        GM_STR_ARG(part->name));
-    if (gm_str_eq_c(part->name, "image")) {
-        GM_TRY(part->body.n ? uri_of(part, &value, err) : GM_OK); /* a form without a file chosen */
+    if (is_picture) {
+        r->picture = part->body.n ? part : NULL; /* a form without a file chosen */
     } else if (gm_str_is_one_of(part->name, fields)) {
         GM_TRY(gm_utf8_repair(part->body, &valid, err));
-        value = gm_json_new_str(gm_buf_str(&valid));
+        if (!gm_json_set(post, part->name.p, gm_json_new_str(gm_buf_str(&valid))))
+            st = no_memory(err);
     } else {
         st = GM_FAIL(
             err, GM_EFORMAT,
@@ -200,8 +219,6 @@ static enum gm_status add_field(struct gm_json *post, const struct gm_form_part 
             GM_STR_ARG(part->name));
         goto done;
     }
-    if ((value || part->body.n) && !gm_json_set(post, part->name.p, value))
-        st = no_memory(err);
 done:
     gm_buf_clear(&valid);
     return st;
@@ -216,6 +233,11 @@ static enum gm_status read_form(struct reading *r, struct gm_str content_type, s
     GM_TRY(gm_multipart_parse(&parts, &r->n_parts, content_type, gm_buf_str(&r->call->body),
                               MAX_PARTS, &r->call->arena, err));
     r->parts = parts;
+    r->uris = gm_arena_alloc(&r->call->arena, r->n_parts, sizeof *r->uris);
+    if (!r->uris) {
+        st = no_memory(err);
+        goto done;
+    }
     const struct gm_form_part *list = find_part(r, GM_STR("posts"));
     if (list)
         return read_json(r, list->body, out, err);
@@ -224,7 +246,7 @@ static enum gm_status read_form(struct reading *r, struct gm_str content_type, s
         goto done;
     }
     for (size_t i = 0; i < r->n_parts; i++)
-        GM_TRY(add_field(post, &parts[i], err));
+        GM_TRY(add_field(r, post, &parts[i], err));
     struct gm_json *one = post;
     post = NULL;
     GM_TRY(read_value(r, one, out, err));

@@ -68,7 +68,9 @@ static void handle(void *server, struct gm_call *call)
         answer(s, call);
     else if (!gm_aside_put(aside, call))
         gm_problem_answer(call, s->is_stopping ? GM_PROBLEM_UNAVAILABLE : GM_PROBLEM_BUSY,
-                          "too many requests of this kind wait already", NULL);
+                          s->is_stopping ? "the server finishes what it has"
+                                         : "too many requests of this kind wait already",
+                          NULL);
 }
 
 /* The recipes are read at once, so that what is wrong with them is told at the start; models load later. */
@@ -112,7 +114,7 @@ static enum gm_status start_lanes(struct gm_server *s, struct gm_error *err)
     enum gm_status st = GM_OK;
     for (size_t i = 0; i < GM_N_LANES; i++)
         if (threads[i])
-            GM_TRY(gm_aside_start(&s->lanes[i], threads[i], answer, s, err));
+            GM_TRY(gm_aside_start(&s->lanes[i], threads[i], s->opts->request_s, answer, s, err));
 done:
     return st;
 }
@@ -157,9 +159,12 @@ static void tick(struct gm_server *s)
     gm_httpd_tick(s->httpd);
     for (size_t i = 0; i < s->opts->n_recipes; i++)
         gm_worker_tick(s->served[i].worker);
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        gm_aside_tick(s->lanes[i]);
 }
 
-static bool has_posts(struct gm_server *s)
+/* Whether posts or other requests wait or are worked on. */
+static bool has_work(struct gm_server *s)
 {
     struct gm_worker_stats stats;
     size_t n = 0;
@@ -167,6 +172,8 @@ static bool has_posts(struct gm_server *s)
         gm_worker_stats(s->served[i].worker, &stats);
         n += stats.n_waiting + stats.n_working;
     }
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        n += gm_aside_count(s->lanes[i]);
     return n > 0;
 }
 
@@ -181,11 +188,15 @@ static void drain(struct gm_server *s)
            "stopping: what is queued has %g s; a second signal ends it at once", o->drain_s);
     for (size_t i = 0; i < o->n_recipes; i++)
         gm_worker_close(s->served[i].worker);
-    while (has_posts(s) && gm_now_ns() < end)
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        gm_aside_close(s->lanes[i]);
+    while (has_work(s) && gm_now_ns() < end)
         tick(s);
     gm_stop_now();
     for (size_t i = 0; i < o->n_recipes; i++)
         gm_worker_stop(s->served[i].worker);
+    for (size_t i = 0; i < GM_N_LANES; i++)
+        gm_aside_stop(s->lanes[i]);
     end = gm_now_ns() + (long long)(last_seconds * 1e9);
     while (s->n_calls && gm_now_ns() < end) {
         const struct timespec pause = {0, TICK_MS * 1000000L};

@@ -15,18 +15,20 @@ enum gm_status gm_post_pixels(struct gm_post *p, uint32_t side_min, const struct
                               struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    struct gm_buf path;
     *out = NULL;
+    gm_buf_init(&path, SIZE_MAX - 1);
     if (p->pixels && is_small(p, side_min))
         gm_post_drop_pixels(p);
     if (!p->pixels) {
         struct gm_image *im = NULL;
-        struct gm_str path = gm_arena_str(&p->arena, p->image); /* ended by NUL */
-        if (!p->image.n || !path.p) {
-            st = !p->image.n ? GM_FAIL(err, GM_EARG, "the post has no image")
-                             : GM_FAIL(err, GM_ENOMEM, "out of memory");
+        uint32_t size[2];
+        if (!p->image.n) {
+            st = GM_FAIL(err, GM_EARG, "the post has no image");
             goto done;
         }
-        uint32_t size[2];
+        /* Ended by NUL; not in the post's arena, as it may be the picture itself. */
+        GM_TRY(gm_buf_add_str(&path, p->image, err));
         GM_TRY(gm_image_load_small(&im, path.p, side_min, size, err));
         GM_TRY(gm_arena_on_clear(&p->arena, free_pixels, im, err));
         p->pixels = im;
@@ -35,6 +37,7 @@ enum gm_status gm_post_pixels(struct gm_post *p, uint32_t side_min, const struct
     }
     *out = p->pixels;
 done:
+    gm_buf_clear(&path);
     return st;
 }
 

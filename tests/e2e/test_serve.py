@@ -71,6 +71,11 @@ def test_pictures():
         secret = d.write("secret.jpg", data)
         for image in (secret, "file://" + secret, "http://127.0.0.1:1/x.jpg", "../x.jpg", "part:no"):
             problem(s.post({**post, "image": image}), 422, "post", "\"image\"")
+        for name in ("image_path", "img_path", "image_file", "img", "image_url", "images"):  # as records have it, too
+            for image in (secret, [secret], {"path": secret}):
+                problem(s.post({**post, name: image}), 422, "post", "not opened")
+        problem(s.post_form([("posts", json.dumps({**post, "image": "part:photo", "image_path": secret})), ("photo", data)]),
+                422, "post", "not opened")
         bad = problem(s.post({**post, "image": "data:;base64,aGVsbG8="}), 422, "post", "look", "picture")
         assert bad["post"]["entities"], "what the text told is lost"
         assert "image" not in bad["post"]

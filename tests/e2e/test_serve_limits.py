@@ -79,6 +79,55 @@ def test_memory_for_bodies():
         is_well(s)
 
 
+def peak_kb(server):
+    with open(f"/proc/{server.process.pid}/status", encoding="ascii") as f:
+        return int(next(line for line in f if line.startswith("VmHWM")).split()[1])
+
+
+def test_memory_of_forms():
+    """A form takes memory for its bytes: not for each post that names a part of it, nor for each word of its headers."""
+    mb = 1000
+    with Server(*TAG) as s:
+        assert s.post({"text": "the model is loaded"}).status == 200
+        before = peak_kb(s)
+        posts = json.dumps({"posts": [{"text": "Ann", "image": "part:p"}] * 60})
+        assert s.post_form([("posts", posts), ("p", b"\xff\xd8" + b"x" * 4_000_000)]).status == 200
+        head = "--B\r\nContent-Disposition: form-data" + ";a=" * 2600 + ";name=p%d\r\n\r\nx\r\n"
+        many = ("".join(head % i for i in range(20)) + "--B--\r\n").encode()
+        problem(s.ask("POST", "/v1/predict", many, {"Content-Type": "multipart/form-data; boundary=B"}), 400, "bad-request", "no name")
+        more = (peak_kb(s) - before) / mb
+        print(f"{more:.0f} MB more")
+        assert more < 80 or gm.is_sanitized(), f"{more} MB"
+        is_well(s)
+
+
+NEXT = b"GET /readyz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+def test_framing():
+    """What a proxy may take for other requests than we do is refused wherever it goes, and nothing behind it is read."""
+    chunks = b"2\r\n{}\r\n0\r\n\r\n"
+    faults = [(b"Content-Length: 15\r\nTransfer-Encoding: chunked", chunks), (b"Content-Length: 2\r\nContent-Length: 90", b"{}"),
+              (b"Content-Length: 2\r\nContent-Length: 2", b"{}"), (b"Transfer-Encoding: identity\r\nTransfer-Encoding: chunked", chunks),
+              (b"Transfer-Encoding: gzip, chunked", chunks), (b"Transfer-Encoding: xchunked", chunks), (b"Host: example.org", b""),
+              (b"Host: localhost", b""), (b"Content-Length : 2", b"{}"), (b"Transfer-Encoding : chunked", chunks),
+              (b"Content-Length: 2\r\n 0", b"{}"), (b"Content-Length:\r\n 2", b"{}"), (b"Content-Length: 2, 2", b"{}"),
+              (b"Content-Length: +2", b"{}")]
+    with gm.Folder() as d:
+        token = d.write("token", "token-of-the-test")
+        os.chmod(token, 0o600)
+        with Server(*TAG, "--token-file", token) as s:
+            for line in (b"GET /healthz", b"POST /v1/nothing", b"POST /v1/card", b"POST /v1/predict", b"POST /healthz", b"GET /v1/page"):
+                for head, body in faults:
+                    out = raw(s, line + b" HTTP/1.1\r\nHost: localhost\r\n" + head + b"\r\n\r\n" + body + NEXT, half_close=True)
+                    assert out.startswith(b"HTTP/1.1 400") and b"ready" not in out and b"HTTP/1.1 2" not in out, (line, head, out)
+            old = b"GET /healthz HTTP/1.0\r\nHost: localhost\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n" + chunks
+            assert raw(s, old + NEXT, half_close=True).count(b"HTTP/1.1 ") == 1
+            good = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: Chunked\r\n\r\n" + chunks
+            assert raw(s, good + NEXT, half_close=True).count(b"HTTP/1.1 200") == 2
+            assert s.get("/healthz").status == 200
+
+
 def test_two_lengths():
     """A body that is announced as short and comes in chunks would not be counted: it is refused, and the connection ends."""
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in (b'{"text": ', b'"Paris in May"}', b""))

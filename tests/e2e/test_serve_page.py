@@ -380,5 +380,76 @@ def test_browse_exports():
             assert not [n for n in d.names() if ".export-" in n], d.names()
 
 
+def test_long_names():
+    """Ids of any length in an archive as Python and tar read it; what no file can be called is left out."""
+    ids = ["a" * n for n in (91, 92, 120, 200, 220)] + ["\u00e9\u4e2d" * 40, "Z\u00fcrich", "sp ace\nline " + "b" * 100]
+    gone = ["c" * 300, "\u4e2d" * 85, "sl/ash"]
+    boxes = {"entities": [{"text": "Ann", "type": "PER", "start": 0, "end": 3, "regions": [{"box": [1, 2, 30, 40]}]}]}
+    with gm.Folder() as d:
+        d.write("posts.jsonl", "".join(json.dumps({"id": i, "text": "Ann", **boxes}) + "\n" for i in ids + gone))
+        with Server("--recipe", "tag", "--browse", d / "posts.jsonl") as s:
+            answer = s.get("/v1/browse/export?file=0&format=voc")
+            assert answer.status == 200, answer.body[:300]
+            assert all(i[:20] in s.stderr() for i in gone)
+        wanted = sorted(f"xml/{i}.xml" for i in ids)
+        with tarfile.open(d.write("all.tar", answer.body)) as tar:
+            assert sorted(tar.getnames()) == wanted, tar.getnames()
+            assert all(b"<name>Ann</name>" in tar.extractfile(n).read() for n in wanted)
+        os.mkdir(d / "out")
+        subprocess.run(["tar", "-xf", d / "all.tar", "-C", d / "out"], check=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+        assert sorted("xml/" + n for n in os.listdir(d / "out/xml")) == wanted
+
+
+def open_exports(s, n):
+    """Connections that have asked for an export each."""
+    all_of_them = [s.connection() for _ in range(n)]
+    for c in all_of_them:
+        c.request("GET", "/v1/browse/export?file=0&format=coco")
+    return all_of_them
+
+
+def test_exports_in_time():
+    """Exports have --timeout, waiting included; none is made for who has gone; a stop ends them with --drain."""
+    with gm.Folder() as d:
+        d.write("posts.jsonl", "".join(json.dumps(post_of(i)) + "\n" for i in range(20000)))
+        words = ("--recipe", "tag", "--browse", d / "posts.jsonl")
+        with Server(*words, "--timeout", "0.05") as s:
+            problem(s.get("/v1/browse/export?file=0&format=coco"), 504, "timeout")
+            for c in open_exports(s, 5):
+                assert c.getresponse().status == 504
+            assert s.get("/healthz").status == 200
+        with Server(*words) as s:
+            start = time.monotonic()
+            assert s.get("/v1/browse/export?file=0&format=coco").status == 200
+            one = time.monotonic() - start
+            for c in open_exports(s, 60):
+                c.close()
+            start = time.monotonic()
+            assert s.get("/v1/browse/export?file=0&format=coco").status == 200
+            waited = time.monotonic() - start
+            print(f"an export: {one:.2f} s, behind 60 whose clients have gone: {waited:.2f} s")
+            assert waited < 20 * one, f"{waited} s for an export of {one} s"
+        with Server(*words, "--drain", "0") as s:
+            waiting = open_exports(s, 60)
+            gm.until("one is made", lambda: [n for n in d.names() if ".export-" in n])
+            s.process.terminate()
+            statuses = []
+            for c in waiting:
+                r = c.getresponse()
+                statuses.append(r.status)
+                assert r.status == 200 or b"stopping" in r.read()
+            assert statuses.count(503) > 40, statuses
+            assert s.process.wait(gm.TIMEOUT_S) == 0
+        with Server(*words, "--drain", "600") as s:
+            waiting = open_exports(s, 3)
+            gm.until("one is made", lambda: [n for n in d.names() if ".export-" in n])
+            s.process.terminate()
+            answers = [(r.status, r.read()) for r in (c.getresponse() for c in waiting)]
+            whole = [body for status, body in answers if status == 200]
+            assert whole and all(json.loads(body)["images"] is not None for body in whole)
+            assert all(status == 200 or b"stopping" in body for status, body in answers), answers
+        assert not [n for n in d.names() if ".export-" in n], d.names()
+
+
 if __name__ == "__main__":
     gm.main(globals())

@@ -97,6 +97,25 @@ static void test_header(void **state)
     gm_arena_clear(&a);
 }
 
+/* A value takes the memory of its own length, whatever stands before it, and there is an end to what is looked at. */
+static void test_header_memory(void **state)
+{
+    char many[4000] = "form-data", far[1000] = "form-data";
+    struct gm_arena a;
+    (void)state;
+    for (int i = 0; i < 60; i++)
+        strcat(many, ";a=\"0123456789012345678901234567890123456789\"");
+    strcat(many, ";name=\"x\\\\\";b=");
+    for (int i = 0; i < 64; i++)
+        strcat(far, ";a=");
+    strcat(far, ";name=x");
+    gm_arena_init(&a, 4096); /* of which one block of its kind is little */
+    for (int i = 0; i < 50; i++)
+        assert_true(gm_str_eq_c(gm_header_param(gm_str(many), "name", &a), "x\\"));
+    assert_null(gm_header_param(gm_str(far), "name", &a).p);
+    gm_arena_clear(&a);
+}
+
 /* ---- queries ---- */
 
 static enum gm_status query(struct gm_query *q, const char *text, struct gm_arena *a)
@@ -149,9 +168,9 @@ static void test_query_many(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_form),       cmocka_unit_test(test_form_faults),
-        cmocka_unit_test(test_header),     cmocka_unit_test(test_query),
-        cmocka_unit_test(test_query_many),
+        cmocka_unit_test(test_form),          cmocka_unit_test(test_form_faults),
+        cmocka_unit_test(test_header),        cmocka_unit_test(test_query),
+        cmocka_unit_test(test_header_memory), cmocka_unit_test(test_query_many),
     };
     return cmocka_run_group_tests(tests, NULL, no_leak);
 }

@@ -1,6 +1,7 @@
 /* Who may ask: names, origins, tokens; and where to listen. */
 #include "unit.h"
 
+#include "serve/framing.h"
 #include "serve/guard.h"
 
 static void test_host(void **state)
@@ -86,9 +87,50 @@ static void test_listen(void **state)
                  gm_address_is_loopback("10.0.0.1"));
 }
 
+/* Whether headers "name: value", ended by NULL, are a fault. */
+static bool is_fault(const char *version, const char *const *headers)
+{
+    struct gm_framing f = {0};
+    for (; *headers; headers++) {
+        struct gm_str name, value;
+        gm_str_cut(gm_str(*headers), ':', &name, &value);
+        gm_framing_add(&f, name, value);
+    }
+    return gm_framing_fault(&f, gm_str(version)) != NULL;
+}
+
+static void test_framing(void **state)
+{
+    static const char *const good[][4] = {{"Host:a"},
+                                          {"host:a", "content-length: 12 "},
+                                          {"Host:a", "TRANSFER-ENCODING:Chunked", "X:"},
+                                          {"X:a", "X:b", "Hosts:c"}};
+    static const char *const bad[][4] = {{"Host:a", "host:a"},
+                                         {"Content-Length:1", "content-length:1"},
+                                         {"Content-Length:1", "Transfer-Encoding:chunked"},
+                                         {"Transfer-Encoding:chunked", "Transfer-Encoding:chunked"},
+                                         {"Transfer-Encoding:chunked, chunked"},
+                                         {"Transfer-Encoding:"},
+                                         {"Content-Length:"},
+                                         {"Content-Length:-1"},
+                                         {"Content-Length:1, 1"},
+                                         {"Content-Length :1"},
+                                         {"Content-Length2:1"},
+                                         {"Transfer-Encodingx:chunked"},
+                                         {"X\t:1"}};
+    static const char *const old[] = {"Transfer-Encoding:chunked", NULL};
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_false(is_fault("HTTP/1.1", good[i]));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_true(is_fault("HTTP/1.1", bad[i]));
+    assert_true(is_fault("HTTP/1.0", old));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_host), cmocka_unit_test(test_origin),
-                                       cmocka_unit_test(test_token), cmocka_unit_test(test_listen)};
+                                       cmocka_unit_test(test_token), cmocka_unit_test(test_listen),
+                                       cmocka_unit_test(test_framing)};
     return cmocka_run_group_tests(tests, NULL, no_leak);
 }
