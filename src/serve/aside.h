@@ -2,8 +2,8 @@
  * other clients meanwhile.
  *
  * An answer has its time from when the call is put. Who waits longer is told so, and who has gone meanwhile has no
- * work done, unless it is something to be kept (POST). While a call is answered the thread has the rest of its time as its limit (base/stop.h), which also ends
- * at a stop: what takes long looks at it. */
+ * work done, unless it is something to be kept (POST). While a call is answered the thread has the rest of its time as
+ * its limit (base/stop.h), which also ends at a stop: what takes long looks at it. */
 #ifndef GM_SERVE_ASIDE_H
 #define GM_SERVE_ASIDE_H
 

@@ -22,8 +22,8 @@ bool gm_query_number(const struct gm_query *q, const char *name, long long none,
                      long long *out);
 
 /* gm_page_answer - the body with status 200, or, by `st`, the problem that `err` tells of (ARG: the request is
- * wrong; FORMAT: a post in it is; AGAIN: its time is over; CANCEL: the server stops); the body's memory is taken over. What is no fault of the request's goes to the
- * log. */
+ * wrong; FORMAT: a post in it is; AGAIN: its time is over; CANCEL: the server stops); the body's memory is taken over.
+ * What is no fault of the request's goes to the log. */
 void gm_page_answer(struct gm_call *call, enum gm_status st, const char *type, struct gm_buf *body,
                     const struct gm_error *err);
 

@@ -56,40 +56,42 @@ done:
     return st;
 }
 
+/* A picture is bytes, or it is refused before anything looks at it: by none of the names that a record may have for its
+ * picture may a client have a file of ours opened. */
+static enum gm_status check_image(struct gm_str image, struct gm_error *err)
+{
+    if (gm_data_uri_is(image))
+        return GM_OK;
+    return GM_FAIL(err, GM_EFORMAT,
+                   "\"image\": expected the bytes as \"data:image/jpeg;base64,…\", or a file of a "
+                   "form; paths and addresses are not opened here");
+}
+
 /* The part that the post names as its picture, which is then no more in the JSON; .p NULL = none. */
 static enum gm_status take_part(const struct reading *r, struct gm_json *post, struct gm_str *out,
                                 struct gm_error *err)
 {
     static const struct gm_str mark = {"part:", 5};
-    const struct gm_form_part *part = r->picture;
+    const struct gm_json *j = gm_json_get(post, "image");
     struct gm_str image;
     *out = (struct gm_str){NULL, 0};
-    if (gm_json_str(gm_json_get(post, "image"), &image) && gm_str_starts(image, mark)) {
-        image = gm_str_sub(image, mark.n, image.n);
-        part = find_part(r, image);
-        if (!part)
-            return GM_FAIL(err, GM_EFORMAT, "\"image\": the form has no part \"%.*s\"",
-                           GM_STR_ARG(image));
-        gm_json_remove(post, "image");
-    }
-    return part ? uri_of(r, part, out, err) : GM_OK;
-}
-
-/* A picture is bytes, or it is refused before anything looks at it: a record may name one as "image", "img_path" and
- * more, and by none of them may a client have a file of ours opened. */
-static enum gm_status check_image(const struct gm_post *post, struct gm_error *err)
-{
-    const struct gm_json *j = gm_json_get(post->source, "image");
-    struct gm_str image;
-    if (j && gm_json_kind(j) != GM_JSON_NULL && !gm_json_str(j, &image))
+    if (r->picture)
+        return uri_of(r, r->picture, out, err);
+    if (!j || gm_json_kind(j) == GM_JSON_NULL)
+        return GM_OK;
+    if (!gm_json_str(j, &image))
         return GM_FAIL(err, GM_EFORMAT, "\"image\": expected a string, found %s",
                        gm_json_kind_name(gm_json_kind(j)));
-    if (post->image.n && !gm_data_uri_is(post->image))
-        return GM_FAIL(
-            err, GM_EFORMAT,
-            "\"image\": expected the bytes as \"data:image/jpeg;base64,…\", or a file of a "
-            "form; paths and addresses are not opened here");
-    return GM_OK;
+    if (!gm_str_starts(image, mark))
+        return check_image(image, err);
+    image = gm_str_sub(image, mark.n, image.n);
+    const struct gm_form_part *part = find_part(r, image);
+    if (!part)
+        return GM_FAIL(err, GM_EFORMAT, "\"image\": the form has no part \"%.*s\"",
+                       GM_STR_ARG(image));
+    enum gm_status st = uri_of(r, part, out, err);
+    gm_json_remove(post, "image");
+    return st;
 }
 
 /* Takes `j` over. */
@@ -108,7 +110,8 @@ static enum gm_status read_post(const struct reading *r, struct gm_post *post, s
     struct gm_json *line = j;
     j = NULL;
     GM_TRY(gm_post_from_json(post, line, NULL, err));
-    GM_TRY(check_image(post, err));
+    if (post->image.n) /* by another name */
+        GM_TRY(check_image(post->image, err));
     if (image.p)
         post->image = image;
     gm_post_settle_boxes(post, NULL);

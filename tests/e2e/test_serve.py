@@ -69,7 +69,7 @@ def test_pictures():
         times = s.post({**post, "image": data_uri(data)}, "/v1/predict?timings=true").json["timings"]
         assert [t["stage"] for t in times] == ["tag", "look", "read", "expand", "entail", "ground", "segment"], times
         secret = d.write("secret.jpg", data)
-        for image in (secret, "file://" + secret, "http://127.0.0.1:1/x.jpg", "../x.jpg", "part:no"):
+        for image in (secret, "file://" + secret, "http://127.0.0.1:1/x.jpg", "../x.jpg", "part:no", "", [secret], {"path": secret}):
             problem(s.post({**post, "image": image}), 422, "post", "\"image\"")
         for name in ("image_path", "img_path", "image_file", "img", "image_url", "images"):  # as records have it, too
             for image in (secret, [secret], {"path": secret}):
