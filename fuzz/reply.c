@@ -32,7 +32,9 @@ static void read_answer(struct gm_str body)
 static void read_error(int status, struct gm_str body)
 {
     struct gm_server_error e;
-    gm_server_error_read(&e, status, body, "sk-key");
+    char key[] = "sk-key", *keys[] = {key};
+    const struct gm_secrets secrets = {keys, 1, 1};
+    gm_server_error_read(&e, status, body, &secrets);
     (void)gm_server_error_is_quota(&e);
     (void)gm_server_error_is_model(&e);
     (void)gm_server_error_param(&e, ~0u);

@@ -144,6 +144,7 @@ void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_an
         deliver_kept(llm, a, body);
         return;
     }
+    gm_secrets_hide(&llm->secrets, err.msg); /* it may be a refusal in the server's words */
     if (st == GM_EFORMAT) {
         warn_of_thoughts(llm, a, answer);
         llm->stats.invalid++;

@@ -5,7 +5,6 @@
 #include "base/parallel.h"
 #include "base/progress.h"
 #include "llm/llm_internal.h"
-#include "llm/secret.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +51,7 @@ static enum gm_status check_opts(const struct gm_llm_opts *o, struct gm_error *e
 enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    char *key;
     *out = NULL;
     struct gm_llm *llm = gm_alloc(1, sizeof *llm);
     if (!llm)
@@ -68,8 +68,10 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
         goto done;
     }
     llm->has_model = opts->model != NULL;
-    GM_TRY(opts->key ? gm_secret_copy(&llm->key, gm_str(opts->key), "the key", err)
-                     : gm_secret_read(&llm->key, opts->key_file, NULL, err));
+    GM_TRY(opts->key ? gm_secret_copy(&key, gm_str(opts->key), "the key", err)
+                     : gm_secret_read(&key, opts->key_file, NULL, err));
+    llm->key = key;
+    GM_TRY(gm_secrets_add(&llm->secrets, key, err));
     GM_TRY(gm_server_groups_open(llm, opts, err));
     GM_TRY(gm_http_new(&llm->http, opts->in_flight, err));
     GM_TRY(start_thread(llm, err));
@@ -99,7 +101,7 @@ void gm_llm_free(struct gm_llm *llm)
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.schema);
     gm_json_free((struct gm_json *)(uintptr_t)llm->tail.extra);
     gm_free(llm->model);
-    gm_secret_free(llm->key);
+    gm_secrets_clear(&llm->secrets);
     if (llm->has_lock)
         pthread_mutex_destroy(&llm->lock);
     gm_free(llm);

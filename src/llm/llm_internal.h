@@ -12,6 +12,7 @@
 #include "llm/llm.h"
 #include "llm/local_server.h"
 #include "llm/message.h"
+#include "llm/secret.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -82,14 +83,14 @@ struct gm_reject {
 
 struct gm_llm {
     struct gm_llm_opts opts; /* its pointers are not used after gm_llm_new */
-    char *model, *key;       /* key NULL = none */
+    char *model;
+    const char *key;           /* of --endpoint's servers, one of the secrets; NULL = none */
+    struct gm_secrets secrets; /* every key that a request may carry */
     bool has_model;          /* a model was named */
     struct gm_endpoint *ep;  /* of all groups, one behind the other */
     size_t n_ep;
     struct gm_server_group *groups; /* 0: the run's own */
     size_t n_groups, turn;
-    char **more_keys; /* [n_ep] room for those of other groups */
-    size_t n_more_keys;
     struct gm_breaker breaker;
     struct gm_local_server **servers; /* [n_ep], NULL where the endpoint is a URL */
     struct gm_http *http;

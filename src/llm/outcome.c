@@ -201,7 +201,7 @@ static void on_success(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint 
         gm_json_free(answer.envelope);
         return;
     }
-    gm_server_error_read(&e, d->status, gm_buf_str(&d->body), llm->key);
+    gm_server_error_read(&e, d->status, gm_buf_str(&d->body), &llm->secrets);
     if (e.is_error) {
         on_error(llm, a, ep, &e, d->retry_after_s);
         return;
@@ -221,7 +221,7 @@ void gm_client_done(struct gm_llm *llm, struct gm_http_done *d)
     } else if (d->status == 200) {
         on_success(llm, a, ep, d);
     } else {
-        gm_server_error_read(&e, d->status, gm_buf_str(&d->body), llm->key);
+        gm_server_error_read(&e, d->status, gm_buf_str(&d->body), &llm->secrets);
         on_error(llm, a, ep, &e, d->retry_after_s);
     }
     gm_buf_clear(&d->body);

@@ -9,7 +9,10 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { KEY_MAX = 8192 };
+enum {
+    KEY_MAX = 8192,
+    HIDDEN_MIN = 4 /* less of a key is no secret, and stands in any text */
+};
 
 void gm_secret_free(char *key)
 {
@@ -103,4 +106,81 @@ enum gm_status gm_secret_read(char **out, const char *path, const struct gm_str 
         return read_file(out, path, origin, err);
     const char *key = origin ? NULL : getenv("OPENAI_API_KEY");
     return key && *key ? gm_secret_copy(out, gm_str(key), "OPENAI_API_KEY", err) : GM_OK;
+}
+
+/* ---- all of a client ---- */
+
+enum gm_status gm_secrets_add(struct gm_secrets *s, char *key, struct gm_error *err)
+{
+    enum gm_status st = key ? GM_GROW(s->keys, s->n, s->cap, err) : GM_OK;
+    if (key && st == GM_OK)
+        s->keys[s->n++] = key;
+    else
+        gm_secret_free(key);
+    return st;
+}
+
+/* Whether a query's parameter of this name is a key: "api_key", "code", "token", "sig". */
+static bool is_secret(struct gm_str name)
+{
+    static const char *const words[] = {"key", "token", "secret", "pass", "auth", "sig", "code"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        for (size_t at = 0, n = strlen(words[i]); at + n <= name.n; at++)
+            if (strncasecmp(name.p + at, words[i], n) == 0)
+                return true;
+    return false;
+}
+
+enum gm_status gm_secrets_add_query(struct gm_secrets *s, const char *url, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_str rest = gm_str(url), one, name, value;
+    gm_str_cut(rest, '#', &rest, &one);
+    if (!gm_str_cut(rest, '?', &one, &rest))
+        return GM_OK;
+    while (rest.n && st == GM_OK) {
+        gm_str_cut(rest, '&', &one, &rest);
+        if (!gm_str_cut(one, '=', &name, &value) || !is_secret(name) || !value.n)
+            continue;
+        char *key = gm_alloc(value.n + 1, 1);
+        if (!key)
+            return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        memcpy(key, value.p, value.n);
+        st = gm_secrets_add(s, key, err);
+    }
+    return st;
+}
+
+/* How much of a text of `left` bytes is a key, or the beginning of one that the text's end cuts. */
+static size_t key_at(const struct gm_secrets *s, const char *at, size_t left)
+{
+    size_t most = 0;
+    for (size_t i = 0; i < s->n; i++) {
+        size_t n = strlen(s->keys[i]), here = n < left ? n : left;
+        if (n >= HIDDEN_MIN && here >= HIDDEN_MIN && here > most &&
+            memcmp(at, s->keys[i], here) == 0)
+            most = here;
+    }
+    return most;
+}
+
+/* Each byte goes when it has been looked at, so that keys that overlap go whole. */
+void gm_secrets_hide(const struct gm_secrets *s, char *text)
+{
+    size_t n = strlen(text), end = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t hidden = key_at(s, text + i, n - i);
+        if (hidden && i + hidden > end)
+            end = i + hidden;
+        if (i < end)
+            text[i] = '*';
+    }
+}
+
+void gm_secrets_clear(struct gm_secrets *s)
+{
+    for (size_t i = 0; i < s->n; i++)
+        gm_secret_free(s->keys[i]);
+    gm_free(s->keys);
+    *s = (struct gm_secrets){0};
 }

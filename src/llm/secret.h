@@ -20,4 +20,20 @@ enum gm_status gm_secret_copy(char **out, struct gm_str key, const char *from,
                               struct gm_error *err) GM_NODISCARD;
 void gm_secret_free(char *key); /* NULL-safe; overwrites it */
 
+/* The keys of a client, whoever they are for: what a server says may have any of them in it. */
+struct gm_secrets {
+    char **keys; /* owned */
+    size_t n, cap;
+};
+
+/* gm_secrets_add - takes the key over, also on failure; NULL = none. gm_secrets_add_query - those of
+ * a URL's query: the values of parameters whose names say so. Errors: NOMEM. */
+enum gm_status gm_secrets_add(struct gm_secrets *s, char *key, struct gm_error *err) GM_NODISCARD;
+enum gm_status gm_secrets_add_query(struct gm_secrets *s, const char *url,
+                                    struct gm_error *err) GM_NODISCARD;
+/* gm_secrets_hide - '*' in place of each of them, and of the beginning of one that the text's end
+ * cuts, if that has 4 letters. gm_secrets_clear - frees and overwrites them. */
+void gm_secrets_hide(const struct gm_secrets *s, char *text);
+void gm_secrets_clear(struct gm_secrets *s);
+
 #endif

@@ -8,18 +8,6 @@
 #include <string.h>
 #include <strings.h>
 
-/* Overwrite every occurrence of the key, and the beginning of one that the text's end cuts. */
-static void hide_key(char *s, const char *key)
-{
-    size_t n = key ? strlen(key) : 0;
-    for (char *at = n >= 4 ? strstr(s, key) : NULL; at; at = strstr(at + n, key))
-        memset(at, '*', n);
-    size_t len = strlen(s);
-    for (size_t piece = n > 4 ? n - 1 : 0; piece >= 4; piece--)
-        if (piece <= len && memcmp(s + len - piece, key, piece) == 0)
-            memset(s + len - piece, '*', piece);
-}
-
 static void add(char *out, size_t cap, const char *between, struct gm_str s)
 {
     size_t n = strlen(out);
@@ -117,7 +105,7 @@ static int status_of(const struct gm_server_error *e, const struct gm_json *j)
 }
 
 void gm_server_error_read(struct gm_server_error *out, int status, struct gm_str body,
-                          const char *key)
+                          const struct gm_secrets *secrets)
 {
     struct gm_json *j = NULL;
     *out = (struct gm_server_error){.status = status};
@@ -125,8 +113,8 @@ void gm_server_error_read(struct gm_server_error *out, int status, struct gm_str
         read_json(out, j);
     if (!out->text[0])
         add(out->text, sizeof out->text, "", body);
-    /* The key is hidden before a message cuts the text, or a piece of it could stay. */
-    hide_key(out->text, key);
+    /* Keys are hidden before a message cuts the text, or a piece of one could stay. */
+    gm_secrets_hide(secrets, out->text);
     gm_utf8_one_line(out->text);
     if (status == 200 && out->is_error)
         out->status = status_of(out, j);

@@ -5,20 +5,21 @@
 
 #include "base/str.h"
 #include "llm/message.h"
+#include "llm/secret.h"
 
 struct gm_server_error {
     int status;      /* HTTP's, or in place of a 200 the one that the body tells */
     bool is_error;   /* the body is JSON that tells of an error */
-    char text[1000]; /* its words, one line, never with the key in it; may be empty */
+    char text[1000]; /* its words, one line, never with a key in it; may be empty */
     char param[64];  /* the parameter that it names apart from its words, or "" */
     char code[64];   /* its code or type in words, or "" */
 };
 
 /* gm_server_error_read - of a reply with that HTTP status. Understood: {"error":{"message",…}},
  * {"error":"…"}, {"message"}, {"detail"} as text or list, all of them in an array too, an error in
- * the first choice, and plain text; key (NULL = none) is blackened. */
+ * the first choice, and plain text; the keys in it are blackened. */
 void gm_server_error_read(struct gm_server_error *out, int status, struct gm_str body,
-                          const char *key);
+                          const struct gm_secrets *secrets);
 
 /* gm_server_error_is_quota - money or a day's quota is spent, and the server names no time after
  * which to come back: waiting won't mend it. */

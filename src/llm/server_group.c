@@ -2,7 +2,6 @@
 #include "base/alloc.h"
 #include "base/host.h"
 #include "llm/llm_internal.h"
-#include "llm/secret.h"
 
 #include <string.h>
 #include <strings.h>
@@ -61,8 +60,8 @@ static enum gm_status find_key(struct gm_llm *llm, const struct gm_llm_opts *o, 
             *key = llm->key;
     if (o->key_file)
         st = gm_secret_read(&own, o->key_file, &at, err);
-    if (own)
-        *key = llm->more_keys[llm->n_more_keys++] = own;
+    if (own && (st = gm_secrets_add(&llm->secrets, own, err)) == GM_OK)
+        *key = own;
     return st;
 }
 
@@ -78,7 +77,7 @@ static enum gm_status endpoint_init(struct gm_llm *llm, struct gm_endpoint *e, c
     if (!(e->name = gm_strdup(base)))
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     e->name[strcspn(e->name, "?#")] = 0; /* keys may stand in a query */
-    return GM_OK;
+    return gm_secrets_add_query(&llm->secrets, base, err);
 }
 
 /* What the endpoints are from run to run: a URL without its query; a GGUF file with its size and time,
@@ -146,8 +145,7 @@ enum gm_status gm_server_groups_open(struct gm_llm *llm, const struct gm_llm_opt
     llm->groups = gm_alloc(o->n_more + 1, sizeof *llm->groups);
     llm->ep = gm_alloc(n, sizeof *llm->ep);
     llm->servers = gm_alloc(n, sizeof *llm->servers);
-    llm->more_keys = gm_alloc(n, sizeof *llm->more_keys);
-    if (!llm->groups || !llm->ep || !llm->servers || !llm->more_keys)
+    if (!llm->groups || !llm->ep || !llm->servers)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i <= o->n_more; i++) {
         llm->n_groups = i + 1;
@@ -166,9 +164,6 @@ void gm_server_groups_close(struct gm_llm *llm)
     }
     for (size_t i = 0; i < llm->n_groups; i++)
         gm_free(llm->groups[i].name);
-    for (size_t i = 0; i < llm->n_more_keys; i++)
-        gm_secret_free(llm->more_keys[i]);
-    gm_free(llm->more_keys);
     gm_free(llm->servers);
     gm_free(llm->ep);
     gm_free(llm->groups);

@@ -148,6 +148,33 @@ def test_what_waiting_does_not_mend_stops_the_run():
     stops(lambda q: error(401, "Wrong key for this organisation"), "Wrong key for this organisation")
 
 
+def test_a_key_in_a_servers_words():
+    """Whoever the key is for and wherever the server repeats it: in no message, record or run folder."""
+    key = "sk-OWNSECRET-abcdef"
+
+    def answer(q):
+        words = f"got {q['authorization']} at {q['path']}"
+        return error(400, words) if "0" in q["messages"][-1]["content"] else message(refusal=words)
+
+    for url in ("{}", "{}?api_key=" + key):
+        with gm.Folder() as d, llm_server.Own(lambda t, q: answer(q)) as s:
+            d.write("keys", f"sk-BAREKEY-123456\n{s.url[:-3]} {key}\n")
+            os.chmod(d / "keys", 0o600)
+            d.write("posts.jsonl", POST % 0 + (POST % 1).replace("Rome", "R0me"))
+            d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
+            r = gm.run("predict", d / "posts.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint",
+                       url.format(s.url), "--key-file", d / "keys", "--run", d / "run",
+                       env={"GMNER_CACHE": d / "cache.sqlite"})
+            for p in written(d):
+                assert "got Bearer ***" in p["error"]["message"], p
+            kept = [d / "out.jsonl"] + [os.path.join(f, n) for f, _, names in os.walk(d / "run") for n in names]
+            assert len(kept) > 1 and r.code == 3
+            for path in kept:
+                with open(path, "rb") as f:
+                    assert b"SECRET" not in f.read(), path
+            assert "SECRET" not in r.err and "***" in r.err, r.err
+
+
 def test_addresses():
     stops(lambda q: Reply(404, b"404 page not found"), "404 page not found", "/v1/chat/completions")
     with gm.Folder() as d, llm_server.Own(lambda t, q: ANSWER if q["path"].startswith("/v1/") else Reply(

@@ -210,10 +210,31 @@ static void yes_behind_thoughts(void **state)
 #undef TOKEN
 }
 
-static const char *words_of(const char *body, const char *key)
+static const struct gm_secrets no_secrets;
+
+/* Keys of which one begins as another does, and one that may stand in a query. */
+static void know_keys(struct gm_secrets *s)
+{
+    struct gm_error err;
+    assert_int_equal(gm_secrets_add(s, gm_strdup("sk-abc"), &err), GM_OK);
+    assert_int_equal(gm_secrets_add(s, gm_strdup("sk-abc123"), &err), GM_OK);
+    assert_int_equal(gm_secrets_add(s, gm_strdup("no"), &err), GM_OK); /* too short to be hidden */
+    assert_int_equal(gm_secrets_add(s, NULL, &err), GM_OK);
+    assert_int_equal(gm_secrets_add_query(
+                         s, "http://h:1/v1?api-version=2024-02-01&api_key=q-77&Code=c-8888#key=frag",
+                         &err),
+                     GM_OK);
+    assert_int_equal(gm_secrets_add_query(s, "http://h/key=path", &err), GM_OK);
+    assert_int_equal(s->n, 5);
+}
+
+static const char *words_of(const char *body)
 {
     static struct gm_server_error e;
-    gm_server_error_read(&e, 400, gm_str(body), key);
+    struct gm_secrets s = {0};
+    know_keys(&s);
+    gm_server_error_read(&e, 400, gm_str(body), &s);
+    gm_secrets_clear(&s);
     return e.text;
 }
 
@@ -221,23 +242,25 @@ static void messages_without_keys(void **state)
 {
     (void)state;
     char longer[1100];
-    assert_string_equal(
-        words_of("{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}",
-                 "sk-abc123"),
-        "Bad key *********! Use another *********");
-    assert_string_equal(words_of("{\"error\":\"plain\"}", NULL), "plain");
-    assert_string_equal(words_of("\xef\xbb\xbf[{\"error\":{\"message\":\"in a list\"}}]", NULL),
-                        "in a list");
-    assert_string_equal(words_of("404 page not found", NULL), "404 page not found");
-    assert_string_equal(words_of("{\"detail\":[{\"loc\":[\"body\",\"seed\"],\"msg\":\"Extra "
-                                 "inputs\"}]}",
-                                 NULL),
-                        "seed: Extra inputs");
-    assert_string_equal(words_of("", "sk-abc123"), "");
+    static const char *const cases[][2] = {
+        {"{\"error\":{\"message\":\"Bad key sk-abc123!\\nUse another sk-abc123\"}}",
+         "Bad key *********! Use another *********"},
+        {"{\"error\":\"plain\"}", "plain"},
+        {"\xef\xbb\xbf[{\"error\":{\"message\":\"in a list\"}}]", "in a list"},
+        {"404 page not found", "404 page not found"},
+        {"{\"detail\":[{\"loc\":[\"body\",\"seed\"],\"msg\":\"Extra inputs\"}]}",
+         "seed: Extra inputs"},
+        {"", ""},
+        {"sk-abcd sk-abc sk-abc12", "******d ****** ********"}, /* the last may be cut */
+        {"no GET /v1?api-version=2024-02-01&api_key=q-77&code=c-8888 here",
+         "no GET /v1?api-version=2024-02-01&api_key=****&code=****** here"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_string_equal(words_of(cases[i][0]), cases[i][1]);
     /* the key lies across the place where the message is cut */
     memset(longer, 'x', sizeof longer);
     memcpy(longer + 994, "sk-abc123", 10);
-    assert_null(strstr(words_of(longer, "sk-abc123"), "sk-a"));
+    assert_null(strstr(words_of(longer), "sk-a"));
 }
 
 static void what_errors_mean(void **state)
@@ -276,7 +299,7 @@ static void what_errors_mean(void **state)
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_server_error e;
-        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].body), NULL);
+        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].body), &no_secrets);
         if (e.status != cases[i].means_status || gm_server_error_is_quota(&e) != cases[i].quota ||
             gm_server_error_is_model(&e) != cases[i].model)
             fail_msg("%s: %d", cases[i].body, e.status);
@@ -309,7 +332,7 @@ static void refused_parameters(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         struct gm_server_error e;
         unsigned sent = 127u & ~(cases[i].names == GM_LLM_P_MAX_COMPLETION ? 32u : 64u);
-        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].text), NULL);
+        gm_server_error_read(&e, cases[i].status, gm_str(cases[i].text), &no_secrets);
         if (gm_server_error_param(&e, sent) != cases[i].names)
             fail_msg("%s: %u", cases[i].text, gm_server_error_param(&e, sent));
         assert_int_equal(gm_server_error_param(&e, 0), 0); /* what wasn't sent isn't refused */
