@@ -236,13 +236,15 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     struct gm_cache *cache = NULL;
     struct gm_synth *synth = NULL;
     struct job job = {.llm_opts = &llm};
-    const struct gm_synth_opts so = opts_of(o);
+    struct gm_synth_opts so = opts_of(o);
     enum gm_exit code = check(o, args, &format, err);
     bool has_begun = false;
     if (code != GM_EXIT_DONE)
         return code;
     gm_arena_init(&a, 0);
     GM_TRY(gm_llm_cli_read(&o->llm, &a, &llm, err));
+    if (!llm.model && llm.n_endpoints)
+        so.model = llm.model = gm_llm_model_of(llm.endpoints[0]);
     GM_TRY(gm_synth_new(&synth, &so, err));
     if (!llm.dry_run)
         GM_TRY(open_outputs(&job, o, format, &a, err));

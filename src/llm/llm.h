@@ -84,6 +84,15 @@ struct gm_llm_opts {
 enum gm_status gm_llm_endpoints_read(struct gm_llm_servers *out, struct gm_str text,
                                      struct gm_arena *a, struct gm_error *err) GM_NODISCARD;
 
+/* gm_llm_model_of - the model's name that an endpoint stands for: that of a GGUF file; NULL = none, as a server
+ * may have any. gm_llm_servers_id - what answers of these servers depend on beside the model's name: the content
+ * of GGUF files, whose names say little, and where no model is named (`named` false) the
+ * servers; appended to `out` as words with spaces between, never with a key, and nothing for servers of a
+ * named model, wherever they are. Errors: NOMEM. */
+const char *gm_llm_model_of(const char *endpoint);
+enum gm_status gm_llm_servers_id(const struct gm_llm_servers *s, bool named, struct gm_buf *out,
+                                 struct gm_error *err) GM_NODISCARD;
+
 /* gm_llm_open_cache - the file of replies at `path` (base/cache.h) for the client that is made with `opts`; *cache
  * is yours, to be closed after that client. The cache saves money and time, no run depends on it: where it can't
  * be opened a warning says so, and *cache is NULL. Errors: NOMEM. */

@@ -36,6 +36,7 @@ struct gm_ask {
     struct gm_buf body; /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
     bool fresh; /* past the cache */
+    bool named; /* its model has a name */
     bool can_do_without_pictures;
     struct gm_llm_tail tail;
     bool holds_json; /* the schema and the extra members are held, and no more the caller's */
@@ -61,7 +62,7 @@ struct gm_ask_queue {
 struct gm_server_group {
     struct gm_endpoint *ep; /* within those of the client */
     size_t n_ep;
-    char *name;                  /* its endpoints, for what is kept of them; owned */
+    char *files, *name;          /* gm_llm_servers_id of a named model and of another one; owned */
     struct gm_ask_queue waiting; /* not in the cache: to be sent, in order */
 };
 
@@ -86,8 +87,8 @@ struct gm_llm {
     char *model;
     const char *key;           /* of --endpoint's servers, one of the secrets; NULL = none */
     struct gm_secrets secrets; /* every key that a request may carry */
-    bool has_model;          /* a model was named */
-    struct gm_endpoint *ep;  /* of all groups, one behind the other */
+    bool has_model;            /* a model was named */
+    struct gm_endpoint *ep;    /* of all groups, one behind the other */
     size_t n_ep;
     struct gm_server_group *groups; /* 0: the run's own */
     size_t n_groups, turn;

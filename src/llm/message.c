@@ -272,13 +272,11 @@ static void say_none(struct gm_llm_answer *out, const struct gm_json *choice, st
  * words stand. Where they don't, as tokens are written in ways of their own, behind the thoughts. */
 static size_t answer_start(struct gm_str all, struct gm_str answer)
 {
-    size_t at = SIZE_MAX;
     answer = gm_str_trim(answer);
-    for (size_t i = answer.n ? gm_str_find(all, answer, 0) : SIZE_MAX; i != SIZE_MAX;
-         i = gm_str_find(all, answer, i + 1))
-        at = i;
-    if (at != SIZE_MAX)
-        return at;
+    /* From the end: a model that repeats itself says its answer at every place before. */
+    for (size_t i = all.n - answer.n + 1; answer.n && answer.n <= all.n && i-- > 0;)
+        if (memcmp(all.p + i, answer.p, answer.n) == 0)
+            return i;
     struct gm_str rest = all;
     return gm_thoughts_cut(&rest) && rest.n ? (size_t)(rest.p - all.p) : 0;
 }

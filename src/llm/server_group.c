@@ -1,11 +1,12 @@
 /* The endpoints of a run: those of --endpoint, and those of stages that have their own. */
 #include "base/alloc.h"
+#include "base/fingerprint.h"
 #include "base/host.h"
+#include "base/path.h"
 #include "llm/llm_internal.h"
 
 #include <string.h>
 #include <strings.h>
-#include <sys/stat.h>
 
 static const double server_wait_s = 300; /* a large GGUF file is read from a slow disk */
 
@@ -80,22 +81,44 @@ static enum gm_status endpoint_init(struct gm_llm *llm, struct gm_endpoint *e, c
     return gm_secrets_add_query(&llm->secrets, base, err);
 }
 
-/* What the endpoints are from run to run: a URL without its query; a GGUF file with its size and time,
- * and the command that serves it. */
+const char *gm_llm_model_of(const char *endpoint)
+{
+    return is_gguf(endpoint) ? gm_path_file(gm_str(endpoint)).p : NULL;
+}
+
+/* A URL goes without its query, in which keys may stand; a GGUF file that can't be read is an error when its
+ * server is to start, not before. */
+enum gm_status gm_llm_servers_id(const struct gm_llm_servers *s, bool named, struct gm_buf *out,
+                                 struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    char content[GM_SHA256_HEX];
+    for (size_t i = 0; i < s->n && st == GM_OK; i++) {
+        const char *e = s->endpoints[i], *between = out->n ? " " : "";
+        if (is_gguf(e) && gm_fingerprint_sample(e, content, NULL) == GM_OK)
+            st = gm_buf_printf(out, err, "%s%s", between, content);
+        else if (!is_gguf(e) && !named)
+            st = gm_buf_printf(out, err, "%s%.*s", between, (int)strcspn(e, "?#"), e);
+    }
+    return st;
+}
+
+/* What the endpoints are from run to run; for a GGUF file with the command that serves it, too. */
 static enum gm_status name_group(struct gm_server_group *g, const struct gm_llm_servers *s,
                                  const char *llama_server, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_buf b;
-    struct stat file;
     gm_buf_init(&b, (size_t)1 << 20);
-    for (size_t i = 0; i < s->n; i++) {
-        const char *e = s->endpoints[i];
-        GM_TRY(gm_buf_printf(&b, err, "%.*s\n", (int)strcspn(e, "?#"), e));
-        if (is_gguf(e) && stat(e, &file) == 0)
-            GM_TRY(gm_buf_printf(&b, err, "%lld %lld %s\n", (long long)file.st_size,
-                                 (long long)file.st_mtime, llama_server ? llama_server : ""));
+    GM_TRY(gm_llm_servers_id(s, true, &b, err));
+    if (!(g->files = gm_strdup(b.n ? b.p : ""))) {
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
     }
+    gm_buf_reset(&b);
+    GM_TRY(gm_llm_servers_id(s, false, &b, err));
+    if (g->files[0] && llama_server)
+        GM_TRY(gm_buf_printf(&b, err, " %s", llama_server));
     if (!(g->name = gm_strdup(b.n ? b.p : "")))
         st = GM_FAIL(err, GM_ENOMEM, "out of memory");
 done:
@@ -162,8 +185,10 @@ void gm_server_groups_close(struct gm_llm *llm)
         gm_http_target_free(llm->ep[i].target);
         gm_free(llm->ep[i].name);
     }
-    for (size_t i = 0; i < llm->n_groups; i++)
+    for (size_t i = 0; i < llm->n_groups; i++) {
+        gm_free(llm->groups[i].files);
         gm_free(llm->groups[i].name);
+    }
     gm_free(llm->servers);
     gm_free(llm->ep);
     gm_free(llm->groups);

@@ -44,12 +44,7 @@ struct gm_llm *gm_pipeline_llm(const struct gm_pipeline *p) { return p->llm; }
 const char *gm_pipeline_run_dir(const struct gm_pipeline *p) { return p->run_dir; }
 const char *gm_pipeline_at(const struct gm_pipeline *p) { return p->at; }
 
-/* The model's name is part of each stage's configuration; a GGUF file's stands for it. */
-static const char *model_of(const char *endpoint)
-{
-    return gm_str_ends(gm_str(endpoint), GM_STR(".gguf")) ? gm_path_file(gm_str(endpoint)).p : NULL;
-}
-
+/* The model's name is part of each stage's configuration. */
 static enum gm_status set_model(struct gm_pipeline *p, const struct gm_stage *s, const char *model,
                                 struct gm_error *err)
 {
@@ -79,7 +74,7 @@ static enum gm_status set_servers(struct gm_pipeline *p, struct gm_stage *s, str
         goto done;
     GM_TRY(gm_llm_endpoints_read(own, text, &p->recipe->arena, err));
     if (!gm_json_get(s->settings, "model"))
-        GM_TRY(set_model(p, s, model_of(own->endpoints[0]), err));
+        GM_TRY(set_model(p, s, gm_llm_model_of(own->endpoints[0]), err));
     gm_recipe_remove(p->recipe, s->backend->stage, "endpoint");
     s->servers = ++p->n_more;
 done:
@@ -111,7 +106,7 @@ static enum gm_status set_llm(struct gm_pipeline *p, const struct gm_pipeline_op
             goto done;
         }
         const char *model = p->llm_opts->model;
-        GM_TRY(set_model(p, s, model ? model : model_of(p->llm_opts->endpoints[0]), err));
+        GM_TRY(set_model(p, s, model ? model : gm_llm_model_of(p->llm_opts->endpoints[0]), err));
     }
 done:
     return st;
@@ -414,9 +409,26 @@ done:
     return st;
 }
 
+/* What a model's answers depend on beside its name, where there is anything. */
+static enum gm_status servers_text(const struct gm_pipeline *p, const struct gm_stage *s,
+                                   struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_llm_servers run = {p->llm_opts->endpoints, p->llm_opts->n_endpoints};
+    struct gm_buf id;
+    gm_buf_init(&id, (size_t)1 << 20);
+    GM_TRY(gm_llm_servers_id(s->servers ? &p->more[s->servers - 1] : &run,
+                             gm_json_get(s->settings, "model") != NULL, &id, err));
+    if (id.n)
+        st = gm_buf_printf(out, err, "servers=%.*s\n", GM_STR_ARG(gm_buf_str(&id)));
+done:
+    gm_buf_clear(&id);
+    return st;
+}
+
 /* "backend=…", the settings, and the contents: one "name=value" a line. */
-static enum gm_status config_text(const struct gm_stage *s, struct gm_buf *out,
-                                  struct gm_error *err)
+static enum gm_status config_text(const struct gm_pipeline *p, const struct gm_stage *s,
+                                  struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_printf(out, err, "backend=%s\n", s->backend->name));
@@ -425,6 +437,8 @@ static enum gm_status config_text(const struct gm_stage *s, struct gm_buf *out,
         GM_TRY(gm_json_write(gm_json_value(it), false, out, err));
         GM_TRY(gm_buf_add_c(out, "\n", err));
     }
+    if (s->backend->llm)
+        GM_TRY(servers_text(p, s, out, err));
     if (s->backend->fingerprint)
         GM_TRY(contents_text(s, out, err));
 done:
@@ -439,7 +453,7 @@ enum gm_status gm_stage_config(struct gm_pipeline *p, struct gm_stage *s, long l
     gm_buf_init(&text, (size_t)1 << 24);
     pthread_mutex_lock(&p->lock);
     if (!s->has_config) {
-        GM_TRY(config_text(s, &text, err));
+        GM_TRY(config_text(p, s, &text, err));
         GM_TRY(
             gm_run_config(p->run, s->place, s->backend->stage, gm_buf_str(&text), &s->config, err));
         s->has_config = true;

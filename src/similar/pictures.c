@@ -31,7 +31,7 @@ static enum gm_status open_kept(struct gm_pictures *p, const char *clip, bool bf
     gm_buf_init(&encoder, (size_t)1 << 20);
     if (!cache)
         return GM_OK;
-    GM_TRY(gm_fingerprint_file("clip", clip, &encoder, err));
+    GM_TRY(gm_fingerprint_network("clip", clip, &encoder, err));
     GM_TRY(gm_buf_printf(&encoder, err, "%s %d", bf16 ? "bf16" : "f32", PREPARED));
     st = gm_vector_cache_open(&p->kept, cache, gm_buf_str(&encoder), gm_clip_dim(p->clip), err);
 done:

@@ -132,7 +132,7 @@ enum gm_status gm_examples_pool_fingerprint(const struct gm_examples_setting *x,
     GM_TRY(gm_pool_file_fingerprint(&x->file, out, err));
     st = gm_fingerprint_model(x->encoder.n ? x->encoder.p : "minilm", out, err);
     if (st == GM_OK && x->clip.n)
-        st = gm_fingerprint_file("clip", x->clip.p, out, err);
+        st = gm_fingerprint_network("clip", x->clip.p, out, err);
     if (st != GM_OK)
         gm_error_prefix(err, "setting \"examples\"");
 done:

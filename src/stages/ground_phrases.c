@@ -146,8 +146,8 @@ static enum gm_status fingerprint(const struct gm_backend *b, const struct gm_js
     gm_arena_init(&a, 0);
     GM_TRY(find_model(&a, settings, &dir, err));
     GM_TRY(gm_phrases_files(&a, dir, paths, err));
-    for (size_t i = 0; i < GM_PHRASES_FILES && paths[i]; i++)
-        GM_TRY(gm_fingerprint_file(paths[i] + strlen(dir), paths[i], out, err));
+    for (size_t i = 0; i < GM_PHRASES_FILES; i++)
+        GM_TRY(gm_fingerprint_network(paths[i] + strlen(dir), paths[i], out, err));
 done:
     gm_arena_clear(&a);
     return st;

@@ -6,7 +6,7 @@
 
 #include <ctype.h>
 
-enum { DEPTH_MAX = 8, NUMBERS_MAX = 400 };
+enum { DEPTH_MAX = 8, NUMBERS_MAX = 400, TOKEN_MAX = 24 };
 
 /* The boxes so far, and how lists of four are read. */
 struct boxes {
@@ -171,7 +171,8 @@ static enum gm_status add_numbers(struct boxes *b, struct gm_str s, double unit,
     return st;
 }
 
-/* What stands between the marks of the families that have them. */
+/* What stands between the marks of the families that have them. No number has a "<" in it, so that the
+ * closing mark is the next one or none. */
 static enum gm_status read_marks(struct boxes *b, struct gm_str s, struct gm_error *err)
 {
     static const struct {
@@ -186,9 +187,9 @@ static enum gm_status read_marks(struct boxes *b, struct gm_str s, struct gm_err
         struct gm_str open = gm_str(marks[k].open), close = gm_str(marks[k].close);
         for (size_t at = gm_str_find(s, open, 0); at != SIZE_MAX && st == GM_OK;
              at = gm_str_find(s, open, at + open.n)) {
-            size_t end = gm_str_find(s, close, at);
-            if (end != SIZE_MAX)
-                st = add_numbers(b, gm_str_sub(s, at + open.n, end), marks[k].unit, err);
+            size_t from = at + open.n, end = gm_str_find(s, GM_STR("<"), from);
+            if (end != SIZE_MAX && gm_str_starts(gm_str_sub(s, end, s.n), close))
+                st = add_numbers(b, gm_str_sub(s, from, end), marks[k].unit, err);
         }
     }
     return st;
@@ -201,13 +202,15 @@ static bool read_token(struct gm_str s, size_t *pos, double *out)
         const char *open;
         double add, unit;
     } kinds[] = {{"<loc_", 0.5, 1}, {"<bin_", 0, 1000.0 / 999}, {"<loc", 0, 1000.0 / 1024}};
-    struct gm_str rest = gm_str_sub(s, *pos, s.n);
+    /* No token is longer, and an answer of many "<" has its end far away. */
+    struct gm_str rest = gm_str_sub(s, *pos, s.n - *pos > TOKEN_MAX ? *pos + TOKEN_MAX : s.n);
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         struct gm_str open = gm_str(kinds[k].open);
-        size_t close = gm_str_find(rest, GM_STR(">"), 0);
+        if (!gm_str_starts(rest, open))
+            continue;
+        size_t close = gm_str_find(rest, GM_STR(">"), open.n);
         long long n;
-        if (!gm_str_starts(rest, open) || close == SIZE_MAX ||
-            !gm_str_to_int(gm_str_sub(rest, open.n, close), &n))
+        if (close == SIZE_MAX || !gm_str_to_int(gm_str_sub(rest, open.n, close), &n))
             continue;
         *pos += close + 1;
         *out = ((double)n + kinds[k].add) * kinds[k].unit;

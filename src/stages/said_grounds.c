@@ -3,13 +3,15 @@
 #include "llm/json_repair.h"
 #include "stages/said.h"
 
+#include <stdio.h>
 #include <strings.h>
 
 /* How answers are read. */
 struct reading {
     bool y_first;
-    bool is_check; /* there is a box already: "answer" in place of "visible" */
-    bool is_marks; /* "numbers" of boxes that are drawn in place of "boxes" */
+    bool is_check;         /* there is a box already: "answer" in place of "visible" */
+    bool is_marks;         /* "numbers" of boxes that are drawn in place of "boxes" */
+    struct gm_json *known; /* what the list has, by the entity's number: a list may be long */
 };
 
 /* The entity's number: "entity", or what models write for it, as a number or a text of one. Where boxes are
@@ -42,13 +44,11 @@ static bool is_visible(const struct gm_json *said, size_t n_boxes)
     return is;
 }
 
-static struct gm_json *find(const struct gm_json *list, long long number)
+/* The name of an entity's number in reading.known. */
+static const char *key_of(long long number, char key[24])
 {
-    long long n;
-    for (size_t i = 0; i < gm_json_count(list); i++)
-        if (gm_json_int(gm_json_get(gm_json_at(list, i), "entity"), &n) && n == number)
-            return gm_json_at(list, i);
-    return NULL;
+    snprintf(key, 24, "%lld", number);
+    return key;
 }
 
 static const char *member_of(struct reading how) { return how.is_marks ? "numbers" : "boxes"; }
@@ -93,7 +93,8 @@ static struct gm_str verdict_of(const struct gm_json *said, size_t n_boxes)
 static enum gm_status add_answer(struct gm_json *list, long long number, const struct gm_json *said,
                                  struct reading how, struct gm_error *err)
 {
-    struct gm_json *boxes = NULL, *one = find(list, number), *fresh = NULL;
+    char key[24];
+    struct gm_json *boxes = NULL, *one = gm_json_get(how.known, key_of(number, key)), *fresh = NULL;
     struct gm_str reason = GM_STR("");
     enum gm_status st = places_in(&boxes, said, how, err);
     if (st != GM_OK)
@@ -113,7 +114,7 @@ static enum gm_status add_answer(struct gm_json *list, long long number, const s
         ok = add_boxes(one, boxes, how);
     gm_json_free(boxes);
     if (fresh && ok)
-        ok = gm_json_add(list, fresh);
+        ok = gm_json_set(how.known, key, gm_json_ref(fresh)) && gm_json_add(list, fresh);
     else
         gm_json_free(fresh);
     return ok ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -160,9 +161,10 @@ static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, str
     enum gm_json_care care;
     struct gm_json *said = NULL, *list = gm_json_new_array();
     *out = NULL;
-    if (!list)
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    if (how.is_marks)
+    how.known = gm_json_new_object();
+    if (!list || !how.known)
+        st = GM_FAIL(err, GM_ENOMEM, "out of memory");
+    else if (how.is_marks)
         st = gm_said_value(&said, text, err);
     else if (gm_str_find(text, GM_STR("{"), 0) != SIZE_MAX)
         st = gm_json_read_tolerant(&said, text, &care, err);
@@ -176,6 +178,7 @@ static enum gm_status said_grounds(struct gm_json **out, struct gm_str text, str
     }
     gm_json_free(said);
     gm_json_free(list);
+    gm_json_free(how.known);
     return st;
 }
 

@@ -192,7 +192,7 @@ static enum gm_status fingerprint_pool(const struct setting *x, struct gm_buf *o
     GM_TRY(gm_pool_file_fingerprint(&x->file, out, err));
     st = gm_fingerprint_model(x->tagger.p, out, err);
     if (st == GM_OK && x->clip.n)
-        st = gm_fingerprint_file("clip", x->clip.p, out, err);
+        st = gm_fingerprint_network("clip", x->clip.p, out, err);
     if (st != GM_OK)
         gm_error_prefix(err, "setting \"samples\"");
 done:

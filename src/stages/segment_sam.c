@@ -184,8 +184,8 @@ static enum gm_status fingerprint(const struct gm_backend *b, const struct gm_js
     GM_TRY(read_settings(b, settings, &x, err));
     GM_TRY(find_model(&a, b, &x, &files, err));
     if (files.encoder) {
-        GM_TRY(gm_fingerprint_file("encoder", files.encoder, out, err));
-        GM_TRY(gm_fingerprint_file("decoder", files.decoder, out, err));
+        GM_TRY(gm_fingerprint_network("encoder", files.encoder, out, err));
+        GM_TRY(gm_fingerprint_network("decoder", files.decoder, out, err));
     } else {
         GM_TRY(gm_backend_segment_matting.fingerprint(&gm_backend_segment_matting, NULL, out, err));
     }

@@ -48,12 +48,8 @@ struct gm_phrases {
 
 /* ---- loading ---- */
 
-/* Where exports put the model, and its weights beside it. */
-static const struct {
-    const char *model, *weights;
-} PLACES[] = {{"onnx/model.onnx", "onnx/model.onnx_data"},
-              {"model.onnx", "model.onnx_data"},
-              {"openvino_model.xml", "openvino_model.bin"}};
+/* Where exports put the model. */
+static const char *const PLACES[] = {"onnx/model.onnx", "model.onnx", "openvino_model.xml"};
 
 /* *path = dir/name; NULL where there is no such file. */
 static enum gm_status find(struct gm_arena *a, const char *dir, const char *name, const char **path,
@@ -85,10 +81,8 @@ enum gm_status gm_phrases_files(struct gm_arena *a, const char *dir,
         }
     }
     paths[3] = NULL;
-    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES && !paths[3]; i++) {
-        GM_TRY(find(a, dir, PLACES[i].model, &paths[3], err));
-        GM_TRY(find(a, dir, PLACES[i].weights, &paths[4], err));
-    }
+    for (size_t i = 0; i < sizeof PLACES / sizeof *PLACES && !paths[3]; i++)
+        GM_TRY(find(a, dir, PLACES[i], &paths[3], err));
     if (!paths[3])
         st = GM_FAIL(err, GM_EMODEL,
                      "%s: neither onnx/model.onnx nor model.onnx nor openvino_model.xml there; "

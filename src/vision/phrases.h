@@ -24,9 +24,9 @@
 struct gm_phrases;
 
 /* gm_phrases_files - the files of the folder that a detector is of: config.json, preprocessor_config.json,
- * tokenizer.json, the model, and its weights where they are beside it (else NULL); in the arena. Errors: MODEL (one
+ * tokenizer.json, and last the model's network, whose weights may be beside it; in the arena. Errors: MODEL (one
  * is missing: says which), NOMEM. */
-enum { GM_PHRASES_FILES = 5 };
+enum { GM_PHRASES_FILES = 4 };
 enum gm_status gm_phrases_files(struct gm_arena *a, const char *dir,
                                 const char *paths[GM_PHRASES_FILES],
                                 struct gm_error *err) GM_NODISCARD;

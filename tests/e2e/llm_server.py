@@ -4,6 +4,7 @@ import http.server
 import json
 import os
 import subprocess
+import sys
 import threading
 
 
@@ -99,3 +100,27 @@ class Own:
     def __exit__(self, *_):
         self.server.shutdown()
         self.server.server_close()
+
+
+LOCAL = """import http.server, json, sys
+with open(sys.argv[sys.argv.index("-m") + 1], encoding="utf-8") as f:
+    said = {"choices": [{"message": {"role": "assistant", "content": f.read()}, "finish_reason": "stop"}]}
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps(said).encode()
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    do_POST = do_GET
+
+http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[sys.argv.index("--port") + 1])), Handler).serve_forever()
+"""
+
+
+def local(d):
+    """A command for --llama-server, whose models say what their file holds."""
+    return f"{sys.executable} {d.write('local_server.py', LOCAL)}"

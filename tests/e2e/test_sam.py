@@ -59,6 +59,21 @@ def is_box(region, box, rest=False):
 BOXES = [[10, 12, 50, 40], [30, 5, 90, 60], [60, 30, 80, 63]]
 
 
+def test_weights_are_part_of_what_masks_depend_on():
+    """The graph is one file and its weights are another: a run takes up no masks of other weights."""
+    with gm.Folder() as d:
+        setup(d, [post(1, "bright.png", BOXES)])
+        run = ("--run", d / "run")
+        assert "pictures encoded=1" in gm.expect_ok(predict(d, *run)).err
+        assert "pictures encoded=1" not in gm.expect_ok(predict(d, *run)).err
+        bins = [n for n in os.listdir(d / "sam") if n.endswith(".bin")]
+        assert bins
+        for name in bins:
+            with open(d / f"sam/{name}", "ab") as f:
+                f.write(b"\0\0\0\0")
+            assert "pictures encoded=1" in gm.expect_ok(predict(d, *run)).err, name
+
+
 def test_boxes_share_one_encoding():
     with gm.Folder() as d:
         setup(d, [post(1, "bright.png", BOXES + [BOXES[0]]), post(2, "dark.png", BOXES[:2]),

@@ -175,6 +175,33 @@ def test_a_key_in_a_servers_words():
             assert "SECRET" not in r.err and "***" in r.err, r.err
 
 
+def test_answers_are_of_their_model():
+    """Kept answers and stage results are those of the same model: of an unnamed one those of its server, of a GGUF file
+    those of its content, wherever it lies."""
+    def run(d, url, *args):
+        r = gm.expect_ok(gm.run("predict", d / "posts.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--run", d / "run",
+                                "--endpoint", url, *args, env={"GMNER_CACHE": d / "cache.sqlite", "OPENAI_API_KEY": ""}))
+        return written(d)[0]["entities"][0]["expression"], "answered=1" in r.err
+
+    def say(who):
+        return lambda t, q: ANSWER.replace("woman", who)
+
+    with gm.Folder() as d, llm_server.Own(say("woman")) as a, llm_server.Own(say("child")) as b:
+        d.write("posts.jsonl", POST % 0)
+        d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
+        assert run(d, a.url) == ("a woman", True)
+        assert run(d, a.url + "?api_key=x") == ("a woman", False)  # a key is no part of a server
+        assert run(d, b.url) == ("a child", True)
+        assert run(d, a.url) == ("a woman", False)
+        assert run(d, a.url, "--model", "m") == ("a woman", True)
+        assert run(d, b.url, "--model", "m") == ("a woman", False)
+        server = llm_server.local(d)
+        for folder, who in (("v1", "woman"), ("v2", "child"), ("copy", "woman")):
+            os.mkdir(d / folder)
+            d.write(f"{folder}/model.gguf", ANSWER.replace("woman", who))
+            assert run(d, d / f"{folder}/model.gguf", "--llama-server", server) == (f"a {who}", folder != "copy")
+
+
 def test_addresses():
     stops(lambda q: Reply(404, b"404 page not found"), "404 page not found", "/v1/chat/completions")
     with gm.Folder() as d, llm_server.Own(lambda t, q: ANSWER if q["path"].startswith("/v1/") else Reply(

@@ -129,10 +129,14 @@ def test_each_stage_asks_its_own_server():
         assert len(a.requests) == len(b.requests) == 3, r.err
         assert all("isn't sure" in q["messages"][-1]["content"] for q in a.requests)
         assert {q["model"] for q in a.requests} == {"big"} and {q["model"] for q in b.requests} == {"default"}
-        # where an answer comes from is no part of what it depends on
+        # where the answers of a named model come from is no part of what they depend on; an unnamed one is the server's
         with Server() as c:
             gm.expect_ok(two_stages(d, a.url, c.url, "--model", "big"))
-            assert not c.requests and len(a.requests) == 3
+            assert len(c.requests) == 3 and len(a.requests) == 3
+        gm.expect_ok(two_stages(d, a.url, b.url, settings=("model: named",)))
+        with Server() as c, Server() as e:
+            gm.expect_ok(two_stages(d, e.url, c.url, settings=("model: named",)))
+            assert not c.requests and not e.requests and len(a.requests) == len(b.requests) == 6
         # no stage is left that would ask the run's own
         d.write("r2.yaml", "name: r\nstages:\n" + stage("expand", f"endpoint: {b.url}", "model: small"))
         gm.expect_ok(gm.run("predict", d / "in.jsonl", "-r", d / "r2.yaml", "-o", d / "out2.jsonl",

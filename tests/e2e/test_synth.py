@@ -437,4 +437,20 @@ def test_dry_run_and_usage():
         assert not os.path.exists(d / "x.jsonl")
 
 
+def test_answers_of_another_file_are_not_taken():
+    """Two GGUF files under one cache: each has its own answers, and says in the sentences whose they are."""
+    with gm.Folder() as d:
+        write_seeds(d, SEEDS[:1])
+        server = llm_server.local(d)
+        for name, cached in (("alpha", 0), ("beta", 0), ("alpha", 1)):
+            i = len(name)
+            path = d.write(name + ".gguf", json.dumps({"sentences": [sentence(i, *BOTH)]}))
+            r = gm.expect_ok(gm.run("synth", "--seeds", d / "seeds.jsonl", "--types", d / "types.yaml", "-o",
+                                    d / "out.jsonl", "--endpoint", path, "--llama-server", server, "--keep", "1", "--vary",
+                                    "0", "--none", "0", env={"GMNER_CACHE": d / "cache.sqlite", "OPENAI_API_KEY": ""}))
+            (p,) = lines(d / "out.jsonl")
+            assert p["text"].startswith(f"morning{i} ") and p["synth"]["model"] == name + ".gguf", p
+            assert f"cached={cached}" in r.err, r.err
+
+
 gm.main(globals())

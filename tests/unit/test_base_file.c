@@ -1,8 +1,9 @@
-/* Files: whole, mapped, line by line; outputs that appear whole or not at all; paths. */
+/* Files: whole, mapped, line by line; outputs that appear whole or not at all; paths; what results depend on. */
 
 #include "unit.h"
 
 #include "base/file.h"
+#include "base/fingerprint.h"
 #include "base/input.h"
 #include "base/path.h"
 #include "base/lines.h"
@@ -431,6 +432,96 @@ static void torture(void **state)
     unlink(path);
 }
 
+/* ---- what results depend on ---- */
+
+static const char *network(const char *name)
+{
+    static char text[800];
+    struct gm_buf b;
+    gm_buf_init(&b, sizeof text);
+    assert_int_equal(gm_fingerprint_network("clip", in_dir(name), &b, NULL), GM_OK);
+    snprintf(text, sizeof text, "%.*s", GM_STR_ARG(gm_buf_str(&b)));
+    gm_buf_clear(&b);
+    return text;
+}
+
+/* A network's lines, the last word of each left out. */
+static void expect_keys(const char *name, const char *const *keys, size_t n)
+{
+    struct gm_str rest = gm_str(network(name)), line, key, sum;
+    for (size_t i = 0; i < n; i++) {
+        gm_str_cut(rest, '\n', &line, &rest);
+        assert_true(gm_str_cut(line, '=', &key, &sum));
+        assert_true(gm_str_eq_c(key, keys[i]));
+        assert_int_equal(sum.n, 64);
+    }
+    assert_int_equal(rest.n, 0);
+}
+
+/* The weights that an .xml has beside it, and those that an .onnx names: several tensors in one file, one in
+ * another, one in a file that is not there, and a name whose length takes two bytes. */
+static void networks_with_their_weights(void **state)
+{
+    (void)state;
+    char longer[140 + 1], onnx[600], before[800], key[200];
+    memset(longer, 'n', 140);
+    longer[140] = 0;
+    int n = snprintf(
+        onnx, sizeof onnx,
+        "x\n\010location\022\006w.data..\n\010location\022\006w.data\n\010location\022"
+        "\004gone\n\010location\022\006m.bin2\n\010location\022\214\001%s\n\010location\022",
+        longer);
+    put("m.onnx", (struct gm_str){onnx, (size_t)n});
+    put("m.xml", GM_STR("<net/>"));
+    put("alone.xml", GM_STR("<net/>"));
+    put("m.bin", GM_STR("1"));
+    put("m.bin2", GM_STR("2"));
+    put("w.data", GM_STR("3"));
+    put(longer, GM_STR("4"));
+    snprintf(key, sizeof key, "clip/%s", longer);
+    expect_keys("m.onnx", (const char *const[]){"clip", "clip/w.data", "clip/m.bin2", key}, 4);
+    expect_keys("m.xml", (const char *const[]){"clip", "clip/m.bin"}, 2);
+    expect_keys("alone.xml", (const char *const[]){"clip"}, 1);
+    snprintf(before, sizeof before, "%s", network("m.onnx"));
+    assert_string_equal(network("m.onnx"), before);
+    put("w.data", GM_STR("5"));
+    assert_string_not_equal(network("m.onnx"), before);
+    static const char *const names[] = {"m.onnx", "m.xml",  "alone.xml",
+                                        "m.bin",  "m.bin2", "w.data"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        unlink(in_dir(names[i]));
+    unlink(in_dir(longer));
+}
+
+/* A large file's sample sees its length, head and end, and is the same for a copy. */
+static void samples_of_large_files(void **state)
+{
+    (void)state;
+    enum { MIB = 1 << 20 };
+    char hex[2][GM_SHA256_HEX];
+    char *bytes = gm_alloc(20 * MIB, 1);
+    static const size_t at[] = {0, 7 * MIB, 20 * MIB - 1};
+    const char *path = put("large", (struct gm_str){bytes, 20 * MIB});
+    assert_int_equal(gm_fingerprint_sample(path, hex[0], NULL), GM_OK);
+    for (size_t i = 0; i < 3; i++) {
+        bytes[at[i]] = 1;
+        put("large", (struct gm_str){bytes, 20 * MIB});
+        bytes[at[i]] = 0;
+        assert_int_equal(gm_fingerprint_sample(in_dir("large"), hex[1], NULL), GM_OK);
+        assert_string_not_equal(hex[0], hex[1]);
+    }
+    put("large", (struct gm_str){bytes, 20 * MIB - 1});
+    assert_int_equal(gm_fingerprint_sample(in_dir("large"), hex[1], NULL), GM_OK);
+    assert_string_not_equal(hex[0], hex[1]);
+    put("copy", (struct gm_str){bytes, 20 * MIB});
+    assert_int_equal(gm_fingerprint_sample(in_dir("copy"), hex[1], NULL), GM_OK);
+    assert_string_equal(hex[0], hex[1]);
+    assert_int_equal(gm_fingerprint_sample(in_dir("none"), hex[1], NULL), GM_EIO);
+    gm_free(bytes);
+    unlink(in_dir("large"));
+    unlink(in_dir("copy"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +538,8 @@ int main(void)
         cmocka_unit_test(folders),
         cmocka_unit_test(names_in_a_folder),
         cmocka_unit_test(paths),
+        cmocka_unit_test(networks_with_their_weights),
+        cmocka_unit_test(samples_of_large_files),
         cmocka_unit_test(torture),
     };
     if (!mkdtemp(dir))

@@ -1,5 +1,4 @@
-/* The client against the scripted server: answers, schemas, statuses, limits, budget, cache, drain,
- * keys. Everything on 127.0.0.1. */
+/* The client against the scripted server: answers, statuses, limits, budget, cache, drain, keys. */
 
 #include "unit.h"
 
@@ -461,6 +460,7 @@ static void answers_are_cached_and_failures_are_not(void **state)
     struct gm_llm_stats s;
     struct gm_llm_opts o = quick();
     o.cache = (struct gm_llm_cache){&m, memory_get, memory_put, memory_commit};
+    o.model = "m";
     struct gm_llm_reply r = once("--fault-first 1 --only schema", o, "<<{\"n\": 1}>>", schema, &s);
     assert_int_equal(r.st, GM_OK);
     assert_int_equal(r.n_asks, 2);

@@ -220,10 +220,10 @@ static void know_keys(struct gm_secrets *s)
     assert_int_equal(gm_secrets_add(s, gm_strdup("sk-abc123"), &err), GM_OK);
     assert_int_equal(gm_secrets_add(s, gm_strdup("no"), &err), GM_OK); /* too short to be hidden */
     assert_int_equal(gm_secrets_add(s, NULL, &err), GM_OK);
-    assert_int_equal(gm_secrets_add_query(
-                         s, "http://h:1/v1?api-version=2024-02-01&api_key=q-77&Code=c-8888#key=frag",
-                         &err),
-                     GM_OK);
+    assert_int_equal(
+        gm_secrets_add_query(
+            s, "http://h:1/v1?api-version=2024-02-01&api_key=q-77&Code=c-8888#key=frag", &err),
+        GM_OK);
     assert_int_equal(gm_secrets_add_query(s, "http://h/key=path", &err), GM_OK);
     assert_int_equal(s->n, 5);
 }

@@ -1,6 +1,8 @@
 /* Answers in the models' own forms, read as the form that was asked for. */
 #include "unit.h"
 
+#include <time.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -201,6 +203,42 @@ static void marks_of_all(void **state)
         "{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"answer\": \"change\", \"numbers\": [2]}]}");
 }
 
+/* What a model says that repeats itself is read in time that grows as its length does. */
+static void long_answers(void **state)
+{
+    (void)state;
+    static const struct {
+        reader *read;
+        const char *again, *end; /* NULL = an object for each of many entities */
+    } cases[] = {{gm_said_boxes, "<", ""},
+                 {gm_said_boxes, "<loc_", ">"},
+                 {gm_said_boxes, "<box>", "</box>"},
+                 {gm_said_boxes, "<|det|>[[1,", ""},
+                 {gm_said_grounds, NULL, "{}]}"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_buf b;
+        struct gm_json *out = NULL;
+        gm_buf_init(&b, 4 << 20);
+        bool numbered = !cases[i].again;
+        if (numbered)
+            assert_int_equal(gm_buf_add_c(&b, "{\"entities\": [", NULL), GM_OK);
+        for (size_t n = 0; b.n < (1 << 20); n++)
+            assert_int_equal(numbered
+                                 ? gm_buf_printf(&b, NULL, "{\"entity\": %zu, \"boxes\": []}, ", n)
+                                 : gm_buf_add_c(&b, cases[i].again, NULL),
+                             GM_OK);
+        assert_int_equal(gm_buf_add_c(&b, cases[i].end, NULL), GM_OK);
+        clock_t start = clock();
+        enum gm_status st = cases[i].read(&out, gm_buf_str(&b), NULL);
+        double s = (double)(clock() - start) / CLOCKS_PER_SEC;
+        if (s > 4) /* squares took minutes */
+            fail_msg("case %zu took %g s", i, s);
+        assert_int_equal(st, numbered ? GM_OK : GM_EFORMAT);
+        gm_json_free(out);
+        gm_buf_clear(&b);
+    }
+}
+
 static void yes_and_no(void **state)
 {
     (void)state;
@@ -223,6 +261,7 @@ int main(void)
         cmocka_unit_test_teardown(lists, no_leak),
         cmocka_unit_test_teardown(marks, no_leak),
         cmocka_unit_test_teardown(marks_of_all, no_leak),
+        cmocka_unit_test_teardown(long_answers, no_leak),
         cmocka_unit_test(yes_and_no),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
