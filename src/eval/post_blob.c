@@ -129,6 +129,8 @@ static enum gm_status take_entities(struct source *in, struct gm_post *p, struct
             take_list(in, e->n_regions, sizeof *e->regions, region_strings, N(region_strings), err);
         if (!e->regions)
             return GM_ENOMEM;
+        for (size_t k = 0; k < e->n_regions; k++)
+            e->regions[k].fields = NULL;
     }
 done:
     return st;
@@ -164,6 +166,10 @@ static enum gm_status take_post(struct source *in, struct gm_post *p, struct gm_
         take_list(in, p->n_texts, sizeof *p->texts, written_strings, N(written_strings), err);
     if (!p->texts)
         return GM_ENOMEM;
+    for (size_t i = 0; i < p->n_objects; i++)
+        p->objects[i].fields = NULL;
+    for (size_t i = 0; i < p->n_texts; i++)
+        p->texts[i].fields = NULL;
 done:
     return st;
 }

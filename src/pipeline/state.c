@@ -59,7 +59,23 @@ done:
     return st;
 }
 
-static enum gm_status add_region(const struct gm_region *r, struct gm_buf *b, struct gm_error *err)
+/* , "field": N - which element of a list of the input gave an object its unknown fields; left out when none did. */
+static enum gm_status add_field(const struct gm_json *list, const struct gm_json *fields,
+                                struct gm_buf *b, struct gm_error *err)
+{
+    for (size_t i = 0; fields && i < gm_json_count(list); i++)
+        if (gm_json_at(list, i) == fields)
+            return gm_buf_printf(b, err, ",\"field\":%zu", i);
+    return GM_OK;
+}
+
+static const struct gm_json *list_of(const struct gm_post *p, const char *key)
+{
+    return p->source ? gm_json_get(p->source, key) : NULL;
+}
+
+static enum gm_status add_region(const struct gm_entity *e, const struct gm_region *r,
+                                 struct gm_buf *b, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(add_score_box((double)r->score, r->box, b, err));
@@ -68,19 +84,11 @@ static enum gm_status add_region(const struct gm_region *r, struct gm_buf *b, st
         GM_TRY(gm_buf_printf(b, err, ",\"h\":%u,\"w\":%u", r->mask.h, r->mask.w));
     GM_TRY(add_text("counts", r->mask.counts, b, err));
     GM_TRY(add_text("note", r->note, b, err));
+    if (e->fields)
+        GM_TRY(add_field(gm_json_get(e->fields, "regions"), r->fields, b, err));
     GM_TRY(gm_buf_add_c(b, r->is_crowd ? ",\"crowd\":true}" : "}", err));
 done:
     return st;
-}
-
-/* Which of the input's entities gave an entity its unknown fields; SIZE_MAX = none. */
-static size_t field_number(const struct gm_post *p, const struct gm_entity *e)
-{
-    const struct gm_json *list = p->source ? gm_json_get(p->source, "entities") : NULL;
-    for (size_t i = 0; e->fields && i < gm_json_count(list); i++)
-        if (gm_json_at(list, i) == e->fields)
-            return i;
-    return SIZE_MAX;
 }
 
 static enum gm_status add_uncertainty(const struct gm_uncertainty *u, struct gm_buf *b,
@@ -116,11 +124,10 @@ done:
     return st;
 }
 
-static enum gm_status add_entity(const struct gm_post *p, const struct gm_entity *e,
+static enum gm_status add_entity(const struct gm_json *from, const struct gm_entity *e,
                                  struct gm_buf *b, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    size_t field = field_number(p, e);
     GM_TRY(gm_buf_printf(b, err, "{\"start\":%zu,\"end\":%zu,\"score\":", e->start, e->end));
     GM_TRY(add_num(e->score, b, err));
     GM_TRY(add_text("text", e->text, b, err));
@@ -136,25 +143,24 @@ static enum gm_status add_entity(const struct gm_post *p, const struct gm_entity
         GM_TRY(add_num(e->visible, b, err));
     }
     GM_TRY(add_evidence(&e->evidence, b, err));
-    if (field != SIZE_MAX)
-        GM_TRY(gm_buf_printf(b, err, ",\"field\":%zu", field));
+    GM_TRY(add_field(from, e->fields, b, err));
     for (size_t i = 0; i < e->n_regions; i++) {
         GM_TRY(gm_buf_add_c(b, i ? "," : ",\"regions\":[", err));
-        GM_TRY(add_region(&e->regions[i], b, err));
+        GM_TRY(add_region(e, &e->regions[i], b, err));
     }
     GM_TRY(gm_buf_add_c(b, e->n_regions ? "]}" : "}", err));
 done:
     return st;
 }
 
-static enum gm_status add_entities(const struct gm_post *p, const struct gm_entity *list, size_t n,
-                                   struct gm_buf *b, struct gm_error *err)
+static enum gm_status add_entities(const struct gm_json *from, const struct gm_entity *list,
+                                   size_t n, struct gm_buf *b, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     GM_TRY(gm_buf_add_c(b, "[", err));
     for (size_t i = 0; i < n; i++) {
         GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
-        GM_TRY(add_entity(p, &list[i], b, err));
+        GM_TRY(add_entity(from, &list[i], b, err));
     }
     GM_TRY(gm_buf_add_c(b, "]", err));
 done:
@@ -170,6 +176,7 @@ static enum gm_status add_objects(const struct gm_post *p, struct gm_buf *b, str
         GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
         GM_TRY(add_score_box((double)o->score, o->box, b, err));
         GM_TRY(add_text("label", o->label, b, err));
+        GM_TRY(add_field(list_of(p, "objects"), o->fields, b, err));
         GM_TRY(gm_buf_add_c(b, "}", err));
     }
     GM_TRY(gm_buf_add_c(b, "]", err));
@@ -185,6 +192,7 @@ static enum gm_status add_texts(const struct gm_post *p, struct gm_buf *b, struc
         GM_TRY(gm_buf_add_c(b, i ? "," : "", err));
         GM_TRY(add_score_box((double)p->texts[i].score, p->texts[i].box, b, err));
         GM_TRY(add_text("text", p->texts[i].text, b, err));
+        GM_TRY(add_field(list_of(p, "texts"), p->texts[i].fields, b, err));
         GM_TRY(gm_buf_add_c(b, "}", err));
     }
     GM_TRY(gm_buf_add_c(b, "]", err));
@@ -201,9 +209,13 @@ static enum gm_status take_part(enum gm_part part, const struct gm_post *p, stru
         return p->caption_short.n ? gm_json_write_str(p->caption_short, b, err) : GM_OK;
     case GM_PART_KNOWLEDGE: return p->knowledge.n ? gm_json_write_str(p->knowledge, b, err) : GM_OK;
     case GM_PART_ENTITIES:
-        return p->has_entities ? add_entities(p, p->entities, p->n_entities, b, err) : GM_OK;
+        return p->has_entities
+                   ? add_entities(list_of(p, "entities"), p->entities, p->n_entities, b, err)
+                   : GM_OK;
     case GM_PART_CANDIDATES:
-        return p->has_candidates ? add_entities(p, p->candidates, p->n_candidates, b, err) : GM_OK;
+        return p->has_candidates ? add_entities(list_of(p, "entity_candidates"), p->candidates,
+                                                p->n_candidates, b, err)
+                                 : GM_OK;
     case GM_PART_OBJECTS: return p->has_objects ? add_objects(p, b, err) : GM_OK;
     case GM_PART_TEXTS: return p->has_texts ? add_texts(p, b, err) : GM_OK;
     case GM_PART_SIZE:

@@ -46,6 +46,18 @@ static enum gm_status get_score_box(const struct gm_json *o, float *score, doubl
     return GM_OK;
 }
 
+/* The object of the input, an element of `from`, whose unknown fields are kept; NULL = none. */
+static const struct gm_json *get_fields(const struct gm_json *from, const struct gm_json *o)
+{
+    const struct gm_json *number = gm_json_get(o, "field");
+    return number && from ? gm_json_at(from, get_size(number)) : NULL;
+}
+
+static const struct gm_json *list_of(const struct gm_post *p, const char *key)
+{
+    return p->source ? gm_json_get(p->source, key) : NULL;
+}
+
 static enum gm_status read_region(struct gm_post *p, const struct gm_json *o, struct gm_region *r,
                                   struct gm_error *err)
 {
@@ -69,12 +81,12 @@ static void read_evidence(const struct gm_json *o, struct gm_evidence *v)
     }
 }
 
-static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, struct gm_entity *e,
+static enum gm_status read_entity(struct gm_post *p, const struct gm_json *from,
+                                  const struct gm_json *o, struct gm_entity *e,
                                   struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const struct gm_json *u = gm_json_get(o, "uncertainty"), *list = gm_json_get(o, "regions");
-    const struct gm_json *field = gm_json_get(o, "field");
     if (gm_json_kind(o) != GM_JSON_OBJECT)
         return bad("an entity", err);
     e->start = get_size(gm_json_get(o, "start"));
@@ -96,19 +108,22 @@ static enum gm_status read_entity(struct gm_post *p, const struct gm_json *o, st
                                                  get_num(gm_json_at(u, 4), (double)NAN)};
     if (gm_json_get(o, "evidence"))
         read_evidence(gm_json_get(o, "evidence"), &e->evidence);
-    if (field && p->source)
-        e->fields = gm_json_at(gm_json_get(p->source, "entities"), get_size(field));
+    e->fields = get_fields(from, o);
     e->n_regions = gm_json_count(list);
     e->regions = e->n_regions ? gm_arena_alloc(&p->arena, e->n_regions, sizeof *e->regions) : NULL;
     if (e->n_regions && !e->regions)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    for (size_t i = 0; i < e->n_regions; i++)
+    for (size_t i = 0; i < e->n_regions; i++) {
         GM_TRY(read_region(p, gm_json_at(list, i), &e->regions[i], err));
+        if (e->fields)
+            e->regions[i].fields =
+                get_fields(gm_json_get(e->fields, "regions"), gm_json_at(list, i));
+    }
 done:
     return st;
 }
 
-static enum gm_status read_entities(struct gm_post *p, const struct gm_json *list,
+static enum gm_status read_entities(struct gm_post *p, const char *key, const struct gm_json *list,
                                     struct gm_entity **out, size_t *n_out, bool *has,
                                     struct gm_error *err)
 {
@@ -118,7 +133,7 @@ static enum gm_status read_entities(struct gm_post *p, const struct gm_json *lis
     if (!e)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++)
-        GM_TRY(read_entity(p, gm_json_at(list, i), &e[i], err));
+        GM_TRY(read_entity(p, list_of(p, key), gm_json_at(list, i), &e[i], err));
     *out = e;
     *n_out = n;
     *has = gm_json_kind(list) == GM_JSON_ARRAY;
@@ -137,6 +152,7 @@ static enum gm_status read_objects(struct gm_post *p, const struct gm_json *list
     for (size_t i = 0; i < n; i++) {
         GM_TRY(get_score_box(gm_json_at(list, i), &o[i].score, o[i].box, err));
         GM_TRY(get_text(p, gm_json_at(list, i), "label", &o[i].label, err));
+        o[i].fields = get_fields(list_of(p, "objects"), gm_json_at(list, i));
     }
     p->objects = o;
     p->n_objects = n;
@@ -156,6 +172,7 @@ static enum gm_status read_texts(struct gm_post *p, const struct gm_json *list,
     for (size_t i = 0; i < n; i++) {
         GM_TRY(get_score_box(gm_json_at(list, i), &t[i].score, t[i].box, err));
         GM_TRY(get_text(p, gm_json_at(list, i), "text", &t[i].text, err));
+        t[i].fields = get_fields(list_of(p, "texts"), gm_json_at(list, i));
     }
     p->texts = t;
     p->n_texts = n;
@@ -194,11 +211,11 @@ enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct g
     if (gm_json_get(o, "knowledge"))
         GM_TRY(get_text(post, o, "knowledge", &post->knowledge, err));
     if ((j = gm_json_get(o, "entities")))
-        GM_TRY(
-            read_entities(post, j, &post->entities, &post->n_entities, &post->has_entities, err));
+        GM_TRY(read_entities(post, "entities", j, &post->entities, &post->n_entities,
+                             &post->has_entities, err));
     if ((j = gm_json_get(o, "candidates")))
-        GM_TRY(read_entities(post, j, &post->candidates, &post->n_candidates, &post->has_candidates,
-                             err));
+        GM_TRY(read_entities(post, "entity_candidates", j, &post->candidates, &post->n_candidates,
+                             &post->has_candidates, err));
     if ((j = gm_json_get(o, "objects")))
         GM_TRY(read_objects(post, j, err));
     if ((j = gm_json_get(o, "texts")))

@@ -1,6 +1,7 @@
 #include "record/losses.h"
 
 #include "base/log.h"
+#include "record/own_fields.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -108,22 +109,23 @@ static void count_entity(struct gm_losses *l, const struct gm_entity *e, unsigne
         count_region(l, &e->regions[i], lacks, id);
 }
 
-/* Fields of the input that the record does not know. */
-static bool has_own_fields(const struct gm_post *p)
+/* How many of the post's objects have fields that the record does not know. */
+static size_t count_own_fields(const struct gm_post *p)
 {
-    static const char *const known[] = {"id",        "text",     "tokens",
-                                        "image",     "caption",  "caption_short",
-                                        "knowledge", "entities", "entity_candidates",
-                                        "objects",   "texts",    "error"};
-    for (void *it = p->source ? gm_json_first(p->source) : NULL; it;
-         it = gm_json_next(p->source, it)) {
-        size_t i = 0;
-        while (i < sizeof known / sizeof *known && !gm_str_eq_c(gm_json_key(it), known[i]))
-            i++;
-        if (i == sizeof known / sizeof *known)
-            return true;
+    size_t n = gm_own_fields_has(p->source, GM_HOLDER_POST);
+    for (size_t i = 0; i < p->n_entities; i++) {
+        const struct gm_entity *e = &p->entities[i];
+        n += gm_own_fields_has(e->fields, GM_HOLDER_ENTITY);
+        for (size_t k = 0; k < e->n_regions; k++)
+            n += gm_own_fields_has(e->regions[k].fields, GM_HOLDER_REGION);
     }
-    return false;
+    for (size_t i = 0; i < p->n_candidates; i++)
+        n += gm_own_fields_has(p->candidates[i].fields, GM_HOLDER_CANDIDATE);
+    for (size_t i = 0; i < p->n_objects; i++)
+        n += gm_own_fields_has(p->objects[i].fields, GM_HOLDER_OBJECT);
+    for (size_t i = 0; i < p->n_texts; i++)
+        n += gm_own_fields_has(p->texts[i].fields, GM_HOLDER_TEXT);
+    return n;
 }
 
 void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds)
@@ -144,7 +146,7 @@ void gm_losses_post(struct gm_losses *l, const struct gm_post *p, unsigned holds
         {GM_HOLDS_OBJECTS, p->n_objects > 0, "objects"},
         {GM_HOLDS_TEXTS, p->n_texts > 0, "texts in the image"},
         {GM_HOLDS_ERROR, p->error.stage.n > 0, "errors"},
-        {GM_HOLDS_FIELDS, has_own_fields(p), "fields of the input's own"},
+        {GM_HOLDS_FIELDS, count_own_fields(p) > 0, "fields of the input's own"},
         {GM_HOLDS_POSITION, !p->names_only && p->n_entities > 0,
          "positions of entities in the text"},
     };

@@ -39,6 +39,7 @@ struct gm_region {
     struct gm_rle mask;  /* mask.counts.n == 0: none */
     struct gm_str note;  /* why there is no mask: "no_mask:nothing_seen"; empty = none */
     bool is_crowd; /* of many things together (COCO's iscrowd): average precision leaves it out */
+    const struct gm_json *fields; /* as gm_entity.fields */
 };
 
 /* How sure the tagger is of one entity. */
@@ -88,6 +89,7 @@ struct gm_object {
     struct gm_str label; /* "person" */
     float score;
     double box[GM_BOX_XYXY];
+    const struct gm_json *fields; /* as gm_entity.fields */
 };
 
 /* A line of text in the image. */
@@ -95,6 +97,7 @@ struct gm_written {
     struct gm_str text;
     float score; /* 0..1 */
     double box[GM_BOX_XYXY];
+    const struct gm_json *fields; /* as gm_entity.fields */
 };
 
 struct gm_token {

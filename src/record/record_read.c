@@ -136,7 +136,8 @@ static enum gm_status read_region(const struct gm_json *j, struct gm_region *r,
     GM_TRY(get_str(j, "label", &r->label, err));
     GM_TRY(get_str(j, "note", &r->note, err));
     GM_TRY(read_mask(j, &r->mask, err));
-    const struct gm_json *crowd = gm_json_get(j, "crowd");
+    const struct gm_json *crowd = get(j, "crowd");
+    r->fields = j;
     if (crowd && !gm_json_bool(crowd, &r->is_crowd))
         return GM_FAIL(err, GM_EFORMAT, "\"crowd\": expected true or false");
 done:
@@ -292,6 +293,7 @@ static enum gm_status read_objects(struct gm_post *p, struct gm_error *err)
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         const struct gm_json *o = gm_json_at(j, i);
         struct gm_object *obj = &p->objects[i];
+        obj->fields = o;
         st = check_object("object", o, err);
         if (st == GM_OK)
             st = get_str(o, "label", &obj->label, err);
@@ -320,6 +322,7 @@ static enum gm_status read_texts(struct gm_post *p, struct gm_error *err)
     for (size_t i = 0; i < n && st == GM_OK; i++) {
         const struct gm_json *o = gm_json_at(j, i);
         struct gm_written *t = &p->texts[i];
+        t->fields = o;
         st = check_object("text", o, err);
         if (st == GM_OK)
             st = get_str(o, "text", &t->text, err);

@@ -1,5 +1,5 @@
 /* gm_post_to_json: one line of JSON, written straight into the buffer. */
-#include "record/record.h"
+#include "record/own_fields.h"
 
 #include <math.h>
 #include <string.h>
@@ -77,35 +77,8 @@ static enum gm_status write_region(const struct gm_region *r, struct gm_buf *out
     if (r->is_crowd)
         GM_TRY(gm_buf_add_c(out, ", \"crowd\": true", err));
     GM_TRY(write_optional("note", r->note, out, err));
+    GM_TRY(gm_own_fields_write(r->fields, GM_HOLDER_REGION, out, err));
     GM_TRY(gm_buf_add_c(out, "}", err));
-done:
-    return st;
-}
-
-static bool is_entity_field(struct gm_str key)
-{
-    static const char *const known[] = {
-        "text",   "type", "fine_type",  "start",   "end",      "score",  "uncertainty",
-        "source", "note", "expression", "visible", "evidence", "regions"};
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (gm_str_eq_c(key, known[i]))
-            return true;
-    return false;
-}
-
-/* What the input's entity said beyond the record. */
-static enum gm_status write_unknown(const struct gm_json *fields, struct gm_buf *out,
-                                    struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    for (void *it = fields ? gm_json_first(fields) : NULL; it; it = gm_json_next(fields, it)) {
-        if (is_entity_field(gm_json_key(it)))
-            continue;
-        GM_TRY(gm_buf_add_c(out, ", ", err));
-        GM_TRY(gm_json_write_str(gm_json_key(it), out, err));
-        GM_TRY(gm_buf_add_c(out, ": ", err));
-        GM_TRY(gm_json_write(gm_json_value(it), false, out, err));
-    }
 done:
     return st;
 }
@@ -175,7 +148,7 @@ static enum gm_status write_entity(const struct gm_entity *e, struct gm_buf *out
         GM_TRY(write_region(&e->regions[i], out, err));
     }
     GM_TRY(gm_buf_add_c(out, "]", err));
-    GM_TRY(write_unknown(e->fields, out, err));
+    GM_TRY(gm_own_fields_write(e->fields, GM_HOLDER_ENTITY, out, err));
     GM_TRY(gm_buf_add_c(out, "}", err));
 done:
     return st;
@@ -205,6 +178,7 @@ static enum gm_status write_candidates(const struct gm_post *p, struct gm_buf *o
         GM_TRY(write_str("type", e->type, out, err));
         GM_TRY(gm_buf_printf(out, err, ", \"start\": %zu, \"end\": %zu", e->start, e->end));
         GM_TRY(write_score("score", e->score, out, err));
+        GM_TRY(gm_own_fields_write(e->fields, GM_HOLDER_CANDIDATE, out, err));
         GM_TRY(gm_buf_add_c(out, "}", err));
     }
     GM_TRY(gm_buf_add_c(out, "]", err));
@@ -235,6 +209,7 @@ static enum gm_status write_objects(const struct gm_post *p, struct gm_buf *out,
         GM_TRY(write_str("label", o->label, out, err));
         GM_TRY(write_score("score", (double)o->score, out, err));
         GM_TRY(write_box(o->box, out, err));
+        GM_TRY(gm_own_fields_write(o->fields, GM_HOLDER_OBJECT, out, err));
         GM_TRY(gm_buf_add_c(out, "}", err));
     }
     GM_TRY(gm_buf_add_c(out, "]", err));
@@ -251,6 +226,7 @@ static enum gm_status write_texts(const struct gm_post *p, struct gm_buf *out, s
         GM_TRY(write_str("text", p->texts[i].text, out, err));
         GM_TRY(write_score("score", (double)p->texts[i].score, out, err));
         GM_TRY(write_box(p->texts[i].box, out, err));
+        GM_TRY(gm_own_fields_write(p->texts[i].fields, GM_HOLDER_TEXT, out, err));
         GM_TRY(gm_buf_add_c(out, "}", err));
     }
     GM_TRY(gm_buf_add_c(out, "]", err));

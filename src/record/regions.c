@@ -76,6 +76,8 @@ void gm_post_drop_nothing(struct gm_post *p, struct gm_losses *lost)
             else
                 e->regions[n++] = e->regions[k];
         }
+        if (n == 0 && e->n_regions && e->visible < GM_VISIBLE_MIN)
+            e->visible = 1;
         e->n_regions = n;
     }
 }

@@ -25,7 +25,8 @@ enum gm_status gm_box_write(const double box[GM_BOX_XYXY], struct gm_buf *out,
 void gm_post_settle_boxes(struct gm_post *p, struct gm_losses *lost);
 
 /* gm_post_drop_nothing - leave out the regions with the box [0, 0, 0, 0], for formats where it means
- * nothing, and count them. */
+ * nothing, and count them. An entity that loses its last region so stays one that is in the image: it is said
+ * to be visible. */
 void gm_post_drop_nothing(struct gm_post *p, struct gm_losses *lost);
 
 /* gm_post_drop_masks - leave out the masks that can't be decoded, and count them; their boxes stay.

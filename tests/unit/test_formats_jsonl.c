@@ -89,16 +89,21 @@ static void test_conll_to_json(void **state)
     struct gm_reader_opts opts = {.images_dir = "img"};
     assert_status(gm_reader_open(&r, path, &opts, &err), GM_OK, &err);
     assert_status(gm_reader_next(r, &p, &has, &err), GM_OK, &err);
-    struct gm_region region = {{1.234f, 2, 3, 4.006f}, 0.1234567f, GM_STR("person"),
-                               {4, 5, GM_STR("abc")},  GM_STR(""), false};
-    struct gm_object object = {GM_STR("dog"), 0.5f, {0, 0, 1, 1}};
+    struct gm_region region = {{1.234f, 2, 3, 4.006f},
+                               0.1234567f,
+                               GM_STR("person"),
+                               {4, 5, GM_STR("abc")},
+                               GM_STR(""),
+                               false,
+                               NULL};
+    struct gm_object object = {GM_STR("dog"), 0.5f, {0, 0, 1, 1}, NULL};
     p.entities[0].visible = 0;
     p.entities[0].regions = &region;
     p.entities[0].n_regions = 1;
     p.entities[0].uncertainty.has = true;
     p.entities[0].uncertainty.margin = -HUGE_VAL;
     p.caption = GM_STR("cap");
-    struct gm_written written = {GM_STR("HULL \"CITY\""), 0.9876543f, {0, 0, 1, 1}};
+    struct gm_written written = {GM_STR("HULL \"CITY\""), 0.9876543f, {0, 0, 1, 1}, NULL};
     p.objects = &object;
     p.n_objects = 1;
     p.has_objects = true;
@@ -163,8 +168,8 @@ static void test_numbers(void **state)
     struct gm_buf out;
     gm_post_init(&p);
     gm_buf_init(&out, 1 << 20);
-    struct gm_object o[] = {{GM_STR(""), 1e-9f, {-0.001f, 1e9f, 3e38f, 0.005f}},
-                            {GM_STR(""), NAN, {HUGE_VALF, 12.5f, 100, 1200}}};
+    struct gm_object o[] = {{GM_STR(""), 1e-9f, {-0.001f, 1e9f, 3e38f, 0.005f}, NULL},
+                            {GM_STR(""), NAN, {HUGE_VALF, 12.5f, 100, 1200}, NULL}};
     p.objects = o;
     p.n_objects = 2;
     p.has_objects = true;

@@ -9,7 +9,7 @@
 
 static const char line[] =
     "{\"id\": \"1\", \"text\": \"Anna \xC3\xA9 Rome\", \"entities\": [{\"start\": 0, \"end\": 4, "
-    "\"type\": \"PER\", \"mine\": [1, 2]}, {\"start\": 7, \"end\": 11, \"type\": \"LOC\"}]}";
+    "\"type\": \"PER\", \"mine\": [1, 2], \"regions\": [{\"box\": [1, 2, 3, 4], \"own\": 5}]}, {\"start\": 7, \"end\": 11, \"type\": \"LOC\"}]}";
 
 static void read_post(struct gm_post *p)
 {
@@ -33,7 +33,7 @@ static void change(struct gm_post *p)
                                     .note = GM_STR("a \"note\"")};
     regions[1] = (struct gm_region){
         .box = {0, 0, 5, 5}, .score = 1, .mask = {7, 9, GM_STR("02;<\\x")}, .is_crowd = true};
-    objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}};
+    objects[0] = (struct gm_object){GM_STR("dog"), 0.7f, {1, 2, 3.3f, 4}, NULL};
     e->score = 1.0 / 3;
     e->visible = 0.1;
     e->uncertainty =
@@ -54,7 +54,7 @@ static void change(struct gm_post *p)
     p->objects = objects;
     p->n_objects = 1;
     p->has_objects = true;
-    texts[0] = (struct gm_written){GM_STR("NO \"EXIT\""), 0.1f, {1.0 / 3, 2, 3, 4}};
+    texts[0] = (struct gm_written){GM_STR("NO \"EXIT\""), 0.1f, {1.0 / 3, 2, 3, 4}, NULL};
     p->texts = texts;
     p->n_texts = 1;
     p->has_texts = true;
@@ -107,6 +107,7 @@ static void test_round_trip(void **state)
     assert_int_equal(gm_post_to_json(&b, &jb, NULL), GM_OK);
     assert_string_equal(ja.p, jb.p);
     assert_non_null(strstr(jb.p, "\"mine\""));
+    assert_non_null(strstr(jb.p, "\"own\": 5}"));
     /* Back again: parts that are gone are taken away. */
     gm_buf_reset(&diff);
     assert_int_equal(gm_state_diff(&now, &before, &diff, NULL), GM_OK);

@@ -6,9 +6,9 @@
 #include "base/utf8.h"
 #include "stages/fusion.h"
 
-static struct gm_object objects[] = {{{"person", 6}, 0.5f, {0, 0, 10, 10}},
-                                     {{"person", 6}, 0.9f, {10, 0, 12, 10}},
-                                     {{"dog", 3}, 0.8f, {0, 10, 10, 18}}};
+static struct gm_object objects[] = {{{"person", 6}, 0.5f, {0, 0, 10, 10}, NULL},
+                                     {{"person", 6}, 0.9f, {10, 0, 12, 10}, NULL},
+                                     {{"dog", 3}, 0.8f, {0, 10, 10, 18}, NULL}};
 
 static struct gm_post post_of(const char *caption, bool looked)
 {
@@ -115,7 +115,7 @@ static void test_texts(void **state)
 {
     (void)state;
     double x[GM_EVIDENCE_X];
-    struct gm_written line = {{"THE NAVY", 8}, 0.9f, {1, 2, 30, 9}};
+    struct gm_written line = {{"THE NAVY", 8}, 0.9f, {1, 2, 30, 9}, NULL};
     struct gm_post p = post_of("a \"yard\"", false);
     struct gm_entity yard = entity_of("Navy Yard", "LOC"), thing = entity_of("Navy Yard", "OTHER");
     p.has_texts = true;

@@ -216,7 +216,7 @@ static const char *region_of(const struct entity *e, const char *written, const 
     assert_int_equal(gm_json_parse(&j, gm_str(settings), &err), GM_OK);
     assert_int_equal(backend->open(&self, backend, j, &err), GM_OK);
     fill(&p, e, 1, crowd, 0);
-    struct gm_written line = {gm_str(written), 0.9f, {box[0], box[1], box[2], box[3]}};
+    struct gm_written line = {gm_str(written), 0.9f, {box[0], box[1], box[2], box[3]}, NULL};
     p.image_w = 200;
     p.image_h = 100;
     p.texts = &line;

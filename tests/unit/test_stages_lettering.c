@@ -11,7 +11,7 @@ static struct gm_lettering find(const char *name, const char *const *lines, size
     struct gm_post p = {.texts = texts, .n_texts = n, .has_texts = true};
     for (size_t i = 0; i < n; i++) {
         double y = 20.0 * (double)i;
-        texts[i] = (struct gm_written){gm_str(lines[i]), 0.9f, {(double)i, y, 100, y + 10}};
+        texts[i] = (struct gm_written){gm_str(lines[i]), 0.9f, {(double)i, y, 100, y + 10}, NULL};
     }
     return gm_lettering_find(&p, gm_str(name));
 }
@@ -79,7 +79,7 @@ static void test_prose(void **state)
     struct gm_written texts[7];
     struct gm_post p = {.texts = texts, .n_texts = 7, .has_texts = true};
     for (size_t i = 0; i < 7; i++)
-        texts[i] = (struct gm_written){GM_STR("a talk with Adele"), 0.9f, {0, 0, 90, 10}};
+        texts[i] = (struct gm_written){GM_STR("a talk with Adele"), 0.9f, {0, 0, 90, 10}, NULL};
     assert_true(gm_lettering_find(&p, GM_STR("Adele")).share == 0);
     texts[3].box[3] = 13;
     assert_true(gm_lettering_find(&p, GM_STR("Adele")).share == 1);
@@ -115,7 +115,7 @@ static void test_pages(void **state)
     struct gm_written texts[6];
     struct gm_post p = {.texts = texts, .n_texts = 6, .has_texts = true};
     for (size_t i = 0; i < 6; i++)
-        texts[i] = (struct gm_written){GM_STR("what a week it was"), 0.9f, {0, 0, 90, 10}};
+        texts[i] = (struct gm_written){GM_STR("what a week it was"), 0.9f, {0, 0, 90, 10}, NULL};
     assert_true(gm_lettering_is_page(&p));
     assert_false(gm_lettering_find(&p, GM_STR("Adele")).is_mention);
     texts[1].text = texts[4].text = texts[5].text = GM_STR("to all of them");

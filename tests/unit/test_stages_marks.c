@@ -7,11 +7,11 @@
 #include <string.h>
 
 static const struct gm_object objects[] = {
-    {{"dog", sizeof "dog" - 1}, 0.4f, {0, 0, 10, 10}},
-    {{"person", sizeof "person" - 1}, 0.9f, {20, 0, 30, 10}},
-    {{"tie", sizeof "tie" - 1}, 0.8f, {20, 0, 30, 10.5}}, /* nearly the person */
-    {{"car", sizeof "car" - 1}, 0.6f, {5, 5, 5, 9}},      /* no area */
-    {{"cat", sizeof "cat" - 1}, 0.4f, {40, 0, 50, 10}},
+    {{"dog", sizeof "dog" - 1}, 0.4f, {0, 0, 10, 10}, NULL},
+    {{"person", sizeof "person" - 1}, 0.9f, {20, 0, 30, 10}, NULL},
+    {{"tie", sizeof "tie" - 1}, 0.8f, {20, 0, 30, 10.5}, NULL}, /* nearly the person */
+    {{"car", sizeof "car" - 1}, 0.6f, {5, 5, 5, 9}, NULL},      /* no area */
+    {{"cat", sizeof "cat" - 1}, 0.4f, {40, 0, 50, 10}, NULL},
 };
 
 static struct gm_post looked_at(void)
