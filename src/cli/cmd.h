@@ -39,6 +39,11 @@ struct gm_command {
 /* gm_exit_of - DONE for GM_OK, else FAILED (err is filled then). */
 enum gm_exit gm_exit_of(enum gm_status st);
 
+/* gm_output_spares - DONE, or USAGE with a message where the file or folder `to` of `command` is one that is read:
+ * it would be lost. NULL and "-" are no files. */
+enum gm_exit gm_output_spares(const char *command, const char *to, const char *read,
+                              struct gm_error *err);
+
 /* gm_print - write `text` to standard output and flush; for commands whose result is short. */
 enum gm_status gm_print(struct gm_str text, struct gm_error *err) GM_NODISCARD;
 

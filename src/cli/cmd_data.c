@@ -5,7 +5,10 @@
 #include "formats/voc_xml.h"
 #include "formats/writer.h"
 
+#include <stdio.h>
 #include <string.h>
+
+enum { MAX_IDS = 100000000 };
 
 enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
                                const struct gm_data_opts *o, struct gm_error *err)
@@ -19,6 +22,7 @@ enum gm_status gm_data_in_open(struct gm_data_in *in, const char *path,
         GM_TRY(gm_texts_load(&in->texts, o->text, err));
     if (o->captions)
         GM_TRY(gm_captions_load(&in->captions, o->captions, err));
+    gm_labels_init(&in->ids, MAX_IDS);
     if (o->captions_short)
         GM_TRY(gm_captions_load(&in->captions_short, o->captions_short, err));
     ro.texts = in->texts;
@@ -39,6 +43,7 @@ void gm_data_in_close(struct gm_data_in *in)
     gm_texts_free(in->texts);
     gm_captions_free(in->captions);
     gm_captions_free(in->captions_short);
+    gm_labels_clear(&in->ids);
     in->reader = NULL;
     in->texts = NULL;
     in->captions = in->captions_short = NULL;
@@ -47,6 +52,9 @@ void gm_data_in_close(struct gm_data_in *in)
 static enum gm_status add_beside(struct gm_data_in *in, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
+    uint32_t id;
+    if (in->captions || in->captions_short)
+        GM_TRY(gm_labels_add(&in->ids, p->id, &id, err));
     GM_TRY(gm_captions_copy(in->captions, p->id, &p->arena, &p->caption, err));
     GM_TRY(gm_captions_copy(in->captions_short, p->id, &p->arena, &p->caption_short, err));
     if (in->xml)
@@ -59,6 +67,10 @@ enum gm_status gm_data_in_next(struct gm_data_in *in, struct gm_post *post, bool
                                struct gm_error *err)
 {
     enum gm_status st = gm_reader_next(in->reader, post, has, err);
+    if (st == GM_OK && !*has) {
+        gm_captions_unused(in->captions, &in->ids, "captions of no post", &in->lost);
+        gm_captions_unused(in->captions_short, &in->ids, "short captions of no post", &in->lost);
+    }
     if (st != GM_OK || !*has)
         return st;
     st = add_beside(in, post, err);
@@ -118,6 +130,27 @@ static const struct gm_option_readers readers[] = {
     {"all", "check"},
     {NULL, NULL},
 };
+
+enum gm_exit gm_data_check_output(const char *verb, const char *in, const char *to,
+                                  enum gm_format format, const struct gm_data_opts *o,
+                                  const struct gm_args *args, struct gm_error *err)
+{
+    static const struct gm_option_readers of_formats[] = {
+        {"scheme", "--to conll|--to fmnerg"},    {"separator", "--to conll|--to fmnerg"},
+        {"image-prefix", "--to labelstudio"},    {"masks", "--to coco"},
+        {"pictures", "--to ofa-ve|--to ofa-vg"}, {NULL, NULL},
+    };
+    const char *const read[] = {in, o->text, o->xml, o->captions, o->captions_short, o->known};
+    char command[32], target[40];
+    snprintf(command, sizeof command, "data %s", verb);
+    snprintf(target, sizeof target, "--to %s", gm_format_name(format));
+    if (gm_options_check_verb(of_formats, command, target, args, err) != GM_OK)
+        return GM_EXIT_USAGE;
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        if (gm_output_spares(command, to, read[i], err) != GM_EXIT_DONE)
+            return GM_EXIT_USAGE;
+    return GM_EXIT_DONE;
+}
 
 static enum gm_exit run(const void *options, const struct gm_args *args, struct gm_error *err)
 {

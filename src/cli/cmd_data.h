@@ -27,6 +27,7 @@ struct gm_data_in {
     struct gm_captions *captions, *captions_short;
     struct gm_losses lost;
     struct gm_troubles troubles; /* of the posts that can't be read */
+    struct gm_labels ids;        /* of the posts so far, where there are captions */
     const char *xml;
     bool is_quiet;
 };
@@ -44,6 +45,12 @@ enum gm_status gm_data_in_each(struct gm_data_in *in,
                                                     struct gm_error *err),
                                void *ctx, size_t *n_bad, struct gm_error *err) GM_NODISCARD;
 void gm_data_in_close(struct gm_data_in *in);
+
+/* gm_data_check_output - that the output `to` of `verb`, in this format, is none of the files that are read, `in` and
+ * those of options, and that every option for outputs which was given is one for the format. */
+enum gm_exit gm_data_check_output(const char *verb, const char *in, const char *to,
+                                  enum gm_format format, const struct gm_data_opts *o,
+                                  const struct gm_args *args, struct gm_error *err);
 
 enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args *args,
                              struct gm_error *err);

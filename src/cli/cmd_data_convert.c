@@ -60,9 +60,8 @@ enum gm_exit gm_data_convert(const struct gm_data_opts *o, const struct gm_args 
                         "data convert: the name %s does not tell a format; say --to (coco, "
                         "labelstudio, ccks, …)",
                         to);
-    if (o->image_prefix && wo.format != GM_FORMAT_LABELSTUDIO)
-        return GM_USAGE(err, "--image-prefix is for Label Studio tasks: add --to labelstudio, or "
-                             "leave it out");
+    if (gm_data_check_output("convert", args->v[1], to, wo.format, o, args, err) != GM_EXIT_DONE)
+        return GM_EXIT_USAGE;
     GM_TRY(gm_data_in_open(&in, args->v[1], o, err));
     GM_TRY(gm_writer_open(&c.w, to, &wo, err));
     if (strcmp(o->to, "auto") == 0)

@@ -48,6 +48,8 @@ static enum gm_status pass(const char *path, const struct gm_data_opts *o, struc
     s->n = 0;
     if (st == GM_OK)
         st = gm_data_in_each(&in, fn, s, n_bad, err);
+    if (st == GM_OK && !in.is_quiet)
+        gm_losses_tell(&in.lost, "data", "not read");
     gm_data_in_close(&in);
     return st;
 }
@@ -88,6 +90,15 @@ static enum gm_status sort_places(struct selecting *s, const size_t *chosen, siz
     return GM_OK;
 }
 
+static enum gm_format format_of(const struct gm_data_opts *o)
+{
+    enum gm_format format;
+    (void)gm_format_parse(o->to, &format);
+    if (format == GM_FORMAT_AUTO)
+        format = gm_format_of_name(o->output);
+    return format == GM_FORMAT_AUTO ? GM_FORMAT_LABELSTUDIO : format;
+}
+
 static enum gm_status write_all(const struct gm_data_opts *o, struct selecting *s,
                                 struct gm_error *err)
 {
@@ -95,12 +106,7 @@ static enum gm_status write_all(const struct gm_data_opts *o, struct selecting *
     struct gm_writer *w = NULL;
     struct gm_losses lost;
     struct gm_writer_opts wo = {
-        .format = GM_FORMAT_LABELSTUDIO, .image_prefix = o->image_prefix, .images_dir = o->images};
-    (void)gm_format_parse(o->to, &wo.format);
-    if (wo.format == GM_FORMAT_AUTO)
-        wo.format = gm_format_of_name(o->output);
-    if (wo.format == GM_FORMAT_AUTO)
-        wo.format = GM_FORMAT_LABELSTUDIO;
+        .format = format_of(o), .image_prefix = o->image_prefix, .images_dir = o->images};
     GM_TRY(gm_writer_open(&w, o->output, &wo, err));
     for (size_t i = 0; i < s->n_chosen; i++)
         GM_TRY(gm_writer_add(w, &s->posts[i], err));
@@ -123,13 +129,15 @@ enum gm_exit gm_data_select(const struct gm_data_opts *o, const struct gm_args *
     struct gm_arena a;
     const size_t *chosen;
     size_t n_chosen, n_left_out, n_bad = 0, n_ignored = 0, n_known = 0;
-    (void)args;
-    gm_arena_init(&a, 0);
     if (!o->pred || o->n == 0)
         return GM_USAGE(err, "data select: --pred FILE and -n N are needed");
     if (gm_input_is_once(o->pred))
         return GM_USAGE(
             err, "data select: --pred is read twice, so it can't be standard input or a pipe");
+    if (gm_data_check_output("select", o->pred, o->output, format_of(o), o, args, err) !=
+        GM_EXIT_DONE)
+        return GM_EXIT_USAGE;
+    gm_arena_init(&a, 0);
     GM_TRY(gm_select_new(&s.select, o->similarity, err));
     if (o->known) {
         s.known = true;

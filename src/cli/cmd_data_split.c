@@ -34,6 +34,10 @@ static enum gm_status read_parts(struct parts *p, const char *text, struct gm_er
                            "data split: --parts: \"%.*s\" is not NAME=SHARE, such as "
                            "dev=0.1",
                            GM_STR_ARG(one));
+        for (size_t i = 0; i < p->n; i++)
+            if (gm_str_eq_c(name, p->names[i]))
+                return GM_FAIL(err, GM_EARG, "data split: --parts: two parts are named \"%.*s\"",
+                               GM_STR_ARG(name));
         sum += p->shares[p->n];
         p->names[p->n] = gm_arena_str(&p->arena, name).p;
         if (!p->names[p->n++])
@@ -48,7 +52,8 @@ static enum gm_status read_parts(struct parts *p, const char *text, struct gm_er
 }
 
 static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
-                                 enum gm_format format, struct gm_error *err)
+                                 const struct gm_args *args, enum gm_format format,
+                                 struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_writer_opts wo = {.format = format};
@@ -63,6 +68,9 @@ static enum gm_status open_parts(struct parts *p, const struct gm_data_opts *o,
                                              gm_format_ending(wo.format));
         if (!path.p)
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
+        if (gm_data_check_output("split", args->v[1], path.p, wo.format, o, args, err) !=
+            GM_EXIT_DONE)
+            return GM_EARG;
         GM_TRY(gm_writer_open(&p->writers[i], path.p, &wo, err));
     }
 done:
@@ -134,7 +142,7 @@ enum gm_exit gm_data_split(const struct gm_data_opts *o, const struct gm_args *a
     GM_TRY(gm_split_new(&split, err));
     GM_TRY(pass(path, o, split, NULL, &format, err));
     GM_TRY(gm_split_deal(split, parts.shares, parts.n, (uint64_t)o->seed, err));
-    GM_TRY(open_parts(&parts, o, format, err));
+    GM_TRY(open_parts(&parts, o, args, format, err));
     GM_TRY(pass(path, o, split, &parts, &format, err));
     GM_TRY(commit(&parts, err));
 done:

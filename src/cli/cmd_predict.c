@@ -197,6 +197,10 @@ static enum gm_exit check(const struct opts *o, const struct gm_args *args, stru
             err, "--images, --captions and --captions-short go with a file, not with --text");
     if (o->text && (o->run || o->shard))
         return GM_USAGE(err, "--run and --shard go with a file, not with --text");
+    if (args->n && gm_output_spares("predict", o->output, args->v[0], err) != GM_EXIT_DONE)
+        return GM_EXIT_USAGE;
+    if (args->n && gm_output_spares("predict", o->html, args->v[0], err) != GM_EXIT_DONE)
+        return GM_EXIT_USAGE;
     if (!o->text && !args->n && isatty(STDIN_FILENO))
         return GM_USAGE(
             err, "no posts: give --text TEXT or a FILE; `gmner predict --help` has examples");

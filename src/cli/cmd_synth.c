@@ -154,6 +154,11 @@ static enum gm_exit check(const struct opts *o, const struct gm_args *args, enum
                         "-o %s: the name must end in .jsonl, .conll or .txt (CoNLL); gmner data "
                         "convert makes other formats of it",
                         o->output);
+    const char *const read[] = {o->seeds, o->types, o->guide, o->pool, o->dev, o->test};
+    for (size_t i = 0; i < sizeof read / sizeof *read; i++)
+        if (gm_output_spares("synth", o->output, read[i], err) != GM_EXIT_DONE ||
+            gm_output_spares("synth", o->rejects, read[i], err) != GM_EXIT_DONE)
+            return GM_EXIT_USAGE;
     return GM_EXIT_DONE;
 }
 

@@ -283,22 +283,24 @@ static void check_image(struct gm_check *c, struct gm_post *p)
     gm_image_free(im);
 }
 
-/* Whether any entity of the post claims object number i of the file. */
-static bool is_claimed(const struct gm_voc *voc, const struct gm_post *p, size_t i)
+/* Which objects of the file an entity of the post claims; in its arena, NULL when memory is out. */
+static const bool *claims(const struct gm_voc *voc, struct gm_post *p)
 {
-    for (size_t k = 0; k < p->n_entities; k++) {
-        const struct gm_voc_object *o;
-        for (size_t n = 0; (o = gm_voc_find(voc, p->entities[k].text, n)); n++)
-            if (o == &voc->objects[i])
-                return true;
+    const struct gm_voc_object **found = gm_arena_alloc(&p->arena, voc->n_objects, sizeof *found);
+    bool *is_claimed = gm_arena_alloc(&p->arena, voc->n_objects, sizeof *is_claimed);
+    for (size_t k = 0; k < p->n_entities && found && is_claimed; k++) {
+        size_t n = gm_voc_find(voc, p->entities[k].text, found);
+        for (size_t i = 0; i < n; i++)
+            is_claimed[found[i] - voc->objects] = true;
     }
-    return false;
+    return found ? is_claimed : NULL;
 }
 
 static void check_xml(struct gm_check *c, struct gm_post *p)
 {
     struct gm_voc voc;
     struct gm_error e = {0};
+    const bool *is_claimed;
     if (gm_voc_read(&voc, &p->arena, c->o.xml_dir, p->id, c->lost, &e) != GM_OK) {
         found(c, GM_CHECK_UNREADABLE, c->line, p->id, "%s", e.msg);
         return;
@@ -306,8 +308,13 @@ static void check_xml(struct gm_check *c, struct gm_post *p)
     p->image_w = voc.w ? voc.w : p->image_w;
     p->image_h = voc.w ? voc.h : p->image_h;
     check_image(c, p);
+    is_claimed = claims(&voc, p);
+    if (!is_claimed) {
+        found(c, GM_CHECK_UNREADABLE, c->line, p->id, "out of memory for its boxes");
+        return;
+    }
     for (size_t i = 0; i < voc.n_objects; i++) {
-        if (!is_claimed(&voc, p, i))
+        if (!is_claimed[i])
             found(c, GM_CHECK_BOX_NAME, c->line, p->id, "the box of \"%.*s\" is of no entity here",
                   GM_STR_ARG(voc.objects[i].name));
         check_box(c, p, voc.objects[i].name, voc.objects[i].box);

@@ -2,7 +2,6 @@
 
 #include "base/alloc.h"
 #include "formats/text_lines.h"
-#include "record/labels.h"
 
 enum { MAX_TEXT = 1 << 30, MAX_IDS = 100000000 };
 
@@ -136,3 +135,11 @@ enum gm_status gm_captions_copy(const struct gm_captions *c, struct gm_str id, s
 }
 
 size_t gm_captions_count(const struct gm_captions *c) { return c ? c->ids.n : 0; }
+
+void gm_captions_unused(const struct gm_captions *c, const struct gm_labels *ids, const char *what,
+                        struct gm_losses *lost)
+{
+    for (uint32_t i = 0; c && i < c->ids.n; i++)
+        if (gm_labels_find(ids, gm_labels_at(&c->ids, i)) == GM_LABEL_NONE)
+            gm_losses_add(lost, what, gm_labels_at(&c->ids, i));
+}

@@ -11,6 +11,8 @@
 #include "base/arena.h"
 #include "base/status.h"
 #include "base/str.h"
+#include "record/labels.h"
+#include "record/losses.h"
 
 struct gm_captions;
 
@@ -28,5 +30,9 @@ struct gm_str gm_captions_get(const struct gm_captions *c, struct gm_str id);
 enum gm_status gm_captions_copy(const struct gm_captions *c, struct gm_str id, struct gm_arena *a,
                                 struct gm_str *caption, struct gm_error *err) GM_NODISCARD;
 size_t gm_captions_count(const struct gm_captions *c);
+
+/* gm_captions_unused - count those whose id is none of `ids` in `lost`, as `what`. c NULL = none. */
+void gm_captions_unused(const struct gm_captions *c, const struct gm_labels *ids, const char *what,
+                        struct gm_losses *lost);
 
 #endif

@@ -192,13 +192,28 @@ done:
     return st;
 }
 
-/* Give each entity the fine type of its first word; coarse and fine columns mark the same words. */
+/* Count the fine tags of words [from, to) that no entity has the type of: `fine` is that of theirs. */
+static void count_lost(const struct gm_conll *c, const struct gm_post *post, size_t from, size_t to,
+                       struct gm_tag fine)
+{
+    const struct gm_tag *tags = (const void *)c->fine_tags.p;
+    for (size_t i = from; i < to; i++)
+        if (tags[i].prefix != 'O' && tags[i].type != fine.type)
+            gm_losses_fault(c->lost, "fine tags that are not those of an entity's first word",
+                            post->id);
+}
+
+/* Give each entity the fine type of its first word; coarse and fine columns should mark the same words. */
 static enum gm_status set_fine_types(const struct gm_conll *c, struct gm_post *post,
                                      const struct gm_span *spans, struct gm_error *err)
 {
-    const struct gm_tag *fine_tags = (const void *)c->fine_tags.p;
+    const struct gm_tag *fine_tags = (const void *)c->fine_tags.p, none = {'O', GM_LABEL_NONE};
+    size_t word = 0;
     for (size_t i = 0; i < post->n_entities; i++) {
         struct gm_tag tag = fine_tags[spans[i].first];
+        count_lost(c, post, word, spans[i].first, none);
+        count_lost(c, post, spans[i].first, spans[i].end, tag);
+        word = spans[i].end;
         if (tag.prefix == 'O')
             continue;
         struct gm_str name = gm_arena_str(&post->arena, gm_labels_at(&c->fine_types, tag.type));
@@ -206,6 +221,7 @@ static enum gm_status set_fine_types(const struct gm_conll *c, struct gm_post *p
             return GM_FAIL(err, GM_ENOMEM, "out of memory for fine types");
         post->entities[i].fine_type = name;
     }
+    count_lost(c, post, word, post->n_tokens, none);
     return GM_OK;
 }
 

@@ -15,6 +15,7 @@ struct gm_conll {
     const char *images_dir;      /* borrowed; NULL = posts have no image */
     enum gm_tag_scheme scheme;   /* AUTO becomes BIOES when an E- or S- tag is seen */
     enum gm_tag_repair repair;
+    struct gm_losses *lost;    /* borrowed; NULL = what is left out is not counted */
     struct gm_tag_signs signs; /* of all posts so far */
 
     size_t n_columns;    /* 1..3, fixed by the file's first word; 0 = not seen yet */

@@ -18,6 +18,8 @@ struct conll_out {
     struct gm_text_out base;
     enum gm_tag_scheme scheme;
     bool has_fine_tags;
+    bool
+        is_open; /* the last post was an id alone, whose words those of a post without id would be */
     char separator;
 };
 
@@ -263,17 +265,21 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     enum gm_status st = GM_OK;
     struct conll_out *o = state;
     struct tagged t = {0};
+    bool has_words, is_named;
     gm_buf_reset(&o->base.text);
     if (!p->has_tokens) {
         gm_losses_add(o->base.to.lost, "white space of raw texts (now cut into words)", p->id);
         GM_TRY(segment(p, err));
     }
+    has_words = p->n_tokens || gm_str_trim(p->knowledge).n;
+    is_named = p->has_id || (o->is_open && has_words);
+    o->is_open = (is_named || o->is_open) && !has_words;
     GM_TRY(tagged_init(&t, p, o->scheme, err));
     for (size_t i = 0; i < t.n_skipped; i++)
         gm_losses_add(o->base.to.lost, "entities that overlap others, or end inside a word", p->id);
     if (p->n_tokens == 0 && !p->has_id)
         gm_losses_add(o->base.to.lost, "posts without words and id", p->id);
-    if (p->has_id) {
+    if (is_named) {
         GM_TRY(gm_buf_add_c(&o->base.text, "IMGID:", err));
         GM_TRY(put(o, p->id, true, p->id, err));
         GM_TRY(gm_buf_add_c(&o->base.text, "\n", err));

@@ -2,7 +2,7 @@
  * stay with the post. In files separated by commas or semicolons a cell that begins with a quote goes to
  * the next one, over line ends too. Tab-separated files of the field are mostly written without
  * quoting, and a quote in them is a sign of the text; there a cell is unquoted only where its last sign
- * is the matching quote. */
+ * is the matching quote. A table of one column has no separators: its lines are its cells. */
 #include "base/alloc.h"
 #include "formats/format.h"
 #include "formats/text_lines.h"
@@ -23,9 +23,10 @@ struct csv {
 };
 
 /* What a post has, by the record's names, and what columns with images and texts are called besides. */
-static const char *const record_names[] = {"id",      "text",          "tokens",    "image",
-                                           "caption", "caption_short", "knowledge", "entities",
-                                           "objects", "texts",         NULL};
+static const char *const record_names[] = {
+    "id",        "text",     "tokens",  "image", "caption", "caption_short",
+    "knowledge", "entities", "objects", "texts", "error",   "entity_candidates",
+    NULL};
 static const char *const other_names[] = {"image_path", "img",    "image_url", "image_id",
                                           "imageid",    "img_id", "sentence",  "tweet",
                                           "content",    "label",  NULL};
@@ -48,7 +49,8 @@ static const char *known(struct gm_str name, const char *const *list)
 
 static char separator_of(struct gm_str line)
 {
-    return memchr(line.p, '\t', line.n) ? '\t' : memchr(line.p, ',', line.n) ? ',' : ';';
+    bool has_tab = memchr(line.p, '\t', line.n), has_comma = memchr(line.p, ',', line.n);
+    return has_tab ? '\t' : !has_comma && memchr(line.p, ';', line.n) ? ';' : ',';
 }
 
 /* The name up to the next separator, without quotes. */
@@ -182,8 +184,9 @@ static enum gm_status next_cell(struct csv *c, struct gm_str *line, size_t *at,
             *at = 0;
             continue;
         }
+        bool ends = *at == line->n || (line->p[*at] == c->separator && c->n_columns > 1);
         char ch = *at < line->n ? line->p[*at] : c->separator;
-        if (ch == c->separator && (!quoted || *at == line->n))
+        if (ends && (!quoted || *at == line->n))
             return GM_OK;
         if (quoted && ch == '"') {
             quoted = *at + 1 < line->n && line->p[*at + 1] == '"';
@@ -198,16 +201,17 @@ done:
     return st;
 }
 
-/* A cell as the field of its column. Those that are lists in the record hold their JSON. */
+/* A cell as the field of its column. Those that are lists or objects in the record hold their JSON. */
 static enum gm_status set_field(struct csv *c, struct gm_json *post, size_t column,
                                 struct gm_error *err)
 {
-    static const char *const lists[] = {"tokens", "entities", "objects", "texts", NULL};
+    static const char *const parsed[] = {
+        "tokens", "entities", "entity_candidates", "objects", "texts", "error", NULL};
     struct gm_str name = c->names[column], cell = gm_buf_str(&c->cell);
     struct gm_json *value = NULL;
     if (name.n == 0 || (cell.n == 0 && !gm_str_eq_c(name, "text")))
         return GM_OK;
-    if (known(name, lists)) {
+    if (known(name, parsed)) {
         enum gm_status st = gm_json_parse_lenient(&value, cell, err);
         if (st != GM_OK) {
             gm_error_prefix(err, "column \"%s\"", name.p);

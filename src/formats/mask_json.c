@@ -81,6 +81,18 @@ static bool is_rows(const struct gm_json *j, const struct file *f)
     return true;
 }
 
+/* [[x, y] of the middle, [x, y] of a point on the edge], as LabelMe has a circle: the pixels whose middle is in it. */
+static void draw_circle(const struct gm_json *j, uint8_t *mask, const struct file *f)
+{
+    double xy[4] = {0};
+    for (size_t i = 0; i < 4; i++)
+        (void)gm_json_num(gm_json_at(gm_json_at(j, i / 2), i % 2), &xy[i]);
+    double radius = hypot(xy[2] - xy[0], xy[3] - xy[1]);
+    for (size_t y = 0; y < f->h; y++)
+        for (size_t x = 0; x < f->w; x++)
+            mask[y * f->w + x] = hypot((double)x + 0.5 - xy[0], (double)y + 0.5 - xy[1]) <= radius;
+}
+
 static void draw_rows(const struct gm_json *j, uint8_t *mask, uint32_t w)
 {
     for (size_t y = 0; y < gm_json_count(j); y++)
@@ -139,11 +151,11 @@ static bool is_corner_lists(const struct gm_json *j)
 }
 
 /* Rows or corners as pixels. */
-static enum gm_status read_drawn(const struct file *f, const struct gm_json *j, struct gm_region *r,
-                                 struct gm_error *err)
+static enum gm_status read_drawn(const struct file *f, const struct gm_json *j, bool is_circle,
+                                 struct gm_region *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    bool rows = is_rows(j, f);
+    bool rows = !is_circle && is_rows(j, f);
     struct file of = *f;
     uint8_t *mask = NULL;
     if (rows) {
@@ -158,6 +170,8 @@ static enum gm_status read_drawn(const struct file *f, const struct gm_json *j, 
     GM_TRY(mask ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for a mask"));
     if (rows)
         draw_rows(j, mask, of.w);
+    else if (is_circle)
+        draw_circle(j, mask, &of);
     else
         GM_TRY(draw_all(j, mask, &of, err));
     GM_TRY(gm_region_set_mask(r, f->arena, mask, of.h, of.w, false, err));
@@ -166,14 +180,35 @@ done:
     return st;
 }
 
-/* Mask and box of any form; a mask without a pixel is none. */
-static enum gm_status read_mask(const struct file *f, const struct gm_json *j, struct gm_region *r,
-                                struct gm_error *err)
+/* What LabelMe's shape_type says; without one two corners are a rectangle's. */
+static enum gm_status read_shape(const struct gm_json *type, const struct gm_json *mask,
+                                 bool *is_circle, struct gm_error *err)
+{
+    static const char *const thin[] = {"line", "linestrip", "point", "points"};
+    struct gm_str s = {NULL, 0};
+    (void)gm_json_str(type, &s);
+    *is_circle = gm_str_eq_c(s, "circle");
+    if (*is_circle && !(is_corners(mask) && gm_json_count(mask) == 2))
+        return GM_FAIL(err, GM_EFORMAT, "a circle is its middle and a point of its edge");
+    for (size_t i = 0; i < sizeof thin / sizeof *thin; i++)
+        if (gm_str_eq_c(s, thin[i]))
+            return GM_FAIL(err, GM_EFORMAT, "a %s has no inside", thin[i]);
+    return GM_OK;
+}
+
+/* Mask and box of any form; a mask without a pixel is none. `one` is what the mask is in, or the mask itself. */
+static enum gm_status read_mask(const struct file *f, const struct gm_json *one,
+                                struct gm_region *r, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     uint8_t *mask = NULL;
-    if (is_rows(j, f) || is_corners(j) || is_corner_lists(j)) {
-        GM_TRY(read_drawn(f, j, r, err));
+    bool is_circle = false;
+    const struct gm_json *j = is_object(one) ? first_of(one, MASKS) : NULL;
+    j = j ? j : one;
+    if (is_object(one))
+        GM_TRY(read_shape(gm_json_get(one, "shape_type"), j, &is_circle, err));
+    if (is_circle || is_rows(j, f) || is_corners(j) || is_corner_lists(j)) {
+        GM_TRY(read_drawn(f, j, is_circle, r, err));
     } else {
         GM_TRY(gm_coco_mask(&r->mask, f->arena, j, f->h, f->w, err));
         if (!r->mask.counts.n)
@@ -231,7 +266,7 @@ static void read_size(struct file *f, const struct gm_json *root)
 
 /* Adds one object, or counts why not. */
 static enum gm_status add_object(struct gm_voc *out, const struct file *f, struct gm_str label,
-                                 const struct gm_json *mask, struct gm_str id,
+                                 const struct gm_json *one, struct gm_str id,
                                  struct gm_losses *lost, struct gm_error *err)
 {
     struct gm_region r = {0};
@@ -241,7 +276,9 @@ static enum gm_status add_object(struct gm_voc *out, const struct file *f, struc
         gm_losses_fault(lost, "masks without a label", id);
         return GM_OK;
     }
-    enum gm_status st = read_mask(f, mask, &r, &why);
+    if (out->n_objects == MAX_MASKS)
+        return GM_FAIL(err, GM_EFORMAT, "over %d masks of one picture", MAX_MASKS);
+    enum gm_status st = read_mask(f, one, &r, &why);
     if (st == GM_EFORMAT) {
         gm_losses_mask(lost, id, why.msg);
         return GM_OK;
@@ -267,9 +304,8 @@ static enum gm_status add_annotation(struct gm_voc *out, const struct file *f,
                                      struct gm_losses *lost, struct gm_error *err)
 {
     struct gm_str label = {NULL, 0};
-    const struct gm_json *mask = first_of(j, MASKS);
     (void)gm_json_str(first_of(j, NAMES), &label);
-    return add_object(out, f, label, mask ? mask : j, id, lost, err);
+    return add_object(out, f, label, j, id, lost, err);
 }
 
 /* {"Ann Lee": mask or [masks]}; metadata beside them has no mask in it and is passed over. */
@@ -283,12 +319,9 @@ static enum gm_status add_named(struct gm_voc *out, const struct file *f,
         bool is_many = is_list(value) && is_object(gm_json_at(value, 0));
         if (!is_list(value) && !gm_json_get(value, "counts") && !first_of(value, MASKS))
             continue;
-        for (size_t i = 0; i < (is_many ? gm_json_count(value) : 1); i++) {
-            const struct gm_json *one = is_many ? gm_json_at(value, i) : value;
-            const struct gm_json *mask = is_object(one) ? first_of(one, MASKS) : NULL;
-            if (out->n_objects < MAX_MASKS)
-                GM_TRY(add_object(out, f, gm_json_key(it), mask ? mask : one, id, lost, err));
-        }
+        for (size_t i = 0; i < (is_many ? gm_json_count(value) : 1); i++)
+            GM_TRY(add_object(out, f, gm_json_key(it), is_many ? gm_json_at(value, i) : value, id,
+                              lost, err));
     }
 done:
     return st;
@@ -324,10 +357,12 @@ enum gm_status gm_masks_read(struct gm_voc *out, struct gm_arena *a, const char 
     size_t n = count_of(list);
     out->objects = gm_arena_alloc(a, n, sizeof *out->objects);
     GM_TRY(out->objects ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory for %zu masks", n));
-    for (size_t i = 0; i < n && is_list(list); i++)
-        GM_TRY(add_annotation(out, &f, gm_json_at(list, i), id, lost, err));
+    for (size_t i = 0; is_list(list) && i < gm_json_count(list) && st == GM_OK; i++)
+        st = add_annotation(out, &f, gm_json_at(list, i), id, lost, err);
     if (is_object(list))
-        GM_TRY(add_named(out, &f, list, id, lost, err));
+        st = add_named(out, &f, list, id, lost, err);
+    if (st != GM_OK)
+        gm_error_prefix(err, "%s", path);
 done:
     gm_json_free(root);
     return st;

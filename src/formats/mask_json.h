@@ -10,7 +10,7 @@
 /* gm_masks_read - the file `path` of post `id` into the arena, as objects with masks whose boxes are the smallest
  * around them. A label may carry a type, "Ann Lee(PER)" or "PER: Ann Lee". What has no label or a mask that
  * can't be read is left out and counted in `lost` (NULL: not counted).
- * Errors: IO, NOMEM, FORMAT with the path (no JSON, no masks in it at all). */
+ * Errors: IO, NOMEM, FORMAT with the path (no JSON, no masks in it at all, over 10,000). */
 enum gm_status gm_masks_read(struct gm_voc *out, struct gm_arena *a, const char *path,
                              struct gm_str id, struct gm_losses *lost,
                              struct gm_error *err) GM_NODISCARD;

@@ -153,6 +153,8 @@ enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity
     p->entities = gm_arena_alloc(&p->arena, n, sizeof *p->entities);
     if (!places || !p->entities)
         return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu entities", n);
+    if (texts && !text)
+        gm_losses_fault(lost, "posts without a text in --text FILE", p->id);
     GM_TRY(text ? take_text(p, text, err) : join_names(p, v, n, places, err));
     p->has_entities = true;
     gm_offset_init(&at, p->text);

@@ -33,7 +33,8 @@ struct gm_named_entity {
 /* gm_post_set_named - set a post's text and entities from names, which stay where they are (in the
  * post's arena). With texts (NULL: none) that know the post's id, the text, words and caption are
  * theirs, as is the image of a post that has none, and each name is looked for in it: the first place, for a repeated name the next one; a
- * name that is not there is counted in `lost` and left out. Without, the text is made of the names.
+ * name that is not there is counted in `lost` and left out. Without, the text is made of the names, which is
+ * counted where there are texts of other posts.
  * Errors: NOMEM, FORMAT (over 10,000 names). Cost: names x (text + names). */
 enum gm_status gm_post_set_named(struct gm_post *p, const struct gm_named_entity *v, size_t n,
                                  const struct gm_texts *texts, struct gm_losses *lost,

@@ -18,6 +18,7 @@ struct ofa_out {
     struct gm_buf file, picture; /* of the post: its picture's bytes, its column */
     size_t n_entities;           /* so far */
     bool has_boxes;
+    bool has_rows; /* of the post in hand */
 };
 
 enum gm_status gm_ofa_create(void **state, const struct gm_target *to, struct gm_error *err)
@@ -204,6 +205,9 @@ static enum gm_status put_rows(struct ofa_out *o, struct gm_post *p, const struc
     for (size_t k = 0; k < e->n_regions && o->has_boxes; k++)
         GM_TRY(put_row_vg(o, p, e, k, err));
     o->n_entities++;
+    if (o->base.text.n && !o->has_rows)
+        GM_TRY(gm_text_out_begin(&o->base, p->id, err));
+    o->has_rows = o->has_rows || o->base.text.n;
     st = gm_out_write(o->base.out, gm_buf_str(&o->base.text), err);
 done:
     return st;
@@ -217,6 +221,7 @@ enum gm_status gm_ofa_add(void *state, struct gm_post *p, struct gm_error *err)
         gm_losses_add(o->base.to.lost, "posts without entities", p->id);
         return GM_OK;
     }
+    o->has_rows = false;
     GM_TRY(take_picture(o, p, err));
     for (size_t i = 0; i < p->n_entities; i++)
         if (o->picture.n)

@@ -100,6 +100,7 @@ static enum gm_status open_format(struct gm_reader *r, const struct gm_reader_op
     if (r->format == GM_FORMAT_AUTO || !gm_format_row(r->format)->open) {
         GM_TRY(gm_text_lines_of(&r->lines, r->from.in, err));
         gm_conll_init(&r->conll, &r->lines, r->from.images_dir, o->scheme, o->repair);
+        r->conll.lost = r->from.lost;
         if (r->format == GM_FORMAT_AUTO)
             GM_TRY(guess_by_line(r, err));
         return GM_OK;

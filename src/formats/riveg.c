@@ -276,6 +276,7 @@ struct riveg_out {
     struct gm_text_out base;
     enum shape shape;
     size_t n_entities; /* so far */
+    bool has_lines;    /* of the post in hand */
 };
 
 static enum gm_status create(void **state, const struct gm_target *to, struct gm_error *err)
@@ -372,6 +373,9 @@ static enum gm_status put_line(struct riveg_out *o, const struct gm_post *p,
 {
     enum gm_status st = GM_OK;
     bool in = n > 0 || (o->shape == ENTAILMENT && e->visible >= GM_VISIBLE_MIN);
+    if (!o->has_lines)
+        GM_TRY(gm_text_out_begin(&o->base, p->id, err));
+    o->has_lines = true;
     gm_buf_reset(&o->base.text);
     GM_TRY(put_head(o, p, e, box, err));
     GM_TRY(gm_buf_add_c(&o->base.text, in ? "###1" : "###0", err));
@@ -402,6 +406,7 @@ static enum gm_status add(void *state, struct gm_post *post, struct gm_error *er
 {
     enum gm_status st = GM_OK;
     struct riveg_out *o = state;
+    o->has_lines = false;
     for (size_t i = 0; i < post->n_entities; i++)
         GM_TRY(put_entity(o, post, &post->entities[i], err));
     if (post->n_entities == 0)

@@ -12,6 +12,7 @@ void gm_text_out_abort(void *state)
         return;
     gm_out_abort(o->out);
     gm_buf_clear(&o->text);
+    gm_buf_clear(&o->last);
     gm_free(o);
 }
 
@@ -24,12 +25,22 @@ enum gm_status gm_text_out_new(void **state, size_t size, const struct gm_target
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     o->to = *to;
     gm_buf_init(&o->text, TEXT_MAX);
+    gm_buf_init(&o->last, TEXT_MAX);
     enum gm_status st = gm_out_open(&o->out, to->path, err);
     if (st != GM_OK) {
         gm_text_out_abort(o);
         *state = NULL;
     }
     return st;
+}
+
+enum gm_status gm_text_out_begin(struct gm_text_out *o, struct gm_str id, struct gm_error *err)
+{
+    if (o->has_last && gm_str_eq(gm_buf_str(&o->last), id))
+        gm_losses_add(o->to.lost, "posts of the id before them (read back as one post)", id);
+    o->has_last = true;
+    gm_buf_reset(&o->last);
+    return gm_buf_add_str(&o->last, id, err);
 }
 
 enum gm_status gm_text_out_commit(void *state, struct gm_error *err)

@@ -6,12 +6,15 @@
 
 #include "base/alloc.h"
 #include "base/file.h"
+#include "base/log.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* The name of a file may have 255 bytes, of which the ending and what a temporary one has behind it are some. */
-enum { MAX_FILES = 100000000, MAX_OBJECTS = 10000, ID_MAX_BYTES = 220 };
+enum { MAX_FILES = 100000000, ID_MAX_BYTES = 220 };
 
 struct voc_in {
     struct gm_source from;
@@ -128,9 +131,6 @@ static enum gm_status voc_next(void *state, struct gm_post *p, size_t *line, boo
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     GM_TRY(gm_post_id_image(p, v->from.images_dir, err));
     GM_TRY(gm_voc_read(&voc, &p->arena, v->from.path, p->id, v->from.lost, err));
-    if (voc.n_objects > MAX_OBJECTS)
-        return GM_FAIL(err, GM_EFORMAT, "%s/%.*s.xml: over %d objects", v->from.path,
-                       GM_STR_ARG(p->id), MAX_OBJECTS);
     p->image_w = voc.w;
     p->image_h = voc.h;
     struct gm_named_entity *found = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *found);
@@ -147,6 +147,7 @@ struct voc_out {
     struct gm_arena arena;
     const char *dir;
     struct gm_buf xml;
+    size_t n_removed;
 };
 
 static void out_abort(void *state)
@@ -250,6 +251,20 @@ done:
     return st;
 }
 
+static enum gm_status put_entity(struct voc_out *o, const struct gm_post *p,
+                                 const struct gm_entity *e, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    if (!is_name(e->text)) {
+        gm_losses_add(o->lost, "entities of nothing that XML can hold", p->id);
+        return GM_OK;
+    }
+    for (size_t k = 0; k < e->n_regions; k++)
+        GM_TRY(put_object(o, p, e, &e->regions[k], err));
+done:
+    return st;
+}
+
 static enum gm_status put_head(struct voc_out *o, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -269,6 +284,23 @@ done:
     return st;
 }
 
+static bool is_file_name(struct gm_str id)
+{
+    return id.n && id.n <= ID_MAX_BYTES && !memchr(id.p, '/', id.n) && !memchr(id.p, 0, id.n) &&
+           !gm_str_eq_c(id, "..") && !gm_str_eq_c(id, ".");
+}
+
+/* No file says that nothing of a post is in the image, so that one which an earlier conversion left here goes. */
+static enum gm_status remove_old(struct voc_out *o, const char *path, struct gm_error *err)
+{
+    if (unlink(path) == 0)
+        o->n_removed++;
+    else if (errno != ENOENT)
+        return GM_FAIL(err, GM_EIO, "%s: cannot remove it, and its post has no boxes now: %s", path,
+                       strerror(errno));
+    return GM_OK;
+}
+
 static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
@@ -277,25 +309,23 @@ static enum gm_status add(void *state, struct gm_post *p, struct gm_error *err)
     size_t n = 0;
     for (size_t i = 0; i < p->n_entities; i++)
         n += p->entities[i].n_regions;
-    if (n == 0)
-        return GM_OK; /* no file: nothing of the text is in the image */
-    gm_arena_init(&a, 0);
-    if (p->id.n == 0 || p->id.n > ID_MAX_BYTES || memchr(p->id.p, '/', p->id.n) ||
-        gm_str_eq_c(p->id, "..") || gm_str_eq_c(p->id, ".") || memchr(p->id.p, 0, p->id.n))
+    bool is_named = is_file_name(p->id);
+    if (n == 0 && !is_named)
+        return GM_OK;
+    if (!is_named)
         return GM_FAIL(err, GM_EFORMAT, "post \"%.*s\": its id can't be the name of a file",
                        GM_STR_ARG(p->id));
-    GM_TRY(put_head(o, p, err));
-    for (size_t i = 0; i < p->n_entities; i++) {
-        bool is_named = is_name(p->entities[i].text);
-        if (!is_named)
-            gm_losses_add(o->lost, "entities of nothing that XML can hold", p->id);
-        for (size_t k = 0; k < p->entities[i].n_regions && is_named; k++)
-            GM_TRY(put_object(o, p, &p->entities[i], &p->entities[i].regions[k], err));
-    }
-    GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));
+    gm_arena_init(&a, 0);
     struct gm_str path = gm_voc_path(&a, o->dir, p->id);
-    st = path.p ? gm_file_write(path.p, gm_buf_str(&o->xml), err)
-                : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    if (!path.p || n == 0) {
+        st = path.p ? remove_old(o, path.p, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+        goto done;
+    }
+    GM_TRY(put_head(o, p, err));
+    for (size_t i = 0; i < p->n_entities; i++)
+        GM_TRY(put_entity(o, p, &p->entities[i], err));
+    GM_TRY(gm_buf_add_c(&o->xml, "</annotation>\n", err));
+    st = gm_file_write(path.p, gm_buf_str(&o->xml), err);
 done:
     gm_arena_clear(&a);
     return st;
@@ -303,7 +333,11 @@ done:
 
 static enum gm_status commit(void *state, struct gm_error *err)
 {
+    const struct voc_out *o = state;
     (void)err; /* every file is complete as soon as it is there */
+    if (o->n_removed)
+        GM_LOG(GM_LOG_WARN, "data", "%s: %zu file%s removed, whose posts have no boxes now", o->dir,
+               o->n_removed, o->n_removed == 1 ? "" : "s");
     out_abort(state);
     return GM_OK;
 }

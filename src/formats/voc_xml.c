@@ -30,7 +30,7 @@ enum node {
     N_HEIGHT
 };
 
-enum { MAX_NAMES = 1000 }; /* of an object */
+enum { MAX_OBJECTS = 10000, MAX_NAMES = 1000 /* of an object */ };
 
 struct walk {
     XML_Parser parser;
@@ -147,6 +147,10 @@ static void end_object(struct walk *w)
     else if (w->seen != 0xF)
         fail(w, GM_EFORMAT, "bndbox lacks one of xmin, ymin, xmax, ymax in object", w->names[0]);
     for (size_t i = 0; i < w->n_names && w->seen == 0xF && w->st == GM_OK; i++) {
+        if (v->n_objects == MAX_OBJECTS) {
+            fail(w, GM_EFORMAT, "over 10000 objects", GM_STR(""));
+            return;
+        }
         w->st = GM_ARENA_GROW(w->arena, v->objects, v->n_objects, w->cap, w->err);
         if (w->st != GM_OK)
             return;
@@ -282,17 +286,33 @@ static bool loosely_equal(struct gm_str a, struct gm_str b)
     }
 }
 
-const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i)
+size_t gm_voc_find(const struct gm_voc *v, struct gm_str text, const struct gm_voc_object **found)
 {
-    bool exact = false;
-    for (size_t k = 0; k < v->n_objects && !exact; k++)
-        exact = gm_str_eq(v->objects[k].name, text);
-    for (size_t k = 0; k < v->n_objects; k++) {
-        const struct gm_voc_object *o = &v->objects[k];
-        if ((exact ? gm_str_eq(o->name, text) : loosely_equal(o->name, text)) && i-- == 0)
-            return o;
+    size_t n = 0;
+    for (size_t k = 0; k < v->n_objects; k++)
+        if (gm_str_eq(v->objects[k].name, text))
+            found[n++] = &v->objects[k];
+    for (size_t k = 0, n_exact = n; k < v->n_objects && n_exact == 0; k++)
+        if (loosely_equal(v->objects[k].name, text))
+            found[n++] = &v->objects[k];
+    return n;
+}
+
+static enum gm_status set_boxes(struct gm_post *p, struct gm_entity *e,
+                                const struct gm_voc_object *const *found, size_t n,
+                                struct gm_error *err)
+{
+    e->visible = n > 0;
+    e->n_regions = n;
+    e->regions = gm_arena_alloc(&p->arena, n, sizeof *e->regions);
+    if (!e->regions)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu boxes", n);
+    for (size_t i = 0; i < n; i++) {
+        struct gm_region *r = &e->regions[i];
+        *r = (struct gm_region){.score = 1, .mask = found[i]->mask};
+        memcpy(r->box, found[i]->box, sizeof r->box);
     }
-    return NULL;
+    return GM_OK;
 }
 
 enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_losses *lost,
@@ -301,27 +321,16 @@ enum gm_status gm_post_add_boxes(struct gm_post *p, const char *dir, struct gm_l
     enum gm_status st = GM_OK;
     struct gm_voc voc;
     GM_TRY(gm_voc_read(&voc, &p->arena, dir, p->id, lost, err));
+    const struct gm_voc_object **found = gm_arena_alloc(&p->arena, voc.n_objects, sizeof *found);
+    if (!found)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu boxes", voc.n_objects);
     if (!p->image_w && voc.w) {
         p->image_w = voc.w;
         p->image_h = voc.h;
     }
     for (size_t k = 0; k < p->n_entities; k++) {
-        struct gm_entity *e = &p->entities[k];
-        size_t n = 0;
-        while (gm_voc_find(&voc, e->text, n))
-            n++;
-        e->visible = n > 0;
-        e->n_regions = 0;
-        e->regions = gm_arena_alloc(&p->arena, n, sizeof *e->regions);
-        if (!e->regions)
-            return GM_FAIL(err, GM_ENOMEM, "out of memory for %zu boxes", n);
-        for (; e->n_regions < n; e->n_regions++) {
-            struct gm_region *r = &e->regions[e->n_regions];
-            *r = (struct gm_region){.score = 1};
-            const struct gm_voc_object *o = gm_voc_find(&voc, e->text, e->n_regions);
-            memcpy(r->box, o->box, sizeof r->box);
-            r->mask = o->mask;
-        }
+        size_t n = gm_voc_find(&voc, p->entities[k].text, found);
+        GM_TRY(set_boxes(p, &p->entities[k], found, n, err));
     }
     gm_post_settle_boxes(p, lost);
 done:

@@ -25,7 +25,7 @@ struct gm_voc {
  * objects.
  * Objects without a bndbox are left out and counted in `lost` (NULL: not counted).
  * Errors: IO, NOMEM, FORMAT with path:line:column (not well-formed; a root other than <annotation>;
- * an object without a name, or with a box that lacks one of its four numbers). */
+ * an object without a name, or with a box that lacks one of its four numbers; over 10,000 objects). */
 enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *dir,
                            struct gm_str id, struct gm_losses *lost,
                            struct gm_error *err) GM_NODISCARD;
@@ -33,10 +33,10 @@ enum gm_status gm_voc_read(struct gm_voc *out, struct gm_arena *a, const char *d
 /* gm_voc_path - dir/ID.xml, NUL-ended in the arena; .p NULL when memory is out. */
 struct gm_str gm_voc_path(struct gm_arena *a, const char *dir, struct gm_str id);
 
-/* gm_voc_find - object number `i` (0, 1, …) of those that show the entity `text`; NULL past the
- * last. The name is the text; where no object is named exactly so, names that differ from it by
+/* gm_voc_find - the objects that show the entity `text`, in the file's order, into found [v->n_objects]; returns how
+ * many. The name is the text; where no object is named exactly so, names that differ from it by
  * ASCII white space and punctuation only count. */
-const struct gm_voc_object *gm_voc_find(const struct gm_voc *v, struct gm_str text, size_t i);
+size_t gm_voc_find(const struct gm_voc *v, struct gm_str text, const struct gm_voc_object **found);
 
 /* gm_post_add_boxes - gold regions for a post's entities from dir/ID.xml or dir/ID.json: each entity gets the
  * boxes of its name (score 1), and `visible` 1 or 0; a post of unknown picture size gets the file's.

@@ -476,6 +476,111 @@ def test_in_the_image_without_a_box():
             assert losses(convert(source, d / to, "--to", to), "entities in the image, but without a box (now not in it)") == n, to
 
 
+def test_bad_box_alone_is_in_the_image():
+    """Who had only a box without area is in the image in every set for entailment, as RiVEG's gold lines say."""
+    e = {"type": "PER", "start": 0, "end": 3, "regions": [{"box": [5, 5, 5, 9]}]}
+    with gm.Folder() as d:
+        d.write("p.png", png(20, 10))
+        for visible, want in ((None, 1), (0.2, 1), (0.7, 0.7)):
+            post = {"id": "1", "text": "Ann", "image": "p.png", "entities": [{**e, **({"visible": visible} if visible else {})}]}
+            source = d.write("q.jsonl", json.dumps(post) + "\n")
+            for to, ending in (("riveg", "###1###&[0, 0, 0, 0]"), ("riveg-ve", "###1"), ("ofa-ve", "\tentailment")):
+                convert(source, d / "out", "--to", to)
+                with open(d / "out", encoding="utf-8") as f:
+                    assert f.read().rstrip("\n").endswith(ending), (visible, to)
+            convert(source, d / "out", "--to", "labelstudio")
+            convert(d / "out", d / "back.jsonl")
+            assert load(d / "back.jsonl")[0]["entities"][0]["visible"] == want
+
+
+def test_boxes_of_earlier_conversions():
+    """A post without boxes takes away the file that an earlier conversion left; others' files stay."""
+    def entities(boxes):
+        return [{"type": "PER", "start": 0, "end": 3, "regions": [{"box": b} for b in boxes]}]
+    with gm.Folder() as d:
+        for boxes in ([[1, 2, 3, 4]], []):
+            posts = [{"id": "1", "text": "Ann", "entities": entities(boxes)}, {"id": "a/b", "text": "Ann", "entities": []}]
+            r = convert(d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts)), d / "xml/")
+            if boxes:
+                assert sorted(os.listdir(d / "xml")) == ["1.xml"] and "removed" not in r.err, r.err
+                d.write("xml/2.xml", "<annotation></annotation>")
+        assert sorted(os.listdir(d / "xml")) == ["2.xml"], os.listdir(d / "xml")
+        assert "1 file removed, whose posts have no boxes now" in r.err, r.err
+        convert(d.write("t.txt", "IMGID:1\nAnn\tB-PER\n\n"), d / "back.jsonl", "--xml", d / "xml")
+        assert load(d / "back.jsonl")[0]["entities"][0]["visible"] == 0
+
+
+def test_posts_stay_apart():
+    """An id alone takes no other post's words; what reads back as one post is counted."""
+    with gm.Folder() as d:
+        lines = ['{"id": "1", "text": " "}', '{"text": "foo"}', '{"text": "bar"}', '{"id": "9", "text": ""}', '{"text": ""}',
+                 '{"text": "baz"}']
+        for to in ("conll", "fmnerg"):
+            r = convert(d.write("c.jsonl", "\n".join(lines) + "\n"), d / "c.txt", "--to", to)
+            assert losses(r, "posts without words and id") == 1
+            convert(d / "c.txt", d / "back.jsonl")
+            # a post without an id gets its number: of those that are there
+            assert [(p["id"], p["text"]) for p in load(d / "back.jsonl")] == [
+                ("1", ""), ("2", "foo"), ("3", "bar"), ("9", ""), ("6", "baz")], load(d / "back.jsonl")
+        d.write("p.png", png(20, 10))
+        e = [{"type": "PER", "start": 0, "end": 3, "regions": [{"box": [1, 2, 3, 4]}]}]
+        posts = [{"id": i, "text": f"{n} one", "image": "p.png", "entities": e if n != "Eve" else []}
+                 for i, n in (("1", "Ann"), ("1", "Bob"), ("2", "Joe"), ("1", "Kim"), ("3", "Eve"), ("1", "Zoe"))]
+        source = d.write("in.jsonl", "".join(json.dumps(p) + "\n" for p in posts))
+        for to in ("riveg", "riveg-pred", "riveg-ve", "riveg-vg", "ofa-ve", "ofa-vg"):
+            r = convert(source, d / "o", "--to", to)
+            assert losses(r, "posts of the id before them (read back as one post)") == 2, (to, r.err)
+            convert(d / "o", d / "back.jsonl")
+            assert len(load(d / "back.jsonl")) == 5 - 2, to
+
+
+def test_what_beside_files_lack():
+    """Posts that --text FILE has no text of, and captions that are of no post."""
+    with gm.Folder() as d:
+        text = d.write("t.jsonl", '{"id": "1", "text": "Ann"}\n')
+        r = convert(d.write("g.txt", "".join(f"{i}.jpg###Ann(PER)######0\n" for i in (1, 8, 9))), d / "o.jsonl", "--text", text)
+        assert "posts without a text in --text FILE: 2 (first: post 8)" in r.err, r.err
+        found = gm.run("data", "check", d / "g.txt", "--text", text, "--json")
+        assert [f["id"] for f in json.loads(found.out)["findings"] if f["kind"] == "left-out"] == ["8", "9"], found.out
+        captions = d.write("c.txt", "imgid:1###one\nimgid:7###two\n")
+        r = convert(text, d / "o.jsonl", "--captions", captions, "--captions-short", captions)
+        assert load(d / "o.jsonl")[0]["caption"] == "one"
+        assert "not read: captions of no post: 1 (first: post 7)" in r.err and "short captions of no post: 1" in r.err, r.err
+
+
+def test_own_fields_of_parts():
+    """Fields of the user's own stay wherever they are in a record; other formats count them. null is absent."""
+    box = {"box": [1.0, 2.0, 3.0, 4.0], "score": 1.0}
+    post = {"id": "1", "text": "Ann", "mine": 0, "objects": [{"label": "x", **box, "mine": [1]}],
+            "texts": [{"text": "x", **box, "mine": {"a": 2}}],
+            "entity_candidates": [{"text": "Ann", "type": "PER", "start": 0, "end": 3, "score": 0.5, "mine": "3"}],
+            "entities": [{"text": "Ann", "type": "PER", "start": 0, "end": 3, "score": 1.0, "source": "input", "mine": 4,
+                          "regions": [{**box, "mine": None}]}]}
+    with gm.Folder() as d:
+        source = d.write("in.jsonl", json.dumps(post) + "\n")
+        convert(source, d / "o.jsonl")
+        assert load(d / "o.jsonl") == [post]
+        for holder in ("entities", "objects", "texts", "entity_candidates"):
+            one = {k: v for k, v in post.items() if k in ("id", "text", holder)}
+            r = convert(d.write("one.jsonl", json.dumps(one) + "\n"), d / "o.txt")
+            assert losses(r, "fields of the input's own") == 1, (holder, r.err)
+        post["entities"][0]["regions"] = [{**box, "crowd": None, "label": None, "mask": None, "note": None}]
+        convert(d.write("in.jsonl", json.dumps(post) + "\n"), d / "o.jsonl")
+        assert load(d / "o.jsonl")[0]["entities"][0]["regions"] == [box]
+
+
+def test_fine_tags_of_no_entity():
+    with gm.Folder() as d:
+        lost = "fine tags that are not those of an entity's first word"
+        for words, n in (("a\tO\tB-actor\n", 1), ("a\tB-PER\tB-actor\nb\tI-PER\tI-actor\nc\tO\tO\n", 0),
+                         ("a\tB-PER\tB-actor\nb\tI-PER\tI-poet\nc\tO\tI-poet\n", 2), ("a\tB-PER\tO\nb\tI-PER\tI-poet\n", 1)):
+            source = d.write("f.txt", f"IMGID:5\n{words}\nIMGID:6\nx\tO\tO\n\n")
+            told = convert(source, d / "o.jsonl").err
+            assert f"not read: {lost}: {n} (first: post 5)" in told if n else lost not in told, (words, told)
+            found = gm.run("data", "check", source)
+            assert found.code == (3 if n else 0) and (not n or f"left-out: post 5: {lost}: {n}" in found.out), found.out
+
+
 def test_riveg_marks():
     """Marks inside of names and expressions, as the format allows."""
     lines = ("5.jpg####tag###(x)(OTHER)###a###b# ###1###&[1, 2, 3, 4]\n"
@@ -679,6 +784,41 @@ def test_words_where_no_spaces_are():
         assert [s["words_per_entity"]["max"] for s in stats] == [2, 2], stats
         found = json.loads(gm.run("data", "check", "--json", *files).out)
         assert found["counts"] == {"leak-exact": 1, "type-unknown": 1}, found
+
+
+def test_outputs_that_are_inputs():
+    """Nothing that is read is written over: a name twice, the file itself, a file beside it, by whatever path."""
+    with gm.Folder() as d:
+        text = "".join(json.dumps({"id": str(i), "text": f"Ann {i}", "entities": []}) + "\n" for i in range(4))
+        source = d.write("sd/train.jsonl", text)
+        gm.expect(gm.run("data", "split", source, "--out-dir", d / "o", "--parts", "a=0.5,a=0.5"), 2, 'two parts are named "a"')
+        os.symlink(d / "sd", d / "link")
+        for args in (("split", source, "--out-dir", d / "sd"), ("split", source, "--out-dir", d / "link"),
+                     ("convert", source, source), ("convert", source, d / "link/train.jsonl"),
+                     ("convert", d / "sd/../sd/train.jsonl", source, "--captions", source),
+                     ("select", "--pred", source, "-n", "1", "-o", source)):
+            gm.expect(gm.run("data", *args), 2, "is what is read")
+        gm.expect(gm.run("predict", source, "--recipe", "tag", "-o", source), 2, "is what is read")
+        gm.expect(gm.run("synth", "--seeds", source, "-o", source, "--endpoint", "http://127.0.0.1:1"), 2, "is what is read")
+        with open(source, encoding="utf-8") as f:
+            assert f.read() == text
+        posts = folder_of_posts(d)
+        convert(posts, d / "xml/")
+        gm.expect(gm.run("data", "convert", posts, d / "xml", "--xml", d / "xml"), 2, "is what is read")
+        assert sorted(os.listdir(d / "xml")) == ["17.xml", "19.xml"]
+
+
+def test_options_of_other_outputs():
+    """An option that the output's format does not read is an error, not passed over."""
+    with gm.Folder() as d:
+        source = d.write("a.jsonl", json.dumps({"id": "1", "text": "Ann"}) + "\n")
+        for option, value, form in (("masks", "counts", "coco"), ("pictures", "path", "ofa-ve"), ("scheme", "bioes", "conll"),
+                                    ("separator", "space", "fmnerg"), ("image-prefix", "p", "labelstudio")):
+            gm.expect(gm.run("data", "convert", source, d / "b.jsonl", f"--{option}", value), 2, f"--{option} is for", f"--to {form}")
+            convert(source, d / "out", "--to", form, f"--{option}", value)
+        gm.expect(gm.run("data", "select", "--pred", source, "-n", "1", "-o", d / "x.conll", "--image-prefix", "p"), 2,
+                  "--to conll does not read it")
+        gm.expect(gm.run("data", "split", source, "--out-dir", d / "o", "--scheme", "bioes"), 2, "--to jsonl does not read it")
 
 
 def test_split():

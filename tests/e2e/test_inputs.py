@@ -152,6 +152,25 @@ def test_tables():
     assert [p["text"] for p in posts] == ['"so he', 'said"'], r.err
 
 
+def test_tables_of_one_column():
+    """There is nothing to separate: a line is a text, unless it is quoted."""
+    with gm.Folder() as d:
+        r, posts = converted(d.write("in.csv", 'text\nhello; world\nhello, world\n"a ""b"", c"\n"d\ne"\n'), "--from", "csv")
+        assert r.code == 0 and [p["text"] for p in posts] == ["hello; world", "hello, world", 'a "b", c', "d\ne"], r.err
+
+
+def test_tables_of_records():
+    """Columns of every field of a record, those with objects and lists as their JSON, whatever their case."""
+    error = {"stage": "tag", "code": "FORMAT", "message": "x"}
+    candidates = [{"text": "Ann", "type": "PER", "start": 0, "end": 3, "score": 0.5}]
+    quoted = [json.dumps(x).replace('"', '""') for x in (error, candidates)]
+    with gm.Folder() as d:
+        for names in ("text,error,entity_candidates", "Text,ERROR,Entity_Candidates"):
+            r, posts = converted(d.write("in.csv", f'{names}\nAnn,"{quoted[0]}","{quoted[1]}"\nBob,,\n'))
+            assert r.code == 0 and len(posts) == 2, r.err
+            assert posts[0]["error"] == error and posts[0]["entity_candidates"] == candidates, posts
+
+
 def test_tables_that_are_wrong():
     with gm.Folder() as d:
         for text, *words in (("id,tweet,img\n1,a,b\n", "in.csv:1: ", '"text"', "id,tweet,img"),

@@ -67,9 +67,9 @@ static void test_waiting_post(void **state)
 {
     struct gm_post p, q;
     struct gm_entity candidate = {.text = GM_STR("Oslo")};
-    struct gm_object objects[] = {{GM_STR("person"), 0.75F, {1, 2, 3, 4}},
-                                  {GM_STR("car"), 0.5F, {0}}};
-    struct gm_written written = {GM_STR("OSLO S"), 0.25F, {5, 6, 7, 8}};
+    struct gm_object objects[] = {{GM_STR("person"), 0.75F, {1, 2, 3, 4}, NULL},
+                                  {GM_STR("car"), 0.5F, {0}, NULL}};
+    struct gm_written written = {GM_STR("OSLO S"), 0.25F, {5, 6, 7, 8}, NULL};
     struct gm_buf b;
     (void)state;
     gm_buf_init(&b, 1 << 16);

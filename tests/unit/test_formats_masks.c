@@ -45,6 +45,24 @@ static void expect(const struct gm_voc_object *o, const char *name, const char *
         fail_msg("\"%.*s\": %s, not \"%s\": %s", GM_STR_ARG(o->name), drawn(o), name, pixels);
 }
 
+/* The file's first mask. */
+static void check_form(const char *json, const char *name, const char *pixels)
+{
+    struct gm_arena a;
+    struct gm_voc v;
+    struct gm_error err;
+    struct gm_losses lost = {0};
+    gm_arena_init(&a, 0);
+    write_json(json);
+    assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &lost, &err), GM_OK, &err);
+    if (v.n_objects == 0 || lost.n)
+        fail_msg("%s: %zu objects, %s", json, v.n_objects, lost.kinds[0].what);
+    expect(&v.objects[0], name, pixels);
+    assert_int_equal(v.w, v.objects[0].mask.w);
+    remove_json();
+    gm_arena_clear(&a);
+}
+
 static void test_forms(void **state)
 {
     (void)state;
@@ -90,19 +108,7 @@ static void test_forms(void **state)
         {"[{\"label\": \"R: A (b)\", \"mask\": [[1, 0], [0, 0]]}]", "R: A (b)", "#. .."},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        struct gm_arena a;
-        struct gm_voc v;
-        struct gm_error err;
-        struct gm_losses lost = {0};
-        gm_arena_init(&a, 0);
-        write_json(cases[i].json);
-        assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &lost, &err), GM_OK, &err);
-        if (v.n_objects == 0 || lost.n)
-            fail_msg("%s: %zu objects, %s", cases[i].json, v.n_objects, lost.kinds[0].what);
-        expect(&v.objects[0], cases[i].name, cases[i].pixels);
-        assert_int_equal(v.w, v.objects[0].mask.w);
-        remove_json();
-        gm_arena_clear(&a);
+        check_form(cases[i].json, cases[i].name, cases[i].pixels);
     }
     assert_int_equal(gm_alloc_live(), 0);
 }
@@ -143,6 +149,55 @@ static void test_boxes_and_faults(void **state)
     assert_int_equal(gm_alloc_live(), 0);
 }
 
+static void test_shape_types(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *json, *pixels;
+    } cases[] = {
+        /* a circle: its middle and a point of its edge */
+        {"{\"shapes\": [{\"label\": \"Ann\", \"points\": [[2, 2], [3, 2]], \"shape_type\": \"circle\"}], "
+         "\"imageWidth\": 4, \"imageHeight\": 4}",
+         ".... .##. .##. ...."},
+        {"{\"shapes\": [{\"label\": \"Ann\", \"points\": [[2.5, 1.5], [2.5, 3]], \"shape_type\": \"circle\"}], "
+         "\"imageWidth\": 5, \"imageHeight\": 3}",
+         ".###. .###. .###."},
+        {"{\"shapes\": [{\"label\": \"Ann\", \"points\": [[4, 3], [2, 1]], \"shape_type\": \"rectangle\"}], " SIZE
+         "}",
+         ".... ..## ..##"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        check_form(cases[i].json, "Ann", cases[i].pixels);
+    assert_int_equal(gm_alloc_live(), 0);
+}
+
+/* What has no inside is no mask, and is counted. */
+static void test_thin_shapes(void **state)
+{
+    (void)state;
+    static const char *const types[] = {"line", "linestrip", "point", "points", "circle"};
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        struct gm_arena a;
+        struct gm_voc v;
+        struct gm_error err;
+        struct gm_losses lost = {0};
+        char json[300];
+        gm_arena_init(&a, 0);
+        snprintf(json, sizeof json,
+                 "{\"shapes\": [{\"label\": \"Ann\", \"points\": [[0, 0], [3, 2], [0, 2]], "
+                 "\"shape_type\": \"%s\"}], \"imageWidth\": 4, \"imageHeight\": 3}",
+                 types[i]);
+        write_json(json);
+        assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &lost, &err), GM_OK, &err);
+        assert_int_equal(v.n_objects, 0);
+        assert_int_equal(lost.n, 1);
+        assert_non_null(strstr(lost.kinds[0].what, types[i]));
+        assert_true(lost.kinds[0].is_fault);
+        remove_json();
+        gm_arena_clear(&a);
+    }
+}
+
 static void test_lack_of_memory(void **state)
 {
     (void)state;
@@ -167,8 +222,8 @@ static void test_lack_of_memory(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_forms),
-        cmocka_unit_test(test_boxes_and_faults),
+        cmocka_unit_test(test_forms),          cmocka_unit_test(test_boxes_and_faults),
+        cmocka_unit_test(test_shape_types),    cmocka_unit_test(test_thin_shapes),
         cmocka_unit_test(test_lack_of_memory),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -22,6 +22,14 @@ static void remove_xml(void)
     rmdir(dir);
 }
 
+/* Object number i of those that show `text`; NULL past the last. */
+static const struct gm_voc_object *found(const struct gm_voc *v, const char *text, size_t i)
+{
+    const struct gm_voc_object *all[8];
+    assert_in_range(v->n_objects, 0, 8);
+    return i < gm_voc_find(v, gm_str(text), all) ? all[i] : NULL;
+}
+
 #define BOX(a, b, c, d) \
     "<bndbox><xmin>" a "</xmin><ymin>" b "</ymin><xmax>" c "</xmax><ymax>" d "</ymax></bndbox>"
 #define OBJECT(name, box) "<object>\n<name>" name "</name><pose>x</pose>" box "</object>"
@@ -46,9 +54,9 @@ static void test_objects(void **state)
     assert_int_equal(v.n_objects, 3);
     assert_true(gm_str_eq_c(v.objects[0].name, "Ann & Bob"));
     assert_true(v.objects[0].box[2] == 600.5f); /* not clipped */
-    assert_true(gm_voc_find(&v, GM_STR("Oslo"), 0) == &v.objects[1]);
-    assert_true(gm_voc_find(&v, GM_STR("Oslo"), 1) == &v.objects[2]);
-    assert_null(gm_voc_find(&v, GM_STR("Oslo"), 2));
+    assert_true(found(&v, "Oslo", 0) == &v.objects[1]);
+    assert_true(found(&v, "Oslo", 1) == &v.objects[2]);
+    assert_null(found(&v, "Oslo", 2));
     assert_true(v.objects[2].box[0] == 5);
     remove_xml();
     gm_arena_clear(&a);
@@ -62,13 +70,13 @@ static void test_names(void **state)
                                 {.name = GM_STR("U.S.")},
                                 {.name = GM_STR("!!")}};
     struct gm_voc v = {.objects = o, .n_objects = 4};
-    assert_true(gm_voc_find(&v, GM_STR("St. Louis"), 0) == &o[0]);
-    assert_true(gm_voc_find(&v, GM_STR("US"), 0) == &o[1]); /* exact names shut out loose ones */
-    assert_null(gm_voc_find(&v, GM_STR("US"), 1));
-    assert_true(gm_voc_find(&v, GM_STR("U S"), 1) == &o[2]);
-    assert_null(gm_voc_find(&v, GM_STR("us"), 0));
-    assert_null(gm_voc_find(&v, GM_STR("U"), 0));
-    assert_null(gm_voc_find(&v, GM_STR("?"), 0));
+    assert_true(found(&v, "St. Louis", 0) == &o[0]);
+    assert_true(found(&v, "US", 0) == &o[1]); /* exact names shut out loose ones */
+    assert_null(found(&v, "US", 1));
+    assert_true(found(&v, "U S", 1) == &o[2]);
+    assert_null(found(&v, "us", 0));
+    assert_null(found(&v, "U", 0));
+    assert_null(found(&v, "?", 0));
 }
 
 static void test_post(void **state)
@@ -133,6 +141,36 @@ static void test_xml_faults(void **state)
     gm_arena_clear(&a);
 }
 
+/* Entities are looked for among as many objects as the reader of such a folder takes, and no more. */
+static void test_too_many_objects(void **state)
+{
+    (void)state;
+    static const char one[] = OBJECT("x", BOX("1", "2", "3", "4"));
+    struct gm_buf xml;
+    struct gm_error err;
+    gm_buf_init(&xml, (size_t)16 << 20);
+    assert_status(gm_buf_add_c(&xml, "<annotation>", &err), GM_OK, &err);
+    for (size_t n = 1; n <= 10001; n++) {
+        assert_status(gm_buf_add_c(&xml, one, &err), GM_OK, &err);
+        if (n < 10000)
+            continue;
+        struct gm_arena a;
+        struct gm_voc v;
+        size_t before = xml.n;
+        gm_arena_init(&a, 0);
+        assert_status(gm_buf_add_c(&xml, "</annotation>", &err), GM_OK, &err);
+        write_xml(xml.p);
+        assert_int_equal(gm_voc_read(&v, &a, dir, GM_STR("p"), NULL, &err),
+                         n == 10000 ? GM_OK : GM_EFORMAT);
+        if (n > 10000)
+            assert_non_null(strstr(err.msg, "over 10000 objects"));
+        remove_xml();
+        xml.n = before;
+        gm_arena_clear(&a);
+    }
+    gm_buf_clear(&xml);
+}
+
 /* 200,000 nested elements, and entities that would expand to gigabytes. */
 /* An object of several names shows what each says; one without a box shows nothing, and is counted. */
 static void test_names_and_boxes_of_objects(void **state)
@@ -148,11 +186,11 @@ static void test_names_and_boxes_of_objects(void **state)
             OBJECT("Bob", "") OBJECT("Eve", BOX("5", "6", "7", "8")) "</annotation>");
     assert_status(gm_voc_read(&v, &a, dir, GM_STR("p"), &lost, &err), GM_OK, &err);
     assert_int_equal(v.n_objects, 3);
-    assert_true(gm_voc_find(&v, GM_STR("Ann"), 0)->box[3] == 4);
-    assert_null(gm_voc_find(&v, GM_STR("Ann"), 1));
-    assert_true(gm_voc_find(&v, GM_STR("Ann Lee"), 0)->box[0] == 1);
-    assert_null(gm_voc_find(&v, GM_STR("Bob"), 0));
-    assert_true(gm_voc_find(&v, GM_STR("Eve"), 0)->box[0] == 5);
+    assert_true(found(&v, "Ann", 0)->box[3] == 4);
+    assert_null(found(&v, "Ann", 1));
+    assert_true(found(&v, "Ann Lee", 0)->box[0] == 1);
+    assert_null(found(&v, "Bob", 0));
+    assert_true(found(&v, "Eve", 0)->box[0] == 5);
     assert_int_equal(lost.n, 1);
     assert_int_equal(lost.kinds[0].n, 1);
     remove_xml();
@@ -230,10 +268,14 @@ static void test_caption_faults(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {
-        leak_checked(test_objects),   leak_checked(test_names),
-        leak_checked(test_post),      leak_checked(test_xml_faults),
-        leak_checked(test_xml_bombs), leak_checked(test_names_and_boxes_of_objects),
-        leak_checked(test_captions),  leak_checked(test_caption_faults)};
+    const struct CMUnitTest tests[] = {leak_checked(test_objects),
+                                       leak_checked(test_names),
+                                       leak_checked(test_post),
+                                       leak_checked(test_xml_faults),
+                                       leak_checked(test_xml_bombs),
+                                       leak_checked(test_names_and_boxes_of_objects),
+                                       leak_checked(test_captions),
+                                       leak_checked(test_caption_faults),
+                                       leak_checked(test_too_many_objects)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
