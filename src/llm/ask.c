@@ -203,6 +203,13 @@ void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at)
     push(&llm->delayed, a);
 }
 
+void gm_asks_wait(struct gm_llm *llm, size_t group, double wait_s)
+{
+    for (struct gm_ask *a = llm->delayed.first; a; a = a->next)
+        if (a->group == group)
+            a->first_at += wait_s;
+}
+
 void gm_ask_answered(struct gm_llm *llm, struct gm_ask *a)
 {
     move(a, FROM(BACK), GM_ASK_ANSWERED);

@@ -126,18 +126,41 @@ static void take_in(struct gm_llm *llm)
     }
 }
 
+static bool is_wanted(const struct gm_llm *llm, size_t group)
+{
+    double next = INFINITY;
+    return gm_ask_next(llm, group, INFINITY, &next) != NULL;
+}
+
+/* The endpoint of a group that is why the run can't go on; NULL = it can. */
+static const struct gm_endpoint *to_blame(const struct gm_llm *llm, double now)
+{
+    for (size_t i = 0; i < llm->n_groups; i++) {
+        const struct gm_server_group *g = &llm->groups[i];
+        const struct gm_endpoint *e = gm_endpoints_dead(g->ep, g->n_ep, &llm->breaker, now);
+        if (e && (e->cool_until <= now || is_wanted(llm, i)))
+            return e;
+    }
+    return NULL;
+}
+
 static void check_dead(struct gm_llm *llm, double now)
 {
     char text[700];
-    const struct gm_endpoint *e = NULL;
-    for (size_t i = 0; i < llm->n_groups && !e; i++)
-        e = gm_endpoints_dead(llm->groups[i].ep, llm->groups[i].n_ep, &llm->breaker, now);
-    if (!e || llm->stop != GM_OK)
+    const struct gm_endpoint *e = llm->stop == GM_OK ? to_blame(llm, now) : NULL;
+    const char *again = gm_option("run the same command again");
+    if (!e)
         return;
-    snprintf(text, sizeof text,
-             e->answers ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and %s"
-                        : "%s: no answer for %.0f s (%s); start the server and %s",
-             e->name, now - e->failing_since, e->why, gm_option("run the same command again"));
+    if (e->cool_until > now)
+        snprintf(text, sizeof text,
+                 "%s: %s; it asks to wait %.0f s, longer than the %.0f s of a request; %s later",
+                 e->name, e->why, e->cool_until - now, llm->opts.deadline_s, again);
+    else
+        snprintf(text, sizeof text,
+                 e->answers
+                     ? "%s: nothing but errors for %.0f s, the last: %s; mend the server and %s"
+                     : "%s: no answer for %.0f s (%s); start the server and %s",
+                 e->name, now - e->failing_since, e->why, again);
     gm_asks_stop(llm, GM_ENET, text);
 }
 

@@ -1,5 +1,6 @@
 #include "llm/endpoint.h"
 
+#include <math.h>
 #include <stdio.h>
 
 static const double rest_max_s = 30;
@@ -30,7 +31,7 @@ struct gm_endpoint *gm_endpoint_choose(struct gm_endpoint *e, size_t n, size_t f
 
 double gm_endpoint_next(const struct gm_endpoint *e, size_t n, double now)
 {
-    double next = now + 3600;
+    double next = INFINITY;
     for (size_t i = 0; i < n; i++) {
         double t = e[i].cool_until > e[i].rest_until ? e[i].cool_until : e[i].rest_until;
         if (t < next)
@@ -79,11 +80,22 @@ bool gm_endpoint_cool(struct gm_endpoint *e, double sent_at, double now, double 
     return !same_window;
 }
 
+static bool is_dead(const struct gm_endpoint *e, const struct gm_breaker *b, double now)
+{
+    if (b->wait_max_s > 0 && e->cool_until - now > b->wait_max_s)
+        return true;
+    return is_resting(e, b) && now - e->failing_since >= b->dead_s;
+}
+
 const struct gm_endpoint *gm_endpoints_dead(const struct gm_endpoint *e, size_t n,
                                             const struct gm_breaker *b, double now)
 {
-    for (size_t i = 0; i < n; i++)
-        if (!is_resting(&e[i], b) || now - e[i].failing_since < b->dead_s)
+    const struct gm_endpoint *blame = n ? &e[0] : NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!is_dead(&e[i], b, now))
             return NULL;
-    return n ? &e[0] : NULL;
+        if (e[i].cool_until > now)
+            blame = &e[i];
+    }
+    return blame;
 }

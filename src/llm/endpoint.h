@@ -16,6 +16,7 @@ struct gm_endpoint {
     /* cool-down: the server said 429 or Retry-After */
     double cool_until; /* no request before */
     double cool_since; /* when that cool-down began */
+    double told_s;     /* the longest wait that the user was told of */
     /* circuit breaker */
     size_t fails_in_row;
     double rest_s, rest_until;
@@ -27,6 +28,7 @@ struct gm_endpoint {
 struct gm_breaker {
     size_t fails;          /* in a row, after which an endpoint rests */
     double rest_s, dead_s; /* its first rest; failing this long, it is dead */
+    double wait_max_s;     /* and while it asks for a wait longer than this; 0 = never for that */
 };
 
 /* gm_endpoint_ready - whether a request may start now. An endpoint after its rest gets one request,
@@ -54,8 +56,8 @@ bool gm_endpoint_failed(struct gm_endpoint *e, const struct gm_breaker *b, doubl
  * before the cool-down that is already on began: then it is not the request's fault. */
 bool gm_endpoint_cool(struct gm_endpoint *e, double sent_at, double now, double wait_s);
 
-/* gm_endpoints_dead - the endpoint to blame when all rest and have been failing for dead_s; NULL =
- * not yet. */
+/* gm_endpoints_dead - the endpoint to blame when each rests and has been failing for dead_s, or is not to be asked
+ * for wait_max_s (one of these, if there is one: it says when it may be); NULL = not yet. */
 const struct gm_endpoint *gm_endpoints_dead(const struct gm_endpoint *e, size_t n,
                                             const struct gm_breaker *b, double now);
 

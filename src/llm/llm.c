@@ -57,7 +57,8 @@ enum gm_status gm_llm_new(struct gm_llm **out, const struct gm_llm_opts *opts, s
     if (!llm)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     llm->opts = *opts;
-    llm->breaker = (struct gm_breaker){opts->breaker_fails, opts->breaker_rest_s, opts->dead_s};
+    llm->breaker = (struct gm_breaker){opts->breaker_fails, opts->breaker_rest_s, opts->dead_s,
+                                       opts->deadline_s};
     gm_rng_init(&llm->rng, opts->seed);
     gm_buf_init(&llm->tail_text, (size_t)1 << 24);
     gm_buf_init(&llm->warnings, (size_t)1 << 16);

@@ -65,9 +65,10 @@ struct gm_llm_opts {
     const char *llama_server; /* command for a GGUF file; NULL = "llama-server" */
     size_t in_flight;         /* requests at once, over all endpoints; 1 to 4096 */
     double timeout_s;         /* of one try */
-    double deadline_s;        /* of one request with all its tries, from its first try */
-    size_t max_tries;         /* tries of one request that may fail */
-    size_t max_asks;          /* answers that may be asked for until one fits its schema */
+    double deadline_s; /* of one request with all its tries, from its first try, without waits that
+                               * a server asks for; where that is longer, the run stops */
+    size_t max_tries;  /* tries of one request that may fail */
+    size_t max_asks;   /* answers that may be asked for until one fits its schema */
     double backoff_s, backoff_max_s;
     size_t breaker_fails;                    /* failures in a row after which an endpoint rests */
     double breaker_rest_s;                   /* its first rest, doubling up to 30 s */

@@ -45,10 +45,12 @@ struct gm_ask {
     char key[GM_SHA256_HEX];         /* of the cache */
     size_t est_prompt, bound_prompt; /* tokens */
     size_t tries, n_asks;
-    double ready_at, first_at, sent_at; /* s; first_at 0 = never sent */
-    size_t group;                       /* of servers */
-    struct gm_endpoint *ep;             /* while in flight */
-    unsigned sent;                      /* GM_LLM_P_…: what it was sent with */
+    double ready_at, sent_at; /* s */
+    double
+        first_at; /* when it was sent first, and later by what servers have it wait; 0 = never sent */
+    size_t group;           /* of servers */
+    struct gm_endpoint *ep; /* while in flight */
+    unsigned sent;          /* GM_LLM_P_…: what it was sent with */
     struct gm_llm_reply reply;
 };
 
@@ -184,6 +186,8 @@ struct gm_endpoint *gm_ask_back(struct gm_llm *llm, struct gm_ask *a);
  * gm_ask_fail - it ends with an error of its own. gm_ask_stopped - it ends because the client has
  * stopped. */
 void gm_ask_again(struct gm_llm *llm, struct gm_ask *a, double at);
+/* gm_asks_wait - a group's servers ask for a wait, which is no part of the time of what is to be sent again. */
+void gm_asks_wait(struct gm_llm *llm, size_t group, double wait_s);
 void gm_ask_answered(struct gm_llm *llm, struct gm_ask *a);
 void gm_ask_deliver(struct gm_llm *llm, struct gm_ask *a);
 void gm_ask_fail(struct gm_llm *llm, struct gm_ask *a, enum gm_status st, const char *what);

@@ -77,18 +77,45 @@ static void stop_run(struct gm_llm *llm, struct gm_ask *a, const char *text)
     gm_ask_stopped(llm, a);
 }
 
+/* Said when it is more than what was said before: a server with a limit a minute asks for a wait a minute. */
+static void tell_wait(struct gm_llm *llm, struct gm_endpoint *ep, double wait_s)
+{
+    if (wait_s < 5 || wait_s < 2 * ep->told_s)
+        return;
+    ep->told_s = wait_s;
+    gm_client_warn(llm, "%s asks to wait %.0f s: %.300s", ep->name, wait_s, ep->why);
+}
+
+/* A wait that the server asks for: until the first of the group's servers may be asked, this one or another. */
+static double wait_asked_for(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
+                             double now, double was)
+{
+    const struct gm_server_group *g = &llm->groups[a->group];
+    double until = gm_endpoint_next(g->ep, g->n_ep, now);
+    gm_asks_wait(llm, a->group, until - was);
+    a->first_at += until - now;
+    tell_wait(llm, ep, ep->cool_until - now);
+    return until - now;
+}
+
 /* 429, or another status with Retry-After. */
 static void on_busy(struct gm_llm *llm, struct gm_ask *a, struct gm_endpoint *ep,
                     const struct gm_server_error *e, double retry_after_s)
 {
     char text[700];
     double now = gm_clock_s();
+    const struct gm_server_group *g = &llm->groups[a->group];
+    double was = gm_endpoint_next(g->ep, g->n_ep, now);
     bool asks = retry_after_s > 0;
     double wait_s = asks ? retry_after_s : backoff(llm, a->tries + 1);
     bool counts = gm_endpoint_cool(ep, a->sent_at, now, wait_s);
     int n = snprintf(text, sizeof text, "%s: status %d: %.400s", ep->name, e->status, e->text);
     if (asks && n > 0 && (size_t)n < sizeof text)
         snprintf(text + n, sizeof text - (size_t)n, " (asks to wait %.3g s)", wait_s);
+    if (asks) {
+        snprintf(ep->why, sizeof ep->why, "status %d: %.300s", e->status, e->text);
+        wait_s = wait_asked_for(llm, a, ep, now, was);
+    }
     /* Jitter, or all would start in the same instant; the endpoint's own cool-down does the rest.
      */
     try_again(llm, a, counts, wait_s + 0.1 * gm_rng_uniform(&llm->rng), text);

@@ -14,11 +14,11 @@ POST = '{"id": "%d", "text": "Anna visits Rome", "entities": [{"start": 0, "end"
 ANSWER = '{"phrases": [{"entity": 1, "phrase": "a woman"}]}'
 
 
-def predict(d, url, n_posts=1, cache=None):
+def predict(d, url, n_posts=1, cache=None, args=()):
     d.write("posts.jsonl", "".join(POST % i for i in range(n_posts)))
     d.write("r.yaml", "name: ex\nstages:\n  - stage: expand\n    backend: llm\n")
     return gm.run("predict", d / "posts.jsonl", "-r", d / "r.yaml", "-o", d / "out.jsonl", "--endpoint", url,
-                  "--model", "m", env={"GMNER_CACHE": cache or d / "cache.sqlite"})
+                  "--model", "m", *args, env={"GMNER_CACHE": cache or d / "cache.sqlite"})
 
 
 def written(d):
@@ -146,6 +146,28 @@ def test_what_waiting_does_not_mend_stops_the_run():
     stops(lambda q: error(402, "Add credits"), "Add credits")
     stops(lambda q: error(400, "Invalid model name passed in model=m"), "Invalid model name")
     stops(lambda q: error(401, "Wrong key for this organisation"), "Wrong key for this organisation")
+
+
+def test_waits_that_a_server_asks_for():
+    """One that is longer than a request may take stops the run at once, in the server's words, and no post fails for it;
+    another endpoint takes over; a shorter one is said once and waited for."""
+    def busy(s):
+        return Reply(429, {"error": {"message": "slow down"}}, [("Retry-After", str(s))])
+
+    with gm.Folder() as d, llm_server.Own(lambda t, q: busy(3600)) as a, llm_server.Own(lambda t, q: ANSWER) as b:
+        start = time.monotonic()
+        r = predict(d, a.url, 3, args=("--in-flight", "1"))
+        gm.expect(r, 1, "status 429: slow down", "asks to wait 3600 s", "run the same command again later")
+        assert "deadline" not in r.err and "failed=1" not in r.err, r.err
+        gm.expect_ok(predict(d, b.url, 3))  # goes on with every post
+        assert [p["entities"][0].get("expression") for p in written(d)] == ["a woman"] * 3
+        gm.expect_ok(predict(d, f"{a.url},{b.url}", 3, d / "fresh.sqlite", ("--run", d / "fresh", "--in-flight", "1")))
+        assert [p["entities"][0].get("expression") for p in written(d)] == ["a woman"] * 3
+        assert time.monotonic() - start < 60
+    first = []
+    start = time.monotonic()
+    r, requests = works(lambda q: ANSWER if len(first) == 3 else first.append(q) or busy(6), 3)
+    assert r.err.count("asks to wait 6 s") == 1 and time.monotonic() - start >= 6, r.err
 
 
 def test_a_key_in_a_servers_words():

@@ -494,6 +494,27 @@ static void cool_down_is_shared(void **state)
     assert_true(gm_endpoint_cool(&e, 15.2, 15.3, 1)); /* another window */
 }
 
+/* A wait that is longer than a request may take ends as a breakdown does, unless another endpoint may answer. */
+static void long_waits(void **state)
+{
+    (void)state;
+    const struct gm_breaker b = {.fails = 3, .rest_s = 2, .dead_s = 10, .wait_max_s = 900};
+    struct gm_endpoint e[2] = {{.rest_s = 2}, {.rest_s = 2}};
+    (void)gm_endpoint_cool(&e[0], 9, 10, 36000);
+    assert_null(gm_endpoints_dead(e, 2, &b, 11));
+    assert_true(gm_endpoint_next(e, 2, 11) <= 11);
+    assert_true(gm_endpoint_next(e, 1, 11) >= 36010);
+    for (int i = 0; i < 3; i++)
+        (void)gm_endpoint_failed(&e[1], &b, 11, "x");
+    assert_null(gm_endpoints_dead(e, 2, &b, 12)); /* the other may come back */
+    assert_ptr_equal(gm_endpoints_dead(e, 2, &b, 22), &e[0]);
+    gm_endpoint_ok(&e[1], &b);
+    (void)gm_endpoint_cool(&e[1], 29, 30, 600);
+    assert_null(gm_endpoints_dead(e, 2, &b, 31)); /* that is waited for */
+    assert_ptr_equal(gm_endpoints_dead(e, 1, &b, 31), &e[0]);
+    assert_null(gm_endpoints_dead(e, 1, &b, 35200));
+}
+
 /* A key goes to the server that it is for, and to no other. */
 static void keys_of_servers(void **state)
 {
@@ -583,6 +604,7 @@ int main(void)
         cmocka_unit_test_teardown(cool_down_is_shared, no_leak),
         cmocka_unit_test_teardown(key_files, no_leak),
         cmocka_unit_test_teardown(keys_of_servers, no_leak),
+        cmocka_unit_test_teardown(long_waits, no_leak),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
