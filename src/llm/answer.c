@@ -161,13 +161,16 @@ void gm_answer_take(struct gm_llm *llm, struct gm_ask *a, const struct gm_llm_an
     gm_ask_fail(llm, a, st == GM_EFORMAT && answer->refused ? GM_EARG : st, err.msg);
 }
 
-/* Of the whole request, and of what it depends on beside the words in it. */
+/* Of the whole request, and of what it depends on beside the words in it; of samples, where no seed tells them apart,
+ * also which one. */
 static enum gm_status make_key(struct gm_llm *llm, struct gm_ask *a, struct gm_error *err)
 {
     const struct gm_server_group *g = &llm->groups[a->group];
     enum gm_status st = gm_ask_finish_body(llm, a, err);
     if (st == GM_OK)
         st = gm_buf_add_str(&a->body, gm_str(a->named ? g->files : g->name), err);
+    if (st == GM_OK && a->sample && !(a->sent & GM_LLM_P_SEED))
+        st = gm_buf_printf(&a->body, err, "\nsample %zu", a->sample);
     if (st == GM_OK)
         gm_sha256(gm_buf_str(&a->body), a->key);
     return st; /* the body is finished again when it is sent */
@@ -181,8 +184,12 @@ bool gm_answer_cached(struct gm_llm *llm, struct gm_ask *a)
     struct gm_buf body;
     bool found = false;
     const struct gm_llm_cache *cache = &llm->opts.cache;
-    if (!cache->get || a->fresh || make_key(llm, a, &err) != GM_OK)
+    if (!cache->get || a->fresh)
         return false;
+    if (make_key(llm, a, &err) != GM_OK) {
+        a->fresh = true; /* nothing is kept under no key */
+        return false;
+    }
     gm_buf_init(&body, GM_REPLY_MAX);
     if (cache->get(cache->user, a->key, &body, &found, &err) != GM_OK)
         found = false;

@@ -127,7 +127,10 @@ struct gm_llm_request {
         can_do_without_pictures; /* a server that refuses them gives an ARG reply with no_pictures, and
                                    * is not taken for one that refuses everything */
     bool fresh;                  /* neither taken from the cache nor put into it */
-    bool logprobs;               /* ask for those of the 5 best tokens */
+    size_t
+        sample; /* which of several answers to these messages, which the cache keeps apart also where no seed is
+                    * sent; 0 = the only one */
+    bool logprobs;                /* ask for those of the 5 best tokens */
     const struct gm_json *schema; /* NULL = any text; must stay until the reply is there */
     /* With a schema: reads the answer's text as the form that the schema wants; NULL = the JSON that
      * is in it (json_repair.h). On the client's thread. */

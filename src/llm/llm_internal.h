@@ -35,8 +35,9 @@ struct gm_ask {
     struct gm_ask *all_prev, *all_next; /* every ask that is not in its box yet */
     struct gm_buf body; /* the request's JSON; the first head_n bytes stay the same */
     size_t head_n;
-    bool fresh; /* past the cache */
-    bool named; /* its model has a name */
+    bool fresh;    /* past the cache */
+    bool named;    /* its model has a name */
+    size_t sample; /* as in gm_llm_request */
     bool can_do_without_pictures;
     struct gm_llm_tail tail;
     bool holds_json; /* the schema and the extra members are held, and no more the caller's */

@@ -96,6 +96,7 @@ enum gm_status gm_llm_submit(struct gm_llm_mailbox *box, const struct gm_llm_req
     a->can_do_without_pictures = req->can_do_without_pictures;
     a->fresh = req->fresh;
     a->named = req->model || (req->servers == 0 && llm->has_model);
+    a->sample = req->sample;
     a->read = req->read;
     a->check = req->check;
     a->est_prompt = gm_llm_estimate(req->messages, req->n_messages, false);

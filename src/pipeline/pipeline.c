@@ -168,23 +168,36 @@ static struct gm_json *copy_of(const struct gm_json *from)
     return NULL;
 }
 
+/* One setting of another stage as the step's own. */
+static enum gm_status take_setting(struct gm_stage *s, const struct gm_json *from, const char *key,
+                                   struct gm_error *err)
+{
+    const struct gm_json *value = gm_json_get(from, key);
+    if (!value)
+        return GM_OK;
+    if ((!s->own && !(s->own = copy_of(s->settings))) ||
+        !gm_json_set(s->own, key, gm_json_ref(value)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    s->settings = s->own;
+    return GM_OK;
+}
+
 /* What a step takes over from a stage that works alike. */
 static enum gm_status take_over(struct gm_pipeline *p, struct gm_stage *s, struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     const struct gm_json *from = NULL;
     for (size_t i = 0; i < p->n_stages && s->backend->like; i++)
         if (strcmp(p->stages[i].backend->stage, s->backend->like) == 0)
             from = p->stages[i].settings;
-    for (const char *const *key = from ? s->backend->native->more : NULL; key && *key; key++) {
-        const struct gm_json *value = gm_json_get(from, *key);
-        if (!value)
-            continue;
-        bool ok = s->own || (s->own = copy_of(s->settings));
-        if (!ok || !gm_json_set(s->own, *key, gm_json_ref(value)))
-            return GM_FAIL(err, GM_ENOMEM, "out of memory");
-        s->settings = s->own;
-    }
-    return GM_OK;
+    if (!from)
+        return GM_OK;
+    if (s->backend->native->number_key)
+        GM_TRY(take_setting(s, from, s->backend->native->number_key, err));
+    for (const char *const *key = s->backend->native->more; key && *key; key++)
+        GM_TRY(take_setting(s, from, *key, err));
+done:
+    return st;
 }
 
 static enum gm_status check_stage(const struct gm_pipeline *p, const struct gm_stage *s,

@@ -2,6 +2,7 @@
 
 #include "stages/label_affinity.h"
 #include "stages/lettering.h"
+#include "text/segment.h"
 
 #include <math.h>
 #include <string.h>
@@ -99,21 +100,10 @@ static void look_for_thing(const struct gm_post *p, const struct gm_entity *e,
 
 /* ---- the reader ---- */
 
-/* The next run of word bytes from *at on; .n 0 at the end. */
-static struct gm_str next_word(struct gm_str s, size_t *at)
-{
-    while (*at < s.n && !gm_is_word_byte(s.p[*at]))
-        ++*at;
-    size_t from = *at;
-    while (*at < s.n && gm_is_word_byte(s.p[*at]))
-        ++*at;
-    return gm_str_sub(s, from, *at);
-}
-
 static bool has_word(struct gm_str s, struct gm_str word)
 {
     size_t at = 0;
-    for (struct gm_str w = next_word(s, &at); w.n; w = next_word(s, &at))
+    for (struct gm_str w = gm_next_word(s, &at); w.n; w = gm_next_word(s, &at))
         if (w.n == word.n && strncasecmp(w.p, word.p, w.n) == 0)
             return true;
     return false;
@@ -170,7 +160,7 @@ static bool read_name(const struct gm_post *p, const struct gm_entity *e, double
     }
     if (!next_quote(&rest, &quote))
         return false;
-    for (struct gm_str w = next_word(e->text, &at); w.n; w = next_word(e->text, &at)) {
+    for (struct gm_str w = gm_next_word(e->text, &at); w.n; w = gm_next_word(e->text, &at)) {
         n++;
         n_read += is_quoted(p->caption, w);
     }

@@ -5,6 +5,9 @@
  * LLM. */
 #include "stages/backends.h"
 
+#include "base/utf8.h"
+#include "text/segment.h"
+
 #include <ctype.h>
 #include <string.h>
 #include <strings.h>
@@ -51,18 +54,28 @@ static bool is_determiner(struct gm_str word)
     return is_one_of(word, list, COUNT(list));
 }
 
+/* Where what belongs to a word at byte `at` ends: a letter or digit, an apostrophe, a hyphen; else `at`. */
+static size_t part_end(struct gm_str s, size_t at)
+{
+    struct gm_str apostrophe = GM_STR("\xe2\x80\x99");
+    if (s.p[at] == '\'' || s.p[at] == '-')
+        return at + 1;
+    return gm_str_starts(gm_str_sub(s, at, s.n), apostrophe) ? at + apostrophe.n
+                                                             : gm_letter_end(s, at);
+}
+
 /* The next word at or after *pos: letters, digits, apostrophes and hyphens. Empty at the end and at
  * a punctuation mark, which is stepped over. */
 static struct gm_str next_word(struct gm_str s, size_t *pos)
 {
-    while (*pos < s.n && isspace((unsigned char)s.p[*pos]))
-        ++*pos;
-    size_t from = *pos;
-    while (*pos < s.n && (gm_is_word_byte(s.p[*pos]) || s.p[*pos] == '\'' || s.p[*pos] == '-'))
-        ++*pos;
+    for (size_t next = *pos; next < s.n && gm_cp_is_space(gm_utf8_next(s, &next));)
+        *pos = next;
+    size_t from = *pos, end;
+    while (*pos < s.n && (end = part_end(s, *pos)) > *pos)
+        *pos = end;
     struct gm_str word = gm_str_sub(s, from, *pos);
     if (!word.n && *pos < s.n)
-        ++*pos;
+        (void)gm_utf8_next(s, pos);
     return word;
 }
 

@@ -1,5 +1,7 @@
 #include "stages/label_affinity.h"
 
+#include "base/utf8.h"
+#include "text/segment.h"
 #include "vision/coco_classes.h"
 
 #include <ctype.h>
@@ -65,21 +67,30 @@ static bool next_phrase(struct gm_str *list, struct gm_str *phrase)
     return true;
 }
 
-/* Whether `phrase` stands in `text` as whole words. A space of the phrase matches any one byte that
- * is no letter or digit, so that "f 150" finds "F-150". */
+/* Where the phrase that begins at byte `at` ends; SIZE_MAX = it doesn't. A space of the phrase matches any one
+ * character that is no letter or digit, so that "f 150" finds "F-150". */
+static size_t match(struct gm_str text, size_t at, struct gm_str phrase)
+{
+    for (size_t i = 0; i < phrase.n; i++) {
+        bool is_gap = phrase.p[i] == ' ';
+        if (at >= text.n ||
+            (is_gap ? gm_letter_end(text, at) > at
+                    : tolower((unsigned char)text.p[at]) != tolower((unsigned char)phrase.p[i])))
+            return SIZE_MAX;
+        if (is_gap)
+            (void)gm_utf8_next(text, &at);
+        else
+            at++;
+    }
+    return at;
+}
+
+/* Whether `phrase` stands in `text` as whole words. */
 static bool has_phrase(struct gm_str text, struct gm_str phrase)
 {
-    for (size_t at = 0; at + phrase.n <= text.n; at++) {
-        if (at > 0 && gm_is_word_byte(text.p[at - 1]))
-            continue;
-        if (at + phrase.n < text.n && gm_is_word_byte(text.p[at + phrase.n]))
-            continue;
-        size_t i = 0;
-        while (i < phrase.n && (phrase.p[i] == ' ' ? !gm_is_word_byte(text.p[at + i])
-                                                   : tolower((unsigned char)text.p[at + i]) ==
-                                                         tolower((unsigned char)phrase.p[i])))
-            i++;
-        if (i == phrase.n)
+    for (size_t at = 0; at < text.n; (void)gm_utf8_next(text, &at)) {
+        size_t end = match(text, at, phrase);
+        if (end != SIZE_MAX && gm_is_word_edge(text, at) && gm_is_word_edge(text, end))
             return true;
     }
     return false;

@@ -303,6 +303,7 @@ static enum gm_status submit(const struct gm_llm_stage *s, struct gm_llm_mailbox
     }
     if (q->sample) {
         r.temperature = q->temperature;
+        r.sample = q->sample;
         r.seed = (s->seed < 0 ? 0 : (long long)s->seed) + seeds_apart * (long long)q->sample;
     }
     struct gm_prompt_filling filling = {.picture = picture,

@@ -1,6 +1,7 @@
 #include "stages/refine_words.h"
 
 #include "base/utf8.h"
+#include "text/segment.h"
 #include "text/unicode.h"
 
 #include <stdint.h>
@@ -43,14 +44,6 @@ static size_t match(struct gm_str text, size_t at, struct gm_str words, enum lik
     return end > at ? end : SIZE_MAX;
 }
 
-/* Whether bytes [from, to) are whole words of the text. */
-static bool is_whole_words(struct gm_str text, size_t from, size_t to)
-{
-    if (from > 0 && gm_is_word_byte(text.p[from - 1]) && gm_is_word_byte(text.p[from]))
-        return false;
-    return to == text.n || !gm_is_word_byte(text.p[to]) || !gm_is_word_byte(text.p[to - 1]);
-}
-
 static size_t distance(size_t a, size_t b) { return a > b ? a - b : b - a; }
 
 const char *gm_find_words(struct gm_str text, struct gm_str words, struct gm_place near,
@@ -69,8 +62,8 @@ const char *gm_find_words(struct gm_str text, struct gm_str words, struct gm_pla
             struct gm_str there = gm_str_sub(text, from, end);
             struct gm_place p = {start, start + gm_utf8_count(there)};
             why = "moved";
-            if (!is_whole_words(text, from, end) || p.end <= near.start || near.end <= p.start ||
-                distance(start, near.start) >= best)
+            if (!gm_is_word_edge(text, from) || !gm_is_word_edge(text, end) ||
+                p.end <= near.start || near.end <= p.start || distance(start, near.start) >= best)
                 continue;
             best = distance(start, near.start);
             *out = p;

@@ -1,6 +1,7 @@
 #include "stages/said.h"
 
 #include "llm/json_repair.h"
+#include "text/segment.h"
 
 #include <strings.h>
 
@@ -59,13 +60,10 @@ static int word_means(struct gm_str word)
 int gm_said_yes(struct gm_str text)
 {
     int means = -1;
-    for (size_t i = 0; i < text.n;) {
-        size_t from = i;
-        while (i < text.n && gm_is_word_byte(text.p[i]))
-            i++;
-        int word = word_means(gm_str_sub(text, from, i));
+    size_t at = 0;
+    for (struct gm_str w = gm_next_word(text, &at); w.n; w = gm_next_word(text, &at)) {
+        int word = word_means(w);
         means = word >= 0 ? word : means;
-        i += i == from;
     }
     return means;
 }

@@ -31,8 +31,8 @@ struct gm_backend {
     /* The same for a native step in front of it. */
     const struct gm_backend *first;
     const char *first_if;
-    /* Of such a step: the stage whose settings `more` (native_stage.h) are its own, too, so that both work alike;
-     * NULL: none. */
+    /* Of such a step: the stage whose settings `number_key` and `more` (native_stage.h) are its own, too, so that
+     * both work alike; NULL: none. */
     const char *like;
 
     /* Read the settings as `open` does and find nothing out but what is wrong with them: no model is opened. The

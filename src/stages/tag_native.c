@@ -78,9 +78,9 @@ const struct gm_backend gm_backend_tag_native = {GM_NATIVE_BACKEND, .stage = "ta
 
 /* What a post had, to be put back where it cannot be tagged again. */
 struct before {
-    struct gm_entity *entities;
-    size_t n;
-    bool has;
+    struct gm_entity *entities, *candidates;
+    size_t n, n_candidates;
+    bool has, has_candidates;
 };
 
 static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
@@ -91,7 +91,12 @@ static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     for (size_t i = 0; i < n; i++) {
         struct gm_post *p = posts[i];
-        before[i] = (struct before){p->entities, p->n_entities, p->has_entities};
+        before[i] = (struct before){.entities = p->entities,
+                                    .candidates = p->candidates,
+                                    .n = p->n_entities,
+                                    .n_candidates = p->n_candidates,
+                                    .has = p->has_entities,
+                                    .has_candidates = p->has_candidates};
         if (p->error.stage.n)
             continue; /* the tagger skips it */
         p->entities = NULL;
@@ -105,6 +110,9 @@ static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
             p->entities = before[i].entities;
             p->n_entities = before[i].n;
             p->has_entities = before[i].has;
+            p->candidates = before[i].candidates;
+            p->n_candidates = before[i].n_candidates;
+            p->has_candidates = before[i].has_candidates;
         }
         for (size_t k = 0; k < p->n_entities && st == GM_OK && !p->error.stage.n; k++)
             p->entities[k].source = GM_STR("inform");
@@ -114,6 +122,7 @@ static enum gm_status run_retag(void *session, struct gm_post **posts, size_t n,
 }
 
 static const struct gm_native_kind retag = {.model_key = "tagger",
+                                            .number_key = "candidates",
                                             .is_second = true,
                                             .more = more,
                                             .read = read_more,

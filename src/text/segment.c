@@ -223,3 +223,46 @@ enum gm_status gm_segment(struct gm_str text, enum gm_word_cut cut, struct gm_ar
     *n = w.n;
     return st;
 }
+
+/* ---- edges ---- */
+
+size_t gm_letter_end(struct gm_str s, size_t at)
+{
+    const struct cutting x = {s, GM_CUT_SPACES};
+    return cp_at(&x, at).kind == WORD ? character_end(&x, at) : at;
+}
+
+/* The beginning of the character that ends at byte `at` > 0, its marks passed. */
+static size_t character_before(struct gm_str s, size_t at)
+{
+    const struct cutting x = {s, GM_CUT_SPACES};
+    do
+        for (at--; at > 0 && ((unsigned char)s.p[at] & 0xC0) == 0x80;)
+            at--;
+    while (at > 0 && cp_at(&x, at).kind == MARK);
+    return at;
+}
+
+bool gm_is_word_edge(struct gm_str s, size_t at)
+{
+    const struct cutting x = {s, GM_CUT_CHARACTERS};
+    if (at == 0 || at == s.n)
+        return true;
+    enum char_kind before = cp_at(&x, character_before(s, at)).kind, after = cp_at(&x, at).kind;
+    if (after == MARK)
+        return before != WORD && before != UNSPACED;
+    return before != WORD || after != WORD;
+}
+
+struct gm_str gm_next_word(struct gm_str s, size_t *at)
+{
+    size_t from, end = 0;
+    while (*at < s.n && gm_letter_end(s, *at) == *at)
+        (void)gm_utf8_next(s, at);
+    for (from = *at; *at < s.n && (end = gm_letter_end(s, *at)) > *at;) {
+        *at = end;
+        if (gm_is_word_edge(s, *at))
+            break;
+    }
+    return gm_str_sub(s, from, *at);
+}

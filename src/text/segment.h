@@ -19,6 +19,7 @@
 #include "base/str.h"
 #include "text/cut.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct gm_word {
@@ -30,5 +31,17 @@ struct gm_word {
  * Errors: NOMEM; MODEL (a dictionary is needed and ICU is not there). Cost O(text.n). Threads: yes. */
 enum gm_status gm_segment(struct gm_str text, enum gm_word_cut cut, struct gm_arena *a,
                           struct gm_word **spans, size_t *n, struct gm_error *err) GM_NODISCARD;
+
+/* gm_letter_end - the byte behind the letter or digit at byte `at` < s.n and the marks on it; `at` where none is there.
+ * gm_is_word_edge - whether a name may begin or end at byte `at` <= s.n, where a character begins: not between two letters
+ * or digits, nor between one and its marks; but between any two characters of which one is of a script without spaces.
+ * Quotation marks, dashes, emoji, flags and "…" are no letters, nor is the keycap behind a digit. (A hyphen or
+ * apostrophe is an edge, too: of "Jay-Z" both halves may be looked for.)
+ * gm_next_word - what stands between the next two edges from *at on that has letters or digits, and *at behind it; .n 0
+ * at the end. A character without spaces is a word by itself.
+ * Pure; cost O(1) but for marks, gm_next_word O(what is passed). Ill-formed bytes are no letters. */
+size_t gm_letter_end(struct gm_str s, size_t at);
+bool gm_is_word_edge(struct gm_str s, size_t at);
+struct gm_str gm_next_word(struct gm_str s, size_t *at);
 
 #endif

@@ -204,4 +204,39 @@ def test_the_second_tagging_obeys_the_first_ones_settings():
     assert not any("Hudgens" in e for e in found["tweets"]), found
 
 
+def test_the_second_tagging_has_candidates_of_its_own():
+    """What the pass behind inform may have missed is there for refine, as it is behind tag."""
+    need_model()
+    texts = ["Kesha and Zedd at Coachella with my bff Ray", "the Giants game tmrw at Citi w/ Kim", "Cid Orr loves jello"]
+
+    def say(text, _):
+        asked.append(text)
+        if "sure " not in text:
+            return "Named entities: none."
+        lines = re.findall(r"(?m)^(\d+)\. (.*?) \((\w+)\).*(?:sure|guess)", text)
+        return json.dumps({"entities": [{"entity": int(n), **({"type": kind} if "sure of the types" in text else {"names": [name]})}
+                                        for n, name, kind in lines]})
+
+    asked = []
+    with gm.Folder() as d, llm_server.Own(say) as server:
+        d.write("s.jsonl", json.dumps({"text": "x", "knowledge": "Known 1."}) + "\n")
+        d.write("in.jsonl", "".join(json.dumps({"text": t}) + "\n" for t in texts))
+        rules = f"name: i\nstages:\n  - stage: tag\n    candidates: 0.01\n  - stage: inform\n    samples: {d / 's.jsonl'}\n"
+        offered = {}
+        for second in ("", "    tagger: ner-knowledge\n"):
+            rec = d.write("r.yaml", rules + second)
+            gm.expect_ok(predict(d, server, rec))
+            offered[second] = [p["entity_candidates"] for p in records(d)]
+            rec = d.write("r.yaml", rules + second + "  - stage: refine\n    missed: 0\n")
+            asked.clear()
+            gm.expect_ok(predict(d, server, rec))
+            told = "".join(asked)
+            for p, had in zip(records(d), offered[second]):
+                assert all(f"{c['text']} ({c['type']}), not counted as a name" in told for c in had), (told, had)
+                assert not p["entity_candidates"], p
+            assert any(e.get("note") == "added" for p in records(d) for e in p["entities"])
+    first, again = offered.values()
+    assert any(first) and any(again) and first != again, offered
+
+
 gm.main(globals())

@@ -142,6 +142,19 @@ def test_what_was_missed():
     assert rest["Bob"] == ", not counted as a name, 41% sure that it is one", rest
 
 
+def test_names_beside_other_signs():
+    """Quotation marks, dashes, emoji and letters of a script without spaces end a word; a confirmed candidate counts."""
+    texts = [("Obama speaks", "Obama"), ("Obama’s speech", "Obama"), ("He said “Obama” twice", "Obama"),
+             ("Go 🇺🇸Obama🇺🇸", "Obama"), ("now—Obama…", "Obama"), ("奥巴马今天在北京演讲", "北京")]
+    posts = [{"id": str(i), "text": t, "entities": [entity(t, name, "LOC", UNSURE, UNSURE)]} for i, (t, name) in enumerate(texts)]
+    posts += [{"id": f"c{i}", "text": t, "entities": [], "entity_candidates": [candidate(t, name, "LOC", 0.5)]}
+              for i, (t, name) in enumerate(texts)]
+    with gm.Folder() as d, Steps(kind=lambda *_: "PER") as server:
+        out = refine(d, server, posts)
+    got = [short(p) for p in out]
+    assert got == [[(name, "PER", "")] for _, name in texts] + [[(name, "PER", "added")] for _, name in texts], got
+
+
 def test_no_answer_about_a_candidate_is_no():
     text = "Ann met Bob"
     posts = [{"id": "1", "text": text, "entities": [entity(text, "Ann", "PER", UNSURE)],

@@ -51,6 +51,10 @@ static void test_captions(void **state)
     expect("PER", "man", "man");
     expect("PER", "a \xC3\xA9l\xC3\xA9gante woman at work", "a \xC3\xA9l\xC3\xA9gante woman");
     expect("PER", "... , , ; a", "a person");
+    expect("PER", "“a man in a hat” and more", "a man in a hat");
+    expect("PER", "a woman—tall—smiles", "a woman");
+    expect("PER", "Here:\u00a0a man\u00a0wearing a mother’s hat…",
+           "a man\u00a0wearing a mother’s hat");
 }
 
 static void test_settings(void **state)

@@ -93,6 +93,7 @@ static void test_reader(void **state)
         {"a 6\" nail", -1},
         {"a sign that says \"NAVY shop\"", 1.0 / 3},
         {"\"no\" and \xe2\x80\x9cnavy yard\xe2\x80\x9d beside \"the\" Navy", 1},
+        {"\"the “navy—yard’s”…\"", 1},
         {"the Navy Yard with \"yardage\"", 0},
     };
     double x[GM_EVIDENCE_X];

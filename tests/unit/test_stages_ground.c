@@ -369,6 +369,13 @@ static void affinity_of_words(void **state)
         {"cat", "café cat", "OTHER", 1},
         {"cat", "écat", "OTHER", 0},
         {"mouse", "two computer mice", "OTHER", 1},
+        {"laptop", "MacBook’s", "OTHER", 0.8f},
+        {"hot dog", "“hot dog🌭”", "OTHER", 1},
+        {"hot dog", "hot\u2013dog", "OTHER", 1},
+        {"truck", "F\u2011150", "OTHER", 0.8f},
+        {"cell phone", "我的iPhone手机", "OTHER", 0.8f},
+        {"dog", "dog\u0301", "OTHER", 0}, /* another letter */
+        {"café", "a Café…", "OTHER", 1},
     };
     for (size_t i = 0; i < N(cases); i++) {
         struct gm_entity e = {.text = gm_str(cases[i].text), .type = gm_str(cases[i].type)};

@@ -38,6 +38,41 @@ static void words_are_found_again(void **state)
     }
 }
 
+/* Quotation marks, dashes, emoji, flags and what is written without spaces are no part of the word beside them;
+ * accents are. */
+static void words_beside_other_signs(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *words;
+        struct gm_place want; /* empty: moved */
+    } cases[] = {
+        {"Obama speaks", "Obama", {0, 5}},
+        {"Obama’s speech", "Obama", {0, 5}},
+        {"He said “Obama” twice", "Obama", {9, 14}},
+        {"Go 🇺🇸Obama🇺🇸", "Obama", {5, 10}},
+        {"now—Obama…", "Obama", {4, 9}},
+        {"1️⃣Obama❤️", "Obama", {3, 8}},
+        {"奥巴马今天在北京演讲", "北京", {6, 8}},
+        {"在Obama前", "Obama", {1, 6}},
+        {"ไปกรุงเทพ", "กรุงเทพ", {2, 9}},
+        {"Éobama", "obama", {0, 0}},
+        {"E\u0301obama", "obama", {0, 0}},
+        {"Obama\u0301", "Obama", {0, 0}},
+        {"オバマ\u3099", "オバマ", {0, 0}},
+        {"обамаcare", "обама", {0, 0}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_place got = {0, 0};
+        struct gm_str found;
+        const char *why = gm_find_words(gm_str(cases[i].text), gm_str(cases[i].words),
+                                        (struct gm_place){0, 100}, &got, &found);
+        if (!why != (cases[i].want.end > 0) || got.start != cases[i].want.start ||
+            got.end != cases[i].want.end)
+            fail_msg("%s: %s %zu-%zu", cases[i].text, why ? why : "", got.start, got.end);
+    }
+}
+
 /* Old entities at single letters of a text, "a" to "h" = 0 to 7; new ones behind them. */
 static struct gm_merge old(size_t start, size_t end, bool asked)
 {
@@ -113,6 +148,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(words_are_found_again),
+        cmocka_unit_test(words_beside_other_signs),
         cmocka_unit_test(new_entities),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

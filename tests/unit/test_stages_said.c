@@ -245,8 +245,14 @@ static void yes_and_no(void **state)
     static const struct {
         const char *text;
         int means;
-    } cases[] = {{"Yes.", 1},   {"no", 0},         {"No, yes", 1}, {"It is not, so NO!", 0},
-                 {"maybe", -1}, {"yesterday", -1}, {"", -1}};
+    } cases[] = {{"Yes.", 1},       {"no", 0},
+                 {"No, yes", 1},    {"It is not, so NO!", 0},
+                 {"maybe", -1},     {"yesterday", -1},
+                 {"", -1},          {"“No”", 0},
+                 {"No。", 0},       {"Yes—he is on the left", 1},
+                 {"✅Yes✅", 1},      {"**Yes**", 1},
+                 {"noé, yesé", -1}, {"no\u0301", -1},
+                 {"答案是No吗", 0}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_int_equal(gm_said_yes(gm_str(cases[i].text)), cases[i].means);
 }

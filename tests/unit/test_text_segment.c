@@ -217,6 +217,48 @@ static void huge(void **state)
     gm_arena_clear(&a);
 }
 
+/* Every edge of a text, and its words: the characters between edges joined, those without a letter left out. */
+static void edges(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *edges, *words; /* "|" at each edge; " " between words */
+    } cases[] = {
+        {"", "|", ""},
+        {"ab1 c", "|ab1| |c|", "ab1 c"},
+        {"a-b_c", "|a|-|b|_|c|", "a b c"},
+        {"E\u0301a’s", "|E\u0301a|’|s|", "E\u0301a s"},
+        {"“a”", "|“|a|”|", "a"},
+        {"🇺🇸a", "|🇺|🇸|a|", "a"},
+        {"1\ufe0f\u20e3b", "|1|\ufe0f|\u20e3|b|", "1 b"},
+        {"a北京b", "|a|北|京|b|", "a 北 京 b"},
+        {"か\u3099き", "|か\u3099|き|", "か\u3099 き"},
+        {"कि", "|कि|", "कि"}, /* a letter and a spacing mark */
+        {"\xff"
+         "a\xc3",
+         "|\xff|a|\xc3|", "a"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct gm_str s = gm_str(cases[i].text), w;
+        char out[100] = "", words[100] = "";
+        size_t n = 0, m = 0, at = 0;
+        for (size_t b = 0, next = 0; b < s.n; b = next) {
+            if (gm_is_word_edge(s, b))
+                out[n++] = '|';
+            (void)gm_utf8_next(s, &next);
+            memcpy(out + n, s.p + b, next - b);
+            n += next - b;
+        }
+        out[n] = gm_is_word_edge(s, s.n) ? '|' : 0;
+        while ((w = gm_next_word(s, &at)).n)
+            m += (size_t)snprintf(words + m, sizeof words - m, "%s%.*s", m ? " " : "",
+                                  GM_STR_ARG(w));
+        assert_string_equal(out, cases[i].edges);
+        assert_string_equal(words, cases[i].words);
+        assert_int_equal(at, s.n);
+    }
+}
+
 static void out_of_memory(void **state)
 {
     struct gm_arena a;
@@ -312,10 +354,8 @@ static int measure(const char *path, bool show)
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(cases),
-        cmocka_unit_test(covers_any_text),
-        cmocka_unit_test(huge),
-        cmocka_unit_test(out_of_memory),
+        cmocka_unit_test(cases), cmocka_unit_test(covers_any_text), cmocka_unit_test(edges),
+        cmocka_unit_test(huge),  cmocka_unit_test(out_of_memory),
     };
     if (argc > 1)
         return measure(argv[1], argc > 2);
