@@ -240,6 +240,22 @@ done:
     return st;
 }
 
+/* Of what was asked only the last entry, which is the stage's own: those of the stages before are theirs to store. */
+static enum gm_status add_own_entry(struct gm_str list, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_json *j = NULL;
+    GM_TRY(gm_json_parse(&j, list, err));
+    size_t n = gm_json_count(j);
+    GM_TRY(gm_buf_add_c(out, "[", err));
+    if (n)
+        GM_TRY(gm_json_write(gm_json_at(j, n - 1), false, out, err));
+    st = gm_buf_add_c(out, "]", err);
+done:
+    gm_json_free(j);
+    return st;
+}
+
 enum gm_status gm_state_diff(const struct gm_state *before, const struct gm_state *now,
                              struct gm_buf *out, struct gm_error *err)
 {
@@ -250,7 +266,10 @@ enum gm_status gm_state_diff(const struct gm_state *before, const struct gm_stat
         if (gm_str_eq(gm_buf_str(&before->part[i]), text))
             continue;
         GM_TRY(gm_buf_printf(out, err, "%c\"%s\":", first ? '{' : ',', part_names[i]));
-        GM_TRY(gm_buf_add_str(out, text.n ? text : GM_STR("null"), err));
+        if (i == GM_PART_ASKED && text.n)
+            GM_TRY(add_own_entry(text, out, err));
+        else
+            GM_TRY(gm_buf_add_str(out, text.n ? text : GM_STR("null"), err));
         first = false;
     }
     GM_TRY(gm_buf_add_c(out, first ? "{}" : "}", err));

@@ -32,7 +32,8 @@ enum gm_status gm_state_take(struct gm_state *s, const struct gm_post *post,
                              struct gm_error *err) GM_NODISCARD;
 
 /* gm_state_diff - append to `out` the parts of `now` that differ from `before`, as one JSON object;
- * a part that is gone is null. */
+ * a part that is gone is null. Of GM_PART_ASKED it has the entry alone that a stage has put there, and gm_state_apply puts
+ * it into the post's list in place of that stage's: what other stages asked is as their own results say. */
 enum gm_status gm_state_diff(const struct gm_state *before, const struct gm_state *now,
                              struct gm_buf *out, struct gm_error *err) GM_NODISCARD;
 

@@ -1,6 +1,8 @@
 /* Putting stored parts back into a post (state.h). Strings are copied to the post's arena. */
 #include "pipeline/state.h"
 
+#include "stages/asked.h"
+
 #include <math.h>
 
 static enum gm_status bad(const char *what, struct gm_error *err)
@@ -181,17 +183,15 @@ done:
     return st;
 }
 
+/* The last entry is the stage's own. Run folders of before have the others' in front of it, as they were then, which
+ * is not what counts now. */
 static enum gm_status set_asked(struct gm_post *p, const struct gm_json *list, struct gm_error *err)
 {
-    if (gm_json_kind(list) == GM_JSON_NULL) {
-        gm_json_remove(p->source, "asked");
-        return GM_OK;
-    }
-    if (!p->source)
-        p->source = gm_json_new_object();
-    return p->source && gm_json_set(p->source, "asked", gm_json_ref(list))
-               ? GM_OK
-               : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    size_t n = gm_json_count(list);
+    if (n)
+        return gm_asked_put(p, gm_json_at(list, n - 1), err);
+    gm_json_remove(p->source, "asked");
+    return GM_OK;
 }
 
 enum gm_status gm_state_apply(struct gm_post *post, struct gm_str diff, struct gm_error *err)

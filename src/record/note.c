@@ -15,19 +15,22 @@ static struct gm_str next_note(struct gm_str *rest)
     return note;
 }
 
-static bool is_kind(struct gm_str note, const char *kind)
+/* is_bare: without a reason. */
+static bool is_kind(struct gm_str note, const char *kind, bool is_bare)
 {
     struct gm_str name = gm_str(kind);
-    return gm_str_starts(note, name) && note.n > name.n && note.p[name.n] == ':';
+    return is_bare ? gm_str_eq(note, name)
+                   : gm_str_starts(note, name) && note.n > name.n && note.p[name.n] == ':';
 }
 
 enum gm_status gm_note_set(struct gm_post *p, struct gm_entity *e, const char *kind,
                            const char *reason, struct gm_error *err)
 {
     struct gm_str kept = GM_STR(""), rest = e->note;
+    bool is_bare = reason && !*reason;
     while (rest.n) {
         struct gm_str note = next_note(&rest);
-        if (!is_kind(note, kind))
+        if (!is_kind(note, kind, is_bare))
             kept = kept.n ? gm_arena_printf(&p->arena, "%.*s; %.*s", GM_STR_ARG(kept),
                                             GM_STR_ARG(note))
                           : note;
@@ -35,8 +38,8 @@ enum gm_status gm_note_set(struct gm_post *p, struct gm_entity *e, const char *k
             break;
     }
     if (kept.p && reason)
-        kept = gm_arena_printf(&p->arena, "%.*s%s%s:%s", GM_STR_ARG(kept), kept.n ? "; " : "", kind,
-                               reason);
+        kept = gm_arena_printf(&p->arena, "%.*s%s%s%s%s", GM_STR_ARG(kept), kept.n ? "; " : "",
+                               kind, is_bare ? "" : ":", reason);
     if (!kept.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     e->note = kept;

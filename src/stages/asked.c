@@ -66,19 +66,33 @@ static struct gm_json *new_entry(const char *stage)
 }
 
 /* The entries of the other stages, with this one last; a field of the name that is no such list gives way. */
-static struct gm_json *new_list(const struct gm_json *old, const char *stage)
+static struct gm_json *new_list(const struct gm_json *old, struct gm_str stage,
+                                const struct gm_json *entry)
 {
     struct gm_json *list = gm_json_new_array();
     struct gm_str whose;
     bool ok = list != NULL;
     for (size_t i = 0; ok && i < gm_json_count(old); i++)
         if (gm_json_str(gm_json_get(gm_json_at(old, i), "stage"), &whose) &&
-            !gm_str_eq_c(whose, stage))
+            !gm_str_eq(whose, stage))
             ok = gm_json_add(list, gm_json_ref(gm_json_at(old, i)));
-    ok = ok && gm_json_add(list, new_entry(stage));
+    ok = ok && gm_json_add(list, gm_json_ref(entry));
     if (!ok)
         gm_json_free(list);
     return ok ? list : NULL;
+}
+
+enum gm_status gm_asked_put(struct gm_post *post, const struct gm_json *entry, struct gm_error *err)
+{
+    struct gm_str stage;
+    if (!gm_json_str(gm_json_get(entry, "stage"), &stage))
+        return GM_FAIL(err, GM_EFORMAT, "what was asked names no stage");
+    if (!post->source)
+        post->source = gm_json_new_object();
+    if (!post->source || !gm_json_set(post->source, "asked",
+                                      new_list(gm_json_get(post->source, "asked"), stage, entry)))
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    return GM_OK;
 }
 
 enum gm_status gm_asked_end(struct gm_post *post, const char *stage, struct gm_error *err)
@@ -86,10 +100,9 @@ enum gm_status gm_asked_end(struct gm_post *post, const char *stage, struct gm_e
     tally.is_on = false;
     if (!tally.n_requests)
         return GM_OK;
-    if (!post->source)
-        post->source = gm_json_new_object();
-    if (!post->source ||
-        !gm_json_set(post->source, "asked", new_list(gm_json_get(post->source, "asked"), stage)))
-        return GM_FAIL(err, GM_ENOMEM, "out of memory");
-    return GM_OK;
+    struct gm_json *entry = new_entry(stage);
+    enum gm_status st =
+        entry ? gm_asked_put(post, entry, err) : GM_FAIL(err, GM_ENOMEM, "out of memory");
+    gm_json_free(entry);
+    return st;
 }

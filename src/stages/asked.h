@@ -18,8 +18,12 @@ void gm_asked_sample(struct gm_str id, struct gm_str text);
 void gm_asked_shown(size_t n);
 void gm_asked_reply(const struct gm_llm_reply *reply);
 
-/* gm_asked_end - put it into the post's JSON, in place of what the stage asked before; nothing where nothing was
+/* gm_asked_put - `entry` ({"stage", …}, a reference is taken) into the post's JSON, in place of that stage's entry, as
+ * the last. Errors: FORMAT (it names no stage), NOMEM.
+ * gm_asked_end - put it into the post's JSON, in place of what the stage asked before; nothing where nothing was
  * answered. Errors: NOMEM. */
+enum gm_status gm_asked_put(struct gm_post *post, const struct gm_json *entry,
+                            struct gm_error *err) GM_NODISCARD;
 enum gm_status gm_asked_end(struct gm_post *post, const char *stage,
                             struct gm_error *err) GM_NODISCARD;
 

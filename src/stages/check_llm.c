@@ -36,7 +36,7 @@ static bool has_crop(const struct gm_json *settings) { return gm_json_get(settin
 static enum gm_status read_crop(struct gm_region_check *c, const struct gm_json *settings,
                                 struct gm_error *err)
 {
-    static const char *const of_crop[] = {"confirm", "retry", "unconfirmed"};
+    static const char *const of_crop[] = {"crop_prompt", "confirm", "retry", "unconfirmed"};
     enum gm_status st = GM_OK;
     struct gm_str then = GM_STR("drop");
     c->crop = -1;
@@ -128,7 +128,7 @@ static enum gm_status choose(const struct gm_region_check *c, struct gm_post *p,
     for (size_t i = 0; i < p->n_entities && w->n < GM_LLM_NUMBERED_MAX; i++) {
         struct gm_entity *e = &p->entities[i];
         if (gm_check_is_uncertain(c, e))
-            w->asked[w->n++] = (struct gm_checked){e, e->regions, e->n_regions};
+            w->asked[w->n++] = (struct gm_checked){e, e->regions, e->n_regions, e->note};
     }
     return GM_OK;
 }
@@ -199,7 +199,21 @@ static void restore(const struct gm_checked *all, size_t n)
     for (size_t i = 0; i < n; i++) {
         all[i].e->regions = all[i].regions;
         all[i].e->n_regions = all[i].n_regions;
+        all[i].e->note = all[i].note;
     }
+}
+
+/* What an earlier run said of those that are asked about again. */
+static enum gm_status clear_notes(const struct gm_region_check *c,
+                                  const struct gm_region_check_work *w, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    for (size_t i = 0; i < w->n; i++) {
+        GM_TRY(gm_llm_clear_rejected(&c->base, w->post, w->asked[i].e, err));
+        GM_TRY(gm_note_set(w->post, w->asked[i].e, "check", NULL, err));
+    }
+done:
+    return st;
 }
 
 static enum gm_status check_post(void *self, struct gm_post *p, struct gm_error *err)
@@ -221,6 +235,7 @@ static enum gm_status check_post(void *self, struct gm_post *p, struct gm_error 
     }
     for (size_t i = 0; i < n; i++)
         all[i] = w.asked[i];
+    GM_TRY(clear_notes(c, &w, err));
     st = c->crop < 0 ? gm_check_regions(c, &w, &answered, err)
                      : check_by_crops(c, &w, &answered, err);
     if (st != GM_OK || !answered)

@@ -81,6 +81,8 @@ static enum gm_status take(struct entail *s, struct gm_post *p, const size_t *as
     for (size_t i = 0; i < n; i++) /* all or nothing: a failed post is done again */
         if (gm_llm_stage_failed(&s->base, p, &replies[i]))
             return GM_OK;
+    for (size_t i = 0; i < p->n_entities; i++)
+        GM_TRY(gm_llm_clear_rejected(&s->base, p, &p->entities[i], err));
     for (size_t i = 0; i < n; i++) {
         struct gm_entity *e = &p->entities[asked[i]];
         if (replies[i].st == GM_EFORMAT) {

@@ -160,11 +160,11 @@ static enum gm_status take_picture(struct gm_examples *e, struct gm_llm_stage *s
     return GM_OK;
 }
 
-static enum gm_status fill_example(size_t i, size_t n_more, struct gm_arena *a,
-                                   struct gm_example_set *set, struct gm_error *err)
+static enum gm_status fill_example(size_t i, struct gm_arena *a, struct gm_example_set *set,
+                                   struct gm_error *err)
 {
     const struct gm_post *p = set->posts[i];
-    struct gm_prompt_value *v = gm_arena_alloc(a, GM_EXAMPLES_N_VALUES + n_more, sizeof *v);
+    struct gm_prompt_value *v = gm_arena_alloc(a, GM_EXAMPLES_N_VALUES, sizeof *v);
     struct gm_str number = gm_arena_printf(a, "%zu", i + 1), entities;
     if (!v || !number.p)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
@@ -176,8 +176,7 @@ static enum gm_status fill_example(size_t i, size_t n_more, struct gm_arena *a,
     v[2] = (struct gm_prompt_value){"caption", p->caption.p ? p->caption : GM_STR("")};
     v[3] = (struct gm_prompt_value){"entities", entities};
     set->each[i].values = v;
-    set->more[i] = v + GM_EXAMPLES_N_VALUES;
-    set->each[i].n_values = GM_EXAMPLES_N_VALUES + n_more;
+    set->each[i].n_values = GM_EXAMPLES_N_VALUES;
     return GM_OK;
 }
 
@@ -200,8 +199,8 @@ static enum gm_status most_similar(const struct gm_examples *e, struct gm_post *
 }
 
 enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, struct gm_post *post,
-                                bool with_pictures, size_t n_more, struct gm_arena *a,
-                                struct gm_example_set *set, struct gm_error *err)
+                                bool with_pictures, struct gm_arena *a, struct gm_example_set *set,
+                                struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     size_t found[GM_PROMPT_EXAMPLES_MAX], n = 0;
@@ -218,7 +217,7 @@ enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, s
         if (!set->each[at].picture && e->need_pictures)
             continue;
         set->n++;
-        GM_TRY(fill_example(at, n_more, a, set, err));
+        GM_TRY(fill_example(at, a, set, err));
         gm_asked_sample(set->posts[at]->id, set->posts[at]->text);
     }
 done:

@@ -36,18 +36,17 @@ struct gm_example_set {
     const struct gm_post *posts[GM_PROMPT_EXAMPLES_MAX]; /* borrowed from the pool */
     struct gm_picture pictures[GM_PROMPT_EXAMPLES_MAX];  /* .w == 0: it has none */
     struct gm_llm_part parts[GM_PROMPT_EXAMPLES_MAX];
-    struct gm_prompt_value *more[GM_PROMPT_EXAMPLES_MAX];  /* [n_more] for the caller */
     struct gm_prompt_example each[GM_PROMPT_EXAMPLES_MAX]; /* what a question takes; n of them */
     size_t n;
 };
 
 /* gm_examples_find - for a post with the entities that it has by now; with_pictures: the samples' pictures
  * go along (as the post's own does). e NULL = none are found. Then each example has its picture and the
- * values of GM_EXAMPLES_VALUES, and room for n_more of the caller's. *set is yours (gm_example_set_clear), whatever comes back. A sample whose picture
+ * values of GM_EXAMPLES_VALUES (the first GM_EXAMPLES_N_VALUES). *set is yours (gm_example_set_clear), whatever comes back. A sample whose picture
  * can't be read is shown without (left out where the stage's kind needs one), and told of once. Errors: those of gm_similar_find; a stop. Threads: yes. */
 enum gm_status gm_examples_find(struct gm_examples *e, struct gm_llm_stage *s, struct gm_post *post,
-                                bool with_pictures, size_t n_more, struct gm_arena *a,
-                                struct gm_example_set *set, struct gm_error *err) GM_NODISCARD;
+                                bool with_pictures, struct gm_arena *a, struct gm_example_set *set,
+                                struct gm_error *err) GM_NODISCARD;
 void gm_example_set_clear(struct gm_example_set *set);
 
 #endif

@@ -108,6 +108,8 @@ static enum gm_status take(struct gm_llm_stage *s, struct gm_post *p, const stru
 {
     enum gm_status st = GM_OK;
     const struct gm_json *list = gm_json_get(r->value, "phrases");
+    for (size_t i = 0; i < a->n; i++)
+        GM_TRY(gm_llm_clear_rejected(s, p, a->e[i], err));
     for (size_t i = 0; i < a->n && r->st == GM_EFORMAT; i++)
         GM_TRY(gm_llm_reject_entity(s, p, a->e[i], "schema", err));
     for (size_t i = 0; i < gm_json_count(list); i++) {

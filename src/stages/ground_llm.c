@@ -170,7 +170,7 @@ static enum gm_status choose(const struct ground *g, struct gm_post *p, struct g
     for (size_t i = 0; i < p->n_entities; i++) {
         struct gm_entity *e = &p->entities[i];
         GM_TRY(gm_note_set(p, e, "no_box", NULL, err));
-        GM_TRY(gm_note_set(p, e, "ground_rejected", NULL, err));
+        GM_TRY(gm_llm_clear_rejected(&g->base, p, e, err));
         if (e->n_regions)
             continue;
         if (is_never(g, e))

@@ -30,12 +30,107 @@ void gm_ground_work_clear(struct gm_ground_work *w)
     gm_arena_clear(&w->arena);
 }
 
-/* ---- questions ---- */
-
 static struct gm_str type_of(const struct gm_entity *e)
 {
     return e->fine_type.n ? e->fine_type : e->type;
 }
+
+/* ---- examples ---- */
+
+enum { N_OF_EXAMPLE = 3 };
+
+static enum gm_status put_boxes(const struct gm_ground_asking *g, const struct gm_entity *e,
+                                const struct gm_picture *picture, struct gm_buf *out,
+                                struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, "\"boxes\": [", err));
+    for (size_t i = 0; i < e->n_regions; i++) {
+        GM_TRY(gm_buf_add_c(out, i ? ", " : "", err));
+        GM_TRY(gm_ground_coords_put(g->coords, picture, e->regions[i].box, out, err));
+    }
+    st = gm_buf_add_c(out, "]", err);
+done:
+    return st;
+}
+
+/* The answer that the sample's annotation is to the stage's question: about all its entities, or one. */
+static enum gm_status put_answer(const struct gm_ground_asking *g, const struct gm_post *sample,
+                                 const struct gm_entity *one, const struct gm_picture *picture,
+                                 struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    GM_TRY(gm_buf_add_c(out, g->coords->by_post ? "{\"entities\": [" : "{", err));
+    for (size_t i = 0; i < sample->n_entities && g->coords->by_post; i++) {
+        const struct gm_entity *e = &sample->entities[i];
+        GM_TRY(gm_buf_printf(out, err, "%s{\"entity\": %zu, \"visible\": %s, ", i ? ", " : "",
+                             i + 1, e->n_regions ? "true" : "false"));
+        GM_TRY(put_boxes(g, e, picture, out, err));
+        GM_TRY(gm_buf_add_c(out, "}", err));
+    }
+    if (!g->coords->by_post && one)
+        GM_TRY(put_boxes(g, one, picture, out, err));
+    st = gm_buf_add_c(out, g->coords->by_post ? "]}" : "}", err);
+done:
+    return st;
+}
+
+/* What stands for the sample where a question is about one entity: its first of that one's type. */
+static const struct gm_entity *first_like(const struct gm_post *sample, const struct gm_entity *e)
+{
+    for (size_t i = 0; i < sample->n_entities; i++)
+        if (gm_str_eq(sample->entities[i].type, e->type))
+            return &sample->entities[i];
+    return sample->n_entities ? &sample->entities[0] : NULL;
+}
+
+/* Example i for a question that begins with entity e: the post's own values of it, and those that the question makes
+ * of it behind them. */
+static enum gm_status make_example(const struct gm_ground_asking *g, struct gm_ground_work *w,
+                                   const struct gm_entity *e, size_t i, struct gm_buf *b,
+                                   struct gm_prompt_example *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_post *sample = w->examples.posts[i];
+    const struct gm_entity *one = first_like(sample, e);
+    const struct gm_prompt_example *shared = &w->examples.each[i];
+    size_t n = shared->n_values;
+    struct gm_prompt_value *v = gm_arena_alloc(&w->arena, n + N_OF_EXAMPLE, sizeof *v);
+    gm_buf_reset(b);
+    if (w->examples.pictures[i].w)
+        GM_TRY(put_answer(g, sample, one, &w->examples.pictures[i], b, err));
+    struct gm_str answer = gm_arena_str(&w->arena, gm_buf_str(b));
+    if (!v || !answer.p)
+        return GM_FAIL(err, GM_ENOMEM, "out of memory");
+    memcpy(v, shared->values, n * sizeof *v);
+    v[n] = (struct gm_prompt_value){"entity", one ? one->text : GM_STR("")};
+    v[n + 1] = (struct gm_prompt_value){"type", one ? type_of(one) : GM_STR("")};
+    v[n + 2] = (struct gm_prompt_value){"answer", answer};
+    *out = (struct gm_prompt_example){v, n + N_OF_EXAMPLE, shared->picture};
+done:
+    return st;
+}
+
+/* The post's examples as a question shows them that begins with entity e. */
+static enum gm_status show_examples(const struct gm_ground_asking *g, struct gm_ground_work *w,
+                                    const struct gm_entity *e, struct gm_llm_question *q,
+                                    struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    struct gm_buf b;
+    gm_buf_init(&b, (size_t)1 << 20);
+    struct gm_prompt_example *each = gm_arena_alloc(&w->arena, w->examples.n, sizeof *each);
+    GM_TRY(each ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < w->examples.n; i++)
+        GM_TRY(make_example(g, w, e, i, &b, &each[i], err));
+    q->examples = each;
+    q->n_examples = w->examples.n;
+done:
+    gm_buf_clear(&b);
+    return st;
+}
+
+/* ---- questions ---- */
 
 enum { N_OWN = 8, N_VALUES = N_OWN + GM_GROUND_COORDS_N_VALUES };
 
@@ -82,13 +177,10 @@ static enum gm_status ask_each(const struct gm_ground_asking *g, const struct gm
             return GM_FAIL(err, GM_ENOMEM, "out of memory");
         memcpy(v, own, sizeof own);
         GM_TRY(gm_ground_coords_values(g->coords, &w->picture, &w->arena, v + N_OWN, err));
-        w->q[w->n_q++] = (struct gm_llm_question){.post = p,
-                                                  .values = v,
-                                                  .n_values = N_VALUES,
-                                                  .examples = w->examples.each,
-                                                  .n_examples = w->examples.n,
-                                                  .check = check_one,
-                                                  .user = w};
+        struct gm_llm_question *q = &w->q[w->n_q++];
+        *q = (struct gm_llm_question){
+            .post = p, .values = v, .n_values = N_VALUES, .check = check_one, .user = w};
+        GM_TRY(show_examples(g, w, e, q, err));
     }
 done:
     return st;
@@ -176,14 +268,10 @@ static enum gm_status ask_group(const struct gm_ground_asking *g, const struct g
     if (!group || !v)
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     *group = (struct group){w, w->targets + first, n};
-    *q = (struct gm_llm_question){.post = p,
-                                  .values = v,
-                                  .n_values = N_VALUES_OF_ALL,
-                                  .examples = w->examples.each,
-                                  .n_examples = w->examples.n,
-                                  .check = check_all,
-                                  .user = group};
-    return fill_values(g, p, w, group, v, err);
+    *q = (struct gm_llm_question){
+        .post = p, .values = v, .n_values = N_VALUES_OF_ALL, .check = check_all, .user = group};
+    enum gm_status st = show_examples(g, w, group->targets[0].first, q, err);
+    return st == GM_OK ? fill_values(g, p, w, group, v, err) : st;
 }
 
 enum gm_status gm_ground_question_of_one(const struct gm_ground_asking *g, const struct gm_post *p,
@@ -193,90 +281,11 @@ enum gm_status gm_ground_question_of_one(const struct gm_ground_asking *g, const
     return ask_group(g, p, w, t, 1, q, err);
 }
 
-/* ---- examples ---- */
-
-enum { N_OF_EXAMPLE = 3 };
-
-static enum gm_status put_boxes(const struct gm_ground_asking *g, const struct gm_entity *e,
-                                const struct gm_picture *picture, struct gm_buf *out,
-                                struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_add_c(out, "\"boxes\": [", err));
-    for (size_t i = 0; i < e->n_regions; i++) {
-        GM_TRY(gm_buf_add_c(out, i ? ", " : "", err));
-        GM_TRY(gm_ground_coords_put(g->coords, picture, e->regions[i].box, out, err));
-    }
-    st = gm_buf_add_c(out, "]", err);
-done:
-    return st;
-}
-
-/* The answer that the sample's annotation is to the stage's question: about all its entities, or one. */
-static enum gm_status put_answer(const struct gm_ground_asking *g, const struct gm_post *sample,
-                                 const struct gm_entity *one, const struct gm_picture *picture,
-                                 struct gm_buf *out, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    GM_TRY(gm_buf_add_c(out, g->coords->by_post ? "{\"entities\": [" : "{", err));
-    for (size_t i = 0; i < sample->n_entities && g->coords->by_post; i++) {
-        const struct gm_entity *e = &sample->entities[i];
-        GM_TRY(gm_buf_printf(out, err, "%s{\"entity\": %zu, \"visible\": %s, ", i ? ", " : "",
-                             i + 1, e->n_regions ? "true" : "false"));
-        GM_TRY(put_boxes(g, e, picture, out, err));
-        GM_TRY(gm_buf_add_c(out, "}", err));
-    }
-    if (!g->coords->by_post && one)
-        GM_TRY(put_boxes(g, one, picture, out, err));
-    st = gm_buf_add_c(out, g->coords->by_post ? "]}" : "}", err);
-done:
-    return st;
-}
-
-/* What stands for the sample where a question is about one entity: its first of the first target's type. */
-static const struct gm_entity *first_like(const struct gm_post *sample,
-                                          const struct gm_ground_work *w)
-{
-    for (size_t i = 0; i < sample->n_entities; i++)
-        if (gm_str_eq(sample->entities[i].type, w->targets[0].first->type))
-            return &sample->entities[i];
-    return sample->n_entities ? &sample->entities[0] : NULL;
-}
-
-static enum gm_status fill_examples(const struct gm_ground_asking *g, struct gm_post *p,
-                                    struct gm_ground_work *w, struct gm_error *err)
-{
-    enum gm_status st = GM_OK;
-    struct gm_buf b;
-    gm_buf_init(&b, (size_t)1 << 20);
-    GM_TRY(gm_examples_find(g->examples, g->base, p, true, N_OF_EXAMPLE, &w->arena, &w->examples,
-                            err));
-    for (size_t i = 0; i < w->examples.n; i++) {
-        const struct gm_post *sample = w->examples.posts[i];
-        const struct gm_entity *one = first_like(sample, w);
-        struct gm_prompt_value *v = w->examples.more[i];
-        gm_buf_reset(&b);
-        if (w->examples.pictures[i].w)
-            GM_TRY(put_answer(g, sample, one, &w->examples.pictures[i], &b, err));
-        struct gm_str answer = gm_arena_str(&w->arena, gm_buf_str(&b));
-        if (!answer.p) {
-            st = GM_FAIL(err, GM_ENOMEM, "out of memory");
-            goto done;
-        }
-        v[0] = (struct gm_prompt_value){"entity", one ? one->text : GM_STR("")};
-        v[1] = (struct gm_prompt_value){"type", one ? type_of(one) : GM_STR("")};
-        v[2] = (struct gm_prompt_value){"answer", answer};
-    }
-done:
-    gm_buf_clear(&b);
-    return st;
-}
-
 enum gm_status gm_ground_questions(const struct gm_ground_asking *g, struct gm_post *p,
                                    struct gm_ground_work *w, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    GM_TRY(fill_examples(g, p, w, err));
+    GM_TRY(gm_examples_find(g->examples, g->base, p, true, &w->arena, &w->examples, err));
     if (g->coords->by_post)
         st = ask_group(g, p, w, 0, w->n_targets, &w->q[w->n_q++], err);
     else

@@ -454,13 +454,26 @@ bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
     return true;
 }
 
-enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
+/* reason NULL: nothing was. */
+static enum gm_status note_rejected(const struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_entity *e, const char *reason, struct gm_error *err)
 {
     char kind[40];
-    gm_llm_reject(s->llm, s->stage, reason);
     snprintf(kind, sizeof kind, "%s_rejected", s->stage);
     return gm_note_set(p, e, kind, reason, err);
+}
+
+enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
+                                    struct gm_entity *e, const char *reason, struct gm_error *err)
+{
+    gm_llm_reject(s->llm, s->stage, reason);
+    return note_rejected(s, p, e, reason, err);
+}
+
+enum gm_status gm_llm_clear_rejected(const struct gm_llm_stage *s, struct gm_post *p,
+                                     struct gm_entity *e, struct gm_error *err)
+{
+    return note_rejected(s, p, e, NULL, err);
 }
 
 struct gm_str gm_llm_one_line(struct gm_arena *a, struct gm_str s)

@@ -42,7 +42,7 @@ enum gm_llm_images {
 enum gm_llm_needs_picture {
     GM_LLM_PICTURE_HELPS,  /* as good as it gets: inform, refine, expand */
     GM_LLM_PICTURE_WANTED, /* only asked where the user wants it so (images: never): entail */
-    GM_LLM_PICTURE_NEEDED  /* senseless: look, ground */
+    GM_LLM_PICTURE_NEEDED  /* senseless: look, ground, check */
 };
 
 struct gm_llm_stage {
@@ -212,6 +212,10 @@ bool gm_llm_stage_failed(const struct gm_llm_stage *s, struct gm_post *p,
 enum gm_status gm_llm_reject_entity(const struct gm_llm_stage *s, struct gm_post *p,
                                     struct gm_entity *e, const char *reason,
                                     struct gm_error *err) GM_NODISCARD;
+
+/* gm_llm_clear_rejected - take away what an earlier run noted so of e, whose answer is about to be taken. Errors: NOMEM. */
+enum gm_status gm_llm_clear_rejected(const struct gm_llm_stage *s, struct gm_post *p,
+                                     struct gm_entity *e, struct gm_error *err) GM_NODISCARD;
 
 /* gm_llm_one_line - a copy of s in the arena with runs of white space made one space and control
  * characters dropped; .p NULL when memory is out. */

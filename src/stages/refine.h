@@ -93,8 +93,10 @@ enum gm_status gm_refine_reject_all(const struct gm_refine *r, struct gm_refine_
 
 /* ---- refine_types.c ---- */
 
-/* gm_refine_types - the second step: the types of those whose type is uncertain or whose words are new.
+/* gm_refine_is_type_unsure - whether its type is uncertain.
+ * gm_refine_types - the second step: the types of those whose type is uncertain or whose words are new.
  * *left and statuses as of gm_refine_ask. */
+bool gm_refine_is_type_unsure(const struct gm_refine *r, const struct gm_entity *e);
 enum gm_status gm_refine_types(struct gm_refine *r, struct gm_refine_work *w, bool *left,
                                struct gm_error *err) GM_NODISCARD;
 

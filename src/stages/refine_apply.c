@@ -162,9 +162,7 @@ static enum gm_status settle(const struct gm_refine *r, struct gm_refine_work *w
         return st;
     }
     e->source = GM_STR("refine");
-    if (m->merged)
-        e->note = GM_STR("merged");
-    return st;
+    return m->merged ? gm_note_set(w->post, e, "merged", "", err) : st;
 }
 
 /* The rows that stand, the new ones among the others by their place in the text. */

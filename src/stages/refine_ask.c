@@ -133,8 +133,8 @@ static enum gm_status prepare(struct gm_refine *r, struct gm_refine_work *w, str
     if (sees)
         GM_TRY(gm_llm_stage_picture(&r->base, w->post, &w->picture, err));
     if (!w->post->error.stage.n)
-        GM_TRY(gm_examples_find(r->examples, &r->base, w->post, sees, 0, &w->post->arena,
-                                &w->examples, err));
+        GM_TRY(gm_examples_find(r->examples, &r->base, w->post, sees, &w->post->arena, &w->examples,
+                                err));
     w->is_prepared = true;
 done:
     return st;

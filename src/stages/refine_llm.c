@@ -136,14 +136,19 @@ static bool is_uncertain(const struct gm_refine *r, const struct gm_entity *e)
     return false;
 }
 
+/* Whether the first, or only, question is about it. */
+static bool is_asked_first(const struct gm_refine *r, const struct gm_entity *e)
+{
+    return r->combined ? is_uncertain(r, e) : 1 - gm_refine_span_score(e) > r->span;
+}
+
 static void choose(const struct gm_refine *r, const struct gm_refine_work *w,
                    struct gm_refine_list *list)
 {
     const struct gm_post *p = w->post;
     *list = (struct gm_refine_list){.n = 0};
     for (size_t i = 0; i < w->n && list->n < GM_REFINE_ASKED_MAX; i++) {
-        const struct gm_entity *e = &w->entities[i];
-        if (r->combined ? is_uncertain(r, e) : 1 - gm_refine_span_score(e) > r->span)
+        if (is_asked_first(r, &w->entities[i]))
             list->at[list->n++] = i;
     }
     list->n_entities = list->n;
@@ -262,8 +267,11 @@ static enum gm_status keep_types(const struct gm_refine *r, struct gm_refine_wor
     return GM_OK;
 }
 
-static enum gm_status begin(struct gm_refine_work *w, struct gm_post *p, struct gm_error *err)
+/* What an earlier run refused goes of those that are asked about; the others stay as they are. */
+static enum gm_status begin(const struct gm_refine *r, struct gm_refine_work *w, struct gm_post *p,
+                            struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     *w = (struct gm_refine_work){.post = p, .n = p->n_entities};
     w->entities = gm_arena_alloc(&p->arena, w->n, sizeof *w->entities);
     w->is_fresh = gm_arena_alloc(&p->arena, w->n, sizeof *w->is_fresh);
@@ -272,7 +280,12 @@ static enum gm_status begin(struct gm_refine_work *w, struct gm_post *p, struct 
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     if (w->n)
         memcpy(w->entities, p->entities, w->n * sizeof *w->entities);
-    return GM_OK;
+    for (size_t i = 0; i < w->n; i++)
+        if (is_asked_first(r, &w->entities[i]) ||
+            (!r->combined && gm_refine_is_type_unsure(r, &w->entities[i])))
+            GM_TRY(gm_llm_clear_rejected(&r->base, p, &w->entities[i], err));
+done:
+    return st;
 }
 
 static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error *err)
@@ -281,7 +294,7 @@ static enum gm_status refine_post(void *self, struct gm_post *p, struct gm_error
     enum gm_status st = GM_OK;
     struct gm_refine_work w;
     bool left = false;
-    GM_TRY(begin(&w, p, err));
+    GM_TRY(begin(r, &w, p, err));
     GM_TRY(ask_first(r, &w, &left, err));
     if (!left && !r->combined)
         GM_TRY(gm_refine_types(r, &w, &left, err));

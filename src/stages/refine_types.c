@@ -17,6 +17,11 @@ static enum gm_status take_type(const struct gm_refine *r, struct gm_refine_work
     return GM_OK;
 }
 
+bool gm_refine_is_type_unsure(const struct gm_refine *r, const struct gm_entity *e)
+{
+    return 1 - gm_refine_type_score(e) > r->type;
+}
+
 enum gm_status gm_refine_types(struct gm_refine *r, struct gm_refine_work *w, bool *left,
                                struct gm_error *err)
 {
@@ -24,7 +29,7 @@ enum gm_status gm_refine_types(struct gm_refine *r, struct gm_refine_work *w, bo
     struct gm_refine_list list = {.n = 0};
     struct gm_llm_reply reply = {0};
     for (size_t i = 0; i < w->n && list.n < GM_REFINE_ASKED_MAX; i++)
-        if (w->is_fresh[i] || 1 - gm_refine_type_score(&w->entities[i]) > r->type)
+        if (w->is_fresh[i] || gm_refine_is_type_unsure(r, &w->entities[i]))
             list.at[list.n++] = i;
     list.n_entities = list.n;
     if (list.n == 0)

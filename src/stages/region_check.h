@@ -28,6 +28,7 @@ struct gm_checked {
     struct gm_entity *e;
     struct gm_region *regions;
     size_t n_regions;
+    struct gm_str note;
 };
 
 /* One post's while the questions are out. */

@@ -149,10 +149,7 @@ static bool is_of_person(const struct gm_entity *e, const struct gm_region *r)
 {
     if (r->label.n)
         return gm_str_eq_c(r->label, "person");
-    for (const char *const *type = gm_person_types; *type; type++)
-        if (gm_str_eq_c(e->type, *type) || gm_str_eq_c(e->fine_type, *type))
-            return true;
-    return false;
+    return gm_is_person(e);
 }
 
 static bool is_picture(const struct gm_region *r) { return gm_str_eq_c(r->label, "picture"); }

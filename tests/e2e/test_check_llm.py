@@ -118,6 +118,20 @@ def test_scores_from_samples():
         assert not out[3]["regions"]
 
 
+def test_samples_without_a_seed():
+    """Where no seed is sent, the questions of the samples are the same, and yet each has an answer of its own; the
+    same ones again from the cache."""
+    moved = [[100, 100, 500, 500], [100, 100, 500, 500], [200, 100, 600, 500], [100, 300, 500, 700], [100, 100, 900, 500]]
+    with gm.Folder() as d, Server(lambda *_: boxes([moved[len(server.grounds) - 1]])) as server:
+        write_posts(d, [[("Ann", "PER", None)]])
+        recipe(d, ground=("batch: post", 'coords: "1000"', "samples: 4", "extra: {seed: null}"))
+        want = agreement([[pixels(b)] for b in moved[1:]])
+        for run in ("one", "two"):
+            (e,) = predict(d, server, "--in-flight", "1", "--run", d / run)[0]["entities"]
+            assert len(server.grounds) == 5 and not any("seed" in r for _, r in server.grounds), server.grounds
+            assert abs(e["regions"][0]["score"] - want) < 1e-5 and want < 0.9, (e, want)
+
+
 def test_nothing_found_is_not_asked_again():
     with gm.Folder() as d, Server(lambda *_: '{"reason": "", "boxes": []}') as server:
         write_posts(d, [[("Ann", "PER", None), ("Bob", "PER", None)]])

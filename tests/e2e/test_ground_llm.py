@@ -230,6 +230,20 @@ def test_examples_of_one_entity():
         assert request["response_format"]["json_schema"]["schema"]["required"] == ["reason", "boxes"]
 
 
+def test_examples_of_each_type():
+    """Each question shows the samples by their first entity of the type that it asks for; their pictures are the same."""
+    with gm.Folder() as d, Server(lambda *_: '{"boxes": []}') as server:
+        write_posts(d, entities=[ENTITIES[0], ENTITIES[2], ENTITIES[4][:3] + ({},)])
+        write_pool(d, POOL[:1])
+        gm.expect_ok(predict(d, server, 'coords: "1000"', with_pool(d, ", k: 1")))
+        ann, bonn = 'The entity is "Ann" (PER).\nAnswer: {"boxes": [[100, 200, 600, 800]]}\n', \
+            'The entity is "Bonn" (LOC).\nAnswer: {"boxes": []}\n'
+        shown = {name: next(text for text, _ in server.requests if f'Find "{name}"' in text) for name in ("Ann Lee", "NASA", "Bonn")}
+        assert ann in shown["Ann Lee"] and ann in shown["NASA"], shown  # the sample has no organisation
+        assert bonn in shown["Bonn"] and ann not in shown["Bonn"], shown
+        assert len({tuple(pictures(request)) for _, request in server.requests}) == 1 and len(server.requests) == 3
+
+
 def check_examples_of_refine(text, request):
     near, blind = text.index("1. Ann (PER)\n2. Bob (PER)\n3. Bonn (LOC)\n"), text.index("\"Ann and Bob wave at Ann in")
     assert max(near, blind) < text.index(TEXT) and text.count("with its right entities") == 2

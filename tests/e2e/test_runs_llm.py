@@ -332,6 +332,35 @@ def test_changed_prompt():
             assert second.answers() == [] and "answered=" not in r.err, r.err
 
 
+def test_what_an_earlier_stage_asked_anew():
+    """inform is asked again and says the same, so that expand's answer is from the run folder: the record has the new
+    figures of the one and the stored ones of the other."""
+    tokens = {"inform": 10, "expand": 20}
+
+    def say(text, _):
+        stage = "expand" if "1. Ann" in text and "phrase" in text else "inform"
+        asked.append(stage)
+        content = '{"phrases": [{"entity": 1, "phrase": "a woman"}]}' if stage == "expand" else "Ann sings."
+        return llm_server.Reply(200, {
+            "choices": [{"message": {"role": "assistant", "content": content}, "finish_reason": "stop"}],
+            "usage": {"prompt_tokens": tokens[stage], "completion_tokens": 1}})
+
+    asked = []
+    with gm.Folder() as d, llm_server.Own(say) as server:
+        d.write("in.jsonl", '{"id": "1", "text": "Ann", "entities": [{"start": 0, "end": 3, "type": "PER"}]}\n')
+        for temperature, figures, n in ((0, [10, 20], 2), (0.1, [70, 20], 3), (0.1, [70, 20], 3)):
+            rec = d.write("r.yaml", "name: r\nstages:\n  - stage: inform\n    backend: llm\n    temperature: "
+                                    f"{temperature}\n  - stage: expand\n    backend: llm\n")
+            gm.expect_ok(gm.run("predict", d / "in.jsonl", "-r", rec, "-o", d / "out.jsonl", "--endpoint", server.url,
+                                env={"GMNER_CACHE": d / "c.sqlite"}))
+            with open(d / "out.jsonl", encoding="utf-8") as f:
+                (post,) = [json.loads(line) for line in f]
+            assert [(x["stage"], x["prompt_tokens"]) for x in post["asked"]] == [
+                ("inform", figures[0]), ("expand", figures[1])], post["asked"]
+            assert len(asked) == n, asked
+            tokens = {"inform": 70, "expand": 80}
+
+
 def test_dry_run_and_budget():
     with Job(50) as d, Server(d / "log", "--latency-ms", 5) as server:
         r = gm.expect_ok(d.predict("a.jsonl", server, "--dry-run", "--price", "1,2"))

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "pipeline/state.h"
+#include "stages/asked.h"
 
 #include <math.h>
 #include <string.h>
@@ -59,7 +60,10 @@ static void change(struct gm_post *p)
     p->n_texts = 1;
     p->has_texts = true;
     struct gm_json *asked = gm_json_new_array();
-    assert_true(gm_json_add(asked, gm_json_new_str(GM_STR("a \"sample\""))));
+    struct gm_json *entry = gm_json_new_object();
+    assert_true(gm_json_set(entry, "stage", gm_json_new_str(GM_STR("refine"))));
+    assert_true(gm_json_set(entry, "samples", gm_json_new_str(GM_STR("a \"sample\""))));
+    assert_true(gm_json_add(asked, entry));
     assert_true(gm_json_set(p->source, "asked", asked));
     p->caption = GM_STR("a caption");
     p->knowledge = GM_STR("\xF0\x9F\x98\x80 known");
@@ -126,6 +130,55 @@ static void test_round_trip(void **state)
     gm_post_clear(&b);
 }
 
+static void put_asked(struct gm_post *p, const char *entry)
+{
+    struct gm_json *j;
+    assert_int_equal(gm_json_parse(&j, gm_str(entry), NULL), GM_OK);
+    assert_int_equal(gm_asked_put(p, j, NULL), GM_OK);
+    gm_json_free(j);
+}
+
+/* What a later stage asked, put into a post that an earlier one has asked anew: the earlier one's figures stay, also
+ * with what run folders of before have stored. */
+static void test_asked_is_a_stages_own(void **state)
+{
+    (void)state;
+    static const char old[] =
+        "{\"asked\": [{\"stage\":\"refine\",\"n\":1},{\"stage\":\"ground\",\"n\":2}]}";
+    struct gm_post p;
+    struct gm_state before, now;
+    struct gm_buf diff, text;
+    read_post(&p);
+    gm_state_init(&before);
+    gm_state_init(&now);
+    gm_buf_init(&diff, 1 << 20);
+    gm_buf_init(&text, 1 << 20);
+    put_asked(&p, "{\"stage\":\"refine\",\"n\":1}");
+    assert_int_equal(gm_state_take(&before, &p, NULL), GM_OK);
+    put_asked(&p, "{\"stage\":\"ground\",\"n\":2}");
+    assert_int_equal(gm_state_take(&now, &p, NULL), GM_OK);
+    assert_int_equal(gm_state_diff(&before, &now, &diff, NULL), GM_OK);
+    assert_string_equal(diff.p, "{\"asked\":[{\"stage\": \"ground\", \"n\": 2}]}");
+    for (int i = 0; i < 2; i++) {
+        struct gm_post again;
+        read_post(&again);
+        put_asked(&again, "{\"stage\":\"ground\",\"n\":7}"); /* of the record that came */
+        put_asked(&again, "{\"stage\":\"refine\",\"n\":5}");
+        assert_int_equal(gm_state_apply(&again, i ? gm_str(old) : gm_buf_str(&diff), NULL), GM_OK);
+        gm_buf_reset(&text);
+        assert_int_equal(gm_json_write(gm_json_get(again.source, "asked"), false, &text, NULL),
+                         GM_OK);
+        assert_string_equal(
+            text.p, "[{\"stage\": \"refine\", \"n\": 5}, {\"stage\": \"ground\", \"n\": 2}]");
+        gm_post_clear(&again);
+    }
+    gm_buf_clear(&diff);
+    gm_buf_clear(&text);
+    gm_state_clear(&before);
+    gm_state_clear(&now);
+    gm_post_clear(&p);
+}
+
 static void test_only_what_changed(void **state)
 {
     (void)state;
@@ -184,6 +237,7 @@ static void test_damaged(void **state)
                                         "{\"entities\": [1]}",
                                         "{\"entities\": [{\"regions\": [{\"box\": [1]}]}]}",
                                         "{\"objects\": [{\"label\": \"x\"}]}",
+                                        "{\"asked\": [1]}",
                                         "{\"texts\": [{\"text\": \"x\", \"box\": 3}]}"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct gm_post p;
@@ -231,6 +285,7 @@ int main(void)
         cmocka_unit_test_teardown(test_round_trip, no_leak),
         cmocka_unit_test_teardown(test_only_what_changed, no_leak),
         cmocka_unit_test_teardown(test_asked, no_leak),
+        cmocka_unit_test_teardown(test_asked_is_a_stages_own, no_leak),
         cmocka_unit_test_teardown(test_damaged, no_leak),
         cmocka_unit_test_teardown(test_no_memory, no_leak),
     };

@@ -349,6 +349,8 @@ static const char *merged(const char *answers)
     char user[1000];
     struct gm_post p;
     fill(&p, "I love New York City a lot", rows, 4);
+    for (size_t i = 0; i < 4; i++) /* another stage's, which stays */
+        p.entities[i].note = GM_STR("look:x");
     snprintf(user, sizeof user, "{{image}}<<{\"entities\": [%s]}>>", answers);
     run("refine", &p, user, "{\"combined\": true, \"threshold\": 0.5}");
     out[0] = 0;
@@ -357,8 +359,10 @@ static const char *merged(const char *answers)
         struct gm_str there = gm_str_sub(p.text, e->start, e->end);
         assert_true(gm_str_eq(there, e->text));
         size_t n = strlen(out);
+        assert_true(gm_str_starts(e->note, GM_STR("look:x")));
+        struct gm_str note = gm_str_sub(e->note, strlen("look:x; "), e->note.n);
         snprintf(out + n, sizeof out - n, "%s%.*s%s%.*s", i ? "|" : "", GM_STR_ARG(e->text),
-                 e->note.n ? "=" : "", GM_STR_ARG(e->note));
+                 note.n ? "=" : "", GM_STR_ARG(note));
     }
     gm_post_clear(&p);
     return out;
@@ -409,6 +413,56 @@ static void merges(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         assert_string_equal(merged(cases[i].answers), cases[i].left);
 #undef SAYS
+}
+
+/* A refusal that an earlier run noted goes with an answer that can be used, alone; without an answer, and of who is
+ * not asked about, it stays. */
+static void notes_of_an_earlier_answer(void **state)
+{
+    (void)state;
+#define OTHERS "look_rejected:x; merged"
+    static const struct {
+        const char *stage, *user, *settings;
+        bool is_confident_asked;
+    } cases[] = {
+        {"entail", "{{image}}<<yes>>", "{}", true},
+        {"expand",
+         "{{entities}} <<{\"phrases\": [{\"entity\": 1, \"phrase\": \"a\"}, {\"entity\": 2, "
+         "\"phrase\": \"b\"}]}>>",
+         "{}", true},
+        {"refine",
+         "<<{\"entities\": [{\"entity\": 1, \"action\": \"keep\", \"text\": \"\", \"type\": "
+         "\"\"}]}>>",
+         "{\"combined\": true, \"threshold\": 0.5}", false},
+        {"refine", "<<{\"entities\": [{\"entity\": 1, \"names\": [\"Ann Lee\"]}]}>>", "{}", false},
+        {"check",
+         "{{image}}<<{\"entities\": [{\"entity\": 1, \"reason\": \"\", \"answer\": \"keep\", "
+         "\"boxes\": []}]}>>",
+         "{\"coords\": \"1000\"}", false},
+    };
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        bool is_answered = i % 2 == 0;
+        char note[100];
+        struct gm_post p;
+        struct gm_region boxes[2] = {{.box = {0, 0, 50, 50}, .score = 0.1f},
+                                     {.box = {0, 0, 50, 50}, .score = 1}};
+        fill(&p, two_text, two, 2);
+        snprintf(note, sizeof note, "%s_rejected:schema; " OTHERS, cases[i / 2].stage);
+        for (size_t k = 0; k < 2; k++) {
+            p.entities[k].note = gm_str(note);
+            p.entities[k].regions = &boxes[k];
+            p.entities[k].n_regions = 1;
+        }
+        if (!is_answered)
+            p.image = GM_STR("/no/such.jpg");
+        run(cases[i / 2].stage, &p, cases[i / 2].user, cases[i / 2].settings);
+        bool is_read = is_answered || !strstr(cases[i / 2].user, "{{image}}");
+        assert_true(is(p.entities[0].note, is_read ? OTHERS : note));
+        assert_true(
+            is(p.entities[1].note, is_read && cases[i / 2].is_confident_asked ? OTHERS : note));
+        gm_post_clear(&p);
+    }
+#undef OTHERS
 }
 
 /* Nothing uncertain: nothing is asked. */
@@ -511,6 +565,8 @@ static void bad_settings(void **state)
         {"entail", "{\"fusion\": {\"model\": {\"bias\": \"x\"}}}", "must be a number"},
         {"refine", "{\"images\": \"often\"}", "auto, always, never"},
         {"ground", "{\"images\": \"never\"}", "asks about pictures"},
+        {"check", "{\"images\": \"never\"}", "asks about pictures"},
+        {"check", "{\"crop_prompt\": \"x.txt\"}", "is of the setting \"crop\""},
         {"refine", "{\"extra\": [1]}", "must be an object"},
         {"refine", "{\"extra\": {\"messages\": []}}", "cannot have \"messages\""},
     };
@@ -608,6 +664,7 @@ int main(void)
         cmocka_unit_test(corrections),
         cmocka_unit_test(corrections_that_are_refused),
         cmocka_unit_test(merges),
+        cmocka_unit_test(notes_of_an_earlier_answer),
         cmocka_unit_test(confident_posts_are_not_sent),
         cmocka_unit_test(measures),
         cmocka_unit_test(knowledge),
