@@ -337,8 +337,8 @@ def test_what_an_earlier_stage_asked_anew():
     figures of the one and the stored ones of the other."""
     tokens = {"inform": 10, "expand": 20}
 
-    def say(text, _):
-        stage = "expand" if "1. Ann" in text and "phrase" in text else "inform"
+    def say(_, request):
+        stage = "expand" if "response_format" in request else "inform"
         asked.append(stage)
         content = '{"phrases": [{"entity": 1, "phrase": "a woman"}]}' if stage == "expand" else "Ann sings."
         return llm_server.Reply(200, {
