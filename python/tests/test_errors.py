@@ -110,6 +110,17 @@ def test_usage_while_the_client_logs(tmp_path):
     assert "thoughts fill max_tokens" in done.stdout and done.stdout.splitlines()[-1] == "2", done
 
 
+def close_while(model, work):
+    """Close the model under three threads that do this."""
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for t in threads:
+        t.start()
+    time.sleep(0.3)
+    model.close()
+    for t in threads:
+        t.join()
+
+
 def test_closed_while_it_is_asked_what_was_spent():
     model, ends = gmner.load("tag", threads=1), []
 
@@ -120,13 +131,7 @@ def test_closed_while_it_is_asked_what_was_spent():
         except gmner.ClosedError:
             ends.append("closed")
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for t in threads:
-        t.start()
-    time.sleep(0.1)
-    model.close()
-    for t in threads:
-        t.join()
+    close_while(model, work)
     assert ends == ["closed"] * 3
 
 
@@ -154,13 +159,7 @@ def test_closed_while_others_use_it():
         except gmner.ClosedError:
             ends.append("closed")
 
-    threads = [threading.Thread(target=work) for _ in range(3)]
-    for t in threads:
-        t.start()
-    time.sleep(0.3)
-    model.close()
-    for t in threads:
-        t.join()
+    close_while(model, work)
     assert ends == ["closed"] * 3
 
 

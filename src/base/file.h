@@ -65,6 +65,9 @@ bool gm_pwrite_all(int fd, struct gm_str bytes, off_t at) GM_NODISCARD;
 enum gm_status gm_dir_list(struct gm_arena *a, const char *dir, size_t max, const char ***out,
                            size_t *n, struct gm_error *err) GM_NODISCARD;
 
+/* gm_is_same_file - whether two paths, links followed, are of one file or folder, which is there. */
+bool gm_is_same_file(const char *a, const char *b);
+
 /* gm_mkdirs - create a directory and its parents; fine when it is there. */
 enum gm_status gm_mkdirs(const char *path, struct gm_error *err) GM_NODISCARD;
 /* gm_path_reach - OK where the system says whether `path` is there, and IO with its reason where it doesn't:

@@ -4,7 +4,6 @@
 #include "base/file.h"
 
 #include <string.h>
-#include <sys/stat.h>
 
 static const struct gm_command *const commands[] = {
     &gm_cmd_predict, &gm_cmd_view,    &gm_cmd_serve, &gm_cmd_train, &gm_cmd_data,
@@ -52,10 +51,8 @@ enum gm_exit gm_exit_of(enum gm_status st) { return st == GM_OK ? GM_EXIT_DONE :
 enum gm_exit gm_output_spares(const char *command, const char *to, const char *read,
                               struct gm_error *err)
 {
-    struct stat a, b;
-    if (!to || !read || strcmp(to, "-") == 0 || strcmp(read, "-") == 0 || stat(to, &a) != 0 ||
-        stat(read, &b) != 0 || a.st_dev != b.st_dev || a.st_ino != b.st_ino ||
-        !(S_ISREG(a.st_mode) || S_ISDIR(a.st_mode)))
+    if (!to || !read || strcmp(to, "-") == 0 || strcmp(read, "-") == 0 ||
+        !gm_is_same_file(to, read) || !(gm_is_file(to) || gm_is_dir(to)))
         return GM_EXIT_DONE;
     return GM_USAGE(err,
                     "%s: the output %s is what is read (%s), which would be lost; give another",

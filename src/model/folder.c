@@ -8,7 +8,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #define MARK "gmner.json" /* says what the weights beside it are */
@@ -102,9 +101,7 @@ enum gm_status gm_model_folder_begin(const struct gm_model_folder *f, const char
 enum gm_status gm_model_folder_spare(const char *read, const char *what, const char *model,
                                      struct gm_error *err)
 {
-    struct stat from, to;
-    if (stat(read, &from) != 0 || stat(model, &to) != 0 || from.st_dev != to.st_dev ||
-        from.st_ino != to.st_ino)
+    if (!gm_is_same_file(read, model))
         return GM_OK;
     return GM_FAIL(err, GM_EARG, "-o %s: %s, which would be lost; give another folder", model,
                    what);

@@ -234,9 +234,8 @@ done:
  * with it, unless it is what is to be added. */
 static enum gm_status check_folder(const char *from, const char *to, struct gm_error *err)
 {
-    struct stat old, new;
-    if (stat(to, &old) != 0 ||
-        (stat(from, &new) == 0 && old.st_dev == new.st_dev &&old.st_ino == new.st_ino))
+    struct stat old;
+    if (stat(to, &old) != 0 || gm_is_same_file(from, to))
         return GM_OK;
     return GM_FAIL(err, GM_EARG, "%s is there already: remove it, or give another --name", to);
 }
