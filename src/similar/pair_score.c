@@ -53,6 +53,15 @@ static double entity_value(const struct gm_similar_sides *p, size_t q, size_t s)
            GM_SIMILAR_TYPE_BONUS * (double)n_equal;
 }
 
+/* The scale's ends were found by products of another order of summation, so that the pair at an end may be beside it: it
+ * is at it, and equal to what has no such part. */
+static double on_scale(double value, double min, double range)
+{
+    const double rounding = 1e-6;
+    double x = range > 0 ? (value - min) / range : 0;
+    return fabs(x) < rounding ? 0 : fabs(x - 1) < rounding ? 1 : x;
+}
+
 void gm_similar_score(const struct gm_similar_sides *p, const struct gm_similar_scale *scale,
                       size_t q, size_t s, struct gm_similar_hit *hit)
 {
@@ -68,8 +77,7 @@ void gm_similar_score(const struct gm_similar_sides *p, const struct gm_similar_
                         : k == GM_SIMILAR_IMAGE
                             ? dot(&p->posts->image, q, &p->pool->image, s, p->pool->image_dim)
                             : entity_value(p, q, s);
-        double range = scale->max[k] - scale->min[k];
-        hit->part[k] = range > 0 ? (hit->value[k] - scale->min[k]) / range : 0;
+        hit->part[k] = on_scale(hit->value[k], scale->min[k], scale->max[k] - scale->min[k]);
         hit->score += p->rule->weight[k] * hit->part[k];
     }
 }

@@ -409,6 +409,33 @@ static void extremes_of_a_sample(void **state)
     data_clear(&d);
 }
 
+/* A pair at an end of the scale is at it, though the end was found by sums in another order. */
+static void ends_of_the_scale(void **state)
+{
+    (void)state;
+    struct data d;
+    struct gm_similar_hit hit;
+    const struct gm_similar_scale unit = {.max = {1, 1, 1}};
+    const struct gm_similar_rule rule = {.weight = {1, 0, 0}};
+    data_init(&d, 1, 1, 2);
+    const struct gm_similar_sides sides = {&d.pool, &d.posts, &rule};
+    gm_similar_score(&sides, &unit, 0, 0, &hit);
+    double value = hit.value[GM_SIMILAR_TEXT];
+    for (int i = -1; i <= 1; i++) {
+        const double end = value + i * 1e-8;
+        const struct gm_similar_scale lowest = {.min = {end}, .max = {end + 0.3}};
+        const struct gm_similar_scale highest = {.min = {end - 0.3}, .max = {end}};
+        gm_similar_score(&sides, &lowest, 0, 0, &hit);
+        assert_true(hit.part[GM_SIMILAR_TEXT] == 0 && hit.score == 0);
+        gm_similar_score(&sides, &highest, 0, 0, &hit);
+        assert_true(hit.part[GM_SIMILAR_TEXT] == 1 && hit.score == 1);
+    }
+    const struct gm_similar_scale wide = {.min = {value - 0.1}, .max = {value + 0.3}};
+    gm_similar_score(&sides, &wide, 0, 0, &hit);
+    assert_true(fabs(hit.part[GM_SIMILAR_TEXT] - 0.25) < 1e-9);
+    data_clear(&d);
+}
+
 static void count_calls(void *user, size_t done, size_t total)
 {
     size_t *calls = user;
@@ -461,6 +488,7 @@ int main(void)
         cmocka_unit_test_teardown(nothing_to_find, no_leak),
         cmocka_unit_test_teardown(an_index_finds_nearly_all, no_leak),
         cmocka_unit_test_teardown(extremes_of_a_sample, no_leak),
+        cmocka_unit_test_teardown(ends_of_the_scale, no_leak),
         cmocka_unit_test_teardown(progress_is_told, no_leak),
         cmocka_unit_test_teardown(memory_may_run_out, no_leak),
     };
