@@ -52,7 +52,7 @@ def names(post):
 
 def test_turns():
     """A short request does not wait for the end of a long one that came before it."""
-    with Server(*TAG, "--max-queue", "10000", "--max-posts", "5000") as s:
+    with Server(*TAG, "--max-queue", "10000", "--max-posts", "5000", "--timeout", "600") as s:
         s.post({"text": "the model is loaded"})
         long = s.connection()
         long.request("POST", "/v1/predict", json.dumps({"posts": [{"text": text(i)} for i in range(3000)]}).encode(),
