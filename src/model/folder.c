@@ -4,6 +4,8 @@
 #include "base/file.h"
 #include "base/path.h"
 #include "model/adapter.h"
+#include "model/members.h"
+#include "model/settings.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -154,12 +156,23 @@ done:
     return st;
 }
 
+/* An ensemble has no weights, and is nothing but its settings, which are moved last. */
+static enum gm_status look_for_ensemble(const char *dir, bool *yes, struct gm_error *err)
+{
+    struct gm_json *settings;
+    enum gm_status st = gm_model_settings_load(&settings, dir, err);
+    *yes = *yes || (st == GM_OK && gm_members_are_in(settings));
+    gm_json_free(settings);
+    return st;
+}
+
 enum gm_status gm_model_folder_move(const char *from, const char *to, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     bool whole = false;
     for (size_t i = 0; i < N_WEIGHTS; i++)
         GM_TRY(look_for(from, ours[i], &whole, err));
+    GM_TRY(look_for_ensemble(from, &whole, err));
     if (whole) /* else all that was old is gone, and its weights are moved */
         GM_TRY(remove_all(to, err));
     for (size_t i = 0; i < N_OURS; i++)

@@ -5,6 +5,7 @@
 #include "base/path.h"
 #include "base/log.h"
 #include "base/models.h"
+#include "model/members.h"
 #include "model/net_base.h"
 #include "model/settings.h"
 #include "nn/finite.h"
@@ -44,19 +45,11 @@ bool gm_net_is_theirs(const struct gm_json *settings)
 static enum gm_status read_settings(struct gm_net *net, const char *task, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
-    struct gm_str have = {0};
-    long long format = 0;
     GM_TRY(gm_model_settings_load(&net->settings, net->dir, err));
     if (!net->settings)
         return GM_OK;
-    if (!gm_json_str(gm_json_get(net->settings, "task"), &have) || !gm_str_eq_c(have, task))
-        st = GM_FAIL(err, GM_EMODEL,
-                     "%s/gmner.json: a model for task \"%.*s\" where one for \"%s\" is needed",
-                     net->dir, GM_STR_ARG(have), task);
-    else if (!gm_json_int(gm_json_get(net->settings, "format"), &format) || format != 1)
-        st = GM_FAIL(err, GM_EMODEL,
-                     "%s/gmner.json: \"format\" must be 1; another version of gmner wrote it",
-                     net->dir);
+    GM_TRY(gm_model_settings_check(net->settings, net->dir, task, err));
+    st = gm_members_refuse(net->settings, net->dir, err);
 done:
     return st;
 }

@@ -29,6 +29,22 @@ done:
     return st;
 }
 
+enum gm_status gm_model_settings_check(const struct gm_json *settings, const char *dir,
+                                       const char *task, struct gm_error *err)
+{
+    struct gm_str have = {0};
+    long long format = 0;
+    if (!gm_json_str(gm_json_get(settings, "task"), &have) || !gm_str_eq_c(have, task))
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: a model for task \"%.*s\" where one for \"%s\" is needed",
+                       dir, GM_STR_ARG(have), task);
+    if (!gm_json_int(gm_json_get(settings, "format"), &format) || format != 1)
+        return GM_FAIL(err, GM_EMODEL,
+                       "%s/gmner.json: \"format\" must be 1; another version of gmner wrote it",
+                       dir);
+    return GM_OK;
+}
+
 enum gm_status gm_model_settings_save(const struct gm_json *settings, const char *dir,
                                       struct gm_error *err)
 {

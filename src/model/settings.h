@@ -10,6 +10,11 @@
 enum gm_status gm_model_settings_load(struct gm_json **out, const char *dir,
                                       struct gm_error *err) GM_NODISCARD;
 
+/* gm_model_settings_check - that they are of a model for `task` ("ner", "entail"), in the format that we write; dir: whose
+ * they are. Errors: MODEL. */
+enum gm_status gm_model_settings_check(const struct gm_json *settings, const char *dir,
+                                       const char *task, struct gm_error *err) GM_NODISCARD;
+
 /* gm_model_settings_save - in its place, whole or not at all (base/file.h). Errors: IO, NOMEM. */
 enum gm_status gm_model_settings_save(const struct gm_json *settings, const char *dir,
                                       struct gm_error *err) GM_NODISCARD;

@@ -145,6 +145,32 @@ done:
     return st;
 }
 
+/* The scores of an ensemble's first member, emit [rows][k] of the posts in its packer, become the weighted means of all members'. */
+static enum gm_status pool(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
+                           float *emit, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const struct gm_tagger *t = s->t;
+    const struct gm_packer *p = &s->net.packer;
+    struct gm_ner_rows *theirs;
+    struct gm_arena a; /* of one member's scores */
+    size_t k = t->labels.k;
+    gm_arena_init(&a, 0);
+    for (size_t x = 0; x < p->n_rows * k; x++)
+        emit[x] *= t->weight;
+    for (size_t m = 0; m < t->n_others; m++) {
+        const struct gm_ner_other *o = &t->others[m];
+        gm_arena_reset(&a);
+        GM_TRY(gm_ner_score(s->others[m], posts, n, &a, &theirs, err));
+        for (size_t i = 0; i < n; i++)
+            for (size_t x = 0; x < theirs[i].n_words * k; x++)
+                emit[p->posts[i] * k + x] += o->weight * theirs[i].emit[x / k * k + o->map[x % k]];
+    }
+done:
+    gm_arena_clear(&a);
+    return st;
+}
+
 enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                             struct gm_arena *a, struct gm_ner_rows **rows, struct gm_error *err)
 {
@@ -166,6 +192,8 @@ enum gm_status gm_ner_score(struct gm_tagger_session *s, struct gm_post **posts,
                          &n_slices, err));
     x.slices = slices;
     GM_TRY(gm_lanes_run(&s->net.lanes, n_slices, score_slice, &x, err));
+    if (t->n_others)
+        GM_TRY(pool(s, posts, n, x.emit, err));
     for (size_t i = 0; i < n; i++) {
         if (!t->labels.runs)
             end_entities_at_lines(&t->labels, &(*rows)[i], x.emit + p->posts[i] * k);

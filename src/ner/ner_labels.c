@@ -123,6 +123,16 @@ enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err
     return build_moves(l, err);
 }
 
+void gm_ner_map_labels(const struct gm_ner_labels *l, const struct gm_ner_labels *other,
+                       uint16_t *map)
+{
+    for (size_t j = 0; j < l->k; j++) {
+        struct gm_tag tag = gm_ner_tag(l, j);
+        tag.type = j ? gm_labels_find(&other->types, gm_labels_at(&l->types, tag.type)) : 0;
+        map[j] = gm_ner_label(other, tag);
+    }
+}
+
 void gm_ner_labels_clear(struct gm_ner_labels *l)
 {
     gm_labels_clear(&l->types);

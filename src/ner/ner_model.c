@@ -249,24 +249,29 @@ done:
     return st;
 }
 
-enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
-                              const struct gm_tagger_opts *opts, struct gm_error *err)
-{
-    enum gm_status st = gm_ner_open(
-        out, &(struct gm_ner_open){.dir = dir, .precision = opts ? opts->precision : NULL}, err);
-    if (st == GM_OK && opts)
-        (*out)->candidates_min = opts->candidates_min;
-    return st;
-}
-
 void gm_tagger_set_policy(struct gm_tagger *t, bool tweets) { t->tweets = tweets; }
 
-void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut) { t->net.cut = cut; }
+void gm_tagger_set_min_score(struct gm_tagger *t, double min) { t->min_score = min; }
+
+void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut)
+{
+    t->net.cut = cut;
+    for (size_t i = 0; i < t->n_others; i++)
+        t->others[i].t->net.cut = cut;
+}
 
 void gm_tagger_free(struct gm_tagger *t)
 {
     if (!t)
         return;
+    for (size_t i = 0; i < t->n_others; i++) {
+        gm_tagger_free(t->others[i].t);
+        gm_free(t->others[i].map);
+    }
+    gm_free(t->others);
+    gm_free(t->mean_trans);
+    gm_free(t->mean_start);
+    gm_free(t->mean_end);
     gm_net_clear(&t->net);
     gm_ner_labels_clear(&t->labels);
     gm_fine_types_clear(&t->fine_types);
@@ -283,6 +288,10 @@ enum gm_status gm_tagger_session_new(struct gm_tagger_session **out, const struc
         return GM_FAIL(err, GM_ENOMEM, "out of memory");
     s->t = t;
     GM_TRY(gm_net_session_init(&s->net, &t->net, err));
+    s->others = gm_alloc(t->n_others, sizeof *s->others);
+    GM_TRY(s->others ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    for (size_t i = 0; i < t->n_others; i++)
+        GM_TRY(gm_tagger_session_new(&s->others[i], t->others[i].t, err));
     *out = s;
     s = NULL;
 done:
@@ -294,6 +303,9 @@ void gm_tagger_session_free(struct gm_tagger_session *s)
 {
     if (!s)
         return;
+    for (size_t i = 0; s->others && i < s->t->n_others; i++)
+        gm_tagger_session_free(s->others[i]);
+    gm_free(s->others);
     gm_net_session_clear(&s->net);
     gm_free(s);
 }
@@ -334,11 +346,13 @@ enum gm_status gm_ner_save(const struct gm_tagger *t, const char *dir,
 struct gm_crf gm_ner_crf(const struct gm_tagger *t)
 {
     const struct gm_param *p = t->net.params.p;
+    bool pooled = t->n_others > 0;
+    const float *trans = t->softmax ? NULL : p[t->trans].w;
     return (struct gm_crf){.k = t->labels.k,
-                           .trans = t->softmax ? NULL : p[t->trans].w,
+                           .trans = pooled ? t->mean_trans : trans,
                            .moves = t->softmax ? &t->labels.moves : NULL,
-                           .start = p[t->start].w,
-                           .end = p[t->end].w,
+                           .start = pooled ? t->mean_start : p[t->start].w,
+                           .end = pooled ? t->mean_end : p[t->end].w,
                            .allowed = t->labels.allowed,
                            .allowed_start = t->labels.allowed_start,
                            .allowed_end = t->labels.allowed_end};

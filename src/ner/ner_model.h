@@ -34,6 +34,7 @@ struct gm_tagger {
     struct gm_fine_types fine_types;
     struct gm_calibration calibration;
     double candidates_min; /* 0 = none */
+    double min_score;      /* entities below it are left out */
     bool tweets;           /* name_policy.h */
     bool knowledge;        /* trained with posts' knowledge, and so reads it */
 
@@ -46,11 +47,23 @@ struct gm_tagger {
     bool has_dense; /* a layer in front of the classifier: LN(f(x W')) */
     struct gm_weights dense, dense_norm;
     enum gm_activation dense_f;
+
+    /* Of an ensemble (ner_ensemble.c), of which this is the first member: those behind it, and the weighted means of the
+     * transitions of all, [k,k], [k], [k]. */
+    struct gm_ner_other {
+        struct gm_tagger *t;
+        uint16_t *map; /* [k] its numbers of the first one's labels */
+        float weight;  /* of its scores */
+    } * others;
+    size_t n_others;
+    float weight; /* of the first one's scores */
+    float *mean_trans, *mean_start, *mean_end;
 };
 
 struct gm_tagger_session {
     const struct gm_tagger *t;
     struct gm_net_session net;
+    struct gm_tagger_session **others; /* [n_others] */
     size_t n_begins, n_odd; /* gm_softmax_head_signs of all posts, until the user was told */
     bool told;
 };
@@ -60,6 +73,11 @@ enum gm_status gm_ner_labels_build(struct gm_ner_labels *l, struct gm_error *err
 void gm_ner_labels_clear(struct gm_ner_labels *l);
 uint16_t gm_ner_label(const struct gm_ner_labels *l, struct gm_tag tag);
 struct gm_tag gm_ner_tag(const struct gm_ner_labels *l, size_t label);
+
+/* gm_ner_map_labels - map [l->k]: the numbers that the labels of `l` have in `other`, whose scheme and types are the
+ * same, the latter in any order. */
+void gm_ner_map_labels(const struct gm_ner_labels *l, const struct gm_ner_labels *other,
+                       uint16_t *map);
 
 /* gm_ner_check_names - that a model in `dir` has the names of the training data, in any order; what: "types",
  * "fine types"; who and remedy: how the message goes on behind `dir`, and ends. Errors: MODEL, with the names that only one

@@ -241,6 +241,15 @@ static void look_for_iob1(struct gm_tagger_session *s, const struct gm_ner_rows 
             gm_option("`gmner models calibrate DIR --dev FILE`"));
 }
 
+static void drop_unsure(struct gm_post *p, double min)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < p->n_entities; i++)
+        if (p->entities[i].score >= min)
+            p->entities[n++] = p->entities[i];
+    p->n_entities = n;
+}
+
 enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                                  struct gm_error *err)
 {
@@ -257,8 +266,11 @@ enum gm_status gm_tagger_predict(struct gm_tagger_session *s, struct gm_post **p
     GM_TRY(gm_ner_score(s, todo, n_todo, &a, &rows, err));
     look_for_iob1(s, rows, n_todo);
     GM_TRY(decode_all(s->t, rows, n_todo, err));
-    for (size_t i = 0; i < n_todo && s->t->tweets; i++)
-        gm_name_policy_apply(todo[i]);
+    for (size_t i = 0; i < n_todo; i++) {
+        drop_unsure(todo[i], s->t->min_score);
+        if (s->t->tweets)
+            gm_name_policy_apply(todo[i]);
+    }
 done:
     gm_arena_clear(&a);
     return st;

@@ -25,6 +25,9 @@ enum gm_status gm_tagger_load(struct gm_tagger **out, const char *dir,
 /* gm_tagger_set_policy - whether the rules of name_policy.h are applied to what is found in raw text (no, where
  * this wasn't called). Before its sessions run. */
 void gm_tagger_set_policy(struct gm_tagger *t, bool tweets);
+/* gm_tagger_set_min_score - leave out entities whose score is below `min`, in [0, 1]; 0, where this wasn't called.
+ * Before its sessions run. */
+void gm_tagger_set_min_score(struct gm_tagger *t, double min);
 /* gm_tagger_set_cut - how raw text is cut, whatever the model directory says of it. Before its sessions run. */
 void gm_tagger_set_cut(struct gm_tagger *t, enum gm_word_cut cut);
 /* gm_tagger_may_be_iob1 - whether its labels have the names of BIO, and may be IOB1's all the same: of somebody else's

@@ -16,15 +16,17 @@ static enum gm_status load_tagger(void **model, const char *dir, const char *pre
     return st;
 }
 
-static const char *const more[] = {"policy", "words", NULL};
+static const char *const more[] = {"policy", "words", "min_score", NULL};
 
 /* policy: which of the names found are entities: all (none), or by the rules for tweets. words: how raw text is cut,
- * where the tagger does not say so itself (auto). */
+ * where the tagger does not say so itself (auto). min_score: entities below it are left out. */
 static enum gm_status read_more(void *model, const struct gm_json *settings, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     struct gm_str policy = GM_STR("none"), words = GM_STR("auto");
     enum gm_word_cut cut;
+    double min_score = 0;
+    GM_TRY(gm_settings_num(settings, "min_score", 0, 1, &min_score, err));
     GM_TRY(gm_settings_str(settings, "policy", &policy, err));
     GM_TRY(gm_settings_str(settings, "words", &words, err));
     if (!gm_str_eq_c(policy, "none") && !gm_str_eq_c(policy, "tweets"))
@@ -36,9 +38,11 @@ static enum gm_status read_more(void *model, const struct gm_json *settings, str
                        "setting \"words\" is \"%.*s\"; it must be auto, spaces, dictionary, "
                        "characters or letters",
                        GM_STR_ARG(words));
-    if (model)
-        gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
-    if (model && has_cut)
+    if (!model)
+        goto done;
+    gm_tagger_set_policy(model, gm_str_eq_c(policy, "tweets"));
+    gm_tagger_set_min_score(model, min_score);
+    if (has_cut)
         gm_tagger_set_cut(model, cut);
 done:
     return st;

@@ -15,11 +15,7 @@ static enum gm_status labels_of(const struct gm_ner_labels *teacher, const struc
     GM_TRY(gm_ner_check_names(&teacher->types, &l->types, "types", dir, who, "", err));
     *map = gm_arena_alloc(a, l->k, sizeof **map);
     GM_TRY(*map ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
-    for (size_t j = 0; j < l->k; j++) {
-        struct gm_tag tag = gm_ner_tag(l, j);
-        tag.type = j ? gm_labels_find(&teacher->types, gm_labels_at(&l->types, tag.type)) : 0;
-        (*map)[j] = gm_ner_label(teacher, tag);
-    }
+    gm_ner_map_labels(l, teacher, *map);
 done:
     return st;
 }

@@ -43,6 +43,7 @@ CASES = {
     "predict": Case("predict {w}/posts.txt --from text --recipe tag --tagger {w}/model --precision f32 -o {d}/out.jsonl",
                     ["out.jsonl"]),
     "predict-conll": Case("predict {w}/dev.conll --from conll --recipe tag --tagger {w}/model --precision f32"),
+    "predict-ensemble": Case("predict {w}/dev.conll --recipe tag --tagger {w}/both --precision f32"),
     "predict-page": Case("predict {w}/dev.conll --recipe tag --tagger {w}/model --precision f32 -o {d}/out.jsonl "
                          "--html {d}/out.html", ["out.jsonl", "out.html"]),
     "predict-run": Case("predict {w}/posts.txt --from text --recipe tag --tagger {w}/model --precision f32 "
@@ -64,6 +65,7 @@ CASES = {
     "models-check": Case("models check tiny"),
     "models-calibrate": Case("models calibrate {d}/model --dev {w}/dev.conll", (), r"model(/(?!gmner\.json).*)?"),
     "models-average": Case("models average {w}/model {w}/model -o {d}/model --overwrite", (), r"model(/.*)?"),
+    "models-ensemble": Case("models ensemble {w}/model {w}/other -o {d}/model --overwrite", (), r"model(/.*)?"),
     "models-quantise": Case("models quantise {w}/model -o {d}/model --overwrite", (), r"model(/.*)?"),
     "view": Case("view {w}/boxes.jsonl"),
     "view-page": Case("view {w}/boxes.jsonl -o {d}/page.html --png {d}/png", ["page.html"], r"png(/.*)?"),
@@ -119,6 +121,9 @@ def prepare():
         os.symlink(os.path.join(gm.HOME, folder), os.path.join(W, "home", folder))
     gm.expect_ok(gm.run("train", "--train", train, "--encoder", os.path.join(W, "encoder"), "-o", os.path.join(W, "model"),
                         "--epochs", "8", "--lr", "0.005", "--precision", "f32", env=ENV))
+    gm.expect_ok(gm.run("train", "--train", train, "--encoder", os.path.join(W, "model"), "-o", os.path.join(W, "other"),
+                        "--epochs", "1", "--precision", "f32", env=ENV))
+    gm.expect_ok(gm.run("models", "ensemble", *(os.path.join(W, m) for m in ("model", "other")), "-o", os.path.join(W, "both"), env=ENV))
     tag = ("--recipe", "tag", "--tagger", os.path.join(W, "model"), "--precision", "f32")
     gm.expect_ok(gm.run("predict", dev, *tag, "-o", os.path.join(W, "pred.jsonl"), env=ENV))
     gm.expect_ok(gm.run("predict", dev, *tag, "-o", os.path.join(W, "merged.jsonl"), "--run", os.path.join(W, "run"), env=ENV))

@@ -34,18 +34,6 @@ def quantised():
     return out
 
 
-def tensors(directory):
-    header, data = tiny_model.read_raw(os.path.join(directory, "model.safetensors"))
-    return {name: (e["dtype"], e["shape"], data[slice(*e["data_offsets"])]) for name, e in header.items()}
-
-
-def floats(tensor):
-    kind, _, raw = tensor
-    if kind == "BF16":
-        raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
-    return struct.unpack(f"<{len(raw) // 4}f", raw)
-
-
 def to_f32(x):
     return struct.unpack("<f", struct.pack("<f", x))[0]
 
@@ -60,14 +48,14 @@ def predict(directory, precision, *posts):
 def changed(d, name, change):
     """A copy of the quantised model, its tensors changed."""
     shutil.copytree(quantised(), d / name)
-    t = tensors(d / name)
+    t = tiny_model.tensors(d / name)
     change(t)
     tiny_model.write_tensors(os.path.join(d / name, "model.safetensors"), t)
     return d / name
 
 
 def test_what_is_written():
-    was, now = tensors(model()[0]), tensors(quantised())
+    was, now = tiny_model.tensors(model()[0]), tiny_model.tensors(quantised())
     scales = {name for name in now if name.endswith(".weight.scale")}
     assert now.keys() - scales == was.keys() and len(scales) == MATRICES, now.keys()
     for name, tensor in was.items():
@@ -75,7 +63,7 @@ def test_what_is_written():
             assert now[name] == tensor, name
             continue
         kind, (rows, cols), raw = now[name]
-        w, q, scale = floats(tensor), struct.unpack(f"<{rows * cols}b", raw), floats(now[name + ".scale"])
+        w, q, scale = tiny_model.floats(tensor), struct.unpack(f"<{rows * cols}b", raw), tiny_model.floats(now[name + ".scale"])
         assert kind == "I8" and tensor[:2] == ("BF16", [rows, cols]) and now[name + ".scale"][:2] == ("F32", [rows])
         for r in range(rows):
             row = w[r * cols:(r + 1) * cols]
@@ -100,7 +88,7 @@ def test_other_precisions_use_the_rounded_weights():
     with gm.Folder() as d:
         def by_hand(t):
             for name in [n for n in t if n.endswith(".scale")]:
-                scale, matrix = floats(t.pop(name)), name.removesuffix(".scale")
+                scale, matrix = tiny_model.floats(t.pop(name)), name.removesuffix(".scale")
                 (rows, cols), raw = t[matrix][1:]
                 q = struct.unpack(f"<{rows * cols}b", raw)
                 values = [to_f32(x * scale[i // cols]) for i, x in enumerate(q)]
@@ -117,14 +105,14 @@ def test_other_precisions_use_the_rounded_weights():
 
 def test_going_on_from_it():
     with gm.Folder() as d:
-        start = [x for n, t in tensors(quantised()).items() if n == "encoder.layer.0.output.dense.weight"
+        start = [x for n, t in tiny_model.tensors(quantised()).items() if n == "encoder.layer.0.output.dense.weight"
                  for x in struct.unpack(f"<{len(t[2])}b", t[2])]
-        scale = floats(tensors(quantised())["encoder.layer.0.output.dense.weight.scale"])
+        scale = tiny_model.floats(tiny_model.tensors(quantised())["encoder.layer.0.output.dense.weight.scale"])
         gm.expect_ok(gm.run("train", "--train", model()[1], "-o", d / "on", "--encoder", quantised(), "--epochs", "1",
                             "--lr", "1e-6", "--precision", "f32"))
-        kind, (_, cols), _ = got = tensors(d / "on")["encoder.layer.0.output.dense.weight"]
+        kind, (_, cols), _ = got = tiny_model.tensors(d / "on")["encoder.layer.0.output.dense.weight"]
         assert kind == "BF16"
-        for i, x in enumerate(floats(got)):
+        for i, x in enumerate(tiny_model.floats(got)):
             want = start[i] * scale[i // cols]
             assert abs(x - want) <= 2 ** -8 * abs(want) + 1e-4, (i, x, want)
         # With posts to calibrate on it is calibrated.
@@ -137,7 +125,7 @@ def test_damaged_weights_are_refused():
     """NaN or infinity in any tensor: one line with file, tensor and element, whatever the model is for. Of
     the words' table only the rows that a text reads are looked at."""
     damages = ((b"\xc0\x7f", "nan"), (b"\x80\xff", "-inf"))
-    whole = tensors(model()[0])
+    whole = tiny_model.tensors(model()[0])
     for i, (name, (kind, shape, raw)) in enumerate(whole.items()):
         damage, says = damages[i % 2]
         with gm.Folder() as d:
@@ -165,7 +153,7 @@ def test_damaged_weights_are_refused():
 
 def test_a_damaged_row_is_refused_when_it_is_read():
     name = "embeddings.word_embeddings.weight"
-    whole = tensors(model()[0])
+    whole = tiny_model.tensors(model()[0])
     kind, shape, raw = whole[name]
     at = tiny_model.vocabulary()["bert"] * shape[1] + 3
     assert kind == "BF16"
@@ -197,7 +185,7 @@ def test_what_cannot_be():
         gm.expect(gm.run("models", "quantise", d / "none", "-o", d / "x"), 1, "none")
         gm.expect(gm.run("models", "quantise", model()[0]), 2, "-o MODEL")
         gm.expect(gm.run("models", "quantise", "-o", d / "x"), 2, "one MODEL")
-        gm.expect(gm.run("models", "check", "-o", d / "x"), 2, "average and quantise")
+        gm.expect(gm.run("models", "check", "-o", d / "x"), 2, "average, ensemble and quantise")
 
 
 gm.main(globals())

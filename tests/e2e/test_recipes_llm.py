@@ -334,14 +334,17 @@ def test_inform_tags_again():
         with open(path, "w", encoding="utf-8") as f:
             f.write(json.dumps({"id": "1", "text": text}) + "\n")
         rec = os.path.join(folder, "r.yaml")
-        with open(rec, "w", encoding="utf-8") as f:
-            f.write("name: i\nstages:\n  - stage: tag\n  - stage: inform\n    tagger: ner-default\n")
-        r = gm.run("predict", path, "-r", rec, "-o", out, "--endpoint", server.url,
-                   env={"GMNER_CACHE": os.path.join(folder, "c.sqlite")})
-        assert r.code == 0, r.err
-        with open(out, encoding="utf-8") as f:
-            post = json.loads(f.readline())
-    assert post["knowledge"] == known and len(server.asked) == 1
+        posts = []
+        for setting in ("", "    min_score: 1\n"):  # what tag is set to holds for the second pass, too
+            with open(rec, "w", encoding="utf-8") as f:
+                f.write(f"name: i\nstages:\n  - stage: tag\n{setting}  - stage: inform\n    tagger: ner-default\n")
+            gm.expect_ok(gm.run("predict", path, "-r", rec, "-o", f"{out}{len(posts)}", "--endpoint", server.url,
+                                env={"GMNER_CACHE": os.path.join(folder, f"c{len(posts)}.sqlite")}))
+            with open(f"{out}{len(posts)}", encoding="utf-8") as f:
+                posts.append(json.loads(f.readline()))
+    post, cut = posts
+    assert cut["knowledge"] == known and not cut["entities"], cut
+    assert post["knowledge"] == known and len(server.asked) == 2
     assert "Knowledge:" in server.asked[0] and "A program found: Eileen Collins" in server.asked[0]
     assert post["entities"] and all(e["source"] == "inform" for e in post["entities"]), post
     assert all(text[e["start"]:e["end"]] == e["text"] for e in post["entities"]), post

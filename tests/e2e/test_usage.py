@@ -237,9 +237,9 @@ def test_options_of_other_actions_are_refused():
     """An action that does not read an option says whose it is; nothing is done."""
     with gm.Folder() as d:
         post = d.write("p.txt", "IMGID:1\nAnna\tB-PER\n")
-        for words, told in (("models add p.txt --name zzz -o nowhere", "--output is for average and quantise; add does not"),
+        for words, told in (("models add p.txt --name zzz -o nowhere", "--output is for average, ensemble and quantise; add does not"),
                             ("models add p.txt --name zzz --rank 3", "--rank is for average"),
-                            ("models add p.txt --name zzz --dev nofile", "--dev is for calibrate, average and quantise"),
+                            ("models add p.txt --name zzz --dev nofile", "--dev is for calibrate, average, ensemble and quantise"),
                             ("models calibrate m --dev p.txt -o x", "--output is for"),
                             ("models check --name x", "--name is for add"),
                             ("runs show x --html y", "--html is for merge"),
