@@ -35,10 +35,11 @@ def is_sanitized():
 
 
 @functools.cache
-def has_int8():
-    """Whether this CPU has dot products of int8 (VNNI), which --precision int8 needs."""
+def cpu_has(flag):
+    """Whether this CPU has such an extension, by a part of the kernel's name of it: "vnni" (dot products of int8, which
+    --precision int8 needs), "avx512f"."""
     with open("/proc/cpuinfo", encoding="utf-8") as f:
-        return "vnni" in f.read()
+        return flag in f.read()
 
 
 def near(a, b):

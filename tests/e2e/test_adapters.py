@@ -70,7 +70,7 @@ def test_an_adapter_is_small_and_predicts():
     found = entities(model)
     assert {t for t, _ in found} >= {"Bert", "Rome", "Anna", "Paris"}, found
     assert entities(model, "--precision", "f32") == found
-    assert not gm.has_int8() or entities(model, "--precision", "int8")
+    assert not gm.cpu_has("vnni") or entities(model, "--precision", "int8")
     assert settings_of(model)["base"]["model"].rstrip("/") == base, settings_of(model)
 
 

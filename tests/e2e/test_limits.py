@@ -138,6 +138,10 @@ def test_low_address_space():
             for mb in sizes:
                 code, err = limited(mb, *args, "--threads", 2) or (0, "")
                 wrong = [x for x in err.splitlines() if x.startswith("gmner: error: ") and "out of memory" not in x]
+                # For CPUs without AVX-512 oneDNN writes the machine code of its products behind frames that nothing can
+                # be thrown through: where there is no memory for that the process ends, whatever we do.
+                if code in (-signal.SIGABRT, -signal.SIGSEGV) and not gm.cpu_has("avx512f") and args is train:
+                    continue
                 assert code in (0, 1, 3) and not wrong and (code == 0) == ("error: " not in err), (args, mb, code, err)
             assert code == 0 or args[0] == "predict", (args, mb, err)  # the largest suffices
 

@@ -373,7 +373,7 @@ def test_tagging_again_is_stored_by_itself():
             gm.expect_ok(gm.run("predict", d / given, "-r", rec, "-o", d / out, "--endpoint", server.url,
                                 env={"GMNER_CACHE": d / f"cache{k}.sqlite"}))
             with open(d / out, encoding="utf-8") as f:
-                return f.read()
+                return [json.loads(line) for line in f]
 
         first = predict(1)
         assert len(server.asked) == n
@@ -381,18 +381,17 @@ def test_tagging_again_is_stored_by_itself():
             ("inform", n), ("retag", n), ("tag", n)]
         assert predict(2) == first
         sql("DELETE FROM result WHERE stage = 'retag'")
-        assert predict(3) == first and len(server.asked) == n
+        assert gm.near(predict(3), first) and len(server.asked) == n
         show = gm.run("runs", "show", d / "out.jsonl.run").out
         assert f"inform   taken from the store {n}, ran 0\n  retag    taken from the store 0, ran {n}: new\n" in show, show
-        posts = [json.loads(line) for line in first.splitlines()]
-        assert all(p["entities"] for p in posts)
+        assert all(p["entities"] for p in first)
         d.write("known.jsonl", "".join(json.dumps({k: p[k] for k in ("id", "text", "knowledge")}) + "\n"
-                                       for p in posts))
+                                       for p in first))
         d.write("r.yaml", "name: t\nstages:\n  - stage: tag\n    model: ner-knowledge\n")
         plain = gm.expect_ok(gm.run("predict", d / "known.jsonl", "-r", rec))
-        for p, q in zip(posts, plain.posts, strict=True):
+        for p, q in zip(first, plain.posts, strict=True):
             assert all(e.pop("source") == "inform" for e in p["entities"])
-            assert p["entities"] == [{k: v for k, v in e.items() if k != "source"} for e in q["entities"]], (p, q)
+            assert gm.near(p["entities"], [{k: v for k, v in e.items() if k != "source"} for e in q["entities"]]), (p, q)
 
 
 def test_threads_hold():
