@@ -3,13 +3,14 @@
 #include "base/alloc.h"
 #include "base/arena.h"
 #include "base/file.h"
+#include "base/json.h"
 #include "base/path.h"
 #include "base/models.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILES_MAX = 256, BLOCKS = 64 };
+enum { FILES_MAX = 256, BLOCKS = 64, SETTINGS_MAX_BYTES = 128 << 20 };
 
 static const size_t head_bytes = (size_t)8 << 20, block_bytes = (size_t)64 << 10;
 
@@ -21,7 +22,7 @@ enum gm_status gm_fingerprint_file(const char *key, const char *path, struct gm_
     return st == GM_OK ? gm_buf_printf(out, err, "%s=%s\n", key, hex) : st;
 }
 
-enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out, struct gm_error *err)
+static enum gm_status add_files(const char *model, struct gm_buf *out, struct gm_error *err)
 {
     enum gm_status st = GM_OK;
     const char *dir, **names;
@@ -43,6 +44,36 @@ enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out, struc
         GM_TRY(gm_fingerprint_file(key, path, out, err));
     }
 done:
+    gm_arena_clear(&a);
+    return st;
+}
+
+/* Of an ensemble what its members compute counts, whose names its gmner.json has (model/members.h). */
+enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out, struct gm_error *err)
+{
+    enum gm_status st = GM_OK;
+    const char *dir;
+    struct gm_json *settings = NULL;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
+    GM_TRY(add_files(model, out, err));
+    GM_TRY(gm_model_dir(&a, model, &dir, err));
+    const char *path = gm_path_join(&a, dir, "gmner.json");
+    GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+    if (!gm_is_file(path))
+        goto done;
+    GM_TRY(gm_json_load(&settings, path, SETTINGS_MAX_BYTES, err));
+    const struct gm_json *members = gm_json_get(settings, "members");
+    for (size_t i = 0; i < gm_json_count(members); i++) {
+        struct gm_str name = {0};
+        (void)gm_json_str(gm_json_get(gm_json_at(members, i), "model"), &name);
+        const char *member = gm_arena_str(&a, name).p;
+        GM_TRY(member ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        if (name.n)
+            GM_TRY(add_files(member, out, err));
+    }
+done:
+    gm_json_free(settings);
     gm_arena_clear(&a);
     return st;
 }

@@ -6,7 +6,7 @@
 #include "base/sha256.h"
 
 /* gm_fingerprint_model - lines "NAME/FILE=SHA-256" for every file of the model's folder but its card, in
- * order of name. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
+ * order of name; of an ensemble then the same of its members. gm_fingerprint_file - the line "KEY=SHA-256" of one file.
  * Errors: MODEL, IO, NOMEM. Cost: reads the files whole. */
 enum gm_status gm_fingerprint_model(const char *model, struct gm_buf *out,
                                     struct gm_error *err) GM_NODISCARD;

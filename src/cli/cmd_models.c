@@ -319,13 +319,14 @@ static enum gm_exit average(const struct gm_args *args, const struct opts *o, st
     return gm_exit_of(make(&args->v[1], n, MEAN, NULL, o, err));
 }
 
-/* "2,1": a number above 0 for each of n models. */
+/* "2,1": a weight for each of n models. */
 static bool parse_weights(const char *text, double *out, size_t n)
 {
     struct gm_str rest = gm_str(text), one = rest, after;
     for (size_t i = 0; i < n; i++, rest = after) {
         bool more = gm_str_cut(rest, ',', &one, &after);
-        if (more == (i + 1 == n) || !gm_str_to_double(more ? one : rest, &out[i]) || !(out[i] > 0))
+        if (more == (i + 1 == n) || !gm_str_to_double(more ? one : rest, &out[i]) ||
+            !gm_members_weight_fits(out[i]))
             return false;
     }
     return true;
@@ -339,7 +340,8 @@ static enum gm_exit ensemble(const struct gm_args *args, const struct opts *o, s
         return GM_USAGE(err, "models: ensemble takes 2 to %d MODELs and -o MODEL", GM_MEMBERS_MAX);
     if (o->weights && !parse_weights(o->weights, weights, n))
         return GM_USAGE(
-            err, "--weights: \"%s\" is not a number above 0 for each of the %zu models, as in 2,1",
+            err,
+            "--weights: \"%s\" is not a number from 0.001 to 1000 for each of the %zu models, as in 2,1",
             o->weights, n);
     return gm_exit_of(make(&args->v[1], n, ENSEMBLE, o->weights ? weights : NULL, o, err));
 }

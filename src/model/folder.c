@@ -1,4 +1,5 @@
-/* folder.c - see folder.h. Tests: tests/e2e/test_resume.py, test_quantise.py, test_adapters.py. */
+/* folder.c - see folder.h. Tests: tests/e2e/test_resume.py, test_quantise.py, test_adapters.py,
+ * test_ensemble.py. */
 #include "model/folder.h"
 
 #include "base/file.h"

@@ -45,13 +45,22 @@ done:
 enum gm_status gm_members_fingerprint(const char *dir, char hex[GM_SHA256_HEX],
                                       struct gm_error *err)
 {
+    static const char *const parts[] = {"config.json", "tokenizer.json", GM_ADAPTER_CONFIG};
     enum gm_status st = GM_OK;
     struct gm_json *settings = NULL;
     struct gm_buf text;
+    struct gm_arena a;
+    gm_arena_init(&a, 0);
     gm_buf_init(&text, MAX_SETTINGS);
     GM_TRY(weights_of(dir, hex, err));
+    GM_TRY(gm_buf_printf(&text, err, "weights=%s\n", hex));
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        const char *path = gm_path_join(&a, dir, parts[i]);
+        GM_TRY(path ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
+        if (gm_is_file(path)) /* an adapter has some of its base */
+            GM_TRY(gm_fingerprint_file(parts[i], path, &text, err));
+    }
     GM_TRY(gm_model_settings_load(&settings, dir, err));
-    GM_TRY(gm_buf_printf(&text, err, "%s\n", hex));
     if (settings) {
         gm_json_remove(settings, "calibration");
         GM_TRY(gm_json_write(settings, false, &text, err));
@@ -60,8 +69,11 @@ enum gm_status gm_members_fingerprint(const char *dir, char hex[GM_SHA256_HEX],
 done:
     gm_json_free(settings);
     gm_buf_clear(&text);
+    gm_arena_clear(&a);
     return st;
 }
+
+bool gm_members_weight_fits(double weight) { return weight >= 1e-3 && weight <= 1e3; }
 
 static enum gm_status read_member(struct gm_members *m, const struct gm_json *j,
                                   struct gm_error *err)
@@ -77,9 +89,11 @@ static enum gm_status read_member(struct gm_members *m, const struct gm_json *j,
         return GM_FAIL(err, GM_EMODEL,
                        "%s/gmner.json: each of its \"members\" needs \"model\" and \"fingerprint\"",
                        m->dir);
-    if (weight && !(gm_json_num(weight, &m->weights[m->n]) && m->weights[m->n] > 0))
+    if (weight &&
+        !(gm_json_num(weight, &m->weights[m->n]) && gm_members_weight_fits(m->weights[m->n])))
         return GM_FAIL(err, GM_EMODEL,
-                       "%s/gmner.json: a member's \"weight\" must be a number above 0", m->dir);
+                       "%s/gmner.json: a member's \"weight\" must be a number from 0.001 to 1000",
+                       m->dir);
     const char *name = gm_arena_str(&m->arena, model).p;
     GM_TRY(name ? GM_OK : GM_FAIL(err, GM_ENOMEM, "out of memory"));
     st = gm_model_dir(&m->arena, name, dir, err);

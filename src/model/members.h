@@ -36,8 +36,11 @@ bool gm_members_are_in(const struct gm_json *settings);
 enum gm_status gm_members_refuse(const struct gm_json *settings, const char *dir,
                                  struct gm_error *err) GM_NODISCARD;
 
-/* gm_members_fingerprint - of the model in `dir`: its weights (of an adapter its own alone, as its gmner.json has a
- * fingerprint of its base) and its gmner.json, but for its calibration. Errors: IO, FORMAT, NOMEM. */
+/* gm_members_weight_fits - whether a member may count so much: from 0.001 to 1000. */
+bool gm_members_weight_fits(double weight);
+
+/* gm_members_fingerprint - of the model in `dir`: weights, config.json, tokenizer.json (of an adapter its own alone, as
+ * its gmner.json has a fingerprint of its base) and gmner.json, but for its calibration. Errors: IO, FORMAT, NOMEM. */
 enum gm_status gm_members_fingerprint(const char *dir, char hex[GM_SHA256_HEX],
                                       struct gm_error *err) GM_NODISCARD;
 

@@ -145,7 +145,8 @@ done:
     return st;
 }
 
-/* The scores of an ensemble's first member, emit [rows][k] of the posts in its packer, become the weighted means of all members'. */
+/* The scores of an ensemble's first member, emit [rows][k] of the posts in its packer, become the weighted means of all
+ * members'. */
 static enum gm_status pool(struct gm_tagger_session *s, struct gm_post **posts, size_t n,
                            float *emit, struct gm_error *err)
 {

@@ -99,7 +99,7 @@ def test_pool_is_the_mean_of_the_scores():
         gm.expect_ok(gm.run("models", "ensemble", a, b, "--weights", "3,1", "-o", d / "uneven"))
         uneven = with_tensors(a, d / "hand31", lambda t: mean(t, 0.75))
         same(predict(d / "uneven", "candidates: 0.01"), predict(uneven, "candidates: 0.01"))
-        for wrong in ("3", "3,1,1", "3,0", "3,x", "3,", "-1,2", "3,inf", "3,nan", ""):
+        for wrong in ("3", "3,1,1", "3,0", "3,x", "3,", "-1,2", "3,inf", "3,nan", "1e308,1e308", "1,1e-60", "1001,1", ""):
             gm.expect(gm.run("models", "ensemble", a, b, "--weights", wrong, "-o", d / "x"), 2, "--weights")
         gm.expect(gm.run("models", "average", a, b, "--weights", "3,1", "-o", d / "x"), 2, "--weights is for ensemble")
 
@@ -223,7 +223,7 @@ def test_members_that_changed():
             gm.expect(predict(d / "both"), 1, "both/gmner.json", say)
         for wrong, say in (([right["members"][0]], "1 \"members\""), ([right["members"][0], {"model": b}], "fingerprint"), ({}, "0 \"members\""),
                            ([right["members"][0]] * 17, "17 \"members\""), ([right["members"][0], 7], "\"model\""),
-                           *(([right["members"][0], {**right["members"][1], "weight": w}], "\"weight\" must be a number above 0") for w in (0, -1, "2")),
+                           *(([right["members"][0], {**right["members"][1], "weight": w}], "\"weight\" must be a number from 0.001 to 1000") for w in (0, -1, "2", 1e308)),
                            ([right["members"][0], {**right["members"][1], "model": "nowhere"}], "nowhere")):
             d.write("both/gmner.json", json.dumps({**right, "members": wrong}))
             gm.expect(predict(d / "both"), 1, "both", say)
@@ -239,9 +239,25 @@ def test_members_that_changed():
         with open(os.path.join(b, "gmner.json"), "w", encoding="utf-8") as f:
             f.write(was)
         gm.expect_ok(predict(d / "both"))
+        for name, old, new in (("config.json", '"num_attention_heads": 2', '"num_attention_heads": 1'), ("tokenizer.json", '"lives"', '"livez"')):
+            with open(os.path.join(b, name), "r+", encoding="utf-8") as f:
+                was = f.read()
+                assert old in was, (name, was[:300])
+                f.seek(0)
+                f.write(was.replace(old, new, 1))
+                f.truncate()
+            gm.expect(predict(d / "both"), 1, "both", *changed)
+            with open(os.path.join(b, name), "w", encoding="utf-8") as f:
+                f.write(was)
+        gm.expect_ok(predict(d / "both"))
+        # What a run has stored is not the answer of an ensemble one of whose members is another now.
+        run = ("predict", d.write("p.jsonl", POSTS), "--recipe", "tag", "--tagger", d / "both", "--run", d / "run", "-o", d / "o.jsonl")
+        gm.expect_ok(gm.run(*run))
+        assert "ran 0" in gm.expect_ok(gm.run(*run)).err + gm.run("runs", "show", d / "run").out
         weights = os.path.join(b, "model.safetensors")
         shutil.copy(os.path.join(a, "model.safetensors"), weights)
         gm.expect(predict(d / "both"), 1, "both", *changed)
+        gm.expect(gm.run(*run), 1, "both", *changed)
         os.remove(weights)
         gm.expect(predict(d / "both"), 1, "both", "its member", "moved-b", "No such file")
         shutil.rmtree(b)
