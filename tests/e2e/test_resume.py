@@ -73,7 +73,7 @@ def kill_and_resume(d, out, rng, args, kills):
 def test_killed_at_any_moment():
     rng = random.Random(5)
     with gm.Folder() as d:
-        for precision in ("f32", "bf16"):
+        for precision in ("f32", "bf16") if gm.cpu_has("avx512_bf16") else ("f32",):
             gm.expect_ok(gm.run(*command(d, f"whole-{precision}", precision=precision)))
             want = contents(d / f"whole-{precision}")
             assert set(want) == {"config.json", "config.yaml", "gmner.json", "metrics.jsonl", "model.safetensors",
