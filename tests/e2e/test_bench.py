@@ -21,6 +21,11 @@ def bench(*words):
     return p.stdout
 
 
+def need_bf16():
+    if not gm.cpu_has("avx512_bf16"):
+        raise gm.Skip("this CPU does not multiply bf16, which some of it measures")
+
+
 def figures(before, after, text):
     """The numbers between two patterns. Of so little work those that are differences may be below zero."""
     return [float(x.replace(",", "")) for x in re.findall(rf"(?m){before}(-?[\d.,]+){after}", text)]
@@ -28,6 +33,7 @@ def figures(before, after, text):
 
 def test_tasks():
     """Twice, as a run before leaves files behind. Adapters are measured on the small encoder."""
+    need_bf16()
     words = ["--quick", "--gmner", gm.PROGRAM, "--threads", "1", "--large", MINILM]
     for again in (["--only", "train-bf16"], []):
         out = bench(*words, *again)
@@ -62,6 +68,7 @@ def test_things():
 
 
 def test_vision():
+    need_bf16()
     out = bench("vision", "clip", "--photos", PHOTOS, "--n", 2, "--rounds", 1)
     assert len(figures(r"^  gmner \S+ +", r" \(", out)) == 2, out
 
