@@ -10,6 +10,7 @@ import time
 
 import gm
 import llm_server
+from near import near
 
 POOL = [("Eileen Collins flew to space for NASA", "a woman in an orange suit"),
         ("RT @ user : Messi scores twice as Barcelona beat Real Madrid 3 - 1", None),
@@ -175,7 +176,7 @@ def test_killed_and_gone_on_with():
         assert killed == 2 and n <= len(server.asked) <= n + 2 * flight * killed, len(server.asked)
         gm.expect_ok(predict(d, server, rec, "--run", d / "second"))
         with open(d / "out.jsonl", encoding="utf-8") as f:
-            assert gm.near([json.loads(line) for line in f], posts)
+            assert near([json.loads(line) for line in f], posts)
     assert all(p["knowledge"] and p["entities"] for p in posts)
     assert all(e["source"] == "inform" for p in posts for e in p["entities"])
 

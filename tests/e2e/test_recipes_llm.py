@@ -16,6 +16,7 @@ import families
 import gm
 import llm_server
 import tiny_model
+from near import near
 
 W, H = 331, 207  # odd on purpose
 N = 24           # entities, two a post
@@ -381,7 +382,7 @@ def test_tagging_again_is_stored_by_itself():
             ("inform", n), ("retag", n), ("tag", n)]
         assert predict(2) == first
         sql("DELETE FROM result WHERE stage = 'retag'")
-        assert gm.near(predict(3), first) and len(server.asked) == n
+        assert near(predict(3), first) and len(server.asked) == n
         show = gm.run("runs", "show", d / "out.jsonl.run").out
         assert f"inform   taken from the store {n}, ran 0\n  retag    taken from the store 0, ran {n}: new\n" in show, show
         assert all(p["entities"] for p in first)
@@ -391,7 +392,7 @@ def test_tagging_again_is_stored_by_itself():
         plain = gm.expect_ok(gm.run("predict", d / "known.jsonl", "-r", rec))
         for p, q in zip(first, plain.posts, strict=True):
             assert all(e.pop("source") == "inform" for e in p["entities"])
-            assert gm.near(p["entities"], [{k: v for k, v in e.items() if k != "source"} for e in q["entities"]]), (p, q)
+            assert near(p["entities"], [{k: v for k, v in e.items() if k != "source"} for e in q["entities"]]), (p, q)
 
 
 def test_threads_hold():

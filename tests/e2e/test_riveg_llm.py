@@ -11,6 +11,7 @@ import time
 
 import gm
 from ground_posts import Server, pictures
+from near import near
 
 PHOTO = os.path.join(gm.HOME, ".deps", "photos", "astronaut.png")
 KNOWN = "Named entities: 1. Eileen Collins (person/astronaut) 2. NASA (organization/space agency)"
@@ -145,7 +146,7 @@ def test_killed_and_gone_on_with():
                 time.sleep(0.005)
             p.send_signal(signal.SIGKILL)
             killed += p.wait() == -signal.SIGKILL
-        assert gm.near(run(d, server, "--in-flight", "2", cache="other"), whole)
+        assert near(run(d, server, "--in-flight", "2", cache="other"), whole)
         # all posts have one photo, so that the question for a caption is the same for all
         again = [json.dumps(r["messages"]) for t, r in server.requests if step_of(t) != "captions"]
         assert killed and set(again) == {x for x in once if "twice" not in x} and len(again) <= len(set(again)) + 4 * killed
