@@ -8,7 +8,7 @@
 #include "model/adapter.h"
 #include "model/settings.h"
 
-enum { MAX_SETTINGS = 128 << 20 };
+#include <stdint.h>
 
 bool gm_members_are_in(const struct gm_json *settings)
 {
@@ -51,7 +51,7 @@ enum gm_status gm_members_fingerprint(const char *dir, char hex[GM_SHA256_HEX],
     struct gm_buf text;
     struct gm_arena a;
     gm_arena_init(&a, 0);
-    gm_buf_init(&text, MAX_SETTINGS);
+    gm_buf_init(&text, SIZE_MAX - 1);
     GM_TRY(weights_of(dir, hex, err));
     GM_TRY(gm_buf_printf(&text, err, "weights=%s\n", hex));
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {

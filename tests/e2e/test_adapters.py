@@ -273,9 +273,7 @@ def test_what_was_trained_whole_is_not_lost():
         shutil.copytree(model, d / "copy")
         header, data = tiny_model.read_raw(os.path.join(base, "model.safetensors"))
         begin, end = header["encoder.layer.0.output.LayerNorm.weight"]["data_offsets"]
-        other, bytes_ = tiny_model.read_raw(os.path.join(model, "adapter_model.safetensors"))
-        del other["__metadata__"]
-        put = {n: (t["dtype"], t["shape"], bytes_[slice(*t["data_offsets"])]) for n, t in other.items()}
+        put = tiny_model.tensors(os.path.join(model, "adapter_model.safetensors"))
         name = "base_model.model.encoder.layer.0.output.LayerNorm.weight"
         tiny_model.write_tensors(d / "copy/adapter_model.safetensors", {name: ("F32", [(end - begin) // 4], data[begin:end]), **put})
         assert entities(d / "copy") == entities(model)

@@ -25,8 +25,7 @@ def tagger(name, labels, row_of=None, biases=None, **more):
     path = os.path.join(_dir.name, name)
     tiny_model.write(path)
     weights = os.path.join(path, "model.safetensors")
-    header, data = tiny_model.read_raw(weights)
-    tensors = {"bert." + k: (v["dtype"], v["shape"], data[slice(*v["data_offsets"])]) for k, v in header.items()}
+    tensors = {"bert." + k: v for k, v in tiny_model.tensors(weights).items()}
     rng, n, h = random.Random(3), len(labels), tiny_model.HIDDEN
     rows = [[rng.gauss(0, 2) for _ in range(h)] for _ in range(8)]
     values = [x for i in range(n) for x in rows[row_of[i] if row_of else i]]

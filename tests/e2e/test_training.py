@@ -32,16 +32,7 @@ def metrics(d, out="model"):
 
 
 def tensors(directory):
-    header, data = tiny_model.read_raw(os.path.join(directory, "model.safetensors"))
-    out = {}
-    for name, e in header.items():
-        if name == "__metadata__":
-            continue
-        raw = data[slice(*e["data_offsets"])]
-        if e["dtype"] == "BF16":
-            raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
-        out[name] = struct.unpack(f"<{len(raw) // 2}e" if e["dtype"] == "F16" else f"<{len(raw) // 4}f", raw)
-    return out
+    return {name: tiny_model.floats(t) for name, t in tiny_model.tensors(directory).items()}
 
 
 def settings_of(directory):
@@ -88,8 +79,7 @@ def test_the_order_of_fine_types_is_not_that_of_the_posts():
         old = shutil.copytree(d / "model", d / "old")
         order = [2, 0, 3, 1]
         d.write("old/gmner.json", json.dumps({**settings_of(old), "fine_types": [names[i] for i in order]}))
-        header, raw = tiny_model.read_raw(os.path.join(old, "model.safetensors"))
-        put = {n: (t["dtype"], t["shape"], raw[slice(*t["data_offsets"])]) for n, t in header.items()}
+        put = tiny_model.tensors(old)
         for name in ("fine.weight", "fine.bias"):
             kind, shape, data_ = put[name]
             row = len(data_) // 5
@@ -392,9 +382,7 @@ def test_models_of_several_seeds_become_one():
         gm.expect_ok(gm.run("models", "average", *paths, "-o", d / "of-both"))
         # Nothing that one of them has alone is left out, whatever their order.
         path = shutil.copytree(models[1], d / "more")
-        header, data = tiny_model.read_raw(os.path.join(path, "model.safetensors"))
-        have = {n: (t["dtype"], t["shape"], data[slice(*t["data_offsets"])]) for n, t in header.items()}
-        tiny_model.write_tensors(os.path.join(path, "model.safetensors"), {**have, "more.bias": ("F32", [1], b"\0" * 4)})
+        tiny_model.write_tensors(os.path.join(path, "model.safetensors"), {**tiny_model.tensors(path), "more.bias": ("F32", [1], b"\0" * 4)})
         for order in ([models[0], path, models[2]], [path, models[0]], [models[0], models[2], path]):
             gm.expect(gm.run("models", "average", *order, "-o", d / "x"), 1, "more/model.safetensors: tensor more.bias is not in")
         # Models of other types, missing models and too few of them are told apart.

@@ -87,8 +87,7 @@ def write_encoder(path, texts):
         with open(name, "w", encoding="utf-8") as f:
             json.dump(value, f)
     weights = os.path.join(path, "model.safetensors")
-    header, data = tiny_model.read_raw(weights)
-    tensors = {k: (v["dtype"], v["shape"], data[slice(*v["data_offsets"])]) for k, v in header.items()}
+    tensors = tiny_model.tensors(weights)
     rng, h = random.Random(5), tiny_model.HIDDEN
     for name, rows in (("word", len(vocab)), ("position", 130), ("token_type", 1)):
         tensors[f"embeddings.{name}_embeddings.weight"] = (
@@ -268,8 +267,7 @@ def test_taggers_of_others():
         with open(os.path.join(path, "config.json"), "w", encoding="utf-8") as f:
             json.dump(settings, f)
         weights = os.path.join(path, "model.safetensors")
-        header, data = tiny_model.read_raw(weights)
-        tensors = {prefix + k: (v["dtype"], v["shape"], data[slice(*v["data_offsets"])]) for k, v in header.items()}
+        tensors = {prefix + k: v for k, v in tiny_model.tensors(weights).items()}
         h = tiny_model.HIDDEN
         tensors["classifier.weight"] = ("F32", [3, h], struct.pack(f"<{3 * h}f", *[0.0] * (3 * h)))
         tensors["classifier.bias"] = ("F32", [3], struct.pack("<3f", 0, 9, 1))  # each word an entity

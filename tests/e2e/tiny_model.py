@@ -116,18 +116,18 @@ def read_raw(path):
     return json.loads(blob[8:8 + n]), blob[8 + n:]
 
 
-def tensors(directory):
-    """{name: (type, shape, bytes)}, which write_tensors takes."""
-    header, data = read_raw(os.path.join(directory, "model.safetensors"))
-    return {name: (e["dtype"], e["shape"], data[slice(*e["data_offsets"])]) for name, e in header.items()}
+def tensors(path):
+    """{name: (type, shape, bytes)}, which write_tensors takes, of a safetensors file or that of a model's directory."""
+    header, data = read_raw(os.path.join(path, "model.safetensors") if os.path.isdir(path) else path)
+    return {name: (e["dtype"], e["shape"], data[slice(*e["data_offsets"])]) for name, e in header.items() if name != "__metadata__"}
 
 
 def floats(tensor):
-    """The numbers of one of these, of BF16 or F32."""
+    """The numbers of one of these, of BF16, F16 or F32."""
     kind, _, raw = tensor
     if kind == "BF16":
         raw = b"".join(b"\0\0" + raw[i:i + 2] for i in range(0, len(raw), 2))
-    return struct.unpack(f"<{len(raw) // 4}f", raw)
+    return struct.unpack(f"<{len(raw) // 2}e" if kind == "F16" else f"<{len(raw) // 4}f", raw)
 
 
 def write_entail(directory):
