@@ -228,31 +228,29 @@ done:
     return gm_exit_of(st);
 }
 
-/* What is written takes the place of nothing that is read, nor of what an adapter needs. */
-static enum gm_status check_output(const char *dir, const char *output, struct gm_error *err)
+/* Models are made of weights; and what is written, in -o and in the folder aside, takes the place of nothing that is
+ * read, nor of what an adapter needs. */
+static enum gm_status check_input(const char *dir, const char *const outputs[2],
+                                  struct gm_error *err)
 {
+    enum gm_status st = GM_OK;
     struct gm_arena a;
     struct gm_json *settings = NULL;
     struct gm_adapter x;
     bool adapter = false;
     gm_arena_init(&a, 0);
-    enum gm_status st = gm_model_folder_spare(dir, "the model itself", output, err);
-    if (st == GM_OK && gm_model_settings_load(&settings, dir, NULL) == GM_OK &&
-        gm_adapter_read(&x, dir, settings, &a, &adapter, NULL) == GM_OK && adapter)
-        st = gm_model_folder_spare(x.base_dir, "the base of an adapter", output, err);
+    GM_TRY(gm_model_settings_load(&settings, dir, err));
+    GM_TRY(gm_members_refuse(settings, dir, err));
+    if (gm_adapter_read(&x, dir, settings, &a, &adapter, NULL) != GM_OK)
+        adapter = false; /* what is wrong with it is told when it is read */
+    for (size_t i = 0; i < 2; i++) {
+        GM_TRY(gm_model_folder_spare(dir, "the model itself", outputs[i], err));
+        if (adapter)
+            GM_TRY(gm_model_folder_spare(x.base_dir, "the base of an adapter", outputs[i], err));
+    }
+done:
     gm_json_free(settings);
     gm_arena_clear(&a);
-    return st;
-}
-
-/* Models are made of weights. */
-static enum gm_status check_input(const char *dir, struct gm_error *err)
-{
-    struct gm_json *settings;
-    enum gm_status st = gm_model_settings_load(&settings, dir, err);
-    if (st == GM_OK)
-        st = gm_members_refuse(settings, dir, err);
-    gm_json_free(settings);
     return st;
 }
 
@@ -273,9 +271,7 @@ static enum gm_status make(const char *const *models, size_t n, enum made what,
     GM_TRY(gm_model_folder_look(&f, o->output, &a, err));
     for (size_t i = 0; i < n; i++) {
         GM_TRY(gm_model_find(&a, models[i], &dirs[i], NULL, err));
-        GM_TRY(check_input(dirs[i], err));
-        GM_TRY(check_output(dirs[i], o->output, err));
-        GM_TRY(check_output(dirs[i], f.aside, err));
+        GM_TRY(check_input(dirs[i], (const char *const[]){o->output, f.aside}, err));
     }
     GM_TRY(gm_model_folder_begin(&f, o->output, o->overwrite, err));
     begun = true;
